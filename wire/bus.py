@@ -1,0 +1,41 @@
+"""The connection to Redis: time-outs on everything, and patience when Redis is away for a while."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import redis
+from redis.backoff import EqualJitterBackoff
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.retry import Retry
+
+Redis: TypeAlias = redis.Redis
+
+#: What a Redis that is away raises; callers that may wait catch these and try again.
+AWAY = (ConnectionError, TimeoutError)
+
+__all__ = ["AWAY", "Redis", "RedisError", "connect"]
+
+
+def connect(url: str, *, patience_s: float = 2.0) -> Redis:
+    """A client for `url` that answers bytes.
+
+    A command that meets a lost connection is sent again for about `patience_s` seconds before it raises one of
+    `AWAY`. Everything we send may be sent twice: chunks carry their place in the sequence, and a commit that has
+    happened already changes nothing.
+
+    Args:
+        url: such as `redis://127.0.0.1:6379/0`.
+        patience_s: how long one command goes on trying.
+    """
+    cap_s = 1.0
+    retries = max(1, round(patience_s / (cap_s / 2)))
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=5,
+        socket_timeout=30,  # above the longest blocking read
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(EqualJitterBackoff(cap=cap_s, base=0.05), retries),
+        retry_on_error=[ConnectionError, TimeoutError],
+    )

@@ -1,0 +1,163 @@
+"""The caption log: one bounded stream per source, written in one atomic step with the source's cursor.
+
+`commit` reads the source's state, lets a pure function (the transcriber's seam) advance it, and writes in a single
+transaction: the new state, the cursor, the captions into the log, the same captions to pub/sub, and the
+acknowledgement of the chunk. Two workers that commit to one source at once are put in order by WATCH: the later one
+sees the other's state and tries again. A chunk that is committed twice changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.exceptions import WatchError
+
+from wire import keys
+from wire.bus import Redis
+from wire.messages import Caption, Kind
+from wire.queue import Delivery, bury, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one chunk changed: the seam's new state and the captions that follow from it."""
+
+    state: bytes
+    captions: tuple[Caption, ...] = ()
+    epoch: int = 0
+    next_seq: int = 0  # the first chunk of the epoch that has not been taken into account
+    until_s: float = 0.0  # how far the source is captioned, on its clock
+    finished: bool = False  # the source has ended and every caption is final
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source has been committed."""
+
+    event: int = 0  # of the newest caption in the log
+    epoch: int = 0
+    next_seq: int = 0
+    until_s: float = 0.0
+    finished: bool = False
+
+
+#: Given the state (None at first), what a chunk makes of it; None if it changes nothing (it was committed before).
+Step = Callable[[bytes | None], Advance | None]
+
+
+class CaptionLog:
+    """Captions of every source.
+
+    Args:
+        live_events: events kept of a station or microphone; three a chunk make 20,000 about nine hours.
+        retention_s: how long the captions of jobs and microphones outlive their last change.
+    """
+
+    def __init__(self, redis: Redis, *, live_events: int = 20_000, retention_s: int = keys.RETENTION_S) -> None:
+        self._redis = redis
+        self._live_events = live_events
+        self._retention_s = retention_s
+
+    def commit(self, delivery: Delivery, step: Step, *, dead: str = "") -> tuple[Caption, ...]:
+        """Advance the source of `delivery` by `step` and settle the chunk, atomically.
+
+        Args:
+            step: called again if another worker committed to the same source meanwhile.
+            dead: why the chunk goes to the dead letters; empty for one that was transcribed.
+
+        Returns:
+            The captions as they were logged, with their event numbers.
+        """
+        source, live = delivery.chunk.source, delivery.chunk.live
+        state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
+        while True:
+            with self._redis.pipeline() as pipe:
+                pipe.watch(state_key, progress_key)
+                state: bytes | None = pipe.get(state_key)  # type: ignore[assignment]
+                before = _decode_progress(pipe.hgetall(progress_key))  # type: ignore[arg-type]
+                advance = step(state)
+                captions = _number(advance.captions if advance else (), before.event)
+                pipe.multi()
+                if advance:
+                    pipe.set(state_key, advance.state)
+                    pipe.hset(progress_key, mapping=_encode_progress(advance, before.event + len(captions)))
+                for caption in captions:
+                    pipe.xadd(
+                        log_key,
+                        {b"caption": caption.encode()},
+                        id=f"{caption.event}-0",
+                        maxlen=self._live_events if live else None,
+                        approximate=True,
+                    )
+                    pipe.publish(keys.live(source), caption.encode())
+                if advance and advance.finished:
+                    pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
+                if not source.startswith(f"{Kind.STATION}/"):
+                    for key in (state_key, progress_key, log_key):
+                        pipe.expire(key, self._retention_s)
+                if dead:
+                    bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
+                else:
+                    settle(pipe, delivery.stream, delivery.entry_id)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return captions
+
+    def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
+        """Up to `limit` logged captions behind event `after`, oldest first."""
+        entries = self._redis.xrange(keys.captions(source), min=f"({after}-0", count=limit)
+        return [Caption.decode(fields[b"caption"]) for _, fields in entries]  # type: ignore[union-attr]
+
+    def latest(self, source: str, limit: int) -> list[Caption]:
+        """The newest `limit` logged captions, oldest first."""
+        entries = self._redis.xrevrange(keys.captions(source), count=limit)
+        return [Caption.decode(fields[b"caption"]) for _, fields in reversed(entries)]  # type: ignore[arg-type]
+
+    def progress(self, source: str) -> Progress:
+        """How far `source` has been committed."""
+        return _decode_progress(self._redis.hgetall(keys.progress(source)))  # type: ignore[arg-type]
+
+    def forget(self, source: str) -> None:
+        """Delete all that is kept of a source."""
+        self._redis.delete(*keys.of_source(source))
+
+
+def latest_revisions(captions: list[Caption]) -> list[Caption]:
+    """Each caption once, in its newest revision, in order of their ids."""
+    newest: dict[int, Caption] = {}
+    for caption in captions:
+        newest[caption.id] = caption
+    return [newest[id] for id in sorted(newest)]
+
+
+def _number(captions: tuple[Caption, ...], event: int) -> tuple[Caption, ...]:
+    now = time.time()
+    return tuple(dataclasses.replace(c, event=event + n, committed_s=now) for n, c in enumerate(captions, start=1))
+
+
+def _encode_progress(advance: Advance, event: int) -> dict[str, str]:
+    return {
+        "event": str(event),
+        "epoch": str(advance.epoch),
+        "next_seq": str(advance.next_seq),
+        "until_s": repr(advance.until_s),
+        "finished": str(int(advance.finished)),
+    }
+
+
+def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
+    if not fields:
+        return Progress()
+    return Progress(
+        event=int(fields[b"event"]),
+        epoch=int(fields[b"epoch"]),
+        next_seq=int(fields[b"next_seq"]),
+        until_s=float(fields[b"until_s"]),
+        finished=fields[b"finished"] == b"1",
+    )

@@ -1,0 +1,107 @@
+"""Every key and channel in Redis, and what bounds it.
+
+| key                                   | type   | bound                                                     |
+|---------------------------------------|--------|-----------------------------------------------------------|
+| undertext:chunks:live, …:upload       | stream | ChunkQueue's limits; entries are deleted when committed   |
+| undertext:chunks:dead                 | stream | MAXLEN                                                    |
+| undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
+| undertext:progress:SOURCE             | hash   | five fields; dies with the source                         |
+| undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
+| undertext:status:SOURCE               | string | one message                                               |
+| undertext:language:SOURCE             | string | the rolling window of language votes                      |
+| undertext:epoch:SOURCE                | string | a counter                                                 |
+| undertext:stations                    | hash   | MAX_STATIONS                                              |
+| undertext:stations:removed            | set    | as many as stations.yml names                             |
+| undertext:lease:SOURCE                | string | expires                                                   |
+| undertext:job:ID                      | string | expires                                                   |
+| undertext:jobs                        | zset   | entries of expired jobs are pruned on every new one       |
+| undertext:microphone:ID               | stream | MAXLEN, expires                                           |
+| undertext:microphones                 | list   | LTRIM                                                     |
+| undertext:worker:NAME                 | string | expires                                                   |
+| undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
+
+Keys of jobs and microphones expire after `RETENTION_S`; those of a station are deleted with it.
+"""
+
+from __future__ import annotations
+
+PREFIX = "undertext"
+
+LIVE_CHUNKS = f"{PREFIX}:chunks:live"
+UPLOAD_CHUNKS = f"{PREFIX}:chunks:upload"
+DEAD_CHUNKS = f"{PREFIX}:chunks:dead"
+
+#: The consumer group of all transcribers, on both chunk streams.
+GROUP = "transcribers"
+
+STATIONS = f"{PREFIX}:stations"
+REMOVED_STATIONS = f"{PREFIX}:stations:removed"
+JOBS = f"{PREFIX}:jobs"
+MICROPHONES = f"{PREFIX}:microphones"
+WORKERS = f"{PREFIX}:worker:"
+
+#: The pattern under which every source's live channel is subscribed at once.
+LIVE_PATTERN = f"{PREFIX}:live:*"
+
+#: How long captions of jobs and microphones are kept after their last change, in seconds (a week).
+RETENTION_S = 7 * 24 * 3600
+
+
+def seam(source: str) -> str:
+    """The seam's state: words that the next chunk may still change, and hypotheses that wait for an earlier one."""
+    return f"{PREFIX}:seam:{source}"
+
+
+def progress(source: str) -> str:
+    """How far the source has been committed: event, epoch, next_seq, until_s, finished."""
+    return f"{PREFIX}:progress:{source}"
+
+
+def captions(source: str) -> str:
+    """The source's caption log; entry N-0 is the caption whose `event` is N."""
+    return f"{PREFIX}:captions:{source}"
+
+
+def status(source: str) -> str:
+    """The source's last `Status`."""
+    return f"{PREFIX}:status:{source}"
+
+
+def language(source: str) -> str:
+    """The rolling window of language votes."""
+    return f"{PREFIX}:language:{source}"
+
+
+def epoch(source: str) -> str:
+    """Counter of connections."""
+    return f"{PREFIX}:epoch:{source}"
+
+
+def lease(source: str) -> str:
+    """Who reads the source, with a fencing token."""
+    return f"{PREFIX}:lease:{source}"
+
+
+def live(source: str) -> str:
+    """The pub/sub channel of captions and status changes."""
+    return f"{PREFIX}:live:{source}"
+
+
+def job(id: str) -> str:
+    """A job's record."""
+    return f"{PREFIX}:job:{id}"
+
+
+def microphone(id: str) -> str:
+    """Raw audio on its way from the API to ingest."""
+    return f"{PREFIX}:microphone:{id}"
+
+
+def worker(name: str) -> str:
+    """A worker's heartbeat: its metrics in Prometheus' text format."""
+    return f"{WORKERS}{name}"
+
+
+def of_source(source: str) -> list[str]:
+    """All keys that die with a source."""
+    return [make(source) for make in (seam, progress, captions, status, language, epoch)]

@@ -1,0 +1,281 @@
+"""The messages between services, as frozen dataclasses with `encode` and `decode`.
+
+Sources are named as their URLs are: `stations/demo`, `jobs/3f2a…`, `microphones/9c…`. Times of a source are seconds
+on its own clock: from the start of the file for a job, Unix time for a station or a microphone.
+
+JSON is the codec: captions are read by browsers, and golden samples under tests/data/messages/ are loaded by pytest
+and by `node --test`. Audio travels beside its JSON header as raw bytes, never inside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from wire.audio import SAMPLE_BYTES, seconds
+from wire.errors import DecodeError
+
+
+class Kind(StrEnum):
+    """Kinds of sources; the first part of a source's name."""
+
+    STATION = "stations"
+    JOB = "jobs"
+    MICROPHONE = "microphones"
+
+
+def source_name(kind: Kind, id: str) -> str:
+    """The name of a source, such as `stations/demo`."""
+    return f"{kind}/{id}"
+
+
+def split_source(source: str) -> tuple[Kind, str]:
+    """The kind and the id of a source name; the inverse of `source_name`."""
+    kind, _, id = source.partition("/")
+    try:
+        return Kind(kind), id
+    except ValueError as error:
+        raise DecodeError(f"{source!r} does not name a source", source) from error
+
+
+class _Json:
+    """Dataclass to JSON and back. Unknown fields are ignored, so that a newer sender may add some."""
+
+    def encode(self) -> bytes:
+        """Compact UTF-8 JSON."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The message as JSON-ready values."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]  # subclasses are dataclasses
+
+    @classmethod
+    def decode(cls, data: bytes | str) -> Self:
+        """Parse what `encode` wrote.
+
+        Raises:
+            DecodeError: not JSON, not an object, or a field is missing or unfit.
+        """
+        try:
+            return cls.from_dict(json.loads(data))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DecodeError(f"not a {cls.__name__}: {error}", data) from error
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the message from JSON values."""
+        names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
+class Content(StrEnum):
+    """What a chunk holds, as far as ingest can tell."""
+
+    SPEECH = "speech"  # may hold speech: transcribe it
+    MUSIC = "music"  # certainly no speech: no audio is sent
+    SILENCE = "silence"
+    GAP = "gap"  # audio was lost or shed before it could be transcribed
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One step of a source's audio.
+
+    `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
+    cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones. A chunk without speech
+    or a gap carries no audio at all but still has its place in the sequence.
+    """
+
+    source: str
+    epoch: int  # counts (re)connections of the source, from 1
+    seq: int  # counts chunks within the epoch, from 0
+    start_s: float  # of the first new sample, on the source's clock
+    n_samples: int  # new samples, 16 kHz
+    pcm: bytes = field(repr=False, default=b"")
+    lead_samples: int = 0
+    content: Content = Content.SPEECH
+    language: str | None = None  # None: to be detected
+    last: bool = False  # the source ends (job, microphone) or disconnects (station) after this chunk
+    captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
+    reason: str = ""  # of a gap: "shed", "overflow", …
+
+    def __post_init__(self) -> None:
+        expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
+        if len(self.pcm) not in (0, expected) or (not self.pcm and self.content is Content.SPEECH and self.n_samples):
+            raise ValueError(f"chunk {self.epoch}/{self.seq} of {self.source}: {len(self.pcm)} bytes, not {expected}")
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of new audio."""
+        return seconds(self.n_samples)
+
+    @property
+    def end_s(self) -> float:
+        """End of the chunk on the source's clock."""
+        return self.start_s + self.duration_s
+
+    @property
+    def lead_s(self) -> float:
+        """Seconds of repeated audio at the beginning of `pcm`."""
+        return seconds(self.lead_samples)
+
+    @property
+    def live(self) -> bool:
+        """Whether someone waits for it now: stations and microphones are live, jobs are not."""
+        return not self.source.startswith(f"{Kind.JOB}/")
+
+    def without_audio(self, reason: str) -> Chunk:
+        """The same place in the sequence, marked as lost."""
+        return dataclasses.replace(self, pcm=b"", lead_samples=0, content=Content.GAP, reason=reason)
+
+    def encode(self) -> dict[bytes, bytes]:
+        """Fields of a Redis stream entry: a JSON header and the raw audio."""
+        header = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "pcm"}
+        return {b"header": json.dumps(header, ensure_ascii=False).encode(), b"pcm": self.pcm}
+
+    @classmethod
+    def decode(cls, fields: dict[bytes, bytes]) -> Chunk:
+        """Parse what `encode` wrote.
+
+        Raises:
+            DecodeError: a field is missing or unfit.
+        """
+        try:
+            header = json.loads(fields[b"header"])
+            header["content"] = Content(header["content"])
+            names = {f.name for f in dataclasses.fields(cls)}
+            return cls(pcm=fields[b"pcm"], **{name: value for name, value in header.items() if name in names})
+        except (ValueError, TypeError, KeyError) as error:
+            raise DecodeError(f"not a Chunk: {error}", fields) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Word(_Json):
+    """A word with its times on the source's clock. `text` keeps its punctuation and has no spaces around it."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None  # mean probability of its tokens, 0…1
+
+
+@dataclass(frozen=True, slots=True)
+class Caption(_Json):
+    """A line of captions. The same `id` with a higher `revision` replaces an earlier one until it is `final`.
+
+    A gap (`content` is `gap`) has no text: audio between its times was lost, and `reason` says why.
+    """
+
+    type: ClassVar[str] = "caption"
+
+    source: str
+    id: int  # counts captions of the source, from 1, over all epochs
+    revision: int  # from 0
+    start_s: float
+    end_s: float
+    text: str
+    final: bool
+    language: str | None = None
+    words: tuple[Word, ...] = ()
+    content: Content = Content.SPEECH
+    reason: str = ""
+    epoch: int = 1
+    captured_s: float = 0.0  # Unix time of the newest audio that it rests on
+    committed_s: float = 0.0  # Unix time at which it was committed
+    event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
+
+    def as_dict(self) -> dict[str, Any]:
+        """The caption as JSON-ready values, with its message type first."""
+        return {"type": self.type, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Caption:
+        """Build the caption, its words included."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        fields["words"] = tuple(Word.from_dict(word) for word in fields.get("words", ()))
+        fields["content"] = Content(fields.get("content", Content.SPEECH))
+        return cls(**fields)
+
+
+class State(StrEnum):
+    """States of a source."""
+
+    WAITING = "waiting"  # no ingest worker has taken it yet; a job is queued
+    CONNECTING = "connecting"
+    RUNNING = "running"  # audio comes in
+    RECONNECTING = "reconnecting"
+    FINISHED = "finished"  # a job whose captions are complete, a microphone that was closed
+    FAILED = "failed"  # will not be tried again
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Status(_Json):
+    """What is known of a source now; published whenever it changes."""
+
+    type: ClassVar[str] = "status"
+
+    source: str
+    state: State = State.WAITING
+    detail: str = ""  # why: the last error with its remedy, ffmpeg's last lines
+    title: str = ""  # what is playing now (ICY title)
+    codec: str = ""  # as probed: mp3, aac, opus, pcm_s16le …
+    sample_rate_hz: int | None = None
+    channels: int | None = None
+    bit_rate: int | None = None  # bits a second
+    activity: str = ""  # what is heard now: speech, music or silence
+    epoch: int = 0
+    reconnects: int = 0
+    audio_s: float = 0.0  # audio taken in since the epoch began
+    since_s: float = 0.0  # Unix time of the last change of state
+    worker: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status as JSON-ready values, with its message type first."""
+        return {"type": self.type, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Status:
+        """Build the status with its state as an enum."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        return cls(**{**fields, "state": State(fields.get("state", State.WAITING))})
+
+
+@dataclass(frozen=True, slots=True)
+class Station(_Json):
+    """A radio station to be captioned for as long as it is registered."""
+
+    id: str  # lower-case letters, digits and hyphens
+    name: str
+    url: str  # anything ffmpeg reads, or an .m3u/.pls playlist
+    language: str | None = None  # None: detected
+    listen_url: str | None = None  # what a browser should play when it is not `url`
+    from_file: bool = False  # seeded from stations.yml; such an entry follows the file
+
+
+@dataclass(frozen=True, slots=True)
+class Job(_Json):
+    """An upload, or a file to fetch, that is to be captioned once."""
+
+    id: str
+    created_s: float  # Unix time
+    filename: str = ""  # as the user named it
+    path: str = ""  # in the uploads folder, relative to DATA_DIR
+    url: str = ""  # to fetch instead of `path`
+    language: str | None = None
+    state: State = State.WAITING
+    error: str = ""
+    duration_s: float | None = None  # as probed
+    tracks: int = 0  # audio tracks found
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Job:
+        """Build the job with its state as an enum."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        return cls(**{**fields, "state": State(fields.get("state", State.WAITING))})

@@ -1,0 +1,79 @@
+"""Raw audio from a browser's microphone, on its way from the API (which holds the socket) to ingest (which cuts it).
+
+The API announces a microphone with its hello, then appends frames as they come; an ingest worker takes the
+announcement and reads on until the end mark. The stream is bounded: if ingest falls behind, the oldest audio goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wire import keys
+from wire.bus import Redis
+from wire.messages import _Json
+
+#: Announcements that wait for an ingest worker.
+WAITING_LIMIT = 100
+
+#: Frames kept of one microphone: browsers send 5 to 50 a second, so a minute or more.
+FRAMES_LIMIT = 3_000
+
+#: A microphone's frames vanish this long after the last one, in seconds.
+FRAMES_TTL_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(_Json):
+    """A microphone that has opened. Frames are mono s16le at `sample_rate` Hz."""
+
+    id: str
+    sample_rate: int
+    language: str | None = None
+    channels: int = 1
+
+
+class Microphones:
+    """Both ends of every microphone's stream."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def open(self, hello: Hello) -> None:
+        """API: announce a microphone."""
+        pipe = self._redis.pipeline()
+        pipe.lpush(keys.MICROPHONES, hello.encode())
+        pipe.ltrim(keys.MICROPHONES, 0, WAITING_LIMIT - 1)
+        pipe.execute()
+
+    def send(self, id: str, pcm: bytes) -> None:
+        """API: append a frame."""
+        self._append(id, {b"pcm": pcm})
+
+    def close(self, id: str) -> None:
+        """API: mark the end."""
+        self._append(id, {b"end": b"1"})
+
+    def next(self, timeout_s: float) -> Hello | None:
+        """Ingest: take the next announcement, waiting up to `timeout_s` seconds."""
+        answer: Any = self._redis.brpop([keys.MICROPHONES], timeout=timeout_s)
+        return Hello.decode(answer[1]) if answer else None
+
+    def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[bytes, list[bytes], bool]:
+        """Ingest: frames behind stream entry `after` (b"0" at first).
+
+        Returns:
+            The last entry's id, the frames, and whether the microphone was closed.
+        """
+        answer: Any = self._redis.xread({keys.microphone(id): after}, count=200, block=max(1, round(timeout_s * 1000)))
+        items = answer.items() if isinstance(answer, dict) else answer or []
+        for _, entries in items:
+            frames = [fields[b"pcm"] for _, fields in entries if b"pcm" in fields]
+            return entries[-1][0], frames, any(b"end" in fields for _, fields in entries)
+        return after, [], False
+
+    def _append(self, id: str, fields: dict[bytes, bytes]) -> None:
+        pipe = self._redis.pipeline()
+        pipe.xadd(keys.microphone(id), fields, maxlen=FRAMES_LIMIT, approximate=True)  # type: ignore[arg-type]
+        pipe.expire(keys.microphone(id), FRAMES_TTL_S)
+        pipe.execute()

@@ -1,0 +1,200 @@
+"""The chunk queue: two Redis streams with one consumer group, live before uploads.
+
+An entry leaves the queue only when its captions are committed (`CaptionLog.commit` acknowledges and deletes it in the
+same transaction), so the chunks of a killed worker stay pending and another worker claims them. A chunk that has
+been delivered `max_deliveries` times without success is reported as such: its taker buries it instead of trying.
+
+Both streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream takes the
+chunk without its audio, as a gap, so that its place in the sequence is kept and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from wire import keys
+from wire.bus import Redis
+from wire.errors import DecodeError, QueueFull
+from wire.messages import Chunk
+
+#: The streams in the order in which they are served.
+STREAMS = (keys.LIVE_CHUNKS, keys.UPLOAD_CHUNKS)
+
+_FIRST_ID = """
+local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+return entries[1] and entries[1][1] or false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A chunk in a worker's hands, to be committed or buried."""
+
+    stream: str
+    entry_id: bytes
+    chunk: Chunk
+    deliveries: int = 1  # how often it has been handed out, this time included
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How full one stream is."""
+
+    stream: str
+    length: int  # entries, taken or not
+    age_s: float  # of the oldest
+
+
+class ChunkQueue:
+    """Producers `put`; workers `take`, `renew` while they work, and `claim` what dead workers left.
+
+    Args:
+        live_limit: most entries of the live stream that carry audio (one is 224 kB with 2 s of lead).
+        upload_limit: most entries of the upload stream.
+        claim_after_s: a chunk that its worker has not renewed for so long belongs to a dead worker.
+        max_deliveries: a chunk handed out more often is not tried again.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        live_limit: int = 400,
+        upload_limit: int = 64,
+        claim_after_s: float = 10.0,
+        max_deliveries: int = 3,
+    ) -> None:
+        self._redis = redis
+        self._live_limit = live_limit
+        self._upload_limit = upload_limit
+        self._claim_after_ms = round(claim_after_s * 1000)
+        self.max_deliveries = max_deliveries
+        self._first_id = redis.register_script(_FIRST_ID)
+
+    def put(self, chunk: Chunk) -> Chunk:
+        """Append a chunk; returns it as it was queued (without audio if the live stream was full).
+
+        Raises:
+            QueueFull: the upload stream is full, or the live stream is full even of gaps.
+        """
+        stream = keys.LIVE_CHUNKS if chunk.live else keys.UPLOAD_CHUNKS
+        length = int(self._redis.xlen(stream))
+        if not chunk.live and length >= self._upload_limit:
+            raise QueueFull(f"{length} upload chunks wait to be transcribed")
+        if chunk.live and length >= self._live_limit:
+            if length >= 4 * self._live_limit:
+                raise QueueFull(f"{length} live chunks wait: is a transcriber running?")
+            chunk = chunk.without_audio("overflow")
+        self._redis.xadd(stream, chunk.encode())  # type: ignore[arg-type]
+        return chunk
+
+    def take(self, worker: str, count: int, block_s: float = 1.0) -> list[Delivery]:
+        """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first."""
+        taken: list[Delivery] = []
+        for stream in STREAMS:
+            if len(taken) < count:
+                taken += self._read(worker, [stream], count - len(taken), None)
+        if not taken and block_s > 0:
+            taken = self._read(worker, STREAMS, count, max(1, round(block_s * 1000)))
+        return taken
+
+    def claim(self, worker: str, count: int) -> list[Delivery]:
+        """Up to `count` chunks that a dead worker held, each with its number of deliveries."""
+        claimed: list[Delivery] = []
+        for stream in STREAMS:
+            if len(claimed) >= count:
+                break
+            try:
+                answer: Any = self._redis.xautoclaim(
+                    stream, keys.GROUP, worker, self._claim_after_ms, "0-0", count=count - len(claimed)
+                )
+            except ResponseError as error:
+                self._create_groups(error)
+                continue
+            # Redis 6.2 answers two elements and nil for a deleted entry; Redis 7 answers three and leaves it out.
+            entries = [(entry_id, fields) for entry_id, fields in answer[1] if fields]
+            claimed += self._decode(stream, entries, self._deliveries(stream, worker, [e for e, _ in entries]))
+        return claimed
+
+    def renew(self, worker: str, deliveries: Iterable[Delivery]) -> None:
+        """Tell the queue that `worker` still works on these, so that nobody claims them."""
+        for stream in STREAMS:
+            ids = [d.entry_id for d in deliveries if d.stream == stream]
+            if ids:
+                # JUSTID resets the idle time without counting a delivery.
+                self._redis.xclaim(stream, keys.GROUP, worker, 0, ids, justid=True)  # type: ignore[arg-type]
+
+    def release(self, worker: str, deliveries: Iterable[Delivery]) -> None:
+        """Hand chunks back untouched, to be claimed at once: a worker that stops in an orderly way."""
+        for delivery in deliveries:
+            self._redis.xclaim(
+                delivery.stream, keys.GROUP, worker, 0, [delivery.entry_id], idle=self._claim_after_ms, justid=True
+            )  # type: ignore[arg-type]
+
+    def load(self) -> list[Load]:
+        """How full each stream is."""
+        now = time.time()
+        loads = []
+        for stream in STREAMS:
+            first = self._first_id(keys=[stream])
+            age_s = max(0.0, now - int(first.split(b"-")[0]) / 1000) if first else 0.0
+            loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
+        return loads
+
+    def _read(self, worker: str, streams: Sequence[str], count: int, block_ms: int | None) -> list[Delivery]:
+        try:
+            answer: Any = self._redis.xreadgroup(
+                keys.GROUP, worker, dict.fromkeys(streams, ">"), count=count, block=block_ms
+            )
+        except ResponseError as error:
+            self._create_groups(error)
+            return []
+        items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 answers a mapping
+        return [d for stream, entries in items for d in self._decode(stream.decode(), entries, {})]
+
+    def _decode(self, stream: str, entries: Iterable[Any], counts: dict[bytes, int]) -> list[Delivery]:
+        deliveries = []
+        for entry_id, fields in entries:
+            try:
+                deliveries.append(Delivery(stream, entry_id, Chunk.decode(fields), counts.get(entry_id, 1)))
+            except DecodeError:
+                # Nobody can ever decode it: to the dead letters with it, or it would be claimed for ever.
+                bury(self._redis, stream, entry_id, fields, "undecodable")
+        return deliveries
+
+    def _deliveries(self, stream: str, worker: str, ids: list[bytes]) -> dict[bytes, int]:
+        if not ids:
+            return {}
+        pending: Any = self._redis.xpending_range(stream, keys.GROUP, ids[0], ids[-1], count=1000, consumername=worker)
+        return {entry["message_id"]: int(entry["times_delivered"]) for entry in pending}
+
+    def _create_groups(self, error: ResponseError) -> None:
+        if "NOGROUP" not in str(error):
+            raise error
+        for stream in STREAMS:
+            try:
+                self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
+            except ResponseError as exists:
+                if "BUSYGROUP" not in str(exists):
+                    raise
+
+
+#: Dead letters kept for a human to look at; one may hold 224 kB of audio.
+DEAD_LETTERS = 100
+
+
+def bury(pipeline: Any, stream: str, entry_id: bytes, fields: dict[bytes, bytes], reason: str) -> None:
+    """Move an entry to the dead letters (through a client, or within a transaction of it)."""
+    pipeline.xadd(keys.DEAD_CHUNKS, {**fields, b"reason": reason.encode()}, maxlen=DEAD_LETTERS, approximate=False)
+    settle(pipeline, stream, entry_id)
+
+
+def settle(pipeline: Any, stream: str, entry_id: bytes) -> None:
+    """Acknowledge and delete an entry."""
+    pipeline.xack(stream, keys.GROUP, entry_id)
+    pipeline.xdel(stream, entry_id)

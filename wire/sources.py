@@ -1,0 +1,141 @@
+"""What is registered and what is known of it: stations, jobs, and the status of every source."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable
+
+from wire import keys
+from wire.bus import Redis
+from wire.errors import BadRequest, UnknownSource
+from wire.messages import Job, Kind, Station, Status, source_name
+
+
+class Stations:
+    """The register of stations. Ingest workers look at it every second; the API changes it.
+
+    Args:
+        limit: most stations at once.
+    """
+
+    def __init__(self, redis: Redis, *, limit: int = 200) -> None:
+        self._redis = redis
+        self._limit = limit
+
+    def all(self) -> list[Station]:
+        """Every station, by id."""
+        values = self._redis.hgetall(keys.STATIONS)
+        return sorted((Station.decode(v) for v in values.values()), key=lambda s: s.id)  # type: ignore[union-attr]
+
+    def get(self, id: str) -> Station:
+        """One station.
+
+        Raises:
+            UnknownSource: there is none with this id.
+        """
+        value = self._redis.hget(keys.STATIONS, id)
+        if value is None:
+            raise UnknownSource(f"there is no station {id!r}; GET /stations lists those there are")
+        return Station.decode(value)  # type: ignore[arg-type]
+
+    def add(self, station: Station) -> bool:
+        """Add or replace a station; whether it is new.
+
+        Raises:
+            BadRequest: there are as many stations as are allowed.
+        """
+        if int(self._redis.hlen(keys.STATIONS)) >= self._limit and not self._redis.hexists(keys.STATIONS, station.id):  # type: ignore[arg-type]
+            raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
+        self._redis.srem(keys.REMOVED_STATIONS, station.id)
+        return bool(self._redis.hset(keys.STATIONS, station.id, station.encode()))
+
+    def remove(self, id: str) -> None:
+        """Remove a station; one from stations.yml stays removed after a restart.
+
+        Raises:
+            UnknownSource: there is none with this id.
+        """
+        if self.get(id).from_file:
+            self._redis.sadd(keys.REMOVED_STATIONS, id)
+        self._redis.hdel(keys.STATIONS, id)
+
+    def seed(self, stations: Iterable[Station]) -> None:
+        """Make the register follow stations.yml: what the file names is there, what it no longer names goes.
+
+        Stations added through the API stay, and stations removed through it stay away.
+        """
+        removed = {bytes(id).decode() for id in self._redis.smembers(keys.REMOVED_STATIONS)}  # type: ignore[union-attr]
+        named = {s.id: dataclasses.replace(s, from_file=True) for s in stations if s.id not in removed}
+        for station in self.all():
+            if station.from_file and station.id not in named:
+                self._redis.hdel(keys.STATIONS, station.id)
+        for station in named.values():
+            self._redis.hset(keys.STATIONS, station.id, station.encode())
+
+
+class Jobs:
+    """Job records, newest first. Each expires `retention_s` after its last change."""
+
+    def __init__(self, redis: Redis, *, retention_s: int = keys.RETENTION_S) -> None:
+        self._redis = redis
+        self._retention_s = retention_s
+
+    def save(self, job: Job) -> None:
+        """Write a job's record."""
+        now = time.time()
+        pipe = self._redis.pipeline()
+        pipe.set(keys.job(job.id), job.encode(), ex=self._retention_s)
+        pipe.zadd(keys.JOBS, {job.id: job.created_s})
+        pipe.zremrangebyscore(keys.JOBS, 0, now - self._retention_s)
+        pipe.execute()
+
+    def get(self, id: str) -> Job:
+        """One job.
+
+        Raises:
+            UnknownSource: there is none with this id, or it has expired.
+        """
+        value = self._redis.get(keys.job(id))
+        if value is None:
+            raise UnknownSource(f"there is no job {id!r}; it may have expired")
+        return Job.decode(value)  # type: ignore[arg-type]
+
+    def all(self) -> list[Job]:
+        """Every job there is a record of, newest first."""
+        ids = [bytes(id).decode() for id in self._redis.zrevrange(keys.JOBS, 0, -1)]  # type: ignore[union-attr]
+        values = self._redis.mget([keys.job(id) for id in ids]) if ids else []
+        return [Job.decode(value) for value in values if value is not None]  # type: ignore[union-attr]
+
+    def remove(self, id: str) -> None:
+        """Delete a job's record."""
+        self._redis.delete(keys.job(id))
+        self._redis.zrem(keys.JOBS, id)
+
+
+class Statuses:
+    """The last `Status` of each source; a change is published to those who watch."""
+
+    def __init__(self, redis: Redis, *, retention_s: int = keys.RETENTION_S) -> None:
+        self._redis = redis
+        self._retention_s = retention_s
+
+    def save(self, status: Status) -> None:
+        """Keep and publish a status."""
+        lasting = status.source.startswith(f"{Kind.STATION}/")
+        data = status.encode()
+        pipe = self._redis.pipeline()
+        pipe.set(keys.status(status.source), data, ex=None if lasting else self._retention_s)
+        pipe.publish(keys.live(status.source), data)
+        pipe.execute()
+
+    def get(self, kind: Kind, id: str) -> Status:
+        """The last status of a source; a waiting one if nothing is known yet."""
+        source = source_name(kind, id)
+        value = self._redis.get(keys.status(source))
+        return Status.decode(value) if value is not None else Status(source)  # type: ignore[arg-type]
+
+
+def next_epoch(redis: Redis, source: str) -> int:
+    """Number of a new (re)connection of `source`, from 1."""
+    return int(redis.incr(keys.epoch(source)))  # type: ignore[arg-type]
