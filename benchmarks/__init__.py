@@ -1,0 +1,1 @@
+"""Each prints one table, peers and ourselves in the same run."""

@@ -1,0 +1,1 @@
+"""Sources (stations, uploads, the microphone) become 5-second PCM chunks."""
