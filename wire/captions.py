@@ -11,8 +11,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redis.exceptions import WatchError
 
@@ -76,9 +77,10 @@ class CaptionLog:
         state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
         while True:
             with self._redis.pipeline() as pipe:
-                pipe.watch(state_key, progress_key)
-                state: bytes | None = pipe.get(state_key)  # type: ignore[assignment]
-                before = _decode_progress(pipe.hgetall(progress_key))  # type: ignore[arg-type]
+                pipe.watch(state_key, progress_key)  # type: ignore[no-untyped-call]
+                state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
+                fields: Any = pipe.hgetall(progress_key)
+                before = _decode_progress(fields)
                 advance = step(state)
                 captions = _number(advance.captions if advance else (), before.event)
                 pipe.multi()
@@ -111,17 +113,18 @@ class CaptionLog:
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""
-        entries = self._redis.xrange(keys.captions(source), min=f"({after}-0", count=limit)
-        return [Caption.decode(fields[b"caption"]) for _, fields in entries]  # type: ignore[union-attr]
+        entries: Any = self._redis.xrange(keys.captions(source), min=f"({after}-0", count=limit)
+        return [Caption.decode(fields[b"caption"]) for _, fields in entries]
 
     def latest(self, source: str, limit: int) -> list[Caption]:
         """The newest `limit` logged captions, oldest first."""
-        entries = self._redis.xrevrange(keys.captions(source), count=limit)
-        return [Caption.decode(fields[b"caption"]) for _, fields in reversed(entries)]  # type: ignore[arg-type]
+        entries: Any = self._redis.xrevrange(keys.captions(source), count=limit)
+        return [Caption.decode(fields[b"caption"]) for _, fields in reversed(entries)]
 
     def progress(self, source: str) -> Progress:
         """How far `source` has been committed."""
-        return _decode_progress(self._redis.hgetall(keys.progress(source)))  # type: ignore[arg-type]
+        fields: Any = self._redis.hgetall(keys.progress(source))
+        return _decode_progress(fields)
 
     def forget(self, source: str) -> None:
         """Delete all that is kept of a source."""
@@ -141,7 +144,7 @@ def _number(captions: tuple[Caption, ...], event: int) -> tuple[Caption, ...]:
     return tuple(dataclasses.replace(c, event=event + n, committed_s=now) for n, c in enumerate(captions, start=1))
 
 
-def _encode_progress(advance: Advance, event: int) -> dict[str, str]:
+def _encode_progress(advance: Advance, event: int) -> Mapping[Any, str]:
     return {
         "event": str(event),
         "epoch": str(advance.epoch),

@@ -32,5 +32,11 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int) -> None:
         timeout_s: most time that one attempt may take, the waiting for transcribers included.
     """
     queue(UPLOADS, redis).enqueue(
-        DECODE, job_id, job_id=f"decode-{job_id}", job_timeout=timeout_s, retry=Retry(max=3), result_ttl=0, failure_ttl=86400
+        DECODE,
+        job_id,
+        job_id=f"decode-{job_id}",
+        job_timeout=timeout_s,
+        retry=Retry(max=3),
+        result_ttl=0,
+        failure_ttl=86400,
     )

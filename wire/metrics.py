@@ -35,7 +35,11 @@ class IngestMetrics:
         self.running = Gauge("undertext_ingest_sources", "Sources being read now.", ["kind"], registry=registry)
         self.jobs = Counter("undertext_ingest_jobs_total", "Uploads decoded.", ["outcome"], registry=registry)
         self.stage_s = Histogram(
-            "undertext_ingest_stage_seconds", "Time of a stage per chunk.", ["stage"], buckets=_STAGE_S, registry=registry
+            "undertext_ingest_stage_seconds",
+            "Time of a stage per chunk.",
+            ["stage"],
+            buckets=_STAGE_S,
+            registry=registry,
         )
 
 
@@ -50,7 +54,11 @@ class TranscriberMetrics:
             registry=registry,
         )
         self.stage_s = Histogram(
-            "undertext_transcriber_stage_seconds", "Time of a stage per batch.", ["stage"], buckets=_STAGE_S, registry=registry
+            "undertext_transcriber_stage_seconds",
+            "Time of a stage per batch.",
+            ["stage"],
+            buckets=_STAGE_S,
+            registry=registry,
         )
         self.audio_s = Counter(
             "undertext_transcriber_audio_seconds_total", "New audio transcribed.", ["kind"], registry=registry
@@ -64,7 +72,9 @@ class TranscriberMetrics:
             "undertext_transcriber_batch_chunks", "Chunks of a batch.", buckets=_BATCH, registry=registry
         )
         self.real_time_factor = Gauge(
-            "undertext_transcriber_real_time_factor", "Processing time by audio time of the last batch.", registry=registry
+            "undertext_transcriber_real_time_factor",
+            "Processing time by audio time of the last batch.",
+            registry=registry,
         )
         self.claimed = Counter(
             "undertext_transcriber_claimed_total", "Chunks taken over from a dead worker.", registry=registry
@@ -98,7 +108,9 @@ class ApiMetrics:
         )
         self.uploads = Counter("undertext_api_upload_bytes_total", "Bytes of uploads accepted.", registry=registry)
         self.queue_length = Gauge("undertext_queue_chunks", "Chunks in a queue.", ["queue"], registry=registry)
-        self.queue_age_s = Gauge("undertext_queue_age_seconds", "Age of a queue's oldest chunk.", ["queue"], registry=registry)
+        self.queue_age_s = Gauge(
+            "undertext_queue_age_seconds", "Age of a queue's oldest chunk.", ["queue"], registry=registry
+        )
         self.dead_letters = Gauge("undertext_queue_dead_letters", "Chunks in the dead letters.", registry=registry)
         self.workers = Gauge("undertext_workers", "Workers with a heartbeat.", ["service"], registry=registry)
 

@@ -134,7 +134,7 @@ class ChunkQueue:
         for delivery in deliveries:
             self._redis.xclaim(
                 delivery.stream, keys.GROUP, worker, 0, [delivery.entry_id], idle=self._claim_after_ms, justid=True
-            )  # type: ignore[arg-type]
+            )
 
     def load(self) -> list[Load]:
         """How full each stream is."""

@@ -66,7 +66,12 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
     # Written so that NaN, which compares false with everything, is refused too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         allowed = " and ".join(
-            part for part in (f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else "") if part
+            part
+            for part in (
+                f"at least {low:g}" if low is not None else "",
+                f"at most {high:g}" if high is not None else "",
+            )
+            if part
         )
         raise SettingsError(f"{variable}={text!r} must be {allowed}")
     if choices is not None and value not in choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from wire import keys
 from wire.bus import Redis
@@ -26,7 +27,7 @@ class Stations:
     def all(self) -> list[Station]:
         """Every station, by id."""
         values = self._redis.hgetall(keys.STATIONS)
-        return sorted((Station.decode(v) for v in values.values()), key=lambda s: s.id)  # type: ignore[union-attr]
+        return sorted((Station.decode(v) for v in values.values()), key=lambda s: s.id)
 
     def get(self, id: str) -> Station:
         """One station.
@@ -37,7 +38,7 @@ class Stations:
         value = self._redis.hget(keys.STATIONS, id)
         if value is None:
             raise UnknownSource(f"there is no station {id!r}; GET /stations lists those there are")
-        return Station.decode(value)  # type: ignore[arg-type]
+        return Station.decode(value)
 
     def add(self, station: Station) -> bool:
         """Add or replace a station; whether it is new.
@@ -45,7 +46,7 @@ class Stations:
         Raises:
             BadRequest: there are as many stations as are allowed.
         """
-        if int(self._redis.hlen(keys.STATIONS)) >= self._limit and not self._redis.hexists(keys.STATIONS, station.id):  # type: ignore[arg-type]
+        if int(self._redis.hlen(keys.STATIONS)) >= self._limit and not self._redis.hexists(keys.STATIONS, station.id):
             raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
         self._redis.srem(keys.REMOVED_STATIONS, station.id)
         return bool(self._redis.hset(keys.STATIONS, station.id, station.encode()))
@@ -65,7 +66,8 @@ class Stations:
 
         Stations added through the API stay, and stations removed through it stay away.
         """
-        removed = {bytes(id).decode() for id in self._redis.smembers(keys.REMOVED_STATIONS)}  # type: ignore[union-attr]
+        members: Any = self._redis.smembers(keys.REMOVED_STATIONS)
+        removed = {id.decode() for id in members}
         named = {s.id: dataclasses.replace(s, from_file=True) for s in stations if s.id not in removed}
         for station in self.all():
             if station.from_file and station.id not in named:
@@ -99,13 +101,14 @@ class Jobs:
         value = self._redis.get(keys.job(id))
         if value is None:
             raise UnknownSource(f"there is no job {id!r}; it may have expired")
-        return Job.decode(value)  # type: ignore[arg-type]
+        return Job.decode(value)
 
     def all(self) -> list[Job]:
         """Every job there is a record of, newest first."""
-        ids = [bytes(id).decode() for id in self._redis.zrevrange(keys.JOBS, 0, -1)]  # type: ignore[union-attr]
+        members: Any = self._redis.zrevrange(keys.JOBS, 0, -1)
+        ids = [id.decode() for id in members]
         values = self._redis.mget([keys.job(id) for id in ids]) if ids else []
-        return [Job.decode(value) for value in values if value is not None]  # type: ignore[union-attr]
+        return [Job.decode(value) for value in values if value is not None]
 
     def remove(self, id: str) -> None:
         """Delete a job's record."""
@@ -133,9 +136,9 @@ class Statuses:
         """The last status of a source; a waiting one if nothing is known yet."""
         source = source_name(kind, id)
         value = self._redis.get(keys.status(source))
-        return Status.decode(value) if value is not None else Status(source)  # type: ignore[arg-type]
+        return Status.decode(value) if value is not None else Status(source)
 
 
 def next_epoch(redis: Redis, source: str) -> int:
     """Number of a new (re)connection of `source`, from 1."""
-    return int(redis.incr(keys.epoch(source)))  # type: ignore[arg-type]
+    return int(redis.incr(keys.epoch(source)))

@@ -10,6 +10,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from wire import keys
 from wire.bus import Redis, RedisError
@@ -71,10 +72,11 @@ class Worker:
 
 def alive(redis: Redis) -> dict[str, bytes]:
     """Name and metrics of every worker with a heartbeat."""
-    found = sorted(redis.scan_iter(match=f"{keys.WORKERS}*", count=1000))
-    values = redis.mget(found) if found else []
+    answer: Any = redis.scan_iter(match=f"{keys.WORKERS}*", count=1000)
+    found: list[bytes] = sorted(answer)
+    values: Any = redis.mget(found) if found else []
     return {
         key.decode().removeprefix(keys.WORKERS): value.split(b"\n", 1)[1]
-        for key, value in zip(found, values, strict=True)  # type: ignore[arg-type]
+        for key, value in zip(found, values, strict=True)
         if value is not None
     }
