@@ -30,6 +30,11 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "undertext-installed.json"
 
+#: Installs the versions that constraints.txt names.
+PIP_INSTALL = (
+    *(str(BIN / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"),
+    *("-c", str(ROOT / "constraints.txt")),
+)
 #: Everything; `make up` asks for less.
 ALL_EXTRAS = ("api", "demo", "dev", "ingest", "trainer", "transcriber")
 #: The extras that bring torch.
@@ -56,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     extras = {name for name in options.extras.split(",") if name}
     try:
-        if sys.version_info < (3, 11):
+        if sys.version_info < (3, 11):  # noqa: UP036  # whatever `python3` is, it gets here
             raise InstallError(
                 f"Undertext needs Python 3.11 or newer, and {sys.executable} is "
                 f"{sys.version_info[0]}.{sys.version_info[1]}: name a newer one with "
@@ -113,7 +118,7 @@ def read_stamp() -> dict[str, list[str]] | None:
 
 def environment_runs() -> bool:
     """Whether .venv has a Python of this version and a pip that start."""
-    code = "import sys, pip; sys.exit(sys.version_info[:2] != %r)" % (sys.version_info[:2],)
+    code = f"import sys, pip; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     try:
         done = subprocess.run([BIN / "python", "-c", code], stderr=subprocess.DEVNULL, check=False)
     except OSError:
@@ -193,9 +198,8 @@ def index_url() -> str:
 
 def pip(*arguments: str) -> None:
     """Installs with the pinned versions; shows pip's own words only when it fails."""
-    command = [BIN / "python", "-m", "pip", "install", "--disable-pip-version-check", "-q"]
     done = subprocess.run(
-        [*command, "-c", ROOT / "constraints.txt", *arguments],
+        [*PIP_INSTALL, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -222,10 +226,7 @@ def install_cpu_torch() -> None:
     if not found:
         raise InstallError("constraints.txt does not pin torch.")
     say(f"fetching {found[0]} without CUDA from {TORCH_CPU_INDEX}")
-    run_quietly(
-        *(str(BIN / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"),
-        *("-c", str(ROOT / "constraints.txt"), "--index-url", TORCH_CPU_INDEX, found[0]),
-    )
+    run_quietly(*PIP_INSTALL, "--index-url", TORCH_CPU_INDEX, found[0])
 
 
 def has_nvidia_gpu() -> bool:

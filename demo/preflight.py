@@ -1,0 +1,136 @@
+"""What must be true before `make up` starts anything; each thing that is not is told in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import redis
+
+#: Streams with XAUTOCLAIM, on which the chunk queue is built, came with this one.
+OLDEST_REDIS = (6, 2)
+
+
+class PreflightError(Exception):
+    """Something is in the way; the text is one sentence that says what, and what to do."""
+
+
+def check_port(variable: str, host: str, port: int) -> None:
+    """Raises PreflightError if `host:port`, which `variable` chooses, cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except PermissionError as e:
+        raise PreflightError(
+            f"Port {port} may not be used by this account: choose one above 1023 with "
+            f"`make up {variable}={port + 8000}`."
+        ) from e
+    except OSError as e:
+        if variable == "REDIS_PORT" and redis_version(f"redis://{host}:{port}/0"):
+            raise PreflightError(
+                f"A Redis that is not ours answers on {host}:{port}: use it with "
+                f"`make up REDIS_URL=redis://{host}:{port}/0`, or choose another port for ours with "
+                f"`make up REDIS_PORT={port + 1}`."
+            ) from e
+        raise PreflightError(
+            f"Port {port} on {host} cannot be used ({e.strerror}): stop the program that uses it, or choose another "
+            f"with `make up {variable}={port + 1}`."
+        ) from e
+
+
+def check_redis(url: str) -> None:
+    """Raises PreflightError unless a Redis that is new enough answers at `url`."""
+    try:
+        version = redis_version(url)
+    except ValueError as e:
+        raise PreflightError(f"REDIS_URL={url!r} is not an address such as redis://127.0.0.1:6379/0.") from e
+    if version is None:
+        raise PreflightError(
+            f"No Redis answers at REDIS_URL={url}: start it, correct the address, or leave REDIS_URL unset and "
+            "`make up` brings its own."
+        )
+    if version < OLDEST_REDIS:
+        raise PreflightError(
+            f"The Redis at REDIS_URL={url} is version {version[0]}.{version[1]}, and Undertext needs "
+            f"{OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer."
+        )
+
+
+def redis_version(url: str) -> tuple[int, int] | None:
+    """Major and minor version of the Redis at `url`; None if none answers (or not to us).
+
+    Raises:
+        ValueError: `url` is no Redis address.
+    """
+    client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3)
+    try:
+        major, minor = str(client.info("server")["redis_version"]).split(".")[:2]
+    except (redis.RedisError, OSError):
+        return None
+    finally:
+        client.close()
+    return int(major), int(minor)
+
+
+def find_redis_server() -> str:
+    """The system's redis-server if it is new enough, else the one that a wheel put beside our Python.
+
+    Raises:
+        PreflightError: there is neither.
+    """
+    ours = Path(sys.executable).parent
+    elsewhere = os.pathsep.join(folder for folder in os.get_exec_path() if Path(folder).resolve() != ours.resolve())
+    for candidate in (shutil.which("redis-server", path=elsewhere), shutil.which("redis-server", path=str(ours))):
+        if candidate and (_server_version(candidate) or (0, 0)) >= OLDEST_REDIS:
+            return candidate
+    raise PreflightError(
+        f"No redis-server {OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer is installed: install one "
+        "(on Debian and Ubuntu: apt-get install redis-server), or name a running one with REDIS_URL."
+    )
+
+
+def _server_version(program: str) -> tuple[int, int] | None:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return None
+    found = re.search(r"v=(\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def check_programs() -> None:
+    """Raises PreflightError unless ffmpeg and ffprobe are found."""
+    for program in ("ffmpeg", "ffprobe"):
+        if not shutil.which(program):
+            raise PreflightError(
+                f"{program} is not installed and no wheel brought it for this machine: install it "
+                "(on Debian and Ubuntu: apt-get install ffmpeg)."
+            )
+
+
+def check_folder(variable: str, folder: Path) -> None:
+    """Raises PreflightError unless `folder`, which `variable` chooses, is there or can be made, and is writable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise PreflightError(f"{variable}={folder} cannot be made ({e.strerror}).") from e
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PreflightError(f"{variable}={folder} is not writable by this account.")
+
+
+def check_model(model: str) -> None:
+    """Raises PreflightError if `model` looks like a directory and is none; a hub id is left to the transcriber."""
+    folder = Path(model)
+    hub_id = model.count("/") == 1 and not model.startswith((".", "/", "~", "demo/"))
+    if not (folder / "config.json").is_file() and (folder.is_dir() or not hub_id):
+        raise PreflightError(
+            f"MODEL={model} holds no checkpoint (no config.json): name a directory that does, or a hub id such as "
+            "KBLab/kb-whisper-small."
+        )

@@ -1,0 +1,248 @@
+"""`make up` and `make down`: every service on this machine, under one supervisor.
+
+python -m demo.up          start everything, print the address, stream the logs; Ctrl-C stops it
+python -m demo.up --down   stop the one that runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from demo import leash, preflight
+from demo.preflight import PreflightError
+from demo.supervisor import Service, StartError, Supervisor
+from wire.bus import connect
+from wire.errors import SettingsError
+from wire.settings import load, setting
+from wire.workers import alive
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: How long `make down` waits for everything to stop, in seconds.
+DOWN_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `make up` reads from the environment; the services read their own."""
+
+    host: str = setting("HOST", "127.0.0.1")
+    port: int = setting("PORT", 8000, minimum=1, maximum=65535)
+    demo_port: int = setting("DEMO_PORT", 8010, minimum=1, maximum=65535)
+    #: Where our own Redis listens; it is started unless REDIS_URL names another.
+    redis_port: int = setting("REDIS_PORT", 6390, minimum=1, maximum=65535)
+    redis_url: str = setting("REDIS_URL", "")
+    #: The uploads' spool and Redis' files; relative to the root of the repository.
+    data_dir: str = setting("DATA_DIR", "var")
+    #: A checkpoint's directory or a hub id.
+    model: str = setting("MODEL", "demo/model")
+    stations_file: str = setting("STATIONS_FILE", "stations.yml")
+    #: Transcriber processes. One a core is best on a CPU, one a device on GPUs.
+    transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
+    #: How long everything may take to be ready, in seconds. A model from a hub has to be fetched first.
+    start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; every problem that can be foreseen is one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="demo.up", description="Every Undertext service on this machine.")
+    parser.add_argument("--down", action="store_true", help="stop the one that runs")
+    options = parser.parse_args(argv)
+    os.chdir(ROOT)
+    try:
+        settings = load(Settings, os.environ)
+        settings = dataclasses.replace(settings, data_dir=str(Path(settings.data_dir).expanduser().absolute()))
+        return down(settings) if options.down else up(settings)
+    except (SettingsError, PreflightError, StartError) as e:
+        print(f"undertext: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def up(settings: Settings) -> int:
+    """Starts everything and stays until it is told to stop."""
+    if "MAKELEVEL" in os.environ:  # `make` may be killed without telling us
+        leash.hold(os.getppid())
+    preflight.check_folder("DATA_DIR", Path(settings.data_dir))
+    with _pid_file(settings) as pid_file:
+        if not _lock(pid_file):
+            raise PreflightError(
+                f"Undertext runs already (process {pid_file.read().strip() or 'unknown'}): `make down` stops it, "
+                "or give this one its own DATA_DIR, PORT, DEMO_PORT and REDIS_PORT."
+            )
+        pid_file.truncate(0)
+        pid_file.write(f"{os.getpid()}\n")
+        pid_file.flush()
+        check(settings)
+        return supervise(settings)
+
+
+def check(settings: Settings) -> None:
+    """Raises PreflightError for the first thing that is in the way."""
+    preflight.check_programs()
+    preflight.check_model(settings.model)
+    preflight.check_port("PORT", settings.host, settings.port)
+    preflight.check_port("DEMO_PORT", "127.0.0.1", settings.demo_port)
+    if settings.redis_url:
+        preflight.check_redis(settings.redis_url)
+    else:
+        preflight.find_redis_server()
+        preflight.check_port("REDIS_PORT", "127.0.0.1", settings.redis_port)
+
+
+def supervise(settings: Settings) -> int:
+    """Runs the services until a signal comes; exit code 0 if they were ready once."""
+    supervisor = Supervisor(services(settings), start_timeout_s=settings.start_timeout_s)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks not to hear of SIGHUP
+            signal.signal(number, lambda *_: supervisor.request_stop())
+    began = time.monotonic()
+    try:
+        supervisor.start()
+        if not supervisor.stopping:
+            line = f"Undertext is on air: {address(settings)}"
+            ready = f"ready after {time.monotonic() - began:.0f} s; Ctrl-C or `make down` stops it"
+            print(f"\n  {line}\n  {ready}\n", flush=True)
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    print("undertext: stopped", flush=True)
+    return 0
+
+
+def down(settings: Settings) -> int:
+    """Stops the `make up` that holds the pid file."""
+    if not _pid_path(settings).exists():
+        print("undertext: nothing is running")
+        return 0
+    with _pid_file(settings) as pid_file:
+        if _lock(pid_file):
+            print("undertext: nothing is running")
+            return 0
+        pid = int(pid_file.read() or 0)
+        if not pid:  # it holds the lock and has not written yet
+            raise StartError("Undertext is only just starting: try again.")
+        os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + DOWN_TIMEOUT_S
+        while not _lock(pid_file):
+            if time.monotonic() > until:
+                raise StartError(f"Process {pid} has not stopped after {DOWN_TIMEOUT_S:g} s: kill it.")
+            time.sleep(0.1)
+    print("undertext: stopped")
+    return 0
+
+
+# --- what is started ----------------------------------------------------------------------------
+
+
+def services(settings: Settings) -> list[Service]:
+    """Every process, with the environment that makes them find each other."""
+    environ = environment(settings)
+    redis = connect(environ["REDIS_URL"], patience_s=0.1)
+    python = sys.executable
+
+    def ping() -> bool:
+        return bool(redis.ping())
+
+    def workers(service: str, count: int) -> Callable[[], bool]:
+        return lambda: sum(name.startswith(f"{service}-") for name in alive(redis)) >= count
+
+    kept = [
+        Service(
+            "station",
+            (python, "-m", "demo.station"),
+            lambda: answers(f"http://127.0.0.1:{settings.demo_port}/healthz"),
+            tier=1,
+            environ=environ,
+        ),
+        Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
+        Service("api", (python, "-m", "api"), lambda: answers(f"{address(settings)}/readyz"), tier=2, environ=environ),
+    ]
+    for number in range(1, settings.transcribers + 1):
+        name = "transcriber" if settings.transcribers == 1 else f"transcriber-{number}"
+        # One thread a process: two processes with a thread each do more than one with two.
+        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"}
+        ready = workers("transcriber", settings.transcribers)
+        kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ={**environ, **threads}))
+    if not settings.redis_url:
+        kept.insert(0, Service("redis", redis_command(settings), ping, tier=0))
+    return kept
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """What the services are told, beside what the user's environment says."""
+    own_redis = f"redis://127.0.0.1:{settings.redis_port}/0"
+    return {
+        "REDIS_URL": settings.redis_url or own_redis,
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "DEMO_PORT": str(settings.demo_port),
+        "DEMO_URL": f"http://127.0.0.1:{settings.demo_port}",
+        "DATA_DIR": settings.data_dir,
+        "MODEL": settings.model,
+        "STATIONS_FILE": settings.stations_file,
+        "PYTHONUNBUFFERED": "1",
+        # Programs out of wheels (ffmpeg) are linked beside our Python.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+
+
+def redis_command(settings: Settings) -> tuple[str, ...]:
+    """Our own Redis: on loopback only, every write kept within a second."""
+    folder = Path(settings.data_dir) / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    return (
+        preflight.find_redis_server(),
+        *("--bind", "127.0.0.1", "--port", str(settings.redis_port)),
+        *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--daemonize", "no", "--loglevel", "warning"),
+    )
+
+
+def address(settings: Settings) -> str:
+    """Where a browser on this machine finds the page."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    return f"http://{host}:{settings.port}"
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers 200; raises OSError for anything else."""
+    with urllib.request.urlopen(url, timeout=3) as answer:
+        return bool(answer.status == 200)
+
+
+# --- the pid file: locked for as long as its writer lives, so a stale one is never believed -----
+
+
+def _pid_path(settings: Settings) -> Path:
+    return Path(settings.data_dir) / "up.pid"
+
+
+def _pid_file(settings: Settings) -> IO[str]:
+    path = _pid_path(settings)
+    path.touch()
+    return path.open("r+")
+
+
+def _lock(pid_file: IO[str]) -> bool:
+    try:
+        fcntl.flock(pid_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

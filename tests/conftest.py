@@ -1,0 +1,110 @@
+"""Fixtures that every test may use: a real Redis, free ports, programs that may be missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started.
+_BIN = str(Path(sys.executable).parent)
+if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([_BIN, os.environ.get("PATH", os.defpath)])
+
+
+@pytest.fixture(scope="session")
+def need_program() -> Callable[..., str]:
+    """`need_program("icecast2")`: its path; a missing one skips the test on a laptop and fails it in CI.
+
+    Several names are alternatives, tried in order.
+    """
+
+    def need(*names: str) -> str:
+        found = next((path for name in names if (path := shutil.which(name))), None)
+        if found:
+            return found
+        reason = f"{' or '.join(names)} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason + ", and CI must run every test")
+        pytest.skip(reason)
+
+    return need
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A TCP port of loopback that nobody listened on a moment ago."""
+    given: set[int] = set()
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            if port not in given:
+                given.add(port)
+                return port
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """`wait_until(condition, timeout_s=10)`: asks until `condition()` is true; fails when time is up."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 10.0, what: str = "") -> None:
+        until = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > until:
+                pytest.fail(f"not true after {timeout_s:g} s: {what or condition}")
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a Redis of this test run: the one in .venv/bin, or the one that TEST_REDIS_SERVER names."""
+    port = free_port()
+    program = os.environ.get("TEST_REDIS_SERVER", "redis-server")
+    folder = tmp_path_factory.mktemp("redis")
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""],
+            stdout=log,
+            stderr=log,
+        )
+    url = f"redis://127.0.0.1:{port}/0"
+    client = redis.Redis.from_url(url)
+    try:
+        for _ in range(200):
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.05)
+        else:
+            pytest.fail(f"{program} does not answer: {(folder / 'log').read_text()}")
+        yield url
+    finally:
+        client.close()
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of an empty Redis."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
