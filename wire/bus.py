@@ -17,7 +17,7 @@ AWAY = (ConnectionError, TimeoutError)
 __all__ = ["AWAY", "Redis", "RedisError", "connect"]
 
 
-def connect(url: str, *, patience_s: float = 2.0) -> Redis:
+def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0) -> Redis:
     """A client for `url` that answers bytes.
 
     A command that meets a lost connection is sent again for about `patience_s` seconds before it raises one of
@@ -27,13 +27,14 @@ def connect(url: str, *, patience_s: float = 2.0) -> Redis:
     Args:
         url: such as `redis://127.0.0.1:6379/0`.
         patience_s: how long one command goes on trying.
+        timeout_s: how long one attempt waits for an answer; it must be longer than any blocking read.
     """
     cap_s = 1.0
     retries = max(1, round(patience_s / (cap_s / 2)))
     return redis.Redis.from_url(
         url,
-        socket_connect_timeout=5,
-        socket_timeout=30,  # above the longest blocking read
+        socket_connect_timeout=min(5.0, timeout_s),
+        socket_timeout=timeout_s,
         socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(EqualJitterBackoff(cap=cap_s, base=0.05), retries),

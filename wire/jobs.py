@@ -6,6 +6,8 @@ The JSON serializer keeps both ends honest: what is queued is readable, and no c
 from __future__ import annotations
 
 from rq import Queue, Retry
+from rq.exceptions import NoSuchJobError
+from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from wire.bus import Redis
@@ -40,3 +42,16 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int) -> None:
         result_ttl=0,
         failure_ttl=86400,
     )
+
+
+def cancel_decode(redis: Redis, job_id: str) -> None:
+    """Take an upload that still waits out of the queue; one that is being decoded sees its job's state itself."""
+    try:
+        RqJob.fetch(f"decode-{job_id}", connection=redis, serializer=JSONSerializer).delete()
+    except NoSuchJobError:
+        return
+
+
+def waiting_decodes(redis: Redis) -> int:
+    """Uploads that no worker has taken yet."""
+    return queue(UPLOADS, redis).count

@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from redis.exceptions import WatchError
+
 from wire import keys
 from wire.bus import Redis
 from wire.errors import BadRequest, UnknownSource
-from wire.messages import Job, Kind, Station, Status, source_name
+from wire.messages import Job, Kind, State, Station, Status, source_name
 
 
 class Stations:
@@ -91,6 +93,33 @@ class Jobs:
         pipe.zadd(keys.JOBS, {job.id: job.created_s})
         pipe.zremrangebyscore(keys.JOBS, 0, now - self._retention_s)
         pipe.execute()
+
+    def change(self, id: str, **changes: Any) -> Job:
+        """Change fields of a job, atomically; one that was cancelled meanwhile stays as it is.
+
+        Returns:
+            The job as it is now: a decoder looks at its state to see that it should stop.
+
+        Raises:
+            UnknownSource: there is none with this id.
+        """
+        with self._redis.pipeline() as pipe:
+            while True:
+                pipe.watch(keys.job(id))  # type: ignore[no-untyped-call]
+                value: Any = pipe.get(keys.job(id))
+                if value is None:
+                    raise UnknownSource(f"there is no job {id!r}; it may have expired")
+                job = Job.decode(value)
+                if job.state is State.CANCELLED:
+                    return job
+                job = dataclasses.replace(job, **changes)
+                pipe.multi()
+                pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return job
 
     def get(self, id: str) -> Job:
         """One job.
