@@ -1,0 +1,145 @@
+"""What operators rely on: alert rules, the dashboard and docker-compose.yml agree with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from wire import metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+OPS = ROOT / "ops"
+
+SERVICES = ("ingest", "transcriber", "api", "trainer", "demo")
+
+
+def exported() -> dict[str, set[str]]:
+    """Every sample name that our metrics export, with its labels."""
+    found: dict[str, set[str]] = {}
+    for make in (metrics.IngestMetrics, metrics.TranscriberMetrics, metrics.ApiMetrics):
+        registry = CollectorRegistry()
+        for collector in vars(make(registry)).values():
+            labels = set(collector._labelnames) | {"worker"}
+            for family in collector.describe():
+                suffixes = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}.get(family.type, ("",))
+                found.update({family.name + suffix: labels for suffix in suffixes})
+    return found
+
+
+def alert_rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((OPS / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    document = json.loads((OPS / "grafana/dashboards/undertext.json").read_text())
+    assert isinstance(document, dict)
+    return document
+
+
+def expressions() -> Iterator[str]:
+    yield from (rule["expr"] for rule in alert_rules())
+    yield from (target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", []))
+
+
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_every_metric_and_label_that_is_asked_for_exists(expression: str) -> None:
+    names = exported()
+    asked = set(re.findall(r"\bundertext_\w+", expression))
+    assert asked <= set(names), f"no such metric: {asked - set(names)}"
+    labels = set(re.findall(r"(\w+)\s*=~?\s*\"", expression)) - {"job"}
+    for group in re.findall(r"\bby \(([^)]*)\)", expression):
+        labels |= {label.strip() for label in group.split(",")} - {"le"}
+    known = set().union(*(names[name] for name in asked))
+    assert labels <= known, f"no such label: {labels - known}"
+
+
+def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
+    for rule in alert_rules():
+        assert rule["annotations"]["summary"], rule
+        assert rule["annotations"]["action"], rule
+        assert rule["labels"]["severity"] in {"warning", "critical"}, rule
+
+
+def test_promtool_accepts_the_configuration() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    done = subprocess.run(
+        [promtool, "check", "config", "prometheus.yml"], cwd=OPS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_panels_have_room_and_a_datasource_that_is_provisioned() -> None:
+    sources = yaml.safe_load((OPS / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    uids = {source["uid"] for source in sources}
+    covered: set[tuple[int, int]] = set()
+    ids = [panel["id"] for panel in dashboard()["panels"]]
+    assert len(ids) == len(set(ids))
+    for panel in dashboard()["panels"]:
+        assert all(target["datasource"]["uid"] in uids for target in panel.get("targets", []))
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & covered, f"{panel['title']} lies on another panel"
+        assert place["x"] + place["w"] <= 24
+        covered |= cells
+
+
+# --- docker-compose.yml -----------------------------------------------------------------------------
+
+
+def compose() -> dict[str, Any]:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(document, dict)
+    return document
+
+
+def test_compose_has_every_service() -> None:
+    assert set(SERVICES) | {"redis", "prometheus", "grafana"} == set(compose()["services"])
+
+
+def test_what_scales_has_neither_a_name_nor_a_port() -> None:
+    for name in ("ingest", "transcriber"):
+        service = compose()["services"][name]
+        assert "container_name" not in service
+        assert "ports" not in service
+
+
+def test_everything_is_published_on_loopback_only() -> None:
+    for name, service in compose()["services"].items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), name
+
+
+def test_volumes_are_declared() -> None:
+    declared = set(compose()["volumes"])
+    for name, service in compose()["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert source in declared or (ROOT / source).exists() or source == "./corpora", f"{name}: {volume}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_images_copy_what_there_is_and_run_as_nobody_special(service: str) -> None:
+    lines = (ROOT / service / "Dockerfile").read_text().splitlines()
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for line in lines:
+        if line.startswith("COPY "):
+            for source in line.split()[1:-1]:
+                assert (ROOT / source).exists(), source
+                assert source.split("/")[0] in allowed, f".dockerignore hides {source}"
+    assert "USER undertext" in lines
