@@ -212,6 +212,11 @@ class State(StrEnum):
     FAILED = "failed"  # will not be tried again
     CANCELLED = "cancelled"
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows it."""
+        return self in (State.FINISHED, State.FAILED, State.CANCELLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Status(_Json):
@@ -268,6 +273,7 @@ class Job(_Json):
     path: str = ""  # in the uploads folder, relative to DATA_DIR
     url: str = ""  # to fetch instead of `path`
     language: str | None = None
+    track: int | None = None  # the audio track to caption, from 0; None: the file's default one
     state: State = State.WAITING
     error: str = ""
     duration_s: float | None = None  # as probed

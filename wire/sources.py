@@ -168,6 +168,20 @@ class Statuses:
         return Status.decode(value) if value is not None else Status(source)
 
 
-def next_epoch(redis: Redis, source: str) -> int:
-    """Number of a new (re)connection of `source`, from 1."""
-    return int(redis.incr(keys.epoch(source)))
+_NEXT_EPOCH = """
+local epoch = redis.call('INCR', KEYS[1])
+if epoch <= tonumber(ARGV[1]) then
+    epoch = ARGV[1] + 1
+    redis.call('SET', KEYS[1], epoch)
+end
+return epoch
+"""
+
+
+def next_epoch(redis: Redis, source: str, *, above: int = 0) -> int:
+    """Number of a new (re)connection of `source`, from 1.
+
+    Args:
+        above: the epoch before, as its reader remembers it: epochs go on rising though Redis has lost its counter.
+    """
+    return int(redis.eval(_NEXT_EPOCH, 1, keys.epoch(source), above))
