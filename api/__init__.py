@@ -1,1 +1,1 @@
-"""Captions reach people and programs."""
+"""The API: captions to people and programs, over HTTP and WebSockets."""

@@ -1,0 +1,91 @@
+"""Who may change something: the token, and the origin of a browser's request.
+
+A service on loopback can be reached by every page that the user's browser shows. A page of another origin may
+neither change anything nor open a socket (browsers apply no same-origin rule to WebSockets), unless ALLOWED_ORIGINS
+names it. On loopback the origin must be loopback too, or a name that is made to resolve to 127.0.0.1 would pass
+(DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import Request, Response
+
+from api.problems import Problem
+from api.settings import Settings
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def check_token(settings: Settings, request: Request, *, socket: bool = False) -> None:
+    """Refuse a request that lacks the token.
+
+    Raises:
+        Problem: 401.
+    """
+    if not settings.api_token:
+        return
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        given = request.args.get("token", "") if socket else ""  # a browser's WebSocket cannot send headers
+    if not hmac.compare_digest(given.strip().encode(), settings.api_token.encode()):
+        how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
+        wrong = "The token is wrong" if given else "A token is needed"
+        raise Problem(
+            401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
+        )
+
+
+def check_origin(settings: Settings, request: Request, *, socket: bool = False) -> None:
+    """Refuse a browser's request that a page of another origin makes.
+
+    Raises:
+        Problem: 403.
+    """
+    if request.method in _SAFE and not socket:
+        return
+    origin = request.headers.get("Origin", "").lower()
+    if origin in settings.origins:
+        return
+    if origin and not _same_origin(settings, origin, request.host.lower()):
+        raise Problem(403, f"Pages of {origin} may not do this; ALLOWED_ORIGINS can name origins that may.")
+    if not origin and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise Problem(403, "Pages of other sites may not do this; ALLOWED_ORIGINS can name origins that may.")
+
+
+def allow_cross_origin(settings: Settings, request: Request, answer: Response) -> None:
+    """Add CORS headers for an origin that ALLOWED_ORIGINS names."""
+    if not settings.origins:
+        return
+    answer.headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin", "")
+    if origin.lower() in settings.origins:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Expose-Headers"] = "Location, Retry-After, Captions-Complete"
+        if request.method == "OPTIONS":
+            answer.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
+            answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            answer.headers["Access-Control-Max-Age"] = "600"
+
+
+def _same_origin(settings: Settings, origin: str, host: str) -> bool:
+    # The scheme is left out: behind a proxy that ends TLS we cannot know it.
+    try:
+        if is_loopback(settings.host) and not is_loopback(urlsplit(origin).hostname or ""):
+            return False
+    except ValueError:
+        return False
+    return urlsplit(origin).netloc == host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

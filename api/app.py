@@ -1,0 +1,48 @@
+"""The Flask app: routes, and what holds for all of them."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from api import access, context, health, jobs, live, metrics, microphone, openapi, page, problems, stations
+from api.lingering import lingering
+from api.settings import Settings
+from api.uploads import UploadRequest
+
+#: Bodies other than uploads, in bytes.
+MAX_JSON_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings) -> Flask:
+    """An app that has not yet connected to anything; its hub is to be started by the process that serves it."""
+    app = Flask("api", static_folder=None)
+    app.request_class = UploadRequest
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_JSON_BYTES,
+        SOCK_SERVER_OPTIONS={
+            "ping_interval": settings.ping_interval_s,
+            "max_message_size": settings.max_message_bytes,
+            "receive_bytes": 16 * 1024,
+        },
+    )
+    app.extensions["undertext"] = context.build(settings)
+    metrics.register(app)
+
+    @app.before_request
+    def guard() -> Response | None:
+        access.check_origin(settings, request)
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            access.check_token(settings, request)
+        return None
+
+    @app.after_request
+    def finish(answer: Response) -> Response:
+        access.allow_cross_origin(settings, request, answer)
+        return lingering(request, page.harden(answer))
+
+    problems.register(app)
+    for topic in (stations, jobs, live, microphone, metrics, health, openapi, page):
+        app.register_blueprint(topic.blueprint)
+    return app

@@ -1,0 +1,67 @@
+"""What the routes share: one of each, made by `create_app` and found through the running app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from prometheus_client import CollectorRegistry
+
+from api.hub import Hub
+from api.settings import Settings
+from api.sockets import Sockets
+from wire.bus import Redis, connect
+from wire.captions import CaptionLog
+from wire.metrics import ApiMetrics
+from wire.microphone import Microphones
+from wire.queue import ChunkQueue
+from wire.sources import Jobs, Stations, Statuses
+
+
+@dataclass(frozen=True)
+class Context:
+    """The API's parts."""
+
+    settings: Settings
+    redis: Redis
+    stations: Stations
+    jobs: Jobs
+    statuses: Statuses
+    log: CaptionLog
+    microphones: Microphones
+    chunks: ChunkQueue
+    hub: Hub
+    sockets: Sockets
+    registry: CollectorRegistry
+    metrics: ApiMetrics
+
+
+def build(settings: Settings) -> Context:
+    """Every part; connects to nothing yet."""
+    redis = connect(settings.redis_url, patience_s=0.5, timeout_s=settings.redis_timeout_s)
+    registry = CollectorRegistry()
+    metrics = ApiMetrics(registry)
+    return Context(
+        settings=settings,
+        redis=redis,
+        stations=Stations(redis, limit=settings.max_stations),
+        jobs=Jobs(redis, retention_s=settings.retention_s),
+        statuses=Statuses(redis, retention_s=settings.retention_s),
+        log=CaptionLog(redis, retention_s=settings.retention_s),
+        microphones=Microphones(redis),
+        chunks=ChunkQueue(redis),
+        hub=Hub(
+            connect(settings.redis_url, patience_s=0.1, timeout_s=settings.redis_timeout_s),
+            queue_limit=settings.viewer_queue,
+            on_missed=metrics.missed.inc,
+        ),
+        sockets=Sockets(settings.max_sockets, lambda kind, change: metrics.viewers.labels(kind).inc(change)),
+        registry=registry,
+        metrics=metrics,
+    )
+
+
+def context() -> Context:
+    """The parts of the app that handles this request."""
+    found: Context = current_app.extensions["undertext"]
+    return found

@@ -1,0 +1,145 @@
+"""Following a source: what the log holds behind an event, then what comes, with no gap and no repeat in between.
+
+The viewer subscribes first, so that whatever is committed during the replay waits in its queue; then the log is read;
+then only events beyond the last one sent go out. An event that does not follow the last one means that messages
+were lost on the way (Redis was away), and the log is read again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from api.viewer import Item, Live, Missed, Signal
+from wire.captions import Progress
+from wire.messages import Caption, Kind, State
+
+#: Captions read from the log at once.
+PAGE = 500
+
+#: States after which a job or microphone has no more captions, though nobody commits an end.
+OVER = {State.FAILED, State.CANCELLED}
+
+
+class Log(Protocol):
+    """What is needed of wire's CaptionLog."""
+
+    def read(self, source: str, after: int = 0, limit: int = PAGE) -> list[Caption]:
+        """Captions behind an event."""
+
+    def progress(self, source: str) -> Progress:
+        """How far the source is committed."""
+
+
+class Queue(Protocol):
+    """What is needed of a Viewer."""
+
+    def take(self, timeout_s: float) -> Item | None:
+        """The next item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for the socket."""
+
+    text: str
+    captured_s: float = 0.0  # of a live caption, from which its latency counts; 0 for what is replayed
+
+
+class Follower:
+    """One viewer's way through a source.
+
+    Args:
+        after: the last event that the viewer has seen; None begins with what comes now.
+        over: the source has failed or was cancelled: what is in the log is all.
+        idle_s: how often `messages` yields None, so that its caller can look whether the socket is still there.
+    """
+
+    def __init__(
+        self, log: Log, queue: Queue, source: str, after: int | None, *, over: bool = False, idle_s: float = 5.0
+    ) -> None:
+        self._log = log
+        self._queue = queue
+        self._source = source
+        self._idle_s = idle_s
+        self.last = after or 0  #: the last event that went out
+        self._over = over
+        self._from_now = after is None
+        self._ends = not source.startswith(f"{Kind.STATION}/")
+
+    def messages(self) -> Iterator[Outgoing | None]:
+        """Messages in order; ends with the source, or when the viewer is closed. None says that nothing happens.
+
+        Raises:
+            RedisError: the log cannot be read.
+        """
+        if self._from_now:
+            self.last = self._log.progress(self._source).event
+        if (yield from self._catch_up()):
+            return
+        if self._over:
+            yield self._end()
+            return
+        while True:
+            item = self._queue.take(self._idle_s)
+            if item is Signal.CLOSED:
+                return
+            if item is Signal.RESUMED:
+                yield _message("resumed", source=self._source)
+                if (yield from self._catch_up()):
+                    return
+            elif item is Signal.INTERRUPTED:
+                yield _message("interrupted", source=self._source)
+            elif isinstance(item, Missed):
+                yield from self._missed(item.through)
+            elif isinstance(item, Live):
+                if (yield from self._live(item)):
+                    return
+            else:
+                yield None
+
+    def _live(self, message: Live) -> Generator[Outgoing, None, bool]:
+        if message.type == "caption":
+            if message.event > self.last + 1 and (yield from self._catch_up()):
+                return True
+            if message.event > self.last:
+                self.last = message.event
+                yield Outgoing(message.text, message.captured_s)
+            return False
+        yield Outgoing(message.text)
+        if message.type == "status" and self._ends and message.state in OVER:
+            yield self._end()
+            return True
+        return message.type == "end"
+
+    def _catch_up(self) -> Generator[Outgoing, None, bool]:
+        progress = self._log.progress(self._source)
+        if progress.event < self.last:  # the source was deleted, or Redis has lost its data: events count from 1 again
+            self.last = 0
+            yield _message("reset", source=self._source)
+        while True:
+            page = self._log.read(self._source, self.last, PAGE)
+            for caption in page:
+                if self.last and caption.event > self.last + 1:  # the log is bounded: so old are none kept
+                    yield from self._missed(caption.event - 1)
+                self.last = caption.event
+                yield Outgoing(caption.encode().decode())
+            if len(page) < PAGE:
+                break
+        if progress.finished:
+            yield self._end()
+        return progress.finished
+
+    def _missed(self, through: int) -> Iterator[Outgoing]:
+        if through > self.last:
+            yield _message("missed", source=self._source, count=through - self.last, after=self.last)
+            self.last = through
+
+    def _end(self) -> Outgoing:
+        return _message("end", source=self._source)
+
+
+def _message(type: str, **values: Any) -> Outgoing:
+    return Outgoing(json.dumps({"type": type, **values}))

@@ -1,0 +1,153 @@
+"""The hub: one subscription to every source's live channel, fanned out to the viewers of this process.
+
+A connection to Redis per viewer costs memory and a wake-up each; one for all costs a dictionary look-up. The hub
+never waits for a viewer. When Redis goes away, viewers are told; when the subscription stands again they are told to
+read the log from where they are, for pub/sub keeps nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis.exceptions import ConnectionError
+
+from api.viewer import Live, Signal, Viewer
+from wire import keys
+from wire.bus import Redis, RedisError
+
+log = logging.getLogger(__name__)
+
+_PREFIX = keys.live("")
+
+#: A Redis that says nothing, not even to a ping, for so long is away, in seconds.
+SILENCE_S = 10.0
+
+#: Pauses between attempts to subscribe again grow up to this, in seconds.
+RETRY_CAP_S = 2.0
+
+
+class Hub:
+    """Fan-out of live messages.
+
+    Args:
+        redis: a client of its own, that does not retry by itself for long.
+        queue_limit: most messages that wait for one viewer.
+        on_missed: told how many captions a viewer has just missed.
+    """
+
+    def __init__(self, redis: Redis, *, queue_limit: int, on_missed: Callable[[int], object] = lambda _: None) -> None:
+        self._redis = redis
+        self._queue_limit = queue_limit
+        self._on_missed = on_missed
+        self._viewers: dict[str, set[Viewer]] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._connected = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server goes."""
+        return self._closing.is_set()
+
+    def start(self) -> None:
+        """Subscribe, on a thread of its own."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send every viewer away and end."""
+        self._closing.set()
+        self._tell_all(Signal.CLOSED)
+
+    @contextmanager
+    def watch(self, source: str) -> Iterator[Viewer]:
+        """A viewer of `source`: from now on it gets every message."""
+        viewer = Viewer(source, self._queue_limit)
+        with self._lock:
+            self._viewers.setdefault(source, set()).add(viewer)
+        if self._closing.is_set():
+            viewer.signal(Signal.CLOSED)
+        elif not self._connected.is_set():
+            viewer.signal(Signal.INTERRUPTED)
+        try:
+            yield viewer
+        finally:
+            with self._lock:
+                watchers = self._viewers[source]
+                watchers.discard(viewer)
+                if not watchers:
+                    del self._viewers[source]
+
+    def dispatch(self, channel: bytes, data: bytes) -> None:
+        """Hand a published message to those who watch its source."""
+        source = channel.decode(errors="replace").removeprefix(_PREFIX)
+        with self._lock:
+            watchers = tuple(self._viewers.get(source, ()))
+        if not watchers:
+            return
+        try:
+            message = parse(data)
+        except (ValueError, TypeError, AttributeError) as error:
+            log.warning("not a live message on %s: %s", source, error)
+            return
+        missed = sum(viewer.offer(message) for viewer in watchers)
+        if missed:
+            self._on_missed(missed)
+
+    def _run(self) -> None:
+        pause_s = 0.05
+        while not self._closing.is_set():
+            try:
+                self._listen()
+            except RedisError as error:
+                if self._connected.is_set():
+                    log.warning("the live subscription is lost: %s", error)
+                    pause_s = 0.05
+            if self._connected.is_set():
+                self._connected.clear()
+                self._tell_all(Signal.INTERRUPTED)
+            self._closing.wait(pause_s)
+            pause_s = min(RETRY_CAP_S, pause_s * 2)
+
+    def _listen(self) -> None:
+        with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+            pubsub.psubscribe(keys.LIVE_PATTERN)
+            heard_s, pinged = time.monotonic(), False
+            while not self._closing.is_set():
+                message: dict[str, Any] | None = pubsub.get_message(timeout=1.0)
+                if message is None:
+                    silent_s = time.monotonic() - heard_s
+                    if silent_s > SILENCE_S:
+                        raise ConnectionError(f"silent for {silent_s:.0f} s")
+                    if silent_s > SILENCE_S / 2 and not pinged:
+                        pubsub.ping()
+                        pinged = True
+                    continue
+                heard_s, pinged = time.monotonic(), False
+                if message["type"] == "pmessage":
+                    self.dispatch(message["channel"], message["data"])
+                elif message["type"] == "psubscribe":  # at first, and whenever redis-py has reconnected by itself
+                    self._connected.set()
+                    self._tell_all(Signal.RESUMED)
+
+    def _tell_all(self, signal: Signal) -> None:
+        with self._lock:
+            viewers = [viewer for watchers in self._viewers.values() for viewer in watchers]
+        for viewer in viewers:
+            viewer.signal(signal)
+
+
+def parse(data: bytes) -> Live:
+    """A published message, with what the way to a viewer depends on."""
+    text = data.decode()
+    values = json.loads(text)
+    kind = str(values.get("type", ""))
+    if kind != "caption":
+        return Live(text, kind, state=str(values.get("state", "")))
+    return Live(text, kind, event=int(values["event"]), captured_s=float(values.get("captured_s") or 0.0))

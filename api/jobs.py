@@ -1,0 +1,191 @@
+"""`/jobs`: uploads, and files to fetch, that are captioned once."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import Blueprint, Response, request, url_for
+
+from api import captions, uploads
+from api.context import Context, context
+from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, language, natural, text_field
+from api.problems import Problem
+from wire import jobs as queue
+from wire.captions import Progress
+from wire.errors import BadRequest, QueueFull
+from wire.messages import Job, Kind, State, Status, source_name
+
+blueprint = Blueprint("jobs", __name__)
+
+#: Jobs listed at most, and if the caller does not say.
+LIMIT, DEFAULT_LIMIT = 500, 50
+
+#: States in which nothing more happens to a job.
+SETTLED = {State.FINISHED, State.FAILED, State.CANCELLED}
+
+
+@blueprint.get("/jobs")
+def index() -> dict[str, Any]:
+    """Jobs, newest first."""
+    ctx = context()
+    limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    return {"jobs": [view(ctx, job) for job in ctx.jobs.all()[:limit]]}
+
+
+@blueprint.post("/jobs")
+def create() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Take an upload, or an address to fetch, and queue it."""
+    ctx = context()
+    waiting = queue.waiting_decodes(ctx.redis)
+    if waiting >= ctx.settings.max_jobs_waiting:
+        raise QueueFull(f"{waiting} uploads wait already (MAX_JOBS_WAITING); try again later")
+    uploads.sweep(ctx.settings.uploads_dir, ctx.settings.retention_s)
+    job = _receive(ctx) if request.mimetype == "multipart/form-data" else _fetch()
+    try:
+        ctx.jobs.save(job)
+        queue.enqueue_decode(ctx.redis, job.id, timeout_s=ctx.settings.job_timeout_s)
+    except BaseException:
+        uploads.remove(Path(ctx.settings.data_dir), job.path)
+        raise
+    return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
+
+
+@blueprint.get("/jobs/<id>")
+def show(id: str) -> dict[str, Any]:
+    """One job."""
+    ctx = context()
+    return view(ctx, ctx.jobs.get(id))
+
+
+@blueprint.delete("/jobs/<id>")
+def remove(id: str) -> tuple[str, int]:
+    """Cancel a job that is under way; forget one that is settled. Its file and captions go either way."""
+    ctx = context()
+    job = ctx.jobs.get(id)
+    source = source_name(Kind.JOB, id)
+    if state_of(job, ctx.log.progress(source)) in SETTLED:
+        ctx.jobs.remove(id)
+        ctx.log.forget(source)
+    else:
+        ctx.jobs.change(id, state=State.CANCELLED)
+        queue.cancel_decode(ctx.redis, id)
+        ctx.log.forget(source)
+        ctx.statuses.save(Status(source, State.CANCELLED, since_s=time.time()))
+    uploads.remove(Path(ctx.settings.data_dir), job.path)
+    return "", 204
+
+
+@blueprint.get("/jobs/<id>/captions.<format>")
+def download(id: str, format: str) -> Response:
+    """Captions as a file: 200 when they are complete, 202 with what is there while they are not."""
+    ctx = context()
+    job = ctx.jobs.get(id)
+    source = source_name(Kind.JOB, id)
+    state = state_of(job, ctx.log.progress(source))
+    found = captions.everything(ctx, source)
+    if state is State.CANCELLED:
+        raise Problem(410, "The job was cancelled; its captions are gone.")
+    if state is State.FAILED and not found:
+        raise Problem(409, f"The job has failed: {job.error or 'the log of ingest says why'}")
+    complete = state is State.FINISHED
+    about = {
+        "source": source,
+        "state": state,
+        "complete": complete,
+        "language": job.language,
+        "duration_s": job.duration_s,
+        "next": max((caption.event for caption in found), default=0),
+    }
+    name = PurePosixPath(job.filename).stem or id
+    answer = captions.answer(found, format, about=about, filename=name)
+    answer.headers["Captions-Complete"] = "true" if complete else "false"
+    if state not in SETTLED:
+        answer.status_code = 202
+        answer.headers["Retry-After"] = "2"
+    return answer
+
+
+def state_of(job: Job, progress: Progress) -> State:
+    """A job's state: decoding is not enough, its last caption must be committed."""
+    if job.state in (State.FAILED, State.CANCELLED):
+        return job.state
+    if progress.finished:
+        return State.FINISHED
+    return State.RUNNING if job.state is State.FINISHED else job.state
+
+
+def progress_of(job: Job, progress: Progress) -> float:
+    """How much of a job is captioned, from 0 to 1; 1 only when all is."""
+    if progress.finished:
+        return 1.0
+    if not job.duration_s:
+        return 0.0
+    return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
+
+
+def view(ctx: Context, job: Job) -> dict[str, Any]:
+    """A job as callers see it."""
+    progress = ctx.log.progress(source_name(Kind.JOB, job.id))
+    status = ctx.statuses.get(Kind.JOB, job.id)
+    self = url_for("jobs.show", id=job.id)
+    return {
+        "id": job.id,
+        "state": state_of(job, progress),
+        "progress": progress_of(job, progress),
+        "error": job.error,
+        "filename": job.filename,
+        "url": job.url,
+        "language": job.language,
+        "created_s": job.created_s,
+        "duration_s": job.duration_s,
+        "tracks": job.tracks,
+        "codec": status.codec,
+        "sample_rate_hz": status.sample_rate_hz,
+        "channels": status.channels,
+        "urls": {
+            "self": self,
+            "live": f"{self}/live",
+            **{format: f"{self}/captions.{format}" for format in ("json", "srt", "vtt", "txt")},
+        },
+    }
+
+
+def _receive(ctx: Context) -> Job:
+    """The job of a multipart request, its file in place."""
+    settings = ctx.settings
+    with uploads.receiving(request, settings.uploads_dir, settings.max_upload_bytes) as incoming:
+        file = incoming.files.get("file")
+        if file is None or not incoming.parts:
+            raise BadRequest("send the recording as the form field `file`")
+        file.stream.seek(0, 2)
+        size = file.stream.tell()
+        file.close()
+        if not size:
+            raise BadRequest("the file is empty")
+        if size > settings.max_upload_bytes:
+            raise Problem(
+                413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
+            )
+        code = language(incoming.form.get("language") or request.args.get("language", ""))
+        filename = (file.filename or "").replace("\\", "/").rpartition("/")[2][-NAME_LIMIT:]
+        job = _new(filename=filename, language=code)
+        target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
+        incoming.parts[0].rename(target)
+    ctx.metrics.uploads.inc(size)
+    return _new(job.id, filename=filename, language=code, path=f"uploads/{target.name}")
+
+
+def _fetch() -> Job:
+    """The job of a JSON request."""
+    values = json_body()
+    url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
+    code = language(text_field(values, "language") or request.args.get("language", ""))
+    return _new(filename=unquote(PurePosixPath(urlsplit(url).path).name)[-NAME_LIMIT:], url=url, language=code)
+
+
+def _new(id: str = "", **fields: Any) -> Job:
+    return Job(id=id or secrets.token_hex(10), created_s=time.time(), **fields)

@@ -1,0 +1,39 @@
+"""Refusing an upload so that its sender hears it.
+
+Closing a connection whose data nobody has read makes the kernel send a reset, which can destroy the answer before
+the client has read it. So, after the answer has gone out, what still arrives is read and thrown away for a while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request, Response
+
+#: Bounds of what is thrown away.
+LINGER_S = 5.0
+LINGER_BYTES = 256 * 1024 * 1024
+
+
+def lingering(request: Request, answer: Response) -> Response:
+    """The answer, made to close the connection gently if the request's body was refused."""
+    if answer.status_code < 400 or request.method in ("GET", "HEAD", "OPTIONS"):
+        return answer
+    stream: Any = request.environ.get("wsgi.input")
+    if stream is not None and request.environ.get("CONTENT_LENGTH") != "0":
+        answer.headers["Connection"] = "close"
+        answer.call_on_close(lambda: discard(stream.read, time.monotonic))
+    return answer
+
+
+def discard(read: Callable[[int], bytes], clock: Callable[[], float]) -> int:
+    """Read to the end, or until time or patience is up; how many bytes there were."""
+    until_s, count = clock() + LINGER_S, 0
+    try:
+        while count < LINGER_BYTES and clock() < until_s and (data := read(64 * 1024)):
+            count += len(data)
+    except OSError:
+        return count  # the client has gone: then there is nobody to be gentle to
+    return count

@@ -1,0 +1,93 @@
+"""The live sockets: `WS /stations/{id}/live` and `WS /jobs/{id}/live`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+from flask import Blueprint, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed, Server
+
+from api import access, sockets
+from api.context import Context, context
+from api.follow import OVER, Follower, Outgoing
+from api.parameters import natural
+from api.problems import from_error
+from api.viewer import Signal
+from wire.bus import RedisError
+from wire.messages import Kind, source_name
+
+blueprint = Blueprint("live", __name__)
+sock = Sock()
+
+
+@blueprint.before_request
+def admit() -> None:
+    """Refuse before the handshake, when an HTTP status can still be given."""
+    ctx = context()
+    access.check_origin(ctx.settings, request, socket=True)
+    natural("after", None)
+    id = (request.view_args or {})["id"]
+    if request.endpoint == "live.station":
+        ctx.stations.get(id)
+    else:
+        ctx.jobs.get(id)
+    ctx.sockets.admit(request, ctx.settings.send_timeout_s)
+
+
+@sock.route("/stations/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
+def station(ws: Server, id: str) -> None:
+    """Captions of a station: replayed behind `after`, or from now on."""
+    serve(context(), ws, Kind.STATION, id, natural("after", None))
+
+
+@sock.route("/jobs/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
+def job(ws: Server, id: str) -> None:
+    """Captions of an upload: replayed behind `after`, or from its beginning."""
+    ctx = context()
+    serve(ctx, ws, Kind.JOB, id, natural("after", 0), over=ctx.jobs.get(id).state in OVER)
+
+
+def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int | None, *, over: bool = False) -> None:
+    """Send a source's status and captions until either side ends it."""
+    source = source_name(kind, id)
+    with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
+        try:
+            ws.send(ctx.statuses.get(kind, id).encode().decode())
+            messages = Follower(ctx.log, viewer, source, after, over=over).messages()
+            relay(ctx, ws, messages, idle=lambda: sockets.drain(ws))
+            code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
+        except RedisError as error:
+            code = sockets.TRY_LATER
+            complain(ws, error)
+        except (ConnectionClosed, OSError):
+            return
+        sockets.close(ws, code)
+
+
+def relay(ctx: Context, ws: Server, messages: Iterator[Outgoing | None], idle: Callable[[], None]) -> None:
+    """Send messages until there are no more.
+
+    Raises:
+        ConnectionClosed, OSError: the client is gone.
+        RedisError: the log cannot be read.
+    """
+    for message in messages:
+        idle()
+        if message is None:
+            continue
+        ws.send(message.text)
+        ctx.metrics.messages.inc()
+        if message.captured_s:
+            ctx.metrics.latency_s.observe(max(0.0, time.time() - message.captured_s))
+
+
+def complain(ws: Server, error: Exception) -> None:
+    """Say on a socket what a problem+json would say."""
+    problem = from_error(error)
+    try:
+        ws.send(json.dumps({"type": "error", "status": problem.status, "detail": problem.detail}, ensure_ascii=False))
+    except (ConnectionClosed, OSError):
+        return  # nobody is there to hear it

@@ -1,0 +1,62 @@
+"""The page: static files of `frontend/`, and `/about`, which tells it this server's limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from api.context import context
+from wire.languages import CODES
+
+blueprint = Blueprint("page", __name__)
+
+#: Audio may come from any station; everything else from here.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob: http: https:; worker-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
+
+
+@blueprint.get("/about")
+def about() -> dict[str, Any]:
+    """What a client should know before it asks."""
+    settings = context().settings
+    return {
+        "name": "Undertext",
+        "max_upload_bytes": settings.max_upload_bytes,
+        "max_microphone_s": settings.max_microphone_s,
+        "token_needed": bool(settings.api_token),
+        "languages": sorted(CODES),
+    }
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """The page itself."""
+    return static("index.html")
+
+
+@blueprint.get("/<path:path>")
+def static(path: str) -> Response:
+    """One of its files; browsers ask each time whether it has changed."""
+    folder = context().settings.frontend_dir
+    if not folder or any(part.startswith(".") for part in Path(path).parts):
+        raise NotFound
+    return send_from_directory(folder, path, max_age=0, mimetype=_TYPES.get(Path(path).suffix))
+
+
+def harden(answer: Response) -> Response:
+    """Headers that every answer carries."""
+    answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers.setdefault("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
+    answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    answer.headers.setdefault("Cache-Control", "no-cache")
+    return answer

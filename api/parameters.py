@@ -1,0 +1,120 @@
+"""What callers send, checked: numbers in the query, JSON bodies, ids, languages, addresses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, overload
+from urllib.parse import urlsplit
+
+from flask import request
+
+from api.problems import Problem
+from wire.errors import BadRequest
+from wire.languages import CODES
+
+#: What a station may be called in URLs, keys and metric labels.
+_STATION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+#: Longest address and longest name that are kept.
+URL_LIMIT, NAME_LIMIT = 2000, 200
+
+
+@overload
+def natural(name: str, default: int, *, minimum: int = ..., maximum: int = ...) -> int: ...
+@overload
+def natural(name: str, default: None, *, minimum: int = ..., maximum: int = ...) -> int | None: ...
+def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 2**53) -> int | None:
+    """A whole number from the query string.
+
+    Raises:
+        BadRequest: it is none, or too large.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and minimum <= int(text) <= maximum):
+        raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}")
+    return int(text)
+
+
+def json_body() -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        Problem: 415, it is not said to be JSON.
+        BadRequest: it is no JSON object.
+    """
+    if not request.is_json:
+        raise Problem(415, "Send a JSON object with Content-Type: application/json.")
+    values = request.get_json(silent=True)
+    if not isinstance(values, dict):
+        raise BadRequest("the body is not a JSON object")
+    return values
+
+
+def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, required: bool = False) -> str:
+    """A string of a JSON object, without spaces around it; empty if it is missing.
+
+    Raises:
+        BadRequest: it is no string, too long, or missing though required.
+    """
+    value = values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BadRequest(f"{name} must be text")
+    text = (value or "").strip()
+    if len(text) > limit:
+        raise BadRequest(f"{name} is longer than {limit} characters")
+    if not text.isprintable():
+        raise BadRequest(f"{name} holds characters that cannot be shown")
+    if required and not text:
+        raise BadRequest(f"{name} is missing")
+    return text
+
+
+def station_id(text: str) -> str:
+    """A station's id.
+
+    Raises:
+        BadRequest: it has other characters than it may have.
+    """
+    if not _STATION_ID.fullmatch(text):
+        raise BadRequest("a station's id is 1 to 64 lower-case letters, digits and inner hyphens, such as p4-stockholm")
+    return text
+
+
+def slug(name: str) -> str:
+    """A station's id, made of its name."""
+    plain = name.lower().translate(str.maketrans("åäöéü", "aaoeu"))
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
+
+
+def language(text: str) -> str | None:
+    """A language code; None, to be detected, for an empty one.
+
+    Raises:
+        BadRequest: Whisper does not know it.
+    """
+    code = text.strip().lower()
+    if code in ("", "auto"):
+        return None
+    if code not in CODES:
+        raise BadRequest(
+            f"language {code[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out"
+        )
+    return code
+
+
+def http_url(text: str, name: str = "url") -> str:
+    """An address of the web.
+
+    Raises:
+        BadRequest: it has another scheme, or no host.
+    """
+    try:
+        parts = urlsplit(text)
+        fit = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fit = False
+    if not fit or len(text) > URL_LIMIT or not text.isascii() or not text.isprintable() or " " in text:
+        raise BadRequest(f"{name} must be an address that begins with http:// or https://")
+    return text

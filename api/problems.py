@@ -1,0 +1,107 @@
+"""Errors as `application/problem+json` (RFC 9457). Domain errors become HTTP statuses here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
+
+from wire.bus import AWAY, RedisError
+from wire.errors import BadRequest, DecodeError, QueueFull, UndertextError, UnknownSource
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: Statuses of the domain's errors; the first class that fits counts.
+_STATUSES: tuple[tuple[type[UndertextError], int], ...] = (
+    (UnknownSource, 404),
+    (BadRequest, 422),
+    (QueueFull, 429),
+    (DecodeError, 500),
+)
+
+_TITLES = {413: "Upload too large", 422: "Unprocessable request", 426: "WebSocket required", 429: "Too many at once"}
+
+_DETAILS = {
+    404: "There is nothing at {path}; /openapi.json lists what there is.",
+    405: "{path} does not answer {method}.",
+    426: "{path} is a WebSocket.",
+    500: "This is our fault; the server's log says more.",
+}
+
+
+class Problem(Exception):
+    """An answer other than success, raised by a route.
+
+    Attributes:
+        status: of HTTP.
+        detail: what is wrong and how to remedy it, fit to show to a user.
+        headers: further headers, such as Retry-After.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def redis_away(error: RedisError) -> Problem:
+    """What is said when Redis does not answer."""
+    log.warning("Redis does not answer: %s", error)
+    return Problem(503, "Redis does not answer. Is it running where REDIS_URL says?", {"Retry-After": "2"})
+
+
+def from_error(error: Exception) -> Problem:
+    """The problem that an error means to a caller."""
+    if isinstance(error, Problem):
+        return error
+    for cls, status in _STATUSES:
+        if isinstance(error, cls):
+            return Problem(status, str(error), {"Retry-After": "10"} if status == 429 else None)
+    if isinstance(error, AWAY):
+        return redis_away(error)
+    if isinstance(error, RequestEntityTooLarge):
+        return Problem(413, "The request is larger than this server takes (MAX_UPLOAD_BYTES).")
+    if isinstance(error, WebsocketMismatch):
+        return Problem(426, _DETAILS[426].format(path=request.path), {"Upgrade": "websocket", "Connection": "Upgrade"})
+    if isinstance(error, HTTPException) and error.code:
+        detail = _DETAILS.get(error.code, error.description or "").format(path=request.path, method=request.method)
+        allowed = getattr(error, "valid_methods", None)
+        return Problem(error.code, detail, {"Allow": ", ".join(sorted(allowed))} if allowed else None)
+    return Problem(500, _DETAILS[500])
+
+
+def response(problem: Problem) -> Response:
+    """The problem on its way out."""
+    body = {
+        "type": "about:blank",
+        "title": _TITLES.get(problem.status) or HTTP_STATUS_CODES.get(problem.status, "Error"),
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path,
+    }
+    answer = Response(json.dumps(body, ensure_ascii=False) + "\n", problem.status, mimetype=MEDIA_TYPE)
+    answer.headers.update(problem.headers)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def register(app: Flask) -> None:
+    """Answer every error of `app` as a problem."""
+
+    def answer(error: Exception) -> Response | RequestRedirect:
+        if isinstance(error, RequestRedirect):
+            return error
+        problem = from_error(error)
+        if problem.status == 500:
+            log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return response(problem)
+
+    app.register_error_handler(Exception, answer)

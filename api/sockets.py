@@ -1,0 +1,154 @@
+"""Sockets: what simple-websocket leaves to its user — a send that ends, one send at a time, a bounded inbox.
+
+`admit` runs before the handshake, so that a refusal is an HTTP answer, and puts a `PatientSocket` between
+simple-websocket and the network.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Request
+from simple_websocket import ConnectionClosed, Server
+
+from api.problems import Problem
+
+#: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013).
+NORMAL, GOING_AWAY, POLICY, TOO_BIG, FAILED, TRY_LATER = 1000, 1001, 1008, 1009, 1011, 1013
+
+#: Bytes that the kernel may hold for a viewer. Its default of megabytes would hide for minutes that nobody reads.
+SEND_BUFFER_BYTES = 64 * 1024
+
+#: Messages from a client that wait for us; no more are read from the network until we take some.
+INBOX_LIMIT = 64
+
+_ENVIRON = "gunicorn.socket"
+
+
+class PatientSocket:
+    """A socket whose sends are serialised and cut after a while, and which does not read more than we take.
+
+    simple-websocket sends from two threads (its own answers pings) with one `send` call, which may write a part.
+
+    Args:
+        timeout_s: longest time that one message may take to be accepted by the network.
+        inbox_limit: most messages in `inbox` at which reading goes on.
+    """
+
+    def __init__(self, sock: socket.socket, timeout_s: float, inbox_limit: int = INBOX_LIMIT) -> None:
+        self._sock = sock
+        self._writer = sock.dup()  # its own time-out: reading waits for ever, writing does not
+        self._writer.settimeout(timeout_s)
+        self._sending = threading.Lock()
+        self._inbox_limit = inbox_limit
+        self.inbox: Sized = ()
+        self.on_close: Callable[[], object] = lambda: None
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def send(self, data: bytes) -> int:
+        """All of `data`.
+
+        Raises:
+            OSError: the peer is gone, or takes nothing; the connection is cut then.
+        """
+        with self._sending:
+            try:
+                self._writer.sendall(data)
+            except OSError:
+                self.cut()
+                raise
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """Up to `size` bytes, once there is room for what they may hold."""
+        while len(self.inbox) > self._inbox_limit:
+            time.sleep(0.02)
+        return self._sock.recv(size)
+
+    def fileno(self) -> int:
+        """For selectors."""
+        return self._sock.fileno()
+
+    def cut(self) -> None:
+        """End the connection without a word; whoever reads from it is woken."""
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is gone already
+
+    def close(self) -> None:
+        """Close it, and wake who waits to send."""
+        self._writer.close()
+        self._sock.close()
+        self.on_close()
+
+
+class Sockets:
+    """Counts sockets and admits so many.
+
+    Args:
+        limit: most sockets at once.
+        gauge: called with a kind and +1 or -1.
+    """
+
+    def __init__(self, limit: int, gauge: Callable[[str, int], object]) -> None:
+        self._limit = limit
+        self._gauge = gauge
+        self._open: dict[str, int] = {}
+
+    def admit(self, request: Request, timeout_s: float) -> None:
+        """Prepare a request to become a WebSocket.
+
+        Raises:
+            Problem: 503, there are too many.
+        """
+        if sum(self._open.values()) >= self._limit:
+            raise Problem(503, f"{self._limit} sockets are open already (MAX_SOCKETS).", {"Retry-After": "10"})
+        environ = request.environ
+        # Compression would hold 256 kB a socket for lines of text.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if _ENVIRON in environ:
+            environ[_ENVIRON] = PatientSocket(environ[_ENVIRON], timeout_s)
+
+    def count(self, kind: str) -> int:
+        """Sockets of a kind."""
+        return self._open.get(kind, 0)
+
+    @contextmanager
+    def opened(self, kind: str, ws: Server, on_close: Callable[[], object]) -> Iterator[None]:
+        """Count a socket while it is open.
+
+        Args:
+            on_close: called when its connection ends, from simple-websocket's thread.
+        """
+        self._open[kind] = self._open.get(kind, 0) + 1
+        self._gauge(kind, 1)
+        sock: Any = ws.sock
+        if isinstance(sock, PatientSocket):
+            sock.inbox, sock.on_close = ws.input_buffer, on_close
+        if not ws.connected:
+            on_close()
+        try:
+            yield
+        finally:
+            self._open[kind] -= 1
+            self._gauge(kind, -1)
+
+
+def drain(ws: Server) -> None:
+    """Throw away what a client has said that has nothing to say."""
+    while ws.receive(timeout=0) is not None:
+        continue
+
+
+def close(ws: Server, code: int, reason: str = "") -> None:
+    """Close a socket that may be closed already."""
+    try:
+        ws.close(code, reason or None)
+    except (ConnectionClosed, OSError):
+        return  # then it is closed

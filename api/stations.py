@@ -1,0 +1,97 @@
+"""`/stations`: the register, what is known of each station, and its captions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, url_for
+
+from api import captions
+from api.context import Context, context
+from api.parameters import URL_LIMIT, http_url, json_body, language, natural, slug, station_id, text_field
+from wire import keys
+from wire.captions import latest_revisions
+from wire.messages import Kind, Station, source_name
+
+blueprint = Blueprint("stations", __name__)
+
+#: Events that one request may ask for, and gets if it does not say.
+LIMIT, DEFAULT_LIMIT = 5000, 200
+
+
+@blueprint.get("/stations")
+def index() -> dict[str, Any]:
+    """Every station."""
+    ctx = context()
+    return {"stations": [view(ctx, station) for station in ctx.stations.all()]}
+
+
+@blueprint.post("/stations")
+def add() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Add a station, or replace one of the same id."""
+    ctx, values = context(), json_body()
+    name = text_field(values, "name")
+    id = station_id(text_field(values, "id") or slug(name))
+    listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
+    station = Station(
+        id=id,
+        name=name or id,
+        url=http_url(text_field(values, "url", limit=URL_LIMIT, required=True)),
+        language=language(text_field(values, "language")),
+        listen_url=http_url(listen_url, "listen_url") if listen_url else None,
+    )
+    new = ctx.stations.add(station)
+    return view(ctx, station), 201 if new else 200, {"Location": url_for("stations.show", id=id)}
+
+
+@blueprint.get("/stations/<id>")
+def show(id: str) -> dict[str, Any]:
+    """One station."""
+    ctx = context()
+    return view(ctx, ctx.stations.get(id))
+
+
+@blueprint.delete("/stations/<id>")
+def remove(id: str) -> tuple[str, int]:
+    """Remove a station with its captions; its viewers are sent away."""
+    ctx = context()
+    ctx.stations.remove(id)
+    source = source_name(Kind.STATION, id)
+    ctx.log.forget(source)
+    ctx.redis.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
+    return "", 204
+
+
+@blueprint.get("/stations/<id>/captions")
+def read(id: str) -> Response:
+    """Captions behind `after`, or the latest; `next` is the event to continue behind."""
+    return download(id, "json")
+
+
+@blueprint.get("/stations/<id>/captions.<format>")
+def download(id: str, format: str) -> Response:
+    """The same as a file; times of SRT and VTT count from its first caption."""
+    ctx = context()
+    station = ctx.stations.get(id)
+    source = source_name(Kind.STATION, id)
+    after, limit = natural("after", None), natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    events = ctx.log.latest(source, limit) if after is None else ctx.log.read(source, after, limit)
+    newest = latest_revisions(events)
+    about = {"source": source, "language": station.language, "next": events[-1].event if events else after or 0}
+    origin_s = min((caption.start_s for caption in newest), default=0.0)
+    return captions.answer(newest, format, about=about, origin_s=origin_s, filename=id)
+
+
+def view(ctx: Context, station: Station) -> dict[str, Any]:
+    """A station as callers see it."""
+    status = ctx.statuses.get(Kind.STATION, station.id).as_dict()
+    return {
+        **station.as_dict(),
+        "status": {name: value for name, value in status.items() if name not in ("type", "source")},
+        "urls": {
+            "self": url_for("stations.show", id=station.id),
+            "captions": url_for("stations.read", id=station.id),
+            "live": f"{url_for('stations.show', id=station.id)}/live",
+        },
+    }
