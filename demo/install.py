@@ -155,7 +155,8 @@ def install_debian_venv() -> None:
     say("installing python3-venv with apt-get")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
-        subprocess.run(["apt-get", "-qq", *arguments], env=environment, check=False)
+        command = ["apt-get", "-qq", *arguments]
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def bootstrap_pip() -> None:
