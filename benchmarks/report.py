@@ -1,4 +1,4 @@
-"""What all benchmarks share: their arguments, one table, one JSON file."""
+"""What every benchmark shares: its arguments, its table, and its JSON."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-
-def parser(description: str) -> argparse.ArgumentParser:
-    """`--quick` and `--json FILE`; a benchmark adds its own."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--quick", action="store_true", help="a rougher figure, within a minute on two cores")
-    made.add_argument("--json", metavar="FILE", type=Path, help="also write figures and rows there")
-    return made
+Row = Mapping[str, object]
 
 
-def report(
-    title: str, rows: Sequence[Mapping[str, Any]], figures: Mapping[str, float], json_path: Path | None = None
-) -> None:
-    """Print `rows` as one table and write {"figures": …, "rows": …} if asked to.
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes; add your own to it."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="end within a minute on 2 cores")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and rows to FILE")
+    return parser
 
-    Args:
-        rows: each with the same keys, which head the columns.
-        figures: by name; one that could not be measured is left out, never invented.
+
+def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_file: Path | None) -> None:
+    """Print rows as one table and figures below it; write both to `json_file` if one was asked for.
+
+    A figure that could not be measured is left out of `figures`, never invented.
     """
-    table = Table(title=title)
+    console = Console()
+    console.print(table(title, rows))
+    for name, value in figures.items():
+        console.print(f"{name} = {_cell(value)}")
+    if json_file is not None:
+        document = {"figures": dict(figures), "rows": [dict(row) for row in rows]}
+        json_file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def table(title: str, rows: Sequence[Row]) -> Table:
+    """One column for each name that any row has, in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
+    drawn = Table(title=title)
     for name in columns:
-        numbers = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numbers else "left")
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        drawn.add_column(name, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(_shown(row.get(name)) for name in columns))
-    Console().print(table)
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"figures": dict(figures), "rows": [dict(row) for row in rows]}
-        json_path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        drawn.add_row(*(_cell(row.get(name)) for name in columns))
+    return drawn
 
 
-def _shown(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
-        return "–"
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,1 +1,1 @@
-"""A corpus becomes a checkpoint."""
+"""The trainer: examples in, a published Whisper checkpoint out."""

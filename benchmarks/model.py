@@ -1,0 +1,56 @@
+"""`python -m benchmarks.model`: word error rates of the bundled model on sentences and voices that it never heard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+
+from benchmarks.report import arguments, report
+from demo import exam
+from demo.bulletins import LANGUAGES
+from trainer.evaluate import Score, evaluate
+from trainer.examples import Example
+from trainer.publish import WerRow
+from trainer.tokenizer import Speller
+
+#: Utterances in each exam.
+_FULL, _QUICK = 500, 60
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--model", type=Path, default=Path("demo/model"), help="a published folder")
+    parser.add_argument("--utterances", type=int, help="in each exam, instead of the usual number")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    model = WhisperForConditionalGeneration.from_pretrained(options.model).eval()
+    speller = Speller(WhisperTokenizer.from_pretrained(options.model))
+
+    def judge(examples: Sequence[Example]) -> Score:
+        return evaluate(model, speller, examples)
+
+    count = options.utterances or (_QUICK if options.quick else _FULL)
+    with tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine") as examined:
+        rows = list(examined)
+    title = f"{options.model}: WER on held-out sentences and voices"
+    report(title, [asdict(row) for row in rows], figures(rows), options.json)
+    return 0
+
+
+def figures(rows: Sequence[WerRow]) -> dict[str, float]:
+    """The promised ones: whole sentences at the promised SNR; and the same of windows cut anywhere."""
+    promised = {(row.language, row.set): row.wer_percent for row in rows if row.snr_db == exam.PROMISED_SNR_DB}
+    return {
+        **{f"wer_{language}_percent": promised[language, "sentences"] for language in LANGUAGES},
+        **{f"wer_{language}_windows_percent": promised[language, "windows"] for language in LANGUAGES},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""`python -m demo.make_model`: render bulletins, train on them, examine the model, publish it. Resumes after a kill."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Never
+
+import torch
+from tqdm import tqdm
+from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+
+from demo import exam
+from demo.bulletins import LANGUAGES, endless
+from demo.card import card
+from demo.corpus import Corpus
+from demo.pool import BULLETINS_PER_SHARD, Pool, render_all
+from demo.voices import voice_names
+from trainer.evaluate import Score, evaluate
+from trainer.examples import Example
+from trainer.loop import Measure, Plan, Run, train
+from trainer.model import Size, new_model
+from trainer.publish import Record, WerRow, publish
+from trainer.tokenizer import Speller, train_tokenizer
+
+#: Half-hour shards of bulletins: 36 hours, of which every window is cut and disturbed anew.
+SHARDS = 70
+#: Sentences a language that the tokenizer learns from.
+_TOKENIZER_SENTENCES = 20_000
+#: Utterances a language and kind in the small exam during training, and in each exam of the finished model.
+_SMALL_EXAM, _EXAM = 60, 300
+#: The shortest windows in the corpus.
+_MIN_CONTEXT_S = 1.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _options(argv)
+    torch.set_num_threads(options.threads)
+    corpus_folder, run_folder = options.cache / "corpus", options.cache / f"run-seed-{options.seed}"
+    with tqdm(total=options.shards, unit="shard", desc="render") as bar:
+        render_all(corpus_folder, options.seed, options.shards, lambda done: _to(bar, done))
+    plan = Plan(utterances=options.utterances, minutes=options.minutes, seed=options.seed)
+    speller = Speller(learnt_tokenizer(run_folder, options.seed))
+    run = Run.start(run_folder, new_model(Size(), speller, options.seed), speller, plan)
+    if not options.publish_now:
+        corpus = Corpus(corpus_folder, options.seed, options.shards)
+        train(run, corpus, speller, plan, small_exam(speller))
+    rows = final_exam(run.average.model, speller)
+    provenance = _provenance(options, run, plan, Pool(corpus_folder, options.seed))
+    record = Record(LANGUAGES, _MIN_CONTEXT_S, tuple(rows), provenance)
+    model = run.average.model
+    text = card(model.num_parameters(), Size().context_s, rows, provenance)
+    publish(model, speller, record, text, options.out)
+    print(f"published {options.out}")
+    return 0
+
+
+def learnt_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
+    """The tokenizer of a run, learnt from training sentences the first time."""
+    folder = run_folder / "tokenizer"
+    if not folder.exists():
+        texts = itertools.chain.from_iterable(
+            itertools.islice(endless(language, seed, "train"), _TOKENIZER_SENTENCES) for language in LANGUAGES
+        )
+        train_tokenizer(texts, LANGUAGES).save_pretrained(folder)
+    tokenizer: WhisperTokenizer = WhisperTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
+def small_exam(speller: Speller) -> Measure:
+    """What is measured now and then during training."""
+    sets = {
+        f"wer_{name}_{language}_percent": make(language, _SMALL_EXAM, exam.PROMISED_SNR_DB)
+        for language in LANGUAGES
+        for name, make in (("sentences", exam.sentences), ("windows", exam.windows))
+    }
+
+    def measure(model: WhisperForConditionalGeneration) -> dict[str, float]:
+        return {name: round(evaluate(model, speller, examples).wer_percent, 2) for name, examples in sets.items()}
+
+    return measure
+
+
+def final_exam(model: WhisperForConditionalGeneration, speller: Speller) -> list[WerRow]:
+    """Every exam that the card tells of."""
+
+    def judge(examples: Sequence[Example]) -> Score:
+        return evaluate(model, speller, examples)
+
+    return list(tqdm(exam.examine(_EXAM, judge), total=exam.EXAMS, unit="exam", desc="examine"))
+
+
+def _provenance(options: argparse.Namespace, run: Run, plan: Plan, pool: Pool) -> dict[str, str | int | float]:
+    bulletins = [bulletin for shard in range(options.shards) for bulletin in pool.shard(shard)]
+    length = f"--minutes {options.minutes:g}" if options.minutes else f"--utterances {options.utterances}"
+    return {
+        "command": f"python -m demo.make_model {length} --seed {options.seed} --shards {options.shards}",
+        "seed": options.seed,
+        "utterances": run.progress.batches * plan.batch,
+        "training_minutes": round(run.progress.elapsed_s / 60, 1),
+        "cpu_threads": options.threads,
+        "corpus_hours": round(sum(bulletin.duration_s for bulletin in bulletins) / 3600, 1),
+        "corpus_bulletins": options.shards * BULLETINS_PER_SHARD,
+        "voices": len({bulletin.voice for bulletin in bulletins}),
+        "held_out_voices": sum(len(voice_names(language, "held-out")) for language in LANGUAGES),
+        "synthesizer": "espeak-ng 1.52",
+        "torch": torch.__version__,
+    }
+
+
+def _to(bar: tqdm[Never], done: int) -> None:
+    bar.update(done - bar.n)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo.make_model", description=__doc__)
+    parser.add_argument("--utterances", type=int, default=200_000, help="how long to train")
+    parser.add_argument("--minutes", type=float, help="train by the clock instead")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shards", type=int, default=SHARDS, help="half hours of bulletins to render")
+    parser.add_argument("--threads", type=int, default=1, help="two are slower on a busy machine")
+    parser.add_argument("--cache", type=Path, default=Path("build"), help="corpus and checkpoints; 4 GB")
+    parser.add_argument("--out", type=Path, default=Path("demo/model"))
+    parser.add_argument("--publish-now", action="store_true", help="publish the last checkpoint, train no further")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""What a radio signal suffers: noises, music beds, hum, narrow bands, loudness and speed.
+
+Each function takes its own random generator, so that an example is a function of its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo.voices import SAMPLE_RATE
+
+Audio = NDArray[np.float32]
+
+#: Length of the bank that each kind of noise is cut from, in seconds.
+BANK_S = 60
+#: Kinds of noise that can be mixed in without other speech at hand.
+KINDS = ("white", "pink", "brown", "hum", "music")
+
+_BANK_SEED = 20_261
+_BANK_SAMPLES = BANK_S * SAMPLE_RATE
+
+
+def noise(kind: str, samples: int, rng: np.random.Generator) -> Audio:
+    """`samples` of a kind of noise, at RMS 1, from a random place in its bank."""
+    bank = _bank(kind)
+    start = int(rng.integers(0, len(bank) - samples))
+    return bank[start : start + samples]
+
+
+def at_snr(speech: Audio, disturbance: Audio, snr_db: float) -> Audio:
+    """Add a disturbance so that the spoken part of `speech` is `snr_db` above it."""
+    return speech + disturbance * (active_rms(speech) / max(rms(disturbance), 1e-9)) * 10 ** (-snr_db / 20)
+
+
+def rms(audio: Audio) -> float:
+    return float(np.sqrt(np.mean(np.square(audio)))) if len(audio) else 0.0
+
+
+def active_rms(audio: Audio) -> float:
+    """RMS of the samples that are sound, so that pauses do not make noise fainter."""
+    active = audio[np.abs(audio) > 1e-3 * max(float(np.abs(audio).max(initial=0.0)), 1e-9)]
+    return rms(active)
+
+
+def narrow(audio: Audio, rng: np.random.Generator) -> Audio:
+    """A narrower band: a telephone line, a medium-wave transmitter, or a frugal codec."""
+    kind = rng.integers(0, 3)
+    if kind == 0:
+        return band(audio, 300, 3400)
+    if kind == 1:
+        return band(audio, 100, 4500)
+    return band(audio, 0, int(rng.integers(8, 15)) * 500)
+
+
+def band(audio: Audio, low_hz: float, high_hz: float) -> Audio:
+    """Keep a band, with the slopes of a Butterworth filter of order 4 and no delay."""
+    frequency_hz = np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)
+    gain = 1 / np.sqrt(1 + (frequency_hz / high_hz) ** 8)
+    if low_hz > 0:
+        gain /= np.sqrt(1 + (low_hz / np.maximum(frequency_hz, 1e-3)) ** 8)
+    return np.asarray(np.fft.irfft(np.fft.rfft(audio) * gain, len(audio)), np.float32)
+
+
+def faster(audio: Audio, samples: int) -> Audio:
+    """Play `audio` so that it lasts `samples`; pitch goes along, as with tape."""
+    positions = np.linspace(0, len(audio) - 1, samples, dtype=np.float32)
+    return np.interp(positions, np.arange(len(audio), dtype=np.float32), audio).astype(np.float32)
+
+
+@cache
+def _bank(kind: str) -> Audio:
+    makers: dict[str, Callable[[np.random.Generator], NDArray[np.float64]]] = {
+        "white": lambda rng: rng.standard_normal(_BANK_SAMPLES),
+        "pink": lambda rng: _coloured(rng, 0.5),
+        "brown": lambda rng: _coloured(rng, 1.0),
+        "hum": _hum,
+        "music": _music,
+    }
+    bank = makers[kind](np.random.default_rng([_BANK_SEED, sorted(makers).index(kind)]))
+    return np.asarray(bank / np.sqrt(np.mean(bank**2)), np.float32)
+
+
+def _coloured(rng: np.random.Generator, exponent: float) -> NDArray[np.float64]:
+    """Noise whose amplitude falls with frequency to the power of `exponent`."""
+    spectrum = np.fft.rfft(rng.standard_normal(_BANK_SAMPLES))
+    frequency_hz = np.fft.rfftfreq(_BANK_SAMPLES, 1 / SAMPLE_RATE)
+    return np.fft.irfft(spectrum / np.maximum(frequency_hz, 20.0) ** exponent, _BANK_SAMPLES)
+
+
+def _hum(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Mains hum: 50 Hz and its harmonics, over a little hiss."""
+    t = np.arange(_BANK_SAMPLES) / SAMPLE_RATE
+    hum = sum(np.sin(2 * np.pi * 50 * n * t + rng.uniform(0, 6)) / n for n in range(1, 9))
+    return np.asarray(hum + 0.05 * rng.standard_normal(_BANK_SAMPLES))
+
+
+def _music(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Chords, arpeggios and jingles of simple tones, half a second to two seconds each."""
+    out = np.zeros(_BANK_SAMPLES)
+    position = 0
+    while position < _BANK_SAMPLES:
+        samples = min(int(rng.uniform(0.4, 2.0) * SAMPLE_RATE), _BANK_SAMPLES - position)
+        t = np.arange(samples) / SAMPLE_RATE
+        root_hz = 110 * 2 ** (rng.integers(0, 24) / 12)
+        third = 4 if rng.random() < 0.6 else 3
+        spread_s = 0.12 if rng.random() < 0.4 else 0.0
+        for order, semitones in enumerate((0, third, 7, 12)):
+            late_s = order * spread_s
+            tone_hz = root_hz * 2 ** (semitones / 12)
+            envelope = np.where(t >= late_s, np.exp(-(t - late_s) * rng.uniform(0.5, 4)), 0.0)
+            tone = sum(np.sin(2 * np.pi * tone_hz * n * t) / n ** rng.uniform(1.0, 2.0) for n in (1, 2, 3, 4))
+            out[position : position + samples] += envelope * tone
+        position += samples
+    return out

@@ -1,0 +1,37 @@
+"""Log-mel features of a whole batch at once, with the numbers of transformers' WhisperFeatureExtractor."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import WhisperFeatureExtractor
+
+from trainer.examples import SAMPLE_RATE
+
+#: Samples between two feature frames, and in one analysis window.
+HOP_SAMPLES, WINDOW_SAMPLES = 160, 400
+#: The encoder halves the frames: it makes one position of this many samples (20 ms).
+POSITION_SAMPLES = 2 * HOP_SAMPLES
+POSITIONS_PER_S = SAMPLE_RATE // POSITION_SAMPLES
+
+
+class LogMel(torch.nn.Module):
+    """Audio [batch, samples] in -1..1 to log-mel features [batch, mels, samples / HOP_SAMPLES]."""
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self, mels: int = 80) -> None:
+        super().__init__()
+        filters = WhisperFeatureExtractor(feature_size=mels).mel_filters
+        self.register_buffer("window", torch.hann_window(WINDOW_SAMPLES), persistent=False)
+        self.register_buffer("filters", torch.from_numpy(filters.T.copy()).float(), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, audio: Tensor) -> Tensor:
+        spectrum = torch.stft(audio, WINDOW_SAMPLES, HOP_SAMPLES, window=self.window, return_complex=True)
+        power = spectrum[..., :-1].abs().square()
+        log = torch.clamp(self.filters @ power, min=1e-10).log10()
+        # Whisper keeps 80 dB below the loudest bin of each clip.
+        log = torch.maximum(log, log.amax(dim=(-2, -1), keepdim=True) - 8.0)
+        return (log + 4.0) / 4.0

@@ -1,0 +1,112 @@
+"""What training minimises: the next token, CTC on the encoder, and attention that looks at the word it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import WhisperForConditionalGeneration
+
+from trainer.batches import IGNORED, Batch
+from trainer.model import short_context
+
+#: The head that is taught to point at the word: (decoder layer from the end, head).
+ALIGNED_LAYER, ALIGNED_HEAD = -1, 0
+#: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.1 s.
+ALIGNMENT_SLACK = 5
+#: CTC sees one encoder position in this many: 25 a second still are five times the tokens of fast speech.
+CTC_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each auxiliary loss counts beside the cross entropy."""
+
+    ctc: float = 0.3
+    alignment: float = 0.2
+
+
+@dataclass(frozen=True)
+class Losses:
+    total: Tensor
+    cross_entropy: Tensor
+    ctc: Tensor
+    alignment: Tensor
+
+
+class CtcHead(torch.nn.Module):
+    """Encoder states to token logits, a blank last. Lives only in training."""
+
+    def __init__(self, d_model: int, tokens: int) -> None:
+        super().__init__()
+        self.blank = tokens
+        self.projection = torch.nn.Linear(d_model, tokens + 1)
+
+    def forward(self, states: Tensor, batch: Batch) -> Tensor:
+        """Loss of states [B, T, d_model], a token of text. Every CTC_STRIDE-th position is enough for it."""
+        strided = states[:, ::CTC_STRIDE].transpose(0, 1)
+        log_probabilities = self.projection(strided).log_softmax(-1)
+        lengths = torch.full((states.shape[0],), len(strided))
+        total = functional.ctc_loss(
+            log_probabilities, batch.text, lengths, batch.text_lengths, self.blank, reduction="sum", zero_infinity=True
+        )
+        return total / batch.text_lengths.sum().clamp(min=1)
+
+
+def losses(model: WhisperForConditionalGeneration, ctc: CtcHead, batch: Batch, weights: Weights) -> Losses:
+    """Run the model on a batch and measure it. Each loss is a mean over tokens."""
+    attention = _AlignedHead(model)
+    with short_context(model, batch.positions), attention:
+        states = model.get_encoder()(batch.features).last_hidden_state
+        decoded = model.get_decoder()(
+            input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
+        ).last_hidden_state
+        logits = model.proj_out(decoded)
+    # Masked by IGNORED, never by `== pad`: pad is also the end of text, which must be learnt.
+    cross_entropy = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED)
+    connectionist = ctc(states, batch)
+    alignment = alignment_loss(attention.probabilities(states), batch.spans)
+    total = cross_entropy + weights.ctc * connectionist + weights.alignment * alignment
+    return Losses(total, cross_entropy, connectionist, alignment)
+
+
+def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
+    """-log of the attention [B, L, T] that falls inside each word's span [B, L, 2] and ALIGNMENT_SLACK around it."""
+    written = spans[..., 0] >= 0
+    if not written.any():
+        return attention.sum() * 0.0
+    position = torch.arange(attention.shape[-1])
+    spans = spans[written]
+    inside = (position >= spans[:, :1] - ALIGNMENT_SLACK) & (position < spans[:, 1:] + ALIGNMENT_SLACK)
+    mass = (attention[written] * inside).sum(-1)
+    return -mass.clamp(min=1e-6).log().mean()
+
+
+class _AlignedHead:
+    """Recomputes one head of cross attention from its inputs, so that the rest may run without attention weights."""
+
+    def __init__(self, model: WhisperForConditionalGeneration) -> None:
+        self._attention = model.get_decoder().layers[ALIGNED_LAYER].encoder_attn
+        self._queries: Tensor | None = None
+
+    def __enter__(self) -> None:
+        self._hook = self._attention.q_proj.register_forward_pre_hook(self._see)
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def _see(self, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._queries = inputs[0]
+
+    def probabilities(self, states: Tensor) -> Tensor:
+        """[B, L, T] for encoder states [B, T, d_model]."""
+        assert self._queries is not None
+        width = self._attention.head_dim
+        rows = slice(ALIGNED_HEAD * width, (ALIGNED_HEAD + 1) * width)
+        query, key = self._attention.q_proj, self._attention.k_proj
+        queries = functional.linear(self._queries, query.weight[rows], query.bias[rows])
+        keys = functional.linear(states, key.weight[rows])
+        scores: Tensor = queries @ keys.transpose(1, 2) * width**-0.5
+        return scores.softmax(-1)

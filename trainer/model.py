@@ -1,0 +1,70 @@
+"""A Whisper of any size that starts from nothing, and any Whisper at a short acoustic context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+from trainer.features import POSITIONS_PER_S
+from trainer.tokenizer import Speller
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a model is. The defaults make 1.8 million parameters: 28 utterances a second on one core."""
+
+    d_model: int = 128
+    heads: int = 4
+    ffn: int = 512
+    encoder_layers: int = 4
+    decoder_layers: int = 2
+    mels: int = 80
+    context_s: int = 7
+    max_tokens: int = 96
+
+
+def new_model(size: Size, speller: Speller, seed: int) -> WhisperForConditionalGeneration:
+    """A Whisper with random weights whose ids match the tokenizer."""
+    torch.manual_seed(seed)
+    config = WhisperConfig(
+        vocab_size=len(speller.tokenizer),
+        num_mel_bins=size.mels,
+        d_model=size.d_model,
+        encoder_layers=size.encoder_layers,
+        decoder_layers=size.decoder_layers,
+        encoder_attention_heads=size.heads,
+        decoder_attention_heads=size.heads,
+        encoder_ffn_dim=size.ffn,
+        decoder_ffn_dim=size.ffn,
+        max_source_positions=size.context_s * POSITIONS_PER_S,
+        max_target_positions=size.max_tokens,
+        decoder_start_token_id=speller.start,
+        bos_token_id=speller.end,
+        eos_token_id=speller.end,
+        pad_token_id=speller.end,
+        dropout=0.0,
+    )
+    return WhisperForConditionalGeneration(config)
+
+
+@contextmanager
+def short_context(model: WhisperForConditionalGeneration, positions: int) -> Iterator[None]:
+    """Run the encoder on `positions` (20 ms each) instead of on as many as it was built for.
+
+    Its positions are a fixed sinusoid, so the first of them are the positions of a shorter clip. Everything in
+    transformers that checks the length of the features asks the config.
+    """
+    encoder = model.get_encoder()
+    whole, limit = encoder.embed_positions, encoder.config.max_source_positions
+    if not 0 < positions <= limit:
+        raise ValueError(f"{positions} positions do not fit a context of {limit}")
+    encoder.embed_positions = torch.nn.Embedding.from_pretrained(whole.weight[:positions], freeze=True)
+    encoder.config.max_source_positions = positions
+    try:
+        yield
+    finally:
+        encoder.embed_positions, encoder.config.max_source_positions = whole, limit

@@ -1,0 +1,85 @@
+"""A byte-level BPE of our own with Whisper's special tokens, in the order that transformers expects them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import WhisperTokenizer
+
+#: Timestamp tokens run from <|0.00|> to <|30.00|> in steps of 0.02 s.
+_TIMESTAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
+
+
+def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: int = 768) -> WhisperTokenizer:
+    """Learn `vocab_size` tokens (256 bytes among them) from texts, then add the special ones after them."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=sorted(alphabet), show_progress=False)
+    bpe.train_from_iterator(texts, trainer)
+    learnt = _learnt(bpe)
+    tokenizer = WhisperTokenizer(vocab=learnt.vocab, merges=learnt.merges)
+    special = [
+        "<|endoftext|>",
+        "<|startoftranscript|>",
+        *(f"<|{language}|>" for language in languages),
+        *("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>"),
+        "<|notimestamps|>",
+    ]
+    tokenizer.add_tokens([AddedToken(token, normalized=False, special=True) for token in special], special_tokens=True)
+    tokenizer.add_tokens([AddedToken(token, normalized=False, special=False) for token in _TIMESTAMPS])
+    return tokenizer
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What a BPE learnt: token to id, and the merges in order."""
+
+    vocab: dict[str, int]
+    merges: list[tuple[str, str]]
+
+
+def _learnt(bpe: Tokenizer) -> _Learnt:
+    """Read a trained BPE out of its serialised form, the only public way to its merges."""
+    state = json.loads(bpe.to_str())["model"]
+    return _Learnt(state["vocab"], [tuple(merge) for merge in state["merges"]])
+
+
+@dataclass
+class Speller:
+    """Token ids of words and of the prefix that Whisper's decoder starts from."""
+
+    tokenizer: WhisperTokenizer
+    _words: dict[str, list[int]] = field(default_factory=dict)
+    _languages: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.start, self.end = self.special("startoftranscript"), self.special("endoftext")
+        self.transcribe, self.translate = self.special("transcribe"), self.special("translate")
+        self.no_timestamps, self.no_speech = self.special("notimestamps"), self.special("nospeech")
+
+    def special(self, name: str) -> int:
+        """Id of <|name|>; a KeyError if there is none."""
+        found = self.tokenizer.get_vocab().get(f"<|{name}|>")
+        if found is None:
+            raise KeyError(f"the tokenizer has no <|{name}|>")
+        return int(found)
+
+    def word(self, text: str) -> list[int]:
+        """Ids of a word with the space before it. Whisper writes that space before the first word, too."""
+        if text not in self._words:
+            self._words[text] = self.tokenizer.encode(" " + text, add_special_tokens=False)
+        return self._words[text]
+
+    def language(self, code: str) -> int:
+        if code not in self._languages:
+            self._languages[code] = self.special(code)
+        return self._languages[code]
+
+    def prefix(self, language: str) -> list[int]:
+        """<|startoftranscript|><|language|><|transcribe|><|notimestamps|>"""
+        return [self.start, self.language(language), self.transcribe, self.no_timestamps]
