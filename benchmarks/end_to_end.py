@@ -1,0 +1,210 @@
+"""From the demo station's microphone, so to speak, to a viewer's socket: how late, how right, how complete.
+
+It watches `WS /stations/demo/live` like any viewer and compares what arrives with what the demo station says it said.
+Without --url it starts a system of its own (as `make up` does, on free ports) and stops it in the end.
+
+latency_p50_s, latency_p95_s
+    From a chunk's last sample reaching ingest (`captured_s`) to the first caption that rests on it arriving here.
+wer_percent (also wer_sv_percent, wer_en_percent)
+    Word errors of final captions per word of truth; lower case, no punctuation. Only sentences that began and ended
+    within the measured period count; captions and truth on both sides of it are aligned along with them, so that
+    words at the edges are no errors (benchmarks/alignment.py).
+chunks_lost
+    Steps of 5 s in which at least three whole words were said and not one of them is in the captions, or at least
+    half of which a caption marks as a gap.
+chunks_doubled
+    Steps of 5 s with a run of three or more words in excess that repeats words said nearby, plus captions that came
+    with an id or event that was final or known already.
+first_caption_s
+    From the station's registration (own system) or from our connection to the first caption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import simple_websocket
+from tqdm import tqdm
+
+from benchmarks.alignment import Errors, align, caption_words, truth_words
+from benchmarks.report import arguments, report
+from benchmarks.running import NotRunning, System, own_system
+
+STEP_S = 5.0
+#: How much truth and how many captions around the period are aligned along with it, in seconds.
+MARGIN_S = 15.0
+#: Longest wait for the first caption, and for the last final ones, in seconds.
+FIRST_TIMEOUT_S, LAST_TIMEOUT_S = 180.0, 25.0
+#: --quick measures so long, in seconds, and waits so long for the last captions.
+QUICK_S, QUICK_LAST_S = 28.0, 9.0
+
+
+@dataclass
+class Watched:
+    """What came over the socket."""
+
+    arrived: dict[float, float] = field(default_factory=dict)  # first arrival, by the chunk's captured_s
+    finals: dict[int, dict[str, Any]] = field(default_factory=dict)
+    event: int = 0
+    repeated: int = 0
+
+    def take(self, caption: dict[str, Any], now_s: float) -> None:
+        """Take a caption that arrived at `now_s`."""
+        if caption["event"] <= self.event or caption["id"] in self.finals:
+            self.repeated += 1
+        self.event = max(self.event, caption["event"])
+        if caption["captured_s"]:
+            self.arrived.setdefault(caption["captured_s"], now_s)
+        if caption["final"]:
+            self.finals[caption["id"]] = caption
+
+    def finals_until(self) -> float:
+        """How far final captions reach."""
+        return max((caption["end_s"] for caption in self.finals.values()), default=0.0)
+
+
+@dataclass(frozen=True)
+class Period:
+    """What was measured."""
+
+    start_s: float
+    end_s: float
+    first_caption_s: float
+    watched: Watched
+    truth: list[dict[str, Any]]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, write."""
+    parser = arguments(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--url", help="the API of a running system, such as http://127.0.0.1:8000")
+    parser.add_argument("--truth", default="http://127.0.0.1:8010", help="its demo station (default %(default)s)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (default %(default)s)")
+    parser.add_argument("--transcribers", type=int, default=1, help="of the own system (default %(default)s)")
+    options = parser.parse_args(argv)
+    measure_s, last_s = (QUICK_S, QUICK_LAST_S) if options.quick else (60 * options.minutes, LAST_TIMEOUT_S)
+    running = System(options.url, options.truth) if options.url else None
+    try:
+        with contextlib.nullcontext(running) if running else own_system(options.transcribers) as system:
+            period = measure(system, measure_s, last_s)
+    except (NotRunning, httpx.HTTPError, simple_websocket.ConnectionError, ConnectionError) as error:
+        print(f"end_to_end: {error}", file=sys.stderr)
+        return 1
+    figures, rows = judge(period)
+    report(f"End to end, {period.end_s - period.start_s:.0f} s of the demo station", rows, figures, options.json)
+    return 0
+
+
+def measure(system: System, measure_s: float, last_s: float) -> Period:
+    """Watch the demo station for `measure_s` seconds.
+
+    Raises:
+        NotRunning: no caption came.
+    """
+    socket = simple_websocket.Client(f"{system.url.replace('http', 'ws', 1)}/stations/demo/live")
+    watched, began_s = Watched(), time.time()
+    try:
+        with tqdm(
+            total=measure_s,
+            unit="s",
+            bar_format="{desc}: {percentage:.0f}%|{bar}| {n:.0f}/{total:.0f} s",
+            desc="first caption",
+            file=sys.stderr,
+            leave=False,
+        ) as bar:
+            while not watched.event and time.time() < began_s + FIRST_TIMEOUT_S:
+                next(_captions(socket, watched, 1.0))
+            if not watched.event:
+                raise NotRunning(f"no caption came within {FIRST_TIMEOUT_S:.0f} s: is a transcriber running?")
+            start_s = time.time()
+            first_s = start_s - began_s
+            bar.set_description("measuring")
+            for now_s in _captions(socket, watched, measure_s):
+                bar.update(min(now_s - start_s, measure_s) - bar.n)
+            end_s = start_s + measure_s
+            bar.set_description("last captions")
+            for _ in _captions(socket, watched, last_s):
+                if watched.finals_until() > end_s + 2:
+                    break
+    finally:
+        socket.close()
+    answer = httpx.get(f"{system.truth}/truth", params={"after": start_s - MARGIN_S}, timeout=30).raise_for_status()
+    return Period(start_s, end_s, first_s, watched, [json.loads(line) for line in answer.text.splitlines()])
+
+
+def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Figures and rows."""
+    start_s, end_s, watched = period.start_s, period.end_s, period.watched
+    near = [
+        caption
+        for _, caption in sorted(watched.finals.items())
+        if caption["end_s"] > start_s - MARGIN_S and caption["start_s"] < end_s + MARGIN_S
+    ]
+    truth = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
+    found = align(truth_words(truth, start_s, end_s), caption_words(near))
+    errors = found.by_language()
+    total = sum(errors.values(), Errors())
+    figures: dict[str, float] = {"first_caption_s": period.first_caption_s}
+    latencies = [now_s - s for s, now_s in watched.arrived.items() if start_s <= now_s <= end_s]
+    if len(latencies) > 1:
+        cuts = statistics.quantiles(latencies, n=20, method="inclusive")
+        figures |= {"latency_p50_s": statistics.median(latencies), "latency_p95_s": cuts[18]}
+    lost = found.lost_steps(start_s, STEP_S) | _gap_steps(near, start_s, end_s)
+    doubled = found.doubled_steps(start_s, STEP_S)
+    figures |= {"chunks_lost": len(lost), "chunks_doubled": len(doubled) + watched.repeated}
+    for name, count in {"wer_percent": total, **{f"wer_{k}_percent": v for k, v in sorted(errors.items())}}.items():
+        if count.wer_percent is not None:
+            figures[name] = count.wer_percent
+    rows = [_row(language, count) for language, count in sorted(errors.items())]
+    shared = {name: round(figures[name], 3) for name in ("latency_p50_s", "latency_p95_s") if name in figures}
+    counts = {"lost": len(lost), "doubled": len(doubled) + watched.repeated, "chunks": len(latencies)}
+    return figures, [*rows, {**_row("all", total), **counts, **shared}]
+
+
+def _captions(socket: simple_websocket.Client, watched: Watched, seconds: float) -> Iterator[float]:
+    """Take captions for so many seconds; yields the time after each message, and every second."""
+    until = time.time() + seconds
+    while (left_s := until - time.time()) > 0:
+        message = socket.receive(timeout=min(left_s, 1.0))
+        now_s = time.time()
+        if message is not None:
+            values = json.loads(message)
+            if values["type"] == "caption":
+                watched.take(values, now_s)
+        yield now_s
+
+
+def _gap_steps(captions: list[dict[str, Any]], start_s: float, end_s: float) -> set[int]:
+    steps: dict[int, float] = {}
+    for caption in captions:
+        if caption["content"] == "gap":
+            for step in range(int((end_s - start_s) // STEP_S)):
+                from_s, to_s = start_s + step * STEP_S, start_s + (step + 1) * STEP_S
+                covered_s = min(to_s, caption["end_s"]) - max(from_s, caption["start_s"])
+                steps[step] = steps.get(step, 0.0) + max(0.0, covered_s)
+    return {step for step, covered_s in steps.items() if covered_s >= STEP_S / 2}
+
+
+def _row(language: str, count: Errors) -> dict[str, Any]:
+    return {
+        "language": language,
+        "words": count.words,
+        "wer %": count.wer_percent,
+        "substituted": count.substituted,
+        "deleted": count.deleted,
+        "inserted": count.inserted,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""A system of its own for a benchmark: what `make up` starts, on free ports, with the demo station alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Longest wait until everything is ready, in seconds.
+START_TIMEOUT_S = 300
+
+
+class NotRunning(RuntimeError):
+    """The system could not be started or does not answer; the text says why."""
+
+
+@dataclass(frozen=True)
+class System:
+    """Where a running system is."""
+
+    url: str  # of the API
+    truth: str  # of the demo station
+
+
+@contextlib.contextmanager
+def own_system(transcribers: int = 1) -> Iterator[System]:
+    """Start everything; stop it in the end.
+
+    Raises:
+        NotRunning: something did not start; the log's last lines are in the text.
+    """
+    api, demo, redis = _free_ports(3)
+    with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
+        log = Path(folder) / "log"
+        (Path(folder) / "stations.yml").touch()
+        environ = {
+            **os.environ,
+            "HOST": "127.0.0.1",
+            "PORT": str(api),
+            "DEMO_PORT": str(demo),
+            "REDIS_PORT": str(redis),
+            "DATA_DIR": str(Path(folder) / "var"),
+            "STATIONS_FILE": str(Path(folder) / "stations.yml"),
+            "TRANSCRIBERS": str(transcribers),
+        }
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "demo.up"],
+                cwd=ROOT,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            system = System(f"http://127.0.0.1:{api}", f"http://127.0.0.1:{demo}")
+            _await(system, process, log)
+            station = {"id": "demo", "name": "Demo", "url": f"{system.truth}/stream.mp3"}
+            httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
+            yield system
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def ready(system: System) -> bool:
+    """Whether API, a transcriber and the demo station answer."""
+    try:
+        return httpx.get(f"{system.url}/readyz").is_success and httpx.get(f"{system.truth}/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _await(system: System, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_TIMEOUT_S
+    while not ready(system):
+        if process.poll() is not None or time.monotonic() > until:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise NotRunning(f"the system did not start; its last lines:\n{tail}")
+        time.sleep(0.1)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]

@@ -1,0 +1,42 @@
+"""The whole system, for real: Redis with AOF, the demo station, ingest, transcribers with the bundled model, the API.
+
+One system serves all tests of a run: starting torch anew for each would take longer than the tests themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.system import System
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test time: the first pays for the start of the system too."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[System]:
+    """The running system."""
+    made = System(tmp_path_factory.mktemp("system"), free_port)
+    try:
+        made.start()
+        yield made
+    finally:
+        for process in made.processes.values():
+            print(f"--- {process.name}\n{process.tail()}")
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def station(system: System) -> str:
+    """The demo station, registered; its id."""
+    station = {"id": "demo", "name": "Demo", "url": f"{system.station_url}/stream.mp3"}
+    httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
+    return "demo"

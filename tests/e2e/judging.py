@@ -1,0 +1,109 @@
+"""What is right: word error rates, the order of live captions, and subtitle files by the letter of their formats."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jiwer
+
+from benchmarks.alignment import align, caption_words, normalised, truth_words
+
+#: A cue: start and end in seconds, and its lines.
+Cue = tuple[float, float, list[str]]
+
+_SRT_TIME = re.compile(r"(\d{2,}):([0-5]\d):([0-5]\d),(\d{3}) --> (\d{2,}):([0-5]\d):([0-5]\d),(\d{3})")
+_VTT_TIME = re.compile(
+    r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3}) --> (?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?: .*)?"
+)
+
+
+def wer(truth: str, captions: Iterable[Mapping[str, Any]]) -> float:
+    """Word error rate of captions, 0 to 1 and beyond."""
+    return float(jiwer.wer(" ".join(normalised(truth)), " ".join(caption_words(captions))))
+
+
+def live_wer(truth: list[dict[str, Any]], captions: Iterable[Mapping[str, Any]], start_s: float, end_s: float) -> float:
+    """Word error rate over what was said wholly between two moments."""
+    found = align(truth_words(truth, start_s, end_s), caption_words(captions))
+    errors = list(found.by_language().values())
+    total = sum(errors[1:], errors[0])
+    assert total.words > 20, "too little was said"
+    return (total.wer_percent or 0.0) / 100
+
+
+def lost_steps(
+    truth: list[dict[str, Any]], captions: Iterable[Mapping[str, Any]], start_s: float, end_s: float
+) -> set[int]:
+    """Steps of five seconds in which something was said and nothing captioned."""
+    return align(truth_words(truth, start_s, end_s), caption_words(captions)).lost_steps(start_s, 5.0)
+
+
+def check_order(captions: Sequence[Mapping[str, Any]]) -> None:
+    """Captions as they came over one socket: every event once and in order; a final caption is never touched again."""
+    events = [caption["event"] for caption in captions]
+    assert events == list(range(events[0], events[0] + len(events)))
+    revisions: dict[int, int] = {}
+    final: set[int] = set()
+    for caption in captions:
+        id = caption["id"]
+        assert id not in final, f"caption {id} came again after it was final"
+        assert caption["revision"] > revisions.get(id, -1)
+        revisions[id] = caption["revision"]
+        if caption["final"]:
+            final.add(id)
+    finals = [caption for caption in captions if caption["final"]]
+    assert [c["id"] for c in finals] == sorted(c["id"] for c in finals)
+    for before, after in itertools.pairwise(finals):
+        assert before["start_s"] <= before["end_s"] <= after["start_s"] + 0.25, (before, after)
+
+
+def parse_srt(text: str) -> list[Cue]:
+    """SubRip, strictly: numbers from 1, HH:MM:SS,mmm, no empty cue, a blank line between two."""
+    assert text.endswith("\n")
+    cues: list[Cue] = []
+    for number, block in enumerate(re.split(r"\n\n+", text.replace("\r\n", "\n").strip("\n")), start=1):
+        lines = block.split("\n")
+        assert lines[0] == str(number), f"{lines[0]!r} stands where cue {number} begins"
+        match = _SRT_TIME.fullmatch(lines[1])
+        assert match, f"{lines[1]!r} is not a SubRip time line"
+        cues.append(_cue(match.groups(), lines[2:]))
+    return _in_order(cues)
+
+
+def parse_vtt(text: str) -> list[Cue]:
+    """WebVTT by W3C's syntax: the header and a blank line, then cues; `-->` and `<` never in a cue's text."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    header, _, body = text.partition("\n\n")
+    assert re.fullmatch(r"WEBVTT(?:[ \t][^\n]*)?(?:\n(?!.*-->)[^\n]+)*", header), f"{header!r} is not WebVTT's header"
+    cues: list[Cue] = []
+    for block in (
+        b for b in re.split(r"\n\n+", body.strip("\n")) if b and not b.startswith(("NOTE", "STYLE", "REGION"))
+    ):
+        lines = block.split("\n")
+        if "-->" not in lines[0]:
+            lines = lines[1:]  # an identifier
+        match = _VTT_TIME.fullmatch(lines[0])
+        assert match, f"{lines[0]!r} is not a WebVTT time line"
+        assert not any(
+            "-->" in line or re.search(r"<(?!/?(?:[cibuv]|ruby|rt|lang|\d)[. >\d])", line) for line in lines[1:]
+        )
+        assert not any(re.search(r"&(?!amp;|lt;|gt;|nbsp;|lrm;|rlm;|#)", line) for line in lines[1:])
+        cues.append(_cue(match.groups(), lines[1:]))
+    return _in_order(cues)
+
+
+def _cue(times: Sequence[str | None], lines: list[str]) -> Cue:
+    numbers = [int(time or 0) for time in times]
+    start_s, end_s = (h * 3600 + m * 60 + s + ms / 1000 for h, m, s, ms in (numbers[:4], numbers[4:]))
+    assert lines, "a cue without text"
+    assert all(line.strip() for line in lines)
+    return start_s, end_s, lines
+
+
+def _in_order(cues: list[Cue]) -> list[Cue]:
+    assert all(start_s < end_s for start_s, end_s, _ in cues)
+    assert [cue[0] for cue in cues] == sorted(cue[0] for cue in cues)
+    return cues

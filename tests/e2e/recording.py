@@ -1,0 +1,49 @@
+"""Recordings to upload and to speak: bulletins that were never broadcast."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo.bulletins import Language, bulletin
+from demo.encoder import ffmpeg
+from demo.voices import SAMPLE_RATE, draw_voice, speak
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A bulletin that was never broadcast."""
+
+    text: str
+    language: Language
+    audio: NDArray[np.int16]  # mono, 16 kHz
+
+    @property
+    def duration_s(self) -> float:
+        """Its length."""
+        return len(self.audio) / SAMPLE_RATE
+
+    def encoded(self, path: Path, *options: str) -> Path:
+        """Written to `path` by ffmpeg; the name's end chooses the format."""
+        pcm = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"]
+        command = [ffmpeg(), "-v", "error", "-y", *pcm, *options, str(path)]
+        subprocess.run(command, input=self.audio.tobytes(), check=True)
+        return path
+
+
+def record(language: Language, sentences: int, seed: int) -> Recording:
+    """Held-out sentences by one reader, with pauses as on the radio."""
+    rng = random.Random(f"recording-{language}-{seed}")
+    reader = draw_voice(language, rng, "held-out")
+    texts = bulletin(language, rng, "held-out", sentences)
+    parts = [np.zeros(SAMPLE_RATE // 2, np.int16)]
+    for text in texts:
+        # espeak-ng speaks near full scale; a studio does not.
+        parts.append((speak(text, reader).audio * 0.5).astype(np.int16))
+        parts.append(np.zeros(round(rng.uniform(0.3, 0.9) * SAMPLE_RATE), np.int16))
+    return Recording(" ".join(texts), language, np.concatenate(parts))

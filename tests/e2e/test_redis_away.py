@@ -1,0 +1,58 @@
+"""Redis that hangs, and Redis that starts anew: whoever needs it waits, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import judging
+from tests.e2e.recording import record
+from tests.e2e.system import System
+from tests.e2e.test_workers import said
+from tests.e2e.viewer import Viewer
+
+
+def hang(system: System) -> None:
+    """Redis answers nobody for some seconds."""
+    system.processes["redis"].send(signal.SIGSTOP)
+    time.sleep(7)
+    system.processes["redis"].send(signal.SIGCONT)
+
+
+def restart(system: System) -> None:
+    """Redis stops in an orderly way and is back some seconds later, with what its log on disk holds."""
+    system.processes.pop("redis").stop()
+    time.sleep(4)
+    system.start_redis()
+
+
+@pytest.mark.parametrize("trouble", [hang, restart])
+def test_nothing_is_lost(
+    system: System,
+    station: str,
+    tmp_path: Path,
+    trouble: Callable[[System], None],
+) -> None:
+    system.transcribers(1)
+    path = record("sv", 50, 6).encoded(tmp_path / "long.mp3")
+    undisturbed = said(system.finished(system.upload(path, "sv")))
+    with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
+        system.wait(lambda: viewer.finals, what="the station is captioned")
+        after = viewer.captions[-1]["event"]
+    start_s = time.time()
+    id = system.upload(path, "sv")
+    system.wait(lambda: system.job(id)["progress"] > 0, what="the upload is under way")
+    trouble(system)
+    assert said(system.finished(id)) == undisturbed
+    end_s = time.time()
+    # A viewer may have been cut off meanwhile; whoever comes back with the last event misses nothing.
+    with Viewer(system.socket(f"/stations/{station}/live?after={after}")) as viewer:
+        system.wait(lambda: viewer.until_s > end_s + 1, what="the station is captioned again")
+        captions, finals = viewer.captions, viewer.finals
+    judging.check_order(captions)
+    assert not [caption for caption in captions if caption["content"] == "gap"]
+    assert judging.lost_steps(system.truth(start_s - 15), finals, start_s, end_s) == set()

@@ -1,0 +1,64 @@
+"""A radio station from its transmitter to a viewer's socket."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+
+from benchmarks.alignment import normalised
+from tests.e2e import judging
+from tests.e2e.system import System
+from tests.e2e.viewer import Viewer
+
+#: The strict figure is the benchmark's (benchmarks/end_to_end.py); this one tells a broken chain from a whole one.
+MAX_WER = 0.25
+
+WATCHED_S = 60.0
+
+
+def test_the_captions_of_the_demo_station_are_what_it_said(system: System, station: str) -> None:
+    system.transcribers(1)
+    with Viewer(system.socket(f"/stations/{station}/live")) as viewer:
+        system.wait(lambda: viewer.finals, what="the first caption arrives")
+        start_s = time.time()
+        system.wait(lambda: viewer.until_s > start_s + WATCHED_S, what="a minute is captioned")
+        end_s = start_s + WATCHED_S - 1
+        captions, finals = viewer.captions, viewer.finals
+    truth = system.truth(start_s - 15)
+    judging.check_order(captions)
+    assert not [caption for caption in captions if caption["content"] == "gap"]
+    assert judging.live_wer(truth, finals, start_s, end_s) < MAX_WER
+    assert judging.lost_steps(truth, finals, start_s, end_s) == set()
+
+
+def test_times_of_captions_are_those_of_the_air(system: System, station: str) -> None:
+    with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
+        system.wait(lambda: len([c for c in viewer.finals if c["words"]]) >= 8, what="some captions have come")
+        finals = [caption for caption in viewer.finals if caption["words"]]
+    truth = [word for sentence in system.truth(0) for word in sentence["words"]]
+    off = []
+    for caption in finals:
+        for word in caption["words"]:
+            same = [w["start_s"] for w in truth if normalised(w["text"]) == normalised(word["text"])]
+            off.append(min((abs(start_s - word["start_s"]) for start_s in same), default=9.0))
+    assert sorted(off)[len(off) // 2] < 0.5
+
+
+def test_the_status_of_the_station_tells_what_was_probed(system: System, station: str) -> None:
+    def status() -> dict[str, object]:
+        values: dict[str, object] = httpx.get(f"{system.url}/stations/{station}", timeout=30).json()["status"]
+        return values
+
+    system.wait(lambda: status()["title"], what="a title was read")
+    seen = status()
+    assert (seen["state"], seen["codec"], seen["sample_rate_hz"], seen["channels"]) == ("running", "mp3", 44_100, 2)
+
+
+def test_a_late_viewer_gets_the_same_as_one_who_was_there(system: System, station: str) -> None:
+    with Viewer(system.socket(f"/stations/{station}/live?after=0")) as first:
+        system.wait(lambda: len(first.finals) >= 3, what="captions are replayed")
+        with Viewer(system.socket(f"/stations/{station}/live?after=0")) as second:
+            system.wait(lambda: len(second.captions) >= len(first.captions), what="the second has caught up")
+            count = len(first.captions)
+            assert second.captions[:count] == first.captions[:count]

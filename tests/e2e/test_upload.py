@@ -1,0 +1,85 @@
+"""An uploaded recording comes out as captions and subtitle files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from benchmarks.alignment import caption_words, normalised
+from demo.bulletins import Language
+from tests.e2e import judging
+from tests.e2e.recording import record
+from tests.e2e.system import System
+
+MAX_WER = 0.25
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "options"),
+    [
+        ("sv", "nyheter.mp3", ("-ar", "44100", "-ac", "2", "-b:a", "128k")),
+        ("en", "news.m4a", ("-ar", "48000", "-c:a", "aac", "-b:a", "96k")),
+        ("en", "telephone.wav", ("-ar", "8000", "-c:a", "pcm_mulaw")),
+    ],
+)
+def test_an_upload_says_what_was_recorded(
+    system: System,
+    tmp_path: Path,
+    language: Language,
+    name: str,
+    options: tuple[str, ...],
+) -> None:
+    recording = record(language, 14, 1)
+    id = system.upload(recording.encoded(tmp_path / name, *options))
+    document = system.finished(id)
+    captions = document["captions"]
+    assert document["complete"]
+    assert judging.wer(recording.text, captions) < (MAX_WER if options[1] != "8000" else 2 * MAX_WER)
+    assert all(caption["final"] for caption in captions)
+    assert [caption["id"] for caption in captions] == list(range(1, len(captions) + 1))
+    assert captions[-1]["end_s"] <= recording.duration_s + 0.5
+    assert {caption["language"] for caption in captions} == {language}
+    seen = system.job(id)
+    assert seen["progress"] == 1
+    assert seen["duration_s"] == pytest.approx(recording.duration_s, abs=0.3)
+    assert seen["sample_rate_hz"] == int(options[1])
+
+
+def test_subtitle_files_are_strict_and_say_the_same(system: System, tmp_path: Path) -> None:
+    recording = record("sv", 10, 2)
+    id = system.upload(recording.encoded(tmp_path / "a.mp3"), "sv")
+    captions = system.finished(id)["captions"]
+    files = {
+        format: httpx.get(f"{system.url}/jobs/{id}/captions.{format}", timeout=30) for format in ("srt", "vtt", "txt")
+    }
+    assert all(file.status_code == 200 for file in files.values())
+    assert files["vtt"].headers["Content-Type"].startswith("text/vtt")
+    words = caption_words(captions)
+    for cues in (judging.parse_srt(files["srt"].text), judging.parse_vtt(files["vtt"].text)):
+        assert normalised(" ".join(line for _, _, lines in cues for line in lines)) == words
+        assert cues[-1][1] <= recording.duration_s + 0.5
+    assert normalised(files["txt"].text) == words
+
+
+def test_progress_goes_from_nothing_to_one(system: System, tmp_path: Path) -> None:
+    id = system.upload(record("en", 40, 3).encoded(tmp_path / "long.mp3"))
+    seen: list[float] = []
+
+    def finished() -> bool:
+        job = system.job(id)
+        seen.append(job["progress"])
+        return bool(job["state"] == "finished")
+
+    system.wait(finished, what="the upload is captioned")
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_what_is_no_audio_fails_with_a_reason(system: System, tmp_path: Path) -> None:
+    page = tmp_path / "page.mp3"
+    page.write_text("<html>not found</html>" * 200)
+    id = system.upload(page)
+    system.wait(lambda: system.job(id)["state"] == "failed", what="the job fails")
+    assert system.job(id)["error"]
