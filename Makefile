@@ -12,7 +12,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down venv check format test test-python test-frontend test-long model
+.PHONY: help up down venv check format test test-python test-frontend test-long model docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,3 +54,6 @@ test-long: venv ## the tests that take minutes
 
 model: venv ## rebuild the bundled model (hours on a CPU; a killed run resumes)
 	$(BIN)/python -m demo.make_model
+
+docs: venv ## renew docs/settings.md from the settings classes
+	$(BIN)/python docs/make_settings.py

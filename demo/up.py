@@ -39,16 +39,21 @@ DOWN_TIMEOUT_S = 60.0
 class Settings:
     """What `make up` reads from the environment; the services read their own."""
 
+    #: Where the API listens; only this machine reaches the default.
     host: str = setting("HOST", "127.0.0.1")
+    #: Where the API listens: the page and everything else.
     port: int = setting("PORT", 8000, minimum=1, maximum=65535)
+    #: Where the demo station listens.
     demo_port: int = setting("DEMO_PORT", 8010, minimum=1, maximum=65535)
     #: Where our own Redis listens; it is started unless REDIS_URL names another.
     redis_port: int = setting("REDIS_PORT", 6390, minimum=1, maximum=65535)
+    #: A Redis of your own, 6.2 or newer, instead of the one that `make up` brings.
     redis_url: str = setting("REDIS_URL", "")
     #: The uploads' spool and Redis' files; relative to the root of the repository.
     data_dir: str = setting("DATA_DIR", "var")
     #: A checkpoint's directory or a hub id.
     model: str = setting("MODEL", "demo/model")
+    #: The stations to begin with.
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
     #: Transcriber processes. One a core is best on a CPU, one a device on GPUs.
     transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
@@ -94,7 +99,6 @@ def up(settings: Settings) -> int:
 def check(settings: Settings) -> None:
     """Raises PreflightError for the first thing that is in the way."""
     preflight.check_programs()
-    preflight.check_model(settings.model)
     preflight.check_port("PORT", settings.host, settings.port)
     preflight.check_port("DEMO_PORT", "127.0.0.1", settings.demo_port)
     if settings.redis_url:
@@ -102,6 +106,7 @@ def check(settings: Settings) -> None:
     else:
         preflight.find_redis_server()
         preflight.check_port("REDIS_PORT", "127.0.0.1", settings.redis_port)
+    preflight.check_model(settings.model)
 
 
 def supervise(settings: Settings) -> int:

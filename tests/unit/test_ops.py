@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import re
 import shutil
@@ -117,6 +119,18 @@ def test_what_scales_has_neither_a_name_nor_a_port() -> None:
         service = compose()["services"][name]
         assert "container_name" not in service
         assert "ports" not in service
+
+
+#: Settings that containers must not change: docker-compose.yml mounts and publishes for them.
+INSIDE = {"FRONTEND_DIR"}
+
+
+@pytest.mark.parametrize("service", ["ingest", "transcriber", "api"])
+def test_compose_passes_every_setting_on(service: str) -> None:
+    settings = importlib.import_module(f"{service}.settings").Settings
+    variables = {f.metadata["variable"] for f in dataclasses.fields(settings) if "variable" in f.metadata}
+    missing = variables - INSIDE - set(compose()["services"][service]["environment"])
+    assert not missing, f"the environment of {service} lacks {sorted(missing)}"
 
 
 def test_everything_is_published_on_loopback_only() -> None:

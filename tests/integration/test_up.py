@@ -1,0 +1,186 @@
+"""`make up` and `make down` for real: one supervisor with every service, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Seconds until everything is ready, on a machine that is busy with other things.
+START_S = 150
+
+Wait = Callable[..., None]
+
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for orphans in /proc"),
+]
+
+
+class Up:
+    """One `python -m demo.up`, and everything that descends from it."""
+
+    def __init__(self, folder: Path, free_port: Callable[[], int], **environ: str) -> None:
+        self.mark = f"undertext-test-{uuid.uuid4().hex}"
+        self.port = free_port()
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "MAKELEVEL"}},
+            "UNDERTEXT_TEST_MARK": self.mark,
+            "DATA_DIR": str(folder),
+            "PORT": str(self.port),
+            "DEMO_PORT": str(free_port()),
+            "REDIS_PORT": str(free_port()),
+            **environ,
+        }
+        self.log = folder.with_suffix(".log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "demo.up"], cwd=ROOT, env=self.environ, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `demo.up` that ends by itself."""
+        return subprocess.run(
+            [sys.executable, "-m", "demo.up", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def on_air(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            pytest.fail(f"it ended with {self.process.returncode}:\n{self.said}")
+        return "Undertext is on air" in self.said
+
+    def processes(self) -> dict[int, str]:
+        """Everything that lives with our mark in its environment: number and command line."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in (entry / "environ").read_bytes():
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if command:  # a zombie has none
+                        found[int(entry.name)] = command
+        return found
+
+    def find(self, words: str) -> int:
+        return next((pid for pid, command in self.processes().items() if words in command), 0)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10, trust_env=False)
+
+    def end(self) -> None:
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def up(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Up]:
+    made = Up(tmp_path / "var", free_port)
+    yield made
+    made.end()
+
+
+def test_everything_comes_up_is_kept_up_and_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
+    up.start()
+    wait_until(up.on_air, timeout_s=START_S, what="everything to be ready")
+    assert f"http://127.0.0.1:{up.port}" in up.said
+    assert up.get("/readyz").status_code == 200
+    assert up.get("/").status_code == 200
+
+    # A second one says that there is a first one.
+    again = up.run()
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
+    assert "runs already" in again.stderr
+
+    # A service that dies comes back, and the log says so.
+    killed = up.find("-m ingest")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: up.find("-m ingest") not in {0, killed}, timeout_s=30, what="ingest to come back")
+    assert re.search(r"ingest +\| was killed by SIGKILL; starting it again", up.said)
+
+    # `make down` stops it all.
+    wait_until(lambda: up.find("ffmpeg"), timeout_s=60, what="the demo station to be read")
+    down = up.run("--down")
+    assert down.returncode == 0, down.stderr
+    assert up.process is not None
+    assert up.process.wait(timeout=10) == 0
+    wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
+    assert "Traceback" not in up.said
+    assert up.run("--down").stdout == "undertext: nothing is running\n"
+
+
+def test_a_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
+    up.start()
+    wait_until(up.on_air, timeout_s=START_S, what="everything to be ready")
+    wait_until(lambda: up.find("ffmpeg"), timeout_s=60, what="the demo station to be read")
+    assert up.process is not None
+    up.process.kill()
+    up.process.wait()
+    wait_until(lambda: not up.processes(), timeout_s=30, what="no orphans")
+
+
+def test_ctrl_c_while_it_starts_is_heeded(up: Up, wait_until: Wait) -> None:
+    up.start()
+    wait_until(lambda: up.find("redis-server"), timeout_s=30)
+    assert up.process is not None
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(timeout=60) == 0
+    wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
+    assert "Traceback" not in up.said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("PORT", "eighty", "PORT='eighty' is not a whole number"),
+        ("TRANSCRIBERS", "0", "TRANSCRIBERS='0' must be at least 1"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "No Redis answers at REDIS_URL=redis://127.0.0.1:1/0"),
+        ("REDIS_URL", "127.0.0.1", "REDIS_URL='127.0.0.1' is not an address"),
+        ("MODEL", "./nowhere", "MODEL=./nowhere holds no checkpoint"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(up: Up, variable: str, value: str, sentence: str) -> None:
+    up.environ[variable] = value
+    done = up.run()
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("variable", ["PORT", "DEMO_PORT", "REDIS_PORT"])
+def test_a_taken_port_is_one_sentence_that_names_its_variable(up: Up, variable: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(up.environ[variable])))
+        other.listen()
+        done = up.run()
+    assert done.returncode == 1
+    assert f"`make up {variable}=" in done.stderr
+    assert done.stderr.count("\n") == 1
