@@ -1,0 +1,103 @@
+"""Cuts PCM into numbered pieces. Pure: bytes in, pieces out, no clock and no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wire.audio import SAMPLE_BYTES, seconds
+from wire.messages import Chunk, Content
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """`n_samples` new samples behind `lead_samples` that repeat the end of the piece before."""
+
+    seq: int
+    first_sample: int  # place of the first new sample in the epoch, from 0
+    n_samples: int
+    lead_samples: int
+    pcm: bytes = field(repr=False)
+    last: bool = False
+
+    def chunk(
+        self,
+        source: str,
+        *,
+        epoch: int,
+        origin_s: float,
+        content: Content = Content.SPEECH,
+        language: str | None = None,
+        captured_s: float = 0.0,
+    ) -> Chunk:
+        """The message for this piece; only what may hold speech takes its audio along.
+
+        Args:
+            origin_s: the time of the epoch's first sample on the source's clock.
+        """
+        silent = content is not Content.SPEECH or not self.n_samples
+        return Chunk(
+            source=source,
+            epoch=epoch,
+            seq=self.seq,
+            start_s=origin_s + seconds(self.first_sample),
+            n_samples=self.n_samples,
+            pcm=b"" if silent else self.pcm,
+            lead_samples=0 if silent else self.lead_samples,
+            content=content,
+            language=language,
+            last=self.last,
+            captured_s=captured_s,
+        )
+
+
+class Chunker:
+    """One epoch of one source.
+
+    Args:
+        chunk_samples: new samples of each piece; the last one may have fewer.
+        lead_samples: samples that each piece but the first repeats of the one before.
+    """
+
+    def __init__(self, chunk_samples: int, lead_samples: int) -> None:
+        if chunk_samples < 1 or not 0 <= lead_samples <= chunk_samples:
+            raise ValueError(f"a lead of {lead_samples} samples does not fit a chunk of {chunk_samples}")
+        self._chunk_bytes = chunk_samples * SAMPLE_BYTES
+        self._lead_bytes = lead_samples * SAMPLE_BYTES
+        self._buffer = bytearray()
+        self._lead = b""
+        self._seq = 0
+        self._samples = 0  # cut so far
+
+    @property
+    def samples(self) -> int:
+        """Whole samples taken in so far."""
+        return self._samples + len(self._buffer) // SAMPLE_BYTES
+
+    def feed(self, pcm: bytes) -> list[Piece]:
+        """Take PCM of any length, even half a sample; returns the pieces that became whole."""
+        self._buffer += pcm
+        pieces = []
+        while len(self._buffer) >= self._chunk_bytes:
+            pieces.append(self._cut(self._chunk_bytes))
+        return pieces
+
+    def finish(self) -> Piece:
+        """What is left, as the last piece. It is empty when the source ended at a border. Half a sample is dropped."""
+        whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
+        return self._cut(whole, last=True)
+
+    def _cut(self, n_bytes: int, *, last: bool = False) -> Piece:
+        new = bytes(self._buffer[:n_bytes])
+        del self._buffer[:n_bytes]
+        piece = Piece(
+            seq=self._seq,
+            first_sample=self._samples,
+            n_samples=n_bytes // SAMPLE_BYTES,
+            lead_samples=len(self._lead) // SAMPLE_BYTES,
+            pcm=self._lead + new,
+            last=last,
+        )
+        self._seq += 1
+        self._samples += piece.n_samples
+        self._lead = new[len(new) - self._lead_bytes :] if self._lead_bytes else b""
+        return piece

@@ -1,0 +1,163 @@
+"""Takes one live source's chunks and status to Redis, so that whoever reads audio never waits for Redis.
+
+The reader counts its own connections; the courier gives each its epoch when its first chunk is sent. So a reader may
+even reconnect while Redis is away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ingest.lease import Hold
+from ingest.outbox import Outbox
+from wire.bus import AWAY, Redis, RedisError
+from wire.errors import QueueFull
+from wire.messages import Chunk, State, Status, split_source
+from wire.metrics import IngestMetrics
+from wire.queue import ChunkQueue
+from wire.sources import Statuses, next_epoch
+
+log = logging.getLogger(__name__)
+
+#: Pause before Redis, or a full queue, is tried again, in seconds.
+PAUSE_S = 0.5
+
+#: Statuses are published no more often than this, in seconds.
+STATUS_EVERY_S = 1.0
+
+
+class Courier:
+    """The thread between one live source and Redis.
+
+    Args:
+        hold: what is known of our right to send.
+        status: what the source's status is at first.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        outbox: Outbox,
+        status: Status,
+        metrics: IngestMetrics,
+        *,
+        hold: Callable[[], Hold] = lambda: Hold.HELD,
+    ) -> None:
+        self._redis = redis
+        self._queue = ChunkQueue(redis)
+        self._statuses = Statuses(redis)
+        self._outbox = outbox
+        self._status = status
+        self._metrics = metrics
+        self._hold = hold
+        self._kind = split_source(status.source)[0]
+        self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
+        self._epoch = 0
+        self._dirty = True
+        self._saved_s = 0.0
+        self._away = False
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._drain_until_s = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"courier {status.source}", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        """The source's status as last reported."""
+        return self._status
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def report(self, **changes: Any) -> None:
+        """Change fields of the status; it is published soon."""
+        with self._lock:
+            status = dataclasses.replace(self._status, **changes)
+            if status.state is not self._status.state:
+                status = dataclasses.replace(status, since_s=time.time())
+            if status != self._status:
+                self._status = status
+                self._dirty = True
+
+    def close(self, *, timeout_s: float = 3.0, discard: bool = False) -> None:
+        """Send what is left, for `timeout_s` at most, and end; with `discard` send nothing more, the status neither."""
+        if discard:
+            self._outbox.clear()
+            self._dirty = False
+        self._drain_until_s = 0.0 if discard else time.monotonic() + timeout_s
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=timeout_s + 5)
+
+    def _run(self) -> None:
+        while True:
+            closing = self._closing.is_set()
+            chunk = self._outbox.take(0.0 if closing else 0.25)
+            if closing and (chunk is None or time.monotonic() > self._drain_until_s):
+                break
+            if chunk is not None and not self._send(chunk):
+                self._outbox.put_back(chunk)
+                self._closing.wait(PAUSE_S)
+                if closing:
+                    time.sleep(PAUSE_S)
+            self._save_status()
+        if self._drain_until_s:
+            self._save_status(now=True)
+
+    def _send(self, chunk: Chunk) -> bool:
+        if self._hold() is not Hold.HELD:
+            return False
+        began_s = time.perf_counter()
+        try:
+            if chunk.epoch != self._connection:
+                self._epoch = next_epoch(self._redis, chunk.source, above=self._epoch)
+                self._connection = chunk.epoch
+                self.report(epoch=self._epoch)
+            queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))
+        except AWAY as error:
+            self._lost_redis(error)
+            return False
+        except QueueFull as error:
+            self._lost_redis(error)
+            return False
+        self._found_redis()
+        self._metrics.stage_s.labels("queue").observe(time.perf_counter() - began_s)
+        self._metrics.chunks.labels(self._kind, queued.content).inc()
+        if chunk.pcm and not queued.pcm:
+            self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
+        return True
+
+    def _save_status(self, *, now: bool = False) -> None:
+        if not self._dirty or self._hold() is not Hold.HELD:
+            return
+        if not now and time.monotonic() - self._saved_s < STATUS_EVERY_S:
+            return
+        with self._lock:
+            status, self._dirty = self._status, False
+        try:
+            self._statuses.save(status)
+            self._saved_s = time.monotonic()
+        except RedisError as error:
+            self._dirty = True
+            self._lost_redis(error)
+
+    def _lost_redis(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("%s: chunks are kept here for now: %s", self._status.source, error)
+
+    def _found_redis(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("%s: chunks go to Redis again", self._status.source)
+
+
+def first_status(source: str, worker: str) -> Status:
+    """The status of a source that has just been taken."""
+    return Status(source, State.CONNECTING, since_s=time.time(), worker=worker)

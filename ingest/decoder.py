@@ -1,0 +1,110 @@
+"""A process that decodes uploads, one after another: an RQ worker. `python -m ingest` starts UPLOAD_WORKERS of them.
+
+RQ's usual worker forks for every job, and what the fork counted would be lost. This one works in its own process, so
+its metrics live on, and sends the heartbeats itself that the usual one sends while it watches its fork: without them RQ
+would take a killed worker for a busy one until the job's time is up.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from rq import SimpleWorker
+from rq.job import Job as RqJob
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+
+from ingest import uploads
+from wire.bus import AWAY
+from wire.jobs import UPLOADS, queue
+from wire.metrics import IngestMetrics, exposition
+from wire.workers import Worker
+
+log = logging.getLogger(__name__)
+
+#: Name of the service in heartbeats.
+SERVICE = "decoder"
+
+#: RQ hears of a busy decoder this often, in seconds.
+BEAT_S = 5
+
+#: And gives its job to another if it has not for so long, in seconds.
+TTL_S = 20
+
+_PR_SET_PDEATHSIG = 1
+
+
+class DecodeWorker(SimpleWorker):
+    """RQ's worker with heartbeats of its own, which hands its job on when it is to stop."""
+
+    stopping: threading.Event
+
+    def execute_job(self, job: RqJob, queue: Queue) -> None:
+        """Run a job beside a thread that keeps its claim on it alive."""
+        execution = self.prepare_execution(job)
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(BEAT_S):
+                try:
+                    self.maintain_heartbeats(job, execution)
+                except AWAY as error:
+                    log.debug("no heartbeat to RQ: %s", error)
+
+        thread = threading.Thread(target=beat, name="rq heartbeat", daemon=True)
+        thread.start()
+        try:
+            self.perform_job(job, queue, execution)
+        finally:
+            done.set()
+            thread.join(timeout=BEAT_S)
+
+    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:
+        """How long a silent decoder keeps its job."""
+        return TTL_S
+
+    def handle_warm_shutdown_request(self) -> None:
+        """SIGTERM or Ctrl-C: the job of the moment ends early and goes back into the queue."""
+        self.stopping.set()
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel for SIGTERM when the process `parent`, which started this one, dies (prctl(2))."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:
+            sys.exit(0)
+
+
+def main(argv: list[str]) -> int:
+    """Decode until told to stop. `argv` is the process id of the parent, if there is one to die with."""
+    if argv:
+        die_with(int(argv[0]))
+    registry = CollectorRegistry()
+    here = uploads.workplace(IngestMetrics(registry))
+    logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
+        worker: Any = DecodeWorker(
+            [queue(UPLOADS, here.redis)],
+            name=f"{presence.name}-{os.getpid()}",
+            connection=here.redis,
+            serializer=JSONSerializer,
+            worker_ttl=TTL_S,
+            maintenance_interval=10,
+            log_job_description=False,
+        )
+        worker.stopping = here.stopping
+        worker.work(logging_level="WARNING")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

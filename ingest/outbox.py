@@ -1,0 +1,88 @@
+"""Chunks of one live source on their way to Redis: bounded, so that a Redis that is away costs audio and not memory.
+
+The reader puts, the courier takes. When more audio waits than is allowed, the oldest chunk becomes a gap: it keeps its
+place in the sequence, and whoever reads the captions sees what is missing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from wire.messages import Chunk
+
+#: Entries, gaps included: about three hours of 5-second chunks. Beyond, all is forgotten and a new epoch is due.
+MAX_CHUNKS = 2_000
+
+
+class Outbox:
+    """A bounded queue from one thread to another.
+
+    Args:
+        max_audio_s: audio kept.
+        on_shed: called with the seconds of audio that were dropped.
+    """
+
+    def __init__(
+        self, max_audio_s: float, *, max_chunks: int = MAX_CHUNKS, on_shed: Callable[[float], None] = lambda s: None
+    ) -> None:
+        self._max_audio_s = max_audio_s
+        self._max_chunks = max_chunks
+        self._on_shed = on_shed
+        self._chunks: deque[Chunk] = deque()
+        self._audio_s = 0.0
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def put(self, chunk: Chunk) -> bool:
+        """Append a chunk; False if so many wait that all were dropped and the sequence is broken."""
+        with self._changed:
+            self._chunks.append(chunk)
+            self._audio_s += _audio_s(chunk)
+            self._shed()
+            whole = len(self._chunks) <= self._max_chunks
+            if not whole:
+                self._chunks.clear()
+                self._audio_s = 0.0
+            self._changed.notify()
+            return whole
+
+    def take(self, timeout_s: float) -> Chunk | None:
+        """Remove the oldest chunk, waiting up to `timeout_s` for one."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._chunks), timeout_s)
+            if not self._chunks:
+                return None
+            chunk = self._chunks.popleft()
+            self._audio_s -= _audio_s(chunk)
+            return chunk
+
+    def put_back(self, chunk: Chunk) -> None:
+        """A taken chunk could not be sent: it is the oldest again."""
+        with self._changed:
+            self._chunks.appendleft(chunk)
+            self._audio_s += _audio_s(chunk)
+            self._shed()
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._changed:
+            self._chunks.clear()
+            self._audio_s = 0.0
+
+    def _shed(self) -> None:
+        # A running index would spare the search, but sheds come once a chunk and find theirs near the front.
+        for n, chunk in enumerate(self._chunks):
+            if self._audio_s <= self._max_audio_s:
+                return
+            if chunk.pcm:
+                self._chunks[n] = chunk.without_audio("overflow")
+                self._audio_s -= _audio_s(chunk)
+                self._on_shed(chunk.duration_s)
+
+
+def _audio_s(chunk: Chunk) -> float:
+    return chunk.duration_s if chunk.pcm else 0.0

@@ -1,0 +1,166 @@
+"""Looks at an address before ffmpeg does: follows .m3u and .pls playlists, and says clearly what else is there.
+
+One short request tells a missing host from a missing page from a web page, without a process for each try; ffmpeg
+would say "Invalid data found when processing input" to most of them. HLS playlists (.m3u8) are left to ffmpeg.
+"""
+
+from __future__ import annotations
+
+import configparser
+import ssl
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from ingest.errors import Refused, Unreachable
+from ingest.ffmpeg import USER_AGENT
+from wire.errors import NotAudio, SourceError
+
+#: Playlists that name playlists that name playlists …
+MAX_DEPTH = 4
+
+#: Most bytes of a playlist, or of a page that is to be told from audio.
+HEAD_BYTES = 65_536
+
+#: What begins most recordings and streams is known after so many bytes.
+SNIFF_BYTES = 512
+
+_PLAYLIST_TYPES = {"audio/x-scpls", "audio/scpls", "application/pls+xml", "audio/x-mpegurl", "audio/mpegurl"}
+_HLS_TYPES = {"application/vnd.apple.mpegurl", "application/x-mpegurl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where ffmpeg is to read, and what the server said about it."""
+
+    url: str
+    hls: bool = False
+    icy: bool = False  # it calls itself a radio station
+    n_bytes: int | None = None  # of a file; a stream does not say
+
+
+def make_client(timeout_s: float) -> httpx.Client:
+    """The client for `resolve`; it may be shared between threads."""
+    return httpx.Client(
+        follow_redirects=True,
+        timeout=httpx.Timeout(timeout_s),
+        headers={"User-Agent": USER_AGENT, "Accept": "*/*"},
+        limits=httpx.Limits(max_keepalive_connections=0),  # streams are left in the middle, never reused
+    )
+
+
+def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) -> Address:
+    """What ffmpeg should read for `url`.
+
+    Args:
+        turn: which entry of a playlist with several; they are alternatives, to be tried one after another.
+
+    Raises:
+        NotAudio: a web page, or a playlist without an entry.
+        Unreachable: no such host, or no answer from it.
+        Refused: an error status.
+        SourceError: anything else that went wrong on the way; it may pass.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise NotAudio(f"{url!r} is not an http or https address")
+    if depth > MAX_DEPTH:
+        raise NotAudio("playlists that lead to playlists without end; use the address of the stream itself")
+    host = urlsplit(url).hostname or url
+    try:
+        with client.stream("GET", url) as answer:
+            return _judge(url, answer, client, turn, depth)
+    except httpx.RemoteProtocolError:
+        return Address(url, icy=True)  # "ICY 200 OK": SHOUTcast 1, which ffmpeg understands
+    except httpx.TimeoutException as error:
+        raise SourceError(f"{host} did not answer in time") from error
+    except httpx.ConnectError as error:
+        raise _unreachable(host, error) from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise NotAudio(f"{url!r} is not an address that can be fetched: {error}") from error
+    except httpx.HTTPError as error:
+        raise SourceError(f"{host}: {error or type(error).__name__}") from error
+
+
+def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, depth: int) -> Address:
+    host = answer.url.host
+    if answer.status_code >= 400:
+        raise _refused(host, answer.status_code)
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    path = answer.url.path.lower()
+    playlist = kind in _PLAYLIST_TYPES or path.endswith((".m3u", ".pls"))
+    hls = kind in _HLS_TYPES or path.endswith(".m3u8")
+    head = _head(answer, HEAD_BYTES if playlist or hls or kind.startswith("text/") else SNIFF_BYTES)
+    if hls or b"#EXT-X-" in head:
+        return Address(url, hls=True)
+    if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
+        entries = [urljoin(str(answer.url), entry) for entry in parse(head)]
+        if not entries:
+            raise NotAudio(f"the playlist at {host} names no stream")
+        return resolve(entries[turn % len(entries)], client, turn=turn, depth=depth + 1)
+    if kind in ("text/html", "application/xhtml+xml") or _looks_like_html(head):
+        raise NotAudio(f"{host} answers with a web page, not with audio; use the address of the stream itself")
+    length = answer.headers.get("content-length", "")
+    icy = any(name.startswith("icy-") for name in answer.headers)
+    return Address(url, icy=icy, n_bytes=int(length) if length.isdigit() else None)
+
+
+def parse(playlist: bytes) -> list[str]:
+    """The entries of a .pls or .m3u playlist, in order."""
+    text = playlist.decode("utf-8-sig", errors="replace")
+    if text.lstrip().lower().startswith("[playlist]"):
+        reader = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            reader.read_string(text.lstrip())
+        except configparser.Error:
+            return []
+        section = reader[reader.sections()[0]]
+        files = [(key, value) for key, value in section.items() if key.startswith("file") and key[4:].isdigit()]
+        return [value for _, value in sorted(files, key=lambda item: int(item[0][4:])) if value]
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _head(answer: httpx.Response, n_bytes: int) -> bytes:
+    head = b""
+    for part in answer.iter_bytes():
+        head += part
+        if len(head) >= n_bytes:
+            break
+    return head[:n_bytes]
+
+
+def _looks_like_html(head: bytes) -> bool:
+    return head.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _refused(host: str, status: int) -> SourceError:
+    try:
+        phrase = f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = str(status)
+    if status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return SourceError(f"{host} answers {phrase}")
+    remedy = (
+        "it may be closed to this country or need a login" if status in (401, 403, 451) else "look up its new address"
+    )
+    return Refused(f"{host} answers {phrase}: {remedy}")
+
+
+def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
+            return Unreachable(f"there is no host {host}, or no network: {cause.strerror}")
+        if isinstance(cause, ConnectionRefusedError):
+            return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
+        cause = cause.__cause__ or cause.__context__
+    text = str(error)
+    if "Name or service not known" in text or "name resolution" in text or "No address" in text:
+        return Unreachable(f"there is no host {host}, or no network")
+    if "refused" in text:
+        return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
+    return Unreachable(f"{host} cannot be reached: {text}")

@@ -1,0 +1,157 @@
+"""What a source is made of, as ffprobe sees it: nothing about it is assumed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.ffmpeg import find, input_options, tied
+from wire.errors import NotAudio, SourceError, SourceStalled
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One audio track."""
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bit_rate: int | None = None
+    language: str = ""
+    title: str = ""
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A source that holds audio."""
+
+    tracks: tuple[Track, ...]  # at least one
+    format: str = ""
+    duration_s: float | None = None  # None: a stream, or a file that does not know
+    title: str = ""  # what is playing (ICY)
+
+    @property
+    def hls(self) -> bool:
+        """Whether it comes in segments."""
+        return self.format.startswith("hls")
+
+    def choose(self, wanted: int | None = None) -> int:
+        """The track to caption: the one asked for, else the default one, else the first.
+
+        Raises:
+            NotAudio: there is no track with this number.
+        """
+        if wanted is not None:
+            if not 0 <= wanted < len(self.tracks):
+                raise NotAudio(f"there is no audio track {wanted}: it has {len(self.tracks)}, counted from 0")
+            return wanted
+        return next((n for n, track in enumerate(self.tracks) if track.default), 0)
+
+
+def probe_file(path: Path) -> Probe:
+    """Look at an upload.
+
+    Raises:
+        NotAudio: it is empty, is no recording, or has no audio track.
+        SourceError: it is damaged.
+    """
+    if not path.is_file():
+        raise SourceError("the uploaded file is gone")
+    if path.stat().st_size == 0:
+        raise NotAudio("the file is empty (0 bytes)")
+    return _probe(str(path), remote=False, live=False, timeout_s=60.0)
+
+
+def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
+    """Look at a stream (`live`) or at a file on a server.
+
+    Raises:
+        NotAudio: it holds no audio.
+        SourceError: it cannot be read.
+    """
+    return _probe(url, remote=True, live=live, timeout_s=timeout_s)
+
+
+def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
+    command = [find("ffprobe"), "-v", "error", "-show_streams", "-show_format", "-of", "json"]
+    for name, value in input_options(remote=remote, live=live, timeout_s=timeout_s).items():
+        command += [f"-{name}", str(value)]
+    try:
+        done = subprocess.run(
+            tied([*command, target]), stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SourceStalled(f"nothing that can be read came within {2 * timeout_s:g} s") from error
+    complaint = done.stderr.decode(errors="replace").replace(target, "it").strip()
+    if done.returncode != 0:
+        raise explain(complaint)
+    return parse(json.loads(done.stdout), complaint)
+
+
+def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
+    """A `Probe` from ffprobe's JSON.
+
+    Raises:
+        NotAudio: there is no audio track.
+    """
+    streams = answer.get("streams", [])
+    tracks = tuple(_track(s) for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0)
+    if not tracks:
+        found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
+        if found:
+            raise NotAudio(f"it has no audio track, only {' and '.join(found)}")
+        raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
+    shape = answer.get("format", {})
+    tags = {key.lower(): value for key, value in shape.get("tags", {}).items()}
+    duration = _number(shape.get("duration"))
+    return Probe(
+        tracks=tracks,
+        format=shape.get("format_name", ""),
+        duration_s=duration if duration and duration > 0 else None,
+        title=str(tags.get("streamtitle", "")),
+    )
+
+
+def explain(complaint: str) -> SourceError:
+    """What ffmpeg's complaint means, in a sentence that names the remedy."""
+    lowered = complaint.lower()
+    if "format not on whitelist" in lowered or "invalid data found" in lowered:
+        return NotAudio("it is not a recording in any format that ffmpeg knows")
+    if "moov atom not found" in lowered:
+        return SourceError("the recording is cut off: its index, which is at its end, is missing")
+    if "end of file" in lowered:
+        return NotAudio("it ends before any audio")
+    if "not on whitelist" in lowered:
+        return NotAudio("it leads to something that is not http or https")
+    if "server returned 4" in lowered:
+        return NotAudio(f"the server refuses it: {_last_line(complaint)}")
+    return SourceError(_last_line(complaint) or "ffmpeg could not read it and did not say why")
+
+
+def _track(stream: dict[str, Any]) -> Track:
+    tags = {key.lower(): value for key, value in stream.get("tags", {}).items()}
+    bit_rate = _number(stream.get("bit_rate"))
+    return Track(
+        codec=stream.get("codec_name", "unknown"),
+        sample_rate_hz=int(stream["sample_rate"]),
+        channels=int(stream.get("channels", 1)),
+        bit_rate=round(bit_rate) if bit_rate else None,
+        language=str(tags.get("language", "")),
+        title=str(tags.get("title", "")),
+        default=bool(stream.get("disposition", {}).get("default", 0)),
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1][:300] if text else ""

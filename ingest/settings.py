@@ -1,0 +1,87 @@
+"""What ingest reads from the environment."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from wire.audio import samples
+from wire.errors import SettingsError
+from wire.settings import setting
+
+_FIELD = re.compile(r'setting\("(\w+)", "?([^",)]*)')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `python -m ingest`, decoders included."""
+
+    #: Where Redis is.
+    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+    #: Folder of uploads; the paths of jobs are relative to it. The API writes there, so both must see the same.
+    data_dir: str = setting("DATA_DIR", "var")
+    #: The stations to begin with. An empty file is allowed; a missing one is too, with a warning.
+    stations_file: str = setting("STATIONS_FILE", "stations.yml")
+    #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
+    chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
+    #: Audio of the chunk before that each chunk repeats, in seconds. It is decoded twice.
+    lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
+    #: A station that sends nothing for so long is connected to again, in seconds.
+    stall_s: float = setting("STALL_S", 30.0, minimum=2, maximum=600)
+    #: Time a server may take to answer at all, in seconds.
+    connect_timeout_s: float = setting("CONNECT_TIMEOUT_S", 10.0, minimum=1, maximum=120)
+    #: Live audio kept while Redis is away, in seconds; older audio becomes a gap. 32 kB a second and source.
+    live_max_lag_s: float = setting("LIVE_MAX_LAG_S", 90.0, minimum=10, maximum=3600)
+    #: Most stations that may be registered.
+    max_stations: int = setting("MAX_STATIONS", 200, minimum=1, maximum=10_000)
+    #: Most microphones that this process reads at once; more wait for another process.
+    max_microphones: int = setting("MAX_MICROPHONES", 32, minimum=0, maximum=1000)
+    #: A microphone that sends nothing for so long has ended, in seconds.
+    microphone_idle_s: float = setting("MICROPHONE_IDLE_S", 30.0, minimum=2, maximum=600)
+    #: Processes that decode uploads. Each keeps one core busy for a moment and then waits for transcribers.
+    upload_workers: int = setting("UPLOAD_WORKERS", 1, minimum=0, maximum=32)
+    #: Longest recording that is accepted, in hours.
+    max_upload_hours: float = setting("MAX_UPLOAD_HOURS", 12.0, minimum=0.01, maximum=1000)
+    #: Largest file that a job may fetch by its URL, in megabytes. It is streamed and never stored.
+    max_fetch_mb: float = setting("MAX_FETCH_MB", 4096.0, minimum=0.001)
+    #: Chunks that one upload may be ahead of its captions. Enough for every transcriber to be busy with it.
+    upload_ahead_chunks: int = setting("UPLOAD_AHEAD_CHUNKS", 32, minimum=1, maximum=10_000)
+    #: A station's reader that has not been heard of for so long has died; another process takes over, in seconds.
+    lease_s: float = setting("LEASE_S", 10.0, minimum=1, maximum=300)
+    #: How much is logged.
+    log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+    def __post_init__(self) -> None:
+        if self.lead_s > self.chunk_s:
+            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}")
+
+    @property
+    def chunk_samples(self) -> int:
+        """New samples of one chunk."""
+        return samples(self.chunk_s)
+
+    @property
+    def lead_samples(self) -> int:
+        """Repeated samples of one chunk."""
+        return samples(self.lead_s)
+
+    @property
+    def uploads(self) -> Path:
+        """The folder that jobs' paths are relative to."""
+        return Path(self.data_dir).resolve()
+
+
+def described() -> str:
+    """Every variable with its default and what its comment above says, for `--help`."""
+    comments: list[str] = []
+    lines: list[str] = []
+    for line in inspect.getsource(Settings).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            comments.append(text.removeprefix("#:").strip())
+        elif (match := _FIELD.search(text)) is not None:
+            lines += [f"  {match[1]}={match[2]}", f"      {' '.join(comments)}"]
+            comments = []
+    return "\n".join(lines)

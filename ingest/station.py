@@ -1,0 +1,181 @@
+"""Reads one station for as long as it is registered: resolve, probe, decode, cut; and again after every failure.
+
+The reader's thread never talks to Redis (its courier does), so a Redis that is away does not stop the audio.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+
+from ingest.backoff import Backoff
+from ingest.courier import Courier
+from ingest.errors import LASTING
+from ingest.ffmpeg import Process, decode_command
+from ingest.lease import Hold
+from ingest.live import LiveCutter
+from ingest.playlist import Address, resolve
+from ingest.probe import Probe, probe_url
+from wire.errors import NotAudio, SourceError
+from wire.messages import State, Station
+from wire.metrics import IngestMetrics
+
+log = logging.getLogger(__name__)
+
+#: HLS comes in segments of up to 10 s: so long must the clock rest before it counts, in seconds.
+HLS_SETTLE_S = 8.0
+
+#: A "station" with a length below this is a recording, in seconds. Some servers invent lengths of days for streams.
+RECORDING_S = 12 * 3600.0
+
+
+class StationReader:
+    """The thread that reads one station.
+
+    Args:
+        hold: what is known of our lease on the station; the reader ends when it is lost.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        cutter: LiveCutter,
+        courier: Courier,
+        client: httpx.Client,
+        metrics: IngestMetrics,
+        *,
+        hold: Callable[[], Hold],
+        stall_s: float,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.station = station
+        self._cutter = cutter
+        self._courier = courier
+        self._client = client
+        self._metrics = metrics
+        self._hold = hold
+        self._stall_s = stall_s
+        self._backoff = backoff or Backoff()
+        self._stop = threading.Event()
+        self._discard = False
+        self._tries = 0
+        self._heard_s: float | None = None  # monotonic time at which this connection's first audio came
+        self._complaint = ""
+        self._thread = threading.Thread(target=self._run, name=f"station {station.id}", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still reads, or tries to."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._courier.start()
+        self._thread.start()
+
+    def stop(self, *, discard: bool = False) -> None:
+        """Ask it to end; with `discard` (the station was removed) nothing more is written about it."""
+        self._discard = discard
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for its end."""
+        self._thread.join(timeout=timeout_s)
+        return not self._thread.is_alive()
+
+    def _stopped(self) -> bool:
+        return self._stop.is_set() or self._hold() is Hold.LOST
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped():
+                self._heard_s = None
+                try:
+                    self._read_once()
+                    error: Exception = SourceError("the stream ended")
+                except SourceError as failure:
+                    error = failure
+                except Exception as failure:  # a bug in one station's path must not silence it for good
+                    log.exception("station %s: unexpected", self.station.id)
+                    error = failure
+                if not self._stopped():
+                    self._wait(error)
+        finally:
+            lost = self._hold() is Hold.LOST
+            if not self._discard and not lost:
+                self._courier.report(
+                    state=State.WAITING, detail="its ingest worker stopped; another takes over", worker=""
+                )
+            self._courier.close(discard=self._discard or lost)
+
+    def _read_once(self) -> None:
+        address = resolve(self.station.url, self._client, turn=self._tries)
+        self._tries += 1
+        probe = probe_url(address.url, live=True, timeout_s=self._stall_s)
+        _check_live(probe, address)
+        track = probe.tracks[0]
+        self._courier.report(
+            codec=track.codec,
+            sample_rate_hz=track.sample_rate_hz,
+            channels=track.channels,
+            bit_rate=track.bit_rate,
+            title=probe.title,
+        )
+        command = decode_command(address.url, remote=True, live=True, timeout_s=self._stall_s)
+        self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)
+        try:
+            with Process(command, on_title=self._new_title) as process:
+                self._listen(process)
+        finally:
+            self._cutter.close()
+
+    def _listen(self, process: Process) -> None:
+        for pcm in process.read(stall_s=self._stall_s, stop=self._stopped):
+            if pcm and self._heard_s is None:
+                self._begin()
+            if self._cutter.feed(pcm):
+                self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
+        if self._stopped():
+            return
+        code = process.wait()
+        lines = process.last_lines
+        if code != 0 or self._heard_s is None:
+            raise SourceError(f"ffmpeg ended with code {code}" + (f": {lines}" if lines else ""))
+
+    def _begin(self) -> None:
+        self._heard_s = time.monotonic()
+        status = self._courier.status
+        rate = f"{status.codec}, {status.sample_rate_hz} Hz, {status.channels} channels"
+        log.info("station %s: on air (%s)", self.station.id, rate)
+        self._complaint = ""
+        self._courier.report(state=State.RUNNING, detail="")
+
+    def _new_title(self, title: str) -> None:
+        self._courier.report(title=title)
+
+    def _wait(self, error: Exception) -> None:
+        lasted_s = time.monotonic() - self._heard_s if self._heard_s is not None else 0.0
+        lasting = isinstance(error, LASTING)
+        delay_s = self._backoff.delay_s(lasted_s=lasted_s, lasting=lasting)
+        if str(error) != self._complaint:  # one line for each change, not for each try
+            self._complaint = str(error)
+            log.warning("station %s: %s; trying again%s", self.station.id, error, " now and then" if lasting else "")
+        status = self._courier.status
+        reconnects = status.reconnects
+        if self._heard_s is not None:
+            reconnects += 1
+            self._metrics.reconnects.labels(self.station.id).inc()
+        self._courier.report(state=State.RECONNECTING, detail=str(error), activity="", reconnects=reconnects)
+        until_s = time.monotonic() + delay_s
+        while time.monotonic() < until_s and not self._stopped():
+            self._stop.wait(min(0.5, max(0.0, until_s - time.monotonic())))
+
+
+def _check_live(probe: Probe, address: Address) -> None:
+    length_s = probe.duration_s
+    if length_s is not None and length_s < RECORDING_S and not address.icy:
+        raise NotAudio(f"it is a recording of {length_s:.0f} s, not a live stream: send it to POST /jobs")

@@ -1,0 +1,101 @@
+"""Reads stations.yml: the stations to begin with.
+
+    stations:
+      - id: p1                      lower-case letters, digits and hyphens
+        name: Sveriges Radio P1
+        url: https://…              anything ffmpeg reads, or an .m3u/.pls playlist
+        language: sv                left out: detected
+        listen_url: https://…       left out: browsers play `url`
+
+`${NAME:-default}` in an address is replaced by the environment variable NAME.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from wire.errors import SettingsError
+from wire.languages import CODES
+from wire.messages import Station
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_FIELDS = {"id", "name", "url", "language", "listen_url"}
+
+
+def read(path: Path, environ: Mapping[str, str]) -> list[Station]:
+    """The stations of a file.
+
+    Raises:
+        SettingsError: it cannot be read or an entry is wrong; the text names the entry and the remedy.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"STATIONS_FILE={path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from error
+    if content is None:
+        return []
+    entries = content.get("stations") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise SettingsError(f"{path}: it must begin with `stations:` and a list below it")
+    stations = [_station(path, number, entry, environ) for number, entry in enumerate(entries, start=1)]
+    seen: set[str] = set()
+    for station in stations:
+        if station.id in seen:
+            raise SettingsError(f"{path}: two stations have the id {station.id!r}; ids must differ")
+        seen.add(station.id)
+    return stations
+
+
+def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) -> Station:
+    if not isinstance(entry, dict):
+        raise SettingsError(f"{path}, entry {number}: it must have the fields id, name and url")
+    where = f"{path}, entry {number} ({entry.get('id', 'without id')})"
+    unknown = sorted(set(map(str, entry)) - _FIELDS)
+    if unknown:
+        raise SettingsError(f"{where}: there is no field {unknown[0]!r}; allowed are {', '.join(sorted(_FIELDS))}")
+    for name in ("id", "url"):
+        if not entry.get(name):
+            raise SettingsError(f"{where}: `{name}` is missing")
+    id, language = str(entry["id"]), entry.get("language")
+    if not _ID.fullmatch(id):
+        raise SettingsError(
+            f"{where}: the id must be lower-case letters, digits and single hyphens, such as `p4-malmo`"
+        )
+    if language is False:
+        raise SettingsError(f"{where}: YAML reads the language `no` as false; write it in quotes: 'no'")
+    if language is not None and language not in CODES:
+        raise SettingsError(f"{where}: {language!r} is not a language code that Whisper knows, such as sv or en")
+    listen_url = entry.get("listen_url")
+    return Station(
+        id=id,
+        name=str(entry.get("name") or id),
+        url=_address(where, "url", entry["url"], environ),
+        language=language,
+        listen_url=_address(where, "listen_url", listen_url, environ) if listen_url else None,
+        from_file=True,
+    )
+
+
+def _address(where: str, field: str, value: Any, environ: Mapping[str, str]) -> str:
+    def substitute(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        # As in a shell, an empty variable counts as unset where there is a default.
+        found = environ.get(name) or default
+        if found is None:
+            raise SettingsError(f"{where}: `{field}` needs the environment variable {name}, which is not set")
+        return found
+
+    url = _VARIABLE.sub(substitute, str(value)).strip()
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"{where}: `{field}` must be an http or https address, not {url!r}")
+    return url

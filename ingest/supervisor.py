@@ -1,0 +1,209 @@
+"""Looks after the stations of this process: takes leases on its fair share, starts and stops readers.
+
+Every process does the same and none is told of the others but through Redis: the register, the leases, the heartbeats.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from ingest.courier import Courier, first_status
+from ingest.detector import MakeDetector
+from ingest.lease import Hold, Leases
+from ingest.live import LiveCutter
+from ingest.outbox import Outbox
+from ingest.settings import Settings
+from ingest.station import StationReader
+from wire import keys
+from wire.bus import AWAY, Redis
+from wire.errors import DecodeError
+from wire.messages import Kind, Station, source_name
+from wire.metrics import IngestMetrics
+from wire.sources import Stations
+from wire.workers import alive
+
+log = logging.getLogger(__name__)
+
+#: Name of the service in heartbeats: all processes with it share the stations.
+SERVICE = "ingest"
+
+#: The register is looked at this often, in seconds.
+LOOK_EVERY_S = 1.0
+
+#: The other processes are counted this often, in seconds: their heartbeats carry all their metrics.
+COUNT_EVERY_S = 3.0
+
+#: A process that has more than its share gives one station away this often, in seconds: each costs a reconnection.
+GIVE_EVERY_S = 3.0
+
+
+def share(n_stations: int, n_processes: int) -> int:
+    """Most stations that one of `n_processes` should read."""
+    return math.ceil(n_stations / max(1, n_processes))
+
+
+class Supervisor:
+    """The stations of this process.
+
+    Args:
+        worker: name of this process.
+        seeds: the stations of stations.yml, for a Redis that has lost its register.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        settings: Settings,
+        metrics: IngestMetrics,
+        client: httpx.Client,
+        make_detector: MakeDetector,
+        *,
+        worker: str,
+        seeds: Sequence[Station] = (),
+        processes: Callable[[], int] | None = None,
+    ) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._metrics = metrics
+        self._client = client
+        self._make_detector = make_detector
+        self._worker = worker
+        self._seeds = list(seeds)
+        self._processes = processes or self._count_processes
+        self._stations = Stations(redis, limit=settings.max_stations)
+        self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+        self._readers: dict[str, StationReader] = {}
+        self._stopping: dict[str, StationReader] = {}
+        self._gave_s = 0.0
+        self._away = False
+        self._counted = 1
+        self._counted_s = -COUNT_EVERY_S
+
+    @property
+    def reading(self) -> list[str]:
+        """Ids of the stations that are being read here."""
+        return sorted(self._readers)
+
+    def run(self, stop: threading.Event) -> None:
+        """Look after the stations until `stop` is set, then end every reader and give the leases back."""
+        self._leases.start()
+        try:
+            while not stop.is_set():
+                try:
+                    self.look()
+                    self._away = False
+                except AWAY as error:
+                    if not self._away:
+                        log.warning("Redis is away: %s", error)
+                    self._away = True
+                stop.wait(LOOK_EVERY_S)
+        finally:
+            self.close()
+
+    def look(self) -> None:
+        """One look at the register.
+
+        Raises:
+            one of `AWAY`: Redis does not answer.
+        """
+        registered = {station.id: station for station in self._registered()}
+        self._end_what_changed(registered)
+        self._reap()
+        fair = share(len(registered), self._processes())
+        self._give_away(len(self._readers) - fair)
+        for station in registered.values():
+            if len(self._readers) + len(self._stopping) >= fair:
+                break
+            if station.id not in self._readers and station.id not in self._stopping:
+                self._take(station)
+        self._metrics.running.labels(Kind.STATION).set(len(self._readers))
+
+    def close(self) -> None:
+        """End every reader and give the leases back."""
+        readers = {**self._readers, **self._stopping}
+        for reader in self._readers.values():
+            reader.stop()
+        until_s = time.monotonic() + 5.0
+        for reader in readers.values():
+            reader.join(max(0.1, until_s - time.monotonic()))
+        self._leases.stop()
+        self._readers.clear()
+        self._stopping.clear()
+
+    def _registered(self) -> list[Station]:
+        try:
+            stations = self._stations.all()
+        except DecodeError as error:
+            log.error("the register of stations holds something else: %s", error)
+            return [reader.station for reader in self._readers.values()]
+        if not stations and self._seeds and not self._redis.exists(keys.STATIONS, keys.REMOVED_STATIONS):
+            self._stations.seed(self._seeds)
+            stations = self._stations.all()
+        return stations
+
+    def _end_what_changed(self, registered: dict[str, Station]) -> None:
+        for id, reader in list(self._readers.items()):
+            station = registered.get(id)
+            if station is None or not reader.alive or (station.url, station.language) != _read(reader):
+                reader.stop(discard=station is None)
+                self._stopping[id] = self._readers.pop(id)
+
+    def _reap(self) -> None:
+        for id, reader in list(self._stopping.items()):
+            if not reader.alive:
+                del self._stopping[id]
+                self._leases.release(source_name(Kind.STATION, id))
+
+    def _give_away(self, surplus: int) -> None:
+        if surplus <= 0 or time.monotonic() - self._gave_s < GIVE_EVERY_S:
+            return
+        self._gave_s = time.monotonic()
+        id, reader = next(reversed(self._readers.items()))
+        log.info("station %s: left to another process", id)
+        reader.stop()
+        self._stopping[id] = self._readers.pop(id)
+
+    def _take(self, station: Station) -> None:
+        source = source_name(Kind.STATION, station.id)
+        if not self._leases.acquire(source):
+            return
+        reader = self._make_reader(source, station)
+        self._readers[station.id] = reader
+        reader.start()
+
+    def _make_reader(self, source: str, station: Station) -> StationReader:
+        def hold() -> Hold:
+            return self._leases.hold(source)
+
+        shed = self._metrics.shed_s.labels(Kind.STATION)
+        outbox = Outbox(self._settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
+        courier = Courier(self._redis, outbox, first_status(source, self._worker), self._metrics, hold=hold)
+        cutter = LiveCutter(
+            source,
+            outbox,
+            self._metrics,
+            self._make_detector,
+            chunk_samples=self._settings.chunk_samples,
+            lead_samples=self._settings.lead_samples,
+            language=station.language,
+        )
+        return StationReader(
+            station, cutter, courier, self._client, self._metrics, hold=hold, stall_s=self._settings.stall_s
+        )
+
+    def _count_processes(self) -> int:
+        now_s = time.monotonic()
+        if now_s - self._counted_s > COUNT_EVERY_S:
+            self._counted_s = now_s
+            self._counted = sum(1 for name in alive(self._redis) if name.rpartition("-")[0] == SERVICE)
+        return self._counted
+
+
+def _read(reader: StationReader) -> tuple[str, str | None]:
+    return reader.station.url, reader.station.language

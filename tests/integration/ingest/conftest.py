@@ -1,0 +1,115 @@
+"""Fixtures of a little world of radio; see `radio`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
+from wire.messages import Chunk
+
+
+@pytest.fixture(scope="session")
+def icecast_server(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], need_program: Callable[..., str]
+) -> Iterator[int]:
+    """The port of an Icecast without mounts."""
+    program = need_program("icecast2", "icecast")
+    need_program("ffmpeg")
+    folder, port = tmp_path_factory.mktemp("icecast"), free_port()
+    owner = ""
+    if os.geteuid() == 0:  # Icecast refuses to run as root
+        owner = "<security><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>"
+        for parent in (folder, *folder.parents[:2]):
+            parent.chmod(0o755)
+        shutil.chown(folder, "nobody", "nogroup")
+    config = folder / "icecast.xml"
+    config.write_text(ICECAST_CONFIG.format(port=port, folder=folder, owner=owner, burst=65536))
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for_port(port, folder / "log")
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.fixture
+def icecast(icecast_server: int) -> Iterator[Icecast]:
+    """An Icecast whose senders end with the test."""
+    world = Icecast(icecast_server)
+    yield world
+    world.stop()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[Any]:
+    """A client of an empty Redis."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def chunks(redis_client: Any) -> Callable[[str], list[Chunk]]:
+    """`chunks(source)`: what is queued of a source, in order."""
+
+    def read(source: str) -> list[Chunk]:
+        found = []
+        for stream in ("undertext:chunks:live", "undertext:chunks:upload"):
+            found += [Chunk.decode(fields) for _, fields in redis_client.xrange(stream)]
+        return [chunk for chunk in found if chunk.source == source]
+
+    return read
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server on loopback."""
+    world = Web(0)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            best = max((prefix for prefix in world.pages if path.startswith(prefix)), key=len, default=None)
+            if best is None:
+                self.send_error(404)
+            else:
+                world.pages[best](self)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    world.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield world
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def make_audio(tmp_path: Path, need_program: Callable[..., str]) -> Callable[..., Path]:
+    """`make_audio("x.mp3", "-b:a", "64k", source="sine=…:duration=12")`: a file made by ffmpeg."""
+    need_program("ffmpeg")
+
+    def make(
+        name: str, *options: str, source: str = "sine=frequency=440:duration=12", inputs: tuple[str, ...] = ()
+    ) -> Path:
+        path = tmp_path / name
+        given = inputs or ("-f", "lavfi", "-i", source)
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *given, *options, str(path)], check=True)
+        return path
+
+    return make

@@ -1,0 +1,158 @@
+"""A little world of radio on loopback: Icecast and its senders, web servers that misbehave; all of it real."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wire.messages import Chunk
+
+RATE = 16_000
+
+ICECAST_CONFIG = """<icecast>
+  <limits><clients>50</clients><sources>20</sources><burst-size>{burst}</burst-size>
+    <source-timeout>4</source-timeout></limits>
+  <authentication><source-password>hackme</source-password><admin-user>admin</admin-user>
+    <admin-password>hackme</admin-password></authentication>
+  <hostname>127.0.0.1</hostname>
+  <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+  <fileserve>0</fileserve>
+  <paths><logdir>{folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
+    <adminroot>/usr/share/icecast2/admin</adminroot></paths>
+  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>2</loglevel></logging>
+  {owner}
+</icecast>
+"""
+
+#: How ffmpeg encodes for a mount: content type, options.
+ENCODINGS = {
+    "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "128k", "-ar", "44100", "-ac", "2", "-f", "mp3"]),
+    "aac": ("audio/aac", ["-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-f", "adts"]),
+    "opus": ("application/ogg", ["-c:a", "libopus", "-b:a", "64k", "-f", "ogg"]),
+}
+
+
+@dataclass
+class Icecast:
+    """A running Icecast and the ffmpegs that send to it."""
+
+    port: int
+    senders: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def url(self, mount: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{mount}"
+
+    def send(self, mount: str, encoding: str = "mp3", source: str = "sine=frequency=440:sample_rate=44100") -> str:
+        """Begin to send an endless lavfi source to a mount, in real time; its address, once it is there."""
+        kind, options = ENCODINGS[encoding]
+        target = f"icecast://source:hackme@127.0.0.1:{self.port}/{mount}"
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source, *options]
+        self.senders[mount] = subprocess.Popen([*command, "-content_type", kind, target], start_new_session=True)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=5) as answer:
+                if answer.read(1000):
+                    return self.url(mount)
+            time.sleep(0.1)
+        raise AssertionError(f"{mount} did not come on air")
+
+    def kill(self, mount: str) -> None:
+        """The sender is gone: listeners are thrown out."""
+        sender = self.senders.pop(mount)
+        sender.kill()
+        sender.wait()
+
+    def freeze(self, mount: str) -> None:
+        """The sender sends no more, and does not say so."""
+        self.senders[mount].send_signal(signal.SIGSTOP)
+
+    def title(self, mount: str, title: str) -> None:
+        """Say what is playing."""
+        query = urllib.parse.urlencode({"mount": f"/{mount}", "mode": "updinfo", "song": title, "charset": "UTF-8"})
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/admin/metadata?{query}")
+        request.add_header("Authorization", "Basic YWRtaW46aGFja21l")  # admin:hackme
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def stop(self) -> None:
+        for mount in list(self.senders):
+            self.kill(mount)
+
+
+def wait_for_port(port: int, log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {port}: {log.read_text()}")
+
+
+@dataclass
+class Web:
+    """A web server whose pages are functions."""
+
+    port: int
+    pages: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def page(self, path: str, body: bytes, kind: str = "text/html", status: int = 200) -> str:
+        """Serve fixed bytes."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(status)
+            handler.send_header("Content-Type", kind)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            with contextlib.suppress(OSError):
+                handler.wfile.write(body)
+
+        self.pages[path] = answer
+        return self.url(path)
+
+    def folder(self, prefix: str, folder: Path) -> None:
+        """Serve files as they are now."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            path = folder / handler.path.removeprefix(prefix).lstrip("/")
+            if not path.is_file():
+                handler.send_error(404)
+                return
+            body = path.read_bytes()
+            handler.send_response(200)
+            kind = "application/vnd.apple.mpegurl" if path.suffix == ".m3u8" else "application/octet-stream"
+            handler.send_header("Content-Type", kind)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            with contextlib.suppress(OSError):
+                handler.wfile.write(body)
+
+        self.pages[prefix] = answer
+
+
+def audio_of(chunks: list[Chunk]) -> np.ndarray[Any, Any]:
+    """The new samples of consecutive chunks, silence where they carry none."""
+    parts = []
+    for chunk in chunks:
+        pcm = np.frombuffer(chunk.pcm, dtype="<i2")[chunk.lead_samples :] if chunk.pcm else np.zeros(chunk.n_samples)
+        parts.append(pcm)
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def frequency_hz(samples: np.ndarray[Any, Any]) -> float:
+    """The strongest frequency of 16 kHz samples."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * RATE / len(samples))
