@@ -1,0 +1,158 @@
+"""Two hypotheses of the same audio become one: no word lost, none doubled.
+
+The windows of two chunks overlap by the later one's lead, so the words there were heard twice, each time with the
+context of one side only. They are aligned by what they say and when; then one place is chosen up to which the earlier
+hypothesis is believed, and from which the later one is.
+
+A word is believed the more the further it lies from its own window's edge: the later window's beginning cuts words
+that the earlier one heard whole, and the other way round. Whether a model leaves out what is cut, as one trained on
+our windows does, or invents something for it, as others do, the words in question lie at an edge.
+
+The idea of joining at agreeing words is that of LocalAgreement (Macháček et al., 2023); the alignment is
+Needleman and Wunsch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from transcriber.orthography import normalised
+from wire.messages import Word
+
+#: Equal words whose middles lie further apart than this are two words, in seconds.
+SAME_WORD_S = 0.6
+
+#: How far word times may be off, in seconds.
+JITTER_S = 0.2
+
+#: Different words whose middles lie further apart than this are not two hearings of one word, in seconds.
+SAME_PLACE_S = 0.35
+
+_GAP_COST = 1.0
+_SUBSTITUTION_COST = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One step of the alignment: a word heard by both, or by one of them only (the other is -1)."""
+
+    earlier: int
+    later: int
+    equal: bool
+
+
+def join(
+    earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
+) -> list[Word]:
+    """The words of both hypotheses, each once.
+
+    Args:
+        earlier: words of the earlier window, by time.
+        later: words of the later window, by time.
+        begin_s: where the later window begins.
+        end_s: where the earlier window ends.
+        settled: so many of the earlier words have been shown as final; they stay whatever the later window says.
+    """
+    if not earlier or not later:
+        # A window in which nothing at all was heard (or was believed) contradicts nobody.
+        return in_order([*earlier, *later], settled)
+    # Words outside the overlap were heard by one window only; those at its rim may be placed a little wrongly.
+    first = next((i for i, w in enumerate(earlier) if w.end_s > begin_s - JITTER_S), len(earlier))
+    behind = next((j for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
+    left, right = earlier[first:], later[:behind]
+    pairs = _align(left, right, begin_s, end_s)
+    switch = _switch(pairs, left, right, begin_s, end_s, max(0, settled - first))
+    kept = [left[p.earlier] for p in pairs[:switch] if p.earlier >= 0]
+    taken = [right[p.later] for p in pairs[switch:] if p.later >= 0]
+    return in_order([*earlier[:first], *kept, *taken, *later[behind:]], settled)
+
+
+def in_order(words: Sequence[Word], settled: int = 0) -> list[Word]:
+    """The same words, none beginning before the one before it has ended; the first `settled` are left as they are."""
+    result: list[Word] = list(words[:settled])
+    for word in words[settled:]:
+        if result and word.start_s < result[-1].end_s:
+            start_s = result[-1].end_s
+            word = replace(word, start_s=start_s, end_s=max(word.end_s, start_s))
+        result.append(word)
+    return result
+
+
+def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: float) -> list[_Pair]:
+    """The cheapest alignment of two word sequences, in order."""
+    spelled_left, spelled_right = [normalised(w.text) for w in left], [normalised(w.text) for w in right]
+    costs = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    steps: list[list[_Pair | None]] = [[None] * (len(right) + 1) for _ in range(len(left) + 1)]
+    for i in range(len(left) + 1):
+        for j in range(len(right) + 1):
+            choices: list[tuple[float, bool, _Pair]] = []
+            # Of two words that have nothing to do with each other, the one that is spoken later comes later.
+            left_is_later = bool(i and j) and _middle(left[i - 1]) > _middle(right[j - 1])
+            if i:
+                choices.append((costs[i - 1][j] + _GAP_COST, not left_is_later, _Pair(i - 1, -1, False)))
+            if j:
+                choices.append((costs[i][j - 1] + _GAP_COST, left_is_later, _Pair(-1, j - 1, False)))
+            if i and j:
+                equal = spelled_left[i - 1] == spelled_right[j - 1]
+                cost = _pair_cost(left[i - 1], right[j - 1], equal, begin_s, end_s)
+                if cost is not None:
+                    choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
+            if choices:
+                costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: choice[:2])
+    path = []
+    i, j = len(left), len(right)
+    while (step := steps[i][j]) is not None:
+        path.append(step)
+        i, j = i - (step.earlier >= 0), j - (step.later >= 0)
+    return path[::-1]
+
+
+def _pair_cost(a: Word, b: Word, equal: bool, begin_s: float, end_s: float) -> float | None:
+    """Cost of taking two words for one; None if they cannot be."""
+    apart_s = abs(_middle(a) - _middle(b))
+    if equal:
+        # Well inside the overlap both windows hear everything: what each heard once was said once.
+        inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
+        return apart_s if apart_s < SAME_WORD_S or inside else None
+    return _SUBSTITUTION_COST + apart_s if apart_s < SAME_PLACE_S else None
+
+
+def _switch(
+    pairs: Sequence[_Pair], left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: float, settled: int
+) -> int:
+    """How many steps of the alignment follow the earlier hypothesis; the later one has the rest."""
+    # What it costs to follow the earlier or the later hypothesis at each step.
+    as_earlier, as_later, middles = [], [], []
+    for pair in pairs:
+        a = left[pair.earlier] if pair.earlier >= 0 else None
+        b = right[pair.later] if pair.later >= 0 else None
+        trust = _trust_in_earlier(a or b, begin_s, end_s)
+        as_earlier.append(0.0 if pair.equal else 1 - trust)
+        as_later.append(0.0 if pair.equal else trust)
+        if a and pair.earlier < settled:
+            as_later[-1] = float("inf")
+        middles.append(_middle(a or b))
+    middle_s = (begin_s + end_s) / 2
+    best, best_cost = 0, (float("inf"), 0.0)
+    for switch in range(len(pairs) + 1):
+        wrong = sum(as_earlier[:switch]) + sum(as_later[switch:])
+        border_s = middles[switch - 1] if switch else begin_s
+        cost = (round(wrong, 6), abs(border_s - middle_s))
+        if cost < best_cost:
+            best, best_cost = switch, cost
+    return best
+
+
+def _trust_in_earlier(word: Word | None, begin_s: float, end_s: float) -> float:
+    """1 where only the earlier window can have heard the word whole, 0 where only the later one can."""
+    if word is None:
+        return 0.5
+    inside_earlier = max(0.0, end_s - word.end_s)
+    inside_later = max(0.0, word.start_s - begin_s)
+    total = inside_earlier + inside_later
+    return inside_earlier / total if total else 0.5
+
+
+def _middle(word: Word | None) -> float:
+    return (word.start_s + word.end_s) / 2 if word else 0.0

@@ -1,0 +1,130 @@
+"""Starts a transcriber: settings, model, heartbeat, and then the loop until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from prometheus_client import CollectorRegistry
+
+from transcriber.engine import Engine, Task
+from transcriber.settings import Settings
+from transcriber.worker import Transcriber
+from wire.bus import AWAY, connect
+from wire.errors import UndertextError
+from wire.metrics import TranscriberMetrics, exposition
+from wire.queue import ChunkQueue
+from wire.settings import load
+from wire.workers import Worker
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """\
+Turns chunks of audio, which ingest has queued in Redis, into captions. Start as many as you
+like, on as many machines as you like: they share the work and need no configuration of each
+other. One that is killed loses nothing; its chunks are taken over.
+
+The environment is its configuration:
+"""
+
+_EPILOG = """\
+examples:
+  python -m transcriber
+  MODEL=KBLab/kb-whisper-small BATCH_SIZE=16 DEVICE=cuda python -m transcriber
+
+It stops on SIGTERM or Ctrl-C when the batch in hand is committed. Exit codes: 0 stopped as
+asked, 1 failed while running, 2 a setting or the model is wrong (the last line says which).
+"""
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Run a transcriber; the exit code."""
+    _parser().parse_args(argv)
+    try:
+        settings = load(Settings, environ)
+        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        registry = CollectorRegistry()
+        metrics = TranscriberMetrics(registry)
+        engine = make_engine(settings, metrics)
+    except UndertextError as error:
+        print(f"transcriber: {error}", file=sys.stderr)
+        return 2
+    return serve(settings, engine, metrics, registry)
+
+
+def serve(settings: Settings, engine: Engine, metrics: TranscriberMetrics, registry: CollectorRegistry) -> int:
+    """Work with a loaded engine until told to stop; the exit code.
+
+    The heartbeat begins only now that the model is loaded and warm: whoever counts transcribers counts ready ones.
+    """
+    metrics.model_info.labels(engine.name, engine.device).set(1)
+    redis = connect(settings.redis_url)
+    try:
+        with Worker(redis, "transcriber", lambda: exposition(registry)) as worker:
+            transcriber = Transcriber(
+                redis,
+                worker.name,
+                lambda: engine,
+                metrics,
+                queue=ChunkQueue(redis, claim_after_s=settings.claim_after_s, max_deliveries=settings.max_deliveries),
+                batch_size=settings.batch_size,
+                max_lag_s=settings.live_max_lag_s,
+                claim_every_s=min(2.0, settings.claim_after_s / 2),
+                renew_every_s=settings.claim_after_s / 4,
+                task=cast(Task, settings.task),
+            )
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(signum, lambda *_: transcriber.stop())
+            log.info("%s is ready", worker.name)
+            transcriber.run()
+    except AWAY as error:
+        print(f"transcriber: Redis at {settings.redis_url} does not answer: {error}", file=sys.stderr)
+        return 1
+    except UndertextError as error:
+        print(f"transcriber: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
+    """Load the model and run it once.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    # Thread pools read these when torch is first imported.
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    import torch
+    import transformers
+
+    from transcriber.model import load as load_model
+    from transcriber.transformers_engine import TransformersEngine
+
+    torch.set_num_threads(settings.threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
+    engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
+    engine.warm_up()
+    return engine
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = Settings()
+    variables = []
+    for field in dataclasses.fields(Settings):
+        variable = field.metadata["variable"]
+        variables.append(f"  {variable:<16} {getattr(defaults, field.name)}")
+    return argparse.ArgumentParser(
+        prog="python -m transcriber",
+        description=_DESCRIPTION + "\n".join(variables),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

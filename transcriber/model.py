@@ -1,0 +1,181 @@
+"""Loads a Whisper checkpoint: a folder, or a name on the Hugging Face hub.
+
+A checkpoint that our trainer made carries `undertext.json`. It names the languages, and the acoustic context in seconds
+that the model was trained for; the encoder is then cut to that context, which spares most of its work. A checkpoint
+without it runs with Whisper's 30 s: one that was not trained for a shorter context writes nonsense there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+from transformers.utils.hub import cached_file
+
+from transcriber.special_tokens import SpecialTokens
+from wire.errors import DecodeError, ModelError
+
+log = logging.getLogger(__name__)
+
+#: Encoder positions a second: one is 20 ms.
+POSITIONS_PER_S = 50
+
+#: What our trainer writes beside the weights.
+MANIFEST = "undertext.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the trainer says about a model; every field has a value that suits a model without a manifest."""
+
+    languages: tuple[str, ...] | None = None  # None: all that the tokenizer has
+    context_s: float | None = None  # None: the whole of what the encoder was built for
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Parse `undertext.json`; unknown fields are somebody else's.
+
+        Raises:
+            DecodeError: not JSON, or a field has the wrong type.
+        """
+        try:
+            values = json.loads(data)
+            languages, context_s = values.get("languages"), values.get("context_s")
+            return cls(
+                languages=tuple(str(language) for language in languages) if languages is not None else None,
+                context_s=float(context_s) if context_s is not None else None,
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DecodeError(f"not a manifest: {error}", data) from error
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint in memory."""
+
+    name: str
+    whisper: Any  # WhisperForConditionalGeneration, in evaluation mode
+    tokenizer: Any
+    mel_filters: NDArray[np.floating]  # [n_fft / 2 + 1, n_mels]
+    tokens: SpecialTokens
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def positions(self) -> int:
+        """Encoder positions of its context."""
+        return int(self.whisper.config.max_source_positions)
+
+    @property
+    def context_s(self) -> float:
+        """Its acoustic context, in seconds."""
+        return self.positions / POSITIONS_PER_S
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
+    """Load `name` and put it on a device.
+
+    Raises:
+        ModelError: it cannot be found, reached or used; the text says what to do.
+    """
+    place = _device(device)
+    precision = _dtype(dtype, place)
+    config = _fetch(name, transformers.AutoConfig)
+    if config.model_type != "whisper":
+        raise ModelError(f"{name} is a {config.model_type} model, not a Whisper; set MODEL to a Whisper checkpoint")
+    tokenizer = _fetch(name, transformers.AutoTokenizer)
+    extractor = _fetch(name, transformers.AutoFeatureExtractor)
+    whisper = _fetch(name, transformers.WhisperForConditionalGeneration, dtype=precision)
+    if extractor.feature_size != config.num_mel_bins:
+        raise ModelError(f"{name}: features of {extractor.feature_size} mel bins for a model of {config.num_mel_bins}")
+    manifest = _manifest(name)
+    if manifest.context_s is not None:
+        shorten(whisper, round(manifest.context_s * POSITIONS_PER_S))
+    tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages)
+    whisper = whisper.to(place).eval().requires_grad_(False)
+    log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))
+    return Model(name, whisper, tokenizer, np.asarray(extractor.mel_filters), tokens, place, precision)
+
+
+def shorten(whisper: Any, positions: int) -> None:
+    """Cut the encoder to a shorter context: its positions are a sinusoid, the first are those of a shorter clip."""
+    if positions >= whisper.config.max_source_positions:
+        return
+    encoder = whisper.get_encoder()
+    embedding = encoder.embed_positions
+    embedding.weight = torch.nn.Parameter(embedding.weight[:positions].detach().clone(), requires_grad=False)
+    embedding.num_embeddings = positions
+    encoder.max_source_positions = positions
+    whisper.config.max_source_positions = positions
+
+
+def _context_s(whisper: Any) -> float:
+    return float(whisper.config.max_source_positions / POSITIONS_PER_S)
+
+
+def _fetch(name: str, cls: Any, **options: Any) -> Any:
+    """`cls.from_pretrained`, with errors that a user can act on."""
+    looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists()
+    path = Path(name).expanduser()
+    if looks_local and not path.is_dir():
+        raise ModelError(f"there is no folder {path}; MODEL is a checkpoint's folder or its name on the hub")
+    try:
+        return cls.from_pretrained(str(path) if looks_local else name, **options)
+    except OSError as error:
+        if looks_local:
+            raise ModelError(f"{path} is not a whole Whisper checkpoint: {_first_line(error)}") from error
+        raise ModelError(
+            f"{name} is neither a folder here nor to be had from the hub: {_first_line(error)}. "
+            "Without a network, set MODEL to a folder such as demo/model"
+        ) from error
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(f"{name} cannot be loaded as a Whisper: {_first_line(error)}") from error
+
+
+def _manifest(name: str) -> Manifest:
+    path = Path(name).expanduser() / MANIFEST
+    try:
+        return Manifest.decode(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except DecodeError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if Path(name).is_dir():
+        return Manifest()
+    # A model published on the hub by our trainer has its manifest there, too.
+    cached = cached_file(
+        name,
+        MANIFEST,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return Manifest.decode(Path(cached).read_bytes()) if cached else Manifest()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"DEVICE={name} cannot be used: {_first_line(error)}") from error
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        name = "float16" if device.type == "cuda" else "float32"
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,44 @@
+"""Tells the queue, from a thread of its own, that this worker still works on its chunks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from wire.bus import RedisError
+from wire.queue import ChunkQueue, Delivery
+
+log = logging.getLogger(__name__)
+
+
+class Renewal:
+    """Renews what it holds every `every_s` seconds. Use it as a context manager."""
+
+    def __init__(self, queue: ChunkQueue, worker: str, every_s: float) -> None:
+        self._queue = queue
+        self._worker = worker
+        self._every_s = every_s
+        self._held: tuple[Delivery, ...] = ()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+
+    def __enter__(self) -> Renewal:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def hold(self, deliveries: Iterable[Delivery]) -> None:
+        """From now on renew these, and no others."""
+        self._held = tuple(deliveries)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            try:
+                if held := self._held:
+                    self._queue.renew(self._worker, held)
+            except RedisError as error:
+                log.warning("chunks could not be renewed: %s", error)

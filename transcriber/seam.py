@@ -1,0 +1,220 @@
+"""The seam: what was heard in a source's chunks, whatever worker finished first, becomes one sequence of captions.
+
+`advance` is a pure function from the state that the caption log keeps for a source, and the outcome of one chunk, to
+the next state and the captions that follow. Chunks are taken in the order of epoch and sequence number; one that
+comes too early waits in the state for those before it, one that comes twice changes nothing.
+
+A live source does not wait for ever: a hole is declared lost when `max_lag_s` of audio waits behind it, and an epoch
+that has not said its last is given up when `EPOCH_PATIENCE_S` of the next one wait. A job's hole is always filled,
+because a chunk that cannot be transcribed is committed as a gap.
+
+Words that the next window hears too stay provisional until it has been heard; all others are settled at once.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from transcriber.join import join
+from transcriber.lines import Lines, Origin
+from transcriber.outcome import Outcome, pack, unpack
+from wire.captions import Advance
+from wire.messages import Content, Kind, Word
+
+#: How far the next window is taken to reach back as long as no window of the source has shown it, in seconds.
+EXPECTED_LEAD_S = 1.0
+
+#: So much audio of a new epoch waits for the end of an epoch that has not said its last, in seconds. Its missing chunks
+#: were queued before the new ones, so they are in the hands of a worker, and claimed if that one is dead.
+EPOCH_PATIENCE_S = 15.0
+
+#: Settled words so far before the next window may still be recognised in it, in seconds: times may be a little off.
+_ANCHOR_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the seam is told from outside.
+
+    Attributes:
+        source: its name.
+        max_lag_s: audio of a live source that waits behind a missing chunk before that is declared lost, in seconds.
+    """
+
+    source: str
+    max_lag_s: float = 60.0
+
+    @property
+    def live(self) -> bool:
+        """Whether someone waits for the captions now."""
+        return not self.source.startswith(f"{Kind.JOB}/")
+
+    @property
+    def ends(self) -> bool:
+        """Whether the source is over after its last chunk; a station only reconnects."""
+        return not self.source.startswith(f"{Kind.STATION}/")
+
+
+def advance(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
+    """What `outcome` makes of a source; None if it changes nothing."""
+    seam = _Seam.from_dict(json.loads(state)) if state else _Seam()
+    if not seam.take(outcome, policy):
+        return None
+    captions = seam.lines.emit(seam.provisional, seam.origin(policy), live=policy.live)
+    return Advance(
+        state=json.dumps(seam.as_dict(), ensure_ascii=False, separators=(",", ":")).encode(),
+        captions=captions,
+        epoch=seam.epoch,
+        next_seq=seam.next_seq,
+        until_s=seam.until_s,
+        finished=seam.finished,
+    )
+
+
+@dataclass
+class _Seam:
+    """The state of one source."""
+
+    epoch: int = 0  # 0: no chunk has been seen
+    next_seq: int = 0
+    until_s: float = 0.0  # end of the newest chunk taken into account
+    lead_s: float = EXPECTED_LEAD_S
+    ended: bool = False  # the epoch has said its last
+    finished: bool = False
+    language: str | None = None
+    captured_s: float = 0.0
+    tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
+    settled: int = 0  # so many of them are settled already
+    parked: dict[tuple[int, int], Outcome] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
+
+    @property
+    def provisional(self) -> list[Word]:
+        return self.tail[self.settled :]
+
+    def origin(self, policy: Policy) -> Origin:
+        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s)
+
+    def take(self, outcome: Outcome, policy: Policy) -> bool:
+        """Take an outcome into account, now or later; False if that was done before."""
+        place = (outcome.epoch, outcome.seq)
+        if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
+            return False
+        self.parked[place] = outcome
+        while self._next(policy):
+            pass
+        return True
+
+    def _next(self, policy: Policy) -> bool:
+        """Take the next outcome in order out of those that wait; False if it is not there yet."""
+        if not self.parked or self.finished:
+            return False
+        epoch, seq = min(self.parked)
+        if epoch > self.epoch:
+            if self.epoch and not self.ended and self._waiting_s(epoch) < EPOCH_PATIENCE_S:
+                return False
+            self._begin(epoch, policy)
+        if seq > self.next_seq:
+            if not policy.live or self._waiting_s(epoch) < policy.max_lag_s:
+                return False
+            self._lose(seq, policy)
+        self._apply(self.parked.pop((epoch, seq)), policy)
+        return True
+
+    def _waiting_s(self, epoch: int) -> float:
+        """Audio of an epoch (and of those behind it) that waits, in seconds."""
+        return sum(o.end_s - o.start_s for o in self.parked.values() if o.epoch >= epoch)
+
+    def _begin(self, epoch: int, policy: Policy) -> None:
+        """Settle what is left of the old epoch, and start a new one."""
+        self._settle_all(policy)
+        self.lines.flush(self.origin(policy))
+        self.tail, self.settled, self.ended = [], 0, False
+        self.epoch, self.next_seq, self.lead_s = epoch, 0, EXPECTED_LEAD_S
+        self.parked = {place: outcome for place, outcome in self.parked.items() if place[0] >= epoch}
+
+    def _lose(self, seq: int, policy: Policy) -> None:
+        """Declare the chunks up to `seq` lost."""
+        found = self.parked[self.epoch, seq]
+        missing = seq - self.next_seq
+        start_s = self.until_s if self.next_seq else found.start_s - missing * (found.end_s - found.start_s)
+        self._gap(start_s, found.start_s, "lost", policy)
+        self.next_seq = seq
+
+    def _apply(self, outcome: Outcome, policy: Policy) -> None:
+        """Take the outcome that is next in order into account."""
+        self.captured_s = max(self.captured_s, outcome.captured_s)
+        if outcome.content is Content.GAP:
+            self._gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
+        elif outcome.content is Content.SPEECH:
+            self._hear(outcome, policy)
+        else:
+            self._settle_all(policy)
+            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - self.lead_s)
+        self.next_seq, self.until_s = outcome.seq + 1, outcome.end_s
+        if outcome.last:
+            self._settle_all(policy)
+            self.lines.flush(self.origin(policy))
+            self.ended = True
+            self.finished = policy.ends
+            if self.finished:
+                self.lines.withdraw(self.origin(policy))
+
+    def _hear(self, outcome: Outcome, policy: Policy) -> None:
+        """Join the words of a window to those before it, and settle what the next window will not hear."""
+        begin_s = outcome.start_s - outcome.lead_s
+        self.tail = join(self.tail, list(outcome.words), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
+        self.language = outcome.language or self.language
+        self.lead_s = outcome.lead_s or self.lead_s
+        horizon_s = outcome.end_s - self.lead_s
+        settled = self.settled
+        while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
+            settled += 1
+        # The next word begins with the first provisional one, or in what has not been heard yet.
+        quiet_until_s = self.tail[settled].start_s if settled < len(self.tail) else horizon_s
+        self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
+        anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
+        self.tail, self.settled = self.tail[anchors:], settled - anchors
+
+    def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
+        self._settle_all(policy)
+        if end_s > start_s:
+            self.lines.lose(start_s, end_s, reason, self.origin(policy))
+
+    def _settle_all(self, policy: Policy) -> None:
+        """Nothing that is heard from now on changes the words so far."""
+        if self.settled < len(self.tail):
+            self.lines.settle(self.provisional, self.origin(policy), quiet_until_s=self.tail[-1].end_s)
+        self.settled = len(self.tail)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "epoch": self.epoch,
+            "next_seq": self.next_seq,
+            "until_s": self.until_s,
+            "lead_s": self.lead_s,
+            "ended": self.ended,
+            "finished": self.finished,
+            "language": self.language,
+            "captured_s": self.captured_s,
+            "tail": [pack(word) for word in self.tail],
+            "settled": self.settled,
+            "parked": [outcome.as_dict() for outcome in self.parked.values()],
+            "lines": self.lines.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> _Seam:
+        """The inverse of `as_dict`."""
+        parked = [Outcome.from_dict(outcome) for outcome in values["parked"]]
+        return cls(
+            **{
+                **values,
+                "tail": [unpack(word) for word in values["tail"]],
+                "parked": {(outcome.epoch, outcome.seq): outcome for outcome in parked},
+                "lines": Lines.from_dict(values["lines"]),
+            }
+        )

@@ -1,0 +1,35 @@
+"""What a transcriber can be told by its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wire.settings import setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field names its variable; `python -m transcriber --help` prints them all."""
+
+    #: Where Redis is.
+    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+    #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small.
+    model: str = setting("MODEL", "demo/model")
+    #: What computes. `auto` takes a GPU where there is one.
+    device: str = setting("DEVICE", "auto")
+    #: Precision of the weights. `auto` is float16 on a GPU and float32 on a CPU.
+    dtype: str = setting("DTYPE", "auto", choices=("auto", "float32", "float16", "bfloat16"))
+    #: Threads of a CPU. One worker per core is faster than one worker with more threads.
+    threads: int = setting("THREADS", 1, minimum=1, maximum=256)
+    #: Most chunks decoded together. More is faster on a GPU and makes each chunk wait longer on a CPU.
+    batch_size: int = setting("BATCH_SIZE", 8, minimum=1, maximum=256)
+    #: A live chunk older than this is marked as a gap instead of transcribed, in seconds.
+    live_max_lag_s: float = setting("LIVE_MAX_LAG_S", 60.0, minimum=5, maximum=3600)
+    #: A chunk whose worker has not been heard of for so long is taken over by another, in seconds.
+    claim_after_s: float = setting("CLAIM_AFTER_S", 10.0, minimum=1, maximum=600)
+    #: A chunk handed out more often than this goes to the dead letters.
+    max_deliveries: int = setting("MAX_DELIVERIES", 3, minimum=1, maximum=20)
+    #: What to do with speech: write it down, or translate it into English (if the model can).
+    task: str = setting("TASK", "transcribe", choices=("transcribe", "translate"))
+    #: How much is logged.
+    log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

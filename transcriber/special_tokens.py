@@ -1,0 +1,100 @@
+"""Whisper's special tokens, by the ids that the checkpoint itself gives them: large-v3's are shifted by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wire.errors import ModelError
+
+_LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of the tokens that steer a decoder.
+
+    Attributes:
+        languages: code to id; empty for a model that knows English only.
+        tasks: `transcribe` and, where the model can, `translate`; empty for a model that knows English only.
+        suppressed: ids that are never written.
+        suppressed_first: ids that are not written first.
+    """
+
+    start: int
+    end: int
+    no_timestamps: int
+    no_speech: int | None
+    languages: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, int] = field(default_factory=dict)
+    suppressed: tuple[int, ...] = ()
+    suppressed_first: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, tokenizer: Any, generation: Any, languages: Iterable[str] | None = None) -> SpecialTokens:
+        """Read them from a checkpoint's tokenizer and generation config.
+
+        Args:
+            languages: the only ones that the model was trained for, where that is known.
+
+        Raises:
+            ModelError: the checkpoint lacks a token that every Whisper has.
+        """
+        vocabulary: dict[str, int] = tokenizer.get_vocab()
+
+        def required(token: str) -> int:
+            if token not in vocabulary:
+                raise ModelError(f"the model's tokenizer has no {token}: it is not Whisper's")
+            return vocabulary[token]
+
+        found: dict[str, int] = {}
+        if getattr(generation, "is_multilingual", True):
+            start, end = vocabulary.get("<|startoftranscript|>", -1), vocabulary.get("<|translate|>", len(vocabulary))
+            for token, id in vocabulary.items():
+                match = _LANGUAGE.fullmatch(token)
+                if match and start < id < end:  # the language tokens stand together
+                    found[match[1]] = id
+        wanted = set(languages) if languages is not None else set(found)
+        if found and not wanted & set(found):
+            raise ModelError(f"the model has no token for any of its languages {sorted(wanted)}")
+        tasks = {task: vocabulary[f"<|{task}|>"] for task in ("transcribe", "translate") if f"<|{task}|>" in vocabulary}
+        no_timestamps = required("<|notimestamps|>")
+        no_speech = vocabulary.get("<|nospeech|>", vocabulary.get("<|nocaptions|>"))
+        return cls(
+            start=required("<|startoftranscript|>"),
+            end=required("<|endoftext|>"),
+            no_timestamps=no_timestamps,
+            no_speech=no_speech,
+            languages={code: id for code, id in sorted(found.items()) if code in wanted},
+            tasks=tasks if found else {},
+            suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
+            suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
+        )
+
+    @property
+    def timestamps_from(self) -> int:
+        """Ids from here on are timestamps."""
+        return self.no_timestamps + 1
+
+    def prefix(self, language: str | None, task: str) -> list[int]:
+        """What the decoder starts from; without timestamps, because word times come from its attention.
+
+        Raises:
+            ModelError: the model knows no such language or task.
+        """
+        if not self.languages:
+            if task != "transcribe":
+                raise ModelError("this model knows English only and cannot translate")
+            return [self.start, self.no_timestamps]
+        if language not in self.languages:
+            raise ModelError(f"this model does not know the language {language!r}; it knows {_list(self.languages)}")
+        if task not in self.tasks:
+            raise ModelError(f"this model cannot {task}")
+        return [self.start, self.languages[language], self.tasks[task], self.no_timestamps]
+
+
+def _list(languages: Iterable[str]) -> str:
+    known = sorted(languages)
+    return ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")

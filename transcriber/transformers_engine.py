@@ -1,0 +1,150 @@
+"""The engine that runs any Whisper checkpoint with transformers and torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from transcriber.engine import Choose, Hypothesis, Observe, Utterance, most_likely
+from transcriber.greedy import Decoded, GreedyDecoder
+from transcriber.log_mel import HOP_SAMPLES, LogMel
+from transcriber.model import Model
+from transcriber.token_words import words_of
+from transcriber.word_times import alignment_heads, token_starts
+from wire.audio import SAMPLE_RATE_HZ
+from wire.errors import ModelError
+from wire.messages import Word
+
+#: Nobody speaks faster than this; what is longer is a loop (whisper_streaming and others cap likewise).
+TOKENS_PER_S = 22
+
+#: Tokens that even the shortest utterance may have.
+_FEWEST_TOKENS = 8
+
+
+class TransformersEngine:
+    """Runs a loaded model.
+
+    Args:
+        observe: told how long the stages `features`, `encode`, `decode` and `align` took.
+    """
+
+    def __init__(self, model: Model, observe: Observe = lambda stage, duration_s: None) -> None:
+        self._model = model
+        self._observe = observe
+        self._log_mel = LogMel(model.mel_filters, model.device)
+        config = model.whisper.config
+        heads = alignment_heads(model.whisper.generation_config, config.decoder_layers, config.decoder_attention_heads)
+        self._decode = GreedyDecoder(model.whisper, model.tokens, heads)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def device(self) -> str:
+        return str(self._model.device)
+
+    @property
+    def context_s(self) -> float:
+        return self._model.context_s
+
+    def warm_up(self) -> None:
+        """Run once, so that the first real batch does not pay for lazy initialisation."""
+        self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])
+
+    @torch.inference_mode()
+    def transcribe(self, utterances: Sequence[Utterance], choose: Choose = most_likely) -> list[Hypothesis]:
+        """See `Engine`."""
+        if not utterances:
+            return []
+        for utterance in utterances:
+            self._check(utterance)
+        began_s = time.perf_counter()
+        features = self._log_mel([u.audio for u in utterances], 2 * self._model.positions)
+        began_s = self._lap("features", began_s)
+        states = self._model.whisper.get_encoder()(features.to(self._model.dtype)).last_hidden_state
+        began_s = self._lap("encode", began_s)
+        languages = [u.language for u in utterances]
+
+        def prefix(row: int, logits: Tensor) -> list[int]:
+            if languages[row] is None and self._model.tokens.languages:
+                languages[row] = choose(row, self._language_probabilities(logits))
+            return self._model.tokens.prefix(languages[row], utterances[row].task)
+
+        decoded = self._decode(states, prefix, [_cap(u) for u in utterances])
+        began_s = self._lap("decode", began_s)
+        hypotheses = [
+            self._hypothesis(utterance, text, language)
+            for utterance, text, language in zip(utterances, decoded, languages, strict=True)
+        ]
+        self._lap("align", began_s)
+        return hypotheses
+
+    def _check(self, utterance: Utterance) -> None:
+        longest = self._model.positions * 2 * HOP_SAMPLES
+        if len(utterance.audio) > longest:
+            raise ModelError(
+                f"{len(utterance.audio) / SAMPLE_RATE_HZ:.1f} s of audio do not fit the model's context of "
+                f"{self.context_s:.1f} s; set CHUNK_S lower"
+            )
+
+    def _language_probabilities(self, logits: Tensor) -> dict[str, float]:
+        """Probabilities of the languages the model knows, among themselves."""
+        languages = self._model.tokens.languages
+        scores = logits[torch.tensor(list(languages.values()), device=logits.device)].softmax(-1)
+        return dict(zip(languages, scores.tolist(), strict=True))
+
+    def _hypothesis(self, utterance: Utterance, decoded: Decoded, language: str | None) -> Hypothesis:
+        language = language or ("en" if not self._model.tokens.languages else None)
+        text_tokens = [t for t in decoded.tokens if t < self._model.tokens.end]
+        written = language if utterance.task == "transcribe" else "en"
+        audio_s = len(utterance.audio) / SAMPLE_RATE_HZ
+        words: tuple[Word, ...] = ()
+        if text_tokens:
+            words = self._words(decoded, written, audio_s)
+        return Hypothesis(
+            words=words,
+            text=self._text(text_tokens).strip(),
+            language=written,
+            mean_log_probability=float(np.mean(decoded.log_probabilities)) if decoded.log_probabilities else 0.0,
+            no_speech_probability=decoded.no_speech_probability,
+            tokens=len(decoded.tokens),
+            truncated=decoded.truncated,
+        )
+
+    def _words(self, decoded: Decoded, language: str | None, audio_s: float) -> tuple[Word, ...]:
+        starts_s = token_starts(decoded.attention.numpy(), audio_s)
+        # Tokens that are not text (a stray timestamp) keep their place but spell nothing.
+        spans = words_of(decoded.tokens, self._text, language)
+        probabilities = np.exp(decoded.log_probabilities)
+        return tuple(
+            Word(
+                text=span.text,
+                start_s=round(float(starts_s[span.first]), 3),
+                end_s=round(min(audio_s, float(starts_s[span.end])), 3),
+                confidence=round(float(probabilities[span.first : span.end].mean()), 3),
+            )
+            for span in spans
+        )
+
+    def _text(self, tokens: list[int]) -> str:
+        kept = [token for token in tokens if token < self._model.tokens.end]
+        text: str = self._model.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text
+
+    def _lap(self, stage: str, began_s: float) -> float:
+        if self._model.device.type == "cuda":
+            torch.cuda.synchronize(self._model.device)
+        now_s = time.perf_counter()
+        self._observe(stage, now_s - began_s)
+        return now_s
+
+
+def _cap(utterance: Utterance) -> int:
+    return _FEWEST_TOKENS + math.ceil(TOKENS_PER_S * len(utterance.audio) / SAMPLE_RATE_HZ)

@@ -1,0 +1,247 @@
+"""The transcriber's loop: take what waits, decode it in one batch, commit what follows from it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from transcriber import seam
+from transcriber.engine import Engine, Hypothesis, Task, Utterance
+from transcriber.language import Votes
+from transcriber.outcome import Outcome
+from transcriber.renewal import Renewal
+from transcriber.rules import rejected
+from transcriber.triage import triage
+from wire import keys
+from wire.bus import AWAY, Redis
+from wire.captions import Advance, CaptionLog
+from wire.errors import ModelError
+from wire.messages import Chunk, split_source
+from wire.metrics import TranscriberMetrics
+from wire.queue import ChunkQueue, Delivery
+
+log = logging.getLogger(__name__)
+
+#: Longest sleep while Redis is away, in seconds.
+_AWAY_S = 2.0
+
+#: So many chunks one after another that each fail alone: it is the engine that is broken, not they.
+_BROKEN_AFTER = 8
+
+
+class Transcriber:
+    """One worker.
+
+    Args:
+        name: its name as a consumer of the queue.
+        engine: asked for before every batch, so that a model can be exchanged between two of them.
+        clock: Unix time.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        name: str,
+        engine: Callable[[], Engine],
+        metrics: TranscriberMetrics,
+        *,
+        queue: ChunkQueue,
+        batch_size: int = 8,
+        max_lag_s: float = 60.0,
+        claim_every_s: float = 2.0,
+        renew_every_s: float = 3.0,
+        task: Task = "transcribe",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._redis = redis
+        self._name = name
+        self._engine = engine
+        self._metrics = metrics
+        self._queue = queue
+        self._log = CaptionLog(redis)
+        self._batch_size = batch_size
+        self._max_lag_s = max_lag_s
+        self._claim_every_s = claim_every_s
+        self._renewal = Renewal(queue, name, renew_every_s)
+        self._task = task
+        self._clock = clock
+        self._stop = threading.Event()
+        self._claimed_s = -float("inf")
+        self._failures = 0
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then return from `run`. May be called from a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            ModelError: the engine fails on everything.
+        """
+        away_s = 0.0
+        with self._renewal:
+            while not self._stop.is_set():
+                try:
+                    self.step()
+                    away_s = 0.0
+                except AWAY as error:
+                    if not away_s:
+                        log.warning("Redis is away, waiting for it: %s", error)
+                    away_s = min(_AWAY_S, away_s + 0.1)
+                    self._stop.wait(away_s)
+
+    def step(self, block_s: float = 1.0) -> int:
+        """Take and settle one batch; how many chunks it had."""
+        deliveries = self._take(block_s)
+        self._renewal.hold(deliveries)
+        try:
+            if self._stop.is_set():
+                self._queue.release(self._name, deliveries)
+                return 0
+            if deliveries:
+                self._work(deliveries)
+            return len(deliveries)
+        finally:
+            self._renewal.hold(())
+
+    def _take(self, block_s: float) -> list[Delivery]:
+        """Chunks of a dead worker, one at a time so that one which kills is alone with its killing; else new ones."""
+        now_s = time.monotonic()
+        if now_s - self._claimed_s >= self._claim_every_s:
+            claimed = self._queue.claim(self._name, 1)
+            if claimed:
+                self._metrics.claimed.inc(len(claimed))
+                return claimed
+            self._claimed_s = now_s
+        return self._queue.take(self._name, self._batch_size, block_s)
+
+    def _work(self, deliveries: Sequence[Delivery]) -> None:
+        sorted_out = triage(
+            deliveries,
+            now_s=self._clock(),
+            max_lag_s=self._max_lag_s,
+            max_deliveries=self._queue.max_deliveries,
+        )
+        for delivery in sorted_out.quiet:
+            self._commit(delivery, Outcome.of(delivery.chunk), "quiet")
+        for delivery in sorted_out.shed:
+            self._metrics.shed_s.inc(delivery.chunk.duration_s)
+            self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
+        for delivery in sorted_out.exhausted:
+            self._bury(delivery, f"handed out {delivery.deliveries} times")
+        if sorted_out.speech:
+            self._transcribe(sorted_out.speech)
+
+    def _transcribe(self, deliveries: Sequence[Delivery]) -> None:
+        """Decode chunks in one batch; if that fails, each alone."""
+        began_s = time.perf_counter()
+        try:
+            heard = self._hear([d.chunk for d in deliveries])
+        except AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer
+            if len(deliveries) == 1:
+                self._fail(deliveries[0], error)
+                return
+            log.warning("a batch of %d failed and is tried one by one: %r", len(deliveries), error)
+            for delivery in deliveries:
+                self._transcribe([delivery])
+            return
+        self._failures = 0
+        busy_s = time.perf_counter() - began_s
+        self._count(deliveries, busy_s)
+        began_s = time.perf_counter()
+        for delivery, hypothesis in zip(deliveries, heard, strict=True):
+            self._commit(delivery, self._outcome(delivery.chunk, hypothesis), "transcribed")
+        self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
+
+    def _hear(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
+        engine = self._engine()
+
+        def choose(index: int, probabilities: Mapping[str, float]) -> str:
+            return self._vote(chunks[index].source, probabilities)
+
+        return engine.transcribe([_utterance(chunk, self._task) for chunk in chunks], choose)
+
+    def _vote(self, source: str, probabilities: Mapping[str, float]) -> str:
+        """The language of a source after one more vote. Two workers may lose each other a vote; others follow."""
+        key = keys.language(source)
+        data: Any = self._redis.get(key)
+        votes = Votes.decode(data).after(probabilities)
+        self._redis.set(key, votes.encode(), ex=keys.RETENTION_S)
+        return votes.language or max(probabilities, key=lambda language: probabilities[language])
+
+    def _outcome(self, chunk: Chunk, hypothesis: Hypothesis) -> Outcome:
+        """A hypothesis on the source's clock, or nothing if it is not believed."""
+        if reason := rejected(hypothesis):
+            self._metrics.rejected.labels(reason).inc()
+            log.info("%s %d/%d: %r rejected: %s", chunk.source, chunk.epoch, chunk.seq, hypothesis.text, reason)
+            return Outcome.of(chunk, (), hypothesis.language)
+        begin_s = chunk.start_s - chunk.lead_s
+        words = tuple(
+            replace(word, start_s=begin_s + word.start_s, end_s=begin_s + word.end_s) for word in hypothesis.words
+        )
+        return Outcome.of(chunk, words, hypothesis.language)
+
+    def _fail(self, delivery: Delivery, error: Exception) -> None:
+        """A chunk failed alone: leave it to another try, or bury it."""
+        log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
+        self._failures += 1
+        if self._failures >= _BROKEN_AFTER:
+            raise ModelError(f"the engine fails on everything; the last error: {error!r}") from error
+        if delivery.deliveries < self._queue.max_deliveries:
+            self._queue.release(self._name, [delivery])
+        else:
+            self._bury(delivery, repr(error))
+
+    def _bury(self, delivery: Delivery, reason: str) -> None:
+        log.error("%s %d/%d goes to the dead letters: %s", *_place(delivery.chunk), reason)
+        self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
+
+    def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
+        """Advance the source; waits for Redis if it is away, because the work is done."""
+        policy = seam.Policy(delivery.chunk.source, self._max_lag_s)
+        step = functools.partial(_advance, outcome=outcome, policy=policy)
+        while True:
+            try:
+                captions = self._log.commit(delivery, step, dead=dead)
+                break
+            except AWAY:
+                if self._stop.wait(_AWAY_S):
+                    raise
+        self._metrics.chunks.labels(label).inc()
+        if delivery.chunk.live:
+            for captured_s in {c.captured_s for c in captions if c.captured_s}:
+                self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
+
+    def _count(self, deliveries: Iterable[Delivery], busy_s: float) -> None:
+        chunks = [d.chunk for d in deliveries]
+        for chunk in chunks:
+            kind, _ = split_source(chunk.source)
+            self._metrics.audio_s.labels(str(kind)).inc(chunk.duration_s)
+        self._metrics.batch.observe(len(chunks))
+        self._metrics.busy_s.inc(busy_s)
+        audio_s = sum(chunk.duration_s for chunk in chunks)
+        self._metrics.real_time_factor.set(busy_s / audio_s if audio_s else 0.0)
+
+
+def _advance(state: bytes | None, outcome: Outcome, policy: seam.Policy) -> Advance | None:
+    return seam.advance(state, outcome, policy)
+
+
+def _place(chunk: Chunk) -> tuple[str, int, int]:
+    return chunk.source, chunk.epoch, chunk.seq
+
+
+def _utterance(chunk: Chunk, task: Task) -> Utterance:
+    """A chunk's window as an engine wants it."""
+    audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
+    return Utterance(audio, chunk.language, task)
