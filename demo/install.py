@@ -24,6 +24,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -79,11 +80,11 @@ def main(argv: list[str] | None = None) -> int:
 def install(extras: set[str]) -> None:
     """Brings .venv to the pinned versions of `extras`; does nothing if it is there already."""
     stamp = read_stamp()
-    if stamp and extras <= set(stamp["extras"]):
+    if stamp.get("key") == key() and extras <= set(stamp["extras"]) and environment_runs():
         return
-    if stamp:  # the same pins, more extras: keep those that are there
-        extras = extras | set(stamp["extras"])
     make_environment()
+    if STAMP.exists():  # what was asked for earlier is kept, at the new pins
+        extras = extras | set(stamp.get("extras", ()))
     if extras & TORCH_EXTRAS and not has_nvidia_gpu() and index_answers(TORCH_CPU_INDEX):
         install_cpu_torch()
     say(f"installing {', '.join(sorted(extras))} (a few minutes the first time)")
@@ -102,15 +103,13 @@ def key() -> str:
     return digest.hexdigest()
 
 
-def read_stamp() -> dict[str, list[str]] | None:
-    """The stamp of an environment that works and is up to date, else None."""
+def read_stamp() -> dict[str, Any]:
+    """What an earlier run installed: `key` and `extras`; empty if there was none."""
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
-        return None
-    if not isinstance(stamp, dict) or stamp.get("key") != key() or "extras" not in stamp:
-        return None
-    return stamp if environment_runs() else None
+        return {}
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("extras"), list) else {}
 
 
 # --- the environment itself ---------------------------------------------------------------------

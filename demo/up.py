@@ -204,7 +204,9 @@ def environment(settings: Settings) -> Mapping[str, str]:
         "HOST": settings.host,
         "PORT": str(settings.port),
         "DEMO_PORT": str(settings.demo_port),
-        "DEMO_URL": f"http://127.0.0.1:{settings.demo_port}",
+        # stations.yml asks for these two.
+        "DEMO_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
+        "DEMO_LISTEN_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
         "DATA_DIR": settings.data_dir,
         "MODEL": settings.model,
         "STATIONS_FILE": settings.stations_file,
