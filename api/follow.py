@@ -52,21 +52,21 @@ class Follower:
     """One viewer's way through a source.
 
     Args:
-        after: the last event that the viewer has seen; None begins with what comes now.
+        after: the last event that the viewer has seen.
         over: the source has failed or was cancelled: what is in the log is all.
         idle_s: how often `messages` yields None, so that its caller can look whether the socket is still there.
     """
 
     def __init__(
-        self, log: Log, queue: Queue, source: str, after: int | None, *, over: bool = False, idle_s: float = 5.0
+        self, log: Log, queue: Queue, source: str, after: int, *, over: bool = False, idle_s: float = 5.0
     ) -> None:
         self._log = log
         self._queue = queue
         self._source = source
         self._idle_s = idle_s
-        self.last = after or 0  #: the last event that went out
+        self.last = after  #: the last event that went out
         self._over = over
-        self._from_now = after is None
+        self._interrupted = False
         self._ends = not source.startswith(f"{Kind.STATION}/")
 
     def messages(self) -> Iterator[Outgoing | None]:
@@ -75,8 +75,6 @@ class Follower:
         Raises:
             RedisError: the log cannot be read.
         """
-        if self._from_now:
-            self.last = self._log.progress(self._source).event
         if (yield from self._catch_up()):
             return
         if self._over:
@@ -87,10 +85,13 @@ class Follower:
             if item is Signal.CLOSED:
                 return
             if item is Signal.RESUMED:
-                yield _message("resumed", source=self._source)
+                if self._interrupted:
+                    yield _message("resumed", source=self._source)
+                self._interrupted = False
                 if (yield from self._catch_up()):
                     return
             elif item is Signal.INTERRUPTED:
+                self._interrupted = True
                 yield _message("interrupted", source=self._source)
             elif isinstance(item, Missed):
                 yield from self._missed(item.through)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
@@ -28,29 +28,31 @@ def admit() -> None:
     """Refuse before the handshake, when an HTTP status can still be given."""
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
-    natural("after", None)
     id = (request.view_args or {})["id"]
     if request.endpoint == "live.station":
         ctx.stations.get(id)
+        after = natural("after", None)
+        # Before the handshake: what is committed from then on belongs to the viewer.
+        g.after = ctx.log.progress(source_name(Kind.STATION, id)).event if after is None else after
     else:
-        ctx.jobs.get(id)
+        g.over = ctx.jobs.get(id).state in OVER
+        g.after = natural("after", 0)
     ctx.sockets.admit(request, ctx.settings.send_timeout_s)
 
 
 @sock.route("/stations/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def station(ws: Server, id: str) -> None:
     """Captions of a station: replayed behind `after`, or from now on."""
-    serve(context(), ws, Kind.STATION, id, natural("after", None))
+    serve(context(), ws, Kind.STATION, id, g.after)
 
 
 @sock.route("/jobs/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def job(ws: Server, id: str) -> None:
     """Captions of an upload: replayed behind `after`, or from its beginning."""
-    ctx = context()
-    serve(ctx, ws, Kind.JOB, id, natural("after", 0), over=ctx.jobs.get(id).state in OVER)
+    serve(context(), ws, Kind.JOB, id, g.after, over=g.over)
 
 
-def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int | None, *, over: bool = False) -> None:
+def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bool = False) -> None:
     """Send a source's status and captions until either side ends it."""
     source = source_name(kind, id)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, send_from_directory
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, Response, current_app, request, send_from_directory
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
 from wire.languages import CODES
@@ -45,10 +46,21 @@ def index() -> Response:
 @blueprint.get("/<path:path>")
 def static(path: str) -> Response:
     """One of its files; browsers ask each time whether it has changed."""
+    if _is_socket():
+        raise WebsocketMismatch
     folder = context().settings.frontend_dir
     if not folder or any(part.startswith(".") for part in Path(path).parts):
         raise NotFound
     return send_from_directory(folder, path, max_age=0, mimetype=_TYPES.get(Path(path).suffix))
+
+
+def _is_socket() -> bool:
+    """Whether the path would be a WebSocket's, had the client asked for one."""
+    adapter = current_app.create_url_adapter(request)
+    try:
+        return adapter is not None and bool(adapter.match(websocket=True))
+    except HTTPException:
+        return False
 
 
 def harden(answer: Response) -> Response:

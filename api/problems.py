@@ -69,6 +69,8 @@ def from_error(error: Exception) -> Problem:
         return redis_away(error)
     if isinstance(error, RequestEntityTooLarge):
         return Problem(413, "The request is larger than this server takes (MAX_UPLOAD_BYTES).")
+    if isinstance(error, WebsocketMismatch) and "websocket" in request.headers.get("Upgrade", "").lower():
+        return Problem(404, f"There is no WebSocket at {request.path}.")
     if isinstance(error, WebsocketMismatch):
         return Problem(426, _DETAILS[426].format(path=request.path), {"Upgrade": "websocket", "Connection": "Upgrade"})
     if isinstance(error, HTTPException) and error.code:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SPARE_CONNECTIONS = 200
 
 #: After a signal, requests under way get so many seconds.
-GRACE_S = 5
+GRACE_S = 3
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

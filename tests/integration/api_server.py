@@ -1,0 +1,195 @@
+"""The real API process for tests, and captions committed as a transcriber would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+from simple_websocket import Client, ConnectionClosed
+
+from wire import keys
+from wire.bus import Redis, connect
+from wire.captions import Advance, CaptionLog
+from wire.messages import Caption, Chunk, Content
+from wire.queue import Delivery
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Api:
+    """A running `python -m api`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.ws = f"ws://127.0.0.1:{port}"
+        self._log = log
+        self.http = httpx.Client(base_url=self.url, timeout=20)
+
+    def log(self) -> str:
+        """What it has written."""
+        return self._log.read_text()
+
+    def refusal(self, path: str, **headers: str) -> httpx.Response:
+        """The HTTP answer to a handshake that is refused."""
+        handshake = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+        return self.http.get(path, headers={**handshake, **headers})
+
+    @contextmanager
+    def socket(self, path: str, **options: Any) -> Iterator[Socket]:
+        """A WebSocket."""
+        client = Client(self.ws + path, **options)
+        try:
+            yield Socket(client)
+        finally:
+            with suppress(ConnectionClosed, OSError):
+                client.close()
+
+
+class Socket:
+    """A WebSocket client that speaks JSON."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def next(self, *types: str, timeout_s: float = 20) -> dict[str, Any]:
+        """The next message, of one of `types` if any are given."""
+        until = time.monotonic() + timeout_s
+        while (left := until - time.monotonic()) > 0:
+            message = self.client.receive(timeout=left)
+            if message is not None:
+                values: dict[str, Any] = json.loads(message)
+                if not types or values["type"] in types:
+                    return values
+        raise AssertionError(f"no {' or '.join(types) or 'message'} within {timeout_s} s")
+
+    def until(self, last: Callable[[dict[str, Any]], bool], timeout_s: float = 30) -> list[dict[str, Any]]:
+        """Messages up to the one for which `last` is true."""
+        found: list[dict[str, Any]] = []
+        while not found or not last(found[-1]):
+            found.append(self.next(timeout_s=timeout_s))
+        return found
+
+    def closed(self, timeout_s: float = 20) -> int:
+        """Wait until the server closes; the close code."""
+        until = time.monotonic() + timeout_s
+        try:
+            while time.monotonic() < until:
+                self.client.receive(timeout=max(0.1, until - time.monotonic()))
+        except ConnectionClosed as closed:
+            return int(closed.reason or 1006)
+        raise AssertionError(f"still open after {timeout_s} s")
+
+
+@contextmanager
+def running(redis_url: str, port: int, folder: Path, **environ: object) -> Iterator[Api]:
+    """An API on `port` whose files are in `folder`; its settings come from `environ`."""
+    log = folder / "api.log"
+    settings = {"REDIS_URL": redis_url, "PORT": port, "HOST": "127.0.0.1", "DATA_DIR": folder / "var", **environ}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api"],
+            cwd=ROOT,
+            env={**os.environ, **{name: str(value) for name, value in settings.items()}},
+            stdout=file,
+            stderr=file,
+        )
+    api = Api(process, port, log)
+    try:
+        _wait_for(api)
+        yield api
+    finally:
+        api.http.close()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        finally:
+            process.kill()
+
+
+def _wait_for(api: Api) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        assert api.process.poll() is None, api.log()
+        try:
+            if api.http.get("/healthz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(api.log())
+
+
+class Speaker:
+    """Commits captions of one source, as a transcriber does."""
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self.source = source
+        self.log = CaptionLog(redis)
+        self._seq = 0
+        self._id = 0
+
+    def say(self, text: str = "", *, revisions: int = 1, start_s: float | None = None, **fields: Any) -> None:
+        """One more caption, in so many revisions; the last is final."""
+        self._id += 1
+        start_s = 5.0 * self._id if start_s is None else start_s
+        for revision in range(revisions):
+            caption = Caption(
+                source=self.source,
+                id=self._id,
+                revision=revision,
+                start_s=start_s,
+                end_s=start_s + 4,
+                text=text or f"line {self._id}",
+                final=revision == revisions - 1,
+                captured_s=time.time(),
+                **fields,
+            )
+            self._commit(Advance(b"{}", (caption,), 1, self._seq + 1, start_s + 4))
+
+    def finish(self) -> None:
+        """The source has ended."""
+        self._commit(Advance(b"{}", (), 1, self._seq + 1, 5.0 * self._id + 5, finished=True))
+
+    def _commit(self, advance: Advance) -> None:
+        chunk = Chunk(self.source, 1, self._seq, 5.0 * self._seq, 80_000, content=Content.SILENCE)
+        self._seq += 1
+        stream = keys.LIVE_CHUNKS if chunk.live else keys.UPLOAD_CHUNKS
+        self.log.commit(Delivery(stream, b"1-1", chunk), lambda _: advance)
+
+
+class Babble(threading.Thread):
+    """A speaker that goes on, in a thread."""
+
+    def __init__(self, url: str, source: str, pause_s: float = 0.002) -> None:
+        super().__init__(daemon=True)
+        self._speaker = Speaker(connect(url), source)
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Speak."""
+        while not self._stopping.wait(self._pause_s):
+            self._speaker.say(revisions=2)
+
+    def __enter__(self) -> Babble:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.join()

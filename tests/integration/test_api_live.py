@@ -1,0 +1,356 @@
+"""The live sockets of a real server: replay then live, slow viewers, Redis away, limits."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.api_server import Api, Babble, Speaker, running
+from wire.bus import connect
+from wire.captions import CaptionLog
+from wire.messages import Job, State, Station, Status
+from wire.sources import Jobs, Stations, Statuses
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests that need nothing else."""
+    limits = {"VIEWER_QUEUE": 500, "MAX_SOCKETS": 8, "PING_INTERVAL_S": 1}
+    with running(redis_server, free_port(), tmp_path_factory.mktemp("api"), **limits) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
+    """The server, with one station and one job, and nobody watching before or after."""
+    redis = connect(redis_url)
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    Jobs(redis).save(Job("j1", created_s=time.time(), duration_s=100.0))
+    yield server
+    wait_until(lambda: not re.search(r"undertext_api_viewers{.*} [1-9]", server.http.get("/metrics").text))
+
+
+@pytest.fixture
+def speaker(redis_url: str) -> Speaker:
+    """Captions of the station."""
+    return Speaker(connect(redis_url), "stations/p1")
+
+
+def events(messages: list[dict[str, Any]]) -> list[int]:
+    return [message["event"] for message in messages if message["type"] == "caption"]
+
+
+def test_a_status_comes_first_then_captions_as_they_are_committed(api: Api, speaker: Speaker) -> None:
+    speaker.say("before")
+    with api.socket("/stations/p1/live") as viewer:
+        assert viewer.next()["type"] == "status"
+        speaker.say("now", revisions=2)
+        first, second = viewer.next("caption"), viewer.next("caption")
+    assert (first["text"], first["revision"], first["final"]) == ("now", 0, False)
+    assert (second["text"], second["revision"], second["final"]) == ("now", 1, True)
+
+
+def test_a_status_that_changes_is_passed_on(api: Api, redis_url: str) -> None:
+    with api.socket("/stations/p1/live") as viewer:
+        assert viewer.next("status")["state"] == "waiting"
+        Statuses(connect(redis_url)).save(Status("stations/p1", State.RUNNING, title="Ekot"))
+        assert viewer.next("status")["title"] == "Ekot"
+
+
+def test_replay_then_live_has_no_gap_and_no_repeat_while_captions_are_committed(
+    api: Api, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    log = CaptionLog(connect(redis_url))
+    with Babble(redis_url, "stations/p1", pause_s=0.0005):
+        for after in (0, 3, 100, 400):  # each joins while the log grows
+            wait_until(lambda a=after: log.progress("stations/p1").event > a)
+            with api.socket(f"/stations/p1/live?after={after}") as viewer:
+                seen = events(viewer.until(lambda m, a=after: m["type"] == "caption" and m["event"] >= a + 150))
+            assert seen == list(range(after + 1, seen[-1] + 1))
+
+
+def test_a_reconnecting_viewer_continues_behind_the_last_event(api: Api, speaker: Speaker) -> None:
+    for _ in range(5):
+        speaker.say()
+    with api.socket("/stations/p1/live?after=3") as viewer:
+        assert [viewer.next("caption")["event"] for _ in range(2)] == [4, 5]
+        speaker.say()
+        assert viewer.next("caption")["event"] == 6
+
+
+def test_a_viewer_from_before_the_log_was_lost_begins_again(api: Api, speaker: Speaker) -> None:
+    speaker.say()
+    with api.socket("/stations/p1/live?after=77") as viewer:
+        assert viewer.next("reset", "caption")["type"] == "reset"
+        assert viewer.next("caption")["event"] == 1
+
+
+def test_a_finished_job_is_replayed_and_closed(api: Api, redis_url: str) -> None:
+    speaker = Speaker(connect(redis_url), "jobs/j1")
+    speaker.say(revisions=2)
+    speaker.finish()
+    with api.socket("/jobs/j1/live") as viewer:
+        assert events(viewer.until(lambda m: m["type"] == "end")) == [1, 2]
+        assert viewer.closed() == 1000
+
+
+def test_a_job_ends_while_it_is_watched(api: Api, redis_url: str) -> None:
+    speaker = Speaker(connect(redis_url), "jobs/j1")
+    with api.socket("/jobs/j1/live") as viewer:
+        speaker.say()
+        assert viewer.next("caption")["event"] == 1
+        speaker.finish()
+        viewer.next("end")
+        assert viewer.closed() == 1000
+
+
+def test_cancelling_a_job_ends_its_viewers(api: Api) -> None:
+    with api.socket("/jobs/j1/live") as viewer:
+        viewer.next("status")
+        assert api.http.delete("/jobs/j1").status_code == 204
+        assert viewer.until(lambda m: m["type"] == "end")[-2]["state"] == "cancelled"
+        assert viewer.closed() == 1000
+    with api.socket("/jobs/j1/live") as viewer:  # and whoever comes later
+        viewer.until(lambda m: m["type"] == "end")
+
+
+def test_deleting_a_station_ends_its_viewers(api: Api) -> None:
+    with api.socket("/stations/p1/live") as viewer:
+        viewer.next("status")
+        assert api.http.delete("/stations/p1").status_code == 204
+        viewer.next("end")
+        assert viewer.closed() == 1000
+
+
+Stall = Callable[[Api, str], socket.socket]
+
+
+@pytest.fixture
+def stalled(request: pytest.FixtureRequest) -> Stall:
+    """`stalled(api, path)`: a viewer that shakes hands and then never reads."""
+
+    def open_socket(api: Api, path: str) -> socket.socket:
+        sock = socket.socket()
+        request.addfinalizer(sock.close)
+        return shake_hands(sock, api, path)
+
+    return open_socket
+
+
+def shake_hands(sock: socket.socket, api: Api, path: str) -> socket.socket:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    host, port = api.url.removeprefix("http://").split(":")
+    sock.connect((host, int(port)))
+    sock.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    assert sock.recv(12) == b"HTTP/1.1 101"
+    return sock
+
+
+def test_a_slow_viewer_is_told_what_it_missed_and_slows_nobody(api: Api, speaker: Speaker, stalled: Stall) -> None:
+    slow = stalled(api, "/stations/p1/live")
+    text = "x" * 8000
+    total = 800
+    with api.socket("/stations/p1/live") as quick:
+        quick.next("status")
+        for number in range(1, total + 1):  # more than the kernel and its queue of 500 hold
+            speaker.say(text)
+            assert quick.next("caption", "missed")["event"] == number
+    messages = list(frames(slow, lambda m: m.get("event") == total))
+    slow.close()
+    missed = [m for m in messages if m["type"] == "missed"]
+    assert missed
+    assert sum(m["count"] for m in missed) + len(events(messages)) == total
+    assert events(messages) == sorted(set(events(messages)))
+    assert "undertext_api_missed_total 0.0" not in api.http.get("/metrics").text
+
+
+def frames(sock: socket.socket, last: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
+    """Messages of a raw WebSocket, server to client, up to the last."""
+    sock.settimeout(20)
+    buffer = b""
+    while b"\r\n\r\n" not in buffer:
+        buffer += sock.recv(65536)
+    buffer = buffer.partition(b"\r\n\r\n")[2]
+
+    def take(size: int) -> bytes:
+        nonlocal buffer
+        while len(buffer) < size:
+            data = sock.recv(65536)
+            assert data, "the server has closed"
+            buffer += data
+        taken, buffer = buffer[:size], buffer[size:]
+        return taken
+
+    while True:
+        head = take(2)
+        size = head[1] & 0x7F
+        if size >= 126:
+            size = int.from_bytes(take(2 if size == 126 else 8), "big")
+        payload = take(size)
+        if head[0] & 0x0F == 1:
+            message: dict[str, Any] = json.loads(payload)
+            yield message
+            if last(message):
+                return
+
+
+def test_a_viewer_that_reads_nothing_is_cut(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, wait_until: Callable[..., None], stalled: Stall
+) -> None:
+    redis = connect(redis_url)
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+    speaker = Speaker(redis, "stations/p1")
+    with running(redis_url, free_port(), tmp_path, SEND_TIMEOUT_S=0.5, VIEWER_QUEUE=20) as api:
+        stalled(api, "/stations/p1/live")
+        for _ in range(60):
+            speaker.say("x" * 30_000)
+        wait_until(lambda: 'undertext_api_viewers{kind="stations"} 0.0' in api.http.get("/metrics").text)
+
+
+def test_a_viewer_that_does_not_answer_pings_goes(api: Api, stalled: Stall, wait_until: Callable[..., None]) -> None:
+    stalled(api, "/stations/p1/live")
+    assert 'undertext_api_viewers{kind="stations"} 1.0' in api.http.get("/metrics").text
+    wait_until(lambda: 'undertext_api_viewers{kind="stations"} 0.0' in api.http.get("/metrics").text, timeout_s=15)
+
+
+def test_sockets_are_limited_and_plain_requests_still_answered(
+    api: Api, stalled: Stall, wait_until: Callable[..., None]
+) -> None:
+    held = [stalled(api, "/stations/p1/live") for _ in range(8)]
+    refusal = api.refusal("/stations/p1/live")
+    assert refusal.status_code == 503
+    assert "MAX_SOCKETS" in refusal.json()["detail"]
+    assert api.http.get("/healthz").status_code == 200
+    for sock in held:
+        sock.close()
+    wait_until(lambda: 'undertext_api_viewers{kind="stations"} 0.0' in api.http.get("/metrics").text)
+    with api.socket("/stations/p1/live") as viewer:
+        viewer.next("status")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/stations/nowhere/live", 404), ("/jobs/none/live", 404), ("/stations/p1/live?after=x", 422), ("/nothing", 404)],
+)
+def test_refusals_come_before_the_handshake(api: Api, path: str, status: int) -> None:
+    refusal = api.refusal(path)
+    assert refusal.status_code == refusal.json()["status"] == status
+    assert refusal.headers["content-type"] == "application/problem+json"
+
+
+def test_a_foreign_page_may_not_open_a_socket(api: Api) -> None:
+    assert api.refusal("/stations/p1/live", Origin="https://evil.example").status_code == 403
+    with api.socket("/stations/p1/live", headers={"Origin": "http://127.0.0.1"}) as viewer:
+        viewer.next("status")
+
+
+def test_a_viewer_that_talks_is_ignored(api: Api, speaker: Speaker) -> None:
+    with api.socket("/stations/p1/live") as viewer:
+        viewer.next("status")
+        for _ in range(300):
+            viewer.client.send("hello?")
+        speaker.say()
+        assert viewer.next("caption")["event"] == 1
+
+
+def test_a_message_that_is_too_large_ends_the_socket(api: Api) -> None:
+    with api.socket("/stations/p1/live") as viewer:
+        viewer.next("status")
+        viewer.client.send("x" * (600 * 1024))
+        assert viewer.closed() == 1009
+
+
+def test_the_server_stops_soon_and_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+    with running(redis_url, free_port(), tmp_path) as api, api.socket("/stations/p1/live") as viewer:
+        viewer.next("status")
+        api.process.terminate()
+        assert viewer.closed() == 1001
+        assert api.process.wait(timeout=10) == 0
+
+
+class OwnRedis:
+    """A Redis of one test, that may be stopped and started again on the same port with the same data."""
+
+    def __init__(self, folder: Path, port: int, program: str) -> None:
+        self._command = [
+            program,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(folder),
+            "--appendonly",
+            "yes",
+        ]
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        connect(self.url, patience_s=10).ping()
+
+    def stop(self) -> None:
+        """Kill it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, free_port: Callable[[], int], need_program: Callable[..., str]) -> Iterator[OwnRedis]:
+    redis = OwnRedis(tmp_path, free_port(), need_program("redis-server"))
+    yield redis
+    redis.stop()
+
+
+def test_a_restarted_redis_costs_viewers_nothing(
+    own_redis: OwnRedis, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    Stations(connect(own_redis.url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+    speaker = Speaker(connect(own_redis.url, patience_s=10), "stations/p1")
+    with (
+        running(own_redis.url, free_port(), tmp_path) as api,
+        api.socket("/stations/p1/live?after=0") as viewer,
+    ):
+        speaker.say()
+        messages = viewer.until(lambda m: m["type"] == "caption")
+        own_redis.stop()
+        messages += viewer.until(lambda m: m["type"] == "interrupted")
+        answer = api.http.get("/stations")
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert api.http.get("/healthz").status_code == 200
+        assert api.http.get("/metrics").status_code == 200
+        own_redis.start()
+        for _ in range(20):  # some before the subscription stands again, some after
+            speaker.say()
+        messages += viewer.until(lambda m: m["type"] == "caption" and m["event"] == 21)
+        assert events(messages) == list(range(1, 22))
+
+
+def test_a_redis_that_hangs_is_a_503_within_seconds(
+    own_redis: OwnRedis, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(own_redis.url, free_port(), tmp_path, REDIS_TIMEOUT_S=0.5) as api:
+        assert api.http.get("/stations").status_code == 200
+        own_redis._process.send_signal(19)  # SIGSTOP
+        try:
+            answer = httpx.get(f"{api.url}/stations", timeout=10)
+        finally:
+            own_redis._process.send_signal(18)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
