@@ -45,7 +45,7 @@ MARGIN_S = 15.0
 #: Longest wait for the first caption, and for the last final ones, in seconds.
 FIRST_TIMEOUT_S, LAST_TIMEOUT_S = 180.0, 25.0
 #: --quick measures so long, in seconds, and waits so long for the last captions.
-QUICK_S, QUICK_LAST_S = 28.0, 9.0
+QUICK_S, QUICK_LAST_S = 24.0, 8.0
 
 
 @dataclass
@@ -117,7 +117,7 @@ def measure(system: System, measure_s: float, last_s: float) -> Period:
         with tqdm(
             total=measure_s,
             unit="s",
-            bar_format="{desc}: {percentage:.0f}%|{bar}| {n:.0f}/{total:.0f} s",
+            bar_format="{desc} {percentage:.0f}%|{bar}| {n:.0f}/{total:.0f} s",
             desc="first caption",
             file=sys.stderr,
             leave=False,
@@ -166,9 +166,8 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
         if count.wer_percent is not None:
             figures[name] = count.wer_percent
     rows = [_row(language, count) for language, count in sorted(errors.items())]
-    shared = {name: round(figures[name], 3) for name in ("latency_p50_s", "latency_p95_s") if name in figures}
-    counts = {"lost": len(lost), "doubled": len(doubled) + watched.repeated, "chunks": len(latencies)}
-    return figures, [*rows, {**_row("all", total), **counts, **shared}]
+    counts = {"chunks": len(latencies), "lost": len(lost), "doubled": len(doubled) + watched.repeated}
+    return figures, [*rows, {**_row("all", total), **counts}]
 
 
 def _captions(socket: simple_websocket.Client, watched: Watched, seconds: float) -> Iterator[float]:

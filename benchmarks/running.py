@@ -54,6 +54,8 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
             "DATA_DIR": str(Path(folder) / "var"),
             "STATIONS_FILE": str(Path(folder) / "stations.yml"),
             "TRANSCRIBERS": str(transcribers),
+            # Programs out of wheels lie beside our Python; `make` would have put them on the path.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         }
         with log.open("wb") as out:
             process = subprocess.Popen(

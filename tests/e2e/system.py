@@ -103,7 +103,7 @@ class System:
             "DEMO_PORT": str(station),
             "DATA_DIR": str(self.folder / "data"),
             "STATIONS_FILE": str(self.folder / "stations.yml"),
-            "MODEL": str(ROOT / "demo" / "model"),
+            "MODEL": os.environ.get("MODEL") or str(ROOT / "demo" / "model"),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
         }

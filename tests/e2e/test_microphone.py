@@ -14,8 +14,6 @@ from tests.e2e.recording import record
 from tests.e2e.system import System
 from tests.e2e.viewer import Viewer
 
-MAX_WER = 0.3
-
 RATE_HZ, FRAME_S = 48_000, 0.1
 
 
@@ -38,5 +36,6 @@ def test_what_is_spoken_is_captioned(
         system.wait(lambda: any(message["type"] == "end" for _, message in viewer.messages), what="the recording ends")
         captions, finals = viewer.captions, viewer.finals
     judging.check_order(captions)
-    assert judging.wer(recording.text, finals) < MAX_WER
-    assert {caption["id"] for caption in captions} == {caption["id"] for caption in finals}
+    assert judging.wer(recording.text, finals) < judging.MAX_WER
+    newest = {caption["id"]: caption for caption in captions}
+    assert all(caption["final"] or not caption["text"] for caption in newest.values())

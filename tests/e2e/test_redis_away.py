@@ -38,7 +38,7 @@ def test_nothing_is_lost(
     trouble: Callable[[System], None],
 ) -> None:
     system.transcribers(1)
-    path = record("sv", 50, 6).encoded(tmp_path / "long.mp3")
+    path = record("sv", 100, 6).encoded(tmp_path / "long.mp3")
     undisturbed = said(system.finished(system.upload(path, "sv")))
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
         system.wait(lambda: viewer.finals, what="the station is captioned")
@@ -46,6 +46,7 @@ def test_nothing_is_lost(
     start_s = time.time()
     id = system.upload(path, "sv")
     system.wait(lambda: system.job(id)["progress"] > 0, what="the upload is under way")
+    assert system.job(id)["state"] == "running"
     trouble(system)
     assert said(system.finished(id)) == undisturbed
     end_s = time.time()

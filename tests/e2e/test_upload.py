@@ -13,8 +13,6 @@ from tests.e2e import judging
 from tests.e2e.recording import record
 from tests.e2e.system import System
 
-MAX_WER = 0.25
-
 
 @pytest.mark.parametrize(
     ("language", "name", "options"),
@@ -36,7 +34,7 @@ def test_an_upload_says_what_was_recorded(
     document = system.finished(id)
     captions = document["captions"]
     assert document["complete"]
-    assert judging.wer(recording.text, captions) < (MAX_WER if options[1] != "8000" else 2 * MAX_WER)
+    assert judging.wer(recording.text, captions) < (judging.MAX_WER if options[1] != "8000" else 2 * judging.MAX_WER)
     assert all(caption["final"] for caption in captions)
     assert [caption["id"] for caption in captions] == list(range(1, len(captions) + 1))
     assert captions[-1]["end_s"] <= recording.duration_s + 0.5
