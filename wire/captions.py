@@ -19,7 +19,7 @@ from redis.exceptions import WatchError
 
 from wire import keys
 from wire.bus import Redis
-from wire.messages import Caption, Kind
+from wire.messages import Caption
 from wire.queue import Delivery, bury, settle
 
 
@@ -55,7 +55,7 @@ class CaptionLog:
 
     Args:
         live_events: events kept of a station or microphone; three a chunk make 20,000 about nine hours.
-        retention_s: how long the captions of jobs and microphones outlive their last change.
+        retention_s: how long the captions of a source outlive their last change.
     """
 
     def __init__(self, redis: Redis, *, live_events: int = 20_000, retention_s: int = keys.RETENTION_S) -> None:
@@ -98,9 +98,10 @@ class CaptionLog:
                     pipe.publish(keys.live(source), caption.encode())
                 if advance and advance.finished:
                     pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
-                if not source.startswith(f"{Kind.STATION}/"):
-                    for key in (state_key, progress_key, log_key):
-                        pipe.expire(key, self._retention_s)
+                # A station's too, though every commit renews it: a chunk that outlives its station must not leave
+                # keys behind for ever.
+                for key in (state_key, progress_key, log_key):
+                    pipe.expire(key, self._retention_s)
                 if dead:
                     bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
                 else:

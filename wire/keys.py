@@ -20,7 +20,7 @@
 | undertext:worker:NAME                 | string | expires                                                   |
 | undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
 
-Keys of jobs and microphones expire after `RETENTION_S`; those of a station are deleted with it.
+What was captioned expires `RETENTION_S` after its last change; the keys of a station are deleted with it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WORKERS = f"{PREFIX}:worker:"
 #: The pattern under which every source's live channel is subscribed at once.
 LIVE_PATTERN = f"{PREFIX}:live:*"
 
-#: How long captions of jobs and microphones are kept after their last change, in seconds (a week).
+#: How long the captions of a source are kept after their last change, in seconds (a week).
 RETENTION_S = 7 * 24 * 3600
 
 

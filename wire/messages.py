@@ -166,6 +166,7 @@ class Word(_Json):
 class Caption(_Json):
     """A line of captions. The same `id` with a higher `revision` replaces an earlier one until it is `final`.
 
+    An empty text withdraws what was shown: the words were not there. The id may come back with other words.
     A gap (`content` is `gap`) has no text: audio between its times was lost, and `reason` says why.
     """
 

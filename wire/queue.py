@@ -94,13 +94,16 @@ class ChunkQueue:
         return chunk
 
     def take(self, worker: str, count: int, block_s: float = 1.0) -> list[Delivery]:
-        """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first."""
-        taken: list[Delivery] = []
-        for stream in STREAMS:
-            if len(taken) < count:
-                taken += self._read(worker, [stream], count - len(taken), None)
+        """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first.
+
+        One that had to wait for its first chunk may return one more than `count`: the first of each stream.
+        """
+        taken = self._read_in_order(worker, count)
         if not taken and block_s > 0:
-            taken = self._read(worker, STREAMS, count, max(1, round(block_s * 1000)))
+            # COUNT holds for each stream: more than one here would bring uploads along before live chunks.
+            taken = self._read(worker, STREAMS, 1, max(1, round(block_s * 1000)))
+            if taken and len(taken) < count:
+                taken += self._read_in_order(worker, count - len(taken))
         return taken
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
@@ -110,18 +113,14 @@ class ChunkQueue:
             if len(claimed) >= count:
                 break
             try:
-                answer: Any = self._redis.xautoclaim(
-                    stream, keys.GROUP, worker, self._claim_after_ms, "0-0", count=count - len(claimed)
-                )
+                entries = self._claim(worker, stream, count - len(claimed))
             except ResponseError as error:
                 self._create_groups(error)
                 continue
-            # Redis 6.2 answers two elements and nil for a deleted entry; Redis 7 answers three and leaves it out.
-            entries = [(entry_id, fields) for entry_id, fields in answer[1] if fields]
             claimed += self._decode(stream, entries, self._deliveries(stream, worker, [e for e, _ in entries]))
         return claimed
 
-    def renew(self, worker: str, deliveries: Iterable[Delivery]) -> None:
+    def renew(self, worker: str, deliveries: Sequence[Delivery]) -> None:
         """Tell the queue that `worker` still works on these, so that nobody claims them."""
         for stream in STREAMS:
             ids = [d.entry_id for d in deliveries if d.stream == stream]
@@ -146,14 +145,36 @@ class ChunkQueue:
             loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
         return loads
 
-    def _read(self, worker: str, streams: Sequence[str], count: int, block_ms: int | None) -> list[Delivery]:
-        try:
-            answer: Any = self._redis.xreadgroup(
-                keys.GROUP, worker, dict.fromkeys(streams, ">"), count=count, block=block_ms
+    def _read_in_order(self, worker: str, count: int) -> list[Delivery]:
+        taken: list[Delivery] = []
+        for stream in STREAMS:
+            if len(taken) < count:
+                taken += self._read(worker, [stream], count - len(taken), None)
+        return taken
+
+    def _claim(self, worker: str, stream: str, count: int) -> list[Any]:
+        """Entries of one stream that a dead worker held."""
+        entries: list[Any] = []
+        cursor = b"0-0"
+        while len(entries) < count:
+            # One call looks at ten times COUNT pending entries at most, so others' work may fill it: go on behind.
+            answer: Any = self._redis.xautoclaim(
+                stream, keys.GROUP, worker, self._claim_after_ms, cursor, count=count - len(entries)
             )
+            # Redis 6.2 answers two elements and nil for a deleted entry; Redis 7 answers three and leaves it out.
+            entries += [(entry_id, fields) for entry_id, fields in answer[1] if fields]
+            cursor = answer[0]
+            if cursor == b"0-0":
+                break
+        return entries
+
+    def _read(self, worker: str, streams: Sequence[str], count: int, block_ms: int | None) -> list[Delivery]:
+        wanted: Any = dict.fromkeys(streams, ">")
+        try:
+            answer: Any = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
         except ResponseError as error:
             self._create_groups(error)
-            return []
+            answer = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
         items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 answers a mapping
         return [d for stream, entries in items for d in self._decode(stream.decode(), entries, {})]
 

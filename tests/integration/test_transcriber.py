@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 
-import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
@@ -13,7 +11,7 @@ from transcriber.engine import Engine
 from transcriber.worker import Transcriber
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog, latest_revisions
-from wire.messages import Caption, Content
+from wire.messages import Caption
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 
@@ -21,13 +19,6 @@ from wire.queue import ChunkQueue
 WORDS: list[Spoken] = [(n + 1, 0.05 + 0.52 * n, 0.05 + 0.52 * n + 0.25 + 0.05 * (n % 5)) for n in range(115)]
 PCM = speech(WORDS, 60.0)
 TEXTS = [f"w{number}" for number, _, _ in WORDS]
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    client = connect(redis_url)
-    yield client
-    client.close()
 
 
 def make(redis: Redis, engine: Engine, name: str = "transcriber-0", **options: object) -> Transcriber:

@@ -1,0 +1,153 @@
+"""The caption log on a real Redis: one atomic step a chunk, whoever else commits."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+from wire import keys
+from wire.bus import Redis, connect
+from wire.captions import Advance, CaptionLog, latest_revisions
+from wire.messages import Caption, Chunk
+from wire.queue import ChunkQueue, Delivery
+
+SOURCE = "stations/demo"
+
+
+def put(queue: ChunkQueue, n: int, source: str = SOURCE) -> list[Delivery]:
+    for seq in range(n):
+        queue.put(Chunk(source, 1, seq, seq * 5.0, 1, b"\1\0"))
+    return queue.take("a", n)
+
+
+def caption(id: int, source: str = SOURCE) -> Caption:
+    return Caption(source, id, 0, id * 1.0, id + 1.0, f"line {id}", True)
+
+
+def count(state: bytes | None) -> Advance:
+    """A seam that counts chunks and writes a line for each."""
+    number = int(state or b"0") + 1
+    return Advance(str(number).encode(), (caption(number),), epoch=1, next_seq=number, until_s=number * 5.0)
+
+
+def test_a_commit_writes_captions_cursor_and_state_and_settles_the_chunk(redis: Redis) -> None:
+    queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
+    first, second = put(queue, 2)
+    [written] = log.commit(first, count)
+    assert (written.event, written.text) == (1, "line 1")
+    assert written.committed_s > 0
+    log.commit(second, count)
+    assert [c.text for c in log.read(SOURCE)] == ["line 1", "line 2"]
+    progress = log.progress(SOURCE)
+    assert (progress.event, progress.epoch, progress.next_seq, progress.until_s) == (2, 1, 2, 10.0)
+    assert queue.claim("b", 8) == []
+    assert queue.load()[0].length == 0
+
+
+def test_a_step_that_changes_nothing_only_settles_the_chunk(redis: Redis) -> None:
+    queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
+    [delivery] = put(queue, 1)
+    assert log.commit(delivery, lambda state: None) == ()
+    assert log.read(SOURCE) == []
+    assert not redis.exists(keys.seam(SOURCE))
+    assert queue.claim("b", 8) == []
+
+
+def test_commits_of_many_workers_to_one_source_are_put_in_order(redis: Redis, redis_url: str) -> None:
+    chunks, threads = 60, 4
+    deliveries = put(ChunkQueue(redis), chunks)
+    clients = [connect(redis_url) for _ in range(threads)]
+
+    def work(number: int) -> None:
+        log = CaptionLog(clients[number])
+        for delivery in deliveries[number::threads]:
+            log.commit(delivery, count)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    captions = CaptionLog(redis).read(SOURCE)
+    assert [c.id for c in captions] == [c.event for c in captions] == list(range(1, chunks + 1))
+    for client in clients:
+        client.close()
+
+
+def test_a_commit_that_is_overtaken_sees_what_the_other_has_done(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    first, second = put(ChunkQueue(redis), 2)
+    seen: list[bytes | None] = []
+
+    def overtaken(state: bytes | None) -> Advance:
+        seen.append(state)
+        if len(seen) == 1:
+            log.commit(first, count)
+        return count(state)
+
+    [written] = log.commit(second, overtaken)
+    assert seen == [None, b"1"]
+    assert written.event == 2
+
+
+def test_a_dead_chunk_is_buried_with_its_reason_in_the_same_step(redis: Redis) -> None:
+    queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
+    [delivery] = put(queue, 1)
+    log.commit(delivery, count, dead="boom")
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert fields[b"reason"] == b"boom"
+    assert Chunk.decode(fields) == delivery.chunk
+    assert [c.text for c in log.read(SOURCE)] == ["line 1"]
+    assert queue.load()[0].length == 0
+
+
+def test_captions_are_published_as_they_are_logged(redis: Redis) -> None:
+    with redis.pubsub() as pubsub:
+        pubsub.subscribe(keys.live("jobs/1"))
+        pubsub.get_message(timeout=5)
+        [delivery] = put(ChunkQueue(redis), 1, "jobs/1")
+
+        def last(state: bytes | None) -> Advance:
+            return Advance(b"1", (caption(1, "jobs/1"),), finished=True)
+
+        [written] = CaptionLog(redis).commit(delivery, last)
+        messages = [pubsub.get_message(timeout=5) for _ in range(2)]
+    texts = [json.loads(message["data"]) for message in messages if message]
+    assert Caption.from_dict(texts[0]) == written
+    assert texts[1] == {"type": "end", "source": "jobs/1"}
+    assert CaptionLog(redis).progress("jobs/1").finished
+
+
+def test_the_log_of_a_live_source_is_bounded_and_that_of_a_job_is_not(redis: Redis) -> None:
+    log = CaptionLog(redis, live_events=100)
+    for source in (SOURCE, "jobs/1"):
+        for delivery in put(ChunkQueue(redis, upload_limit=1000), 300, source):
+            log.commit(delivery, lambda state, source=source: Advance(b"", (caption(1, source),)))  # type: ignore[misc]
+    assert 100 <= int(redis.xlen(keys.captions(SOURCE))) < 300  # XTRIM ~ cuts whole nodes of the stream
+    assert redis.xlen(keys.captions("jobs/1")) == 300
+    assert [c.event for c in log.latest(SOURCE, 2)] == [299, 300]
+
+
+def test_reading_goes_on_behind_an_event(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    for delivery in put(ChunkQueue(redis), 5):
+        log.commit(delivery, count)
+    assert [c.event for c in log.read(SOURCE, after=2, limit=2)] == [3, 4]
+    assert log.read(SOURCE, after=5) == []
+
+
+def test_what_is_kept_of_a_source_expires_and_can_be_forgotten(redis: Redis) -> None:
+    log = CaptionLog(redis, retention_s=1000)
+    [delivery] = put(ChunkQueue(redis), 1)
+    log.commit(delivery, count)
+    names: list[Callable[[str], str]] = [keys.seam, keys.progress, keys.captions]
+    assert all(0 < int(redis.ttl(name(SOURCE))) <= 1000 for name in names)
+    log.forget(SOURCE)
+    assert not redis.exists(*keys.of_source(SOURCE))
+    assert log.progress(SOURCE).event == 0
+
+
+def test_the_newest_revision_of_each_caption() -> None:
+    older, newer = caption(1), Caption(SOURCE, 1, 1, 1.0, 2.0, "better", True)
+    assert [c.text for c in latest_revisions([caption(2), older, newer])] == ["better", "line 2"]

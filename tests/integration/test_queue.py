@@ -1,0 +1,175 @@
+"""The chunk queue on a real Redis: order, bounds, and what happens to the chunks of a dead worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from wire import keys
+from wire.audio import SAMPLE_BYTES
+from wire.bus import Redis
+from wire.errors import QueueFull
+from wire.messages import Chunk, Content
+from wire.queue import STREAMS, ChunkQueue, Delivery, settle
+
+#: Idle for no time at all: whatever is pending may be claimed.
+AT_ONCE = 0.0
+
+
+def chunk(source: str = "stations/demo", seq: int = 0) -> Chunk:
+    return Chunk(source, 1, seq, seq * 5.0, 4, pcm=b"\1\0" * 4, captured_s=1000.0 + seq)
+
+
+def seqs(deliveries: list[Delivery]) -> list[int]:
+    return [d.chunk.seq for d in deliveries]
+
+
+def finish(redis: Redis, deliveries: list[Delivery]) -> None:
+    for delivery in deliveries:
+        settle(redis, delivery.stream, delivery.entry_id)
+
+
+def test_chunks_come_in_the_order_in_which_they_were_put(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    sent = [queue.put(chunk(seq=seq)) for seq in range(5)]
+    assert [d.chunk for d in queue.take("a", 3)] == sent[:3]
+    assert [d.chunk for d in queue.take("b", 3)] == sent[3:]
+    assert queue.take("a", 3, block_s=0) == []
+
+
+def test_live_chunks_come_before_uploads_that_wait_longer(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    for seq in range(3):
+        queue.put(chunk("jobs/1", seq))
+    for seq in range(3):
+        queue.put(chunk("stations/demo", seq))
+    taken = queue.take("a", 4)
+    assert [d.chunk.source for d in taken] == ["stations/demo"] * 3 + ["jobs/1"]
+
+
+def test_a_worker_that_waited_takes_live_chunks_first_too(redis: Redis, redis_url: str) -> None:
+    queue = ChunkQueue(redis)
+    queue.take("a", 1, block_s=0)  # makes the groups
+    for seq in range(3):
+        queue.put(chunk("jobs/1", seq))
+        queue.put(chunk("stations/demo", seq))
+    taken = queue.take("a", 3, block_s=5)
+    assert [d.chunk.source for d in taken] == ["stations/demo"] * 3
+
+
+def test_a_full_upload_queue_refuses(redis: Redis) -> None:
+    queue = ChunkQueue(redis, upload_limit=2)
+    queue.put(chunk("jobs/1", 0))
+    queue.put(chunk("jobs/1", 1))
+    with pytest.raises(QueueFull):
+        queue.put(chunk("jobs/1", 2))
+    finish(redis, queue.take("a", 1))
+    queue.put(chunk("jobs/1", 2))
+
+
+def test_a_full_live_queue_keeps_the_place_of_a_chunk_but_not_its_audio(redis: Redis) -> None:
+    queue = ChunkQueue(redis, live_limit=2)
+    queue.put(chunk(seq=0))
+    queue.put(chunk(seq=1))
+    shed = queue.put(chunk(seq=2))
+    assert (shed.content, shed.reason, shed.pcm) == (Content.GAP, "overflow", b"")
+    assert seqs(queue.take("a", 9)) == [0, 1, 2]
+
+
+def test_even_gaps_are_bounded(redis: Redis) -> None:
+    queue = ChunkQueue(redis, live_limit=2)
+    for seq in range(8):
+        queue.put(chunk(seq=seq))
+    with pytest.raises(QueueFull):
+        queue.put(chunk(seq=8))
+    assert redis.xlen(keys.LIVE_CHUNKS) == 8
+
+
+def test_chunks_of_a_dead_worker_are_claimed_with_their_count(redis: Redis) -> None:
+    queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
+    queue.put(chunk(seq=0))
+    queue.put(chunk("jobs/1", 0))
+    assert len(queue.take("dead", 2)) == 2
+    claimed = queue.claim("a", 8)
+    assert [(d.chunk.source, d.deliveries) for d in claimed] == [("stations/demo", 2), ("jobs/1", 2)]
+    assert [d.deliveries for d in queue.claim("b", 8)] == [3, 3]
+
+
+def test_what_a_living_worker_renews_is_not_claimed(redis: Redis, wait_until: Callable[..., None]) -> None:
+    queue = ChunkQueue(redis, claim_after_s=1.0)
+    queue.put(chunk(seq=0))
+    queue.put(chunk(seq=1))
+    kept, left = queue.take("alive", 2)
+
+    def idle_ms(delivery: Delivery) -> int:
+        entry: list[dict[str, int]] = redis.xpending_range(  # type: ignore[assignment]
+            delivery.stream, keys.GROUP, delivery.entry_id, delivery.entry_id, 1
+        )
+        return entry[0]["time_since_delivered"]
+
+    wait_until(lambda: idle_ms(left) >= 1000)
+    queue.renew("alive", [kept])
+    assert seqs(queue.claim("b", 8)) == [left.chunk.seq]
+    pending: list[dict[str, int]] = redis.xpending_range(  # type: ignore[assignment]
+        kept.stream, keys.GROUP, kept.entry_id, kept.entry_id, 1
+    )
+    assert pending[0]["times_delivered"] == 1, "renewing is no delivery"
+
+
+def test_released_chunks_are_claimed_at_once(redis: Redis) -> None:
+    queue = ChunkQueue(redis, claim_after_s=60)
+    queue.put(chunk())
+    taken = queue.take("a", 1)
+    assert queue.claim("b", 1) == []
+    queue.release("a", taken)
+    assert [d.deliveries for d in queue.claim("b", 1)] == [2]
+
+
+def test_one_dead_chunk_is_found_behind_many_that_are_worked_on(redis: Redis) -> None:
+    # XAUTOCLAIM looks at ten times COUNT entries in one call.
+    queue = ChunkQueue(redis, claim_after_s=60)
+    for seq in range(31):
+        queue.put(chunk(seq=seq))
+    *_, last = queue.take("a", 31)
+    queue.release("a", [last])
+    assert seqs(queue.claim("b", 1)) == [30]
+
+
+def test_settled_chunks_are_gone(redis: Redis) -> None:
+    queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
+    queue.put(chunk())
+    taken = queue.take("a", 1)
+    finish(redis, taken)
+    queue.renew("a", taken)  # the renewing thread may come too late
+    queue.release("a", taken)
+    assert queue.claim("b", 1) == []
+    assert [load.length for load in queue.load()] == [0, 0]
+
+
+def test_what_cannot_be_decoded_goes_to_the_dead_letters(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    redis.xadd(keys.LIVE_CHUNKS, {"header": b"{", "pcm": b""})
+    queue.put(chunk())
+    assert seqs(queue.take("a", 8)) == [0]
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert fields[b"reason"] == b"undecodable"
+
+
+def test_load_tells_length_and_age(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    assert [(load.stream, load.length, load.age_s) for load in queue.load()] == [(s, 0, 0.0) for s in STREAMS]
+    redis.xadd(keys.UPLOAD_CHUNKS, {"header": b"", "pcm": b""}, id="1000-0")
+    live, upload = queue.load()
+    assert (live.length, upload.length) == (0, 1)
+    assert upload.age_s > 1_000_000
+
+
+def test_audio_arrives_as_it_was_sent(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    pcm = bytes(range(256)) * (160_000 // 256)
+    sent = Chunk(
+        "stations/demo", 2, 7, 1.5, len(pcm) // SAMPLE_BYTES - 10, pcm, lead_samples=10, language="sv", last=True
+    )
+    queue.put(sent)
+    assert queue.take("a", 1)[0].chunk == sent

@@ -1,0 +1,38 @@
+"""Metrics of many workers come out of one place, told apart by their names."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from wire.metrics import ApiMetrics, IngestMetrics, MergedMetrics, TranscriberMetrics, exposition
+
+
+def test_merged_metrics_keep_each_workers_samples() -> None:
+    expositions = []
+    for number in range(2):
+        registry = CollectorRegistry()
+        metrics = TranscriberMetrics(registry)
+        metrics.chunks.labels("transcribed").inc(number + 1)
+        metrics.batch.observe(4)
+        expositions.append((f"transcriber-{number}", exposition(registry)))
+    merged = CollectorRegistry()
+    merged.register(MergedMetrics(expositions))  # type: ignore[arg-type]  # a collector by its `collect`
+    families = {f.name: f for f in text_string_to_metric_families(generate_latest(merged).decode())}
+    samples = {
+        s.labels["worker"]: s.value
+        for s in families["undertext_transcriber_chunks"].samples
+        if s.name.endswith("_total")
+    }
+    assert samples == {"transcriber-0": 1, "transcriber-1": 2}
+    assert families["undertext_transcriber_batch_chunks"].type == "histogram"
+
+
+def test_every_metric_is_ours_and_in_base_units() -> None:
+    registry = CollectorRegistry()
+    for make in (IngestMetrics, TranscriberMetrics, ApiMetrics):
+        make(registry)
+    for family in registry.collect():
+        assert family.name.startswith("undertext_")
+        assert not family.name.endswith(("_ms", "_milliseconds", "_minutes"))
+        assert family.documentation

@@ -1,0 +1,48 @@
+"""Settings from the environment: types, bounds, and errors that name the variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from wire.errors import SettingsError
+from wire.settings import load, setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    url: str = setting("URL", "redis://here")
+    size: int = setting("SIZE", 8, minimum=1, maximum=64)
+    lag_s: float = setting("LAG_S", 60.0, minimum=0)
+    debug: bool = setting("DEBUG", False)
+    level: str = setting("LEVEL", "INFO", choices=("INFO", "DEBUG"))
+    limit: int | None = setting("LIMIT", None, minimum=1)
+
+
+def test_defaults_hold_where_nothing_is_set() -> None:
+    assert load(Settings, {"SIZE": "", "OTHER": "x"}) == Settings()
+
+
+def test_values_are_parsed_by_type() -> None:
+    environ = {"URL": "redis://there", "SIZE": "16", "LAG_S": "2.5", "DEBUG": "Yes", "LEVEL": "DEBUG", "LIMIT": "3"}
+    assert load(Settings, environ) == Settings("redis://there", 16, 2.5, True, "DEBUG", 3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SIZE", "many", "whole number"),
+        ("SIZE", "0", "at least 1"),
+        ("SIZE", "65", "at most 64"),
+        ("LAG_S", "nan", "at least 0"),
+        ("LAG_S", "-1", "at least 0"),
+        ("DEBUG", "perhaps", "yes or no"),
+        ("LEVEL", "LOUD", "one of INFO, DEBUG"),
+        ("LIMIT", "0", "at least 1"),
+    ],
+)
+def test_a_bad_value_names_its_variable_and_the_remedy(variable: str, value: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says) as caught:
+        load(Settings, {variable: value})
+    assert str(caught.value).startswith(f"{variable}={value!r}")
