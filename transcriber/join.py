@@ -29,8 +29,11 @@ JITTER_S = 0.2
 #: Different words whose middles lie further apart than this are not two hearings of one word, in seconds.
 SAME_PLACE_S = 0.35
 
-_GAP_COST = 1.0
-_SUBSTITUTION_COST = 1.2
+#: Costs of an alignment. A word that only one window heard costs little where the other could not hear it whole, and
+#: one well inside both costs 1. Two hearings of one word cost less than two words that were each heard once.
+_EDGE_COST = 0.1
+_SUBSTITUTION = 0.6
+_APART_COST = 2.0  # times seconds squared
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ def in_order(words: Sequence[Word], settled: int = 0) -> list[Word]:
 def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: float) -> list[_Pair]:
     """The cheapest alignment of two word sequences, in order."""
     spelled_left, spelled_right = [normalised(w.text) for w in left], [normalised(w.text) for w in right]
+    alone_left = [_alone_cost(w.start_s - begin_s) for w in left]
+    alone_right = [_alone_cost(end_s - w.end_s) for w in right]
     costs = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     steps: list[list[_Pair | None]] = [[None] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in range(len(left) + 1):
@@ -90,13 +95,18 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
             # Of two words that have nothing to do with each other, the one that is spoken later comes later.
             left_is_later = bool(i and j) and _middle(left[i - 1]) > _middle(right[j - 1])
             if i:
-                choices.append((costs[i - 1][j] + _GAP_COST, not left_is_later, _Pair(i - 1, -1, False)))
+                choices.append((costs[i - 1][j] + alone_left[i - 1], not left_is_later, _Pair(i - 1, -1, False)))
             if j:
-                choices.append((costs[i][j - 1] + _GAP_COST, left_is_later, _Pair(-1, j - 1, False)))
+                choices.append((costs[i][j - 1] + alone_right[j - 1], left_is_later, _Pair(-1, j - 1, False)))
             if i and j:
+                a, b = left[i - 1], right[j - 1]
                 equal = spelled_left[i - 1] == spelled_right[j - 1]
-                cost = _pair_cost(left[i - 1], right[j - 1], equal, begin_s, end_s)
-                if cost is not None:
+                apart_s = abs(_middle(a) - _middle(b))
+                # Well inside the overlap both windows hear everything: what each heard once was said once.
+                inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
+                if apart_s < (SAME_WORD_S if equal else SAME_PLACE_S) or (equal and inside):
+                    cost = _APART_COST * apart_s**2
+                    cost += 0.0 if equal else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
             if choices:
                 costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: choice[:2])
@@ -108,14 +118,9 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
     return path[::-1]
 
 
-def _pair_cost(a: Word, b: Word, equal: bool, begin_s: float, end_s: float) -> float | None:
-    """Cost of taking two words for one; None if they cannot be."""
-    apart_s = abs(_middle(a) - _middle(b))
-    if equal:
-        # Well inside the overlap both windows hear everything: what each heard once was said once.
-        inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
-        return apart_s if apart_s < SAME_WORD_S or inside else None
-    return _SUBSTITUTION_COST + apart_s if apart_s < SAME_PLACE_S else None
+def _alone_cost(inside_s: float) -> float:
+    """What it costs to believe that the other window did not hear a word which lies so far inside of it."""
+    return min(1.0, max(_EDGE_COST, inside_s / (2 * JITTER_S)))
 
 
 def _switch(
