@@ -82,13 +82,13 @@ def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 
 
 def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
-    """WebVTT."""
+    """WebVTT. Its grammar asks for a blank line behind the header even where no cue follows."""
     blocks = (
-        f"\n{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
+        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
         + "".join(f"{_escape(line)}\n" for line in cue.lines)
         for cue in cues(captions, origin_s)
     )
-    return "WEBVTT\n" + "".join(blocks)
+    return "WEBVTT\n\n" + "\n".join(blocks)
 
 
 def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:

@@ -67,8 +67,10 @@ def check_order(captions: Sequence[Mapping[str, Any]]) -> None:
 
 def parse_srt(text: str) -> list[Cue]:
     """SubRip, strictly: numbers from 1, HH:MM:SS,mmm, no empty cue, a blank line between two."""
-    assert text.endswith("\n")
     cues: list[Cue] = []
+    if not text:
+        return cues
+    assert text.endswith("\n")
     for number, block in enumerate(re.split(r"\n\n+", text.replace("\r\n", "\n").strip("\n")), start=1):
         lines = block.split("\n")
         assert lines[0] == str(number), f"{lines[0]!r} stands where cue {number} begins"
@@ -81,7 +83,8 @@ def parse_srt(text: str) -> list[Cue]:
 def parse_vtt(text: str) -> list[Cue]:
     """WebVTT by W3C's syntax: the header and a blank line, then cues; `-->` and `<` never in a cue's text."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    header, _, body = text.partition("\n\n")
+    header, blank, body = text.partition("\n\n")
+    assert blank, "no blank line behind the header"
     assert re.fullmatch(r"WEBVTT(?:[ \t][^\n]*)?(?:\n(?!.*-->)[^\n]+)*", header), f"{header!r} is not WebVTT's header"
     cues: list[Cue] = []
     for block in (

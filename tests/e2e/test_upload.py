@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from benchmarks.alignment import caption_words, normalised
 from demo.bulletins import Language
 from tests.e2e import judging
-from tests.e2e.recording import record
+from tests.e2e.recording import Recording, record
 from tests.e2e.system import System
 
 
@@ -81,3 +82,11 @@ def test_what_is_no_audio_fails_with_a_reason(system: System, tmp_path: Path) ->
     id = system.upload(page)
     system.wait(lambda: system.job(id)["state"] == "failed", what="the job fails")
     assert system.job(id)["error"]
+
+
+def test_silence_has_no_captions(system: System, tmp_path: Path) -> None:
+    silence = Recording("", "en", np.zeros(17 * 16_000, np.int16))
+    id = system.upload(silence.encoded(tmp_path / "silence.mp3"))
+    assert system.finished(id)["captions"] == []
+    assert judging.parse_srt(httpx.get(f"{system.url}/jobs/{id}/captions.srt", timeout=30).text) == []
+    assert judging.parse_vtt(httpx.get(f"{system.url}/jobs/{id}/captions.vtt", timeout=30).text) == []
