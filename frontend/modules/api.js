@@ -1,0 +1,87 @@
+// Requests to the API. A refusal becomes an ApiError whose text is fit to show.
+
+const TOKEN = 'undertext-token';
+
+export class ApiError extends Error {
+  /** @param {number} status of HTTP; 0 if no answer came */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export const token = {
+  get: () => sessionStorage.getItem(TOKEN) ?? '',
+  set: (value) => sessionStorage.setItem(TOKEN, value),
+};
+
+/** What to do about a 401: ask for the token; resolves to whether there is a new one. Set by the token dialog. */
+export const gate = { ask: async () => false };
+
+/** @returns {Promise<any>} the JSON of an answer, or null if it has none */
+export async function request(path, { method = 'GET', json, signal } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      signal,
+      headers: { ...(json ? { 'Content-Type': 'application/json' } : {}), ...authorization() },
+      body: json ? JSON.stringify(json) : undefined,
+    });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError(0, 'The server does not answer. Is it still running?');
+  }
+  const text = await answer.text();
+  if (answer.ok) return text ? JSON.parse(text) : null;
+  if (answer.status === 401 && (await gate.ask())) return request(path, { method, json, signal });
+  throw new ApiError(answer.status, detailOf(answer.status, text));
+}
+
+/**
+ * Upload a form with progress, which fetch cannot tell.
+ * @param {(share: number) => void} onProgress from 0 to 1
+ */
+export function upload(path, form, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest();
+    sending.open('POST', path);
+    for (const [name, value] of Object.entries(authorization())) sending.setRequestHeader(name, value);
+    sending.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    sending.onload = async () => {
+      if (sending.status < 300) resolve(JSON.parse(sending.responseText));
+      else if (sending.status === 401 && (await gate.ask())) upload(path, form, onProgress, signal).then(resolve, reject);
+      else reject(new ApiError(sending.status, detailOf(sending.status, sending.responseText)));
+    };
+    sending.onerror = () => reject(new ApiError(0, 'The upload broke off: the server or the network is gone.'));
+    sending.onabort = () => reject(new DOMException('cancelled', 'AbortError'));
+    signal?.addEventListener('abort', () => sending.abort(), { once: true });
+    sending.send(form);
+  });
+}
+
+/** The sentence of a problem+json, or one that names the status. */
+export function detailOf(status, text) {
+  try {
+    const { detail, title } = JSON.parse(text);
+    if (detail || title) return detail || title;
+  } catch {
+    // a proxy's page, not ours
+  }
+  return `The server answered ${status}.`;
+}
+
+function authorization() {
+  return token.get() ? { Authorization: `Bearer ${token.get()}` } : {};
+}
+
+let known = null;
+
+/** The server's limits and languages, asked once. */
+export function about() {
+  known ??= request('/about').catch((error) => {
+    known = null;
+    throw error;
+  });
+  return known;
+}

@@ -1,0 +1,146 @@
+// <caption-list>: the lines of a CaptionStore, following the newest one unless the reader has scrolled away.
+//
+// What is final is spoken to screen readers from a log of its own: a provisional line would be read again with
+// every revision.
+
+import { make } from './dom.js';
+import { clock, duration, timeOfDay } from './times.js';
+
+/** Lines that the spoken log keeps. */
+const SPOKEN = 5;
+
+/** Distance from the end, in pixels, at which the reader still counts as following. */
+const NEAR_PX = 80;
+
+const REASONS = {
+  shed: 'too late to be transcribed',
+  overflow: 'the queue was full',
+  disconnect: 'the connection was lost',
+  reconnect: 'the connection was lost',
+};
+
+export class CaptionList extends HTMLElement {
+  #store = null;
+  #listening = null;
+  #elements = new Map();
+  #following = true;
+  #time = clock;
+
+  connectedCallback() {
+    this.scroller = make('div.lines', { role: 'group', tabIndex: 0, 'aria-label': 'Captions' });
+    this.empty = make('p.empty', { textContent: this.dataset.empty ?? 'No captions yet.' });
+    this.spoken = make('div.visually-hidden', { role: 'log', 'aria-live': 'polite', 'aria-label': 'New captions' });
+    this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });
+    this.latest.addEventListener('click', () => {
+      this.#following = true;
+      this.#follow();
+      this.scroller.focus({ preventScroll: true });
+    });
+    this.scroller.addEventListener('scroll', () => this.#scrolled());
+    this.replaceChildren(this.empty, this.scroller, this.latest, this.spoken);
+    this.#resized = new ResizeObserver(() => this.#follow());
+    this.#resized.observe(this.scroller);
+    if (this.#store) this.show(this.#store, this.#time === timeOfDay);
+  }
+
+  #resized = null;
+
+  disconnectedCallback() {
+    this.#listening?.abort();
+    this.#resized.disconnect();
+  }
+
+  /**
+   * @param {CaptionStore} store
+   * @param {boolean} wall whether its times are Unix times
+   */
+  show(store, wall) {
+    this.#store = store;
+    this.#time = wall ? timeOfDay : clock;
+    this.#listening?.abort();
+    this.#listening = new AbortController();
+    const on = (type, hear) => store.addEventListener(type, (event) => hear(event.detail), { signal: this.#listening.signal });
+    on('line', ({ line, before }) => this.#add(line, before));
+    on('revised', ({ line }) => this.#revise(line));
+    on('removed', ({ key }) => this.#remove(key));
+    on('cleared', () => this.#clear());
+    this.#clear();
+    for (const line of store.lines) this.#add(line, null, true);
+  }
+
+  /** What stands there while there is no line. */
+  set hint(text) {
+    this.empty.textContent = text;
+  }
+
+  #add(line, before, old = false) {
+    const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
+    this.#elements.set(line.key, element);
+    this.#write(element, line, old);
+    this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before));
+    this.#update();
+  }
+
+  #revise(line) {
+    this.#write(this.#elements.get(line.key), line);
+    this.#update();
+  }
+
+  #write(element, line, old = false) {
+    const [time, text] = element.children;
+    const provisional = line.kind === 'caption' && !line.final;
+    element.className = provisional ? 'provisional' : line.kind;
+    element.hidden = line.kind === 'caption' && !line.text; // withdrawn: the words were not there
+    if (line.kind === 'missed') {
+      text.textContent = line.count === 1 ? 'One line was missed' : `${line.count} lines were missed`;
+      return;
+    }
+    time.textContent = this.#time(line.start_s);
+    if (line.kind === 'gap') {
+      const why = REASONS[line.reason] ?? line.reason;
+      text.textContent = `${duration(line.end_s - line.start_s)} of sound lost${why ? ` (${why})` : ''}`;
+    } else {
+      text.textContent = line.text;
+      if (line.language) text.lang = line.language;
+      if (line.final && line.text && !old) this.#speak(line);
+    }
+  }
+
+  #speak(line) {
+    this.spoken.append(make('p', { textContent: line.text, lang: line.language ?? '' }));
+    while (this.spoken.childElementCount > SPOKEN) this.spoken.firstElementChild.remove();
+  }
+
+  #remove(key) {
+    this.#elements.get(key)?.remove();
+    this.#elements.delete(key);
+    this.#update();
+  }
+
+  #clear() {
+    this.#elements.clear();
+    this.scroller.replaceChildren();
+    this.spoken.replaceChildren();
+    this.#following = true;
+    this.#update();
+  }
+
+  #update() {
+    this.empty.hidden = this.#elements.size > 0;
+    this.scroller.hidden = this.#elements.size === 0;
+    this.#follow();
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    this.latest.hidden = this.#following;
+  }
+
+  #follow() {
+    if (this.#following) this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.latest.hidden = this.#following;
+  }
+}
+
+customElements.define('caption-list', CaptionList);

@@ -1,0 +1,21 @@
+// What a LiveSocket's state means, in words.
+
+const WORDS = {
+  connecting: 'Connecting…',
+  open: '',
+  interrupted: 'The server has lost its database. Captions go on when it is back; none will be missing.',
+  waiting: 'The connection is lost. Trying again…',
+  ended: '',
+  gone: 'It is no longer there.',
+};
+
+/** Keeps `element` saying how `socket` is. */
+export function describe(socket, element) {
+  const write = () => {
+    const words = WORDS[socket.state] ?? '';
+    element.textContent = socket.state === 'waiting' && socket.error ? `${socket.error} Trying again…` : words;
+    element.hidden = !words;
+  };
+  socket.addEventListener('change', write);
+  write();
+}

@@ -1,0 +1,22 @@
+// Making elements. Text enters only as text nodes.
+
+/**
+ * @param {string} tag with classes: 'p.empty'
+ * @param {object} properties set on the element; `aria-…`, `data-…` and `role` become attributes
+ */
+export function make(tag, properties = {}, ...children) {
+  const [name, ...classes] = tag.split('.');
+  const element = document.createElement(name);
+  element.classList.add(...classes);
+  for (const [key, value] of Object.entries(properties)) {
+    if (/^(aria-|data-|role$|for$|colspan$)/.test(key)) element.setAttribute(key, value);
+    else element[key] = value;
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** Tell the user; a `notice-bar` shows it. */
+export function notify(text, { kind = 'error' } = {}) {
+  document.dispatchEvent(new CustomEvent('notice', { detail: { text, kind } }));
+}

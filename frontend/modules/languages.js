@@ -1,0 +1,28 @@
+// A <select> of the languages that Whisper knows, named in the reader's own language.
+
+import { about } from './api.js';
+import { make } from './dom.js';
+
+const names = new Intl.DisplayNames([...navigator.languages], { type: 'language' });
+
+/** Whisper's codes that differ from today's. */
+const TODAY = { jw: 'jv' };
+
+export function languageName(code) {
+  try {
+    return names.of(TODAY[code] ?? code);
+  } catch {
+    return code;
+  }
+}
+
+/** @returns {HTMLSelectElement} filled as soon as the server has said what it knows */
+export function languageSelect(id, chosen = '') {
+  const select = make('select', { id, name: 'language' }, make('option', { value: '', textContent: 'Detect it' }));
+  about().then(({ languages }) => {
+    const found = languages.map((code) => [code, languageName(code)]).sort((a, b) => a[1].localeCompare(b[1]));
+    select.append(...found.map(([value, textContent]) => make('option', { value, textContent })));
+    select.value = chosen;
+  }).catch(() => {}); // then it stays at detection; whatever is asked next will say that the server is away
+  return select;
+}

@@ -1,0 +1,164 @@
+// <microphone-view>: speak and read.
+
+import './caption-list.js';
+import { gate, request, token } from './api.js';
+import { make, notify } from './dom.js';
+import { languageSelect } from './languages.js';
+import { decode } from './messages.js';
+import { explain, Recorder } from './recorder.js';
+import { socketUrl } from './live.js';
+import { CaptionStore } from './store.js';
+import { clock } from './times.js';
+
+/** Bytes that may wait in the browser for a slow network before the recording is given up. */
+const MOST_WAITING = 4_000_000;
+
+class MicrophoneView extends HTMLElement {
+  #recorder = null;
+  #socket = null;
+  #store = null;
+  #begun = 0;
+
+  connectedCallback() {
+    this.language = languageSelect('microphone-language');
+    this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
+    this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
+    this.state = make('p.state', { role: 'status', textContent: 'Nothing is sent before you start.' });
+    this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
+    this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
+    this.replaceChildren(
+      make('aside', {},
+        make('h1', { textContent: 'Caption your voice' }),
+        make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
+        make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
+        this.meter, this.state),
+      make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
+  }
+
+  disconnectedCallback() {
+    this.#recorder?.stop();
+    this.#socket?.close();
+  }
+
+  set selected(_) {} // it has one view only
+
+  async #start() {
+    this.button.disabled = true;
+    this.#say('Waiting for the microphone…');
+    const recorder = new Recorder();
+    try {
+      await recorder.open();
+    } catch (error) {
+      notify(explain(error));
+      this.#idle('Nothing is sent before you start.');
+      return;
+    }
+    if (!this.isConnected) {
+      recorder.stop();
+      return;
+    }
+    this.#recorder = recorder;
+    this.#store = new CaptionStore(2000);
+    this.#store.addEventListener('status', ({ detail }) => {
+      if (detail.status.state === 'failed') notify(`The microphone was refused. ${detail.status.detail}`);
+    });
+    this.captions.show(this.#store, false);
+    this.#connect(recorder);
+  }
+
+  #connect(recorder) {
+    const url = socketUrl('/microphone') + (token.get() ? `?token=${encodeURIComponent(token.get())}` : '');
+    const socket = new WebSocket(url);
+    let opened = false;
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    this.#say('Connecting…');
+    socket.onopen = () => {
+      opened = true;
+      socket.send(JSON.stringify({ sample_rate: recorder.sampleRate, language: this.language.value || null }));
+    };
+    socket.onmessage = (event) => {
+      const message = decode(event.data);
+      if (message.type === 'ready') this.#recording(recorder, socket);
+      else if (message.type === 'error') notify(message.detail);
+      else this.#store.apply(relative(message, this.#origin(message)));
+    };
+    socket.onclose = async () => {
+      recorder.stop();
+      if (this.#recorder === recorder) this.#recorder = null;
+      if (this.#socket !== socket) return;
+      this.#idle(opened ? 'Stopped.' : 'Nothing is sent before you start.');
+      if (!opened) notify(await this.#refusal());
+    };
+  }
+
+  #recording(recorder, socket) {
+    this.#begun = Date.now();
+    this.button.disabled = false;
+    this.button.textContent = 'Stop';
+    this.button.classList.add('on');
+    this.language.disabled = true;
+    recorder.onframe = (pcm, level) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(pcm);
+      this.meter.value = level;
+      this.#say(`Recording ${clock((Date.now() - this.#begun) / 1000)}`);
+      if (socket.bufferedAmount > MOST_WAITING) {
+        notify('The network is too slow for the recording.');
+        this.#stop();
+      }
+    };
+    recorder.onend = () => {
+      notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
+      this.#stop();
+    };
+  }
+
+  #stop() {
+    this.#recorder?.stop();
+    this.#recorder = null;
+    this.button.disabled = true;
+    this.meter.value = 0;
+    this.#say('The last words are on their way…');
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: 'stop' }));
+    else this.#socket?.close();
+  }
+
+  /** Captions carry Unix times; what the reader wants is time since the start. */
+  #origin(message) {
+    return message.start_s > 1e6 ? this.#begun / 1000 : 0;
+  }
+
+  /** Why a socket was refused: browsers do not say, so the server is asked in another way. */
+  async #refusal() {
+    try {
+      if ((await request('/about')).token_needed) {
+        if (await gate.ask()) return 'The token is kept. Start again.';
+        return 'This server asks for a token.';
+      }
+      await request('/readyz');
+      return 'The server refused the microphone: too many are open, or it is restarting. Try again.';
+    } catch (error) {
+      return error.message;
+    }
+  }
+
+  #idle(words) {
+    this.button.disabled = false;
+    this.button.textContent = 'Start';
+    this.button.classList.remove('on');
+    this.language.disabled = false;
+    this.meter.value = 0;
+    this.#say(words);
+  }
+
+  #say(words) {
+    if (this.state.textContent !== words) this.state.textContent = words;
+  }
+}
+
+function relative(message, origin) {
+  if (message.type !== 'caption' || !origin) return message;
+  return { ...message, start_s: message.start_s - origin, end_s: message.end_s - origin };
+}
+
+customElements.define('microphone-view', MicrophoneView);

@@ -1,0 +1,51 @@
+// <notice-bar>: the last thing that went wrong, until it is dismissed. <token-dialog>: asks for the API's token.
+
+import { gate, token } from './api.js';
+import { make } from './dom.js';
+
+class NoticeBar extends HTMLElement {
+  #hear = (event) => this.#show(event.detail);
+
+  connectedCallback() {
+    this.setAttribute('role', 'alert');
+    document.addEventListener('notice', this.#hear);
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener('notice', this.#hear);
+  }
+
+  #show({ text, kind }) {
+    const dismiss = make('button', { type: 'button', textContent: 'Dismiss' });
+    dismiss.addEventListener('click', () => this.replaceChildren());
+    this.replaceChildren(make(`div.notice.${kind}`, {}, make('p', { textContent: text }), dismiss));
+  }
+}
+
+class TokenDialog extends HTMLElement {
+  connectedCallback() {
+    this.input = make('input', { id: 'token', type: 'password', autocomplete: 'current-password', required: true });
+    this.dialog = make(
+      'dialog', { 'aria-labelledby': 'token-title' },
+      make('form', { method: 'dialog' },
+        make('h2', { id: 'token-title', textContent: 'This server asks for a token' }),
+        make('p', { textContent: 'Whoever runs it has set API_TOKEN. It is kept until this tab is closed.' }),
+        make('label', { for: 'token', textContent: 'Token' }), this.input,
+        make('div.row', {},
+          make('button.primary', { type: 'submit', value: 'send', textContent: 'Use it' }),
+          make('button', { type: 'submit', value: '', formNoValidate: true, textContent: 'Cancel' }))));
+    this.replaceChildren(this.dialog);
+    gate.ask = () => new Promise((resolve) => {
+      this.input.value = '';
+      this.dialog.returnValue = '';
+      this.dialog.onclose = () => {
+        if (this.dialog.returnValue === 'send') token.set(this.input.value.trim());
+        resolve(this.dialog.returnValue === 'send');
+      };
+      this.dialog.showModal();
+    });
+  }
+}
+
+customElements.define('notice-bar', NoticeBar);
+customElements.define('token-dialog', TokenDialog);

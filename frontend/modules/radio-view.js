@@ -1,0 +1,195 @@
+// <radio-view>: choose a station, hear it, read it.
+
+import './caption-list.js';
+import './station-list.js';
+import { request } from './api.js';
+import { describe } from './connection-state.js';
+import { make, notify } from './dom.js';
+import { languageName, languageSelect } from './languages.js';
+import { LiveSocket } from './live.js';
+import { set, STATES } from './station-list.js';
+import { CaptionStore } from './store.js';
+import { StationPlayer } from './station-player.js';
+
+/** Lines shown when a station is opened: events, of which a line may have several. */
+const HISTORY = 120;
+
+/** Time between looks at the list, in milliseconds. */
+const REFRESH_MS = 4000;
+
+class RadioView extends HTMLElement {
+  #timer = 0;
+  #socket = null;
+  #current = '';
+  #stations = [];
+  #opening = null;
+
+  connectedCallback() {
+    this.list = make('station-list');
+    this.title2 = make('h1', { tabIndex: -1 });
+    this.playing = make('p.playing');
+    this.facts = make('p.facts');
+    this.player = new StationPlayer();
+    this.state = make('p.connection', { role: 'status', hidden: true });
+    this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
+    this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
+    this.removeButton.addEventListener('click', () => this.#removeStation());
+    this.stage = make(
+      'section.stage', { 'aria-label': 'Station', hidden: true },
+      make('header.station', {}, make('div', {}, this.title2, this.playing, this.facts), this.player), this.state, this.captions,
+      make('footer', {}, this.removeButton));
+    this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage);
+    this.#refresh();
+    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer);
+    this.#leave();
+  }
+
+  /** @param {string} id of the station in the address; empty chooses the first */
+  set selected(id) {
+    this.#current = id;
+    if (this.#stations.length) this.#choose();
+  }
+
+  async #refresh() {
+    try {
+      this.#stations = (await request('/stations')).stations;
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) notify(`The list of stations cannot be read. ${error.message}`);
+      this.#failing = true;
+      return;
+    }
+    this.#choose();
+  }
+
+  #failing = false;
+
+  #choose() {
+    const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#stations[0]);
+    this.list.show(this.#stations, station?.id);
+    if (!station) {
+      if (this.#current && this.#opening?.id !== this.#current) notify(`There is no station ${this.#current}.`);
+      this.#leave();
+      this.stage.hidden = true;
+      return;
+    }
+    this.stage.hidden = false;
+    if (this.#opening?.id !== station.id) this.#open(station);
+    this.#describe(station, station.status);
+  }
+
+  async #open(station) {
+    this.#leave();
+    const opening = { id: station.id };
+    this.#opening = opening;
+    this.player.tune(station);
+    const store = new CaptionStore();
+    try {
+      const { captions, next } = await request(`${station.urls.captions}?limit=${HISTORY}`);
+      if (this.#opening !== opening) return;
+      store.fill(captions, next);
+    } catch (error) {
+      notify(`Earlier captions cannot be read. ${error.message}`);
+      if (this.#opening !== opening) return;
+    }
+    this.captions.show(store, true);
+    store.addEventListener('status', ({ detail }) => this.#describe(station, detail.status));
+    store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
+    this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
+    describe(this.#socket, this.state);
+    this.#socket.open();
+  }
+
+  /** The log still has what a slow connection missed. */
+  async #refill(station, store, line) {
+    try {
+      const { captions } = await request(`${station.urls.captions}?after=${line.after}&limit=${Math.min(line.count, 1000)}`);
+      store.fill(captions);
+      if (captions.length) store.remove(line.key);
+    } catch {
+      // the mark stays, and says what is missing
+    }
+  }
+
+  #leave() {
+    this.#opening = null;
+    this.#socket?.close();
+    this.#socket = null;
+    this.player.stop();
+  }
+
+  #describe(station, status) {
+    set(this.title2, station.name);
+    set(this.playing, status.title);
+    this.playing.hidden = !status.title;
+    const words = [STATES[status.state] ?? status.state];
+    if (station.language) words.push(languageName(station.language));
+    if (status.codec) words.push(format(status));
+    if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);
+    if (status.detail && status.state !== 'running') words.push(status.detail);
+    set(this.facts, words.join(' · '));
+  }
+
+  #addForm() {
+    const url = make('input', { id: 'station-url', name: 'url', type: 'url', required: true, placeholder: 'https://…', pattern: 'https?://.+' });
+    const name = make('input', { id: 'station-name', name: 'name', required: true, maxLength: 200 });
+    const language = languageSelect('station-language');
+    const form = make('form', {},
+      make('label', { for: 'station-name', textContent: 'Name' }), name,
+      make('label', { for: 'station-url', textContent: 'Address of the stream' }), url,
+      make('label', { for: 'station-language', textContent: 'Language' }), language,
+      make('button.primary', { type: 'submit', textContent: 'Add station' }));
+    const details = make('details', {}, make('summary', { textContent: 'Add a station' }), form);
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      try {
+        const json = { name: name.value, url: url.value, language: language.value || null };
+        const station = await request('/stations', { method: 'POST', json });
+        form.reset();
+        details.open = false;
+        await this.#refresh();
+        location.hash = `#radio/${station.id}`;
+      } catch (error) {
+        notify(`The station was not added. ${error.message}`);
+      }
+    });
+    return details;
+  }
+
+  async #removeStation() {
+    const id = this.#opening?.id;
+    if (!id || !confirm(`Remove ${this.title2.textContent} and its captions?`)) return;
+    try {
+      await request(`/stations/${id}`, { method: 'DELETE' });
+      this.#leave();
+      location.hash = '#radio';
+      await this.#refresh();
+    } catch (error) {
+      notify(`The station was not removed. ${error.message}`);
+    }
+  }
+}
+
+async function exists(path) {
+  try {
+    await request(path);
+    return true;
+  } catch (error) {
+    return error.status !== 404; // anything else may pass
+  }
+}
+
+/** mp3 44.1 kHz stereo 128 kbit/s */
+function format({ codec, sample_rate_hz: rate, channels, bit_rate: bits }) {
+  const parts = [codec];
+  if (rate) parts.push(`${Number((rate / 1000).toFixed(2))} kHz`);
+  if (channels) parts.push({ 1: 'mono', 2: 'stereo', 6: '5.1' }[channels] ?? `${channels} channels`);
+  if (bits) parts.push(`${Math.round(bits / 1000)} kbit/s`);
+  return parts.join(' ');
+}
+
+customElements.define('radio-view', RadioView);

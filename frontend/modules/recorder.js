@@ -1,0 +1,54 @@
+// The microphone as s16le frames of a tenth of a second.
+
+/** The microphone of this device. Set `onframe(pcm, level)` and `onend()`. */
+export class Recorder {
+  #stream = null;
+  #context = null;
+
+  onframe = () => {};
+
+  onend = () => {};
+
+  get sampleRate() {
+    return this.#context.sampleRate;
+  }
+
+  async open() {
+    if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'SecurityError');
+    this.#stream = await navigator.mediaDevices.getUserMedia({
+      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true },
+    });
+    try {
+      this.#context = new AudioContext();
+      await this.#context.audioWorklet.addModule(new URL('pcm-worklet.js', import.meta.url));
+      const worklet = new AudioWorkletNode(this.#context, 'pcm', { numberOfOutputs: 0 });
+      worklet.port.onmessage = ({ data }) => this.onframe(data.pcm, data.level);
+      this.#context.createMediaStreamSource(this.#stream).connect(worklet);
+      await this.#context.resume();
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+    for (const track of this.#stream.getTracks()) track.onended = () => this.onend();
+  }
+
+  stop() {
+    this.onframe = () => {};
+    this.onend = () => {};
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    if (this.#context && this.#context.state !== 'closed') this.#context.close();
+    this.#stream = null;
+  }
+}
+
+const REASONS = {
+  NotAllowedError: 'The browser may not use the microphone. Allow it in the address bar or the site’s settings.',
+  NotFoundError: 'There is no microphone. Plug one in, or choose one in the system’s settings.',
+  NotReadableError: 'Another program holds the microphone. Close it and try again.',
+  SecurityError: 'Browsers give the microphone only to pages that come over https or from localhost.',
+};
+
+/** What went wrong on the way to the microphone, with its remedy. */
+export function explain(error) {
+  return REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`;
+}

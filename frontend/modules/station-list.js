@@ -1,0 +1,70 @@
+// <station-list>: the stations and what each is doing; one is current.
+
+import { make } from './dom.js';
+import { languageName } from './languages.js';
+
+export const STATES = {
+  waiting: 'Waiting for an ingest worker',
+  connecting: 'Connecting',
+  running: 'On air',
+  reconnecting: 'Reconnecting',
+  failed: 'Failed',
+  finished: 'Ended',
+  cancelled: 'Cancelled',
+};
+
+class StationList extends HTMLElement {
+  #items = new Map();
+
+  connectedCallback() {
+    this.list ??= make('ul', { 'aria-label': 'Stations' });
+    this.empty ??= make('p.empty', { textContent: 'There are no stations yet. Add one below.', hidden: true });
+    this.replaceChildren(this.list, this.empty);
+  }
+
+  /** @param {object[]} stations as GET /stations tells them */
+  show(stations, current) {
+    const ids = new Set(stations.map(({ id }) => id));
+    for (const [id, item] of this.#items) {
+      if (!ids.has(id)) {
+        item.remove();
+        this.#items.delete(id);
+      }
+    }
+    for (const [index, station] of stations.entries()) {
+      const item = this.#items.get(station.id) ?? this.#make(station);
+      this.#write(item.firstElementChild, station, station.id === current);
+      if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
+    }
+    this.empty.hidden = stations.length > 0;
+  }
+
+  #make(station) {
+    const item = make('li', {}, make(
+      'a', { href: `#radio/${encodeURIComponent(station.id)}` },
+      make('span.dot', { 'aria-hidden': 'true' }), make('strong'), make('span.playing'), make('span.state')));
+    this.#items.set(station.id, item);
+    return item;
+  }
+
+  #write(link, { name, language, status }, isCurrent) {
+    const [dot, title, playing, state] = link.children;
+    if (isCurrent) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
+    dot.className = `dot ${status.state}`;
+    set(title, name);
+    set(playing, status.title);
+    playing.hidden = !status.title;
+    const words = [language ? languageName(language) : '', STATES[status.state] ?? status.state];
+    if (status.state === 'running' && status.activity) words.push(status.activity);
+    set(state, words.filter(Boolean).join(' · '));
+    link.title = status.detail;
+  }
+}
+
+/** Changes text only if it differs, so that screen readers and selections are left alone. */
+export function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+customElements.define('station-list', StationList);

@@ -1,0 +1,70 @@
+// <station-player>: the station's sound, straight from the station.
+
+import { make } from './dom.js';
+
+export class StationPlayer extends HTMLElement {
+  #url = '';
+
+  constructor() {
+    super();
+    this.button = make('button.primary.play', { type: 'button' });
+    this.audio = make('audio', { preload: 'none' });
+    this.volume = make('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', 'aria-label': 'Volume' });
+    this.trouble = make('p.trouble', { role: 'status', hidden: true });
+    this.button.addEventListener('click', () => (this.audio.paused ? this.#play() : this.stop()));
+    this.volume.addEventListener('input', () => {
+      this.audio.volume = Number(this.volume.value);
+    });
+    for (const type of ['playing', 'waiting', 'pause', 'error', 'emptied']) this.audio.addEventListener(type, () => this.#describe(type));
+  }
+
+  connectedCallback() {
+    this.replaceChildren(this.button, this.volume, this.audio, this.trouble);
+    this.#describe('pause');
+  }
+
+  disconnectedCallback() {
+    this.stop();
+  }
+
+  /** @param {object} station whose sound is to be offered */
+  tune(station) {
+    this.stop();
+    this.#url = station.listen_url || station.url;
+    this.trouble.hidden = true;
+  }
+
+  /** Stop, and stop loading: a paused stream would go on filling memory, and come back late. */
+  stop() {
+    this.audio.pause();
+    this.audio.removeAttribute('src');
+    this.audio.load();
+  }
+
+  async #play() {
+    this.trouble.hidden = true;
+    this.audio.src = this.#url;
+    try {
+      await this.audio.play();
+    } catch (error) {
+      if (error.name !== 'AbortError') this.#fail();
+    }
+  }
+
+  #fail() {
+    const playlist = /\.(m3u8?|pls)([?#]|$)/i.test(this.#url);
+    this.trouble.textContent = playlist
+      ? 'Your browser cannot play this kind of stream. The captions go on.'
+      : 'The station’s sound cannot be played from here. The captions go on.';
+    this.trouble.hidden = false;
+  }
+
+  #describe(type) {
+    if (type === 'error' && this.audio.getAttribute('src')) this.#fail();
+    const words = { playing: 'Stop', waiting: 'Loading…' };
+    this.button.textContent = words[type] ?? 'Listen';
+    this.button.classList.toggle('on', type === 'playing');
+  }
+}
+
+customElements.define('station-player', StationPlayer);

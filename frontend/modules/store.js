@@ -1,0 +1,123 @@
+// The captions of one source, in order, each in its newest revision; an EventTarget that says what changed.
+//
+// Events (all CustomEvents):
+//   line     detail {line, before}   a new line; `before` is the key of the line that it stands before, or null
+//   revised  detail {line}           a line has a newer revision
+//   removed  detail {key}            a line has gone
+//   cleared                          all of them have
+//   status   detail {status}         what is known of the source
+//   ended                            nothing more comes
+//
+// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids.
+
+export class CaptionStore extends EventTarget {
+  #lines = new Map(); // key -> line
+  #order = []; // keys, sorted by place
+  #limit;
+
+  /** @param {number} limit lines kept; the oldest go first */
+  constructor(limit = 500) {
+    super();
+    this.#limit = limit;
+    this.last = 0; // the newest event that was applied
+    this.status = null;
+    this.ended = false;
+  }
+
+  get lines() {
+    return this.#order.map((key) => this.#lines.get(key));
+  }
+
+  /** Apply a decoded message of the live socket. */
+  apply(message) {
+    switch (message.type) {
+      case 'caption':
+        this.last = Math.max(this.last, message.event);
+        this.#put(lineOf(message));
+        break;
+      case 'missed': {
+        this.last = Math.max(this.last, message.after + message.count);
+        this.#put({
+          key: `missed-${message.after}`, kind: 'missed', place: (this.#newest()?.place ?? 0) + 0.5, revision: 0,
+          after: message.after, count: message.count,
+        });
+        break;
+      }
+      case 'reset':
+        this.clear();
+        break;
+      case 'status':
+        this.status = message;
+        this.#tell('status', { status: message });
+        break;
+      case 'end':
+        this.ended = true;
+        this.#tell('ended');
+        break;
+      default: // other messages are about the connection
+    }
+  }
+
+  /** Captions that were read from the log; `next` is the event behind which the socket is to continue. */
+  fill(captions, next = 0) {
+    for (const caption of captions) this.#put(lineOf(caption));
+    this.last = Math.max(this.last, next);
+  }
+
+  remove(key) {
+    if (!this.#lines.delete(key)) return;
+    this.#order.splice(this.#order.indexOf(key), 1);
+    this.#tell('removed', { key });
+  }
+
+  clear() {
+    this.#lines.clear();
+    this.#order = [];
+    this.last = 0;
+    this.ended = false;
+    this.#tell('cleared');
+  }
+
+  #newest() {
+    return this.#lines.get(this.#order.at(-1));
+  }
+
+  #put(line) {
+    const known = this.#lines.get(line.key);
+    if (known && known.revision >= line.revision) return;
+    this.#lines.set(line.key, line);
+    if (known) {
+      this.#tell('revised', { line });
+      return;
+    }
+    let index = this.#order.length;
+    while (index > 0 && this.#lines.get(this.#order[index - 1]).place > line.place) index -= 1;
+    if (index === 0 && this.#order.length >= this.#limit) { // older than all that is kept
+      this.#lines.delete(line.key);
+      return;
+    }
+    const before = this.#order[index] ?? null;
+    this.#order.splice(index, 0, line.key);
+    this.#tell('line', { line, before });
+    while (this.#order.length > this.#limit) this.remove(this.#order[0]);
+  }
+
+  #tell(type, detail = null) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function lineOf(caption) {
+  return Object.freeze({
+    key: caption.id,
+    place: caption.id,
+    kind: caption.content === 'gap' ? 'gap' : 'caption',
+    revision: caption.revision,
+    start_s: caption.start_s,
+    end_s: caption.end_s,
+    text: caption.text,
+    final: Boolean(caption.final),
+    language: caption.language ?? null,
+    reason: caption.reason ?? '',
+  });
+}
