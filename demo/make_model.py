@@ -22,6 +22,7 @@ from demo.voices import voice_names
 from trainer.evaluate import Score, evaluate
 from trainer.examples import Example
 from trainer.loop import Measure, Plan, Run, train
+from trainer.losses import Weights
 from trainer.model import Size, new_model
 from trainer.publish import Record, WerRow, publish
 from trainer.tokenizer import Speller, train_tokenizer
@@ -32,6 +33,8 @@ SHARDS = 70
 _TOKENIZER_SENTENCES = 20_000
 #: Utterances a language and kind in the small exam during training, and in each exam of the finished model.
 _SMALL_EXAM, _EXAM = 60, 300
+#: Word times are known here, so letters teach the encoder and CTC is not needed.
+_WEIGHTS = Weights(ctc=0.0, letters=0.3, alignment=0.2)
 #: The shortest windows in the corpus.
 _MIN_CONTEXT_S = 1.0
 
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     corpus_folder, run_folder = options.cache / "corpus", options.cache / f"run-seed-{options.seed}"
     with tqdm(total=options.shards, unit="shard", desc="render") as bar:
         render_all(corpus_folder, options.seed, options.shards, lambda done: _to(bar, done))
-    plan = Plan(utterances=options.utterances, minutes=options.minutes, seed=options.seed)
+    plan = Plan(utterances=options.utterances, minutes=options.minutes, seed=options.seed, weights=_WEIGHTS)
     speller = Speller(learnt_tokenizer(run_folder, options.seed))
     run = Run.start(run_folder, new_model(Size(), speller, options.seed), speller, plan)
     if not options.publish_now:

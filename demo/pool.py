@@ -1,4 +1,7 @@
-"""The pool: hours of rendered bulletins on disk, in shards that are each a function of the seed and their number.
+"""The pool: hours of rendered bulletins on disk, in shards.
+
+Which texts and voices a shard has is a function of the seed and its number. The samples nearly are: espeak-ng keeps a
+little state between sentences. On disk they do not change, and so a training run can be resumed exactly.
 
 A shard is `shard-NNNN.npy` (int16 samples) beside `shard-NNNN.json` (its bulletins and words). The index is written
 last, so a shard without one is unfinished and is made again.

@@ -17,6 +17,8 @@ from trainer.tokenizer import Speller
 
 #: Label of a position that no loss is taken of.
 IGNORED = -100
+#: Label of a position at which nobody speaks; a position inside a word has a byte of the word.
+SILENCE = 256
 #: Batches whose examples are sorted by length together. More of them waste less padding and mix lengths less.
 BATCHES_PER_BLOCK = 16
 #: Audio is padded to a multiple of this many encoder positions, so that few different shapes occur.
@@ -33,6 +35,7 @@ class Batch:
     spans           [B, L, 2]  first and last + 1 encoder position of the word whose token is predicted; -1: no word
     text            [B, N]  text tokens alone, padded, for CTC
     text_lengths    [B]
+    letters         [B, T]  byte of the word that is being spoken, SILENCE, or IGNORED where it is not known
     """
 
     features: Tensor
@@ -41,6 +44,7 @@ class Batch:
     spans: Tensor
     text: Tensor
     text_lengths: Tensor
+    letters: Tensor
 
     @property
     def positions(self) -> int:
@@ -73,6 +77,7 @@ def collate(examples: Sequence[Example], speller: Speller, log_mel: LogMel) -> B
         spans=_padded_spans([spans for _, _, spans, _ in spelled]),
         text=_padded(texts, 0),
         text_lengths=torch.tensor([len(ids) for ids in texts]),
+        letters=torch.stack([letters(example, samples // POSITION_SAMPLES) for example in examples]),
     )
 
 
@@ -96,6 +101,29 @@ def spell(example: Example, speller: Speller) -> tuple[list[int], list[int], lis
     if not example.speech:
         labels[0] = speller.no_speech
     return prefix + text, labels, spans, text
+
+
+def letters(example: Example, positions: int) -> Tensor:
+    """Which letter is spoken at each encoder position [positions], as if all letters of a word took the same time.
+
+    Before the first word and after the last somebody may speak a word that the window cuts: that is IGNORED.
+    """
+    found = torch.full((positions,), IGNORED)
+    if not example.speech:
+        found[:] = SILENCE
+    if example.words:
+        found[_position(example.words[0].start_s) : _position(example.words[-1].end_s)] = SILENCE
+    for word in example.words:
+        spelled = "".join(character for character in word.text.lower() if character.isalnum()).encode()
+        first, last = _position(word.start_s), min(positions, _position(word.end_s))
+        if spelled and last > first:
+            place = torch.arange(last - first) * len(spelled) // (last - first)
+            found[first:last] = torch.tensor(list(spelled))[place]
+    return found
+
+
+def _position(time_s: float) -> int:
+    return round(time_s * SAMPLE_RATE / POSITION_SAMPLES)
 
 
 def loader(

@@ -18,7 +18,7 @@ from trainer.averaging import Average
 from trainer.batches import Batch, loader
 from trainer.checkpoint import Progress, restore, save
 from trainer.examples import ExampleSource
-from trainer.losses import CtcHead, Losses, Weights, losses
+from trainer.losses import Heads, Losses, Weights, losses
 from trainer.tokenizer import Speller
 
 Measure = Callable[[WhisperForConditionalGeneration], dict[str, float]]
@@ -60,7 +60,7 @@ class Run:
 
     folder: Path
     model: WhisperForConditionalGeneration
-    ctc: CtcHead
+    heads: Heads
     optimizer: torch.optim.Optimizer
     average: Average
     progress: Progress
@@ -69,17 +69,17 @@ class Run:
     def start(cls, folder: Path, model: WhisperForConditionalGeneration, speller: Speller, plan: Plan) -> Run:
         """A new run, or the one that was interrupted in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        ctc = CtcHead(model.config.d_model, speller.end)
-        parameters = [*(p for p in model.parameters() if p.requires_grad), *ctc.parameters()]
+        heads = Heads(model.config.d_model, speller.end)
+        parameters = [*(p for p in model.parameters() if p.requires_grad), *heads.parameters()]
         optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True)
-        run = cls(folder, model, ctc, optimizer, Average(model, plan.average_decay), Progress())
+        run = cls(folder, model, heads, optimizer, Average(model, plan.average_decay), Progress())
         (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=1), encoding="utf-8")
         run.progress = restore(folder, run.modules, optimizer) or run.progress
         return run
 
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
-        return {"model": self.model, "ctc": self.ctc, "average": self.average.model}
+        return {"model": self.model, "heads": self.heads, "average": self.average.model}
 
     def save(self) -> None:
         save(self.folder, self.modules, self.optimizer, self.progress)
@@ -114,10 +114,10 @@ def step(run: Run, batch: Batch, plan: Plan) -> Losses:
     """One step of the optimizer."""
     for group in run.optimizer.param_groups:
         group["lr"] = plan.rate(run.progress)
-    found = losses(run.model, run.ctc, batch, plan.weights)
+    found = losses(run.model, run.heads, batch, plan.weights)
     run.optimizer.zero_grad()
     found.total.backward()
-    torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.ctc.parameters()], plan.clip_norm)
+    torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.heads.parameters()], plan.clip_norm)
     run.optimizer.step()
     run.average.update(run.model, run.progress.batches)
     return found

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demo import noise, pool
+from demo.corpus import LONGEST_S, TOLERANCE_S, Corpus, Window, words_inside
+from demo.pool import Bulletin, Pool
+from demo.voices import SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("demo.pool", "demo.corpus"):
+        monkeypatch.setattr(f"{module}.BULLETINS_PER_SHARD", 4)
+
+
+@pytest.fixture
+def corpus(folder: Path) -> Corpus:
+    return Corpus(folder, seed=1, shards=1)
+
+
+def test_an_example_is_a_function_of_its_index(corpus: Corpus, folder: Path) -> None:
+    again = Corpus(folder, seed=1, shards=1)
+    for index in (0, 5, 11):
+        one, other = corpus.example(index), again.example(index)
+        np.testing.assert_array_equal(one.audio, other.audio)
+        assert one.words == other.words
+    assert corpus.example(0).text != Corpus(folder, seed=2, shards=1).example(0).text
+
+
+def test_examples_are_as_long_as_planned_and_their_words_lie_inside(corpus: Corpus) -> None:
+    for index in range(150):
+        example = corpus.example(index)
+        assert example.audio.dtype == np.float32
+        assert example.duration_s == pytest.approx(corpus.duration_s(index), abs=1e-3)
+        assert 0.5 < example.duration_s <= LONGEST_S
+        assert np.abs(example.audio).max() <= 1.0
+        for word in example.words:
+            assert 0 <= word.start_s < word.end_s <= example.duration_s + 1e-3
+
+
+def test_the_corpus_is_mixed_as_meant(corpus: Corpus) -> None:
+    kinds = Counter(corpus.window(index).kind for index in range(1000))
+    assert 550 < kinds["cut"] < 650
+    assert 40 < kinds["quiet"] < 80
+    languages = Counter(corpus.example(index).language for index in range(100))
+    assert min(languages["sv"], languages["en"]) > 25
+
+
+def test_nobody_speaks_in_a_quiet_example(corpus: Corpus) -> None:
+    quiet = [index for index in range(200) if corpus.window(index).kind == "quiet"]
+    for index in quiet:
+        example = corpus.example(index)
+        assert not example.speech
+        assert example.words == ()
+
+
+@pytest.fixture
+def counting() -> Bulletin:
+    """Four words of 0.4 s, half a second apart."""
+    starts_s = np.arange(4) * 0.5
+    audio = np.zeros(2 * SAMPLE_RATE, np.int16)
+    return Bulletin("sv", "sv", audio, ("En", "två,", "tre", "fyra."), starts_s, starts_s + 0.4, (0,))
+
+
+def _window(start_s: float, span_s: float, speed: float = 1.0) -> Window:
+    return Window("cut", 0, start_s, span_s, speed, span_s / speed)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "span_s", "text"),
+    [
+        (0.0, 2.0, "En två, tre fyra."),
+        (0.2, 1.8, "två, tre fyra."),
+        (TOLERANCE_S - 0.01, 1.0, "En två,"),
+        (TOLERANCE_S + 0.01, 1.0, "två,"),
+        (0.5, 0.4 - TOLERANCE_S + 0.01, "två,"),
+        (0.5, 0.4 - TOLERANCE_S - 0.01, ""),
+        (0.6, 0.3, ""),
+    ],
+)
+def test_a_word_counts_only_if_all_of_it_is_inside(
+    counting: Bulletin, start_s: float, span_s: float, text: str
+) -> None:
+    assert " ".join(word.text for word in words_inside(counting, _window(start_s, span_s))) == text
+
+
+def test_word_times_follow_the_window_and_its_speed(counting: Bulletin) -> None:
+    first, *_ = words_inside(counting, _window(0.45, 1.0, speed=2.0))
+    assert (first.text, first.start_s, first.end_s) == ("två,", pytest.approx(0.025), pytest.approx(0.225))
+
+
+def test_an_unfinished_shard_is_rendered_again(folder: Path) -> None:
+    whole = Pool(folder, seed=1).shard(0)
+    path = folder / "seed-1" / "shard-0000.json"
+    path.unlink()
+    again = Pool(folder, seed=1).shard(0)
+    assert [bulletin.texts for bulletin in again] == [bulletin.texts for bulletin in whole]
+    assert again[0].voice == whole[0].voice
+    # espeak-ng keeps a little state between sentences, so not every sample is the same.
+    assert again[0].duration_s == pytest.approx(whole[0].duration_s, rel=0.01)
+
+
+def test_shards_are_rendered_up_to_the_number_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[int] = []
+
+    def render(folder: Path, seed: int, number: int) -> None:
+        rendered.append(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"shard-{number:04d}.json").write_text("[]")
+
+    monkeypatch.setattr(pool, "render", render)
+    heard: list[int] = []
+    pool.render_all(tmp_path, 1, 3, heard.append)
+    pool.render_all(tmp_path, 1, 4, heard.append)
+    assert rendered == [0, 1, 2, 3]
+    assert heard == [1, 2, 3, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_noise_is_added_at_the_ratio_asked_for(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    tone = np.sin(np.arange(SAMPLE_RATE) / 5).astype(np.float32)
+    added = noise.at_snr(tone, noise.noise(kind, len(tone), rng), 10.0) - tone
+    assert 20 * np.log10(noise.rms(tone) / noise.rms(added)) == pytest.approx(10.0, abs=0.1)
+
+
+def test_a_band_keeps_what_is_in_it() -> None:
+    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    low, middle, high = (np.sin(2 * np.pi * hz * t).astype(np.float32) for hz in (50, 1000, 7000))
+    kept = noise.band(low + middle + high, 300, 3400)
+    assert noise.rms(kept - middle) < 0.1 * noise.rms(middle)
+
+
+def test_faster_audio_is_shorter_and_higher() -> None:
+    tone = np.sin(2 * np.pi * 500 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    fast = noise.faster(tone, SAMPLE_RATE // 2)
+    peak_hz = np.abs(np.fft.rfft(fast)).argmax() * SAMPLE_RATE / len(fast)
+    assert (len(fast), peak_hz) == (SAMPLE_RATE // 2, pytest.approx(1000, abs=4))

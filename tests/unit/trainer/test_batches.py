@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trainer.batches import BATCHES_PER_BLOCK, IGNORED, SILENCE, batch_indices, collate, letters, loader, spell
+from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
+from trainer.features import LogMel
+from trainer.tokenizer import Speller
+
+
+def _example(words: tuple[TimedWord, ...], duration_s: float = 1.0, speech: bool = True) -> Example:
+    return Example(np.zeros(round(duration_s * SAMPLE_RATE), np.float32), "sv", words, speech)
+
+
+def test_the_start_token_stands_in_the_input_once_and_never_in_a_label(speller: Speller, tones: ExampleSource) -> None:
+    batch = collate([tones.example(i) for i in range(8)], speller, LogMel())
+    assert (batch.tokens == speller.start).sum(1).tolist() == [1] * 8
+    assert batch.tokens[:, 0].tolist() == [speller.start] * 8
+    assert not (batch.labels == speller.start).any()
+
+
+def test_labels_are_the_input_one_position_later_up_to_the_end_token(speller: Speller) -> None:
+    tokens, labels, _, _ = spell(_example((TimedWord("låg", 0.1, 0.3),)), speller)
+    assert labels == [*tokens[1:], speller.end]
+    assert tokens[:4] == speller.prefix("sv")
+
+
+def test_padding_has_no_label_although_it_is_the_end_token(speller: Speller) -> None:
+    long = _example(tuple(TimedWord("mellan", i / 4, i / 4 + 0.2) for i in range(4)))
+    batch = collate([long, _example((TimedWord("låg", 0.0, 0.2),))], speller, LogMel())
+    labels = batch.labels[1].tolist()
+    length = 3 + len(speller.word("låg")) + 1
+    assert labels[length - 1] == speller.end
+    assert set(labels[length:]) == {IGNORED}
+    assert (batch.labels == speller.end).sum(1).tolist() == [1, 1]
+
+
+def test_the_language_is_learnt_and_no_speech_takes_its_place(speller: Speller) -> None:
+    assert spell(_example(()), speller)[1][0] == speller.language("sv")
+    tokens, labels, _, text = spell(_example((), speech=False), speller)
+    assert labels[0] == speller.no_speech
+    assert tokens == speller.prefix("sv")
+    assert text == []
+
+
+def test_each_token_of_a_word_carries_the_span_of_the_word_that_it_predicts(speller: Speller) -> None:
+    tokens, labels, spans, _ = spell(
+        _example((TimedWord("låg", 0.10, 0.30), TimedWord("mellan", 0.305, 0.51))), speller
+    )
+    assert len(tokens) == len(labels) == len(spans)
+    first, second = len(speller.word("låg")), len(speller.word("mellan"))
+    assert spans == [(-1, -1)] * 3 + [(5, 15)] * first + [(15, 26)] * second + [(-1, -1)]
+
+
+def test_batches_hold_every_example_once_and_examples_of_like_length(tones: ExampleSource) -> None:
+    batches = [batch_indices(tones, 1, number, 4) for number in range(2 * BATCHES_PER_BLOCK)]
+    assert sorted(index for batch in batches for index in batch) == list(range(2 * 4 * BATCHES_PER_BLOCK))
+    spread_s = [max(map(tones.duration_s, batch)) - min(map(tones.duration_s, batch)) for batch in batches]
+    assert max(spread_s) <= 0.25
+    assert batches != [batch_indices(tones, 2, number, 4) for number in range(2 * BATCHES_PER_BLOCK)]
+
+
+def test_the_loader_starts_at_any_batch(speller: Speller, tones: ExampleSource) -> None:
+    whole = loader(tones, speller, 1, 4, 0, 80)
+    for _ in range(3):
+        next(whole)
+    torch.testing.assert_close(next(whole).features, next(loader(tones, speller, 1, 4, 3, 80)).features)
+
+
+def test_letters_share_the_time_of_their_word_and_the_edges_are_unknown() -> None:
+    found = letters(_example((TimedWord("Å,", 0.1, 0.18), TimedWord("hej.", 0.24, 0.30)), 0.5), 25)
+    first, second = "å".encode()
+    spoken = [first, first, second, second, SILENCE, SILENCE, SILENCE, ord("h"), ord("e"), ord("j")]
+    assert found.tolist() == [IGNORED] * 5 + spoken + [IGNORED] * 10
+
+
+def test_where_nobody_speaks_every_position_is_silent() -> None:
+    assert letters(_example((), speech=False), 3).tolist() == [SILENCE] * 3
+    assert letters(_example(()), 3).tolist() == [IGNORED] * 3

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from transformers import WhisperFeatureExtractor
+
+from trainer.features import HOP_SAMPLES, LogMel
+
+
+@pytest.mark.parametrize("mels", [80, 128])
+def test_log_mel_equals_the_feature_extractor_of_transformers(mels: int) -> None:
+    rng = np.random.default_rng(1)
+    clips = [rng.standard_normal(48_000).astype(np.float32) * gain for gain in (0.5, 0.01, 0.0)]
+    clips[1][16_000:] = 0.0
+    theirs = WhisperFeatureExtractor(feature_size=mels, chunk_length=3)(clips, sampling_rate=16_000)["input_features"]
+    ours = LogMel(mels)(torch.from_numpy(np.stack(clips))).numpy()
+    assert ours.shape == (3, mels, 48_000 // HOP_SAMPLES)
+    np.testing.assert_allclose(ours, np.stack(theirs), atol=2e-4)
+
+
+def test_the_loudest_bin_of_one_clip_does_not_hide_another() -> None:
+    loud, quiet = torch.randn(16_000), 1e-4 * torch.randn(16_000)
+    log_mel = LogMel()
+    torch.testing.assert_close(log_mel(torch.stack([loud, quiet]))[1], log_mel(quiet[None])[0])

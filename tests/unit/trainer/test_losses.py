@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from trainer.batches import Batch, collate
+from trainer.examples import ExampleSource
+from trainer.features import LogMel
+from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER, Heads, Weights, _AlignedHead, alignment_loss, losses
+from trainer.model import Size, new_model, short_context
+from trainer.tokenizer import Speller
+
+
+@pytest.fixture
+def batch(speller: Speller, tones: ExampleSource) -> Batch:
+    return collate([tones.example(i) for i in (0, 1, 3, 7)], speller, LogMel())
+
+
+def test_one_batch_can_be_learnt_by_heart(speller: Speller, tiny: Size, batch: Batch) -> None:
+    model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
+    optimizer = torch.optim.AdamW([*model.parameters(), *heads.parameters()], 4e-3)
+    for _ in range(150):
+        found = losses(model, heads, batch, Weights())
+        optimizer.zero_grad()
+        found.total.backward()
+        torch.nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], 1.0)
+        optimizer.step()
+    assert found.cross_entropy < 0.1
+    assert found.alignment < 0.5
+    assert found.letters < 1.0
+
+
+def test_the_aligned_head_is_recomputed_as_transformers_computes_it(speller: Speller, tiny: Size, batch: Batch) -> None:
+    model = new_model(tiny, speller, 1).eval()
+    model.set_attn_implementation("eager")
+    head = _AlignedHead(model)
+    with torch.no_grad(), short_context(model, batch.positions), head:
+        states = model.get_encoder()(batch.features).last_hidden_state
+        theirs = model.get_decoder()(
+            input_ids=batch.tokens, encoder_hidden_states=states, output_attentions=True
+        ).cross_attentions[ALIGNED_LAYER][:, ALIGNED_HEAD]
+        torch.testing.assert_close(head.probabilities(states), theirs)
+
+
+def test_alignment_costs_nothing_inside_the_word_and_much_outside() -> None:
+    attention = torch.full((1, 2, 40), 1e-6)
+    attention[0, 0, 12], attention[0, 1, 12] = 1.0, 1.0
+    near, far = torch.tensor([[[10, 15], [-1, -1]]]), torch.tensor([[[30, 35], [-1, -1]]])
+    assert alignment_loss(attention, near).item() == pytest.approx(0.0, abs=1e-3)
+    assert alignment_loss(attention, far).item() > -math.log(1e-4)
+
+
+def test_a_loss_of_no_weight_is_not_computed(speller: Speller, tiny: Size, batch: Batch) -> None:
+    model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
+    found = losses(model, heads, batch, Weights(ctc=0.0, letters=0.0, alignment=0.0))
+    assert (found.ctc, found.letters) == (0.0, 0.0)
+    assert found.total == found.cross_entropy
+
+
+def test_a_batch_without_words_has_a_loss_to_learn_from(speller: Speller, tiny: Size, tones: ExampleSource) -> None:
+    silence = collate([tones.example(7), tones.example(15)], speller, LogMel())
+    model = new_model(tiny, speller, 1)
+    found = losses(model, Heads(tiny.d_model, speller.end), silence, Weights())
+    found.total.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_the_model_hears_as_many_positions_as_it_is_given(speller: Speller, tiny: Size) -> None:
+    model = new_model(tiny, speller, 1)
+    with short_context(model, 30):
+        assert model.get_encoder()(torch.zeros(1, 80, 60)).last_hidden_state.shape == (1, 30, tiny.d_model)
+    assert model.config.max_source_positions == tiny.context_s * 50
+    with pytest.raises(ValueError, match="101 positions"), short_context(model, 101):
+        pass
