@@ -100,7 +100,7 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 choices.append((costs[i][j - 1] + alone_right[j - 1], left_is_later, _Pair(-1, j - 1, False)))
             if i and j:
                 a, b = left[i - 1], right[j - 1]
-                equal = spelled_left[i - 1] == spelled_right[j - 1]
+                equal = spelled_left[i - 1] == spelled_right[j - 1] != ""
                 apart_s = abs(_middle(a) - _middle(b))
                 # Well inside the overlap both windows hear everything: what each heard once was said once.
                 inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
@@ -109,7 +109,7 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                     cost += 0.0 if equal else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
             if choices:
-                costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: choice[:2])
+                costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: (round(choice[0], 6), choice[1]))
     path = []
     i, j = len(left), len(right)
     while (step := steps[i][j]) is not None:
