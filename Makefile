@@ -8,8 +8,8 @@ RUNTIME := api,demo,ingest,transcriber
 #: Passed on to pytest: make test ARGS="-k seam"
 ARGS ?=
 
-# Programs out of wheels (ffmpeg, where the system has none) are linked into .venv/bin.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Programs out of wheels (ffmpeg, redis-server) are in .venv/bin; the system's own come first.
+export PATH := $(PATH):$(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
 .PHONY: help up down venv check format test test-python test-frontend test-long model docs

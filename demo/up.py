@@ -67,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--down", action="store_true", help="stop the one that runs")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
+    # Programs out of wheels (ffmpeg) are linked beside our Python; the system's own come first.
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     try:
         settings = load(Settings, os.environ)
         settings = dataclasses.replace(settings, data_dir=str(Path(settings.data_dir).expanduser().absolute()))
@@ -211,8 +213,6 @@ def environment(settings: Settings) -> Mapping[str, str]:
         "MODEL": settings.model,
         "STATIONS_FILE": settings.stations_file,
         "PYTHONUNBUFFERED": "1",
-        # Programs out of wheels (ffmpeg) are linked beside our Python.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
 
 

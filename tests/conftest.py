@@ -16,10 +16,11 @@ import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started.
+# Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started; the
+# system's own come first, as in `make up`.
 _BIN = str(Path(sys.executable).parent)
 if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
-    os.environ["PATH"] = os.pathsep.join([_BIN, os.environ.get("PATH", os.defpath)])
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), _BIN])
 
 
 @pytest.fixture(scope="session")

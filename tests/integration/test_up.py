@@ -121,10 +121,11 @@ def test_everything_comes_up_is_kept_up_and_leaves_nothing_behind(up: Up, wait_u
     assert "runs already" in again.stderr
 
     # A service that dies comes back, and the log says so.
-    killed = up.find("-m ingest")
+    killed = up.find("-m ingest ")
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: up.find("-m ingest") not in {0, killed}, timeout_s=30, what="ingest to come back")
-    assert re.search(r"ingest +\| was killed by SIGKILL; starting it again", up.said)
+    notice = re.compile(r"ingest +\| was killed by SIGKILL; starting it again")
+    wait_until(lambda: notice.search(up.said), timeout_s=30, what="the log to say that ingest died")
+    wait_until(lambda: up.find("-m ingest ") not in {0, killed}, timeout_s=30, what="ingest to come back")
 
     # `make down` stops it all.
     wait_until(lambda: up.find("ffmpeg"), timeout_s=60, what="the demo station to be read")
@@ -149,7 +150,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> 
 
 def test_ctrl_c_while_it_starts_is_heeded(up: Up, wait_until: Wait) -> None:
     up.start()
-    wait_until(lambda: up.find("redis-server"), timeout_s=30)
+    wait_until(lambda: up.find("--appendonly"), timeout_s=30)
     assert up.process is not None
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(timeout=60) == 0
