@@ -33,6 +33,7 @@ from typing import Any
 
 import httpx
 import simple_websocket
+from simple_websocket.errors import SimpleWebsocketError
 from tqdm import tqdm
 
 from benchmarks.alignment import Errors, align, caption_words, truth_words
@@ -97,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with contextlib.nullcontext(running) if running else own_system(options.transcribers) as system:
             period = measure(system, measure_s, last_s)
-    except (NotRunning, httpx.HTTPError, simple_websocket.ConnectionError, ConnectionError) as error:
+    except (NotRunning, httpx.HTTPError, SimpleWebsocketError, OSError) as error:
         print(f"end_to_end: {error}", file=sys.stderr)
         return 1
     figures, rows = judge(period)
@@ -199,9 +200,9 @@ def _row(language: str, count: Errors) -> dict[str, Any]:
         "language": language,
         "words": count.words,
         "wer %": count.wer_percent,
-        "substituted": count.substituted,
-        "deleted": count.deleted,
-        "inserted": count.inserted,
+        "sub": count.substituted,
+        "del": count.deleted,
+        "ins": count.inserted,
     }
 
 
