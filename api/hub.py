@@ -93,7 +93,7 @@ class Hub:
             return
         try:
             message = parse(data)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             log.warning("not a live message on %s: %s", source, error)
             return
         missed = sum(viewer.offer(message) for viewer in watchers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,9 +25,6 @@ blueprint = Blueprint("jobs", __name__)
 
 #: Jobs listed at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 500, 50
-
-#: States in which nothing more happens to a job.
-SETTLED = {State.FINISHED, State.FAILED, State.CANCELLED}
 
 
 @blueprint.get("/jobs")
@@ -67,7 +66,7 @@ def remove(id: str) -> tuple[str, int]:
     ctx = context()
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
-    if state_of(job, ctx.log.progress(source)) in SETTLED:
+    if state_of(job, ctx.log.progress(source)).ended:
         ctx.jobs.remove(id)
         ctx.log.forget(source)
     else:
@@ -103,7 +102,7 @@ def download(id: str, format: str) -> Response:
     name = PurePosixPath(job.filename).stem or id
     answer = captions.answer(found, format, about=about, filename=name)
     answer.headers["Captions-Complete"] = "true" if complete else "false"
-    if state not in SETTLED:
+    if not state.ended:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"
     return answer
@@ -142,6 +141,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "language": job.language,
         "created_s": job.created_s,
         "duration_s": job.duration_s,
+        "track": job.track,
         "tracks": job.tracks,
         "codec": status.codec,
         "sample_rate_hz": status.sample_rate_hz,
@@ -170,22 +170,38 @@ def _receive(ctx: Context) -> Job:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
             )
-        code = language(incoming.form.get("language") or request.args.get("language", ""))
-        filename = (file.filename or "").replace("\\", "/").rpartition("/")[2][-NAME_LIMIT:]
-        job = _new(filename=filename, language=code)
+        code, track = _choices(incoming.form)
+        filename = shown(file.filename or "")
+        job = _new(filename=filename, language=code, track=track)
         target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
         incoming.parts[0].rename(target)
     ctx.metrics.uploads.inc(size)
-    return _new(job.id, filename=filename, language=code, path=f"uploads/{target.name}")
+    return replace(job, path=f"uploads/{target.name}")
 
 
 def _fetch() -> Job:
     """The job of a JSON request."""
     values = json_body()
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    code = language(text_field(values, "language") or request.args.get("language", ""))
-    return _new(filename=unquote(PurePosixPath(urlsplit(url).path).name)[-NAME_LIMIT:], url=url, language=code)
+    text = {name: str(value) for name, value in values.items() if name in ("language", "track") and value is not None}
+    code, track = _choices(text)
+    name = unquote(PurePosixPath(urlsplit(url).path).name)
+    return _new(filename=shown(name), url=url, language=code, track=track)
 
 
-def _new(id: str = "", **fields: Any) -> Job:
-    return Job(id=id or secrets.token_hex(10), created_s=time.time(), **fields)
+def _choices(values: Mapping[str, str]) -> tuple[str | None, int | None]:
+    """Language and audio track, out of a form or else the query."""
+    code = values.get("language") or request.args.get("language", "")
+    track = values.get("track") or request.args.get("track", "")
+    if track and not (track.isascii() and track.isdigit() and len(track) < 3):
+        raise BadRequest("track must be the number of an audio track, from 0")
+    return language(code), int(track) if track else None
+
+
+def shown(name: str) -> str:
+    """A file's name as it may be shown: without folders and control characters, and not too long."""
+    return "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable())[-NAME_LIMIT:]
+
+
+def _new(**fields: Any) -> Job:
+    return Job(id=secrets.token_hex(10), created_s=time.time(), **fields)

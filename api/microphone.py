@@ -1,7 +1,8 @@
 """`WS /microphone`: audio in, its captions back on the same socket.
 
-The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`), then sends mono s16le PCM in binary
-messages. `{"type": "stop"}` ends the recording; the server closes when its last captions have gone out.
+The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`), then sends s16le PCM in binary messages,
+mono unless the hello has `channels`. `{"type": "stop"}` ends the recording; the server closes when its last captions
+have gone out.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ KIND = Kind.MICROPHONE.value
 
 #: Rates that sound cards have, in Hz.
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+
+#: Interleaved channels that ingest mixes down.
+MAX_CHANNELS = 8
 
 #: A client that opens a socket says hello within so many seconds, and is never silent for so long.
 HELLO_S, SILENCE_S = 10.0, 60.0
@@ -115,14 +119,16 @@ def parse_hello(message: str | bytes | None, id: str) -> Hello:
     code = values.get("language")
     if code is not None and not isinstance(code, str):
         raise BadRequest("language must be a code such as sv")
-    if values.get("channels", 1) != 1:
-        raise BadRequest("channels must be 1: mix down before sending")
-    return Hello(id, round(rate), language(code or ""))
+    channels = values.get("channels", 1)
+    if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
+        raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
+    return Hello(id, round(rate), language(code or ""), channels)
 
 
 def _listen(ctx: Context, ws: Server, hello: Hello, relaying: threading.Thread) -> None:
     """Hand audio on until the client stops, or the source has ended."""
-    rate = hello.sample_rate * SAMPLE_BYTES  # bytes a second
+    frame_bytes = SAMPLE_BYTES * hello.channels
+    rate = hello.sample_rate * frame_bytes  # bytes a second
     begun_s, received, pending = time.monotonic(), 0, b""
     while relaying.is_alive():
         message = ws.receive(timeout=SILENCE_S)
@@ -138,11 +144,11 @@ def _listen(ctx: Context, ws: Server, hello: Hello, relaying: threading.Thread) 
         if received > rate * ctx.settings.max_microphone_s:
             raise BadRequest(f"a recording may last {ctx.settings.max_microphone_s} seconds (MAX_MICROPHONE_S)")
         pending += message
-        whole = len(pending) - len(pending) % SAMPLE_BYTES
+        whole = len(pending) - len(pending) % frame_bytes
         if whole >= rate * FRAME_S:
             ctx.microphones.send(hello.id, pending[:whole])
             pending = pending[whole:]
-    whole = len(pending) - len(pending) % SAMPLE_BYTES
+    whole = len(pending) - len(pending) % frame_bytes
     if whole:
         ctx.microphones.send(hello.id, pending[:whole])
 

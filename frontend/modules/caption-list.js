@@ -27,7 +27,7 @@ export class CaptionList extends HTMLElement {
   #time = clock;
 
   connectedCallback() {
-    this.scroller = make('div.lines', { role: 'group', tabIndex: 0, 'aria-label': 'Captions' });
+    this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
     this.empty = make('p.empty', { textContent: this.dataset.empty ?? 'No captions yet.' });
     this.spoken = make('div.visually-hidden', { role: 'log', 'aria-live': 'polite', 'aria-label': 'New captions' });
     this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });

@@ -69,7 +69,7 @@ class RadioView extends HTMLElement {
   #failing = false;
 
   #choose() {
-    const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#stations[0]);
+    const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#preferred());
     this.list.show(this.#stations, station?.id);
     if (!station) {
       if (this.#current && this.#opening?.id !== this.#current) notify(`There is no station ${this.#current}.`);
@@ -80,6 +80,14 @@ class RadioView extends HTMLElement {
     this.stage.hidden = false;
     if (this.#opening?.id !== station.id) this.#open(station);
     this.#describe(station, station.status);
+  }
+
+  /** Without a choice in the address: the one that is open, or one that is on air. */
+  #preferred() {
+    return this.#stations.find(({ id }) => id === this.#opening?.id)
+      ?? this.#stations.find(({ status }) => status.state === 'running' && status.activity === 'speech')
+      ?? this.#stations.find(({ status }) => status.state === 'running')
+      ?? this.#stations[0];
   }
 
   async #open(station) {

@@ -4,7 +4,7 @@ import { make } from './dom.js';
 import { languageName } from './languages.js';
 
 export const STATES = {
-  waiting: 'Waiting for an ingest worker',
+  waiting: 'Not on air yet',
   connecting: 'Connecting',
   running: 'On air',
   reconnecting: 'Reconnecting',

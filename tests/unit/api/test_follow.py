@@ -1,0 +1,166 @@
+"""Following a source: no gap, no repeat, whatever order the log and the live messages come in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.follow import PAGE, Follower
+from api.viewer import Item, Live, Missed, Signal
+from wire.captions import Progress
+from wire.messages import Caption
+
+SOURCE = "jobs/x"
+
+
+def caption(event: int) -> Caption:
+    return Caption(SOURCE, event, 0, event, event + 1, f"line {event}", True, event=event)
+
+
+def live(event: int) -> Live:
+    return Live(caption(event).encode().decode(), "caption", event=event, captured_s=1.0)
+
+
+END = Live('{"type":"end"}', "end")
+
+
+class FakeLog:
+    """A log that holds events up to `newest`."""
+
+    def __init__(self, newest: int, *, oldest: int = 1, finished: bool = False) -> None:
+        self.newest, self.oldest, self.finished = newest, oldest, finished
+
+    def read(self, source: str, after: int = 0, limit: int = PAGE) -> list[Caption]:
+        first = max(after + 1, self.oldest)
+        return [caption(event) for event in range(first, min(self.newest, first + limit - 1) + 1)]
+
+    def progress(self, source: str) -> Progress:
+        return Progress(event=self.newest, finished=self.finished)
+
+
+class Script:
+    """A queue that hands out items, each after a change of the log, and closes at the end."""
+
+    def __init__(self, log: FakeLog, *items: Item | tuple[Item, int] | None) -> None:
+        self._log = log
+        self._items = list(items)
+
+    def take(self, timeout_s: float) -> Item | None:
+        if not self._items:
+            return Signal.CLOSED
+        item = self._items.pop(0)
+        if isinstance(item, tuple):
+            item, self._log.newest = item
+        return item
+
+
+def follow(log: FakeLog, *items: Any, after: int = 0, over: bool = False, source: str = SOURCE) -> list[dict[str, Any]]:
+    messages = Follower(log, Script(log, *items), source, after, over=over).messages()
+    return [json.loads(message.text) for message in messages if message]
+
+
+def events(messages: list[dict[str, Any]]) -> list[int]:
+    return [m["event"] for m in messages if m["type"] == "caption"]
+
+
+def types(messages: list[dict[str, Any]]) -> list[str]:
+    return [m["type"] for m in messages if m["type"] != "caption"]
+
+
+def test_what_was_committed_during_the_replay_is_not_repeated() -> None:
+    assert events(follow(FakeLog(5), live(4), live(5), (live(6), 6))) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_log_is_read_page_by_page() -> None:
+    assert events(follow(FakeLog(2 * PAGE + 1))) == list(range(1, 2 * PAGE + 2))
+
+
+def test_a_hole_in_the_live_messages_is_filled_from_the_log() -> None:
+    assert events(follow(FakeLog(2), (live(6), 6))) == [1, 2, 3, 4, 5, 6]
+
+
+def test_after_an_interruption_the_log_is_read_again() -> None:
+    messages = follow(FakeLog(2), Signal.INTERRUPTED, (Signal.RESUMED, 4), live(4), (live(5), 5))
+    assert events(messages) == [1, 2, 3, 4, 5]
+    assert types(messages) == ["interrupted", "resumed"]
+
+
+def test_the_first_subscription_is_no_interruption() -> None:
+    assert types(follow(FakeLog(2), Signal.RESUMED)) == []
+
+
+def test_a_slow_viewer_is_told_how_many_captions_it_missed_and_goes_on() -> None:
+    messages = follow(FakeLog(2), (Missed(10), 12), live(11), live(12))
+    assert [(m["type"], m.get("event"), m.get("count"), m.get("after")) for m in messages[2:]] == [
+        ("missed", None, 8, 2),
+        ("caption", 11, None, None),
+        ("caption", 12, None, None),
+    ]
+
+
+def test_what_was_dropped_while_the_replay_sent_it_is_not_missed() -> None:
+    assert types(follow(FakeLog(10), Missed(7), live(11))) == []
+
+
+def test_events_that_the_bounded_log_has_dropped_are_missed() -> None:
+    messages = follow(FakeLog(20, oldest=11), after=5)
+    assert messages[0] == {"type": "missed", "source": SOURCE, "count": 5, "after": 5}
+    assert events(messages) == list(range(11, 21))
+
+
+def test_a_viewer_that_asks_for_all_does_not_miss_what_is_long_gone() -> None:
+    assert types(follow(FakeLog(20, oldest=11))) == []
+
+
+def test_a_log_that_begins_again_resets_the_viewer() -> None:
+    messages = follow(FakeLog(3), after=50)
+    assert types(messages) == ["reset"]
+    assert events(messages) == [1, 2, 3]
+
+
+def test_a_finished_source_ends_after_its_replay() -> None:
+    assert types(follow(FakeLog(3, finished=True), live(9))) == ["end"]
+
+
+def test_an_end_that_comes_live_is_the_last_message() -> None:
+    assert types(follow(FakeLog(1), END, live(2))) == ["end"]
+
+
+def test_a_failed_job_ends_when_its_captions_are_out() -> None:
+    assert types(follow(FakeLog(3), over=True)) == ["end"]
+
+
+def test_a_failure_ends_a_job_but_not_a_station() -> None:
+    failed = Live('{"type":"status","state":"failed"}', "status", state="failed")
+    assert types(follow(FakeLog(1), failed, (live(2), 2))) == ["status", "end"]
+    station = follow(FakeLog(1), failed, (live(2), 2), source="stations/x")
+    assert types(station) == ["status"]
+    assert events(station) == [1, 2]
+
+
+def test_only_live_captions_carry_the_time_from_which_latency_counts() -> None:
+    log = FakeLog(1)
+    sent = [m for m in Follower(log, Script(log, (live(2), 2)), SOURCE, 0).messages() if m]
+    assert [m.captured_s for m in sent] == [0.0, 1.0]
+
+
+@given(st.data())
+def test_any_interleaving_gives_each_event_once_in_order(data: st.DataObject) -> None:
+    """The log grows; live messages lag behind it, some are lost in interruptions."""
+    log = FakeLog(data.draw(st.integers(0, 5)))
+    script: list[Any] = []
+    published, newest = log.newest, log.newest
+    for _ in range(data.draw(st.integers(0, 15))):
+        newest += data.draw(st.integers(0, 3))
+        if published < newest and data.draw(st.booleans()):
+            published += 1
+            script.append((live(published), newest))
+        else:  # what was published meanwhile is lost
+            published = newest
+            script += [(Signal.INTERRUPTED, newest), (Signal.RESUMED, newest)]
+    script.append((Signal.RESUMED, newest))
+    after = data.draw(st.integers(0, log.newest))
+    assert events(follow(log, *script, after=after)) == list(range(after + 1, newest + 1))
