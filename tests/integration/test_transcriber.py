@@ -2,66 +2,334 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
+from redis.exceptions import ConnectionError
 
-from tests.fakes import ScriptedEngine, Spoken, chunks, speech
-from transcriber.engine import Engine
+from tests.fakes import ScriptedEngine, Spoken, chunks, numbers, speech
+from tests.integration.transcriber_process import STALLED
+from transcriber.engine import Engine, Hypothesis, Utterance
 from transcriber.worker import Transcriber
+from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog, latest_revisions
-from wire.messages import Caption
+from wire.errors import ModelError
+from wire.messages import Caption, Chunk, Content, Word
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
+from wire.workers import alive
 
 #: A minute of words of various lengths, some of them across every border of 5 s.
 WORDS: list[Spoken] = [(n + 1, 0.05 + 0.52 * n, 0.05 + 0.52 * n + 0.25 + 0.05 * (n % 5)) for n in range(115)]
 PCM = speech(WORDS, 60.0)
 TEXTS = [f"w{number}" for number, _, _ in WORDS]
 
+#: In the middle of the third chunk, and in no other's window.
+IN_THIRD = next(number for number, start_s, _ in WORDS if start_s > 12)
 
-def make(redis: Redis, engine: Engine, name: str = "transcriber-0", **options: object) -> Transcriber:
-    queue = ChunkQueue(redis, claim_after_s=float(options.pop("claim_after_s", 60.0)))  # type: ignore[arg-type]
-    metrics = TranscriberMetrics(CollectorRegistry())
-    return Transcriber(redis, name, lambda: engine, metrics, queue=queue, **options)  # type: ignore[arg-type]
-
-
-def drain(transcriber: Transcriber) -> None:
-    while transcriber.step(block_s=0):
-        pass
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def words(captions: list[Caption]) -> list[str]:
-    return [word.text for caption in latest_revisions(captions) for word in caption.words]
+class Bench:
+    """A transcriber in this process, with its metrics at hand."""
+
+    def __init__(self, redis: Redis, engine: Engine, name: str = "transcriber-0", **options: object) -> None:
+        self.registry = CollectorRegistry()
+        claim_after_s = float(options.pop("claim_after_s", 0.0))  # type: ignore[arg-type]
+        self.queue = ChunkQueue(redis, claim_after_s=claim_after_s)
+        self.transcriber = Transcriber(
+            redis,
+            name,
+            lambda: engine,
+            TranscriberMetrics(self.registry),
+            queue=self.queue,
+            claim_every_s=0.0,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def drain(self) -> Bench:
+        while self.transcriber.step(block_s=0):
+            pass
+        return self
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(f"undertext_transcriber_{name}", labels) or 0.0
+
+
+def put(redis: Redis, *all_chunks: Chunk) -> None:
+    queue = ChunkQueue(redis)
+    for chunk in all_chunks:
+        queue.put(chunk)
+
+
+def words(redis: Redis, source: str) -> list[str]:
+    return [word.text for caption in shown(redis, source) for word in caption.words]
+
+
+def shown(redis: Redis, source: str) -> list[Caption]:
+    return latest_revisions(CaptionLog(redis).read(source, limit=10_000))
+
+
+def without(*lost: int) -> list[str]:
+    """All words but those of these seconds and the ones cut by their edges."""
+    return [
+        f"w{number}"
+        for number, start_s, end_s in WORDS
+        if not any(start_s < second + 1 and end_s > second for second in lost)
+    ]
+
+
+# --- a source comes out whole ----------------------------------------------------------------------
 
 
 def test_an_upload_comes_out_whole(redis: Redis) -> None:
-    queue = ChunkQueue(redis)
-    for chunk in chunks("jobs/1", PCM):
-        queue.put(chunk)
-    drain(make(redis, ScriptedEngine()))
-    log = CaptionLog(redis)
-    captions = log.read("jobs/1")
-    assert words(captions) == TEXTS
-    assert all(caption.final for caption in captions)
-    assert log.progress("jobs/1").finished
-    assert [load.length for load in queue.load()] == [0, 0]
+    put(redis, *chunks("jobs/1", PCM))
+    bench = Bench(redis, ScriptedEngine()).drain()
+    assert words(redis, "jobs/1") == TEXTS
+    assert all(caption.final for caption in CaptionLog(redis).read("jobs/1"))
+    assert CaptionLog(redis).progress("jobs/1").finished
+    assert [load.length for load in bench.queue.load()] == [0, 0]
+    assert bench.count("chunks_total", outcome="transcribed") == 12
+    assert bench.count("audio_seconds_total", kind="jobs") == 60.0
+    assert bench.count("batch_chunks_count") == 2
 
 
 def test_two_workers_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
-    queue = ChunkQueue(redis)
-    for source in ("stations/one", "stations/two", "jobs/1"):
-        for chunk in chunks(source, PCM):
-            queue.put(chunk)
+    sources = ("stations/one", "stations/two", "jobs/1")
+    for source in sources:
+        put(redis, *chunks(source, PCM))
     clients = [connect(redis_url) for _ in range(3)]
-    workers = [make(client, ScriptedEngine(), f"transcriber-{n}", batch_size=2) for n, client in enumerate(clients)]
-    threads = [threading.Thread(target=drain, args=(worker,)) for worker in workers]
+    workers = [
+        Bench(client, ScriptedEngine(), f"transcriber-{n}", batch_size=2, claim_after_s=60.0)
+        for n, client in enumerate(clients)
+    ]
+    threads = [threading.Thread(target=worker.drain) for worker in workers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for source in ("stations/one", "stations/two", "jobs/1"):
-        assert words(CaptionLog(redis).read(source)) == TEXTS
+    for source in sources:
+        assert words(redis, source) == TEXTS
+        assert [c.event for c in CaptionLog(redis).read(source)] == list(
+            range(1, len(CaptionLog(redis).read(source)) + 1)
+        )
     for client in clients:
         client.close()
+
+
+def test_batches_reach_across_sources_live_ones_first(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM)[:4], *chunks("stations/a", PCM)[:2], *chunks("stations/b", PCM)[:2])
+    engine = ScriptedEngine()
+    bench = Bench(redis, engine, batch_size=5)
+    assert bench.transcriber.step(block_s=0) == 5
+    assert engine.batches == [5]
+    log = CaptionLog(redis)
+    assert [log.progress(f"stations/{id}").next_seq for id in "ab"] == [2, 2]
+    assert log.progress("jobs/1").next_seq == 1
+
+
+def test_silence_costs_no_decoding(redis: Redis) -> None:
+    first, second, third = chunks("stations/demo", PCM)[:3]
+    second = dataclasses.replace(second, pcm=b"", lead_samples=0, content=Content.SILENCE)
+    put(redis, first, second, third)
+    engine = ScriptedEngine()
+    Bench(redis, engine).drain()
+    assert engine.batches == [2]
+    assert CaptionLog(redis).progress("stations/demo").until_s == 15.0
+
+
+# --- dead and dying workers ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def process(redis_url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.transcriber_process", redis_url, *options], cwd=ROOT
+    )
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait(timeout=10)
+
+
+def test_the_chunks_of_a_killed_worker_are_taken_over(
+    redis: Redis, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    put(redis, *chunks("stations/demo", PCM))
+    with process(redis_url, "--stall", str(IN_THIRD)) as worker:
+        wait_until(lambda: redis.exists(STALLED), 30)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(timeout=10)
+    with process(redis_url):
+        wait_until(lambda: CaptionLog(redis).progress("stations/demo").next_seq == 12, 30)
+    assert words(redis, "stations/demo") == TEXTS
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
+    redis: Redis, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    put(redis, *chunks("stations/demo", PCM))
+    with process(redis_url, "--batch-size", "2") as worker:
+        wait_until(lambda: CaptionLog(redis).progress("stations/demo").next_seq > 0, 30)
+        assert "transcriber-0" in alive(redis)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=20) == 0
+    assert alive(redis) == {}
+    pending: list[dict[str, int]] = redis.xpending_range(keys.LIVE_CHUNKS, keys.GROUP, "-", "+", 100)  # type: ignore[assignment]
+    assert pending == []
+
+
+def test_a_chunk_that_kills_its_workers_is_buried_and_takes_no_other_down(
+    redis: Redis, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    put(redis, *chunks("stations/demo", PCM))
+    log = CaptionLog(redis)
+    for _ in range(10):
+        if log.progress("stations/demo").next_seq == 12:
+            break
+        with process(redis_url, "--die", str(IN_THIRD)) as worker:
+            wait_until(lambda: worker.poll() is not None or log.progress("stations/demo").next_seq == 12, 30)
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert Chunk.decode(fields).seq == 2
+    assert b"handed out" in fields[b"reason"]
+    gap = next(c for c in shown(redis, "stations/demo") if c.content is Content.GAP)
+    assert (gap.start_s, gap.end_s, gap.reason) == (10.0, 15.0, "failed")
+    heard = words(redis, "stations/demo")
+    assert heard == [text for text in TEXTS if text in set(heard)], "each once, in order"
+    assert set(heard) >= set(without(10, 11, 12, 13, 14))
+
+
+# --- failing engines -------------------------------------------------------------------------------
+
+
+def refuses(word: int) -> ScriptedEngine:
+    """An engine that raises at every batch with this word."""
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        if any(word in numbers(u.audio) for u in utterances):
+            raise RuntimeError("boom")
+
+    return ScriptedEngine(before)
+
+
+def test_a_chunk_that_fails_takes_its_batch_not_down(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    bench = Bench(redis, refuses(IN_THIRD)).drain()
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert (Chunk.decode(fields).seq, fields[b"reason"]) == (2, b"RuntimeError('boom')")
+    assert CaptionLog(redis).progress("jobs/1").finished
+    assert [c.reason for c in shown(redis, "jobs/1") if c.content is Content.GAP] == ["failed"]
+    assert bench.count("chunks_total", outcome="dead") == 1
+    assert bench.count("chunks_total", outcome="transcribed") == 11
+    assert bench.count("claimed_total") == 2, "it was tried three times"
+
+
+def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        raise RuntimeError("CUDA error")
+
+    bench = Bench(redis, ScriptedEngine(before), claim_after_s=60.0)
+    with pytest.raises(ModelError, match="CUDA error"):
+        bench.drain()
+    assert redis.xlen(keys.DEAD_CHUNKS) == 0, "another worker may do better"
+
+
+def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
+    class Loops(ScriptedEngine):
+        def transcribe(self, utterances: Sequence[Utterance], choose: object = None) -> list[Hypothesis]:
+            return [Hypothesis((Word("tack", 1.0, 2.0),), "tack tack " * 40) for _ in utterances]
+
+    put(redis, *chunks("jobs/1", PCM))
+    bench = Bench(redis, Loops()).drain()
+    assert words(redis, "jobs/1") == []
+    assert CaptionLog(redis).progress("jobs/1").finished
+    assert bench.count("rejected_total", reason="repetition") == 12
+
+
+# --- load and trouble ------------------------------------------------------------------------------
+
+
+def test_live_chunks_that_are_too_old_are_shed_and_uploads_never_are(redis: Redis) -> None:
+    def aged(source: str) -> list[Chunk]:
+        return [dataclasses.replace(c, captured_s=1000.0 + c.end_s) for c in chunks(source, PCM)]
+
+    put(redis, *aged("stations/demo"), *aged("jobs/1"))
+    bench = Bench(redis, ScriptedEngine(), clock=lambda: 1090.0, max_lag_s=60.0).drain()
+    assert words(redis, "jobs/1") == TEXTS
+    gaps = [c for c in shown(redis, "stations/demo") if c.content is Content.GAP]
+    assert [(g.start_s, g.end_s, g.reason, g.final) for g in gaps] == [(0.0, 25.0, "shed", True)]
+    assert words(redis, "stations/demo")[-1] == TEXTS[-1]
+    assert bench.count("shed_seconds_total") == 25.0
+    assert bench.count("chunks_total", outcome="shed") == 5
+    latencies = bench.registry.get_sample_value("undertext_caption_commit_latency_seconds_count")
+    assert latencies, "what is shed has a latency, too: somebody waited for it"
+
+
+def test_a_worker_waits_while_redis_is_away(redis: Redis) -> None:
+    class Away(ChunkQueue):
+        def __init__(self, redis: Redis) -> None:
+            super().__init__(redis, claim_after_s=0)
+            self.refusals = 3
+
+        def take(self, *arguments: object, **options: object) -> list[object]:  # type: ignore[override]
+            if self.refusals:
+                self.refusals -= 1
+                raise ConnectionError("away")
+            return super().take(*arguments, **options)  # type: ignore[arg-type,return-value]
+
+    put(redis, *chunks("jobs/1", PCM))
+    metrics = TranscriberMetrics(CollectorRegistry())
+    transcriber: Transcriber
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        transcriber.stop()
+
+    transcriber = Transcriber(
+        redis, "transcriber-0", lambda: ScriptedEngine(before), metrics, queue=Away(redis), batch_size=12
+    )
+    transcriber.run()
+    assert words(redis, "jobs/1") == TEXTS
+
+
+def test_chunks_taken_after_the_order_to_stop_are_handed_back(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    engine = ScriptedEngine()
+    stopped = Bench(redis, engine, claim_after_s=60.0)
+    stopped.transcriber.stop()
+    stopped.transcriber.step(block_s=0)
+    assert engine.batches == []
+    Bench(redis, ScriptedEngine(), "transcriber-1", claim_after_s=60.0).drain()
+    assert words(redis, "jobs/1") == TEXTS
+
+
+# --- language --------------------------------------------------------------------------------------
+
+
+def test_the_language_of_a_source_is_voted_on(redis: Redis) -> None:
+    engine = ScriptedEngine()
+    bench = Bench(redis, engine, batch_size=1)
+    votes = [{"sv": 0.9, "en": 0.1}, {"sv": 0.2, "en": 0.8}, {"sv": 0.9, "en": 0.1}]
+    for chunk, probabilities in zip(chunks("stations/demo", PCM), votes, strict=False):
+        engine.probabilities = probabilities
+        put(redis, dataclasses.replace(chunk, language=None))
+        bench.drain()
+    assert {caption.language for caption in shown(redis, "stations/demo")} == {"sv"}, "one vote turns nothing"
+
+
+def test_a_language_that_is_given_is_not_voted_on(redis: Redis) -> None:
+    put(redis, *chunks("stations/demo", PCM)[:2])
+    Bench(redis, ScriptedEngine(probabilities={"fi": 1.0})).drain()
+    assert {caption.language for caption in shown(redis, "stations/demo")} == {"sv"}
+    assert not redis.exists(keys.language("stations/demo"))
