@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 SERVICE = "decoder"
 
 #: RQ hears of a busy decoder this often, in seconds.
-BEAT_S = 5
+BEAT_S = 4
 
 #: And gives its job to another if it has not for so long, in seconds.
-TTL_S = 20
+TTL_S = 12
 
 _PR_SET_PDEATHSIG = 1
 
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
             connection=here.redis,
             serializer=JSONSerializer,
             worker_ttl=TTL_S,
-            maintenance_interval=10,
+            maintenance_interval=BEAT_S,
             log_job_description=False,
         )
         worker.stopping = here.stopping

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import html
 import importlib
 import logging
 import os
@@ -23,6 +24,7 @@ from typing import IO, Any
 
 import ffmpeg
 
+from ingest.relay import environment
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import SettingsError, SourceStalled
 
@@ -136,6 +138,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            env=environment(),
             start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
         )
         assert self._process.stdout
@@ -206,14 +209,19 @@ class Process:
             for raw in iter(lambda: stderr.readline(4096), b""):
                 line = _text(raw).rstrip()
                 if _TITLE in line:
-                    self._on_title(line.split(_TITLE, 1)[1].strip())
+                    self._on_title(tidy_title(line.split(_TITLE, 1)[1]))
                 elif complaint := _complaint(line):
                     self._lines.append(complaint)
                     log.debug("ffmpeg %d: %s", self.pid, complaint)
 
 
+def tidy_title(title: str) -> str:
+    """An ICY title as it was meant: Icecast writes `&#8211;` for what its Latin-1 does not have."""
+    return " ".join(html.unescape(title).split())
+
+
 def _text(raw: bytes) -> str:
-    # Old stations send their titles in Latin-1, and no header says so.
+    # Many stations send their titles in Latin-1, and no header says so.
     try:
         return raw.decode()
     except UnicodeDecodeError:

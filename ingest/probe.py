@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ingest.ffmpeg import find, input_options, tied
+from ingest.relay import environment
 from wire.errors import NotAudio, SourceError, SourceStalled
 
 
@@ -32,7 +34,6 @@ class Probe:
     tracks: tuple[Track, ...]  # at least one
     format: str = ""
     duration_s: float | None = None  # None: a stream, or a file that does not know
-    title: str = ""  # what is playing (ICY)
 
     @property
     def hls(self) -> bool:
@@ -50,6 +51,15 @@ class Probe:
                 raise NotAudio(f"there is no audio track {wanted}: it has {len(self.tracks)}, counted from 0")
             return wanted
         return next((n for n, track in enumerate(self.tracks) if track.default), 0)
+
+
+#: What ffmpeg says of files that are something else. The last comes of its MP3 reader, for any name in .mp3.
+_NO_RECORDING = (
+    "format not on whitelist",
+    "invalid data found",
+    "two consecutive mpeg audio frames",
+    "invalid argument",
+)
 
 
 def probe_file(path: Path) -> Probe:
@@ -82,11 +92,19 @@ def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
         command += [f"-{name}", str(value)]
     try:
         done = subprocess.run(
-            tied([*command, target]), stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * timeout_s
+            tied([*command, target]),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=2 * timeout_s,
+            env=environment(),
         )
     except subprocess.TimeoutExpired as error:
         raise SourceStalled(f"nothing that can be read came within {2 * timeout_s:g} s") from error
     complaint = done.stderr.decode(errors="replace").replace(target, "it").strip()
+    if done.returncode < 0:
+        raise SourceError(
+            f"ffprobe crashed on it ({signal.Signals(-done.returncode).name}); another ffmpeg may read it"
+        )
     if done.returncode != 0:
         raise explain(complaint)
     return parse(json.loads(done.stdout), complaint)
@@ -106,23 +124,21 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}")
         raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
     shape = answer.get("format", {})
-    tags = {key.lower(): value for key, value in shape.get("tags", {}).items()}
     duration = _number(shape.get("duration"))
     return Probe(
         tracks=tracks,
         format=shape.get("format_name", ""),
         duration_s=duration if duration and duration > 0 else None,
-        title=str(tags.get("streamtitle", "")),
     )
 
 
 def explain(complaint: str) -> SourceError:
     """What ffmpeg's complaint means, in a sentence that names the remedy."""
     lowered = complaint.lower()
-    if "format not on whitelist" in lowered or "invalid data found" in lowered:
-        return NotAudio("it is not a recording in any format that ffmpeg knows")
     if "moov atom not found" in lowered:
         return SourceError("the recording is cut off: its index, which is at its end, is missing")
+    if any(words in lowered for words in _NO_RECORDING):
+        return NotAudio("it is not a recording in any format that ffmpeg knows")
     if "end of file" in lowered:
         return NotAudio("it ends before any audio")
     if "not on whitelist" in lowered:

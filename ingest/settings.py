@@ -38,8 +38,8 @@ class Settings:
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1, maximum=10_000)
     #: Most microphones that this process reads at once; more wait for another process.
     max_microphones: int = setting("MAX_MICROPHONES", 32, minimum=0, maximum=1000)
-    #: A microphone that sends nothing for so long has ended, in seconds.
-    microphone_idle_s: float = setting("MICROPHONE_IDLE_S", 30.0, minimum=2, maximum=600)
+    #: A microphone that sends nothing for so long has ended, in seconds. The API closes silent sockets sooner.
+    microphone_idle_s: float = setting("MICROPHONE_IDLE_S", 90.0, minimum=2, maximum=600)
     #: Processes that decode uploads. Each keeps one core busy for a moment and then waits for transcribers.
     upload_workers: int = setting("UPLOAD_WORKERS", 1, minimum=0, maximum=32)
     #: Longest recording that is accepted, in hours.

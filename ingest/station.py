@@ -123,7 +123,7 @@ class StationReader:
             sample_rate_hz=track.sample_rate_hz,
             channels=track.channels,
             bit_rate=track.bit_rate,
-            title=probe.title,
+            title="",
         )
         command = decode_command(address.url, remote=True, live=True, timeout_s=self._stall_s)
         self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)

@@ -37,7 +37,7 @@ def icecast_server(
     with (folder / "log").open("w") as log:
         server = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_for_port(port, folder / "log")
+        wait_for_port(port, server, folder / "log")
         yield port
     finally:
         server.terminate()

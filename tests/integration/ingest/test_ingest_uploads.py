@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +17,15 @@ from prometheus_client import CollectorRegistry
 
 from ingest.playlist import make_client
 from ingest.settings import Settings
-from ingest.uploads import Decoding, Workplace
-from tests.integration.ingest.radio import audio_of, frequency_hz
+from ingest.uploads import Decoding, Interrupted, Workplace
+from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.bus import connect
-from wire.messages import Chunk, Job, State
+from wire.captions import Advance, CaptionLog
+from wire.jobs import enqueue_decode
+from wire.messages import Chunk, Content, Job, Kind, State
 from wire.metrics import IngestMetrics
-from wire.sources import Jobs
+from wire.queue import STREAMS, ChunkQueue
+from wire.sources import Jobs, Statuses
 
 Chunks = Callable[[str], list[Chunk]]
 Make = Callable[..., Path]
@@ -38,9 +45,9 @@ def workplace(redis_url: str, tmp_path: Path) -> Iterator[Workplace]:
 def decode(workplace: Workplace) -> Decode:
     """`decode(path)`: the job's record after its decoding."""
 
-    def run(path: Path | None = None, **fields: Any) -> Job:
+    def run(path: Path | str = "", **fields: Any) -> Job:
         jobs = Jobs(workplace.redis)
-        jobs.save(Job("j", time.time(), filename="x", path=path.name if path else "", **fields))
+        jobs.save(Job("j", time.time(), filename="x", path=path.name if isinstance(path, Path) else path, **fields))
         Decoding("j", workplace).run()
         return jobs.get("j")
 
@@ -93,3 +100,332 @@ def test_pcm_is_exact(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     assert np.array_equal(audio_of(found), original)
     assert found[1].lead_samples == 16_000
     assert found[1].pcm[:32_000] == found[0].pcm[-32_000:]
+
+
+def test_two_tracks_the_default_one_is_captioned(
+    decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
+) -> None:
+    job = decode(two_tracks(make_audio))
+    assert job.tracks == 2
+    assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(700, abs=1)
+    assert Statuses(redis_client).get(Kind.JOB, "j").detail == "audio track 1 of 2 (swe, Svenska)"
+
+
+def test_two_tracks_the_one_asked_for_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    job = decode(two_tracks(make_audio), track=0)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(300, abs=1)
+
+
+def test_a_track_that_is_not_there_is_an_error(decode: Decode, make_audio: Make) -> None:
+    assert decode(two_tracks(make_audio), track=2).error == "there is no audio track 2: it has 2, counted from 0"
+
+
+def two_tracks(make_audio: Make) -> Path:
+    inputs = (
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=300:d=6",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=700:d=6",
+    )
+    tags = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=swe", "-metadata:s:a:1", "title=Svenska"]
+    defaults = ["-disposition:a:0", "0", "-disposition:a:1", "default"]
+    return make_audio("x.mkv", "-map", "0:a", "-map", "1:a", *tags, *defaults, inputs=inputs)
+
+
+def test_a_track_that_begins_late_keeps_its_place_beside_the_picture(
+    decode: Decode, make_audio: Make, chunks: Chunks
+) -> None:
+    inputs = ("-f", "lavfi", "-i", "color=size=64x64:duration=9", "-itsoffset", "4")
+    path = make_audio("x.mkv", "-c:a", "flac", inputs=(*inputs, "-f", "lavfi", "-i", "sine=frequency=440:duration=5"))
+    assert decode(path).state is State.RUNNING
+    audio = audio_of(chunks("jobs/j"))
+    loud = np.flatnonzero(np.abs(audio) > 100)
+    assert loud[0] / 16_000 == pytest.approx(4, abs=0.1)
+    assert len(audio) / 16_000 == pytest.approx(9, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "says"),
+    [
+        ("x.mp3", b"", "the file is empty (0 bytes)"),
+        ("x.txt", b"Good evening. These are the news.\n" * 200, "it is not a recording"),
+        ("x.mp3", b"<!DOCTYPE html><html><body>No such file</body></html>" * 50, "it is not a recording"),
+        ("x.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nfile:///etc/hostname\n", "it is not a recording"),
+        ("x.wav", b"ffconcat version 1.0\nfile /etc/hostname\n", "it is not a recording"),
+        ("x.srt", b"1\n00:00:00,000 --> 00:00:02,000\nHello\n", "it is not a recording"),
+        ("x.bin", bytes(range(256)) * 400, "it is not a recording"),
+    ],
+)
+def test_what_is_no_recording_is_called_so(
+    name: str, body: bytes, says: str, decode: Decode, tmp_path: Path, chunks: Chunks, redis_client: Any
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(body)
+    job = decode(path)
+    assert job.state is State.FAILED
+    assert job.error.startswith(says)
+    assert chunks("jobs/j") == []
+    assert not path.exists()
+    status = Statuses(redis_client).get(Kind.JOB, "j")
+    assert (status.state, status.detail) == (State.FAILED, job.error)
+
+
+def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
+    job = decode(make_audio("x.mp4", source="testsrc=duration=2:size=64x64"))
+    assert (job.state, job.error) == (State.FAILED, "it has no audio track, only video")
+
+
+def test_a_picture_is_an_error(decode: Decode, make_audio: Make) -> None:
+    job = decode(make_audio("x.png", "-frames:v", "1", source="testsrc=size=64x64"))
+    assert job.state is State.FAILED
+
+
+def test_a_video_with_sound_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    inputs = ("-f", "lavfi", "-i", "testsrc=duration=6:size=64x64", "-f", "lavfi", "-i", "sine=duration=6")
+    assert decode(make_audio("x.mp4", "-shortest", inputs=inputs)).state is State.RUNNING
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(6, abs=0.1)
+
+
+def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
+    decode: Decode, make_audio: Make, chunks: Chunks, tmp_path: Path
+) -> None:
+    path = make_audio("whole.mp3", "-b:a", "64k")
+    path.write_bytes(path.read_bytes()[: 64_000 // 8 * 7 + 77])
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    found = chunks("jobs/j")
+    assert found[-1].last
+    assert len(audio_of(found)) / 16_000 == pytest.approx(7, abs=0.2)
+    assert job.duration_s == pytest.approx(7, abs=0.2)
+
+
+def test_a_cut_off_mp4_says_what_is_missing(decode: Decode, make_audio: Make) -> None:
+    path = make_audio("x.m4a", "-c:a", "aac")
+    path.write_bytes(path.read_bytes()[:30_000])
+    job = decode(path)
+    assert job.state is State.FAILED
+    assert "cut off" in job.error
+
+
+def test_a_recording_without_samples_ends_at_once(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
+    path.write_bytes(path.read_bytes()[: -12 * 32_000])
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert [(chunk.n_samples, chunk.last) for chunk in chunks("jobs/j")] == [(0, True)]
+
+
+def test_silence_goes_without_audio(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    decode(make_audio("x.wav", source="anullsrc=duration=12"))
+    found = chunks("jobs/j")
+    assert [chunk.content for chunk in found] == [Content.SILENCE] * 3
+    assert all(chunk.pcm == b"" for chunk in found)
+
+
+def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, workplace: Workplace) -> None:
+    object.__setattr__(workplace.settings, "max_upload_hours", 5 / 3600)
+    job = decode(make_audio("x.wav"))
+    assert job.error == "it lasts 0.0 hours; at most 0.00138889 are accepted (MAX_UPLOAD_HOURS)"
+
+
+def test_a_recording_that_hides_its_length_is_cut(
+    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks, redis_client: Any
+) -> None:
+    object.__setattr__(workplace.settings, "max_upload_hours", 8 / 3600)
+    job = decode(make_audio("x.mkv", "-live", "1", "-c:a", "flac"))
+    assert job.error == ""
+    assert 8 <= len(audio_of(chunks("jobs/j"))) / 16_000 < 11
+    assert "MAX_UPLOAD_HOURS" in Statuses(redis_client).get(Kind.JOB, "j").detail
+
+
+# --- files on a server ---------------------------------------------------------------------------
+
+
+def test_a_file_is_fetched_by_its_url(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
+    url = web.page("/x.mp3", make_audio("x.mp3").read_bytes(), "audio/mpeg")
+    job = decode(url=url)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/missing.mp3", "127.0.0.1 answers 404 Not Found: look up its new address"),
+        ("/page", "127.0.0.1 answers with a web page, not with audio; use the address of the stream itself"),
+        ("/text", "it is not a recording in any format that ffmpeg knows"),
+        ("/big", "it has 3 MB; at most 2 MB are fetched (MAX_FETCH_MB)"),
+        ("/leads-to-our-disk.m3u8", None),
+    ],
+)
+def test_what_cannot_be_fetched_says_why(
+    path: str, says: str | None, decode: Decode, web: Web, workplace: Workplace, make_audio: Make, chunks: Chunks
+) -> None:
+    object.__setattr__(workplace.settings, "max_fetch_mb", 2.0)
+    ours = make_audio("secret.mp3")
+    web.page("/page", b"<html>hello</html>")
+    web.page("/text", b"hello " * 400, "application/octet-stream")
+    web.page("/big", bytes(3_000_000), "audio/mpeg")
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXTINF:12,\nfile://{ours}\n#EXT-X-ENDLIST\n".encode()
+    web.page("/leads-to-our-disk.m3u8", playlist, "application/vnd.apple.mpegurl")
+    job = decode(url=web.url(path))
+    assert job.state is State.FAILED
+    assert says is None or job.error == says
+    assert chunks("jobs/j") == []
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x.mp3", "/etc/passwd", "concat:/etc/passwd"])
+def test_only_http_is_fetched(url: str, decode: Decode) -> None:
+    assert "is not an http or https address" in decode(url=url).error
+
+
+def test_a_path_outside_the_uploads_is_refused(decode: Decode, tmp_path: Path) -> None:
+    outside = tmp_path.parent / "outside.mp3"
+    outside.write_bytes(b"x")
+    job = decode(path=f"../{outside.name}")
+    assert (job.state, job.error) == (State.FAILED, "'../outside.mp3' is not in the uploads folder")
+    assert outside.exists()
+
+
+# --- waiting, stopping, going on -----------------------------------------------------------------
+
+
+def take_and_commit(workplace: Workplace, source: str, n: int) -> list[Chunk]:
+    """What a transcriber does, without a model: take chunks and commit them."""
+    queue, captions = ChunkQueue(workplace.redis), CaptionLog(workplace.redis)
+    taken = []
+    for delivery in queue.take("transcriber-0", n, block_s=0.1):
+        chunk = delivery.chunk
+        advance = Advance(b"x", (), chunk.epoch, chunk.seq + 1, chunk.end_s, chunk.last)
+        captions.commit(delivery, lambda state, advance=advance: advance)  # type: ignore[misc]
+        taken.append(chunk)
+    return taken
+
+
+def test_decoding_waits_for_transcribers(
+    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 4)
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=60:sample_rate=16000")
+    jobs = Jobs(workplace.redis)
+    jobs.save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    seen: list[Chunk] = []
+    while not (seen and seen[-1].last):
+        wait_until(lambda: chunks("jobs/j"))
+        assert len(chunks("jobs/j")) <= 4
+        seen += take_and_commit(workplace, "jobs/j", 2)
+    thread.join()
+    assert [chunk.seq for chunk in seen] == list(range(13))
+    assert not path.exists()
+
+
+def test_one_upload_does_not_fill_the_queue_that_is_shared(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], redis_client: Any
+) -> None:
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=400:sample_rate=16000")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    wait_until(lambda: redis_client.xlen(STREAMS[1]) >= 32, 30)
+    Jobs(workplace.redis).change("j", state=State.CANCELLED)
+    thread.join()
+    assert redis_client.xlen(STREAMS[1]) == 32
+    assert not path.exists()
+    assert Jobs(workplace.redis).get("j").state is State.CANCELLED
+
+
+def test_a_deleted_job_ends_its_decoding(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 1)
+    path = make_audio("x.wav")
+    jobs = Jobs(workplace.redis)
+    jobs.save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    wait_until(lambda: jobs.get("j").state is State.RUNNING)
+    jobs.remove("j")
+    thread.join()
+    assert not path.exists()
+
+
+def test_an_interrupted_job_goes_on_where_its_captions_end(
+    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 3)
+    path = make_audio("x.flac", source="sine=duration=31")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    ended: list[type[BaseException]] = []
+
+    def first_attempt() -> None:
+        try:
+            Decoding("j", workplace).run()
+        except Interrupted as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=first_attempt)
+    thread.start()
+    wait_until(lambda: len(chunks("jobs/j")) == 3)
+    committed = take_and_commit(workplace, "jobs/j", 2)
+    workplace.stopping.set()
+    thread.join()
+    assert ended == [Interrupted]
+    assert path.exists()
+
+    workplace.stopping.clear()
+    workplace.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 100)
+    Decoding("j", workplace).run()
+    rest = chunks("jobs/j")
+    assert [chunk.seq for chunk in committed + rest] == list(range(7))
+    assert rest[0].lead_samples == 16_000
+    assert len(audio_of(committed + rest)) == 31 * 16_000
+    assert not path.exists()
+
+
+def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, chunks: Chunks) -> None:
+    Jobs(workplace.redis).save(Job("j", time.time(), path="gone.mp3", state=State.CANCELLED))
+    Decoding("j", workplace).run()
+    assert chunks("jobs/j") == []
+
+
+def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
+    redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    path = make_audio("x.flac", source="sine=duration=200")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(workplace.redis, "j", timeout_s=600)
+    environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path), "UPLOAD_AHEAD_CHUNKS": "4"}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "ingest.decoder"], env=environ)
+
+    first = start()
+    seen: list[Chunk] = []
+    try:
+        wait_until(lambda: take_more(workplace, seen) >= 5, 30)
+    finally:
+        first.kill()
+        first.wait()
+    second = start()
+    try:
+        wait_until(lambda: take_more(workplace, seen) and seen[-1].last, 60)
+        wait_until(lambda: not path.exists(), 10)
+    finally:
+        second.terminate()
+        assert second.wait(timeout=10) == 0
+    # What was queued by the killed one comes twice: committing it again changes nothing.
+    assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(41))
+    assert CaptionLog(workplace.redis).progress("jobs/j").finished
+
+
+def take_more(workplace: Workplace, seen: list[Chunk]) -> int:
+    seen += take_and_commit(workplace, "jobs/j", 8)
+    return len(seen)

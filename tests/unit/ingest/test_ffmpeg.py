@@ -1,0 +1,136 @@
+"""ffmpeg's command lines and what its stderr and ffprobe's JSON mean; no process is started."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.ffmpeg import _complaint, _text, decode_command, tidy_title
+from ingest.probe import Probe, Track, explain, parse
+from wire.errors import NotAudio, SourceError
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.ffmpeg.find", lambda name: f"/bin/{name}")
+
+
+def value(command: list[str], option: str) -> str:
+    return command[command.index(option) + 1]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_the_output_is_16_khz_mono(live: bool) -> None:
+    command = decode_command("http://a.se/x", remote=True, live=live, track=2)
+    assert command[0] == "/bin/ffmpeg"
+    assert [value(command, o) for o in ("-ar", "-ac", "-f", "-acodec", "-map")] == [
+        "16000",
+        "1",
+        "s16le",
+        "pcm_s16le",
+        "0:a:2",
+    ]
+    assert "-nostdin" in command
+
+
+def test_a_url_reaches_no_local_file_and_an_upload_no_network() -> None:
+    assert "file" not in value(decode_command("http://a.se/x", remote=True, live=True), "-protocol_whitelist").split(
+        ","
+    )
+    local = decode_command("/up/x", remote=False, live=False)
+    assert value(local, "-protocol_whitelist") == "file,crypto"
+    assert not {"hls", "concat", "dash", "sdp", "tty", "lavfi", "image2"} & set(
+        value(local, "-format_whitelist").split(",")
+    )
+
+
+def test_a_live_source_gives_up_on_silence_and_is_never_spliced() -> None:
+    live = decode_command("http://a.se/x", remote=True, live=True, timeout_s=20)
+    assert value(live, "-rw_timeout") == "20000000"
+    assert "-reconnect" not in live
+    assert "-af" not in live
+    assert value(decode_command("http://a.se/x", remote=True, live=False), "-reconnect") == "1"
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("[mp3 @ 0x55d0c] [error] Header missing", "Header missing"),
+        ("[error] https://a.se/x: Server returned 404 Not Found", "https://a.se/x: Server returned 404 Not Found"),
+        ("[in#0 @ 0x1] [fatal] Error opening input: x", "Error opening input: x"),
+        ("[hls @ 0x1] [verbose] Opening 'http://a.se/1.ts' for reading", ""),
+        ("[info] Stream mapping:", ""),
+        ("  Duration: N/A", ""),
+        ("", ""),
+    ],
+)
+def test_only_complaints_are_kept(line: str, text: str) -> None:
+    assert _complaint(line) == text
+
+
+AUDIO = {"codec_type": "audio", "codec_name": "aac", "sample_rate": "48000", "channels": 6, "bit_rate": "384000"}
+
+
+def test_a_probe() -> None:
+    answer = {
+        "streams": [
+            {"codec_type": "video", "codec_name": "h264"},
+            {**AUDIO, "tags": {"LANGUAGE": "eng"}, "disposition": {"default": 0}},
+            {**AUDIO, "channels": 2, "tags": {"language": "swe", "title": "Svenska"}, "disposition": {"default": 1}},
+        ],
+        "format": {"format_name": "matroska,webm", "duration": "12.5"},
+    }
+    probe = parse(answer)
+    assert probe == Probe(
+        tracks=(
+            Track("aac", 48000, 6, 384000, "eng", "", False),
+            Track("aac", 48000, 2, 384000, "swe", "Svenska", True),
+        ),
+        format="matroska,webm",
+        duration_s=12.5,
+    )
+    assert probe.choose() == 1
+    assert probe.choose(0) == 0
+    with pytest.raises(NotAudio, match="no audio track 2: it has 2, counted from 0"):
+        probe.choose(2)
+
+
+def test_without_a_default_it_is_the_first() -> None:
+    assert parse({"streams": [AUDIO, AUDIO]}).choose() == 0
+
+
+def test_what_has_no_audio_says_what_it_has() -> None:
+    with pytest.raises(NotAudio, match="no audio track, only subtitle and video"):
+        parse({"streams": [{"codec_type": "video"}, {"codec_type": "subtitle"}]})
+    with pytest.raises(NotAudio, match="no audio was found"):
+        parse({})
+
+
+@pytest.mark.parametrize(
+    ("complaint", "kind", "says"),
+    [
+        ("it: Invalid data found when processing input", NotAudio, "not a recording"),
+        ("moov atom not found\nit: Invalid data found", SourceError, "cut off"),
+        ("it: Format not on whitelist 'mp3'", NotAudio, "not a recording"),
+        ("Protocol 'file' not on whitelist 'http'!", NotAudio, "not http or https"),
+        ("it: Input/output error", SourceError, "Input/output error"),
+        ("", SourceError, "did not say why"),
+    ],
+)
+def test_complaints_are_explained(complaint: str, kind: type[Exception], says: str) -> None:
+    error = explain(complaint)
+    assert isinstance(error, kind)
+    with pytest.raises(kind, match=says):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("raw", "title"),
+    [
+        ("Ekot – åtta".encode(), "Ekot – åtta"),
+        ("Ekot på åtta".encode("latin-1"), "Ekot på åtta"),
+        (b"Ekot &#8211; AT&amp;T", "Ekot – AT&T"),
+        (b"  News \t at  ten ", "News at ten"),
+    ],
+)
+def test_titles_are_read_as_they_were_meant(raw: bytes, title: str) -> None:
+    assert tidy_title(_text(raw)) == title

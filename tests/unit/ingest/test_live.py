@@ -1,0 +1,164 @@
+"""The live cutter: PCM with arrival times in, chunks on a clock out. Time is handed in."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ingest.detector import SilenceDetector
+from ingest.live import LiveCutter
+from ingest.outbox import Outbox
+from wire.messages import Chunk, Content
+from wire.metrics import IngestMetrics
+
+NOW = 1_800_000_000.0
+RATE = 16_000
+
+
+class World:
+    """A cutter, its outbox, and a clock that only we move."""
+
+    def __init__(self, source: str = "stations/x", *, steady: bool = False, max_chunks: int = 2000) -> None:
+        self.now_s = NOW
+        self.outbox = Outbox(90, max_chunks=max_chunks)
+        self.cutter = LiveCutter(
+            source,
+            self.outbox,
+            IngestMetrics(CollectorRegistry()),
+            SilenceDetector,
+            chunk_samples=RATE,
+            lead_samples=RATE // 4,
+            steady=steady,
+            now_s=lambda: self.now_s,
+        )
+        self._random = np.random.default_rng(1)
+
+    def noise(self, duration_s: float) -> bytes:
+        return self._random.integers(-9000, 9000, round(duration_s * RATE)).astype("<i2").tobytes()
+
+    def speak(self, duration_s: float, step_s: float = 0.1) -> None:
+        for _ in range(round(duration_s / step_s)):
+            self.now_s += step_s
+            self.cutter.feed(self.noise(step_s))
+
+    def chunks(self) -> list[Chunk]:
+        return list(iter(lambda: self.outbox.take(0), None))
+
+
+def test_chunks_wait_for_the_clock_and_then_come_in_order() -> None:
+    world = World()
+    world.cutter.open()
+    assert not world.cutter.feed(world.noise(4.5)), "a burst: the clock is not known yet"
+    assert world.chunks() == []
+    world.speak(2)
+    found = world.chunks()
+    assert [chunk.seq for chunk in found] == [0, 1, 2, 3, 4, 5]
+    assert found[0].start_s == pytest.approx(NOW - 4.5, abs=0.01)
+    assert found[0].captured_s == NOW
+    for before, after in itertools.pairwise(found):
+        assert after.start_s == pytest.approx(before.end_s)
+        assert after.captured_s >= before.captured_s
+
+
+def test_digital_silence_goes_without_audio() -> None:
+    world = World()
+    world.cutter.open()
+    world.speak(2)
+    world.now_s += 1
+    world.cutter.feed(bytes(2 * RATE))
+    world.speak(1)
+    world.cutter.close()
+    found = world.chunks()
+    assert [chunk.content for chunk in found[:4]] == [
+        Content.SPEECH,
+        Content.SPEECH,
+        Content.SILENCE,
+        Content.SPEECH,
+    ]
+    assert (found[2].pcm, found[2].n_samples) == (b"", RATE)
+
+
+def test_a_connection_that_ends_sends_the_rest_as_its_last() -> None:
+    world = World()
+    world.cutter.open()
+    world.speak(2.5)
+    world.cutter.close()
+    found = world.chunks()
+    assert [(chunk.seq, chunk.n_samples, chunk.last) for chunk in found] == [
+        (0, RATE, False),
+        (1, RATE, False),
+        (2, RATE // 2, True),
+    ]
+
+
+def test_each_connection_is_an_epoch_with_its_own_clock() -> None:
+    world = World()
+    for _ in range(2):
+        world.cutter.open()
+        world.speak(2.5)
+        world.cutter.close()
+        world.now_s += 30
+    found = world.chunks()
+    assert [(chunk.epoch, chunk.seq) for chunk in found] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+    assert found[3].start_s == pytest.approx(NOW + 32.5, abs=0.01)
+    assert found[3].lead_samples == 0
+
+
+def test_a_connection_without_audio_is_no_epoch() -> None:
+    world = World()
+    world.cutter.open()
+    world.cutter.feed(b"")
+    world.cutter.close()
+    assert world.chunks() == []
+
+
+def test_a_microphone_without_audio_still_has_a_last_chunk() -> None:
+    world = World("microphones/m", steady=True)
+    world.cutter.open()
+    world.cutter.close()
+    assert [(chunk.n_samples, chunk.last, chunk.start_s) for chunk in world.chunks()] == [(0, True, NOW)]
+
+
+def test_a_clock_that_is_proven_wrong_begins_a_new_epoch() -> None:
+    world = World()
+    world.cutter.open()
+    world.speak(3)
+    world.cutter.feed(world.noise(6))  # the sender jumps ahead
+    world.speak(3)
+    found = world.chunks()
+    assert {chunk.epoch for chunk in found} == {1, 2}
+    first, second = ([chunk for chunk in found if chunk.epoch == epoch] for epoch in (1, 2))
+    assert first[-1].last
+    assert second[0].seq == 0
+    assert second[-1].end_s <= world.now_s + 0.2
+
+
+def test_no_sample_is_lost_or_doubled_over_epochs() -> None:
+    world = World()
+    world.cutter.open()
+    fed = b""
+    for _ in range(100):
+        world.now_s += 0.1
+        pcm = world.noise(0.1)
+        fed += pcm
+        world.cutter.feed(pcm)
+    burst = world.noise(6.01)
+    fed += burst
+    world.cutter.feed(burst)
+    world.cutter.close()
+    assert b"".join(chunk.pcm[2 * chunk.lead_samples :] for chunk in world.chunks()) == fed
+
+
+def test_after_hours_without_redis_a_new_epoch_begins() -> None:
+    world = World(max_chunks=5)
+    world.cutter.open()
+    world.speak(8)
+    assert {chunk.epoch for chunk in world.chunks()} == {2}
+
+
+def test_audio_needs_an_open_connection() -> None:
+    with pytest.raises(RuntimeError, match="before open"):
+        World().cutter.feed(b"")

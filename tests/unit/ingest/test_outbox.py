@@ -1,0 +1,90 @@
+"""The outbox: bounded; what no longer fits becomes a gap and keeps its place."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.outbox import Outbox
+from wire.messages import Chunk, Content
+
+
+def chunk(seq: int, *, epoch: int = 1, silent: bool = False) -> Chunk:
+    n = 80_000
+    content = Content.SILENCE if silent else Content.SPEECH
+    return Chunk("stations/x", epoch, seq, 5.0 * seq, n, b"" if silent else bytes(2 * n), content=content)
+
+
+def drain(outbox: Outbox) -> list[Chunk]:
+    found = []
+    while (taken := outbox.take(0)) is not None:
+        found.append(taken)
+    return found
+
+
+def test_first_in_first_out() -> None:
+    outbox = Outbox(60)
+    for seq in range(3):
+        assert outbox.put(chunk(seq))
+    assert [c.seq for c in drain(outbox)] == [0, 1, 2]
+    assert outbox.take(0) is None
+
+
+def test_the_oldest_audio_becomes_a_gap() -> None:
+    shed: list[float] = []
+    outbox = Outbox(10, on_shed=shed.append)
+    for seq in range(5):
+        outbox.put(chunk(seq))
+    found = drain(outbox)
+    assert [c.content for c in found] == [Content.GAP] * 3 + [Content.SPEECH] * 2
+    assert [c.seq for c in found] == [0, 1, 2, 3, 4]
+    assert [c.reason for c in found[:3]] == ["overflow"] * 3
+    assert all(c.start_s == 5.0 * c.seq and c.n_samples == 80_000 for c in found)
+    assert shed == [5.0, 5.0, 5.0]
+
+
+def test_a_chunk_put_back_is_the_oldest_again() -> None:
+    outbox = Outbox(60)
+    outbox.put(chunk(0))
+    outbox.put(chunk(1))
+    taken = outbox.take(0)
+    assert taken is not None
+    outbox.put_back(taken)
+    assert [c.seq for c in drain(outbox)] == [0, 1]
+
+
+def test_when_too_many_wait_the_sequence_is_broken() -> None:
+    outbox = Outbox(60, max_chunks=3)
+    assert [outbox.put(chunk(seq, silent=True)) for seq in range(4)] == [True, True, True, False]
+    assert len(outbox) == 0
+
+
+def test_take_waits_for_a_chunk() -> None:
+    outbox = Outbox(60)
+    found: list[Chunk | None] = []
+    thread = threading.Thread(target=lambda: found.append(outbox.take(30)))
+    thread.start()
+    outbox.put(chunk(7))
+    thread.join()
+    assert [c.seq for c in found if c] == [7]
+
+
+@given(st.lists(st.sampled_from(["put", "silent", "take", "take and put back"]), max_size=200))
+def test_order_is_kept_and_audio_is_bounded(actions: list[str]) -> None:
+    outbox, sent, seq = Outbox(20), [], 0
+    for action in actions:
+        if action in ("put", "silent"):
+            outbox.put(chunk(seq, silent=action == "silent"))
+            seq += 1
+        elif (taken := outbox.take(0)) is not None:
+            if action == "take":
+                sent.append(taken)
+            else:
+                outbox.put_back(taken)
+        waiting = [c for c in outbox._chunks if c.pcm]
+        assert len(waiting) <= 4
+        assert outbox._audio_s == 5.0 * len(waiting)
+    sent += drain(outbox)
+    assert [c.seq for c in sent] == list(range(seq))

@@ -1,0 +1,134 @@
+"""Addresses: playlists are followed, and what is not audio is called by its name. The server is a mock transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from ingest.errors import Refused, Unreachable
+from ingest.playlist import Address, parse, resolve
+from wire.errors import NotAudio, SourceError
+
+Pages = dict[str, httpx.Response | Exception]
+MP3 = {"content-type": "audio/mpeg", "icy-name": "Tone"}
+
+
+@pytest.fixture
+def client() -> Callable[[Pages], httpx.Client]:
+    def make(pages: Pages) -> httpx.Client:
+        def answer(request: httpx.Request) -> httpx.Response:
+            page = pages[str(request.url)]
+            if isinstance(page, Exception):
+                raise page
+            return page
+
+        return httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True)
+
+    return make
+
+
+def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
+    pages: Pages = {"http://a.se/live": httpx.Response(200, headers=MP3, content=b"\xff\xfb\x90" * 1000)}
+    assert resolve("http://a.se/live", client(pages)) == Address("http://a.se/live", icy=True, n_bytes=3000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("audio/x-scpls", b"[playlist]\nNumberOfEntries=2\nFile2=http://b.se/2\nFile1=http://b.se/1\nTitle1=x%y\n"),
+        ("text/plain", b"[Playlist]\r\nFile1=http://b.se/1\r\nFile2=http://b.se/2\r\n"),
+        ("audio/x-mpegurl", b"#EXTM3U\n#EXTINF:-1,Tone\nhttp://b.se/1\n\nhttp://b.se/2\n"),
+        ("application/octet-stream", b"\xef\xbb\xbfhttp://b.se/1\r\nhttp://b.se/2\r\n"),
+    ],
+)
+def test_playlists_are_followed_and_their_entries_tried_in_turn(
+    kind: str, body: bytes, client: Callable[[Pages], httpx.Client]
+) -> None:
+    pages: Pages = {
+        "http://a.se/list.m3u": httpx.Response(200, headers={"content-type": kind}, content=body),
+        "http://b.se/1": httpx.Response(200, headers=MP3, content=b"x"),
+        "http://b.se/2": httpx.Response(200, headers=MP3, content=b"x"),
+    }
+    assert resolve("http://a.se/list.m3u", client(pages)).url == "http://b.se/1"
+    pages["http://a.se/list.m3u"] = httpx.Response(200, headers={"content-type": kind}, content=body)
+    pages["http://b.se/2"] = httpx.Response(200, headers=MP3, content=b"x")
+    assert resolve("http://a.se/list.m3u", client(pages), turn=1).url == "http://b.se/2"
+
+
+def test_relative_entries_are_relative_to_where_the_list_was_found(client: Callable[[Pages], httpx.Client]) -> None:
+    pages: Pages = {
+        "http://a.se/x/list.pls": httpx.Response(302, headers={"location": "http://c.se/y/list.pls"}),
+        "http://c.se/y/list.pls": httpx.Response(200, content=b"[playlist]\nFile1=live.mp3\n"),
+        "http://c.se/y/live.mp3": httpx.Response(200, headers=MP3, content=b"x"),
+    }
+    assert resolve("http://a.se/x/list.pls", client(pages)).url == "http://c.se/y/live.mp3"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "body"),
+    [
+        ("http://a.se/live.m3u8", "text/plain", b"#EXTM3U\n#EXT-X-VERSION:3\n"),
+        ("http://a.se/live", "application/vnd.apple.mpegurl", b"#EXTM3U\n"),
+        ("http://a.se/live.m3u", "audio/x-mpegurl", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\nseg1.ts\n"),
+    ],
+)
+def test_hls_is_left_to_ffmpeg(url: str, kind: str, body: bytes, client: Callable[[Pages], httpx.Client]) -> None:
+    pages: Pages = {url: httpx.Response(200, headers={"content-type": kind}, content=body)}
+    assert resolve(url, client(pages)) == Address(url, hls=True)
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "says"),
+    [
+        (
+            httpx.Response(200, headers={"content-type": "text/html; charset=utf-8"}, content=b"<p>"),
+            NotAudio,
+            "a web page",
+        ),
+        (httpx.Response(200, content=b" <!DOCTYPE html><html>"), NotAudio, "a web page"),
+        (httpx.Response(404), Refused, "a.se answers 404 Not Found: look up its new address"),
+        (httpx.Response(403), Refused, "closed to this country"),
+        (httpx.Response(503), SourceError, "503 Service Unavailable"),
+        (
+            httpx.Response(200, headers={"content-type": "audio/x-scpls"}, content=b"[playlist]\n"),
+            NotAudio,
+            "names no stream",
+        ),
+        (httpx.ReadTimeout("slow"), SourceError, "did not answer in time"),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), Unreachable, "no host a.se"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), SourceError, "takes no connection"),
+    ],
+)
+def test_what_is_not_audio_is_called_by_its_name(
+    page: httpx.Response | Exception, kind: type[Exception], says: str, client: Callable[[Pages], httpx.Client]
+) -> None:
+    with pytest.raises(kind, match=says):
+        resolve("http://a.se/live", client({"http://a.se/live": page}))
+
+
+def test_shoutcast_1_is_left_to_ffmpeg(client: Callable[[Pages], httpx.Client]) -> None:
+    pages: Pages = {"http://a.se/": httpx.RemoteProtocolError("illegal status line: bytearray(b'ICY 200 OK')")}
+    assert resolve("http://a.se/", client(pages)) == Address("http://a.se/", icy=True)
+
+
+def test_a_playlist_that_leads_to_itself_ends(client: Callable[[Pages], httpx.Client]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"http://a.se/list.m3u\n")
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as endless,
+        pytest.raises(NotAudio, match="without end"),
+    ):
+        resolve("http://a.se/list.m3u", endless)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "rtmp://a.se/x", "/etc/passwd", "concat:a|b"])
+def test_nothing_but_http_is_followed(url: str, client: Callable[[Pages], httpx.Client]) -> None:
+    with pytest.raises(NotAudio, match="not an http or https address"):
+        resolve(url, client({}))
+
+
+def test_a_broken_playlist_has_no_entries() -> None:
+    assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []
