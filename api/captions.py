@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response
 
@@ -46,5 +47,11 @@ def answer(
         response = Response(known.render(captions, origin_s), content_type=f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; there are json, {', '.join(formats.FORMATS)}")
-    response.headers.set("Content-Disposition", "inline", filename=f"{filename}.{format}")
+    plain = filename.encode("ascii", "ignore").decode().strip() or "captions"
+    response.headers.set(
+        "Content-Disposition",
+        "inline",
+        filename=f"{plain}.{format}",
+        **{"filename*": f"UTF-8''{quote(f'{filename}.{format}', safe='')}"},
+    )
     return response

@@ -168,3 +168,5 @@ def _relay(ctx: Context, ws: Server, viewer: Viewer) -> None:
         complain(ws, error)
     except (ConnectionClosed, OSError):
         return  # _listen sees it too
+    # The source has ended, perhaps before the client said so: that it closes wakes _listen.
+    sockets.close(ws, sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL)

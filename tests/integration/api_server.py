@@ -29,16 +29,16 @@ ROOT = Path(__file__).resolve().parents[2]
 class Api:
     """A running `python -m api`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         self.process = process
+        self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.ws = f"ws://127.0.0.1:{port}"
-        self._log = log
         self.http = httpx.Client(base_url=self.url, timeout=20)
 
     def log(self) -> str:
         """What it has written."""
-        return self._log.read_text()
+        return (self.folder / "api.log").read_text()
 
     def refusal(self, path: str, **headers: str) -> httpx.Response:
         """The HTTP answer to a handshake that is refused."""
@@ -109,7 +109,7 @@ def running(redis_url: str, port: int, folder: Path, **environ: object) -> Itera
             stdout=file,
             stderr=file,
         )
-    api = Api(process, port, log)
+    api = Api(process, port, folder)
     try:
         _wait_for(api)
         yield api

@@ -1,0 +1,398 @@
+"""The HTTP API of a real server: stations, jobs, problems, tokens, metrics."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import srt
+
+from api.openapi import document
+from tests.integration.api_server import Api, Speaker, running
+from wire import jobs as queue
+from wire.bus import Redis, connect
+from wire.messages import Content, Job, Kind, State, Station, Status
+from wire.sources import Jobs, Stations, Statuses
+from wire.workers import Worker
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests that need nothing else."""
+    limits = {"MAX_UPLOAD_BYTES": 4 * MIB, "MAX_JOBS_WAITING": 3, "MAX_STATIONS": 5}
+    with running(redis_server, free_port(), tmp_path_factory.mktemp("api"), **limits) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str) -> Api:
+    """The server, before an empty Redis."""
+    return server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    """A client of it."""
+    return connect(redis_url)
+
+
+def fits(values: Any, schema: str) -> None:
+    """Check against a schema of the OpenAPI document."""
+    jsonschema.validate(values, {"$ref": f"#/components/schemas/{schema}", "components": document()["components"]})
+
+
+def problem(answer: httpx.Response, status: int) -> str:
+    """The detail of a problem, checked."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    values = answer.json()
+    fits(values, "Problem")
+    assert values["status"] == status
+    return str(values["detail"])
+
+
+class TestStations:
+    def test_adding_reading_replacing_and_removing(self, api: Api) -> None:
+        answer = api.http.post(
+            "/stations", json={"name": "P4 Göteborg", "url": "http://127.0.0.1/p4", "language": "sv"}
+        )
+        assert (answer.status_code, answer.headers["location"]) == (201, "/stations/p4-goteborg")
+        fits(answer.json(), "Station")
+        again = api.http.post("/stations", json={"id": "p4-goteborg", "name": "P4", "url": "https://127.0.0.1/p4"})
+        assert again.status_code == 200
+        stations = api.http.get("/stations").json()["stations"]
+        assert [(s["id"], s["name"], s["language"]) for s in stations] == [("p4-goteborg", "P4", None)]
+        assert api.http.delete("/stations/p4-goteborg").status_code == 204
+        problem(api.http.get("/stations/p4-goteborg"), 404)
+        problem(api.http.delete("/stations/p4-goteborg"), 404)
+
+    def test_what_is_known_of_it_is_shown(self, api: Api, redis: Redis) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+        Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Ekot", codec="aac", sample_rate_hz=48_000))
+        status = api.http.get("/stations/p1").json()["status"]
+        assert (status["state"], status["title"], status["codec"]) == ("running", "Ekot", "aac")
+
+    @pytest.mark.parametrize(
+        ("body", "names"),
+        [
+            ({"name": "x"}, "url"),
+            ({"name": "x", "url": "file:///etc/passwd"}, "http"),
+            ({"name": "x", "url": "http://"}, "http"),
+            ({"name": "x", "url": "http://a b/"}, "http"),
+            ({"name": "x", "url": "http://a/", "language": "xx"}, "language"),
+            ({"name": "x", "url": "http://a/", "language": 5}, "language"),
+            ({"id": "Å!", "url": "http://a/"}, "id"),
+            ({"id": "../x", "url": "http://a/"}, "id"),
+            ({"name": "!!!", "url": "http://a/"}, "id"),
+            ({"name": "x" * 300, "url": "http://a/"}, "name"),
+            ({"name": "a\u0000b", "url": "http://a/"}, "name"),
+            ({"name": "x", "url": "http://a/", "listen_url": "javascript:alert(1)"}, "listen_url"),
+            ([], "JSON object"),
+        ],
+    )
+    def test_a_bad_one_is_refused_by_the_name_of_what_is_wrong(self, api: Api, body: object, names: str) -> None:
+        assert names in problem(api.http.post("/stations", json=body), 422)
+
+    def test_they_are_limited(self, api: Api) -> None:
+        for number in range(5):
+            api.http.post("/stations", json={"id": f"s{number}", "url": "http://a/"})
+        assert "MAX_STATIONS" in problem(api.http.post("/stations", json={"id": "s9", "url": "http://a/"}), 422)
+
+    def test_captions_come_in_their_newest_revision_and_pages(self, api: Api, redis: Redis) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+        speaker = Speaker(redis, "stations/p1")
+        for _ in range(4):
+            speaker.say(revisions=2)
+        first = api.http.get("/stations/p1/captions?after=0&limit=3").json()
+        fits(first, "StationCaptions")
+        assert [(c["id"], c["revision"]) for c in first["captions"]] == [(1, 1), (2, 0)]
+        rest = api.http.get(f"/stations/p1/captions?after={first['next']}").json()
+        assert [(c["id"], c["revision"]) for c in rest["captions"]] == [(2, 1), (3, 1), (4, 1)]
+        assert api.http.get(f"/stations/p1/captions?after={rest['next']}").json() == {**rest, "captions": []}
+        assert [c["id"] for c in api.http.get("/stations/p1/captions?limit=2").json()["captions"]] == [4]
+
+    def test_files_count_from_the_first_caption(self, api: Api, redis: Redis) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+        Speaker(redis, "stations/p1").say("Ekot", start_s=1_795_345_200.0)
+        assert api.http.get("/stations/p1/captions.srt").text == "1\n00:00:00,000 --> 00:00:04,000\nEkot\n"
+        assert api.http.get("/stations/p1/captions.vtt").headers["content-type"] == "text/vtt; charset=utf-8"
+        assert api.http.get("/stations/p1/captions.txt").text == "Ekot\n"
+        problem(api.http.get("/stations/p1/captions.doc"), 404)
+
+    @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²"])
+    def test_bad_numbers_are_refused(self, api: Api, redis: Redis, query: str) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+        assert query.partition("=")[0] in problem(api.http.get(f"/stations/p1/captions?{query}"), 422)
+
+
+class TestJobs:
+    def test_an_upload_is_kept_and_queued(self, api: Api, redis: Redis) -> None:
+        answer = api.http.post("/jobs", files={"file": ("Möte.MP3", b"x" * MIB)}, data={"language": "sv", "track": "1"})
+        assert answer.status_code == 202
+        values = answer.json()
+        fits(values, "Job")
+        assert answer.headers["location"] == values["urls"]["self"] == f"/jobs/{values['id']}"
+        assert (values["state"], values["progress"], values["filename"]) == ("waiting", 0, "Möte.MP3")
+        job = Jobs(redis).get(values["id"])
+        assert (job.language, job.track) == ("sv", 1)
+        assert job.path == f"uploads/{job.id}.mp3"
+        assert (api.folder / "var" / job.path).stat().st_size == MIB
+        assert queue.waiting_decodes(redis) == 1
+        assert [j["id"] for j in api.http.get("/jobs").json()["jobs"]] == [job.id]
+
+    def test_an_address_is_queued(self, api: Api, redis: Redis) -> None:
+        answer = api.http.post("/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "track": 2})
+        assert answer.status_code == 202
+        job = Jobs(redis).get(answer.json()["id"])
+        assert (job.url, job.filename, job.language, job.track) == (
+            "https://127.0.0.1/a/b%20c.mp3",
+            "b c.mp3",
+            "en",
+            2,
+        )
+
+    @pytest.mark.parametrize(
+        ("options", "status", "names"),
+        [
+            ({"files": {"other": ("a.mp3", b"x")}}, 422, "file"),
+            ({"files": {"file": ("a.mp3", b"")}}, 422, "empty"),
+            ({"files": [("file", ("a", b"x")), ("file", ("b", b"x"))]}, 422, "one file"),
+            ({"files": {"file": ("a.mp3", b"x")}, "data": {"language": "zz"}}, 422, "language"),
+            ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
+            ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
+            ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),
+            ({"json": {"url": "ftp://a/b"}}, 422, "http"),
+            ({"json": {"url": "file:///etc/passwd"}}, 422, "http"),
+            ({"json": {}}, 422, "url"),
+            ({"json": [1]}, 422, "JSON object"),
+            ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "application/json"),
+            ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
+        ],
+    )
+    def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
+        self, api: Api, redis: Redis, options: dict[str, Any], status: int, names: str
+    ) -> None:
+        assert names in problem(api.http.post("/jobs", **options), status)
+        assert api.http.get("/jobs").json() == {"jobs": []}
+        assert list(api.folder.glob("var/uploads/*.part")) == []
+        assert queue.waiting_decodes(redis) == 0
+
+    def test_a_client_that_goes_away_leaves_nothing(self, api: Api, wait_until: Callable[..., None]) -> None:
+        host, port = api.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(
+                f"POST /jobs HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 2000000\r\n"
+                "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+                'Content-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'.encode()
+                + b"x" * 1_000_000
+            )
+            wait_until(lambda: list(api.folder.glob("var/uploads/*.part")))
+        wait_until(lambda: not list(api.folder.glob("var/uploads/*.part")))
+        assert api.http.get("/jobs").json() == {"jobs": []}
+
+    def test_waiting_ones_are_limited(self, api: Api) -> None:
+        for _ in range(3):
+            assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
+        refused = api.http.post("/jobs", json={"url": "http://a/b"})
+        assert "MAX_JOBS_WAITING" in problem(refused, 429)
+        assert refused.headers["retry-after"]
+        first = api.http.get("/jobs").json()["jobs"][0]["id"]
+        assert api.http.delete(f"/jobs/{first}").status_code == 204  # who cancels makes room
+        assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
+
+    def test_progress_goes_to_one_only_with_the_last_caption(self, api: Api, redis: Redis) -> None:
+        Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, duration_s=20.0))
+        speaker = Speaker(redis, "jobs/j")
+
+        def seen() -> tuple[str, float]:
+            values = api.http.get("/jobs/j").json()
+            return values["state"], values["progress"]
+
+        assert seen() == ("running", 0)  # decoded, but nothing is captioned
+        speaker.say(start_s=6.0)
+        assert seen() == ("running", 0.5)
+        speaker.say(start_s=16.0)
+        assert seen() == ("running", 0.99)
+        speaker.finish()
+        assert seen() == ("finished", 1)
+
+    def test_captions_are_202_until_they_are_complete(self, api: Api, redis: Redis) -> None:
+        Jobs(redis).save(Job("j", created_s=9e9, filename="möte 日.wav", duration_s=20.0, language="sv"))
+        speaker = Speaker(redis, "jobs/j")
+        speaker.say("R&D <här> och --> där", revisions=2, start_s=1.5)
+        partial = api.http.get("/jobs/j/captions.json")
+        assert (partial.status_code, partial.headers["captions-complete"]) == (202, "false")
+        assert partial.json()["complete"] is False
+        speaker.say(content=Content.GAP, reason="failed")
+        speaker.finish()
+        whole = api.http.get("/jobs/j/captions.json")
+        assert (whole.status_code, whole.headers["captions-complete"]) == (200, "true")
+        fits(whole.json(), "JobCaptions")
+        assert [(c["id"], c["revision"]) for c in whole.json()["captions"]] == [(1, 1), (2, 0)]
+        [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
+        assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")
+        vtt = api.http.get("/jobs/j/captions.vtt")
+        assert vtt.text == "WEBVTT\n\n00:00:01.500 --> 00:00:05.500\nR&amp;D &lt;här&gt; och --&gt; där\n"
+        assert "filename*=UTF-8''m%C3%B6te%20%E6%97%A5.vtt" in vtt.headers["content-disposition"]
+
+    def test_a_failed_job_says_why(self, api: Api, redis: Redis) -> None:
+        Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))
+        assert api.http.get("/jobs/j").json()["error"] == "it holds no audio track"
+        assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409)
+
+    def test_cancelling_removes_the_file_and_the_captions(self, api: Api, redis: Redis) -> None:
+        id = api.http.post("/jobs", files={"file": ("a.mp3", b"x")}).json()["id"]
+        Speaker(redis, f"jobs/{id}").say()
+        assert (api.folder / "var/uploads" / f"{id}.mp3").exists()
+        assert api.http.delete(f"/jobs/{id}").status_code == 204
+        assert not (api.folder / "var/uploads" / f"{id}.mp3").exists()
+        assert api.http.get(f"/jobs/{id}").json()["state"] == "cancelled"
+        assert Statuses(redis).get(Kind.JOB, id).state is State.CANCELLED
+        assert queue.waiting_decodes(redis) == 0
+        problem(api.http.get(f"/jobs/{id}/captions.json"), 410)
+        assert api.http.delete(f"/jobs/{id}").status_code == 204  # and once more forgets it
+        problem(api.http.get(f"/jobs/{id}"), 404)
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/nothing", 404),
+            ("GET", "/stations/none", 404),
+            ("GET", "/jobs/none", 404),
+            ("GET", "/jobs/none/captions.srt", 404),
+            ("PUT", "/stations", 405),
+            ("POST", "/healthz", 405),
+            ("GET", "/stations/none/live", 426),
+            ("GET", "/microphone", 426),
+            ("GET", "/../pyproject.toml", 404),
+            ("GET", "/%2e%2e/pyproject.toml", 404),
+            ("GET", "/.hidden", 404),
+        ],
+    )
+    def test_every_error_is_one(self, api: Api, method: str, path: str, status: int) -> None:
+        answer = api.http.request(method, path)
+        problem(answer, status)
+        if status == 405:
+            assert answer.headers["allow"]
+
+    def test_a_json_body_is_bounded(self, api: Api) -> None:
+        body = {"name": "x" * 100_000, "url": "http://a/"}
+        problem(api.http.post("/stations", json=body), 413)
+
+    def test_every_answer_is_hardened(self, api: Api) -> None:
+        for path in ("/", "/stations", "/nothing"):
+            headers = api.http.get(path).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "default-src 'none'" in headers["content-security-policy"]
+
+    def test_the_page_and_its_modules_are_served(self, api: Api) -> None:
+        page = api.http.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        for path in re.findall(r'(?:src|href)="([^"#]+)"', page.text):
+            answer = api.http.get(f"/{path}")
+            assert answer.status_code == 200
+            again = api.http.get(f"/{path}", headers={"If-None-Match": answer.headers["etag"]})
+            assert again.status_code == 304
+        assert api.http.get("/modules/main.js").headers["content-type"].startswith("text/javascript")
+
+
+class TestAccess:
+    def test_pages_of_other_origins_change_nothing(self, api: Api) -> None:
+        body = {"name": "x", "url": "http://a/"}
+        for headers in (
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "http://evil.example:1", "Host": "evil.example:1"},  # a name that was made to mean 127.0.0.1
+        ):
+            problem(api.http.post("/stations", json=body, headers=headers), 403)
+        assert api.http.post("/stations", json=body, headers={"Origin": api.url}).status_code == 201
+        assert (
+            "access-control-allow-origin"
+            not in api.http.get("/stations", headers={"Origin": "https://x.example"}).headers
+        )
+
+    def test_a_token_guards_what_changes(self, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+        environ = {"API_TOKEN": "sesam", "ALLOWED_ORIGINS": "https://ok.example"}
+        with running(redis_url, free_port(), tmp_path, **environ) as api:
+            body = {"name": "x", "url": "http://a/"}
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sesam"}):
+                answer = api.http.post("/stations", json=body, headers=headers)
+                problem(answer, 401)
+                assert answer.headers["www-authenticate"].startswith("Bearer")
+            problem(api.http.post("/stations?token=sesam", json=body), 401)  # addresses end up in logs
+            right = {"Authorization": "Bearer sesam"}
+            assert api.http.post("/stations", json=body, headers=right).status_code == 201
+            problem(api.http.delete("/stations/x"), 401)
+            assert api.http.get("/stations").status_code == 200
+            assert api.http.get("/about").json()["token_needed"] is True
+            assert api.refusal("/microphone").status_code == 401
+            assert api.refusal("/microphone?token=wrong").status_code == 401
+            with api.socket("/microphone?token=sesam") as microphone:
+                microphone.client.send('{"sample_rate": 16000}')
+                microphone.next("ready")
+            foreign = {"Origin": "https://ok.example"}
+            assert api.http.post("/stations", json=body, headers={**right, **foreign}).status_code == 200
+            assert (
+                api.http.get("/stations", headers=foreign).headers["access-control-allow-origin"]
+                == "https://ok.example"
+            )
+            preflight = api.http.options("/stations", headers={**foreign, "Access-Control-Request-Method": "POST"})
+            assert "Authorization" in preflight.headers["access-control-allow-headers"]
+
+
+class TestService:
+    def test_it_is_ready_when_a_transcriber_lives(self, api: Api, redis: Redis) -> None:
+        assert "ranscriber" in problem(api.http.get("/readyz"), 503)
+        with Worker(redis, "transcriber", lambda: b""):
+            assert api.http.get("/readyz").json()["workers"] == ["transcriber-0"]
+        assert api.http.get("/healthz").json() == {"status": "ok"}
+
+    def test_metrics_answer_for_every_worker(self, api: Api, redis: Redis) -> None:
+        text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"
+        text += "undertext_transcriber_claimed_total 3.0\n"
+        with Worker(redis, "transcriber", text.encode), Worker(redis, "transcriber", text.encode):
+            api.http.get("/stations")
+            metrics = api.http.get("/metrics").text
+        assert 'undertext_transcriber_claimed_total{worker="transcriber-0"} 3.0' in metrics
+        assert 'undertext_transcriber_claimed_total{worker="transcriber-1"} 3.0' in metrics
+        assert 'undertext_workers{service="transcriber"} 2.0' in metrics
+        assert 'undertext_queue_chunks{queue="live"} 0.0' in metrics
+        assert re.search(r'undertext_api_requests_total{method="GET",route="/stations",status="200"} \d', metrics)
+
+    def test_paths_that_are_not_there_make_no_labels(self, api: Api) -> None:
+        api.http.get("/secret-path-1")
+        api.http.request("BREW", "/stations")
+        metrics = api.http.get("/metrics").text
+        assert "secret-path" not in metrics
+        assert "BREW" not in metrics
+
+    def test_a_bad_setting_is_named(self, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+        with (
+            pytest.raises(AssertionError, match="MAX_SOCKETS='many' is not a whole number"),
+            running(redis_url, free_port(), tmp_path, MAX_SOCKETS="many"),
+        ):
+            pass
+
+    def test_many_at_once_are_all_answered(self, api: Api) -> None:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(httpx.get(f"{api.url}/stations", timeout=30).status_code))
+            for _ in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * 40

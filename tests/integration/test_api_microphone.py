@@ -1,0 +1,157 @@
+"""`WS /microphone` against a scripted ingest and transcriber: audio arrives, captions come back, limits hold."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.api_server import Api, Socket, Speaker, running
+from wire.bus import connect
+from wire.messages import State, Status
+from wire.microphone import Hello, Microphones
+from wire.sources import Statuses
+
+
+class Ingest(threading.Thread):
+    """Takes one microphone, gathers its audio, and says a line for it when it is closed."""
+
+    def __init__(self, redis_url: str) -> None:
+        super().__init__(daemon=True)
+        self._redis = connect(redis_url)
+        self.microphones = Microphones(self._redis)
+        self.hello: Hello | None = None
+        self.pcm = b""
+
+    def run(self) -> None:
+        """The whole life of a microphone."""
+        self.hello = self.microphones.next(20)
+        assert self.hello is not None
+        speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
+        speaker.say("first")
+        after, closed = b"0", False
+        while not closed:
+            after, frames, closed = self.microphones.frames(self.hello.id, after, 5)
+            self.pcm += b"".join(frames)
+        speaker.say(f"{len(self.pcm)} bytes")
+        speaker.finish()
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests."""
+    limits = {"MAX_MICROPHONES": 2, "MAX_MICROPHONE_S": 20, "MICROPHONE_DRAIN_S": 15}
+    with running(redis_server, free_port(), tmp_path_factory.mktemp("api"), **limits) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
+    """The server, before an empty Redis and without microphones."""
+    yield server
+    wait_until(lambda: 'undertext_api_viewers{kind="microphones"} 0.0' in server.http.get("/metrics").text)
+
+
+@pytest.fixture
+def ingest(redis_url: str) -> Iterator[Ingest]:
+    """A scripted ingest that is running."""
+    ingest = Ingest(redis_url)
+    ingest.start()
+    yield ingest
+    ingest.join(timeout=20)
+    assert not ingest.is_alive()
+
+
+def hello(socket: Socket, **fields: object) -> None:
+    socket.client.send(json.dumps({"sample_rate": 16_000, **fields}))
+
+
+def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) -> None:
+    pcm = bytes(range(256)) * 375  # three seconds
+    with api.socket("/microphone") as microphone:
+        hello(microphone, language="sv")
+        ready = microphone.next("ready")
+        assert microphone.next("caption")["text"] == "first"
+        for at in range(0, len(pcm), 1001):  # no frame ends where a sample does
+            microphone.client.send(pcm[at : at + 1001])
+        microphone.client.send('{"type": "stop"}')
+        assert microphone.next("caption")["text"] == f"{len(pcm)} bytes"
+        microphone.next("end")
+        assert microphone.closed() == 1000
+    assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1)
+    assert ingest.pcm == pcm
+
+
+def test_a_client_that_vanishes_ends_its_microphone(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        microphone.next("ready")
+        microphone.client.send(b"\0" * 32_000)
+    ingest.join(timeout=20)
+    assert len(ingest.pcm) == 32_000
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        ("no json", "JSON"),
+        ("[]", "JSON"),
+        (b"\0\0", "JSON"),
+        ('{"language": "sv"}', "sample_rate"),
+        ('{"sample_rate": 100}', "sample_rate"),
+        ('{"sample_rate": true}', "sample_rate"),
+        ('{"sample_rate": 16000, "language": "xx"}', "language"),
+        ('{"sample_rate": 16000, "language": 3}', "language"),
+        ('{"sample_rate": 16000, "channels": 0}', "channels"),
+    ],
+)
+def test_a_bad_hello_is_answered_by_the_name_of_what_is_wrong(api: Api, message: str | bytes, names: str) -> None:
+    with api.socket("/microphone") as microphone:
+        microphone.client.send(message)
+        assert names in microphone.next("error")["detail"]
+        assert microphone.closed() == 1008
+
+
+def test_what_is_neither_audio_nor_stop_is_refused(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        microphone.next("ready")
+        microphone.client.send("blah")
+        assert "stop" in microphone.next("error")["detail"]
+        assert microphone.closed() == 1008
+
+
+def test_audio_faster_than_speech_is_refused(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone, sample_rate=8_000)
+        microphone.next("ready")
+        for _ in range(40):  # a minute and more at once
+            microphone.client.send(b"\0" * 32_000)
+        assert microphone.next("error")["detail"]
+        assert microphone.closed() == 1008
+
+
+def test_microphones_are_limited(api: Api, redis_url: str) -> None:
+    redis = connect(redis_url)
+    with api.socket("/microphone") as one, api.socket("/microphone") as two:
+        ids = []
+        for microphone in (one, two):
+            hello(microphone)
+            ids.append(microphone.next("ready")["id"])
+        refusal = api.refusal("/microphone")
+        assert refusal.status_code == 503
+        assert "MAX_MICROPHONES" in refusal.json()["detail"]
+        for id in ids:
+            Statuses(redis).save(Status(f"microphones/{id}", State.FAILED, "enough"))
+        for microphone in (one, two):  # what ingest gives up is closed
+            microphone.next("end")
+            assert microphone.closed() == 1000
+
+
+def test_without_redis_it_is_refused_before_the_handshake(free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(f"redis://127.0.0.1:{free_port()}/0", free_port(), tmp_path) as api:
+        assert api.refusal("/microphone").status_code == 503
+        assert api.refusal("/stations/x/live").status_code == 503
