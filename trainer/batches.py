@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,11 @@ SILENCE = 256
 BATCHES_PER_BLOCK = 16
 #: Audio is padded to a multiple of this many encoder positions, so that few different shapes occur.
 POSITIONS_STEP = 10
+
+
+#: Share of the decoder's input tokens that are replaced by any other. A decoder that cannot trust what it wrote before
+#: must listen; without this it learns a predictable grammar by heart, and writes fluent sentences that nobody said.
+MISLED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,17 @@ class _Stream(IterableDataset[Batch]):
         batch = self._first
         while True:
             indices = batch_indices(self._source, self._seed, batch, self._size)
-            yield collate([self._source.example(i) for i in indices], self._speller, log_mel)
+            whole = collate([self._source.example(i) for i in indices], self._speller, log_mel)
+            yield mislead(whole, self._speller, torch.Generator().manual_seed(self._seed * 1_000_003 + batch))
             batch += 1
+
+
+def mislead(batch: Batch, speller: Speller, generator: torch.Generator) -> Batch:
+    """Replace a random MISLED_SHARE of the text tokens in the decoder's input; the labels stay right."""
+    drawn = torch.rand(batch.tokens.shape, generator=generator)
+    wrong = torch.randint(0, speller.end, batch.tokens.shape, generator=generator)
+    chosen = (batch.tokens < speller.end) & (drawn < MISLED_SHARE)
+    return replace(batch, tokens=torch.where(chosen, wrong, batch.tokens))
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

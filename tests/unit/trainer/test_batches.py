@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from trainer.batches import BATCHES_PER_BLOCK, IGNORED, SILENCE, batch_indices, collate, letters, loader, spell
+from trainer.batches import BATCHES_PER_BLOCK, IGNORED, SILENCE, batch_indices, collate, letters, loader, mislead, spell
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
 from trainer.features import LogMel
 from trainer.tokenizer import Speller
@@ -78,3 +78,16 @@ def test_letters_share_the_time_of_their_word_and_the_edges_are_unknown() -> Non
 def test_where_nobody_speaks_every_position_is_silent() -> None:
     assert letters(_example((), speech=False), 3).tolist() == [SILENCE] * 3
     assert letters(_example(()), 3).tolist() == [IGNORED] * 3
+
+
+def test_some_of_the_text_that_the_decoder_reads_is_wrong_and_no_label_is(
+    speller: Speller, tones: ExampleSource
+) -> None:
+    whole = collate([tones.example(i) for i in range(64)], speller, LogMel())
+    misled = mislead(whole, speller, torch.Generator().manual_seed(1))
+    assert misled.labels is whole.labels
+    text = whole.tokens < speller.end
+    torch.testing.assert_close(misled.tokens[~text], whole.tokens[~text], msg="prefix and padding stay")
+    changed = (misled.tokens != whole.tokens)[text].float().mean().item()
+    assert 0.12 < changed < 0.28
+    assert (misled.tokens[text] < speller.end).all()
