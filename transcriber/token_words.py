@@ -1,13 +1,12 @@
 """Tokens are grouped into words, each with the punctuation that belongs to it.
 
-The rules are those of openai/whisper's tokenizer.py and timing.py: a token may be a part of a character only; a word
-begins with a space, or, in languages without spaces, with every whole character; punctuation joins the word it is
-written against.
+As in openai/whisper's tokenizer.py and timing.py, a token may be a part of a character only, and in languages without
+spaces every whole character is a word with the punctuation around it. Elsewhere a word is what stands between spaces.
 """
 
 from __future__ import annotations
 
-import string
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ from transcriber.orthography import SPACELESS
 #: What an incomplete character decodes to.
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-_OPENING = "\"'“¿([{-«„"
-_CLOSING = "\"'.。,，!！?？:：”)]}、»…%"
+#: Marks that belong to what comes after them.
+_OPENING = "“‘¿¡([{«„「『（"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,8 @@ class TokenSpan:
 def words_of(tokens: Sequence[int], decode: Callable[[list[int]], str], language: str | None) -> list[TokenSpan]:
     """The words that text tokens spell. Every token belongs to one of them, unless it is only space."""
     characters = _whole_characters(tokens, decode)
-    spans = characters if language in SPACELESS else _split_at_spaces(characters)
-    return [
-        TokenSpan(span.text.strip(), span.first, span.end) for span in _with_punctuation(spans) if span.text.strip()
-    ]
+    spans = _with_punctuation(characters) if language in SPACELESS else _split_at_spaces(characters)
+    return [TokenSpan(span.text.strip(), span.first, span.end) for span in spans if span.text.strip()]
 
 
 def _whole_characters(tokens: Sequence[int], decode: Callable[[list[int]], str]) -> list[TokenSpan]:
@@ -58,25 +55,21 @@ def _whole_characters(tokens: Sequence[int], decode: Callable[[list[int]], str])
 def _split_at_spaces(characters: Sequence[TokenSpan]) -> list[TokenSpan]:
     words: list[TokenSpan] = []
     for span in characters:
-        punctuation = bool(span.text.strip()) and all(c in string.punctuation for c in span.text.strip())
-        if not words or span.text[:1].isspace() or punctuation:
+        if not words or span.text[:1].isspace() or not words[-1].text.strip():
             words.append(span)
         else:
             words[-1] = TokenSpan(words[-1].text + span.text, words[-1].first, span.end)
     return words
 
 
-def _with_punctuation(spans: Sequence[TokenSpan]) -> list[TokenSpan]:
-    """Opening marks join the word behind them, closing marks and those inside a word the one before."""
+def _with_punctuation(characters: Sequence[TokenSpan]) -> list[TokenSpan]:
+    """Opening marks join the character behind them, all others the one before."""
     words: list[TokenSpan] = []
-    for span in spans:
-        before = words[-1] if words else None
-        opens = before is not None and before.text.strip() != "" and all(c in _OPENING for c in before.text.strip())
-        attached = not span.text[:1].isspace()
-        closes = all(c in _CLOSING + string.punctuation for c in span.text)
-        follows_mark = before is not None and before.text[-1:] in "-'’./:,_@&+" and attached
-        if before is not None and attached and (opens or closes or follows_mark):
-            words[-1] = TokenSpan(before.text + span.text, before.first, span.end)
+    for span in characters:
+        opens = bool(words) and all(c in _OPENING for c in words[-1].text)
+        closes = bool(words) and all(unicodedata.category(c).startswith("P") for c in span.text)
+        if opens or closes:
+            words[-1] = TokenSpan(words[-1].text + span.text, words[-1].first, span.end)
         else:
             words.append(span)
     return words

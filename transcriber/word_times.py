@@ -16,6 +16,9 @@ from transcriber.dtw import first_frames
 #: Duration of one encoder position, in seconds.
 POSITION_S = 0.02
 
+#: Deviation over tokens, as a part of its mean over time, below which a moment counts as quiet.
+_QUIET = 0.1
+
 #: Width of the median filter along time, in positions.
 _MEDIAN_WIDTH = 7
 
@@ -40,7 +43,9 @@ def token_starts(attention: NDArray[np.float32], audio_s: float) -> NDArray[np.f
     weights = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
     if weights.shape[0] > 1:
         deviation = weights.std(axis=1, keepdims=True)
-        weights = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, 1e-9)
+        # Where no token looks, in a pause, there is only noise: it is not blown up to the size of a signal.
+        floor = np.maximum(deviation.mean(axis=-1, keepdims=True) * _QUIET, 1e-9)
+        weights = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, floor)
         weights = _median(weights)
     return first_frames(weights.mean(axis=0)).astype(np.float64) * POSITION_S
 

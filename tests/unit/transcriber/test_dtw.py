@@ -1,0 +1,77 @@
+"""Dynamic time warping against the textbook's table, and token times from made-up attention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from transcriber.dtw import first_frames
+from transcriber.word_times import alignment_heads, token_starts
+
+
+def textbook_cost(costs: NDArray[np.float64]) -> float:
+    """Cost of the cheapest path, cell by cell (openai/whisper, timing.py)."""
+    tokens, frames = costs.shape
+    table = np.full((tokens + 1, frames + 1), np.inf)
+    table[0, 0] = 0
+    for i in range(1, tokens + 1):
+        for j in range(1, frames + 1):
+            table[i, j] = costs[i - 1, j - 1] + min(table[i - 1, j - 1], table[i - 1, j], table[i, j - 1])
+    return float(table[-1, -1])
+
+
+def path_cost(costs: NDArray[np.float64], first: NDArray[np.int64]) -> float:
+    """Cheapest cost of a path whose tokens begin at these frames."""
+    ends = [*first[1:], costs.shape[1] - 1]
+    total = 0.0
+    for token, (start, end) in enumerate(zip(first, ends, strict=True)):
+        # A token may share its last frame with the next one's first, or leave it alone.
+        shared = costs[token, start : end + 1].sum()
+        apart = costs[token, start:end].sum() if end > start else np.inf
+        total += shared if token == len(first) - 1 else min(shared, apart)
+    return float(total)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(tokens=st.integers(1, 8), frames=st.integers(1, 20), seed=st.integers(0, 10_000))
+def test_the_path_is_the_cheapest(tokens: int, frames: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(tokens, frames))
+    first = first_frames(scores)
+    assert first[0] == 0
+    assert (np.diff(first) >= 0).all()
+    assert path_cost(-scores, first) == pytest.approx(textbook_cost(-scores))
+
+
+def test_a_clear_diagonal_is_followed() -> None:
+    scores = np.repeat(np.eye(4), 5, axis=1)
+    assert first_frames(scores).tolist() == [0, 5, 10, 15]
+
+
+def test_token_times_follow_the_attention() -> None:
+    attention = np.full((2, 4, 350), 1e-4, dtype=np.float32)
+    for token, (start, end) in enumerate([(10, 30), (30, 60), (90, 120), (120, 130)]):
+        attention[:, token, start:end] = 1.0
+    _, second, third, fourth = token_starts(attention, audio_s=3.0)
+    assert second == pytest.approx(0.6, abs=0.04)
+    assert 1.2 <= third <= 1.8, "somewhere in the pause before it"
+    assert fourth == pytest.approx(2.4, abs=0.04)
+
+
+def test_attention_to_padding_counts_for_nothing() -> None:
+    attention = np.zeros((1, 2, 350), dtype=np.float32)
+    attention[0, 0, 10:20] = 0.1
+    attention[0, 1, 40:50] = 0.1
+    attention[0, :, 200:] = 1.0
+    assert token_starts(attention, audio_s=1.0).max() <= 1.0
+
+
+def test_alignment_heads_are_those_of_the_checkpoint() -> None:
+    class Generation:
+        alignment_heads = [[1, 0], [-1, 2]]  # noqa: RUF012
+
+    assert alignment_heads(Generation(), layers=2, heads=4) == [(1, 0), (1, 2)]
+    assert alignment_heads(object(), layers=2, heads=2) == [(1, 0), (1, 1)]
+    assert alignment_heads(object(), layers=1, heads=1) == [(0, 0)]

@@ -1,0 +1,213 @@
+"""The engine on Whispers of random weights: ids, features, batches, word times. What is written is nonsense."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from transcriber.engine import Utterance
+from transcriber.model import Manifest, load
+from transcriber.transformers_engine import TransformersEngine
+from wire.errors import DecodeError, ModelError
+
+torch.set_num_threads(1)
+
+
+def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
+    samples = np.random.default_rng(seed).normal(0, 0.1, round(16_000 * duration_s))
+    return samples.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_checkpoint: Path) -> TransformersEngine:
+    return TransformersEngine(load(str(tiny_checkpoint), device="cpu"))
+
+
+@pytest.fixture
+def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """The tiny checkpoint, to be spoilt."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "model"))
+
+
+# --- features ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("duration_s", [0.05, 1.0, 6.0, 7.0])
+def test_features_are_those_of_the_feature_extractor(
+    engine: TransformersEngine, tiny_checkpoint: Path, duration_s: float
+) -> None:
+    from transformers import WhisperFeatureExtractor
+
+    extractor = WhisperFeatureExtractor.from_pretrained(tiny_checkpoint)
+    audio = noise(duration_s)
+    expected = extractor(audio, sampling_rate=16_000, return_tensors="pt").input_features
+    ours = engine._log_mel([audio, noise(7.0, 1)], 700)[:1]
+    assert torch.allclose(ours, expected, atol=1e-5)
+
+
+def test_silence_has_features_without_nan(engine: TransformersEngine) -> None:
+    features = engine._log_mel([np.zeros(16_000, dtype=np.float32)], 700)
+    assert torch.allclose(features, torch.full_like(features, -1.5))
+
+
+# --- decoding ---------------------------------------------------------------------------------------
+
+
+def test_tokens_are_those_of_transformers_generate(engine: TransformersEngine) -> None:
+    whisper, tokenizer = engine._model.whisper, engine._model.tokenizer
+    audio = noise(3.0, 4)
+    [hypothesis] = engine.transcribe([Utterance(audio, "sv")])
+    written = whisper.generate(
+        engine._log_mel([audio], 700),
+        decoder_input_ids=torch.tensor([engine._model.tokens.prefix("sv", "transcribe")]),
+        max_new_tokens=20,
+    )[0].tolist()
+    text = tokenizer.decode([token for token in written if token < engine._model.tokens.end])
+    assert len(text) > 5
+    assert hypothesis.text.startswith(text.strip())
+
+
+def test_a_batch_gives_what_each_utterance_alone_gives(engine: TransformersEngine) -> None:
+    utterances = [
+        Utterance(noise(1.0, 1), "sv"),
+        Utterance(noise(6.0, 2), "en"),
+        Utterance(noise(3.0, 3), "en", "translate"),
+    ]
+    together = engine.transcribe(utterances)
+    for utterance, hypothesis in zip(utterances, together, strict=True):
+        [alone] = engine.transcribe([utterance])
+        assert alone.text == hypothesis.text
+        assert alone.mean_log_probability == pytest.approx(hypothesis.mean_log_probability, abs=1e-4)
+    assert engine.transcribe([]) == []
+
+
+def test_a_loop_is_capped_in_proportion_to_the_audio(engine: TransformersEngine) -> None:
+    short, long = engine.transcribe([Utterance(noise(0.5), "sv"), Utterance(noise(2.0), "sv")])
+    assert short.tokens <= 8 + 11
+    assert long.tokens <= 8 + 44
+
+
+def test_words_are_in_order_and_within_the_audio(engine: TransformersEngine) -> None:
+    for seed in range(5):
+        [hypothesis] = engine.transcribe([Utterance(noise(4.0, seed), "sv")])
+        times = [t for word in hypothesis.words for t in (word.start_s, word.end_s)]
+        assert times == sorted(times)
+        assert all(0 <= t <= 4.0 for t in times)
+        assert all(word.text == word.text.strip() != "" for word in hypothesis.words)
+        assert all(0 <= (word.confidence or 0) <= 1 for word in hypothesis.words)
+
+
+def test_audio_longer_than_the_context_is_refused(engine: TransformersEngine) -> None:
+    with pytest.raises(ModelError, match="CHUNK_S"):
+        engine.transcribe([Utterance(noise(7.5), "sv")])
+
+
+# --- language and task ------------------------------------------------------------------------------
+
+
+def test_the_language_is_chosen_from_those_the_model_knows(engine: TransformersEngine) -> None:
+    asked: list[tuple[int, set[str], float]] = []
+
+    def choose(index: int, probabilities: Mapping[str, float]) -> str:
+        asked.append((index, set(probabilities), sum(probabilities.values())))
+        return "en"
+
+    given, detected = engine.transcribe([Utterance(noise(1.0), "sv"), Utterance(noise(1.0))], choose)
+    assert asked == [(1, {"en", "sv"}, pytest.approx(1.0))]
+    assert (given.language, detected.language) == ("sv", "en")
+    [alone] = engine.transcribe([Utterance(noise(1.0), "en")])
+    assert detected.text == alone.text
+
+
+def test_an_unknown_language_is_refused(engine: TransformersEngine) -> None:
+    with pytest.raises(ModelError, match="'fi'"):
+        engine.transcribe([Utterance(noise(1.0), "fi")])
+
+
+def test_a_manifest_narrows_languages_and_context(copy: Path) -> None:
+    (copy / "undertext.json").write_text(json.dumps({"format": 1, "languages": ["sv"], "context_s": 6.0, "wer": {}}))
+    model = load(str(copy), device="cpu")
+    assert (list(model.tokens.languages), model.context_s) == (["sv"], 6.0)
+    engine = TransformersEngine(model)
+    assert engine.context_s == 6.0
+    assert engine.transcribe([Utterance(noise(6.0))])[0].language == "sv"
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"context_s": "long"}', b'{"languages": 7}'])
+def test_a_bad_manifest_is_refused(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Manifest.decode(data)
+
+
+# --- checkpoints that cannot be used ----------------------------------------------------------------
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no folder"):
+        load(str(tmp_path / "nothing"))
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"not a whole Whisper checkpoint|cannot be loaded"):
+        load(str(tmp_path))
+
+
+def test_another_kind_of_model(tmp_path: Path) -> None:
+    from transformers import BertConfig
+
+    BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="bert model, not a Whisper"):
+        load(str(tmp_path))
+
+
+def test_a_checkpoint_without_weights(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="not a whole Whisper checkpoint"):
+        load(str(copy))
+
+
+def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="demo/model"):
+        load("nobody/such-a-model")
+
+
+def test_a_device_that_is_not_there(tiny_checkpoint: Path) -> None:
+    with pytest.raises(ModelError, match="DEVICE=cuda:99"):
+        load(str(tiny_checkpoint), device="cuda:99")
+
+
+# --- OpenAI's own ids ---------------------------------------------------------------------------------
+
+
+def test_openai_ids(openai_checkpoint: Callable[..., Path]) -> None:
+    model = load(str(openai_checkpoint()), device="cpu")
+    tokens = model.tokens
+    assert (tokens.start, tokens.end, tokens.no_timestamps, tokens.no_speech) == (50258, 50257, 50363, 50362)
+    assert tokens.prefix("sv", "transcribe") == [50258, 50273, 50359, 50363]
+    assert tokens.prefix("en", "translate") == [50258, 50259, 50358, 50363]
+    assert len(tokens.languages) == 99
+    assert tokens.suppressed_first == (220, 50257)
+    assert model.context_s == 30.0
+    engine = TransformersEngine(model)
+    first, second = engine.transcribe([Utterance(noise(2.0), "sv"), Utterance(noise(5.0), "ja")])
+    assert first.tokens <= 8 + 44
+    assert all(0 <= word.start_s <= word.end_s <= 5.0 for word in second.words)
+
+
+def test_large_v3_has_other_ids_and_128_mels(openai_checkpoint: Callable[..., Path]) -> None:
+    model = load(str(openai_checkpoint(large=True)), device="cpu")
+    assert model.tokens.prefix("sv", "transcribe") == [50258, 50273, 50360, 50364]
+    assert model.tokens.languages["yue"] == 50358
+    assert len(model.tokens.languages) == 100
+    engine = TransformersEngine(model)
+    assert engine._log_mel([noise(1.0)], 3000).shape == (1, 128, 3000)
+    assert engine.transcribe([Utterance(noise(1.0), "yue")])[0].language == "yue"
