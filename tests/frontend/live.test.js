@@ -1,0 +1,140 @@
+// The live socket: it reconnects behind the last event, and knows when to stop.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { LiveSocket, socketUrl } from '../../frontend/modules/live.js';
+import { CaptionStore } from '../../frontend/modules/store.js';
+
+class FakeSocket {
+  static made = [];
+
+  constructor(url) {
+    this.url = url;
+    FakeSocket.made.push(this);
+  }
+
+  say(message) {
+    this.onmessage({ data: typeof message === 'string' ? message : JSON.stringify(message) });
+  }
+
+  close() {
+    this.closed = true;
+    this.onclose();
+  }
+}
+
+const caption = (event) => ({
+  type: 'caption', source: 's', id: event, revision: 0, event, start_s: 0, end_s: 1, text: 'x', final: true,
+});
+
+let timers;
+let exists;
+
+function watch() {
+  const store = new CaptionStore();
+  const socket = new LiveSocket('/stations/demo/live', store, {
+    WebSocket: FakeSocket,
+    location: { protocol: 'https:', host: 'captions.example' },
+    setTimeout: (run, pause) => timers.push({ run, pause }),
+    clearTimeout: () => {},
+    random: () => 0.5,
+    exists: async () => exists,
+  });
+  const states = [];
+  socket.addEventListener('change', () => states.push(socket.state));
+  socket.open();
+  return { store, socket, states };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(() => {
+  FakeSocket.made = [];
+  timers = [];
+  exists = true;
+});
+
+test('an address follows the page', () => {
+  assert.equal(socketUrl('/x', { protocol: 'http:', host: 'localhost:8000' }), 'ws://localhost:8000/x');
+  assert.equal(socketUrl('/x', { protocol: 'https:', host: 'a.example' }), 'wss://a.example/x');
+});
+
+test('it reconnects behind the last event, with growing pauses until something comes', async () => {
+  const { states } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say(caption(7));
+  FakeSocket.made[0].onclose();
+  await settled();
+  assert.deepEqual(states, ['open', 'waiting']);
+  timers.at(-1).run();
+  assert.equal(FakeSocket.made[1].url, 'wss://captions.example/stations/demo/live?after=7');
+  FakeSocket.made[1].onclose();
+  await settled();
+  timers.at(-1).run();
+  FakeSocket.made[2].onclose();
+  await settled();
+  const pauses = timers.map(({ pause }) => pause);
+  assert.ok(pauses[0] < pauses[1] && pauses[1] < pauses[2], pauses.join());
+  timers.at(-1).run();
+  FakeSocket.made[3].onopen();
+  FakeSocket.made[3].say(caption(8));
+  FakeSocket.made[3].onclose();
+  await settled();
+  assert.equal(timers.at(-1).pause, pauses[0]);
+});
+
+test('after an end it stays away', async () => {
+  const { socket } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say({ type: 'end', source: 's' });
+  FakeSocket.made[0].onclose();
+  await settled();
+  assert.equal(socket.state, 'ended');
+  assert.equal(timers.length, 0);
+});
+
+test('what no longer exists is not asked for again', async () => {
+  exists = false;
+  const { socket } = watch();
+  FakeSocket.made[0].onclose();
+  await settled();
+  assert.equal(socket.state, 'gone');
+  assert.equal(timers.length, 0);
+});
+
+test('a socket that was closed on purpose neither speaks nor reconnects', async () => {
+  const { socket, store } = watch();
+  FakeSocket.made[0].onopen();
+  socket.close();
+  assert.ok(FakeSocket.made[0].closed);
+  FakeSocket.made[0].say(caption(1));
+  await settled();
+  assert.equal(store.lines.length, 0);
+  assert.equal(timers.length, 0);
+});
+
+test('one that is closed while it asks why it was refused does not come back', async () => {
+  const { socket } = watch();
+  FakeSocket.made[0].onclose();
+  socket.close();
+  await settled();
+  assert.equal(timers.length, 0);
+});
+
+test('an interruption of the server is told, and its end', () => {
+  const { states } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say({ type: 'interrupted', source: 's' });
+  FakeSocket.made[0].say({ type: 'resumed', source: 's' });
+  assert.deepEqual(states, ['open', 'interrupted', 'open']);
+});
+
+test('a message that is not understood is passed over', (t) => {
+  t.mock.method(console, 'warn', () => {});
+  const { store } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say('nonsense');
+  FakeSocket.made[0].say(caption(1));
+  assert.equal(store.last, 1);
+});

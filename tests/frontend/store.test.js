@@ -1,0 +1,91 @@
+// The caption store: order, revisions, bounds.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { CaptionStore } from '../../frontend/modules/store.js';
+
+const golden = (name) => JSON.parse(readFileSync(new URL(`../data/messages/${name}.json`, import.meta.url), 'utf8'));
+
+const caption = (id, revision = 0, extra = {}) => ({
+  type: 'caption', source: 's', id, revision, event: id * 10 + revision, start_s: id, end_s: id + 1, text: `line ${id}.${revision}`,
+  final: false, ...extra,
+});
+
+function filled(...messages) {
+  const store = new CaptionStore(5);
+  const heard = [];
+  for (const type of ['line', 'revised', 'removed', 'cleared', 'status', 'ended']) {
+    store.addEventListener(type, ({ detail }) => heard.push([type, detail?.line?.key ?? detail?.key ?? null]));
+  }
+  messages.forEach((message) => store.apply(message));
+  return { store, heard };
+}
+
+const texts = (store) => store.lines.map(({ text }) => text);
+
+test('golden messages make the lines they should', () => {
+  const { store } = filled(...['status', 'caption', 'caption_provisional', 'gap', 'missed', 'end'].map(golden));
+  assert.equal(store.status.state, 'running');
+  assert.deepEqual(store.lines.map(({ kind, final }) => [kind, final]), [
+    ['caption', true], ['caption', false], ['gap', true], ['missed', undefined],
+  ]);
+  assert.equal(store.lines[0].text, 'God morgon, klockan är åtta.');
+  assert.equal(store.ended, true);
+});
+
+test('a withdrawn caption keeps its place with no text', () => {
+  const message = golden('caption_withdrawn');
+  const { store, heard } = filled({ ...message, revision: 0, text: 'words', event: 100 }, message);
+  assert.deepEqual(texts(store), ['']);
+  assert.deepEqual(heard, [['line', message.id], ['revised', message.id]]);
+});
+
+test('a newer revision replaces a line, an older or repeated one does not', () => {
+  const { store, heard } = filled(caption(1), caption(1, 2), caption(1, 1), caption(1, 2));
+  assert.deepEqual(texts(store), ['line 1.2']);
+  assert.deepEqual(heard, [['line', 1], ['revised', 1]]);
+});
+
+test('lines stand in the order of their ids, whatever order they come in', () => {
+  const store = new CaptionStore();
+  const places = [];
+  store.addEventListener('line', ({ detail }) => places.push([detail.line.key, detail.before]));
+  [caption(2), caption(4), caption(1), caption(3)].forEach((message) => store.apply(message));
+  assert.deepEqual(texts(store), ['line 1.0', 'line 2.0', 'line 3.0', 'line 4.0']);
+  assert.deepEqual(places, [[2, null], [4, null], [1, 2], [3, 4]]);
+});
+
+test('only so many lines are kept, the newest', () => {
+  const { store, heard } = filled(...[1, 2, 3, 4, 5, 6, 7].map((id) => caption(id)));
+  assert.deepEqual(store.lines.map(({ key }) => key), [3, 4, 5, 6, 7]);
+  assert.deepEqual(heard.filter(([type]) => type === 'removed'), [['removed', 1], ['removed', 2]]);
+  store.apply(caption(1));
+  assert.equal(store.lines.length, 5);
+  assert.equal(store.lines[0].key, 3);
+});
+
+test('the last event is remembered for reconnecting, and never goes back', () => {
+  const { store } = filled(caption(3), caption(1));
+  assert.equal(store.last, 30);
+  store.fill([caption(2)], 25);
+  assert.equal(store.last, 30);
+  store.apply({ type: 'missed', after: 30, count: 4 });
+  assert.equal(store.last, 34);
+});
+
+test('missed lines are marked behind what is known, and the mark goes when they are filled in', () => {
+  const { store } = filled(caption(1), { type: 'missed', after: 10, count: 2 }, caption(4));
+  assert.deepEqual(store.lines.map(({ kind }) => kind), ['caption', 'missed', 'caption']);
+  store.fill([caption(2), caption(3)]);
+  store.remove('missed-10');
+  assert.deepEqual(texts(store), ['line 1.0', 'line 2.0', 'line 3.0', 'line 4.0']);
+});
+
+test('a reset empties it, and events count from the beginning', () => {
+  const { store, heard } = filled(caption(9), golden('reset'), caption(1));
+  assert.deepEqual(texts(store), ['line 1.0']);
+  assert.equal(store.last, 10);
+  assert.deepEqual(heard.at(-2), ['cleared', null]);
+});

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { clock, duration, percent, size, timeOfDay } from '../../frontend/modules/times.js';
+
+test('time within a recording', () => {
+  assert.deepEqual([0, 5.9, 65, 3600, 3723.4, 360000].map(clock), ['0:00', '0:05', '1:05', '1:00:00', '1:02:03', '100:00:00']);
+  assert.equal(clock(-3), '0:00');
+});
+
+test('time of day', () => {
+  const date = new Date(2026, 10, 22, 8, 3, 9);
+  assert.equal(timeOfDay(date.getTime() / 1000), '08:03:09');
+});
+
+test('how long', () => {
+  assert.deepEqual([0, 1, 59.4, 60, 125, 3600, 3840, 7199].map(duration), [
+    '0 seconds', '1 second', '59 seconds', '1 min', '2 min 5 s', '1 h', '1 h 4 min', '2 h',
+  ]);
+});
+
+test('bytes', () => {
+  assert.deepEqual([0, 999, 1000, 1_400_000, 23_500_000, 2 ** 31].map(size), ['0 B', '999 B', '1.0 kB', '1.4 MB', '24 MB', '2.1 GB']);
+});
+
+test('per cent reaches a hundred only at the end', () => {
+  assert.deepEqual([0, 0.5, 0.999, 1].map(percent), ['0 %', '50 %', '99 %', '100 %']);
+});

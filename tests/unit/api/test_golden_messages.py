@@ -1,0 +1,48 @@
+"""What the API itself says over sockets has the shape of the golden messages, which the page's tests load too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.follow import Follower
+from api.viewer import Item, Missed, Signal
+from wire.captions import Progress
+from wire.messages import Caption
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "messages"
+
+
+class EmptyLog:
+    """A log that has lost everything."""
+
+    def read(self, source: str, after: int = 0, limit: int = 1) -> list[Caption]:
+        return []
+
+    def progress(self, source: str) -> Progress:
+        return Progress(finished=False)
+
+
+class Items:
+    """A queue of what a hub may say."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = [Signal.INTERRUPTED, Signal.RESUMED, Missed(3), Signal.CLOSED]
+
+    def take(self, timeout_s: float) -> Item:
+        return self._items.pop(0)
+
+
+def said() -> dict[str, dict[str, Any]]:
+    messages = [*Follower(EmptyLog(), Items(), "stations/demo", 9).messages()]
+    messages += [*Follower(EmptyLog(), Items(), "jobs/3f2a9c", 0, over=True).messages()]
+    return {values["type"]: values for m in messages if m for values in [json.loads(m.text)]}
+
+
+@pytest.mark.parametrize("type", ["reset", "interrupted", "resumed", "missed", "end"])
+def test_fields_are_those_of_the_golden_message(type: str) -> None:
+    golden = json.loads((FOLDER / f"{type}.json").read_text())
+    assert said()[type].keys() == golden.keys()
