@@ -152,7 +152,7 @@ def has_ensurepip() -> bool:
 def install_debian_venv() -> None:
     """Debian's and Ubuntu's python3-venv; a failure is left to the next way to deal with."""
     say("installing python3-venv with apt-get")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
         command = ["apt-get", "-qq", *arguments]
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)

@@ -29,6 +29,7 @@ def main() -> int:
     environment = {
         **os.environ,
         "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NOWARNINGS": "yes",
         "RUNLEVEL": "1",  # a package that brings a daemon must not start it
     }
     subprocess.run(["apt-get", "-qq", "update"], env=environment, check=False)
