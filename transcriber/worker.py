@@ -7,15 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from transcriber import seam
-from transcriber.engine import Engine, Hypothesis, Task, Utterance
+from transcriber.engine import Engine, Hypothesis, Task
 from transcriber.language import Votes
 from transcriber.outcome import Outcome
+from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
 from transcriber.rules import rejected
 from transcriber.triage import triage
@@ -164,12 +162,7 @@ class Transcriber:
         self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
     def _hear(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
-        engine = self._engine()
-
-        def choose(index: int, probabilities: Mapping[str, float]) -> str:
-            return self._vote(chunks[index].source, probabilities)
-
-        return engine.transcribe([_utterance(chunk, self._task) for chunk in chunks], choose)
+        return recognise(self._engine(), chunks, self._task, lambda chunk, votes: self._vote(chunk.source, votes))
 
     def _vote(self, source: str, probabilities: Mapping[str, float]) -> str:
         """The language of a source after one more vote. Two workers may lose each other a vote; others follow."""
@@ -180,16 +173,12 @@ class Transcriber:
         return votes.language or max(probabilities, key=lambda language: probabilities[language])
 
     def _outcome(self, chunk: Chunk, hypothesis: Hypothesis) -> Outcome:
-        """A hypothesis on the source's clock, or nothing if it is not believed."""
+        """What was heard in a chunk, or nothing if it is not believed."""
         if reason := rejected(hypothesis):
             self._metrics.rejected.labels(reason).inc()
-            log.info("%s %d/%d: %r rejected: %s", chunk.source, chunk.epoch, chunk.seq, hypothesis.text, reason)
+            log.info("%s %d/%d: %r rejected: %s", *_place(chunk), hypothesis.text, reason)
             return Outcome.of(chunk, (), hypothesis.language)
-        begin_s = chunk.start_s - chunk.lead_s
-        words = tuple(
-            replace(word, start_s=begin_s + word.start_s, end_s=begin_s + word.end_s) for word in hypothesis.words
-        )
-        return Outcome.of(chunk, words, hypothesis.language)
+        return Outcome.of(chunk, hypothesis.words, hypothesis.language)
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A chunk failed alone: leave it to another try, or bury it."""
@@ -239,9 +228,3 @@ def _advance(state: bytes | None, outcome: Outcome, policy: seam.Policy) -> Adva
 
 def _place(chunk: Chunk) -> tuple[str, int, int]:
     return chunk.source, chunk.epoch, chunk.seq
-
-
-def _utterance(chunk: Chunk, task: Task) -> Utterance:
-    """A chunk's window as an engine wants it."""
-    audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
-    return Utterance(audio, chunk.language, task)
