@@ -153,7 +153,7 @@ class MicrophoneReader:
                 self._stop.wait(1.0)
                 heard_s = time.monotonic()  # it is not the microphone that is silent
                 continue
-            for frame in frames:
+            for frame in frames or [b""]:  # the clock settles in a pause, too
                 if self._cutter.feed(converter.convert(frame)):
                     self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
             if closed:

@@ -1,0 +1,165 @@
+"""Microphones: frames at any rate come out as 16 kHz chunks, several at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ingest.detector import SilenceDetector
+from ingest.microphones import Converter, MicrophoneDesk
+from ingest.settings import Settings
+from tests.integration.ingest.radio import audio_of, frequency_hz
+from wire.bus import connect
+from wire.messages import Chunk, Kind, State
+from wire.metrics import IngestMetrics
+from wire.microphone import Hello, Microphones
+from wire.sources import Statuses
+
+Chunks = Callable[[str], list[Chunk]]
+Wait = Callable[..., None]
+
+
+def tone(hz: float, duration_s: float, rate_hz: int, channels: int = 1) -> bytes:
+    wave = 9000 * np.sin(2 * np.pi * hz * np.arange(round(duration_s * rate_hz)) / rate_hz)
+    return np.repeat(wave.astype("<i2"), channels).tobytes()
+
+
+@pytest.fixture
+def desk(redis_url: str) -> Iterator[Callable[..., None]]:
+    """`desk(max_microphones=…)`: an ingest process's part for microphones."""
+    stop, threads, clients = threading.Event(), [], []
+
+    def start(**settings: Any) -> None:
+        redis = connect(redis_url)
+        chosen = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25, **settings)
+        counter = MicrophoneDesk(redis, chosen, IngestMetrics(CollectorRegistry()), SilenceDetector, worker="ingest-0")
+        threads.append(threading.Thread(target=counter.run, args=(stop,)))
+        threads[-1].start()
+        clients.append(redis)
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def api(redis_client: Any) -> Microphones:
+    """The API's end."""
+    return Microphones(redis_client)
+
+
+def speak(api: Microphones, id: str, pcm: bytes, frame_bytes: int = 4001) -> None:
+    for start in range(0, len(pcm), frame_bytes):  # frames need not even end at a sample
+        api.send(id, pcm[start : start + frame_bytes])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
+def test_any_rate_comes_out_at_16_khz(
+    rate_hz: int, desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    desk()
+    api.open(Hello("m", rate_hz, "sv"))
+    speak(api, "m", tone(440, 3.5, rate_hz))
+    api.close("m")
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    found = chunks("microphones/m")
+    assert [chunk.seq for chunk in found] == [0, 1, 2, 3]
+    assert {(chunk.epoch, chunk.language) for chunk in found} == {(1, "sv")}
+    audio = audio_of(found)
+    assert len(audio) == pytest.approx(3.5 * 16_000, abs=16)
+    assert frequency_hz(audio) == pytest.approx(440, abs=1)
+    assert found[-1].end_s <= time.time()
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FINISHED)
+    status = Statuses(redis_client).get(Kind.MICROPHONE, "m")
+    assert (status.codec, status.sample_rate_hz, status.channels) == ("pcm_s16le", rate_hz, 1)
+
+
+def test_chunks_come_while_it_is_open(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    desk()
+    api.open(Hello("m", 16_000))
+    speak(api, "m", tone(440, 1.5, 16_000))
+    wait_until(lambda: chunks("microphones/m"), 20)
+    assert not chunks("microphones/m")[0].last
+    api.close("m")
+    wait_until(lambda: chunks("microphones/m")[-1].last)
+
+
+def test_several_speak_at_once_and_more_wait(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    desk(max_microphones=2)
+    for n in range(3):
+        api.open(Hello(f"m{n}", 48_000))
+        speak(api, f"m{n}", tone(300 + 200 * n, 1.2, 48_000))
+    wait_until(lambda: chunks("microphones/m0") and chunks("microphones/m1"), 20)
+    assert chunks("microphones/m2") == []
+    api.close("m0")
+    wait_until(lambda: chunks("microphones/m2"), 20)
+    for n in (1, 2):
+        api.close(f"m{n}")
+    wait_until(lambda: all(chunks(f"microphones/m{n}")[-1].last for n in range(3)))
+    for n in range(3):
+        assert frequency_hz(audio_of(chunks(f"microphones/m{n}"))) == pytest.approx(300 + 200 * n, abs=1)
+
+
+def test_one_that_says_nothing_still_ends(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    desk()
+    api.open(Hello("m", 16_000))
+    api.close("m")
+    wait_until(lambda: chunks("microphones/m"), 20)
+    (only,) = chunks("microphones/m")
+    assert (only.n_samples, only.last, only.seq) == (0, True, 0)
+    assert abs(only.start_s - time.time()) < 60
+
+
+def test_one_that_vanishes_ends_too(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    desk(microphone_idle_s=2.0)
+    api.open(Hello("m", 16_000))
+    speak(api, "m", tone(440, 0.5, 16_000))
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").detail == "nothing came for 2 s")
+
+
+def test_an_impossible_rate_fails_clearly(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    desk()
+    api.open(Hello("m", 12))
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FAILED, 20)
+    assert "sample rate of 12 Hz" in Statuses(redis_client).get(Kind.MICROPHONE, "m").detail
+    wait_until(lambda: chunks("microphones/m"))
+    assert chunks("microphones/m")[-1].last
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_channels_are_mixed_down(channels: int) -> None:
+    converter = Converter(16_000, channels)
+    pcm = tone(440, 1, 16_000, channels)
+    out = b"".join(converter.convert(pcm[start : start + 777]) for start in range(0, len(pcm), 777))
+    out += converter.convert(b"", last=True)
+    assert out == tone(440, 1, 16_000)
+
+
+def test_resampling_in_frames_is_resampling_at_once() -> None:
+    pcm = tone(440, 2, 48_000)
+    framed, whole = Converter(48_000), Converter(48_000)
+    parts = [framed.convert(pcm[start : start + 960]) for start in range(0, len(pcm), 960)]
+    in_frames = np.frombuffer(b"".join(parts) + framed.convert(b"", last=True), "<i2").astype(int)
+    at_once = np.frombuffer(whole.convert(pcm) + whole.convert(b"", last=True), "<i2").astype(int)
+    assert len(in_frames) == len(at_once) == 32_000
+    assert np.abs(in_frames - at_once).max() <= 2  # dither

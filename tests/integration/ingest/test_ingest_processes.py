@@ -1,0 +1,210 @@
+"""Whole ingest processes: they share stations, take over from the dead, leave no orphan, outlive a Redis restart."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.ingest.radio import Icecast, audio_of
+from wire import keys
+from wire.jobs import enqueue_decode
+from wire.messages import Chunk, Content, Job, Kind, State, Station
+from wire.sources import Jobs, Stations, Statuses
+from wire.workers import alive
+
+Wait = Callable[..., None]
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Iterator[Start]:
+    """`ingest(redis_url, NAME="value", …)`: `python -m ingest` without stations of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+    stations = tmp_path / "none.yml"
+    stations.write_text("stations: []\n")
+
+    def start(redis_url: str, **environ: str) -> subprocess.Popen[bytes]:
+        ours = {"STATIONS_FILE": str(stations), "DATA_DIR": str(tmp_path), "CHUNK_S": "1", "LEAD_S": "0.25"}
+        ours |= {"REDIS_URL": redis_url, "LEASE_S": "2", "UPLOAD_WORKERS": "0"} | environ
+        process = subprocess.Popen([sys.executable, "-m", "ingest"], env={**os.environ, **ours})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.terminate()
+    for process in started:
+        process.wait(timeout=20)
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of all descendants."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *children(child)]
+    return found
+
+
+def running(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def readers(client: Any, ids: list[str]) -> dict[str, str]:
+    """Which worker holds each station's lease."""
+    values = client.mget([keys.lease(f"stations/{id}") for id in ids])
+    return {id: value.decode().split()[0] for id, value in zip(ids, values, strict=True) if value}
+
+
+def test_processes_share_stations_and_take_over_from_a_dead_one(
+    icecast: Icecast,
+    redis_url: str,
+    redis_client: Any,
+    ingest: Start,
+    chunks: Callable[[str], list[Chunk]],
+    wait_until: Wait,
+) -> None:
+    ids = [f"s{n}" for n in range(4)]
+    url = icecast.send("shared")
+    for id in ids:
+        Stations(redis_client).add(Station(id, id, url))
+    first = ingest(redis_url)
+    wait_until(lambda: len(readers(redis_client, ids)) == 4, 30)
+    ingest(redis_url)
+    wait_until(
+        lambda: sorted(list(readers(redis_client, ids).values()).count(f"ingest-{n}") for n in (0, 1)) == [2, 2], 60
+    )
+
+    ours = children(first.pid)
+    assert len([pid for pid in ours if running(pid)]) >= 2
+    dead = [id for id, worker in readers(redis_client, ids).items() if worker == "ingest-0"]
+    first.kill()
+    first.wait()
+    wait_until(lambda: not any(running(pid) for pid in ours), 10, "its ffmpegs die with it")
+    wait_until(lambda: set(readers(redis_client, ids).values()) == {"ingest-1"}, 40)
+    for id in dead:
+        before = max((chunk.epoch for chunk in chunks(f"stations/{id}")), default=0)
+        wait_until(lambda id=id, before=before: chunks(f"stations/{id}")[-1].epoch > before or before > 1, 30)
+        wait_until(lambda id=id: Statuses(redis_client).get(Kind.STATION, id).worker == "ingest-1", 30)
+        epochs = [chunk.epoch for chunk in chunks(f"stations/{id}")]
+        assert epochs == sorted(epochs)
+
+
+def test_sigterm_stops_everything_within_seconds(
+    icecast: Icecast, redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
+) -> None:
+    Stations(redis_client).add(Station("tone", "Tone", icecast.send("term")))
+    process = ingest(redis_url, UPLOAD_WORKERS="1")
+    wait_until(lambda: Statuses(redis_client).get(Kind.STATION, "tone").state is State.RUNNING, 40)
+    wait_until(lambda: set(alive(redis_client)) == {"ingest-0", "decoder-0"}, 20)
+    ours = children(process.pid)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=15) == 0
+    assert not any(running(pid) for pid in ours)
+    assert not redis_client.exists(keys.lease("stations/tone"))
+    assert alive(redis_client) == {}
+
+
+def test_decoders_die_with_a_killed_process_and_uploads_go_on(
+    redis_url: str, redis_client: Any, ingest: Start, make_audio: Callable[..., Path], wait_until: Wait
+) -> None:
+    process = ingest(redis_url, UPLOAD_WORKERS="1")
+    wait_until(lambda: "decoder-0" in alive(redis_client), 30)
+    ours = children(process.pid)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(running(pid) for pid in ours), 15)
+
+    path = make_audio("x.ogg", "-c:a", "libopus")
+    Jobs(redis_client).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(redis_client, "j", timeout_s=60)
+    ingest(redis_url, UPLOAD_WORKERS="1")
+    wait_until(lambda: not path.exists(), 40)
+    metrics = b"".join(alive(redis_client).values()).decode()
+    assert "undertext_ingest_audio_seconds_total" in metrics
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """`own_redis()` starts a Redis that keeps its data over a restart; always on the same port."""
+    port, folder = free_port(), tmp_path / "redis"
+    folder.mkdir()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+        process = subprocess.Popen([*command, "--save", "", "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+        started.append(process)
+        return process
+
+    start.url = f"redis://127.0.0.1:{port}/0"  # type: ignore[attr-defined]
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_no_audio_is_lost_while_redis_restarts(
+    icecast: Icecast, own_redis: Any, ingest: Start, wait_until: Wait
+) -> None:
+    server = own_redis()
+    client = redis.Redis.from_url(own_redis.url)
+
+    def found() -> list[Chunk]:
+        try:
+            return [Chunk.decode(fields) for _, fields in client.xrange(keys.LIVE_CHUNKS)]
+        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+            return []
+
+    wait_until(lambda: _answers(client))
+    Stations(client).add(Station("noise", "Noise", icecast.send("noise", source="anoisesrc=amplitude=0.3")))
+    ingest(own_redis.url, LEASE_S="2")
+    wait_until(lambda: len(found()) >= 3, 40)
+    server.terminate()
+    server.wait()
+    gone_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - gone_s > 8, 10, "longer than a lease")
+    own_redis()
+    wait_until(lambda: len(found()) >= 15, 40)
+
+    chunks = found()
+    assert {chunk.epoch for chunk in chunks} == {1}
+    assert list(dict.fromkeys(chunk.seq for chunk in chunks)) == list(range(chunks[-1].seq + 1))
+    assert {chunk.content for chunk in chunks} == {Content.SPEECH}
+    assert len(audio_of(chunks[:10])) == 10 * 16_000
+    client.close()
+
+
+def test_a_redis_that_lost_everything_is_filled_again(
+    icecast: Icecast, redis_url: str, redis_client: Any, ingest: Start, tmp_path: Path, wait_until: Wait
+) -> None:
+    seeds = tmp_path / "stations.yml"
+    seeds.write_text(f"stations:\n- {{id: tone, url: '{icecast.send('lost')}'}}\n")
+    ingest(redis_url, STATIONS_FILE=str(seeds))
+    wait_until(lambda: redis_client.xlen(keys.LIVE_CHUNKS) >= 2, 40)
+    redis_client.flushall()
+    wait_until(lambda: [s.id for s in Stations(redis_client).all()] == ["tone"], 20)
+    wait_until(lambda: redis_client.xlen(keys.LIVE_CHUNKS) >= 2, 40)
+
+
+def _answers(client: Any) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False

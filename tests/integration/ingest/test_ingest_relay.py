@@ -1,0 +1,104 @@
+"""ffmpeg behind the relay: host names, TLS and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import relay
+from ingest.ffmpeg import Process, decode_command
+from ingest.probe import probe_url
+from tests.integration.ingest.radio import Web
+from wire.errors import NotAudio, SourceError
+
+Make = Callable[..., Path]
+
+
+def decoded(url: str) -> float:
+    """Seconds of audio that ffmpeg reads from an address."""
+    with Process(decode_command(url, remote=True, live=False)) as process:
+        return sum(len(pcm) for pcm in process.read(stall_s=20)) / 32_000
+
+
+@pytest.fixture
+def secure(tmp_path: Path, make_audio: Make) -> Iterator[str]:
+    """The address of a recording behind TLS, with a certificate that nobody signed."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    body = make_audio("tls.mp3").read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://localhost:{server.server_port}/tls.mp3"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_host_name_is_looked_up(web: Web, make_audio: Make) -> None:
+    url = web.page("/x.mp3", make_audio("x.mp3").read_bytes(), "audio/mpeg").replace("127.0.0.1", "localhost")
+    assert probe_url(url, live=False, timeout_s=20).tracks[0].codec == "mp3"
+    assert decoded(url) == pytest.approx(12, abs=0.2)
+
+
+def test_a_transport_stream_is_read(web: Web, make_audio: Make) -> None:
+    url = web.page("/x.ts", make_audio("x.ts", "-c:a", "aac").read_bytes(), "video/mp2t")
+    assert probe_url(url, live=False, timeout_s=20).tracks[0].codec == "aac"
+    assert decoded(url) == pytest.approx(12, abs=0.2)
+
+
+def test_tls_goes_through_a_tunnel(secure: str) -> None:
+    assert decoded(secure) == pytest.approx(12, abs=0.2)
+
+
+def test_the_query_and_the_host_reach_the_server(web: Web, make_audio: Make) -> None:
+    seen: list[tuple[str, str | None, str | None]] = []
+    body = make_audio("x.mp3").read_bytes()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        seen.append((handler.path, handler.headers["Host"], handler.headers["Proxy-Connection"]))
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            handler.wfile.write(body)
+
+    web.pages["/q"] = answer
+    decoded(web.url("/q?token=a%20b&x=1"))
+    assert seen[0] == ("/q?token=a%20b&x=1", f"127.0.0.1:{web.port}", None)
+
+
+def test_a_host_that_is_not_there_is_an_error_and_no_crash(free_port: Callable[[], int]) -> None:
+    with pytest.raises((SourceError, NotAudio)) as caught:
+        probe_url("http://no-such-host.invalid/x", live=True, timeout_s=20)
+    assert "crashed" not in str(caught.value)
+    with pytest.raises((SourceError, NotAudio)):
+        probe_url(f"http://127.0.0.1:{free_port()}/x", live=True, timeout_s=20)
+
+
+def test_a_proxy_that_is_configured_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert relay.environment.__wrapped__()["http_proxy"] == "http://proxy.example:3128"
