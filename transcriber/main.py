@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import logging
 import os
 import signal
@@ -20,7 +19,7 @@ from wire.bus import AWAY, connect
 from wire.errors import UndertextError
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
-from wire.settings import load
+from wire.settings import describe, load
 from wire.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -117,14 +116,9 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
 
 
 def _parser() -> argparse.ArgumentParser:
-    defaults = Settings()
-    variables = []
-    for field in dataclasses.fields(Settings):
-        variable = field.metadata["variable"]
-        variables.append(f"  {variable:<16} {getattr(defaults, field.name)}")
     return argparse.ArgumentParser(
         prog="python -m transcriber",
-        description=_DESCRIPTION + "\n".join(variables),
+        description=_DESCRIPTION + describe(Settings),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -14,6 +14,8 @@ errors below name variable, value and remedy in one sentence.
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -52,6 +54,28 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
         if variable and text:
             values[field.name] = _parse(variable, text, hints[field.name], field.metadata)
     return cls(**values)
+
+
+def describe(cls: type) -> str:
+    """Every variable of the settings dataclass `cls`, its default, and what the `#:` comment above it says.
+
+    For `--help`: what is written once, beside the field, is what a user reads.
+    """
+    defaults = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get("variable")}
+    variables = {f.name: f.metadata["variable"] for f in dataclasses.fields(cls) if f.metadata.get("variable")}
+    lines: list[str] = []
+    comment: list[str] = []
+    for line in map(str.strip, inspect.getsource(cls).splitlines()):
+        name = line.split(":")[0]
+        if line.startswith("#:"):
+            comment.append(line.removeprefix("#:").strip())
+            continue
+        if name in variables:
+            default = defaults[name]
+            lines.append(f"  {variables[name]}={'' if default is None else default}")
+            lines += textwrap.wrap(" ".join(comment), 88, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        comment = []
+    return "\n".join(lines)
 
 
 def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any:

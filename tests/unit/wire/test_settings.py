@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import pytest
 
 from wire.errors import SettingsError
-from wire.settings import load, setting
+from wire.settings import describe, load, setting
 
 
 @dataclass(frozen=True)
 class Settings:
+    #: Where Redis is.
     url: str = setting("URL", "redis://here")
+    #: How many at once. More is faster on some machines and slower on others, which takes so many words to explain that
+    #: they do not fit a line.
     size: int = setting("SIZE", 8, minimum=1, maximum=64)
     lag_s: float = setting("LAG_S", 60.0, minimum=0)
     debug: bool = setting("DEBUG", False)
@@ -46,3 +49,12 @@ def test_a_bad_value_names_its_variable_and_the_remedy(variable: str, value: str
     with pytest.raises(SettingsError, match=says) as caught:
         load(Settings, {variable: value})
     assert str(caught.value).startswith(f"{variable}={value!r}")
+
+
+def test_help_says_what_stands_beside_the_fields() -> None:
+    lines = describe(Settings).splitlines()
+    assert lines[:3] == ["  URL=redis://here", "      Where Redis is.", "  SIZE=8"]
+    assert lines[3].startswith("      How many at once.")
+    assert all(len(line) <= 88 for line in lines)
+    assert "  LAG_S=60.0" in lines
+    assert "  LIMIT=" in lines
