@@ -163,11 +163,10 @@ def bootstrap_pip() -> None:
     page = index_url().rstrip("/") + "/pip/"
     try:
         with urllib.request.urlopen(page, timeout=30) as answer:
-            links = re.findall(r'href="([^"]+)"', answer.read().decode())
-        wheels = [link for link in links if re.search(r"/pip-[0-9.]+-py3-none-any\.whl", link)]
-        if not wheels:
+            link = newest_pip(answer.read().decode())
+        if link is None:
             raise InstallError(f"The package index at {page} offers no pip.")
-        address = urllib.parse.urljoin(page, wheels[-1].partition("#")[0])
+        address = urllib.parse.urljoin(page, link)
         with tempfile.TemporaryDirectory() as folder:
             wheel = Path(folder) / Path(urllib.parse.urlsplit(address).path).name
             with urllib.request.urlopen(address, timeout=120) as answer:
@@ -181,6 +180,13 @@ def bootstrap_pip() -> None:
             f"{sys.executable} has no ensurepip and pip could not be fetched from {page} ({e}): "
             "install it (on Debian and Ubuntu: apt-get install python3-venv) and try again."
         ) from e
+
+
+def newest_pip(page: str) -> str | None:
+    """The link of the newest released wheel of pip on its page of a package index."""
+    found = re.findall(r'href="([^"#]*/pip-([0-9]+(?:\.[0-9]+)*)-py3-none-any\.whl)', page)
+    newest = max(found, key=lambda link: [int(part) for part in link[1].split(".")], default=None)
+    return newest[0] if newest else None
 
 
 def index_url() -> str:

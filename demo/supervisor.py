@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -56,6 +57,7 @@ class Service:
             highest down.
         environ: added to our own environment.
         stop_s: how long it may take to stop, in seconds, before it is killed.
+        hide: lines that match tell a user nothing, and are shown only if the start fails.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Service:
     tier: int
     environ: Mapping[str, str] = field(default_factory=dict)
     stop_s: float = 15.0
+    hide: re.Pattern[str] | None = None
 
 
 @dataclass
@@ -208,7 +211,8 @@ class Supervisor:
             while True:
                 text = line.decode(errors="replace").rstrip()
                 child.tail.append(text)
-                self._say(child, text)
+                if not (child.service.hide and child.service.hide.search(text)):
+                    self._say(child, text)
                 child, line = self._lines.get_nowait()
 
     def _say(self, child: _Child, text: str) -> None:

