@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
 from wire.messages import Caption, Chunk, Content
+from wire.microphone import Hello, Microphones
 from wire.queue import Delivery
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,23 +145,37 @@ class Speaker:
         self._seq = 0
         self._id = 0
 
-    def say(self, text: str = "", *, revisions: int = 1, start_s: float | None = None, **fields: Any) -> None:
-        """One more caption, in so many revisions; the last is final."""
+    def say(
+        self,
+        text: str = "",
+        *,
+        revisions: int = 1,
+        start_s: float | None = None,
+        final_after: bool = True,
+        **fields: Any,
+    ) -> None:
+        """One more caption, in so many revisions; the last is final if `final_after`."""
         self._id += 1
         start_s = 5.0 * self._id if start_s is None else start_s
+        fields = {"language": "sv", **fields}
         for revision in range(revisions):
-            caption = Caption(
+            self._newest = Caption(
                 source=self.source,
                 id=self._id,
                 revision=revision,
                 start_s=start_s,
                 end_s=start_s + 4,
-                text=text or f"line {self._id}",
-                final=revision == revisions - 1,
+                text=text or (f"line {self._id}" if "content" not in fields else ""),
+                final=final_after and revision == revisions - 1,
                 captured_s=time.time(),
                 **fields,
             )
-            self._commit(Advance(b"{}", (caption,), 1, self._seq + 1, start_s + 4))
+            self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, self._newest.end_s))
+
+    def revise(self, text: str, *, final: bool = True) -> None:
+        """The last caption again, with other words."""
+        self._newest = dataclasses.replace(self._newest, revision=self._newest.revision + 1, text=text, final=final)
+        self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, self._newest.end_s))
 
     def finish(self) -> None:
         """The source has ended."""
@@ -193,3 +209,27 @@ class Babble(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self.join()
+
+
+class Ingest(threading.Thread):
+    """Takes one microphone, gathers its audio, and says a line for it when it is closed."""
+
+    def __init__(self, redis_url: str) -> None:
+        super().__init__(daemon=True)
+        self._redis = connect(redis_url)
+        self.microphones = Microphones(self._redis)
+        self.hello: Hello | None = None
+        self.pcm = b""
+
+    def run(self) -> None:
+        """The whole life of a microphone."""
+        self.hello = self.microphones.next(20)
+        assert self.hello is not None
+        speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
+        speaker.say("first")
+        after, closed = b"0", False
+        while not closed:
+            after, frames, closed = self.microphones.frames(self.hello.id, after, 5)
+            self.pcm += b"".join(frames)
+        speaker.say(f"{len(self.pcm)} bytes")
+        speaker.finish()

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.api_server import Api, Socket, Speaker, running
+from tests.integration.api_server import Api, Ingest, Socket, running
 from wire.bus import connect
 from wire.messages import State, Status
-from wire.microphone import Hello, Microphones
+from wire.microphone import Hello
 from wire.sources import Statuses
-
-
-class Ingest(threading.Thread):
-    """Takes one microphone, gathers its audio, and says a line for it when it is closed."""
-
-    def __init__(self, redis_url: str) -> None:
-        super().__init__(daemon=True)
-        self._redis = connect(redis_url)
-        self.microphones = Microphones(self._redis)
-        self.hello: Hello | None = None
-        self.pcm = b""
-
-    def run(self) -> None:
-        """The whole life of a microphone."""
-        self.hello = self.microphones.next(20)
-        assert self.hello is not None
-        speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
-        speaker.say("first")
-        after, closed = b"0", False
-        while not closed:
-            after, frames, closed = self.microphones.frames(self.hello.id, after, 5)
-            self.pcm += b"".join(frames)
-        speaker.say(f"{len(self.pcm)} bytes")
-        speaker.finish()
 
 
 @pytest.fixture(scope="module")

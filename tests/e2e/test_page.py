@@ -1,0 +1,419 @@
+"""The page in a real browser, before a real API; captions are committed as a transcriber would."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import math
+import re
+import struct
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import srt
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.integration.api_server import Api, Ingest, Speaker, running
+from wire.bus import Redis, connect
+from wire.messages import Content, Job, State, Station, Status
+from wire.sources import Jobs, Stations, Statuses
+
+pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=15_000)
+
+WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 360}
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of 440 Hz."""
+    path = tmp_path_factory.mktemp("sound") / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(
+            b"".join(struct.pack("<h", round(12_000 * math.sin(math.tau * 440 * n / 48_000))) for n in range(480_000))
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
+    """Chromium, whose microphone hears the tone."""
+    arguments = [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={tone}",
+    ]
+    program = need_program("chromium", "chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One API for all tests that need no other."""
+    folder = tmp_path_factory.mktemp("api")
+    with running(redis_server, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str) -> Api:
+    """The API, before an empty Redis with one station."""
+    redis = connect(redis_url)
+    Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
+    return server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    return connect(redis_url)
+
+
+@pytest.fixture
+def speaker(redis: Redis) -> Speaker:
+    """Captions of the station."""
+    return Speaker(redis, "stations/p1")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may not complain."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def lines(page: Page) -> list[str]:
+    return page.locator(".lines .text").all_inner_texts()
+
+
+def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    speaker.say("Tidigare i dag.")
+    Statuses(redis).save(
+        Status("stations/p1", State.RUNNING, title="Ekot", codec="aac", sample_rate_hz=48_000, channels=2)
+    )
+    page.goto(api.url)
+    expect(page).to_have_title("Radio – Undertext")
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    expect(page.locator("header.station .playing")).to_have_text("Ekot")
+    expect(page.locator(".facts")).to_have_text("On air · Swedish · aac 48 kHz stereo")
+    expect(page.locator(".lines .text")).to_have_text(["Tidigare i dag."])
+    speaker.say("Klockan är", final_after=False)
+    line = page.locator(".lines p").nth(1)
+    expect(line).to_have_class("provisional")
+    expect(line.locator(".text")).to_have_text("Klockan är")
+    speaker.revise("Klockan är åtta.")
+    expect(line).to_have_class("caption")
+    expect(line.locator(".text")).to_have_text("Klockan är åtta.")
+    speaker.say("", content=Content.GAP, reason="shed")
+    expect(page.locator(".lines .gap")).to_contain_text("4 seconds of sound lost")
+    Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail="no audio for 30 s"))
+    expect(page.locator(".facts")).to_contain_text("Reconnecting")
+    expect(page.locator(".facts")).to_contain_text("no audio for 30 s")
+
+
+def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Speaker) -> None:
+    speaker.say("Gammalt.")
+    page.goto(api.url)
+    expect(page.locator(".lines .text")).to_have_text(["Gammalt."])
+    log = page.get_by_role("log")
+    speaker.say("Regnet", final_after=False)
+    expect(page.locator(".lines .text")).to_have_count(2)
+    speaker.revise("Regnet drar bort.")
+    expect(log.locator("p")).to_have_text(["Regnet drar bort."])  # neither what was there before nor the provisional
+    assert log.get_attribute("aria-live") == "polite"
+    assert log.locator("p").get_attribute("lang") == "sv"
+
+
+def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) -> None:
+    evil = '<img src=x onerror="document.title=1"><b>fet</b>'
+    page.goto(api.url)
+    speaker.say(evil)
+    expect(page.locator(".lines .text")).to_have_text([evil])
+    assert page.locator(".lines img, .lines b").count() == 0
+    assert page.title() == "Radio – Undertext"
+
+
+def test_a_withdrawn_line_goes(page: Page, api: Api, speaker: Speaker) -> None:
+    page.goto(api.url)
+    speaker.say("Tack för att ni tittade", final_after=False)
+    expect(page.locator(".lines .text")).to_be_visible()
+    speaker.revise("", final=False)
+    expect(page.locator(".lines .text")).to_be_hidden()
+
+
+def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker: Speaker) -> None:
+    for number in range(60):
+        speaker.say(f"rad {number}")
+    page.goto(api.url)
+    last = page.locator(".lines p").last
+    expect(last).to_be_in_viewport()
+    page.locator(".lines").evaluate("element => { element.scrollTop = 0 }")
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+    speaker.say("ny rad")
+    expect(page.locator(".lines p")).to_have_count(61)
+    expect(page.locator(".lines p").first).to_be_in_viewport()
+    page.get_by_role("button", name="Latest line").click()
+    expect(page.locator(".lines p").last).to_be_in_viewport()
+
+
+def test_a_server_that_restarts_costs_no_line(
+    page: Page, redis_url: str, redis: Redis, free_port: Callable[[], int], tmp_path: Path, speaker: Speaker
+) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1:9/p1.mp3", "sv"))
+    port = free_port()
+    with running(redis_url, port, tmp_path) as api:
+        page.goto(api.url)
+        speaker.say("rad 1")
+        expect(page.locator(".lines .text")).to_have_text(["rad 1"])
+    expect(page.locator(".connection")).to_contain_text("Trying again")
+    speaker.say("rad 2")
+    with running(redis_url, port, tmp_path):
+        speaker.say("rad 3")
+        expect(page.locator(".lines .text")).to_have_text(["rad 1", "rad 2", "rad 3"])
+        expect(page.locator(".connection")).to_be_hidden()
+
+
+def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(api.url)
+    page.get_by_text("Add a station").click()
+    page.get_by_label("Name").fill("Radio Åland")
+    page.get_by_label("Address of the stream").fill("http://127.0.0.1:9/aland")
+    page.locator("#station-language").select_option("sv")
+    page.get_by_role("button", name="Add station").click()
+    expect(page.get_by_role("heading", name="Radio Åland")).to_be_visible()
+    assert page.url.endswith("#radio/radio-aland")
+    assert Stations(redis).get("radio-aland").language == "sv"
+    page.locator("station-list").get_by_text("P1 Vetenskap").click()
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Radio Åland")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove station").click()
+    expect(page.locator("station-list li")).to_have_count(1)
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    """A file server that does not write to the terminal."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+def test_the_station_is_heard(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+    handler = functools.partial(Silent, directory=str(tone.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        threading.Thread(target=files.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{files.server_port}/{tone.name}"
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1:9/no", listen_url=url))
+        page.goto(api.url)
+        page.get_by_role("button", name="Listen").click()
+        page.wait_for_function("() => document.querySelector('audio').currentTime > 0.2")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("button", name="Listen")).to_be_visible()
+        files.shutdown()
+
+
+def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:
+    page.goto(api.url)
+    page.get_by_role("button", name="Listen").click()
+    expect(page.locator(".trouble")).to_contain_text("cannot be played")
+
+
+def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "möte.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 900_000}
+    )
+    expect(page.locator(".chosen")).to_have_text("möte.mp3 · 900 kB")
+    page.locator("#file-language").select_option("sv")
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
+    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    job = Jobs(redis).get(page.url.rpartition("/")[2])
+    assert job.language == "sv"
+    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=20.0)
+    speaker = Speaker(redis, f"jobs/{job.id}")
+    speaker.say("Första raden.", start_s=1.0)
+    expect(page.locator(".lines .text")).to_have_text(["Första raden."])
+    expect(page.locator("job-panel .state")).to_have_text("Is being captioned: 25 %")
+    speaker.say("Andra raden.", start_s=6.0)
+    speaker.finish()
+    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="SRT").click()
+    assert started.value.suggested_filename == "möte.srt"
+    cues = list(srt.parse(Path(started.value.path()).read_text()))
+    assert [cue.content for cue in cues] == ["Första raden.", "Andra raden."]
+    page.reload()
+    expect(page.locator(".lines .text")).to_have_text(["Första raden.", "Andra raden."])
+    page.get_by_role("button", name="Remove recording").click()
+    expect(page.locator("job-panel")).to_be_hidden()
+    assert Jobs(redis).all() == []
+
+
+def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
+    page.goto(f"{api.url}#file")
+    page.get_by_text("Earlier recordings").click()
+    page.get_by_role("link", name="bild.jpg").click()
+    expect(page.locator("job-panel .state")).to_have_text("Failed: it holds no audio track")
+    expect(page.locator("job-panel .connection")).to_be_hidden()
+
+
+def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
+
+
+def test_a_server_that_is_away_is_named(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(redis_url, free_port(), tmp_path) as api:
+        page.goto(f"{api.url}#file")
+        expect(page.get_by_role("button", name="Caption it")).to_be_visible()
+    page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("alert")).to_contain_text("broke off")
+
+
+def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: str) -> None:
+    ingest = Ingest(redis_url)
+    ingest.start()
+    page.goto(f"{api.url}#microphone")
+    page.locator("#microphone-language").select_option("en")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.locator(".lines .text")).to_have_text(["first"])
+    page.wait_for_function("() => document.querySelector('meter').value > 0.1")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".lines .text")).to_have_count(2)
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    ingest.join(timeout=20)
+    assert ingest.hello is not None
+    assert ingest.hello.language == "en"
+    samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
+    assert max(samples) > 3_000
+    crossings = sum(a < 0 <= b for a, b in pairwise(samples))
+    assert crossings / (len(samples) / ingest.hello.sample_rate) == pytest.approx(440, rel=0.1)
+
+
+def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') }"
+    )
+    page.goto(f"{api.url}#microphone")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("Allow it")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    context.close()
+
+
+def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1:9/p1"))
+        page.goto(api.url)
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Remove station").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("station-list li")).to_have_count(0)
+        expect(page.get_by_text("There are no stations yet")).to_be_visible()
+
+
+def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> None:
+    speaker.say("rad")
+    page.goto(api.url)
+    expect(page.locator(".lines")).to_be_visible()
+    reached = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.className"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", reached[-1]
+        if reached[-1] == "Remove station":
+            break
+    assert [
+        name for name in ("Skip to the captions", "Radio", "File", "Microphone", "Listen") if name not in reached
+    ] == []
+    assert any("P1 Vetenskap" in name for name in reached)
+    assert reached[-1] == "Remove station"
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width: int) -> None:
+    speaker.say("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft " * 2)
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for view, heading in (
+        ("radio", "P1 Vetenskap"),
+        ("file", "Caption a recording"),
+        ("microphone", "Caption your voice"),
+    ):
+        page.goto(f"{api.url}#{view}")
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(
+    browser: Browser, api: Api, redis: Redis, speaker: Speaker, scheme: str
+) -> None:
+    """WCAG 2.2 AA: 4.5 to 1, for every text on the page."""
+    speaker.say("klart")
+    speaker.say("", content=Content.GAP)
+    speaker.say("kanske", final_after=False)
+    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(api.url)
+    expect(page.locator(".lines p")).to_have_count(3)
+    pairs = page.evaluate(
+        """() => [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility()
+          && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && !e.closest('.visually-hidden, .skip'))
+          .map((e) => {
+            const colour = (element) => getComputedStyle(element).backgroundColor;
+            let ground = e;
+            while (ground !== document.body && colour(ground) === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+            return [e.textContent.slice(0, 30), getComputedStyle(e).color, colour(ground)];
+          })"""
+    )
+    assert len(pairs) > 8
+    for text, ink, ground in pairs:
+        assert contrast(ink, ground) >= 4.5, (text, ink, ground)
+    context.close()
+
+
+def contrast(one: str, other: str) -> float:
+    """Ratio of two CSS colours, as WCAG defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
