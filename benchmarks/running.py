@@ -59,7 +59,16 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
         }
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "demo.up"],
+                # On a leash: whatever ends the benchmark ends the system too.
+                [
+                    sys.executable,
+                    "-S",
+                    str(ROOT / "demo" / "leash.py"),
+                    str(os.getpid()),
+                    sys.executable,
+                    "-m",
+                    "demo.up",
+                ],
                 cwd=ROOT,
                 env=environ,
                 stdin=subprocess.DEVNULL,

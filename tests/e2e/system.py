@@ -31,9 +31,11 @@ class Process:
     def __init__(self, name: str, command: list[str], environ: dict[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
+        # The kernel ends it with us, should the test run be killed.
+        leash = [sys.executable, "-S", str(ROOT / "demo" / "leash.py"), str(os.getpid())]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                command,
+                [*leash, *command],
                 cwd=ROOT,
                 env=environ,
                 stdin=subprocess.DEVNULL,

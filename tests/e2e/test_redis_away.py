@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,16 +31,28 @@ def restart(system: System) -> None:
     system.start_redis()
 
 
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of some minutes."""
+    return record("sv", 60, 6).encoded(tmp_path_factory.mktemp("long") / "long.mp3")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(system: System, path: Path) -> list[dict[str, Any]]:
+    """Its captions when nothing happens."""
+    system.transcribers(1)
+    return said(system.finished(system.upload(path, "sv")))
+
+
 @pytest.mark.parametrize("trouble", [hang, restart])
 def test_nothing_is_lost(
     system: System,
     station: str,
-    tmp_path: Path,
+    path: Path,
+    undisturbed: list[dict[str, Any]],
     trouble: Callable[[System], None],
 ) -> None:
     system.transcribers(1)
-    path = record("sv", 100, 6).encoded(tmp_path / "long.mp3")
-    undisturbed = said(system.finished(system.upload(path, "sv")))
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
         system.wait(lambda: viewer.finals, what="the station is captioned")
         after = viewer.captions[-1]["event"]

@@ -19,7 +19,7 @@ from wire.keys import GROUP, UPLOAD_CHUNKS
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some minutes."""
-    return record("en", 70, 4).encoded(tmp_path_factory.mktemp("long") / "long.mp3")
+    return record("en", 50, 4).encoded(tmp_path_factory.mktemp("long") / "long.mp3")
 
 
 @pytest.fixture(scope="module")
