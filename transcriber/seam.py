@@ -117,7 +117,9 @@ class _Seam:
                 return False
             self._begin(epoch, policy)
         if seq > self.next_seq:
-            if not policy.live or self._waiting_s(epoch) < policy.max_lag_s:
+            # Of a source that was never captioned only another worker can have an earlier chunk.
+            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, EPOCH_PATIENCE_S)
+            if not policy.live or self._waiting_s(epoch) < patience_s:
                 return False
             self._lose(seq, policy)
         self._apply(self.parked.pop((epoch, seq)), policy)
@@ -136,11 +138,12 @@ class _Seam:
         self.parked = {place: outcome for place, outcome in self.parked.items() if place[0] >= epoch}
 
     def _lose(self, seq: int, policy: Policy) -> None:
-        """Declare the chunks up to `seq` lost."""
+        """Declare the chunks up to `seq` lost, unless nothing was ever captioned: then this is where it begins."""
         found = self.parked[self.epoch, seq]
-        missing = seq - self.next_seq
-        start_s = self.until_s if self.next_seq else found.start_s - missing * (found.end_s - found.start_s)
-        self._gap(start_s, found.start_s, "lost", policy)
+        if self.until_s:
+            missing_s = (seq - self.next_seq) * (found.end_s - found.start_s)
+            start_s = self.until_s if self.next_seq else found.start_s - missing_s
+            self._gap(start_s, found.start_s, "lost", policy)
         self.next_seq = seq
 
     def _apply(self, outcome: Outcome, policy: Policy) -> None:

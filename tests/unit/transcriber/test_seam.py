@@ -268,12 +268,20 @@ def test_a_job_waits_for_its_hole() -> None:
     assert listener.hear(chunks[0]).words == [f"{n}." for n in range(40)]
 
 
-def test_a_hole_at_the_very_beginning_is_no_reason_to_wait_for_ever() -> None:
-    chunks = numbered(20)
-    listener = Listener().hear(*chunks[2:15])
-    assert listener.shown[0].content is Content.GAP
-    assert (listener.shown[0].start_s, listener.shown[0].end_s) == (0.0, 10.0)
-    assert listener.words[0] == "2."
+def test_a_source_whose_state_is_lost_goes_on_where_it_is() -> None:
+    chunks = numbered(60)
+    listener = Listener().hear(*chunks[50:52])
+    assert listener.captions == [], "another worker may still have an earlier one"
+    assert listener.hear(chunks[52]).words == ["50.", "51.", "52."]
+    assert all(c.content is Content.SPEECH for c in listener.shown)
+
+
+def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
+    old = [outcome(0, [word("Hej.", 1.0)], last=True)]
+    listener = Listener().hear(*old, *again(numbered(20))[2:15])
+    gap = listener.shown[1]
+    assert (gap.content, gap.start_s, gap.end_s) == (Content.GAP, 100.0, 110.0)
+    assert listener.words[:2] == ["Hej.", "2."]
 
 
 def test_progress_tells_how_far_the_source_is_captioned() -> None:
