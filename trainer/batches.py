@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Batch:
     features        [B, mels, 2 T]  log-mel
     tokens          [B, L]  decoder input: prefix and text, padded with the end token
     labels          [B, L]  what to predict at each position; IGNORED in padding, and there only
-    spans           [B, L, 2]  first and last + 1 encoder position of the word whose token is predicted; -1: no word
+    spans           [B, L, 2]  first and last + 1 encoder position of the token that is predicted; -1: no text
     text            [B, N]  text tokens alone, padded, for CTC
     text_lengths    [B]
     letters         [B, T]  byte of the word that is being spoken, SILENCE, or IGNORED where it is not known
@@ -87,7 +88,9 @@ def collate(examples: Sequence[Example], speller: Speller, log_mel: LogMel) -> B
 
 
 def spell(example: Example, speller: Speller) -> tuple[list[int], list[int], list[tuple[int, int]], list[int]]:
-    """Decoder input, labels, span of each label's word in encoder positions, and the text alone.
+    """Decoder input, labels, span of each label in encoder positions, and the text alone.
+
+    The tokens of a word share its span evenly.
 
     The start token stands in the input once and in no label; the language is a label, so that it is learnt to be
     detected, and <|nospeech|> takes its place where nobody speaks. The end token is the last label.
@@ -100,7 +103,8 @@ def spell(example: Example, speller: Speller) -> tuple[list[int], list[int], lis
         first = int(word.start_s * SAMPLE_RATE / POSITION_SAMPLES)
         last = max(first + 1, -int(-word.end_s * SAMPLE_RATE // POSITION_SAMPLES))
         text += ids
-        spans += [(first, last)] * len(ids)
+        share = (last - first) / len(ids)
+        spans += [(first + int(n * share), first + math.ceil((n + 1) * share)) for n in range(len(ids))]
     spans.append((-1, -1))
     labels = [*prefix[1:], *text, speller.end]
     if not example.speech:

@@ -6,6 +6,7 @@ is spoken at each moment teaches the encoder to hear within minutes.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +17,11 @@ from transformers import WhisperForConditionalGeneration
 from trainer.batches import IGNORED, SILENCE, Batch
 from trainer.model import short_context
 
-#: The head that is taught to point at the word: (decoder layer from the end, head).
+#: The head that word times are taken from: (decoder layer from the end, head).
 ALIGNED_LAYER, ALIGNED_HEAD = -1, 0
+#: Heads of every decoder layer that are taught to point at what is written. What one head of the last layer sees
+#: passes through too narrow a door: the decoder then looks at the right place and still writes what grammar suggests.
+ALIGNED_HEADS = 2
 #: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.1 s.
 ALIGNMENT_SLACK = 5
 #: CTC sees one encoder position in this many: 25 a second still are five times the tokens of fast speech.
@@ -74,8 +78,11 @@ class CtcHead(torch.nn.Module):
 
 def losses(model: WhisperForConditionalGeneration, heads: Heads, batch: Batch, weights: Weights) -> Losses:
     """Run the model on a batch and measure it. Each loss is a mean over tokens."""
-    attention = _AlignedHead(model)
-    with short_context(model, batch.positions), attention:
+    layers = range(model.config.decoder_layers)
+    aligned = [_AlignedHead(model, layer, head) for layer in layers for head in range(ALIGNED_HEADS)]
+    with short_context(model, batch.positions), contextlib.ExitStack() as hooks:
+        for attention in aligned:
+            hooks.enter_context(attention)
         states = model.get_encoder()(batch.features).last_hidden_state
         decoded = model.get_decoder()(
             input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
@@ -85,7 +92,8 @@ def losses(model: WhisperForConditionalGeneration, heads: Heads, batch: Batch, w
     cross_entropy = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED)
     connectionist = heads.ctc(states, batch) if weights.ctc else torch.zeros(())
     letters = letter_loss(heads.letters, states, batch.letters) if weights.letters else torch.zeros(())
-    alignment = alignment_loss(attention.probabilities(states), batch.spans)
+    pointing = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
+    alignment = torch.stack(pointing).mean()
     total = cross_entropy + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
     return Losses(total, cross_entropy, connectionist, letters, alignment)
 
@@ -99,7 +107,7 @@ def letter_loss(head: torch.nn.Linear, states: Tensor, letters: Tensor) -> Tenso
 
 
 def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
-    """-log of the attention [B, L, T] that falls inside each word's span [B, L, 2] and ALIGNMENT_SLACK around it."""
+    """-log of the attention [B, L, T] that falls inside each token's span [B, L, 2] and ALIGNMENT_SLACK around it."""
     written = spans[..., 0] >= 0
     if not written.any():
         return attention.sum() * 0.0
@@ -113,8 +121,9 @@ def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
 class _AlignedHead:
     """Recomputes one head of cross attention from its inputs, so that the rest may run without attention weights."""
 
-    def __init__(self, model: WhisperForConditionalGeneration) -> None:
-        self._attention = model.get_decoder().layers[ALIGNED_LAYER].encoder_attn
+    def __init__(self, model: WhisperForConditionalGeneration, layer: int, head: int) -> None:
+        self._attention = model.get_decoder().layers[layer].encoder_attn
+        self._head = head
         self._queries: Tensor | None = None
 
     def __enter__(self) -> None:
@@ -130,7 +139,7 @@ class _AlignedHead:
         """[B, L, T] for encoder states [B, T, d_model]."""
         assert self._queries is not None
         width = self._attention.head_dim
-        rows = slice(ALIGNED_HEAD * width, (ALIGNED_HEAD + 1) * width)
+        rows = slice(self._head * width, (self._head + 1) * width)
         query, key = self._attention.q_proj, self._attention.k_proj
         queries = functional.linear(self._queries, query.weight[rows], query.bias[rows])
         keys = functional.linear(states, key.weight[rows])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -44,13 +46,28 @@ def test_the_language_is_learnt_and_no_speech_takes_its_place(speller: Speller) 
     assert text == []
 
 
-def test_each_token_of_a_word_carries_the_span_of_the_word_that_it_predicts(speller: Speller) -> None:
+def test_the_tokens_of_a_word_share_its_span_in_order_and_cover_it(speller: Speller) -> None:
     tokens, labels, spans, _ = spell(
         _example((TimedWord("låg", 0.10, 0.30), TimedWord("mellan", 0.305, 0.51))), speller
     )
     assert len(tokens) == len(labels) == len(spans)
-    first, second = len(speller.word("låg")), len(speller.word("mellan"))
-    assert spans == [(-1, -1)] * 3 + [(5, 15)] * first + [(15, 26)] * second + [(-1, -1)]
+    first = len(speller.word("låg"))
+    assert spans[:3] == [(-1, -1)] * 3
+    assert spans[-1] == (-1, -1)
+    for word, (start, end) in ((spans[3 : 3 + first], (5, 15)), (spans[3 + first : -1], (15, 26))):
+        assert (word[0][0], word[-1][1]) == (start, end)
+        assert all(a[0] <= b[0] <= a[1] for a, b in itertools.pairwise(word))
+
+
+def test_a_misled_decoder_still_has_the_right_labels(speller: Speller) -> None:
+    source = _example(tuple(TimedWord("mellan", n / 4, n / 4 + 0.2) for n in range(12)))
+    batch = collate([source] * 8, speller, LogMel(80))
+    misled = mislead(batch, speller, torch.Generator().manual_seed(1))
+    text = batch.tokens < speller.end
+    changed = misled.tokens != batch.tokens
+    assert not changed[~text].any()
+    assert 0.1 < changed[text].float().mean() < 0.3
+    assert torch.equal(misled.labels, batch.labels)
 
 
 def test_batches_hold_every_example_once_and_examples_of_like_length(tones: ExampleSource) -> None:

@@ -35,7 +35,7 @@ def test_one_batch_can_be_learnt_by_heart(speller: Speller, tiny: Size, batch: B
 def test_the_aligned_head_is_recomputed_as_transformers_computes_it(speller: Speller, tiny: Size, batch: Batch) -> None:
     model = new_model(tiny, speller, 1).eval()
     model.set_attn_implementation("eager")
-    head = _AlignedHead(model)
+    head = _AlignedHead(model, ALIGNED_LAYER, ALIGNED_HEAD)
     with torch.no_grad(), short_context(model, batch.positions), head:
         states = model.get_encoder()(batch.features).last_hidden_state
         theirs = model.get_decoder()(
