@@ -73,44 +73,49 @@ class CaptionLog:
         Returns:
             The captions as they were logged, with their event numbers.
         """
+        while True:
+            try:
+                return self._try(delivery, step, dead)
+            except WatchError:  # another worker was faster, or the connection broke off: begin anew
+                continue
+
+    def _try(self, delivery: Delivery, step: Step, dead: str) -> tuple[Caption, ...]:
+        """One attempt at a commit.
+
+        Raises:
+            WatchError: somebody else has changed the source meanwhile, or nobody knows.
+        """
         source, live = delivery.chunk.source, delivery.chunk.live
         state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
-        while True:
-            with self._redis.pipeline() as pipe:
-                pipe.watch(state_key, progress_key)  # type: ignore[no-untyped-call]
-                state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
-                fields: Any = pipe.hgetall(progress_key)
-                before = _decode_progress(fields)
-                advance = step(state)
-                captions = _number(advance.captions if advance else (), before.event)
-                pipe.multi()
-                if advance:
-                    pipe.set(state_key, advance.state)
-                    pipe.hset(progress_key, mapping=_encode_progress(advance, before.event + len(captions)))
-                for caption in captions:
-                    pipe.xadd(
-                        log_key,
-                        {b"caption": caption.encode()},
-                        id=f"{caption.event}-0",
-                        maxlen=self._live_events if live else None,
-                        approximate=True,
-                    )
-                    pipe.publish(keys.live(source), caption.encode())
-                if advance and advance.finished:
-                    pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
-                # A station's too, though every commit renews it: a chunk that outlives its station must not leave
-                # keys behind for ever.
-                for key in (state_key, progress_key, log_key):
-                    pipe.expire(key, self._retention_s)
-                if dead:
-                    bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
-                else:
-                    settle(pipe, delivery.stream, delivery.entry_id)
-                try:
-                    pipe.execute()
-                except WatchError:
-                    continue
-                return captions
+        with self._redis.pipeline() as pipe:
+            pipe.watch(state_key, progress_key)  # type: ignore[no-untyped-call]
+            state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
+            fields: Any = pipe.hgetall(progress_key)
+            before = _decode_progress(fields)
+            advance = step(state)
+            captions = _number(advance.captions if advance else (), before.event)
+            pipe.multi()
+            if advance:
+                pipe.set(state_key, advance.state)
+                pipe.hset(progress_key, mapping=_encode_progress(advance, before.event + len(captions)))
+            for caption in captions:
+                trim = self._live_events if live else None
+                pipe.xadd(
+                    log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0", maxlen=trim, approximate=True
+                )
+                pipe.publish(keys.live(source), caption.encode())
+            if advance and advance.finished:
+                pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
+            # A station's too, though every commit renews it: a chunk that outlives its station must not leave
+            # keys behind for ever.
+            for key in (state_key, progress_key, log_key):
+                pipe.expire(key, self._retention_s)
+            if dead:
+                bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
+            else:
+                settle(pipe, delivery.stream, delivery.entry_id)
+            pipe.execute()
+            return captions
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -301,6 +302,48 @@ def test_a_worker_waits_while_redis_is_away(redis: Redis) -> None:
     )
     transcriber.run()
     assert words(redis, "jobs/1") == TEXTS
+
+
+@contextlib.contextmanager
+def lasting_redis(folder: Path, port: int) -> Iterator[str]:
+    """A Redis that keeps everything on disk; killed, not stopped, in the end."""
+    program = os.environ.get("TEST_REDIS_SERVER", "redis-server")
+    options = ["--port", str(port), "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
+    server = subprocess.Popen([program, "--bind", "127.0.0.1", *options], stdout=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.kill()
+        server.wait(timeout=10)
+
+
+def answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except ConnectionError:
+        return False
+
+
+def test_a_transcriber_outlives_its_redis(
+    tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., None]
+) -> None:
+    port = free_port()
+    parts = chunks("stations/demo", PCM)
+    with contextlib.ExitStack() as stack:
+        with lasting_redis(tmp_path, port) as url:
+            redis = connect(url)
+            stack.callback(redis.close)
+            wait_until(lambda: answers(redis), 20)
+            put(redis, *parts[:6])
+            worker = stack.enter_context(process(url, "--batch-size", "1"))
+            log = CaptionLog(redis)
+            wait_until(lambda: log.progress("stations/demo").next_seq >= 2, 30)
+        with lasting_redis(tmp_path, port):
+            wait_until(lambda: answers(redis), 20)
+            put(redis, *parts[6:])
+            wait_until(lambda: log.progress("stations/demo").next_seq == 12, 30)
+            assert worker.poll() is None
+            assert words(redis, "stations/demo") == TEXTS
 
 
 def test_chunks_taken_after_the_order_to_stop_are_handed_back(redis: Redis) -> None:
