@@ -9,8 +9,7 @@ from urllib.parse import quote
 from flask import Response
 
 from api import formats
-from api.context import Context
-from wire.captions import latest_revisions
+from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
 from wire.messages import Caption
 
@@ -18,11 +17,11 @@ from wire.messages import Caption
 PAGE = 1000
 
 
-def everything(ctx: Context, source: str) -> list[Caption]:
+def everything(log: CaptionLog, source: str) -> list[Caption]:
     """All captions of a source, each in its newest revision."""
     found: list[Caption] = []
     after = 0
-    while page := ctx.log.read(source, after, PAGE):
+    while page := log.read(source, after, PAGE):
         found += page
         after = page[-1].event
     return latest_revisions(found)

@@ -17,6 +17,9 @@ from wire.microphone import Microphones
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Stations, Statuses
 
+#: Connections to Redis of all requests and viewers together; whoever finds none free waits.
+CONNECTIONS = 24
+
 
 @dataclass(frozen=True)
 class Context:
@@ -38,7 +41,8 @@ class Context:
 
 def build(settings: Settings) -> Context:
     """Every part; connects to nothing yet."""
-    redis = connect(settings.redis_url, patience_s=0.5, timeout_s=settings.redis_timeout_s)
+    # Thousands of viewers share few connections: to open one costs more than to wait for one.
+    redis = connect(settings.redis_url, patience_s=0.5, timeout_s=settings.redis_timeout_s, connections=CONNECTIONS)
     registry = CollectorRegistry()
     metrics = ApiMetrics(registry)
     return Context(

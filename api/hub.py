@@ -109,6 +109,8 @@ class Hub:
                 if self._connected.is_set():
                     log.warning("the live subscription is lost: %s", error)
                     pause_s = 0.05
+            except Exception:  # whatever it is: without this thread nobody would see another caption
+                log.exception("the live subscription failed; trying again")
             if self._connected.is_set():
                 self._connected.clear()
                 self._tell_all(Signal.INTERRUPTED)

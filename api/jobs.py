@@ -85,7 +85,7 @@ def download(id: str, format: str) -> Response:
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     state = state_of(job, ctx.log.progress(source))
-    found = captions.everything(ctx, source)
+    found = captions.everything(ctx.log, source)
     if state is State.CANCELLED:
         raise Problem(410, "The job was cancelled; its captions are gone.")
     if state is State.FAILED and not found:

@@ -5,6 +5,8 @@ The app is imported in the worker, after gevent has patched the standard library
 
 from __future__ import annotations
 
+import logging
+import resource
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -15,11 +17,28 @@ from api.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
+log = logging.getLogger(__name__)
+
 #: Connections beyond the sockets that are kept for plain requests.
 SPARE_CONNECTIONS = 200
 
 #: After a signal, requests under way get so many seconds.
 GRACE_S = 3
+
+
+def allow_files(connections: int) -> None:
+    """Let this process hold so many connections, if the system lets us.
+
+    A PatientSocket has two descriptors; some more are for Redis and uploads.
+    """
+    needed = 2 * connections + 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < needed:
+        log.warning("the system allows %d open files, MAX_SOCKETS wants %d: raise `ulimit -n`", allowed, needed)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -29,6 +48,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self.settings = settings
         self.app: Flask | None = None
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until a signal comes."""
+        allow_files(self.settings.max_sockets + SPARE_CONNECTIONS)
+        super().run()
 
     def load_config(self) -> None:
         """What gunicorn calls its configuration."""

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, url_for
 
 from api import captions
-from api.context import Context, context
+from api.context import context
 from api.parameters import URL_LIMIT, http_url, json_body, language, natural, slug, station_id, text_field
 from wire import keys
 from wire.captions import latest_revisions
-from wire.messages import Kind, Station, source_name
+from wire.messages import Kind, Station, Status, source_name
 
 blueprint = Blueprint("stations", __name__)
 
@@ -24,7 +24,9 @@ LIMIT, DEFAULT_LIMIT = 5000, 200
 def index() -> dict[str, Any]:
     """Every station."""
     ctx = context()
-    return {"stations": [view(ctx, station) for station in ctx.stations.all()]}
+    stations = ctx.stations.all()
+    statuses = ctx.statuses.many(Kind.STATION, [station.id for station in stations])
+    return {"stations": [view(station, status) for station, status in zip(stations, statuses, strict=True)]}
 
 
 @blueprint.post("/stations")
@@ -42,14 +44,18 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
     )
     new = ctx.stations.add(station)
-    return view(ctx, station), 201 if new else 200, {"Location": url_for("stations.show", id=id)}
+    return (
+        view(station, ctx.statuses.get(Kind.STATION, id)),
+        201 if new else 200,
+        {"Location": url_for("stations.show", id=id)},
+    )
 
 
 @blueprint.get("/stations/<id>")
 def show(id: str) -> dict[str, Any]:
     """One station."""
     ctx = context()
-    return view(ctx, ctx.stations.get(id))
+    return view(ctx.stations.get(id), ctx.statuses.get(Kind.STATION, id))
 
 
 @blueprint.delete("/stations/<id>")
@@ -83,12 +89,11 @@ def download(id: str, format: str) -> Response:
     return captions.answer(newest, format, about=about, origin_s=origin_s, filename=id)
 
 
-def view(ctx: Context, station: Station) -> dict[str, Any]:
+def view(station: Station, status: Status) -> dict[str, Any]:
     """A station as callers see it."""
-    status = ctx.statuses.get(Kind.STATION, station.id).as_dict()
     return {
         **station.as_dict(),
-        "status": {name: value for name, value in status.items() if name not in ("type", "source")},
+        "status": {name: value for name, value in status.as_dict().items() if name not in ("type", "source")},
         "urls": {
             "self": url_for("stations.show", id=station.id),
             "captions": url_for("stations.read", id=station.id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import EqualJitterBackoff
@@ -17,7 +17,7 @@ AWAY = (ConnectionError, TimeoutError)
 __all__ = ["AWAY", "Redis", "RedisError", "connect"]
 
 
-def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0) -> Redis:
+def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, connections: int | None = None) -> Redis:
     """A client for `url` that answers bytes.
 
     A command that meets a lost connection is sent again for about `patience_s` seconds before it raises one of
@@ -28,11 +28,15 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0) -> Re
         url: such as `redis://127.0.0.1:6379/0`.
         patience_s: how long one command goes on trying.
         timeout_s: how long one attempt waits for an answer; it must be longer than any blocking read.
+        connections: most of them at once; whoever finds none free waits. None: as many as there are threads that ask.
     """
     cap_s = 1.0
     retries = max(1, round(patience_s / (cap_s / 2)))
-    return redis.Redis.from_url(
+    shared: dict[str, Any] = {"max_connections": connections, "timeout": 2 * timeout_s} if connections else {}
+    pool = redis.BlockingConnectionPool if connections else redis.ConnectionPool
+    made = pool.from_url(
         url,
+        **shared,
         socket_connect_timeout=min(5.0, timeout_s),
         socket_timeout=timeout_s,
         socket_keepalive=True,
@@ -40,3 +44,4 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0) -> Re
         retry=Retry(EqualJitterBackoff(cap=cap_s, base=0.05), retries),
         retry_on_error=[ConnectionError, TimeoutError],
     )
+    return redis.Redis.from_pool(made)

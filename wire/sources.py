@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis.exceptions import WatchError
@@ -160,6 +160,12 @@ class Statuses:
         pipe.set(keys.status(status.source), data, ex=None if lasting else self._retention_s)
         pipe.publish(keys.live(status.source), data)
         pipe.execute()
+
+    def many(self, kind: Kind, ids: Sequence[str]) -> list[Status]:
+        """The last status of several sources, as `get` gives them, in one request."""
+        sources = [source_name(kind, id) for id in ids]
+        values: Any = self._redis.mget([keys.status(source) for source in sources]) if sources else []
+        return [Status(s) if v is None else Status.decode(v) for s, v in zip(sources, values, strict=True)]
 
     def get(self, kind: Kind, id: str) -> Status:
         """The last status of a source; a waiting one if nothing is known yet."""
