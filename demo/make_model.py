@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.publish_now:
         corpus = Corpus(corpus_folder, options.seed, options.shards)
         train(run, corpus, speller, plan, small_exam(speller))
-    rows = final_exam(run.average.model, speller)
+    rows = final_exam(run.average.model, speller, options.exam)
     provenance = _provenance(options, run, plan, Pool(corpus_folder, options.seed))
     record = Record(LANGUAGES, _MIN_CONTEXT_S, tuple(rows), provenance)
     model = run.average.model
@@ -87,13 +87,13 @@ def small_exam(speller: Speller) -> Measure:
     return measure
 
 
-def final_exam(model: WhisperForConditionalGeneration, speller: Speller) -> list[WerRow]:
+def final_exam(model: WhisperForConditionalGeneration, speller: Speller, count: int) -> list[WerRow]:
     """Every exam that the card tells of."""
 
     def judge(examples: Sequence[Example]) -> Score:
         return evaluate(model, speller, examples)
 
-    return list(tqdm(exam.examine(_EXAM, judge), total=exam.EXAMS, unit="exam", desc="examine"))
+    return list(tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine"))
 
 
 def _provenance(options: argparse.Namespace, run: Run, plan: Plan, pool: Pool) -> dict[str, str | int | float]:
@@ -111,6 +111,7 @@ def _provenance(options: argparse.Namespace, run: Run, plan: Plan, pool: Pool) -
         "held_out_voices": sum(len(voice_names(language, "held-out")) for language in LANGUAGES),
         "synthesizer": "espeak-ng 1.52",
         "torch": torch.__version__,
+        **({"note": options.note} if options.note else {}),
     }
 
 
@@ -127,6 +128,8 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="two are slower on a busy machine")
     parser.add_argument("--cache", type=Path, default=Path("build"), help="corpus and checkpoints; 4 GB")
     parser.add_argument("--out", type=Path, default=Path("demo/model"))
+    parser.add_argument("--exam", type=int, default=_EXAM, help="utterances in each exam of the finished model")
+    parser.add_argument("--note", help="what else the card should say of how the model was made")
     parser.add_argument("--publish-now", action="store_true", help="publish the last checkpoint, train no further")
     return parser.parse_args(argv)
 

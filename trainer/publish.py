@@ -67,6 +67,9 @@ def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Re
     facts = {"format": FORMAT, "context_s": float(context_s), **asdict(record)}
     (unfinished / RECORD_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(card, encoding="utf-8")
+    for path in unfinished.iterdir():
+        # safetensors writes for its owner alone, and a container's user is another.
+        path.chmod(0o644)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 

@@ -95,6 +95,10 @@ def test_the_record_says_what_a_transcriber_must_know(folder: Path) -> None:
     assert (folder / "README.md").read_text() == "# A card\n"
 
 
+def test_everyone_may_read_it(folder: Path) -> None:
+    assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o644"}
+
+
 def test_publishing_again_replaces_the_folder_whole(
     folder: Path, learnt: WhisperForConditionalGeneration, speller: Speller
 ) -> None:
