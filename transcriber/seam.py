@@ -4,9 +4,11 @@
 the next state and the captions that follow. Chunks are taken in the order of epoch and sequence number; one that
 comes too early waits in the state for those before it, one that comes twice changes nothing.
 
-A live source does not wait for ever: a hole is declared lost when `max_lag_s` of audio waits behind it, and an epoch
-that has not said its last is given up when `EPOCH_PATIENCE_S` of the next one wait. A job's hole is always filled,
-because a chunk that cannot be transcribed is committed as a gap.
+A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`, and an
+epoch that has not said its last is given up when the next one has waited for `PATIENCE_S`. Waiting is measured by the
+clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a worker
+that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
+committed as a gap.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once.
 """
@@ -26,9 +28,9 @@ from wire.messages import Content, Kind, Word
 #: How far the next window is taken to reach back as long as no window of the source has shown it, in seconds.
 EXPECTED_LEAD_S = 1.0
 
-#: So much audio of a new epoch waits for the end of an epoch that has not said its last, in seconds. Its missing chunks
-#: were queued before the new ones, so they are in the hands of a worker, and claimed if that one is dead.
-EPOCH_PATIENCE_S = 15.0
+#: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
+#: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
+PATIENCE_S = 20.0
 
 #: Settled words so far before the next window may still be recognised in it, in seconds: times may be a little off.
 _ANCHOR_S = 1.0
@@ -40,7 +42,7 @@ class Policy:
 
     Attributes:
         source: its name.
-        max_lag_s: audio of a live source that waits behind a missing chunk before that is declared lost, in seconds.
+        max_lag_s: how long a live source waits for a missing chunk before that is declared lost, in seconds.
     """
 
     source: str
@@ -57,10 +59,14 @@ class Policy:
         return not self.source.startswith(f"{Kind.STATION}/")
 
 
-def advance(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
-    """What `outcome` makes of a source; None if it changes nothing."""
+def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:
+    """What `outcome` makes of a source; None if it changes nothing.
+
+    Args:
+        now_s: Unix time.
+    """
     seam = _Seam.from_dict(json.loads(state)) if state else _Seam()
-    if not seam.take(outcome, policy):
+    if not seam.take(outcome, policy, now_s):
         return None
     captions = seam.lines.emit(seam.provisional, seam.origin(policy), live=policy.live)
     return Advance(
@@ -71,6 +77,14 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
         until_s=seam.until_s,
         finished=seam.finished,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    """An outcome that waits for one before it."""
+
+    outcome: Outcome
+    since_s: float
 
 
 @dataclass
@@ -87,7 +101,7 @@ class _Seam:
     captured_s: float = 0.0
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
-    parked: dict[tuple[int, int], Outcome] = field(default_factory=dict)
+    parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
 
     @property
@@ -97,37 +111,34 @@ class _Seam:
     def origin(self, policy: Policy) -> Origin:
         return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s)
 
-    def take(self, outcome: Outcome, policy: Policy) -> bool:
+    def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
         """Take an outcome into account, now or later; False if that was done before."""
         place = (outcome.epoch, outcome.seq)
         if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
             return False
-        self.parked[place] = outcome
-        while self._next(policy):
+        self.parked[place] = _Parked(outcome, now_s)
+        while self._next(policy, now_s):
             pass
         return True
 
-    def _next(self, policy: Policy) -> bool:
+    def _next(self, policy: Policy, now_s: float) -> bool:
         """Take the next outcome in order out of those that wait; False if it is not there yet."""
         if not self.parked or self.finished:
             return False
         epoch, seq = min(self.parked)
+        waited_s = now_s - self.parked[epoch, seq].since_s
         if epoch > self.epoch:
-            if self.epoch and not self.ended and self._waiting_s(epoch) < EPOCH_PATIENCE_S:
+            if self.epoch and not self.ended and waited_s < PATIENCE_S:
                 return False
             self._begin(epoch, policy)
         if seq > self.next_seq:
             # Of a source that was never captioned only another worker can have an earlier chunk.
-            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, EPOCH_PATIENCE_S)
-            if not policy.live or self._waiting_s(epoch) < patience_s:
+            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
+            if not policy.live or waited_s < patience_s:
                 return False
             self._lose(seq, policy)
-        self._apply(self.parked.pop((epoch, seq)), policy)
+        self._apply(self.parked.pop((epoch, seq)).outcome, policy)
         return True
-
-    def _waiting_s(self, epoch: int) -> float:
-        """Audio of an epoch (and of those behind it) that waits, in seconds."""
-        return sum(o.end_s - o.start_s for o in self.parked.values() if o.epoch >= epoch)
 
     def _begin(self, epoch: int, policy: Policy) -> None:
         """Settle what is left of the old epoch, and start a new one."""
@@ -135,11 +146,11 @@ class _Seam:
         self.lines.flush(self.origin(policy))
         self.tail, self.settled, self.ended = [], 0, False
         self.epoch, self.next_seq, self.lead_s = epoch, 0, EXPECTED_LEAD_S
-        self.parked = {place: outcome for place, outcome in self.parked.items() if place[0] >= epoch}
+        self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
     def _lose(self, seq: int, policy: Policy) -> None:
         """Declare the chunks up to `seq` lost, unless nothing was ever captioned: then this is where it begins."""
-        found = self.parked[self.epoch, seq]
+        found = self.parked[self.epoch, seq].outcome
         if self.until_s:
             missing_s = (seq - self.next_seq) * (found.end_s - found.start_s)
             start_s = self.until_s if self.next_seq else found.start_s - missing_s
@@ -205,19 +216,19 @@ class _Seam:
             "captured_s": self.captured_s,
             "tail": [pack(word) for word in self.tail],
             "settled": self.settled,
-            "parked": [outcome.as_dict() for outcome in self.parked.values()],
+            "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
             "lines": self.lines.as_dict(),
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> _Seam:
         """The inverse of `as_dict`."""
-        parked = [Outcome.from_dict(outcome) for outcome in values["parked"]]
+        parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
         return cls(
             **{
                 **values,
                 "tail": [unpack(word) for word in values["tail"]],
-                "parked": {(outcome.epoch, outcome.seq): outcome for outcome in parked},
+                "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
             }
         )

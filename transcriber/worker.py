@@ -198,7 +198,7 @@ class Transcriber:
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Advance the source; waits for Redis if it is away, because the work is done."""
         policy = seam.Policy(delivery.chunk.source, self._max_lag_s)
-        step = functools.partial(_advance, outcome=outcome, policy=policy)
+        step = functools.partial(_advance, outcome=outcome, policy=policy, now_s=self._clock())
         while True:
             try:
                 captions = self._log.commit(delivery, step, dead=dead)
@@ -222,8 +222,8 @@ class Transcriber:
         self._metrics.real_time_factor.set(busy_s / audio_s if audio_s else 0.0)
 
 
-def _advance(state: bytes | None, outcome: Outcome, policy: seam.Policy) -> Advance | None:
-    return seam.advance(state, outcome, policy)
+def _advance(state: bytes | None, outcome: Outcome, policy: seam.Policy, now_s: float) -> Advance | None:
+    return seam.advance(state, outcome, policy, now_s)
 
 
 def _place(chunk: Chunk) -> tuple[str, int, int]:
