@@ -64,11 +64,17 @@ export function upload(path, form, onProgress, signal) {
 export function detailOf(status, text) {
   try {
     const { detail, title } = JSON.parse(text);
-    if (detail || title) return detail || title;
+    if (detail || title) return sentence(detail || title);
   } catch {
     // a proxy's page, not ours
   }
   return `The server answered ${status}.`;
+}
+
+/** Text with a capital letter and a full stop. */
+export function sentence(text) {
+  const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
+  return whole[0].toUpperCase() + whole.slice(1);
 }
 
 function authorization() {

@@ -68,6 +68,12 @@ export class CaptionList extends HTMLElement {
     for (const line of store.lines) this.#add(line, null, true);
   }
 
+  /** Read from the first line on, instead of following the newest. */
+  fromTop() {
+    this.#following = false;
+    this.scroller.scrollTop = 0;
+  }
+
   /** What stands there while there is no line. */
   set hint(text) {
     this.empty.textContent = text;
@@ -128,8 +134,14 @@ export class CaptionList extends HTMLElement {
   #update() {
     this.empty.hidden = this.#elements.size > 0;
     this.scroller.hidden = this.#elements.size === 0;
-    this.#follow();
+    if (this.#frame) return; // a long replay is laid out once, not once a line
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#follow();
+    });
   }
+
+  #frame = 0;
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
@@ -138,8 +150,9 @@ export class CaptionList extends HTMLElement {
   }
 
   #follow() {
-    if (this.#following) this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.latest.hidden = this.#following;
+    const { scrollHeight, clientHeight } = this.scroller;
+    if (this.#following) this.scroller.scrollTop = scrollHeight;
+    this.latest.hidden = this.#following || scrollHeight <= clientHeight;
   }
 }
 

@@ -1,7 +1,7 @@
 // <file-view>: hand in a recording, watch it being captioned, take the captions away.
 
 import './job-panel.js';
-import { about, ApiError, request, upload } from './api.js';
+import { about, request, upload } from './api.js';
 import { make, notify } from './dom.js';
 import { languageSelect } from './languages.js';
 import { percent, size } from './times.js';
@@ -11,7 +11,7 @@ class FileView extends HTMLElement {
   #sending = null;
 
   connectedCallback() {
-    this.input = make('input', { id: 'file', name: 'file', type: 'file', accept: 'audio/*,video/*,.mp3,.m4a,.ogg,.opus,.flac,.wav,.mkv,.mov' });
+    this.input = make('input', { id: 'recording', name: 'file', type: 'file', accept: 'audio/*,video/*,.mp3,.m4a,.ogg,.opus,.flac,.wav,.mkv,.mov' });
     this.chosen = make('p.chosen', { textContent: 'or drop one here' });
     this.language = languageSelect('file-language');
     this.progress = make('progress', { max: 1, value: 0, 'aria-label': 'Upload' });
@@ -20,18 +20,20 @@ class FileView extends HTMLElement {
     this.sending = make('div.sending', { hidden: true }, this.progressText, this.progress, this.cancel);
     this.submit = make('button.primary', { type: 'submit', textContent: 'Caption it' });
     this.form = make('form.hand-in', {},
-      make('div.drop', {}, make('label.pick', { for: 'file', textContent: 'Choose a recording' }), this.input, this.chosen),
+      make('div.drop', {}, make('label.pick', { for: 'recording', textContent: 'Choose a recording' }), this.input, this.chosen),
       make('div.row', {}, make('div', {}, make('label', { for: 'file-language', textContent: 'Language spoken' }), this.language), this.submit),
       this.sending);
     this.list = make('ul');
     this.earlier = make('details.earlier', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
     this.panel = make('job-panel', { hidden: true });
+    this.nothing = make('section.stage', { 'aria-label': 'Recording' },
+      make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Caption a recording' }),
         make('p.lead', { textContent: 'Any sound or video file. It stays on this server.' }),
         this.form, this.earlier),
-      this.panel);
+      this.panel, this.nothing);
     this.#listen();
     this.#showEarlier();
     if (this.#selected) this.panel.open(this.#selected);
@@ -45,6 +47,7 @@ class FileView extends HTMLElement {
   set selected(id) {
     this.#selected = id;
     this.panel.hidden = !id;
+    this.nothing.hidden = Boolean(id);
     if (id) this.panel.open(id);
     else this.panel.close();
     if (this.list) this.#showEarlier();
@@ -76,11 +79,9 @@ class FileView extends HTMLElement {
   async #choose() {
     const [file] = this.input.files;
     this.chosen.textContent = file ? `${file.name} · ${size(file.size)}` : 'or drop one here';
-    this.#tooLarge = file ? await refusal(file) : '';
-    if (this.#tooLarge) notify(this.#tooLarge);
+    const refused = file ? await refusal(file) : '';
+    if (refused) notify(refused);
   }
-
-  #tooLarge = '';
 
   async #send() {
     const [file] = this.input.files;
@@ -105,7 +106,7 @@ class FileView extends HTMLElement {
       this.chosen.textContent = 'or drop one here';
       location.hash = `#file/${job.id}`;
     } catch (error) {
-      if (error.name !== 'AbortError') notify(explain(error));
+      if (error.name !== 'AbortError') notify(`The recording was not taken. ${error.message}`);
     } finally {
       this.#sending = null;
       this.sending.hidden = true;
@@ -143,11 +144,6 @@ async function refusal(file) {
   } catch {
     return ''; // the upload itself will say that the server is away
   }
-}
-
-function explain(error) {
-  if (error instanceof ApiError && error.status === 429) return `${error.message}. Your file is untouched.`;
-  return `The recording was not taken. ${error.message}`;
 }
 
 customElements.define('file-view', FileView);

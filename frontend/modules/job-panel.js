@@ -29,6 +29,7 @@ class JobPanel extends HTMLElement {
   #id = '';
   #socket = null;
   #timer = 0;
+  #seen = false; // whether its state has been shown since it was opened
 
   connectedCallback() {
     if (!this.name) this.#build();
@@ -59,6 +60,7 @@ class JobPanel extends HTMLElement {
     if (id === this.#id) return;
     this.close();
     this.#id = id;
+    this.#seen = false;
     const store = new CaptionStore(5000);
     this.captions.show(store, false);
     this.#poll();
@@ -82,6 +84,8 @@ class JobPanel extends HTMLElement {
     try {
       const job = await request(`/jobs/${encodeURIComponent(id)}`);
       if (id !== this.#id) return;
+      if (job.state === 'finished' && !this.#seen) this.captions.fromTop();
+      this.#seen = true;
       this.#describe(job);
       if (SETTLED.has(job.state)) return;
     } catch (error) {

@@ -1,7 +1,7 @@
 // <microphone-view>: speak and read.
 
 import './caption-list.js';
-import { gate, request, token } from './api.js';
+import { gate, request, sentence, token } from './api.js';
 import { make, notify } from './dom.js';
 import { languageSelect } from './languages.js';
 import { decode } from './messages.js';
@@ -60,7 +60,7 @@ class MicrophoneView extends HTMLElement {
     this.#recorder = recorder;
     this.#store = new CaptionStore(2000);
     this.#store.addEventListener('status', ({ detail }) => {
-      if (detail.status.state === 'failed') notify(`The microphone was refused. ${detail.status.detail}`);
+      if (detail.status.state === 'failed') notify(`The microphone was refused. ${sentence(detail.status.detail || 'No reason was given')}`);
     });
     this.captions.show(this.#store, false);
     this.#connect(recorder);
@@ -80,7 +80,7 @@ class MicrophoneView extends HTMLElement {
     socket.onmessage = (event) => {
       const message = decode(event.data);
       if (message.type === 'ready') this.#recording(recorder, socket);
-      else if (message.type === 'error') notify(message.detail);
+      else if (message.type === 'error') notify(sentence(message.detail));
       else this.#store.apply(relative(message, this.#origin(message)));
     };
     socket.onclose = async () => {

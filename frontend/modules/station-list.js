@@ -31,7 +31,7 @@ class StationList extends HTMLElement {
         this.#items.delete(id);
       }
     }
-    for (const [index, station] of stations.entries()) {
+    for (const [index, station] of [...stations].sort(byStateThenName).entries()) {
       const item = this.#items.get(station.id) ?? this.#make(station);
       this.#write(item.firstElementChild, station, station.id === current);
       if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
@@ -49,8 +49,11 @@ class StationList extends HTMLElement {
 
   #write(link, { name, language, status }, isCurrent) {
     const [dot, title, playing, state] = link.children;
-    if (isCurrent) link.setAttribute('aria-current', 'true');
-    else link.removeAttribute('aria-current');
+    if (!isCurrent) link.removeAttribute('aria-current');
+    else if (!link.hasAttribute('aria-current')) {
+      link.setAttribute('aria-current', 'true');
+      requestAnimationFrame(() => link.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
+    }
     dot.className = `dot ${status.state}`;
     set(title, name);
     set(playing, status.title);
@@ -60,6 +63,12 @@ class StationList extends HTMLElement {
     set(state, words.filter(Boolean).join(' · '));
     link.title = status.detail;
   }
+}
+
+/** Those on air first: the others have nothing to read. */
+function byStateThenName(a, b) {
+  const off = ({ status }) => Number(status.state !== 'running');
+  return off(a) - off(b) || a.name.localeCompare(b.name);
 }
 
 /** Changes text only if it differs, so that screen readers and selections are left alone. */
