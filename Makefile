@@ -46,7 +46,8 @@ test-python: venv
 test-frontend:
 	@if ! command -v node >/dev/null; then \
 		echo "node is not installed: the tests of the page's modules are skipped"; test "$$CI" != true; \
-	elif ls tests/frontend/*.test.* >/dev/null 2>&1; then node --test tests/frontend/*.test.*; fi
+	elif ls tests/frontend/*.test.* >/dev/null 2>&1; then \
+		NODE_OPTIONS=--import=./tests/frontend/setup.js node --test tests/frontend/*.test.*; fi
 
 test-long: venv ## the tests that take minutes
 	@$(BIN)/python tests/system_packages.py
