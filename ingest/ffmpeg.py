@@ -87,7 +87,7 @@ def decode_command(target: str, *, remote: bool, live: bool, track: int = 0, tim
         output["af"] = "aresample=async=1:first_pts=0"
     stream = ffmpeg.output(source, "pipe:1", **output).global_args("-nostdin", "-hide_banner", "-nostats")
     # Titles of ICY streams are told at level verbose, by libavformat/http.c.
-    stream = stream.global_args("-loglevel", "level+verbose" if live else "level+warning")
+    stream = stream.global_args("-loglevel", "level+verbose" if live else "level+error")
     return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
 
 
@@ -162,7 +162,7 @@ class Process:
 
     @property
     def last_lines(self) -> str:
-        """The last warnings and errors, newest last."""
+        """The last errors, newest last."""
         return "; ".join(self._lines)
 
     def read(self, *, stall_s: float, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
@@ -229,8 +229,8 @@ def _text(raw: bytes) -> str:
 
 
 def _complaint(line: str) -> str:
-    """The text of a warning or an error; empty for everything that `-loglevel level+verbose` says besides."""
+    """The text of an error; empty for everything that `-loglevel level+verbose` says besides."""
     match = _LINE.match(line)
     if match is None:
         return ""
-    return match["text"] if match["level"] in ("warning", "error", "fatal", "panic") else ""
+    return match["text"] if match["level"] in ("error", "fatal", "panic") else ""

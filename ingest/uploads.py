@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -25,13 +24,15 @@ from rq.timeouts import JobTimeoutException
 from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector, MakeDetector, SilenceDetector
 from ingest.ffmpeg import Process, decode_command
-from ingest.playlist import make_client, resolve
-from ingest.probe import Probe, Track, explain, probe_file, probe_url
+from ingest.playlist import make_client
+from ingest.probe import explain
+from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, upload_path
 from ingest.settings import Settings
-from wire.audio import SAMPLE_BYTES, seconds
+from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.bus import AWAY, Redis, connect
 from wire.captions import CaptionLog
-from wire.errors import NotAudio, QueueFull, SourceError, UndertextError, UnknownSource
+from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
+from wire.jobs import waiting_decodes
 from wire.messages import Chunk, Job, Kind, State, Status, source_name
 from wire.metrics import IngestMetrics
 from wire.queue import ChunkQueue
@@ -41,14 +42,20 @@ from wire.sources import Jobs, Statuses
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+#: A recording that ends so much earlier than its header says was cut off, in seconds.
+EARLY_S = 2.0
+
 #: How often a waiting decoder looks again, in seconds.
 LOOK_EVERY_S = 0.25
 
 #: How often it asks whether its job was cancelled, in seconds.
 ASK_EVERY_S = 1.0
 
-#: A network that is silent for so long has ended a fetch, in seconds.
-FETCH_STALL_S = 60.0
+#: An upload that has had a decoder for so long gives way to one that waits, in seconds …
+TURN_S = 60.0
+
+#: … but has it at least this many times as long as it took to decode again what it had done before.
+TURN_FACTOR = 5.0
 
 #: Attempts that an orderly stop may cause; they are not failures.
 MAX_RESTARTS = 1000
@@ -59,7 +66,19 @@ class Cancelled(UndertextError):
 
 
 class Interrupted(UndertextError):
-    """This process is to stop; another attempt will go on."""
+    """This process is to stop, or another upload's turn has come; another attempt will go on."""
+
+
+class _NothingDecoded(Exception):
+    """ffmpeg failed before the first sample.
+
+    Attributes:
+        reason: what to tell the user.
+    """
+
+    def __init__(self, reason: SourceError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -119,6 +138,10 @@ class Decoding:
         self._first_seq = 0  # chunks before it are captioned already
         self._captioned_seq = 0
         self._status = Status(self._source)
+        self._chunker: Chunker
+        self._language: str | None = None
+        self._turn_began_s = time.monotonic()
+        self._skipped_s: float | None = None  # it took so long to come to the first piece that was new
 
     def run(self, *, final: bool = True) -> None:
         """Decode the job to its end.
@@ -131,6 +154,7 @@ class Decoding:
         """
         outcome = "failed"
         job: Job | None = None
+        self._here.metrics.running.labels(Kind.JOB).set(1)
         try:
             job = self._patiently(lambda: self._jobs.get(self._id))
             if not job.state.ended:
@@ -155,56 +179,68 @@ class Decoding:
             raise
         finally:
             self._here.metrics.jobs.labels(outcome).inc()
+            self._here.metrics.running.labels(Kind.JOB).set(0)
             if job is not None and outcome in ("decoded", "cancelled", "failed"):
-                self._remove_file(job)
+                self._remove_files(job)
 
     def _decode(self, job: Job) -> None:
         done = self._patiently(lambda: self._captions.progress(self._source))
         if done.finished:
             return
         self._first_seq = self._captioned_seq = done.next_seq
-        target, probe = self._look(job)
-        number = probe.choose(job.track)
-        self._announce(probe, number)
-        command = decode_command(target, remote=bool(job.url), live=False, track=number, timeout_s=FETCH_STALL_S)
+        recording = find(job, self._settings, self._here.client)
+        self._announce(recording)
+        try:
+            complaint = self._stream(recording, job)
+        except _NothingDecoded as failure:
+            if not recording.remote or recording.probe.hls:
+                raise failure.reason from failure
+            recording = fetch(recording, job, self._settings, self._here.client, self._check)
+            complaint = self._stream(recording, job)
+        self._finish(complaint)
+
+    def _stream(self, recording: Recording, job: Job) -> str:
+        """Decode and queue all but the last piece; what is to be said about how it ended.
+
+        Raises:
+            _NothingDecoded: ffmpeg failed before the first sample.
+        """
+        command = decode_command(
+            recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
+        )
         self._detector = self._here.make_detector()
-        chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
-        limit = round(self._settings.max_upload_hours * 3600) * 16_000
+        self._language = job.language
+        self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
+        limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
             for pcm in process.read(stall_s=2 * FETCH_STALL_S, stop=lambda: chunker.samples >= limit):
                 self._here.metrics.audio_s.labels(Kind.JOB).inc(seconds(len(pcm) // SAMPLE_BYTES))
                 self._check()
                 for piece in chunker.feed(pcm):
-                    self._put(piece, job.language)
-            complaint = self._complaint(process, chunker.samples, limit)
-        self._put(chunker.finish(), job.language)
-        length_s = seconds(chunker.samples)
+                    self._put(piece)
+            if chunker.samples >= limit:
+                most = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
+                return f"captioned up to {most}; the rest was left out"
+            code = process.wait()
+        # ffmpeg ends with 0 even where a server broke off in the middle; what it complained of tells.
+        expected_s = recording.probe.duration_s or 0.0
+        if chunker.samples == 0 and (code or expected_s):
+            raise _NothingDecoded(explain(process.last_lines))
+        if code or (process.last_lines and seconds(chunker.samples) < expected_s - EARLY_S):
+            why = process.last_lines or f"ffmpeg ended with code {code}"
+            return f"it is damaged; captioned as far as it goes ({why})"
+        return ""
+
+    def _finish(self, complaint: str) -> None:
+        self._put(self._chunker.finish())
+        length_s = seconds(self._chunker.samples)
         self._patiently(lambda: self._jobs.change(self._id, duration_s=length_s))
         notes = [note for note in (self._status.detail, complaint) if note]
         self._report(dataclasses.replace(self._status, audio_s=length_s, detail="; ".join(notes)))
         log.info("job %s: decoded %.1f s", self._id, length_s)
 
-    def _look(self, job: Job) -> tuple[str, Probe]:
-        """What ffmpeg is to read, and what it is made of."""
-        if job.url:
-            address = resolve(job.url, self._here.client)
-            n_mb, most_mb = (address.n_bytes or 0) / 1e6, self._settings.max_fetch_mb
-            if n_mb > most_mb:
-                raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are fetched (MAX_FETCH_MB)")
-            target = address.url
-            probe = probe_url(target, live=False, timeout_s=FETCH_STALL_S)
-            if probe.duration_s is None and address.n_bytes is None:
-                raise NotAudio("it is a live stream without an end: add it as a station with POST /stations")
-        else:
-            path = self._path(job)
-            target, probe = str(path), probe_file(path)
-        n_hours, most_hours = (probe.duration_s or 0) / 3600, self._settings.max_upload_hours
-        if n_hours > most_hours:
-            raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are accepted (MAX_UPLOAD_HOURS)")
-        return target, probe
-
-    def _announce(self, probe: Probe, number: int) -> None:
-        track = probe.tracks[number]
+    def _announce(self, recording: Recording) -> None:
+        probe, track = recording.probe, recording.probe.tracks[recording.track]
         job = self._patiently(
             lambda: self._jobs.change(
                 self._id, state=State.RUNNING, duration_s=probe.duration_s, tracks=len(probe.tracks)
@@ -216,7 +252,7 @@ class Decoding:
             Status(
                 self._source,
                 state=State.RUNNING,
-                detail=_chosen(probe, number),
+                detail=recording.note(),
                 codec=track.codec,
                 sample_rate_hz=track.sample_rate_hz,
                 channels=track.channels,
@@ -226,26 +262,15 @@ class Decoding:
             )
         )
 
-    def _complaint(self, process: Process, n_samples: int, limit: int) -> str:
-        """What is to be said about the end of a decoding; raises if nothing at all could be decoded."""
-        if n_samples >= limit:
-            return (
-                f"captioned up to {self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS); the rest was left out"
-            )
-        code = process.wait()
-        if code == 0:
-            return ""
-        if n_samples == 0:
-            raise explain(process.last_lines)
-        return f"it is damaged; captioned as far as it goes ({process.last_lines or f'ffmpeg ended with code {code}'})"
-
-    def _put(self, piece: Piece, language: str | None) -> None:
+    def _put(self, piece: Piece) -> None:
         """Queue one piece as soon as there is room for it."""
         content = self._detector(piece.pcm, piece.lead_samples)
         if piece.seq < self._first_seq and not piece.last:
             return
+        if self._skipped_s is None:
+            self._skipped_s = time.monotonic() - self._turn_began_s
         chunk = piece.chunk(
-            self._source, epoch=1, origin_s=0.0, content=content, language=language, captured_s=time.time()
+            self._source, epoch=1, origin_s=0.0, content=content, language=self._language, captured_s=time.time()
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:
             self._captioned_seq = self._patiently(lambda: self._captions.progress(self._source)).next_seq
@@ -284,6 +309,16 @@ class Decoding:
             self._asked_s = time.monotonic()
             if self._patiently(lambda: self._jobs.get(self._id)).state.ended:
                 raise Cancelled
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Leave the decoder to the next upload after a fair while: an hour-long one must not hold up a short one."""
+        now_s = time.monotonic()
+        if self._skipped_s is None or now_s - self._turn_began_s < max(TURN_S, TURN_FACTOR * self._skipped_s):
+            return
+        if self._patiently(lambda: waiting_decodes(self._here.redis)):
+            log.info("job %s: gives way to another", self._id)
+            raise Interrupted
 
     def _fail(self, why: str) -> None:
         log.warning("job %s: %s", self._id, why)
@@ -297,25 +332,10 @@ class Decoding:
         self._status = status
         self._patiently(lambda: Statuses(self._here.redis).save(status))
 
-    def _path(self, job: Job) -> Path:
-        path = (self._settings.uploads / job.path).resolve()
-        if not job.path or not path.is_relative_to(self._settings.uploads):
-            raise SourceError(f"{job.path!r} is not in the uploads folder")
-        return path
-
-    def _remove_file(self, job: Job) -> None:
-        if not job.path:
-            return
+    def _remove_files(self, job: Job) -> None:
         try:
-            self._path(job).unlink(missing_ok=True)
+            fetched_path(job, self._settings).unlink(missing_ok=True)
+            if job.path:
+                upload_path(job, self._settings).unlink(missing_ok=True)
         except (OSError, SourceError) as error:
             log.warning("job %s: its file stays: %s", self._id, error)
-
-
-def _chosen(probe: Probe, number: int) -> str:
-    """A note on the track that was chosen; empty if there was no choice."""
-    if len(probe.tracks) == 1:
-        return ""
-    track: Track = probe.tracks[number]
-    about = ", ".join(part for part in (track.language, track.title) if part)
-    return f"audio track {number} of {len(probe.tracks)}" + (f" ({about})" if about else "")

@@ -21,8 +21,8 @@ from wire.messages import Chunk
 @pytest.fixture(scope="session")
 def icecast_server(
     tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], need_program: Callable[..., str]
-) -> Iterator[int]:
-    """The port of an Icecast without mounts."""
+) -> Iterator[tuple[int, Path]]:
+    """The port and the log folder of an Icecast without mounts."""
     program = need_program("icecast2", "icecast")
     need_program("ffmpeg")
     folder, port = tmp_path_factory.mktemp("icecast"), free_port()
@@ -38,16 +38,16 @@ def icecast_server(
         server = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for_port(port, server, folder / "log")
-        yield port
+        yield port, folder
     finally:
         server.terminate()
         server.wait(timeout=10)
 
 
 @pytest.fixture
-def icecast(icecast_server: int) -> Iterator[Icecast]:
+def icecast(icecast_server: tuple[int, Path]) -> Iterator[Icecast]:
     """An Icecast whose senders end with the test."""
-    world = Icecast(icecast_server)
+    world = Icecast(*icecast_server)
     yield world
     world.stop()
 

@@ -49,6 +49,7 @@ class Icecast:
     """A running Icecast and the ffmpegs that send to it."""
 
     port: int
+    folder: Path  # of logs
     senders: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def url(self, mount: str) -> str:
@@ -59,14 +60,20 @@ class Icecast:
         kind, options = ENCODINGS[encoding]
         target = f"icecast://source:hackme@127.0.0.1:{self.port}/{mount}"
         command = ["ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source, *options]
-        self.senders[mount] = subprocess.Popen([*command, "-content_type", kind, target], start_new_session=True)
-        deadline = time.monotonic() + 20
+        log = self.folder / f"{mount}.log"
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
+            if mount not in self.senders or self.senders[mount].poll() is not None:
+                with log.open("ab") as stderr:
+                    self.senders[mount] = subprocess.Popen(
+                        [*command, "-content_type", kind, target], stderr=stderr, start_new_session=True
+                    )
             with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=5) as answer:
                 if answer.read(1000):
                     return self.url(mount)
             time.sleep(0.1)
-        raise AssertionError(f"{mount} did not come on air")
+        told = "".join(path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*log"))
+        raise AssertionError(f"{mount} did not come on air: {told}")
 
     def kill(self, mount: str) -> None:
         """The sender is gone: listeners are thrown out."""

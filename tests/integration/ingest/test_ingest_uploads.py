@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,52 @@ def test_a_file_is_fetched_by_its_url(decode: Decode, make_audio: Make, web: Web
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
 
 
+def test_an_index_at_the_end_is_no_obstacle(
+    decode: Decode, make_audio: Make, web: Web, chunks: Chunks, tmp_path: Path
+) -> None:
+    url = web.page("/x.m4a", make_audio("x.m4a", "-c:a", "aac").read_bytes(), "audio/mp4")  # and no parts are sent
+    job = decode(url=url)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_parts_are_asked_for_where_they_are_sent(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
+    body = make_audio("x.m4a", "-c:a", "aac").read_bytes()
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        first = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        asked.append(handler.headers["Range"])
+        handler.send_response(206 if handler.headers["Range"] else 200)
+        handler.send_header("Accept-Ranges", "bytes")
+        handler.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        handler.send_header("Content-Length", str(len(body) - first))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            handler.wfile.write(body[first:])
+
+    web.pages["/x.m4a"] = answer
+    assert decode(url=web.url("/x.m4a")).error == ""
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
+    assert any(part and part != "bytes=0-" for part in asked)
+
+
+def test_a_live_stream_is_no_recording(decode: Decode, make_audio: Make, web: Web) -> None:
+    body = make_audio("x.mp3", source="sine=duration=60").read_bytes()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("icy-name", "Endless")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(body)
+
+    web.pages["/live"] = answer
+    assert "add it as a station" in decode(url=web.url("/live")).error
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -388,6 +436,22 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
     assert rest[0].lead_samples == 16_000
     assert len(audio_of(committed + rest)) == 31 * 16_000
     assert not path.exists()
+
+
+def test_a_long_upload_gives_way_to_one_that_waits(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.uploads.TURN_S", 0.0)
+    monkeypatch.setattr("ingest.uploads.TURN_FACTOR", 0.0)
+    monkeypatch.setattr("ingest.uploads.ASK_EVERY_S", 0.0)
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 2)
+    path = make_audio("x.wav", source="sine=duration=60")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    with pytest.raises(Interrupted):
+        Decoding("j", workplace).run()
+    assert path.exists()
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
 
 
 def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, chunks: Chunks) -> None:

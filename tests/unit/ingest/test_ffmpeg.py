@@ -59,6 +59,7 @@ def test_a_live_source_gives_up_on_silence_and_is_never_spliced() -> None:
         ("[in#0 @ 0x1] [fatal] Error opening input: x", "Error opening input: x"),
         ("[hls @ 0x1] [verbose] Opening 'http://a.se/1.ts' for reading", ""),
         ("[info] Stream mapping:", ""),
+        ("[wav @ 0x1] [warning] Cannot check for SPDIF", ""),
         ("  Duration: N/A", ""),
         ("", ""),
     ],

@@ -1,0 +1,126 @@
+"""Where a job's recording is and what it is made of: an upload on our disk, or a file on a server.
+
+A file on a server is streamed, never stored, unless it can be read in one way only: an MP4 whose index is at its end,
+on a server that cannot send parts. Such a one is fetched first.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ingest.playlist import resolve
+from ingest.probe import Probe, Track, probe_file, probe_url
+from ingest.settings import Settings
+from wire.errors import NotAudio, SourceError
+from wire.messages import Job
+
+log = logging.getLogger(__name__)
+
+#: A network that is silent for so long has ended a fetch, in seconds.
+FETCH_STALL_S = 60.0
+
+#: Bytes of disk that a fetch leaves free for others.
+SPARE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What ffmpeg is to read."""
+
+    target: str  # a path, or a URL if it is `remote`
+    remote: bool
+    probe: Probe
+    track: int
+
+    def note(self) -> str:
+        """A word on the track that was chosen; empty if there was no choice."""
+        tracks = self.probe.tracks
+        if len(tracks) == 1:
+            return ""
+        track: Track = tracks[self.track]
+        about = ", ".join(part for part in (track.language, track.title) if part)
+        return f"audio track {self.track} of {len(tracks)}" + (f" ({about})" if about else "")
+
+
+def upload_path(job: Job, settings: Settings) -> Path:
+    """Where a job's upload is.
+
+    Raises:
+        SourceError: its path leads out of the uploads folder.
+    """
+    path = (settings.uploads / job.path).resolve()
+    if not job.path or not path.is_relative_to(settings.uploads):
+        raise SourceError(f"{job.path!r} is not in the uploads folder")
+    return path
+
+
+def find(job: Job, settings: Settings, client: httpx.Client) -> Recording:
+    """Look at a job's recording.
+
+    Raises:
+        NotAudio: it is none, or larger or longer than is allowed.
+        SourceError: it cannot be read.
+    """
+    if not job.url:
+        path = upload_path(job, settings)
+        return _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
+    address = resolve(job.url, client)
+    n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
+    if n_mb > most_mb:
+        raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are fetched (MAX_FETCH_MB)")
+    probe = probe_url(address.url, live=False, timeout_s=FETCH_STALL_S)
+    if probe.duration_s is None and (address.icy or probe.hls):
+        raise NotAudio("it is a live stream without an end: add it as a station with POST /stations")
+    return _checked(Recording(address.url, True, probe, 0), job, settings)
+
+
+def fetch(
+    recording: Recording, job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]
+) -> Recording:
+    """The same recording on our disk. Whoever asks for it removes it.
+
+    Args:
+        go_on: called between two parts; raises if nobody wants it any more.
+
+    Raises:
+        NotAudio: it is larger than is allowed, or than the disk has room for.
+        SourceError: the network failed.
+    """
+    path = fetched_path(job, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    most_bytes = settings.max_fetch_mb * 1e6
+    n_bytes = 0
+    try:
+        with client.stream("GET", recording.target) as answer, path.open("wb") as file:
+            answer.raise_for_status()
+            for part in answer.iter_bytes(1 << 20):
+                go_on()
+                n_bytes += len(part)
+                if n_bytes > most_bytes:
+                    raise NotAudio(f"it has more than {settings.max_fetch_mb:g} MB (MAX_FETCH_MB)")
+                if shutil.disk_usage(path.parent).free < SPARE_BYTES:
+                    raise SourceError("the server's disk is full")
+                file.write(part)
+    except httpx.HTTPError as error:
+        raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
+    log.info("job %s: fetched %.1f MB, because its server does not send parts", job.id, n_bytes / 1e6)
+    return _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
+
+
+def fetched_path(job: Job, settings: Settings) -> Path:
+    """Where `fetch` puts a job's recording. The API sweeps the folder for what was forgotten."""
+    return settings.uploads / "uploads" / f"{job.id}.fetched"
+
+
+def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:
+    probe = recording.probe
+    n_hours, most_hours = (probe.duration_s or 0) / 3600, settings.max_upload_hours
+    if n_hours > most_hours:
+        raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are accepted (MAX_UPLOAD_HOURS)")
+    return Recording(recording.target, recording.remote, probe, probe.choose(job.track))
