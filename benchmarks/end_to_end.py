@@ -4,7 +4,8 @@ It watches `WS /stations/demo/live` like any viewer and compares what arrives wi
 Without --url it starts a system of its own (as `make up` does, on free ports) and stops it in the end.
 
 latency_p50_s, latency_p95_s
-    From a chunk's last sample reaching ingest (`captured_s`) to the first caption that rests on it arriving here.
+    From a chunk's last sample reaching ingest (`captured_s`) to the first caption that rests on it arriving here, of
+    chunks captured within the measured period.
 wer_percent (also wer_sv_percent, wer_en_percent)
     Word errors of final captions per word of truth; lower case, no punctuation. Only sentences that began and ended
     within the measured period count; captions and truth on both sides of it are aligned along with them, so that
@@ -156,7 +157,7 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
     errors = found.by_language()
     total = sum(errors.values(), Errors())
     figures: dict[str, float] = {"first_caption_s": period.first_caption_s}
-    latencies = [now_s - s for s, now_s in watched.arrived.items() if start_s <= now_s <= end_s]
+    latencies = [now_s - s for s, now_s in watched.arrived.items() if start_s <= s <= end_s]
     if len(latencies) > 1:
         cuts = statistics.quantiles(latencies, n=20, method="inclusive")
         figures |= {"latency_p50_s": statistics.median(latencies), "latency_p95_s": cuts[18]}
