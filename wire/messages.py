@@ -279,6 +279,7 @@ class Job(_Json):
     error: str = ""
     duration_s: float | None = None  # as probed
     tracks: int = 0  # audio tracks found
+    decoded: bool = False  # all its chunks are queued; its file is gone
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Job:
