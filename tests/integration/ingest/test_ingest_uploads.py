@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ingest.decoding import Decoding, Interrupted, Workplace
 from ingest.playlist import make_client
 from ingest.settings import Settings
-from ingest.uploads import Decoding, Interrupted, Workplace
 from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.bus import connect
 from wire.captions import Advance, CaptionLog
@@ -441,9 +441,9 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
 def test_a_long_upload_gives_way_to_one_that_waits(
     workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.uploads.TURN_S", 0.0)
-    monkeypatch.setattr("ingest.uploads.TURN_FACTOR", 0.0)
-    monkeypatch.setattr("ingest.uploads.ASK_EVERY_S", 0.0)
+    monkeypatch.setattr("ingest.decoding.TURN_S", 0.0)
+    monkeypatch.setattr("ingest.decoding.TURN_FACTOR", 0.0)
+    monkeypatch.setattr("ingest.decoding.ASK_EVERY_S", 0.0)
     object.__setattr__(workplace.settings, "upload_ahead_chunks", 2)
     path = make_audio("x.wav", source="sine=duration=60")
     Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
@@ -452,6 +452,16 @@ def test_a_long_upload_gives_way_to_one_that_waits(
         Decoding("j", workplace).run()
     assert path.exists()
     assert Jobs(workplace.redis).get("j").state is State.RUNNING
+
+
+def test_a_decoded_job_is_not_decoded_again(
+    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks
+) -> None:
+    assert decode(make_audio("x.mp3")).decoded
+    before = chunks("jobs/j")
+    Decoding("j", workplace).run()  # its file is gone, and that is no failure
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+    assert chunks("jobs/j") == before
 
 
 def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, chunks: Chunks) -> None:
