@@ -2,8 +2,8 @@
 
 A service on loopback can be reached by every page that the user's browser shows. A page of another origin may
 neither change anything nor open a socket (browsers apply no same-origin rule to WebSockets), unless ALLOWED_ORIGINS
-names it. On loopback the origin must be loopback too, or a name that is made to resolve to 127.0.0.1 would pass
-(DNS rebinding).
+names it. On loopback its name must be one of loopback too, or a name that is made to resolve to 127.0.0.1 would pass
+(DNS rebinding), and could read everything.
 """
 
 from __future__ import annotations
@@ -37,6 +37,20 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
         raise Problem(
             401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
         )
+
+
+def check_host(settings: Settings, request: Request) -> None:
+    """Refuse a request under a foreign name, which was made to resolve to 127.0.0.1: its page could read everything.
+
+    Raises:
+        Problem: 421.
+    """
+    if not is_loopback(settings.host):
+        return
+    host = urlsplit(f"//{request.host.lower()}").netloc
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    if not is_loopback(name) and host not in {urlsplit(origin).netloc for origin in settings.origins}:
+        raise Problem(421, f"This server answers on loopback only, not as {host}; ALLOWED_ORIGINS can name it.")
 
 
 def check_origin(settings: Settings, request: Request, *, socket: bool = False) -> None:

@@ -32,6 +32,7 @@ def create_app(settings: Settings) -> Flask:
 
     @app.before_request
     def guard() -> Response | None:
+        access.check_host(settings, request)
         access.check_origin(settings, request)
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             access.check_token(settings, request)

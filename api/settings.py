@@ -32,7 +32,8 @@ class Settings:
     #: If set, every changing request and the microphone must carry it.
     api_token: str = setting("API_TOKEN", "")
 
-    #: Other origins, separated by spaces or commas, whose pages may use this API from a browser.
+    #: Origins, separated by spaces or commas, whose pages may use this API from a browser: other sites, and the public
+    #: name behind a reverse proxy (https://captions.example.org) while HOST is loopback.
     allowed_origins: str = setting("ALLOWED_ORIGINS", "")
 
     #: Largest upload, in bytes. Costs disk under DATA_DIR until its job has gone.

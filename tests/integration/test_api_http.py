@@ -314,9 +314,14 @@ class TestAccess:
             {"Origin": "https://evil.example"},
             {"Origin": "null"},
             {"Sec-Fetch-Site": "cross-site"},
-            {"Origin": "http://evil.example:1", "Host": "evil.example:1"},  # a name that was made to mean 127.0.0.1
         ):
             problem(api.http.post("/stations", json=body, headers=headers), 403)
+        rebound = {
+            "Origin": "http://evil.example:1",
+            "Host": "evil.example:1",
+        }  # a name that was made to mean 127.0.0.1
+        problem(api.http.post("/stations", json=body, headers=rebound), 421)
+        problem(api.http.get("/stations", headers=rebound), 421)
         assert api.http.post("/stations", json=body, headers={"Origin": api.url}).status_code == 201
         assert (
             "access-control-allow-origin"

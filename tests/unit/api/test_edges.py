@@ -1,0 +1,183 @@
+"""Small things at the edge: refused bodies, origins, parameters, files left behind, settings."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask, Request
+from werkzeug.test import EnvironBuilder
+
+from api import access, uploads
+from api.jobs import progress_of, shown, state_of
+from api.lingering import LINGER_BYTES, LINGER_S, discard
+from api.parameters import http_url, language, slug
+from api.problems import Problem
+from api.settings import Settings
+from wire.captions import Progress
+from wire.errors import BadRequest, SettingsError
+from wire.messages import Job, State
+from wire.settings import load
+
+
+class TestLingering:
+    def test_all_that_comes_is_thrown_away(self) -> None:
+        parts = [b"x" * 10, b"y" * 5, b""]
+        assert discard(lambda _: parts.pop(0), lambda: 0.0) == 15
+
+    def test_patience_has_an_end_in_bytes_and_in_time(self) -> None:
+        part = b"x" * (LINGER_BYTES // 4)
+        assert discard(lambda _: part, lambda: 0.0) == LINGER_BYTES
+        clock = iter([0.0, LINGER_S / 2, LINGER_S + 1])
+        assert discard(lambda _: b"x", lambda: next(clock)) == 1
+
+    def test_a_client_that_is_gone_ends_it(self) -> None:
+        def gone(_: int) -> bytes:
+            raise ConnectionResetError
+
+        assert discard(gone, lambda: 0.0) == 0
+
+
+def request(method: str = "POST", **headers: str) -> Request:
+    builder = EnvironBuilder(method=method, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return Request(builder.get_environ())
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        ("host", "headers"),
+        [
+            ("127.0.0.1", {}),
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "http://127.0.0.1:8000"}),
+            ("127.0.0.1", {"Host": "localhost:8000", "Origin": "http://localhost:8000"}),
+            ("::1", {"Host": "[::1]:8000", "Origin": "http://[::1]:8000"}),
+            ("0.0.0.0", {"Host": "captions.example", "Origin": "https://captions.example"}),
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "https://ok.example"}),
+        ],
+    )
+    def test_these_may(self, host: str, headers: dict[str, str]) -> None:
+        settings = Settings(host=host, allowed_origins="https://ok.example, https://other.example")
+        access.check_origin(settings, request(**headers))
+
+    @pytest.mark.parametrize(
+        ("host", "headers"),
+        [
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "https://evil.example"}),
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "http://127.0.0.1:3000"}),
+            ("127.0.0.1", {"Host": "evil.example", "Origin": "http://evil.example"}),
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "null"}),
+            ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "http://[bad"}),
+            ("0.0.0.0", {"Host": "captions.example", "Origin": "https://captions.example.evil.example"}),
+            ("0.0.0.0", {"Host": "captions.example", "Sec_Fetch_Site": "cross-site"}),
+        ],
+    )
+    def test_these_may_not(self, host: str, headers: dict[str, str]) -> None:
+        with pytest.raises(Problem) as refused:
+            access.check_origin(Settings(host=host, allowed_origins="https://ok.example"), request(**headers))
+        assert refused.value.status == 403
+        access.check_origin(Settings(host=host), request("GET", **headers))  # reading is not changing
+        with pytest.raises(Problem):  # but a socket is
+            access.check_origin(Settings(host=host), request("GET", **headers), socket=True)
+
+
+class TestHosts:
+    @pytest.mark.parametrize(
+        ("bound", "host"),
+        [
+            ("127.0.0.1", "127.0.0.1:8000"),
+            ("127.0.0.1", "localhost"),
+            ("127.0.0.1", "demo.localhost:8000"),
+            ("127.0.0.1", "[::1]:8000"),
+            ("127.0.0.1", "ok.example"),
+            ("0.0.0.0", "anything.example"),
+        ],
+    )
+    def test_these_are_ours(self, bound: str, host: str) -> None:
+        access.check_host(Settings(host=bound, allowed_origins="https://ok.example"), request("GET", Host=host))
+
+    @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1:8000"])
+    def test_these_are_not(self, host: str) -> None:
+        with pytest.raises(Problem) as refused:
+            access.check_host(Settings(), request("GET", Host=host))
+        assert refused.value.status == 421
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("name", "id"),
+        [("P4 Göteborg", "p4-goteborg"), ("  BBC World Service! ", "bbc-world-service"), ("Åäö", "aao"), ("日本", "")],
+    )
+    def test_an_id_is_made_of_a_name(self, name: str, id: str) -> None:
+        assert slug(name) == id
+
+    @pytest.mark.parametrize("url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/"])
+    def test_addresses_of_the_web(self, url: str) -> None:
+        assert http_url(url) == url
+
+    @pytest.mark.parametrize(
+        "url",
+        ["", "a", "//a", "file:///etc/passwd", "http://", "http://a:0/", "http://a:x/", "http://a\n/", "gopher://a"],
+    )
+    def test_others_are_refused(self, url: str) -> None:
+        with pytest.raises(BadRequest, match="http"):
+            http_url(url)
+
+    def test_languages(self) -> None:
+        assert [language(text) for text in ("sv", " EN ", "", "auto", "yue")] == ["sv", "en", None, None, "yue"]
+        with pytest.raises(BadRequest, match="language"):
+            language("swedish")
+
+
+class TestJobs:
+    @pytest.mark.parametrize(
+        ("state", "finished", "seen"),
+        [
+            (State.WAITING, False, State.WAITING),
+            (State.RUNNING, False, State.RUNNING),
+            (State.FINISHED, False, State.RUNNING),  # decoded, not captioned
+            (State.RUNNING, True, State.FINISHED),
+            (State.FAILED, True, State.FAILED),
+            (State.CANCELLED, True, State.CANCELLED),
+        ],
+    )
+    def test_states(self, state: State, finished: bool, seen: State) -> None:
+        assert state_of(Job("j", 0.0, state=state), Progress(finished=finished)) is seen
+
+    def test_progress_stays_in_its_bounds(self) -> None:
+        job = Job("j", 0.0, duration_s=10.0)
+        found = [progress_of(job, Progress(until_s=until_s)) for until_s in (-1.0, 0.0, 2.5, 10.0, 11.0)]
+        assert found == [0.0, 0.0, 0.25, 0.99, 0.99]
+        assert progress_of(job, Progress(until_s=1.0, finished=True)) == 1.0
+        assert progress_of(Job("j", 0.0), Progress(until_s=1.0)) == 0.0
+
+    @pytest.mark.parametrize(
+        ("name", "plain"),
+        [("a.mp3", "a.mp3"), ("C:\\x\\b.wav", "b.wav"), ("../../etc/passwd", "passwd"), ("a\x00\nb", "ab"), ("", "")],
+    )
+    def test_names_of_files_are_shown_without_folders(self, name: str, plain: str) -> None:
+        assert shown(name) == plain
+
+    @pytest.mark.parametrize(
+        ("name", "suffix"),
+        [("a.MP3", ".mp3"), ("a.tar.gz", ".gz"), ("a", ""), ("a./../x", ""), ("a.😀", ""), ("a.toolongsuffix", "")],
+    )
+    def test_only_plain_endings_are_kept(self, name: str, suffix: str) -> None:
+        assert uploads.suffix_of(name) == suffix
+
+
+def test_files_that_no_job_needs_any_more_are_swept_away(tmp_path: Path) -> None:
+    now = time.time()
+    for name, age_s in {"old.mp3": 100, "new.mp3": 1, "slow.part": 100, "dead.part": 2 * uploads.STALE_S}.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - age_s, now - age_s))
+    with Flask(__name__).app_context():
+        assert uploads.sweep(tmp_path, older_than_s=50) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.mp3", "slow.part"]
+
+
+@pytest.mark.parametrize("value", ["captions.example", "https://a.example/path", "ftp://a"])
+def test_an_origin_that_is_none_stops_the_start(value: str) -> None:
+    with pytest.raises(SettingsError, match="ALLOWED_ORIGINS"):
+        load(Settings, {"ALLOWED_ORIGINS": value})
