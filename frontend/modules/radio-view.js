@@ -23,6 +23,7 @@ class RadioView extends HTMLElement {
   #current = '';
   #stations = [];
   #opening = null;
+  #missing = ''; // a station that was asked for and is not there, once it has been said
 
   connectedCallback() {
     this.list = make('station-list');
@@ -72,11 +73,13 @@ class RadioView extends HTMLElement {
     const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#preferred());
     this.list.show(this.#stations, station?.id);
     if (!station) {
-      if (this.#current && this.#opening?.id !== this.#current) notify(`There is no station ${this.#current}.`);
+      if (this.#current && this.#missing !== this.#current) notify(`There is no station ${this.#current}.`);
+      this.#missing = this.#current;
       this.#leave();
       this.stage.hidden = true;
       return;
     }
+    this.#missing = '';
     this.stage.hidden = false;
     if (this.#opening?.id !== station.id) this.#open(station);
     this.#describe(station, station.status);
