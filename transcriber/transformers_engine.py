@@ -15,7 +15,7 @@ from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
 from transcriber.token_words import words_of
-from transcriber.word_times import alignment_heads, token_starts
+from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
 from wire.messages import Word
@@ -119,18 +119,18 @@ class TransformersEngine:
         )
 
     def _words(self, decoded: Decoded, language: str | None, audio_s: float) -> tuple[Word, ...]:
-        starts_s = token_starts(decoded.attention.numpy(), audio_s)
         # Tokens that are not text (a stray timestamp) keep their place but spell nothing.
         spans = words_of(decoded.tokens, self._text, language)
+        times = word_times(decoded.attention.numpy(), audio_s, [(span.first, span.end) for span in spans])
         probabilities = np.exp(decoded.log_probabilities)
         return tuple(
             Word(
                 text=span.text,
-                start_s=round(float(starts_s[span.first]), 3),
-                end_s=round(min(audio_s, float(starts_s[span.end])), 3),
+                start_s=round(start_s, 3),
+                end_s=round(end_s, 3),
                 confidence=round(float(probabilities[span.first : span.end].mean()), 3),
             )
-            for span in spans
+            for span, (start_s, end_s) in zip(spans, times, strict=True)
         )
 
     def _text(self, tokens: list[int]) -> str:

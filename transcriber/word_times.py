@@ -1,4 +1,4 @@
-"""When each token was spoken, from the decoder's cross attention.
+"""When each word was spoken, from the decoder's cross attention.
 
 As in openai/whisper's timing.py: the attention of a few heads follows the audio; it is normalised, smoothed and
 averaged, and dynamic time warping finds the best monotone path through it.
@@ -6,6 +6,7 @@ averaged, and dynamic time warping finds the best monotone path through it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,13 @@ POSITION_S = 0.02
 #: Deviation over tokens, as a part of its mean over time, below which a moment counts as quiet.
 _QUIET = 0.1
 
+#: Attention that a moment may get by chance. Measured on bundled models: 0.01 to 0.03 are equally good, less is worse.
+_DOUBT = 0.02
+
+#: Part of a word's attention at either end of it that does not count. Without this, a word before a pause reaches to the
+#: pause's end: the middle of a word was off by 0.40 s at the 95th percentile on a half-trained model, now by 0.26 s.
+_TAIL = 0.05
+
 #: Width of the median filter along time, in positions.
 _MEDIAN_WIDTH = 7
 
@@ -31,23 +39,44 @@ def alignment_heads(generation: Any, layers: int, heads: int) -> list[tuple[int,
     return [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
 
 
-def token_starts(attention: NDArray[np.float32], audio_s: float) -> NDArray[np.float64]:
-    """When each token begins, in seconds.
+def word_times(
+    attention: NDArray[np.float32], audio_s: float, words: Sequence[tuple[int, int]]
+) -> list[tuple[float, float]]:
+    """When each word begins and ends, in seconds.
 
     Args:
         attention: [heads, tokens, positions], each row a distribution.
         audio_s: how long the audio is; what lies behind it is padding.
+        words: first token and last + 1 of each; behind the last word there is one token more.
     """
     positions = max(1, min(attention.shape[-1], round(audio_s / POSITION_S)))
     weights = attention[:, :, :positions]
     weights = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
-    if weights.shape[0] > 1:
-        deviation = weights.std(axis=1, keepdims=True)
-        # Where no token looks, in a pause, there is only noise: it is not blown up to the size of a signal.
-        floor = np.maximum(deviation.mean(axis=-1, keepdims=True) * _QUIET, 1e-9)
-        weights = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, floor)
-        weights = _median(weights)
-    return first_frames(weights.mean(axis=0)).astype(np.float64) * POSITION_S
+    first = first_frames(_scores(weights))
+    looks = weights.mean(axis=0)
+    times = []
+    for start, end in words:
+        begin, stop = int(first[start]), max(int(first[start]) + 1, int(first[end]))
+        # The path leaves no pause between words; where nobody looks, the word is not.
+        seen = np.cumsum(looks[start:end, begin:stop].sum(axis=0))
+        last = int(np.searchsorted(seen, (1 - _TAIL) * seen[-1]))
+        begin, stop = begin + int(np.searchsorted(seen, _TAIL * seen[-1])), begin + min(last, len(seen) - 1) + 1
+        times.append((begin * POSITION_S, min(audio_s, stop * POSITION_S)))
+    return times
+
+
+def _scores(weights: NDArray[np.float32]) -> NDArray[np.floating]:
+    """How well each token fits each moment, [tokens, positions]."""
+    if weights.shape[0] == 1:
+        # One head that was taught to look at its word: as good as a probability, but never quite sure.
+        doubtful: NDArray[np.floating] = np.log(weights[0] + _DOUBT)
+        return doubtful
+    deviation = weights.std(axis=1, keepdims=True)
+    # Where no token looks, in a pause, there is only noise: it is not blown up to the size of a signal.
+    floor = np.maximum(deviation.mean(axis=-1, keepdims=True) * _QUIET, 1e-9)
+    normalised = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, floor)
+    scores: NDArray[np.floating] = _median(normalised).mean(axis=0)
+    return scores
 
 
 def _median(weights: NDArray[np.float32]) -> NDArray[np.float32]:

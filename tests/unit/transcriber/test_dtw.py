@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from transcriber.dtw import first_frames
-from transcriber.word_times import alignment_heads, token_starts
+from transcriber.word_times import alignment_heads, word_times
 
 
 def textbook_cost(costs: NDArray[np.float64]) -> float:
@@ -50,22 +50,36 @@ def test_a_clear_diagonal_is_followed() -> None:
     assert first_frames(scores).tolist() == [0, 5, 10, 15]
 
 
-def test_token_times_follow_the_attention() -> None:
-    attention = np.full((2, 4, 350), 1e-4, dtype=np.float32)
-    for token, (start, end) in enumerate([(10, 30), (30, 60), (90, 120), (120, 130)]):
-        attention[:, token, start:end] = 1.0
-    _, second, third, fourth = token_starts(attention, audio_s=3.0)
-    assert second == pytest.approx(0.6, abs=0.04)
-    assert 1.2 <= third <= 1.8, "somewhere in the pause before it"
-    assert fourth == pytest.approx(2.4, abs=0.04)
+SPOKEN = [(0.2, 0.6), (0.6, 1.2), (1.8, 2.4), (2.4, 2.6)]
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_word_times_follow_the_attention_and_leave_pauses_out(heads: int) -> None:
+    attention = np.full((heads, 7, 350), 1e-4, dtype=np.float32)
+    tokens = [0, 0, 1, 2, 3, 3]  # the word of each token; one more row is the end of text
+    for token, word in enumerate(tokens):
+        start_s, end_s = SPOKEN[word]
+        attention[:, token, round(start_s * 50) : round(end_s * 50)] = 1.0
+    times = word_times(attention, 3.0, [(0, 2), (2, 3), (3, 4), (4, 6)])
+    for (start_s, end_s), (true_start_s, true_end_s) in zip(times, SPOKEN, strict=True):
+        assert start_s == pytest.approx(true_start_s, abs=0.1)
+        assert end_s == pytest.approx(true_end_s, abs=0.1)
 
 
 def test_attention_to_padding_counts_for_nothing() -> None:
-    attention = np.zeros((1, 2, 350), dtype=np.float32)
+    attention = np.zeros((1, 3, 350), dtype=np.float32)
     attention[0, 0, 10:20] = 0.1
     attention[0, 1, 40:50] = 0.1
     attention[0, :, 200:] = 1.0
-    assert token_starts(attention, audio_s=1.0).max() <= 1.0
+    first, second = word_times(attention, 1.0, [(0, 1), (1, 2)])
+    assert first == pytest.approx((0.2, 0.4), abs=0.04)
+    assert second == pytest.approx((0.8, 1.0), abs=0.04)
+
+
+def test_word_times_of_the_shortest_audio() -> None:
+    attention = np.full((1, 3, 350), 1 / 350, dtype=np.float32)
+    for start_s, end_s in word_times(attention, 0.01, [(0, 1), (1, 2)]):
+        assert 0 <= start_s <= end_s + 0.02 <= 0.04
 
 
 def test_alignment_heads_are_those_of_the_checkpoint() -> None:
