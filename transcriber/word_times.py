@@ -23,7 +23,7 @@ _QUIET = 0.1
 #: Attention that a moment may get by chance. Measured on bundled models: 0.01 to 0.03 are equally good, less is worse.
 _DOUBT = 0.02
 
-#: Part of a word's attention at either end of it that does not count. Without this, a word before a pause reaches to the
+#: Part of a word's attention at either end that does not count. Without this, a word before a pause reaches to the
 #: pause's end: the middle of a word was off by 0.40 s at the 95th percentile on a half-trained model, now by 0.26 s.
 _TAIL = 0.05
 
