@@ -16,7 +16,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Tell the user; a `notice-bar` shows it. */
-export function notify(text, { kind = 'error' } = {}) {
-  document.dispatchEvent(new CustomEvent('notice', { detail: { text, kind } }));
+/**
+ * Tell the user; a `notice-bar` shows it.
+ * @returns {() => void} takes it back, if it is still there
+ */
+export function notify(text) {
+  document.dispatchEvent(new CustomEvent('notice', { detail: { text } }));
+  return () => document.dispatchEvent(new CustomEvent('notice', { detail: { over: text } }));
 }

@@ -15,10 +15,14 @@ class NoticeBar extends HTMLElement {
     document.removeEventListener('notice', this.#hear);
   }
 
-  #show({ text, kind }) {
+  #show({ text, over }) {
+    if (over !== undefined) {
+      if (this.querySelector('p')?.textContent === over) this.replaceChildren();
+      return;
+    }
     const dismiss = make('button', { type: 'button', textContent: 'Dismiss' });
     dismiss.addEventListener('click', () => this.replaceChildren());
-    this.replaceChildren(make(`div.notice.${kind}`, {}, make('p', { textContent: text }), dismiss));
+    this.replaceChildren(make('div.notice', {}, make('p', { textContent: text }), dismiss));
   }
 }
 

@@ -23,6 +23,7 @@ class RadioView extends HTMLElement {
   #current = '';
   #stations = [];
   #opening = null;
+  #failure = null; // takes back what was said when the list could not be read
   #missing = ''; // a station that was asked for and is not there, once it has been said
 
   connectedCallback() {
@@ -58,16 +59,14 @@ class RadioView extends HTMLElement {
   async #refresh() {
     try {
       this.#stations = (await request('/stations')).stations;
-      this.#failing = false;
+      this.#failure?.();
+      this.#failure = null;
     } catch (error) {
-      if (!this.#failing) notify(`The list of stations cannot be read. ${error.message}`);
-      this.#failing = true;
+      this.#failure ??= notify(`The list of stations cannot be read. ${error.message}`);
       return;
     }
     this.#choose();
   }
-
-  #failing = false;
 
   #choose() {
     const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#preferred());

@@ -184,11 +184,13 @@ def test_a_server_that_restarts_costs_no_line(
         speaker.say("rad 1")
         expect(page.locator(".lines .text")).to_have_text(["rad 1"])
     expect(page.locator(".connection")).to_contain_text("Trying again")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
     speaker.say("rad 2")
     with running(redis_url, port, tmp_path):
         speaker.say("rad 3")
         expect(page.locator(".lines .text")).to_have_text(["rad 1", "rad 2", "rad 3"])
         expect(page.locator(".connection")).to_be_hidden()
+        expect(page.get_by_role("alert")).to_be_empty()
 
 
 def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
