@@ -60,11 +60,15 @@ class Worker:
         return f"{service}-{number}"
 
     def _run(self) -> None:
+        missed = False
         while not self._stop.wait(BEAT_S):
             try:
                 self._beat()
+                missed = False
             except RedisError as error:
-                log.warning("no heartbeat: %s", error)
+                if not missed:  # one line for each time that Redis goes away, not for each beat
+                    log.warning("no heartbeat: %s", error)
+                missed = True
 
     def _beat(self) -> None:
         self._redis.set(keys.worker(self.name), self._token + b"\n" + self._metrics(), ex=TTL_S)
