@@ -90,7 +90,8 @@ def main(argv: list[str]) -> int:
     registry = CollectorRegistry()
     here = uploads.workplace(IngestMetrics(registry))
     logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("rq").setLevel(logging.WARNING)
+    # RQ says every two seconds that Redis is away; what becomes of a job we say ourselves.
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
     with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
         worker: Any = DecodeWorker(
             [queue(UPLOADS, here.redis)],
@@ -102,7 +103,10 @@ def main(argv: list[str]) -> int:
             log_job_description=False,
         )
         worker.stopping = here.stopping
-        worker.work(logging_level="WARNING")
+        try:
+            worker.work(logging_level="CRITICAL")
+        except AWAY as error:
+            log.warning("stopped while Redis is away: %s", error)
     return 0
 
 

@@ -135,6 +135,7 @@ class Decoding:
         except JobTimeoutException:
             self._fail("it took longer than is allowed; were transcribers running?")
         except Exception as error:
+            log.exception("job %s: unexpected", self._id)
             if final:
                 self._fail(f"an error in Undertext itself: {error!r}")
             else:

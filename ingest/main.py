@@ -34,8 +34,11 @@ log = logging.getLogger(__name__)
 #: A decoder that has ended is started again after this time, in seconds.
 RESTART_S = 2.0
 
-#: Decoders that do not end in this time are killed, in seconds. Another goes on with their jobs.
+#: Decoders that do not end in this time are killed, in seconds, and so are our own threads. Others go on with the work.
 STOP_S = 5.0
+
+#: An answer of Redis may take so long, in seconds: more than our longest blocking read, and short enough to stop soon.
+REDIS_TIMEOUT_S = 4.0
 
 ABOUT = """\
 Takes in stations, uploads and microphones and cuts them into chunks for the transcribers.
@@ -92,7 +95,7 @@ def read_stations(settings: Settings) -> list[Station]:
 
 def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None:
     """Ingest until `stop` is set."""
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
     if not wait_for(redis, stop):
         return
     registry = CollectorRegistry()
@@ -112,8 +115,14 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None
             look_after_decoders(settings.upload_workers, stop)
         finally:
             stop.set()
+            until_s = time.monotonic() + STOP_S + 2
             for thread in threads:
-                thread.join()
+                thread.join(max(0.1, until_s - time.monotonic()))
+            if any(thread.is_alive() for thread in threads):
+                # redis-py would try for minutes. The kernel ends our ffmpegs, and leases expire.
+                log.warning("stopped without a word to Redis, which does not answer")
+                logging.shutdown()
+                os._exit(0)
     log.info("stopped")
 
 

@@ -204,6 +204,21 @@ def test_a_redis_that_lost_everything_is_filled_again(
     wait_until(lambda: redis_client.xlen(keys.LIVE_CHUNKS) >= 2, 40)
 
 
+@pytest.mark.long
+def test_it_stops_though_redis_hangs(own_redis: Any, ingest: Start, wait_until: Wait) -> None:
+    server = own_redis()
+    client = redis.Redis.from_url(own_redis.url)
+    wait_until(lambda: _answers(client))
+    process = ingest(own_redis.url, UPLOAD_WORKERS="1")
+    wait_until(lambda: len(alive(client)) == 2, 40)
+    ours = children(process.pid)
+    server.send_signal(signal.SIGSTOP)
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    assert not any(running(pid) for pid in ours)
+    client.close()
+
+
 def _answers(client: Any) -> bool:
     try:
         return bool(client.ping())
