@@ -107,8 +107,8 @@ class CaptionLog:
             if advance and advance.finished:
                 pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
             # A station's too, though every commit renews it: a chunk that outlives its station must not leave
-            # keys behind for ever.
-            for key in (state_key, progress_key, log_key):
+            # keys behind for ever. Its epochs never begin anew while the state knows the old ones.
+            for key in (state_key, progress_key, log_key, keys.epoch(source)):
                 pipe.expire(key, self._retention_s)
             if dead:
                 bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)

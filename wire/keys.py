@@ -9,7 +9,7 @@
 | undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:language:SOURCE             | string | the rolling window of language votes                      |
-| undertext:epoch:SOURCE                | string | a counter                                                 |
+| undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
 | undertext:stations:removed            | set    | as many as stations.yml names                             |
 | undertext:lease:SOURCE                | string | expires                                                   |

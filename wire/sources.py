@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import WatchError
@@ -12,7 +12,7 @@ from redis.exceptions import WatchError
 from wire import keys
 from wire.bus import Redis
 from wire.errors import BadRequest, UnknownSource
-from wire.messages import Job, Kind, State, Station, Status, source_name
+from wire.messages import Job, Kind, State, Station, Status, source_name, split_source
 
 
 class Stations:
@@ -103,23 +103,26 @@ class Jobs:
         Raises:
             UnknownSource: there is none with this id.
         """
+        while True:
+            try:
+                return self._try_to_change(id, changes)
+            except WatchError:  # another was faster, or the connection broke off: begin anew
+                continue
+
+    def _try_to_change(self, id: str, changes: Mapping[str, Any]) -> Job:
         with self._redis.pipeline() as pipe:
-            while True:
-                pipe.watch(keys.job(id))  # type: ignore[no-untyped-call]
-                value: Any = pipe.get(keys.job(id))
-                if value is None:
-                    raise UnknownSource(f"there is no job {id!r}; it may have expired")
-                job = Job.decode(value)
-                if job.state is State.CANCELLED:
-                    return job
-                job = dataclasses.replace(job, **changes)
-                pipe.multi()
-                pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
-                try:
-                    pipe.execute()
-                except WatchError:
-                    continue
+            pipe.watch(keys.job(id))  # type: ignore[no-untyped-call]
+            value: Any = pipe.get(keys.job(id))  # while it watches, a pipeline answers at once
+            if value is None:
+                raise UnknownSource(f"there is no job {id!r}; it may have expired")
+            job = Job.decode(value)
+            if job.state is State.CANCELLED:
                 return job
+            job = dataclasses.replace(job, **changes)
+            pipe.multi()
+            pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
+            pipe.execute()
+            return job
 
     def get(self, id: str) -> Job:
         """One job.
@@ -145,6 +148,14 @@ class Jobs:
         self._redis.zrem(keys.JOBS, id)
 
 
+# A station's status lasts as long as the station: its reader's last words must not outlive one that was removed.
+_SAVE_OF_STATION = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
+    redis.call('SET', KEYS[2], ARGV[2])
+end
+"""
+
+
 class Statuses:
     """The last `Status` of each source; a change is published to those who watch."""
 
@@ -154,10 +165,13 @@ class Statuses:
 
     def save(self, status: Status) -> None:
         """Keep and publish a status."""
-        lasting = status.source.startswith(f"{Kind.STATION}/")
+        kind, id = split_source(status.source)
         data = status.encode()
         pipe = self._redis.pipeline()
-        pipe.set(keys.status(status.source), data, ex=None if lasting else self._retention_s)
+        if kind is Kind.STATION:
+            pipe.eval(_SAVE_OF_STATION, 2, keys.STATIONS, keys.status(status.source), id, data)
+        else:
+            pipe.set(keys.status(status.source), data, ex=self._retention_s)
         pipe.publish(keys.live(status.source), data)
         pipe.execute()
 
@@ -180,14 +194,15 @@ if epoch <= tonumber(ARGV[1]) then
     epoch = ARGV[1] + 1
     redis.call('SET', KEYS[1], epoch)
 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return epoch
 """
 
 
 def next_epoch(redis: Redis, source: str, *, above: int = 0) -> int:
-    """Number of a new (re)connection of `source`, from 1.
+    """Number of a new (re)connection of `source`, from 1. The counter lives as long as the source's captions.
 
     Args:
         above: the epoch before, as its reader remembers it: epochs go on rising though Redis has lost its counter.
     """
-    return int(redis.eval(_NEXT_EPOCH, 1, keys.epoch(source), above))
+    return int(redis.eval(_NEXT_EPOCH, 1, keys.epoch(source), above, keys.RETENTION_S))

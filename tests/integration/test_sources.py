@@ -1,0 +1,91 @@
+"""The register of stations, job records, statuses and epochs on a real Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis.client import Pipeline
+
+from wire import keys
+from wire.bus import Redis, connect
+from wire.captions import Advance, CaptionLog
+from wire.errors import UnknownSource
+from wire.messages import Chunk, Job, Kind, State, Station, Status
+from wire.queue import ChunkQueue
+from wire.sources import Jobs, Stations, Statuses, next_epoch
+
+STATION = Station("p1", "P1", "http://radio.example/p1")
+
+
+def test_epochs_rise_though_redis_has_lost_its_counter(redis: Redis) -> None:
+    assert [next_epoch(redis, "stations/p1") for _ in range(2)] == [1, 2]
+    redis.flushall()
+    assert next_epoch(redis, "stations/p1", above=7) == 8
+
+
+def test_the_counter_of_epochs_expires_and_every_commit_renews_it(redis: Redis) -> None:
+    source = "microphones/1"
+    next_epoch(redis, source)
+    assert 0 < redis.ttl(keys.epoch(source)) <= keys.RETENTION_S
+    redis.expire(keys.epoch(source), 5)
+    queue = ChunkQueue(redis)
+    queue.put(Chunk(source, 1, 0, 0.0, 1, b"\1\0"))
+    CaptionLog(redis).commit(queue.take("a", 1)[0], lambda state: Advance(b"state"))
+    assert redis.ttl(keys.epoch(source)) >= redis.ttl(keys.seam(source)) > 5
+
+
+def test_the_last_words_of_a_reader_do_not_outlive_a_removed_station(redis: Redis) -> None:
+    stations, statuses = Stations(redis), Statuses(redis)
+    stations.add(STATION)
+    statuses.save(Status("stations/p1", State.RUNNING))
+    assert statuses.get(Kind.STATION, "p1").state is State.RUNNING
+    stations.remove("p1")
+    CaptionLog(redis).forget("stations/p1")
+    statuses.save(Status("stations/p1", State.RECONNECTING))
+    assert not redis.exists(keys.status("stations/p1"))
+
+
+def test_a_station_of_the_file_that_was_removed_stays_away(redis: Redis) -> None:
+    stations = Stations(redis)
+    stations.seed([STATION])
+    stations.remove("p1")
+    stations.seed([STATION])
+    assert stations.all() == []
+    with pytest.raises(UnknownSource):
+        stations.get("p1")
+
+
+def test_a_job_is_changed_though_another_client_changes_it_too(redis: Redis) -> None:
+    jobs = Jobs(redis)
+    jobs.save(Job("1", created_s=1.0))
+    jobs.change("1", state=State.RUNNING)
+    assert jobs.change("1", duration_s=2.0) == jobs.get("1") == Job("1", 1.0, state=State.RUNNING, duration_s=2.0)
+
+
+def test_a_job_that_was_cancelled_stays_so(redis: Redis) -> None:
+    jobs = Jobs(redis)
+    jobs.save(Job("1", created_s=1.0))
+    jobs.change("1", state=State.CANCELLED)
+    assert jobs.change("1", state=State.RUNNING).state is State.CANCELLED
+
+
+def test_a_change_survives_a_connection_that_breaks_off_while_it_watches(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs(connect(redis_url))
+    jobs.save(Job("1", created_s=1.0))
+    cuts = [1]
+    get = Pipeline.get
+
+    def cut_before(pipe: Any, name: str) -> Any:
+        if cuts:
+            cuts.pop()
+            with connect(redis_url) as other:
+                other.client_kill_filter(_type="normal", skipme=True)
+        return get(pipe, name)
+
+    monkeypatch.setattr(Pipeline, "get", cut_before)
+    assert jobs.change("1", tracks=3).tracks == 3
+    assert not cuts
+    assert jobs.get("1").tracks == 3
