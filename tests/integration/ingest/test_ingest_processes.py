@@ -105,6 +105,29 @@ def test_processes_share_stations_and_take_over_from_a_dead_one(
         assert epochs == sorted(epochs)
 
 
+def test_a_process_that_slept_through_its_lease_says_nothing_more(
+    icecast: Icecast,
+    redis_url: str,
+    redis_client: Any,
+    ingest: Start,
+    chunks: Callable[[str], list[Chunk]],
+    wait_until: Wait,
+) -> None:
+    Stations(redis_client).add(Station("tone", "Tone", icecast.send("slept")))
+    first = ingest(redis_url)
+    wait_until(lambda: len(chunks("stations/tone")) >= 2, 40)
+    first.send_signal(signal.SIGSTOP)
+    ingest(redis_url)
+    wait_until(lambda: readers(redis_client, ["tone"]).get("tone") == "ingest-1", 60)
+    wait_until(lambda: chunks("stations/tone")[-1].epoch == 2, 40)
+    first.send_signal(signal.SIGCONT)
+    more = len(chunks("stations/tone")) + 5
+    wait_until(lambda: len(chunks("stations/tone")) >= more, 40)
+    epochs = [chunk.epoch for chunk in chunks("stations/tone")]
+    assert epochs == sorted(epochs)
+    assert readers(redis_client, ["tone"]) == {"tone": "ingest-1"}
+
+
 def test_sigterm_stops_everything_within_seconds(
     icecast: Icecast, redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
 ) -> None:
