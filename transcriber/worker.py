@@ -182,6 +182,9 @@ class Transcriber:
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A chunk failed alone: leave it to another try, or bury it."""
+        if isinstance(error, ModelError):  # it asks for what the model cannot do, such as a language; nothing is broken
+            self._bury(delivery, str(error))
+            return
         log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
         self._failures += 1
         if self._failures >= _BROKEN_AFTER:

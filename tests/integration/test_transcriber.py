@@ -247,6 +247,19 @@ def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
     assert redis.xlen(keys.DEAD_CHUNKS) == 0, "another worker may do better"
 
 
+def test_a_language_that_the_model_does_not_know_is_no_reason_to_give_up(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        raise ModelError("this model does not know the language 'fi'")
+
+    bench = Bench(redis, ScriptedEngine(before)).drain()
+    reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
+    assert reasons == {b"this model does not know the language 'fi'"}
+    assert CaptionLog(redis).progress("jobs/1").finished
+    assert bench.count("claimed_total") == 0, "another try would not help"
+
+
 def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
         def transcribe(self, utterances: Sequence[Utterance], choose: object = None) -> list[Hypothesis]:
