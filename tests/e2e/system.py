@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 import redis
-import simple_websocket
+
+from tests.websocket_client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -204,6 +205,6 @@ class System:
         answer = httpx.get(f"{self.station_url}/truth", params={"after": after}, timeout=30)
         return [json.loads(line) for line in answer.raise_for_status().text.splitlines()]
 
-    def socket(self, path: str) -> simple_websocket.Client:
+    def socket(self, path: str) -> Client:
         """Open a WebSocket of the API."""
-        return simple_websocket.Client(f"{self.url.replace('http', 'ws', 1)}{path}")
+        return Client(f"{self.url.replace('http', 'ws', 1)}{path}")

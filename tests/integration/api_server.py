@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from simple_websocket import Client, ConnectionClosed
+from simple_websocket import ConnectionClosed
 
+from tests.websocket_client import Client
 from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
