@@ -15,7 +15,7 @@ from typing import Any
 
 from ingest.lease import Hold
 from ingest.outbox import Outbox
-from wire.bus import AWAY, Redis, RedisError
+from wire.bus import Redis, RedisError
 from wire.errors import QueueFull
 from wire.messages import Chunk, State, Status, split_source
 from wire.metrics import IngestMetrics
@@ -120,10 +120,7 @@ class Courier:
                 self._connection = chunk.epoch
                 self.report(epoch=self._epoch)
             queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))
-        except AWAY as error:
-            self._lost_redis(error)
-            return False
-        except QueueFull as error:
+        except (RedisError, QueueFull) as error:  # whatever Redis has against it: this thread must outlive it
             self._lost_redis(error)
             return False
         self._found_redis()

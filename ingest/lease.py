@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from wire import keys
-from wire.bus import AWAY, Redis
+from wire.bus import Redis, RedisError
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Leases:
         """Take the lease of `source` if nobody has it.
 
         Raises:
-            one of `AWAY`: Redis does not answer.
+            RedisError: Redis does not answer, or refuses.
         """
         sent_s = time.monotonic()
         if not self._redis.set(keys.lease(source), self._token, nx=True, px=round(self._ttl_s * 1000)):
@@ -129,14 +129,14 @@ class Leases:
             return
         try:
             self._release(keys=[keys.lease(source)], args=[self._token])
-        except AWAY as error:
+        except RedisError as error:
             log.debug("the lease of %s is left to expire: %s", source, error)
 
     def renew(self) -> None:
         """Renew whatever is due.
 
         Raises:
-            one of `AWAY`: Redis does not answer.
+            RedisError: Redis does not answer, or refuses.
         """
         for source, term in list(self._terms.items()):
             sent_s = time.monotonic()
@@ -156,5 +156,5 @@ class Leases:
         while not self._stop.wait(self._ttl_s / 10):
             try:
                 self.renew()
-            except AWAY as error:
+            except RedisError as error:
                 log.debug("leases not renewed: %s", error)

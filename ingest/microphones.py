@@ -18,7 +18,7 @@ from ingest.live import LiveCutter
 from ingest.outbox import Outbox
 from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from wire.bus import AWAY, Redis
+from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, State, source_name
 from wire.metrics import IngestMetrics
@@ -149,7 +149,7 @@ class MicrophoneReader:
         while not self._stop.is_set():
             try:
                 after, frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
-            except AWAY:
+            except RedisError:
                 self._stop.wait(1.0)
                 heard_s = time.monotonic()  # it is not the microphone that is silent
                 continue
@@ -205,7 +205,7 @@ class MicrophoneDesk:
     def _next(self, stop: threading.Event) -> Hello | None:
         try:
             return self._microphones.next(1.0)
-        except AWAY:
+        except RedisError:
             stop.wait(1.0)
         except DecodeError as error:
             log.warning("not a microphone: %s", error)

@@ -21,7 +21,7 @@ from ingest.outbox import Outbox
 from ingest.settings import Settings
 from ingest.station import StationReader
 from wire import keys
-from wire.bus import AWAY, Redis
+from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, Station, source_name
 from wire.metrics import IngestMetrics
@@ -98,7 +98,7 @@ class Supervisor:
                 try:
                     self.look()
                     self._away = False
-                except AWAY as error:
+                except RedisError as error:  # also one that refuses: without this thread no station would move again
                     if not self._away:
                         log.warning("Redis is away: %s", error)
                     self._away = True
@@ -110,7 +110,7 @@ class Supervisor:
         """One look at the register.
 
         Raises:
-            one of `AWAY`: Redis does not answer.
+            RedisError: Redis does not answer, or refuses.
         """
         registered = {station.id: station for station in self._registered()}
         self._end_what_changed(registered)

@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, RedisError, TimeoutError
 from redis.retry import Retry
 
 Redis: TypeAlias = redis.Redis
 
-#: What a Redis that is away raises; callers that may wait catch these and try again.
-AWAY = (ConnectionError, TimeoutError)
+#: What a Redis raises that is away, full, or just changing its master; callers that may wait catch these and try again.
+AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
 
 __all__ = ["AWAY", "Redis", "RedisError", "connect"]
 
