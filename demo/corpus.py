@@ -26,7 +26,7 @@ TOLERANCE_S = 0.06
 LONGEST_S = 7.0
 
 #: Share of windows cut anywhere, of windows of whole sentences, and (the rest) without speech.
-CUT_SHARE, WHOLE_SHARE = 0.60, 0.34
+CUT_SHARE, WHOLE_SHARE = 0.75, 0.19
 #: Share of examples with noise, with a narrowed band, at another speed, and with silence appended.
 NOISE_SHARE, NARROW_SHARE, SPEED_SHARE, PADDED_SHARE = 0.85, 0.2, 0.3, 0.3
 SNR_DB = (5.0, 40.0)

@@ -50,7 +50,7 @@ def test_examples_are_as_long_as_planned_and_their_words_lie_inside(corpus: Corp
 
 def test_the_corpus_is_mixed_as_meant(corpus: Corpus) -> None:
     kinds = Counter(corpus.window(index).kind for index in range(1000))
-    assert 550 < kinds["cut"] < 650
+    assert 700 < kinds["cut"] < 800
     assert 40 < kinds["quiet"] < 80
     languages = Counter(corpus.example(index).language for index in range(100))
     assert min(languages["sv"], languages["en"]) > 25
