@@ -179,7 +179,8 @@ def services(settings: Settings) -> list[Service]:
             (python, "-m", "demo.station"),
             lambda: answers(f"http://127.0.0.1:{settings.demo_port}/healthz"),
             tier=1,
-            environ=environ,
+            # Wherever the API listens: stations.yml names the station by its address on this machine.
+            environ={**environ, "HOST": "127.0.0.1"},
         ),
         Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
         Service("api", (python, "-m", "api"), lambda: answers(f"{address(settings)}/readyz"), tier=2, environ=environ),
