@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import importlib.util
 import json
 import re
 import shutil
@@ -143,8 +143,26 @@ def test_volumes_are_declared() -> None:
     declared = set(compose()["volumes"])
     for name, service in compose()["services"].items():
         for volume in service.get("volumes", []):
+            if isinstance(volume, dict):  # a file that a variable may name
+                default = volume["source"].partition(":-")[2].rstrip("}")
+                assert (ROOT / default).is_file(), f"{name}: {volume}"
+                continue
             source = volume.partition(":")[0]
             assert source in declared or (ROOT / source).exists() or source == "./corpora", f"{name}: {volume}"
+
+
+def test_the_stations_file_of_the_environment_is_the_one_that_is_mounted() -> None:
+    ingest = compose()["services"]["ingest"]
+    [mounted] = [volume for volume in ingest["volumes"] if isinstance(volume, dict)]
+    assert mounted["source"] == "${STATIONS_FILE:-./stations.yml}"
+    assert mounted["target"] == f"/app/{ingest['environment']['STATIONS_FILE']}"
+
+
+def test_what_the_trainer_runs_exists() -> None:
+    *_, command = (ROOT / "trainer/Dockerfile").read_text().strip().splitlines()
+    [module, option] = json.loads(command.removeprefix("CMD "))
+    assert importlib.util.find_spec(module)
+    assert option == "--help"
 
 
 @pytest.mark.parametrize("service", SERVICES)
