@@ -16,6 +16,7 @@ from typing import Any
 from ingest.lease import Hold
 from ingest.outbox import Outbox
 from wire.bus import Redis, RedisError
+from wire.captions import CaptionLog
 from wire.errors import QueueFull
 from wire.messages import Chunk, State, Status, split_source
 from wire.metrics import IngestMetrics
@@ -51,6 +52,7 @@ class Courier:
         self._redis = redis
         self._queue = ChunkQueue(redis)
         self._statuses = Statuses(redis)
+        self._captions = CaptionLog(redis)
         self._outbox = outbox
         self._status = status
         self._metrics = metrics
@@ -116,7 +118,9 @@ class Courier:
         began_s = time.perf_counter()
         try:
             if chunk.epoch != self._connection:
-                self._epoch = next_epoch(self._redis, chunk.source, above=self._epoch)
+                # The counter expires; what is captioned does not, and a lower epoch would be taken for the past.
+                captioned = self._captions.progress(chunk.source).epoch
+                self._epoch = next_epoch(self._redis, chunk.source, above=max(self._epoch, captioned))
                 self._connection = chunk.epoch
                 self.report(epoch=self._epoch)
             queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))

@@ -288,6 +288,16 @@ def test_a_changed_station_is_read_anew(
     assert frequency_hz(audio_of([c for c in chunks("stations/tone") if c.epoch == 2])) == pytest.approx(880, abs=1)
 
 
+def test_epochs_rise_though_their_counter_has_expired(
+    icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    fields = {"event": 9, "epoch": 7, "next_seq": 3, "until_s": 0.0, "finished": 0}
+    redis_client.hset(keys.progress("stations/tone"), mapping=fields)
+    on_air(Station("tone", "Tone", icecast.send("rises")))
+    wait_until(lambda: chunks("stations/tone"), 30)
+    assert chunks("stations/tone")[0].epoch == 8
+
+
 def test_stopping_says_goodbye(
     icecast: Icecast, redis_url: str, chunks: Chunks, status: Any, wait_until: Wait, redis_client: Any
 ) -> None:
@@ -297,7 +307,7 @@ def test_stopping_says_goodbye(
     with make_client(5.0) as client:
         supervisor = Supervisor(
             redis,
-            Settings(redis_url=redis_url, chunk_s=1.0),
+            Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25),
             IngestMetrics(CollectorRegistry()),
             client,
             SilenceDetector,
