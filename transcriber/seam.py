@@ -26,7 +26,7 @@ from wire.captions import Advance
 from wire.messages import Content, Kind, Word
 
 #: How far the next window is taken to reach back as long as no window of the source has shown it, in seconds.
-EXPECTED_LEAD_S = 1.0
+EXPECTED_LEAD_S = 2.0
 
 #: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
 #: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
