@@ -45,7 +45,7 @@ class Settings:
     upload_workers: int = setting("UPLOAD_WORKERS", 1, minimum=0, maximum=32)
     #: Longest recording that is accepted, in hours.
     max_upload_hours: float = setting("MAX_UPLOAD_HOURS", 12.0, minimum=0.01, maximum=1000)
-    #: Largest file that a job may fetch by its URL, in megabytes. It is streamed and never stored.
+    #: Largest file that a job may fetch by its URL, in megabytes. Streamed; what cannot be is stored meanwhile.
     max_fetch_mb: float = setting("MAX_FETCH_MB", 4096.0, minimum=0.001)
     #: Chunks that one upload may be ahead of its captions. Enough for every transcriber to be busy with it.
     upload_ahead_chunks: int = setting("UPLOAD_AHEAD_CHUNKS", 32, minimum=1, maximum=10_000)

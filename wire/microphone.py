@@ -16,8 +16,9 @@ from wire.messages import _Json
 #: Announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
 
-#: Frames kept of one microphone: browsers send 5 to 50 a second, so a minute or more.
-FRAMES_LIMIT = 3_000
+#: Frames kept of one microphone: the API sends about 10 a second, so a minute. One has 9.6 kB at 48 kHz mono,
+#: and 512 kB at worst.
+FRAMES_LIMIT = 600
 
 #: A microphone's frames vanish this long after the last one, in seconds.
 FRAMES_TTL_S = 300
