@@ -45,8 +45,8 @@ class Settings:
     #: Longest time that one attempt at an upload may take, in seconds, transcription included.
     job_timeout_s: int = setting("JOB_TIMEOUT_S", 6 * 3600, minimum=60)
 
-    #: How long captions of a job are kept after its last change, in seconds.
-    retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=60)
+    #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
+    retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
 
     #: Stations at once. Each is an ffmpeg in ingest, a chunk every 5 s, and a metric label.
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1)

@@ -93,7 +93,7 @@ class Decoding:
         self._source = source_name(Kind.JOB, job_id)
         self._here = here
         self._settings = here.settings
-        self._jobs = Jobs(here.redis)
+        self._jobs = Jobs(here.redis, retention_s=here.settings.retention_s)
         self._queue = ChunkQueue(here.redis)
         self._captions = CaptionLog(here.redis)
         self._detector: Detector = here.make_detector()
@@ -294,7 +294,8 @@ class Decoding:
 
     def _report(self, status: Status) -> None:
         self._status = status
-        self._patiently(lambda: Statuses(self._here.redis).save(status))
+        statuses = Statuses(self._here.redis, retention_s=self._settings.retention_s)
+        self._patiently(lambda: statuses.save(status))
 
     def _remove_files(self, job: Job) -> None:
         try:

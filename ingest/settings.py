@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from wire import keys
 from wire.audio import samples
 from wire.errors import SettingsError
 from wire.settings import setting
@@ -51,6 +52,8 @@ class Settings:
     upload_ahead_chunks: int = setting("UPLOAD_AHEAD_CHUNKS", 32, minimum=1, maximum=10_000)
     #: A station's reader that has not been heard of for so long has died; another process takes over, in seconds.
     lease_s: float = setting("LEASE_S", 10.0, minimum=1, maximum=300)
+    #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
+    retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
     #: How much is logged.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 

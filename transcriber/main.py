@@ -77,6 +77,7 @@ def serve(settings: Settings, engine: Engine, metrics: TranscriberMetrics, regis
                 claim_every_s=min(2.0, settings.claim_after_s / 2),
                 renew_every_s=settings.claim_after_s / 4,
                 task=cast(Task, settings.task),
+                retention_s=settings.retention_s,
             )
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: transcriber.stop())

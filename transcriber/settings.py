@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wire import keys
 from wire.settings import setting
 
 
@@ -31,5 +32,7 @@ class Settings:
     max_deliveries: int = setting("MAX_DELIVERIES", 3, minimum=1, maximum=20)
     #: What to do with speech: write it down, or translate it into English (if the model can).
     task: str = setting("TASK", "transcribe", choices=("transcribe", "translate"))
+    #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
+    retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
     #: How much is logged.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

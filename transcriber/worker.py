@@ -56,6 +56,7 @@ class Transcriber:
         claim_every_s: float = 2.0,
         renew_every_s: float = 3.0,
         task: Task = "transcribe",
+        retention_s: int = keys.RETENTION_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._redis = redis
@@ -63,7 +64,8 @@ class Transcriber:
         self._engine = engine
         self._metrics = metrics
         self._queue = queue
-        self._log = CaptionLog(redis)
+        self._log = CaptionLog(redis, retention_s=retention_s)
+        self._retention_s = retention_s
         self._batch_size = batch_size
         self._max_lag_s = max_lag_s
         self._claim_every_s = claim_every_s
@@ -169,7 +171,7 @@ class Transcriber:
         key = keys.language(source)
         data: Any = self._redis.get(key)
         votes = Votes.decode(data).after(probabilities)
-        self._redis.set(key, votes.encode(), ex=keys.RETENTION_S)
+        self._redis.set(key, votes.encode(), ex=self._retention_s)
         return votes.language or max(probabilities, key=lambda language: probabilities[language])
 
     def _outcome(self, chunk: Chunk, hypothesis: Hypothesis) -> Outcome:

@@ -359,6 +359,12 @@ def test_a_transcriber_outlives_its_redis(
             assert words(redis, "stations/demo") == TEXTS
 
 
+def test_captions_are_kept_as_long_as_was_asked_for(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    Bench(redis, ScriptedEngine(), retention_s=1000).drain()
+    assert 0 < redis.ttl(keys.captions("jobs/1")) <= 1000
+
+
 def test_chunks_taken_after_the_order_to_stop_are_handed_back(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     engine = ScriptedEngine()
