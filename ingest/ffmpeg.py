@@ -183,8 +183,8 @@ class Process:
             data = os.read(self._stdout.fileno(), READ_BYTES)
             if not data:
                 return
-            heard_s = time.monotonic()
             yield data
+            heard_s = time.monotonic()  # now, for whoever took it may have waited long for transcribers
 
     def wait(self) -> int:
         """The exit code of a process whose output has ended."""

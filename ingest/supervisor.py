@@ -80,6 +80,7 @@ class Supervisor:
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
+        self._counted_stations: set[str] = set()  # those that metrics have a label for
         self._gave_s = 0.0
         self._away = False
         self._counted = 1
@@ -115,6 +116,7 @@ class Supervisor:
         registered = {station.id: station for station in self._registered()}
         self._end_what_changed(registered)
         self._reap()
+        self._forget_removed(registered)
         fair = share(len(registered), self._processes())
         self._give_away(len(self._readers) - fair)
         for station in registered.values():
@@ -160,6 +162,12 @@ class Supervisor:
                 del self._stopping[id]
                 self._leases.release(source_name(Kind.STATION, id))
 
+    def _forget_removed(self, registered: dict[str, Station]) -> None:
+        """Stations come and go for years; metrics keep labels of those that there are."""
+        for id in self._counted_stations - registered.keys() - self._stopping.keys():
+            self._metrics.reconnects.remove(id)
+            self._counted_stations.discard(id)
+
     def _give_away(self, surplus: int) -> None:
         if surplus <= 0 or time.monotonic() - self._gave_s < GIVE_EVERY_S:
             return
@@ -175,6 +183,7 @@ class Supervisor:
             return
         reader = self._make_reader(source, station)
         self._readers[station.id] = reader
+        self._counted_stations.add(station.id)
         reader.start()
 
     def _make_reader(self, source: str, station: Station) -> StationReader:

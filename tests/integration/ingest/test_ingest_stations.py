@@ -278,6 +278,22 @@ def test_a_removed_station_is_left_alone(
     assert chunks("stations/tone")[-1].language == "en"
 
 
+def test_no_metric_outlives_a_removed_station(
+    on_air: Callable[..., Supervisor], wait_until: Wait, redis_url: str
+) -> None:
+    supervisor = on_air(Station("gone", "Gone", "http://127.0.0.1:1/"), Station("here", "Here", "http://127.0.0.1:1/"))
+    wait_until(lambda: supervisor.reading == ["gone", "here"])
+    reconnects = supervisor._metrics.reconnects
+    for id in supervisor.reading:
+        reconnects.labels(id).inc()
+    Stations(connect(redis_url)).remove("gone")
+
+    def counted() -> set[str]:
+        return {sample.labels["station"] for family in reconnects.collect() for sample in family.samples}
+
+    wait_until(lambda: counted() == {"here"}, 30)
+
+
 def test_a_changed_station_is_read_anew(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:

@@ -1,10 +1,10 @@
-"""ffmpeg's command lines and what its stderr and ffprobe's JSON mean; no process is started."""
+"""ffmpeg's command lines, what its stderr and ffprobe's JSON mean, and reading from a process that stands for it."""
 
 from __future__ import annotations
 
 import pytest
 
-from ingest.ffmpeg import _complaint, _text, decode_command, tidy_title
+from ingest.ffmpeg import Process, _complaint, _text, decode_command, tidy_title
 from ingest.probe import Probe, Track, explain, parse
 from wire.errors import NotAudio, SourceError
 
@@ -16,6 +16,17 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def value(command: list[str], option: str) -> str:
     return command[command.index(option) + 1]
+
+
+def test_the_time_that_a_reader_takes_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr("ingest.ffmpeg.time.monotonic", lambda: now_s[0])
+    heard = []
+    with Process(["sh", "-c", "printf a; sleep 1.5; printf b"]) as process:
+        for data in process.read(stall_s=20.0):
+            heard.append(data)
+            now_s[0] += 100.0 if data else 0.0
+    assert b"".join(heard) == b"ab"
 
 
 @pytest.mark.parametrize("live", [True, False])
