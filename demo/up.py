@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -120,8 +121,11 @@ def supervise(settings: Settings) -> int:
     """Runs the services until a signal comes; exit code 0 if they were ready once."""
     supervisor = Supervisor(services(settings), start_timeout_s=settings.start_timeout_s)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks not to hear of SIGHUP
+        # nohup asks not to hear of SIGHUP.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: supervisor.request_stop())
+    if "MAKELEVEL" in os.environ:
+        threading.Thread(target=heed_make, args=(os.getppid(), supervisor), daemon=True).start()
     began = time.monotonic()
     try:
         supervisor.start()
@@ -134,6 +138,25 @@ def supervise(settings: Settings) -> int:
         supervisor.stop()
     print("undertext: stopped", flush=True)
     return 0
+
+
+def heed_make(make: int, supervisor: Supervisor) -> None:
+    """Stops when `make` was interrupted and we were not.
+
+    Ctrl-C reaches both. A SIGINT sent to make alone does not reach us, and make then waits for us for ever, inside its
+    handler (fatal_error_signal in GNU make's commands.c), which shows in that the signal stays blocked there.
+    """
+    bit = 1 << (signal.SIGINT - 1)
+    blocked = 0
+    while blocked < 2 and not supervisor.stopping:
+        time.sleep(0.5)
+        try:
+            status = Path(f"/proc/{make}/status").read_text()
+        except OSError:  # no /proc here, or make has gone, of which the leash tells
+            return
+        mask = re.search(r"^SigBlk:\s*([0-9a-f]+)", status, re.MULTILINE)
+        blocked = blocked + 1 if mask and int(mask[1], 16) & bit else 0
+    supervisor.request_stop()
 
 
 def down(settings: Settings) -> int:

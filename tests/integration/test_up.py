@@ -47,10 +47,15 @@ class Up:
         self.log = folder.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *command: str) -> None:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "demo.up"], cwd=ROOT, env=self.environ, stdout=log, stderr=subprocess.STDOUT
+                command or (sys.executable, "-m", "demo.up"),
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # no signal but those that are sent here
             )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -155,6 +160,17 @@ def test_ctrl_c_while_it_starts_is_heeded(up: Up, wait_until: Wait) -> None:
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(timeout=60) == 0
     wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
+    assert "Traceback" not in up.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: signal.Signals) -> None:
+    up.start("make", "up")
+    wait_until(lambda: up.find("--appendonly"), timeout_s=START_S)
+    assert up.process is not None
+    up.process.send_signal(number)
+    up.process.wait(timeout=60)
+    wait_until(lambda: not up.processes(), timeout_s=60, what="no orphans")
     assert "Traceback" not in up.said
 
 
