@@ -37,7 +37,7 @@ PITCH, RATE_WPM = (35, 60), (140, 175)
 SENTENCES = (30, 40)
 STORY_SENTENCES = (3, 6)
 SENTENCE_PAUSE_S = (0.35, 0.9)
-STORY_PAUSE_S = (0.8, 1.8)
+STORY_PAUSE_S = (0.5, 1.1)
 
 _NAMES: dict[Language, tuple[str, ...]] = {
     "sv": ("Nyhetstimmen", "Dagens läge", "Runt om i landet", "Nyheter i korthet"),
@@ -93,7 +93,7 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
     """The items of one programme."""
     title = rng.choice(_NAMES[language])
     readers = [_reader(language, rng) for _ in range(2)]
-    yield _item(title, _then_silence(music.levelled(music.jingle(language, rng), MUSIC_DBFS), 0.4))
+    yield _item(title, _then_silence(music.levelled(music.jingle(language, rng), MUSIC_DBFS), 0.2))
     texts = bulletin(language, rng, "held-out", rng.randint(*SENTENCES))
     story = 0
     while texts:
@@ -103,7 +103,7 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
         story += 1
         if texts:
             yield _item(title, _between(rng))
-    yield _item(title, _then_silence(music.levelled(music.bed(rng.uniform(4, 7), rng), MUSIC_DBFS), 0.5))
+    yield _item(title, _then_silence(music.levelled(music.bed(rng.uniform(4, 7), rng), MUSIC_DBFS), 0.1))
 
 
 def _reader(language: Language, rng: random.Random) -> Voice:
@@ -114,7 +114,7 @@ def _reader(language: Language, rng: random.Random) -> Voice:
 def _story(title: str, texts: list[str], reader: Voice, rng: random.Random) -> Item:
     """Sentences one after the other, with a pause behind each, perhaps over a bed."""
     with_bed = rng.random() < BED_SHARE
-    at_s = rng.uniform(1.0, 2.0) if with_bed else 0.1
+    at_s = rng.uniform(0.5, 1.0) if with_bed else 0.1
     parts, spoken = [np.zeros(round(at_s * RATE_HZ), np.float32)], []
     samples = len(parts[0])
     for text in texts:
@@ -137,10 +137,10 @@ def _between(rng: random.Random) -> Stereo:
     """What separates two stories: mostly a pause, often a sting, at times some seconds of music."""
     pause_s = rng.uniform(*STORY_PAUSE_S)
     choice = rng.random()
-    if choice < 0.5:
+    if choice < 0.7:
         return np.zeros((round(pause_s * RATE_HZ), 2), np.float32)
-    made = music.sting(rng) if choice < 0.85 else music.bed(rng.uniform(4, 9), rng)
-    return _then_silence(music.levelled(made, MUSIC_DBFS), pause_s)
+    made = music.sting(rng) if choice < 0.9 else music.bed(rng.uniform(4, 7), rng)
+    return _then_silence(music.levelled(made, MUSIC_DBFS), 0.3)
 
 
 def _on_air(speech: Speech) -> NDArray[np.float32]:
