@@ -45,11 +45,12 @@ def check_host(settings: Settings, request: Request) -> None:
     Raises:
         Problem: 421.
     """
-    if not is_loopback(settings.host):
+    if not is_loopback(settings.host) and not settings.hosts:
         return
     host = urlsplit(f"//{request.host.lower()}").netloc
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if not is_loopback(name) and host not in {urlsplit(origin).netloc for origin in settings.origins}:
+    ours = settings.hosts | {urlsplit(origin).netloc for origin in settings.origins}
+    if not is_loopback(name) and not ours & {host, name}:
         raise Problem(421, f"This server answers on loopback only, not as {host}; ALLOWED_ORIGINS can name it.")
 
 

@@ -36,6 +36,10 @@ class Settings:
     #: name behind a reverse proxy (https://captions.example.org) while HOST is loopback.
     allowed_origins: str = setting("ALLOWED_ORIGINS", "")
 
+    #: Names, separated by spaces or commas, under which this server is asked besides those of loopback and of
+    #: ALLOWED_ORIGINS; all others are refused. Empty: any name, unless HOST is loopback.
+    allowed_hosts: str = setting("ALLOWED_HOSTS", "")
+
     #: Largest upload, in bytes. Costs disk under DATA_DIR until its job has gone.
     max_upload_bytes: int = setting("MAX_UPLOAD_BYTES", 2048 * _MIB, minimum=1024)
 
@@ -91,6 +95,11 @@ class Settings:
     def origins(self) -> frozenset[str]:
         """ALLOWED_ORIGINS, split."""
         return frozenset(self.allowed_origins.lower().replace(",", " ").split())
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """ALLOWED_HOSTS, split."""
+        return frozenset(self.allowed_hosts.lower().replace(",", " ").split())
 
     @property
     def uploads_dir(self) -> Path:

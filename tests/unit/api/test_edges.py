@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,15 @@ class TestHosts:
         with pytest.raises(Problem) as refused:
             access.check_host(Settings(), request("GET", Host=host))
         assert refused.value.status == 421
+
+    @pytest.mark.parametrize(
+        ("host", "fits"),
+        [("api:8000", True), ("127.0.0.1:8000", True), ("ok.example", True), ("evil.example:8000", False)],
+    )
+    def test_in_a_container_names_are_given(self, host: str, fits: bool) -> None:
+        settings = Settings(host="0.0.0.0", allowed_hosts="api", allowed_origins="https://ok.example")
+        with nullcontext() if fits else pytest.raises(Problem):
+            access.check_host(settings, request("GET", Host=host))
 
 
 class TestParameters:
