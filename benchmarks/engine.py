@@ -25,7 +25,7 @@ from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
 
 #: New audio of a chunk, and the lead that is heard with it, in seconds.
-CHUNK_S, LEAD_S = 5.0, 1.0
+CHUNK_S, LEAD_S = 5.0, 2.0
 
 SAMPLE_RATE_HZ = 16_000
 BATCH_SIZES = (1, 4, 8)

@@ -151,7 +151,7 @@ def test_a_stop_during_the_start_is_heeded() -> None:
     kept.start()
     kept.run()
     kept.stop()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "it waited for what was not ready"
 
 
 def test_small_talk_is_hidden_unless_the_start_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,19 +156,19 @@ def _get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, str
 class TestServer:
     def test_the_stream_is_paced_and_carries_its_title(self, address: str) -> None:
         request = urllib.request.Request(f"{address}/stream.mp3", headers={"Icy-MetaData": "1"})
+        began = time.monotonic()
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.headers["Content-Type"] == "audio/mpeg"
             interval = int(answer.headers["icy-metaint"])
             audio = answer.read(interval)
-            began = time.monotonic()
             length = answer.read(1)[0] * 16
             title = answer.read(length).rstrip(b"\0").decode()
             answer.read(interval)
             elapsed_s = time.monotonic() - began
         assert frame_bytes(audio[:4]) in (313, 314)
         assert title.startswith("StreamTitle='")
-        # One interval is 1.33 s of audio; not faster, whatever the machine is doing.
-        assert elapsed_s > 0.9
+        # Two intervals are 2.67 s of audio, half a second of which comes at once; not faster, however busy the machine.
+        assert elapsed_s > 2.0
 
     def test_listeners_hear_the_same(self, address: str) -> None:
         heard: list[bytes] = []
