@@ -15,8 +15,8 @@ const NEAR_PX = 80;
 const REASONS = {
   shed: 'too late to be transcribed',
   overflow: 'the queue was full',
-  disconnect: 'the connection was lost',
-  reconnect: 'the connection was lost',
+  failed: 'it could not be transcribed',
+  lost: 'it never arrived',
 };
 
 export class CaptionList extends HTMLElement {
