@@ -57,7 +57,7 @@ class Record:
 
 def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Record, card: str, folder: Path) -> None:
     """Write the folder whole, then put it where `folder` is: a reader never sees half a model."""
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     _save_weights(model, speller, record.languages, unfinished)
@@ -70,8 +70,11 @@ def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Re
     for path in unfinished.iterdir():
         # safetensors writes for its owner alone, and a container's user is another.
         path.chmod(0o644)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)  # whoever is reading it reads on
     unfinished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def generation_config(

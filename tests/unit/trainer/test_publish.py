@@ -17,6 +17,9 @@ from trainer.model import Size, new_model
 from trainer.publish import Record, WerRow, publish
 from trainer.tokenizer import Speller
 
+#: The model is taught first, which takes a while on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 ROW = WerRow("sv", "sentences", 20.0, 100, 4.0, 2, 1, 1)
 RECORD = Record(("en", "sv"), 0.5, (ROW,), {"command": "none", "seed": 1})
 CONTEXT_S = 2
