@@ -16,6 +16,7 @@ Words that the next window hears too stay provisional until it has been heard; a
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, pack, unpack
 from wire.captions import Advance
 from wire.messages import Content, Kind, Word
+
+log = logging.getLogger(__name__)
 
 #: How far the next window is taken to reach back as long as no window of the source has shown it, in seconds.
 EXPECTED_LEAD_S = 2.0
@@ -65,7 +68,7 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
     Args:
         now_s: Unix time.
     """
-    seam = _Seam.from_dict(json.loads(state)) if state else _Seam()
+    seam = _decoded(state) if state else _Seam()
     if not seam.take(outcome, policy, now_s):
         return None
     captions = seam.lines.emit(seam.provisional, seam.origin(policy), live=policy.live)
@@ -77,6 +80,20 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
         until_s=seam.until_s,
         finished=seam.finished,
     )
+
+
+def _decoded(state: bytes) -> _Seam:
+    """The seam of a state. One that another version wrote is begun anew: it must not end every transcriber in turn."""
+    values: Any = {}
+    try:
+        values = json.loads(state)
+        return _Seam.from_dict(values)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        log.error("the state of a source cannot be read and begins anew: %r", error)
+    try:
+        return _Seam(lines=Lines(next_id=int(values["lines"]["next_id"])))  # its captions count on
+    except (ValueError, TypeError, KeyError):
+        return _Seam()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Iterable, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -279,6 +280,18 @@ def test_a_source_whose_state_is_lost_goes_on_where_it_is() -> None:
     assert listener.captions == [], "another worker may still have an earlier one"
     assert listener.wait(PATIENCE_S).hear(chunks[52]).words == ["50.", "51.", "52."]
     assert all(c.content is Content.SPEECH for c in listener.shown)
+
+
+@pytest.mark.parametrize(
+    ("state", "id"),
+    [(b'{"from": "the future", "lines": {"next_id": 7}}', 7), (b"no JSON", 1), (b"[]", 1), (b'{"lines": []}', 1)],
+)
+def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
+    first = outcome(0, [word("Hej.", 1.0)], last=True)
+    advanced = advance(state, first, STATION, 0.0)
+    assert advanced is not None
+    assert [(c.id, c.text, c.final) for c in advanced.captions] == [(id, "Hej.", True)]
+    assert advance(advanced.state, first, STATION, 0.0) is None
 
 
 def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
