@@ -139,11 +139,11 @@ def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
 
 
 def _cut_duration_s(rng: np.random.Generator) -> float:
-    """Mostly what the station sends (about six seconds), but every shorter length too, and the longest."""
+    """Mostly what a transcriber hears (a chunk and its lead fill the context), but every shorter length too."""
     kind = rng.random()
     if kind < 0.55:
-        return float(rng.uniform(4.5, 6.2))
-    return float(rng.uniform(1.0, 4.5) if kind < 0.85 else rng.uniform(6.0, LONGEST_S))
+        return float(rng.uniform(0.9 * LONGEST_S, LONGEST_S))
+    return float(rng.uniform(1.0, 4.5) if kind < 0.75 else rng.uniform(4.5, 0.9 * LONGEST_S))
 
 
 def _whole_span(bulletin: Bulletin, speed: float, rng: np.random.Generator) -> tuple[float, float]:
