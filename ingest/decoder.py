@@ -87,6 +87,8 @@ def main(argv: list[str]) -> int:
     """Decode until told to stop. `argv` is the process id of the parent, if there is one to die with."""
     if argv:
         die_with(int(argv[0]))
+    # Until RQ listens to signals itself: a stop takes the heartbeat along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     registry = CollectorRegistry()
     here = uploads.workplace(IngestMetrics(registry))
     logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
