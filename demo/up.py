@@ -156,7 +156,8 @@ def heed_make(make: int, supervisor: Supervisor) -> None:
             return
         mask = re.search(r"^SigBlk:\s*([0-9a-f]+)", status, re.MULTILINE)
         blocked = blocked + 1 if mask and int(mask[1], 16) & bit else 0
-    supervisor.request_stop()
+    if not supervisor.stopping:  # a second request would kill what is stopping
+        supervisor.request_stop()
 
 
 def down(settings: Settings) -> int:

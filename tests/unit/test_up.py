@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from unittest.mock import Mock
+
 import pytest
 
-from demo.up import Settings, services
+from demo.up import Settings, heed_make, services
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "192.0.2.7"])
@@ -18,3 +21,9 @@ def test_the_demo_station_is_where_the_stations_file_looks_for_it(host: str) -> 
 def test_two_transcribers_are_two_processes() -> None:
     names = [service.name for service in services(Settings(transcribers=2, redis_url="redis://127.0.0.1:1/0"))]
     assert names == ["station", "ingest", "api", "transcriber-1", "transcriber-2"]
+
+
+def test_who_heeds_make_does_not_ask_again_for_a_stop_that_goes_on() -> None:
+    supervisor = Mock(stopping=True)
+    heed_make(os.getppid(), supervisor)
+    supervisor.request_stop.assert_not_called()
