@@ -185,12 +185,12 @@ SLOTS: dict[str, tuple[str, ...]] = {
 
 TOPICS: dict[str, tuple[str, ...]] = {
     "opening": (
-        "The time is {hour} o'clock.",
-        "It is half past {hour} and here is the news.",
-        "Good morning, you are listening to the news.",
+        "The time is {hour} o'clock in {town}.",
+        "It is half past {hour} and here is the news from {town}.",
+        "Good morning, you are listening to the news from {town}.",
         "Good evening, this is the news from {town}.",
         "It is {hour} o'clock, and these are the headlines {when}.",
-        "Welcome to the news on {day}.",
+        "Welcome to the news from {town} on {day}.",
         "Here are the main stories from {town} and {region}.",
     ),
     "news": (
@@ -251,7 +251,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     ),
     "closing": (
         "That was the news from {town}.",
-        "We will be back with more news at {hour} o'clock.",
+        "We will be back with more news from {town} at {hour} o'clock.",
         "Thank you for listening, and have a good {day}.",
         "More on all of these stories {when}.",
         "You have been listening to Radio {town}.",

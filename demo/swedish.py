@@ -191,12 +191,12 @@ SLOTS: dict[str, tuple[str, ...]] = {
 
 TOPICS: dict[str, tuple[str, ...]] = {
     "opening": (
-        "Klockan är {hour}.",
-        "Klockan är halv {hour} och här är nyheterna.",
-        "God morgon, du lyssnar på nyheterna.",
+        "Klockan är {hour} i {town}.",
+        "Klockan är halv {hour} och här är nyheterna från {town}.",
+        "God morgon, du lyssnar på nyheterna från {town}.",
         "God kväll, det här är nyheterna från {town}.",
         "Klockan är {hour}, och det här har hänt {past}.",
-        "Välkommen till nyheterna denna {day}.",
+        "Välkommen till nyheterna från {town} denna {day}.",
         "Här är de viktigaste händelserna från {town} och {region}.",
     ),
     "news": (
@@ -257,7 +257,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     ),
     "closing": (
         "Det var nyheterna från {town}.",
-        "Vi är tillbaka med fler nyheter klockan {hour}.",
+        "Vi är tillbaka med fler nyheter från {town} klockan {hour}.",
         "Tack för att du har lyssnat, och ha en trevlig {day}.",
         "Mer om allt detta {when}.",
         "Du har lyssnat på Radio {town}.",
