@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import redis
@@ -43,6 +44,17 @@ def check_port(variable: str, host: str, port: int) -> None:
             f"Port {port} on {host} cannot be used ({e.strerror}): stop the program that uses it, or choose another "
             f"with `make up {variable}={port + 1}`."
         ) from e
+
+
+def check_distinct(ports: Mapping[str, int]) -> None:
+    """Raises PreflightError if two of the variables in `ports` choose the same port."""
+    first: dict[int, str] = {}
+    for variable, port in ports.items():
+        if port in first:
+            raise PreflightError(
+                f"{first[port]} and {variable} are both {port}: choose another with `make up {variable}={port + 1}`."
+            )
+        first[port] = variable
 
 
 def check_redis(url: str) -> None:

@@ -107,6 +107,8 @@ def up(settings: Settings) -> int:
 def check(settings: Settings) -> None:
     """Raises PreflightError for the first thing that is in the way."""
     preflight.check_programs()
+    ports = {"PORT": settings.port, "DEMO_PORT": settings.demo_port}
+    preflight.check_distinct(ports if settings.redis_url else {**ports, "REDIS_PORT": settings.redis_port})
     preflight.check_port("PORT", settings.host, settings.port)
     preflight.check_port("DEMO_PORT", "127.0.0.1", settings.demo_port)
     if settings.redis_url:

@@ -29,6 +29,12 @@ def test_a_free_port_passes(free_port: Callable[[], int]) -> None:
     preflight.check_port("PORT", "127.0.0.1", free_port())
 
 
+def test_one_port_for_two_services_names_both_variables() -> None:
+    preflight.check_distinct({"PORT": 8000, "DEMO_PORT": 8010})
+    with pytest.raises(PreflightError, match=r"PORT and DEMO_PORT are both 8010: .* `make up DEMO_PORT=8011`"):
+        preflight.check_distinct({"PORT": 8010, "DEMO_PORT": 8010})
+
+
 def test_a_foreign_redis_on_our_port_is_recognised(redis_url: str) -> None:
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
     with pytest.raises(PreflightError, match=r"A Redis that is not ours .* REDIS_URL=.* REDIS_PORT="):
