@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine") as examined:
         rows = list(examined)
     title = f"{options.model}: WER on held-out sentences and voices"
-    report(title, [asdict(row) for row in rows], figures(rows), options.json)
+    report(title, [_short(row) for row in rows], figures(rows), options.json)
     return 0
 
 
@@ -50,6 +50,12 @@ def figures(rows: Sequence[WerRow]) -> dict[str, float]:
         **{f"wer_{language}_percent": promised[language, "sentences"] for language in LANGUAGES},
         **{f"wer_{language}_windows_percent": promised[language, "windows"] for language in LANGUAGES},
     }
+
+
+def _short(row: WerRow) -> dict[str, object]:
+    """Column names that leave the table within 80 characters."""
+    short = {"substitutions": "sub", "deletions": "del", "insertions": "ins"}
+    return {short.get(name, name): value for name, value in asdict(row).items()}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -38,10 +39,10 @@ def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_f
 def table(title: str, rows: Sequence[Row]) -> Table:
     """One column for each name that any row has, in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    drawn = Table(title=title)
+    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for name in columns:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        drawn.add_column(name, justify="right" if numeric else "left")
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(_cell(row.get(name)) for name in columns))
     return drawn
