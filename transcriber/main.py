@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     try:
         settings = load(Settings, environ)
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own
         registry = CollectorRegistry()
         metrics = TranscriberMetrics(registry)
         engine = make_engine(settings, metrics)

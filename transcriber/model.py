@@ -132,7 +132,7 @@ def _fetch(name: str, cls: Any, **options: Any) -> Any:
         if looks_local:
             raise ModelError(f"{path} is not a whole Whisper checkpoint: {_first_line(error)}") from error
         raise ModelError(
-            f"{name} is neither a folder here nor to be had from the hub: {_first_line(error)}. "
+            f"{name} is neither a folder here nor to be had from the hub: {_first_line(error).rstrip('.')}. "
             "Without a network, set MODEL to a folder such as demo/model"
         ) from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
