@@ -41,7 +41,7 @@ test: test-python test-frontend ## install what tests need, run all but the long
 
 test-python: venv
 	@$(BIN)/python tests/system_packages.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-frontend:
 	@if ! command -v node >/dev/null; then \

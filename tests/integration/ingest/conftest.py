@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,18 +20,15 @@ from wire.messages import Chunk
 
 
 @pytest.fixture(scope="session")
-def icecast_server(
-    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], need_program: Callable[..., str]
-) -> Iterator[tuple[int, Path]]:
+def icecast_server(free_port: Callable[[], int], need_program: Callable[..., str]) -> Iterator[tuple[int, Path]]:
     """The port and the log folder of an Icecast without mounts."""
     program = need_program("icecast2", "icecast")
     need_program("ffmpeg")
-    folder, port = tmp_path_factory.mktemp("icecast"), free_port()
+    # Not below pytest's own folders, which only their owner may enter: Icecast refuses to run as root.
+    folder, port = Path(tempfile.mkdtemp(prefix="icecast-")), free_port()
     owner = ""
-    if os.geteuid() == 0:  # Icecast refuses to run as root
+    if os.geteuid() == 0:
         owner = "<security><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>"
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
         shutil.chown(folder, "nobody", "nogroup")
     config = folder / "icecast.xml"
     config.write_text(ICECAST_CONFIG.format(port=port, folder=folder, owner=owner, burst=65536))
@@ -42,6 +40,7 @@ def icecast_server(
     finally:
         server.terminate()
         server.wait(timeout=10)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
