@@ -248,7 +248,8 @@ def redis_command(settings: Settings) -> tuple[str, ...]:
         preflight.find_redis_server(),
         *("--bind", "127.0.0.1", "--port", str(settings.redis_port)),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        *("--daemonize", "no", "--loglevel", "warning"),
+        # A title would wipe out the environment that /proc shows, by which one finds whose Redis it is.
+        *("--daemonize", "no", "--loglevel", "warning", "--set-proc-title", "no"),
     )
 
 
