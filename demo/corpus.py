@@ -27,8 +27,17 @@ LONGEST_S = 7.0
 
 #: Share of windows cut anywhere, of windows of whole sentences, and (the rest) without speech.
 CUT_SHARE, WHOLE_SHARE = 0.75, 0.19
-#: Share of examples with noise, with a narrowed band, at another speed, and with silence appended.
+#: Share of examples with noise, with a narrowed band, at another speed, and (of whole ones) with silence appended.
 NOISE_SHARE, NARROW_SHARE, SPEED_SHARE, PADDED_SHARE = 0.85, 0.2, 0.3, 0.3
+#: Share of cut windows in which speech pauses for longer than between two sentences, and how long, in seconds: a model
+#: that never met such a pause takes it for the end and writes nothing of what is said behind it.
+GAP_SHARE, GAP_S = 0.35, (0.4, 4.0)
+#: Share of gaps before all speech, and after it; the others lie between two sentences.
+GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.25, 0.2
+#: Loudness of what is heard in a gap, relative to the speech, in decibels.
+GAP_MUSIC_DB, GAP_NOISE_DB = (-12.0, 4.0), (-50.0, -20.0)
+#: Share of cut windows that begin where a word does: ingest cuts at the quietest place near by.
+AT_WORD_SHARE = 0.5
 SNR_DB = (5.0, 40.0)
 GAIN_DB = (-30.0, 0.0)
 SPEED = (0.92, 1.08)
@@ -38,8 +47,21 @@ _PLAN, _DISTURB = 0, 1
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A pause in a window: `duration_s` of a sound, `at_s` into its speech."""
+
+    at_s: float
+    duration_s: float
+    sound: Literal["silence", "noise", "music"]
+
+
+@dataclass(frozen=True)
 class Window:
-    """Which part of the pool an example is: `span_s` seconds from `start_s` of a bulletin, in `duration_s` of audio."""
+    """Which part of the pool an example is: `span_s` seconds from `start_s` of a bulletin, in `duration_s` of audio.
+
+    A gap comes on top of `duration_s`, and so does `silence_s`: digital silence after all of it, as behind a shorter
+    window in a transcriber's fixed context.
+    """
 
     kind: Literal["cut", "whole", "quiet"]
     bulletin: int
@@ -47,8 +69,13 @@ class Window:
     span_s: float
     speed: float
     duration_s: float
-    #: Digital silence after all of it: a shorter window in a transcriber's fixed context.
+    gap: Gap | None = None
     silence_s: float = 0.0
+
+    @property
+    def whole_s(self) -> float:
+        """All of its audio."""
+        return self.duration_s + (self.gap.duration_s if self.gap else 0.0) + self.silence_s
 
 
 class Corpus:
@@ -60,8 +87,7 @@ class Corpus:
         self._bulletins = shards * BULLETINS_PER_SHARD
 
     def duration_s(self, index: int) -> float:
-        window = self.window(index)
-        return window.duration_s + window.silence_s
+        return self.window(index).whole_s
 
     def window(self, index: int) -> Window:
         """Plan example `index`."""
@@ -70,12 +96,7 @@ class Corpus:
         speed = float(rng.uniform(*SPEED)) if rng.random() < SPEED_SHARE else 1.0
         kind = rng.random()
         if kind < CUT_SHARE:
-            bulletin = self._pool.bulletin(number)
-            duration_s = _cut_duration_s(rng)
-            span_s = duration_s * speed
-            start_s = float(rng.uniform(0, bulletin.duration_s - span_s))
-            silence_s = float(rng.uniform(0, LONGEST_S - duration_s)) if rng.random() < PADDED_SHARE else 0.0
-            return Window("cut", number, start_s, span_s, speed, duration_s, silence_s)
+            return _cut_window(number, self._pool.bulletin(number), speed, rng)
         if kind < CUT_SHARE + WHOLE_SHARE:
             start_s, end_s = _whole_span(self._pool.bulletin(number), speed, rng)
             duration_s = (end_s - start_s) / speed
@@ -98,6 +119,9 @@ class Corpus:
         spoken = min(round(window.span_s / window.speed * SAMPLE_RATE), samples)
         audio = noise.faster(audio, spoken) if window.speed != 1.0 else audio[:spoken]
         audio = np.pad(audio, (0, samples - len(audio)))
+        if window.gap:
+            place = round(window.gap.at_s * SAMPLE_RATE)
+            audio = np.concatenate([audio[:place], _sound(window.gap, audio, rng), audio[place:]])
         silence = np.zeros(round(window.silence_s * SAMPLE_RATE), np.float32)
         audio = np.concatenate([self._disturb(audio, rng), silence])
         return Example(audio, bulletin.language, words_inside(bulletin, window))
@@ -111,9 +135,10 @@ class Corpus:
         return _at_gain(audio, float(rng.uniform(*GAIN_DB)))
 
     def _disturbance(self, samples: int, rng: np.random.Generator) -> Audio:
-        choice = int(rng.integers(0, len(noise.KINDS) + 1))
-        if choice < len(noise.KINDS):
-            return noise.noise(noise.KINDS[choice], samples, rng)
+        kinds = (*noise.KINDS, noise.BED)
+        choice = int(rng.integers(0, len(kinds) + 1))
+        if choice < len(kinds):
+            return noise.noise(kinds[choice], samples, rng)
         babble = np.zeros(samples, np.float32)
         for _ in range(4):
             bulletin = self._pool.bulletin(int(rng.integers(0, self._bulletins)))
@@ -128,22 +153,67 @@ def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
     end_s = window.start_s + window.span_s
     first = int(np.searchsorted(bulletin.starts_s, window.start_s - TOLERANCE_S))
     last = int(np.searchsorted(bulletin.ends_s, end_s + TOLERANCE_S, side="right"))
-    return tuple(
-        TimedWord(
-            bulletin.texts[i],
-            max(0.0, float(bulletin.starts_s[i] - window.start_s) / window.speed),
-            min(window.span_s, float(bulletin.ends_s[i] - window.start_s)) / window.speed,
-        )
-        for i in range(first, last)
+    words = []
+    for i in range(first, last):
+        start_s = max(0.0, float(bulletin.starts_s[i] - window.start_s) / window.speed)
+        stop_s = min(window.span_s, float(bulletin.ends_s[i] - window.start_s)) / window.speed
+        # A gap lies between two sentences; a word belongs to the side that most of it is on.
+        late_s = window.gap.duration_s if window.gap and (start_s + stop_s) / 2 >= window.gap.at_s else 0.0
+        words.append(TimedWord(bulletin.texts[i], start_s + late_s, stop_s + late_s))
+    return tuple(words)
+
+
+def _cut_window(number: int, bulletin: Bulletin, speed: float, rng: np.random.Generator) -> Window:
+    """A window cut anywhere, perhaps with a gap in it."""
+    whole_s = _cut_duration_s(rng)
+    if rng.random() < GAP_SHARE and whole_s > GAP_S[0] + 1.0:
+        return _gapped_window(number, bulletin, speed, whole_s, rng)
+    span_s = whole_s * speed
+    start_s = float(rng.uniform(0, bulletin.duration_s - span_s))
+    if rng.random() < AT_WORD_SHARE:
+        next_word = min(int(np.searchsorted(bulletin.starts_s, start_s)), len(bulletin.starts_s) - 1)
+        before_s = float(rng.uniform(0.0, 0.1))
+        start_s = float(np.clip(bulletin.starts_s[next_word] - before_s, 0.0, bulletin.duration_s - span_s))
+    silence_s = float(rng.uniform(0, LONGEST_S - whole_s)) if rng.random() < PADDED_SHARE else 0.0
+    return Window("cut", number, start_s, span_s, speed, whole_s, None, silence_s)
+
+
+def _gapped_window(number: int, bulletin: Bulletin, speed: float, whole_s: float, rng: np.random.Generator) -> Window:
+    """A window with a gap where a sentence begins."""
+    gap_s = float(rng.uniform(GAP_S[0], min(GAP_S[1], whole_s - 1.0)))
+    duration_s = whole_s - gap_s
+    sentence = int(rng.integers(0, len(bulletin.sentence_first)))
+    first = bulletin.sentence_first[sentence]
+    before_s = float(bulletin.ends_s[first - 1]) if first else 0.0
+    border_s = float(rng.uniform(before_s, float(bulletin.starts_s[first])))
+    kind = rng.random()
+    at_s = 0.0 if kind < GAP_FIRST_SHARE else duration_s if kind > 1 - GAP_LAST_SHARE else rng.uniform(0, duration_s)
+    span_s = duration_s * speed
+    start_s = float(np.clip(border_s - at_s * speed, 0.0, bulletin.duration_s - span_s))
+    at_s = float(np.clip((border_s - start_s) / speed, 0.0, duration_s))
+    sounds: tuple[Literal["silence", "noise", "music"], ...] = ("silence", "noise", "music", "music")
+    return Window(
+        "cut", number, start_s, span_s, speed, duration_s, Gap(at_s, gap_s, sounds[int(rng.integers(0, len(sounds)))])
     )
+
+
+def _sound(gap: Gap, speech: Audio, rng: np.random.Generator) -> Audio:
+    """What is heard in a gap of `speech`."""
+    samples = round(gap.duration_s * SAMPLE_RATE)
+    if gap.sound == "silence":
+        return np.zeros(samples, np.float32)
+    kind = ("music", noise.BED)[int(rng.integers(0, 2))] if gap.sound == "music" else "pink"
+    level_db = float(rng.uniform(*(GAP_MUSIC_DB if gap.sound == "music" else GAP_NOISE_DB)))
+    loudness = max(noise.active_rms(speech), 1e-4) * 10 ** (level_db / 20)
+    return np.asarray(noise.noise(kind, samples, rng) * loudness, np.float32)
 
 
 def _cut_duration_s(rng: np.random.Generator) -> float:
     """Mostly what a transcriber hears (a chunk and its lead fill the context), but every shorter length too."""
     kind = rng.random()
-    if kind < 0.55:
-        return float(rng.uniform(0.9 * LONGEST_S, LONGEST_S))
-    return float(rng.uniform(1.0, 4.5) if kind < 0.75 else rng.uniform(4.5, 0.9 * LONGEST_S))
+    if kind < 0.6:
+        return float(rng.uniform(0.78 * LONGEST_S, LONGEST_S))
+    return float(rng.uniform(1.0, 4.5) if kind < 0.8 else rng.uniform(4.5, 0.78 * LONGEST_S))
 
 
 def _whole_span(bulletin: Bulletin, speed: float, rng: np.random.Generator) -> tuple[float, float]:
@@ -182,7 +252,7 @@ def _quiet(samples: int, rng: np.random.Generator) -> Audio:
         return np.zeros(samples, np.float32)
     kind = noise.KINDS[int(rng.integers(0, len(noise.KINDS)))]
     if rng.random() < 0.4:
-        kind = "music"
+        kind = ("music", noise.BED)[int(rng.integers(0, 2))]
     return _at_gain(noise.noise(kind, samples, rng), float(rng.uniform(-60, 0)))
 
 

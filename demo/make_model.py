@@ -45,9 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     corpus_folder, run_folder = options.cache / "corpus", options.cache / f"run-seed-{options.seed}"
     with tqdm(total=options.shards, unit="shard", desc="render") as bar:
         render_all(corpus_folder, options.seed, options.shards, lambda done: _to(bar, done))
-    plan = Plan(utterances=options.utterances, minutes=options.minutes, seed=options.seed, weights=_WEIGHTS)
-    speller = Speller(learnt_tokenizer(run_folder, options.seed))
-    run = Run.start(run_folder, new_model(Size(), speller, options.seed), speller, plan)
+    plan = Plan(
+        utterances=options.utterances,
+        minutes=options.minutes,
+        seed=options.seed,
+        learning_rate=options.learning_rate,
+        weights=_WEIGHTS,
+    )
+    speller = Speller(_tokenizer(options.init) if options.init else learnt_tokenizer(run_folder, options.seed))
+    run = Run.start(run_folder, _model(options.init, speller, options.seed), speller, plan)
     if not options.publish_now:
         corpus = Corpus(corpus_folder, options.seed, options.shards)
         train(run, corpus, speller, plan, small_exam(speller))
@@ -61,6 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _model(init: Path | None, speller: Speller, seed: int) -> WhisperForConditionalGeneration:
+    """A new model; with the weights of a published one, if there is one to go on from."""
+    model = new_model(Size(), speller, seed)
+    if init:
+        model.load_state_dict(WhisperForConditionalGeneration.from_pretrained(init).state_dict())
+    return model
+
+
+def _tokenizer(folder: Path) -> WhisperTokenizer:
+    tokenizer: WhisperTokenizer = WhisperTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
 def learnt_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
     """The tokenizer of a run, learnt from training sentences the first time."""
     folder = run_folder / "tokenizer"
@@ -69,8 +88,7 @@ def learnt_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
             itertools.islice(endless(language, seed, "train"), _TOKENIZER_SENTENCES) for language in LANGUAGES
         )
         train_tokenizer(texts, LANGUAGES).save_pretrained(folder)
-    tokenizer: WhisperTokenizer = WhisperTokenizer.from_pretrained(folder)
-    return tokenizer
+    return _tokenizer(folder)
 
 
 def small_exam(speller: Speller) -> Measure:
@@ -99,8 +117,9 @@ def final_exam(model: WhisperForConditionalGeneration, speller: Speller, count: 
 def _provenance(options: argparse.Namespace, run: Run, plan: Plan, pool: Pool) -> dict[str, str | int | float]:
     bulletins = [bulletin for shard in range(options.shards) for bulletin in pool.shard(shard)]
     length = f"--minutes {options.minutes:g}" if options.minutes else f"--utterances {options.utterances}"
+    start = f" --init {options.init} --learning-rate {options.learning_rate:g}" if options.init else ""
     return {
-        "command": f"python -m demo.make_model {length} --seed {options.seed} --shards {options.shards}",
+        "command": f"python -m demo.make_model {length} --seed {options.seed} --shards {options.shards}{start}",
         "seed": options.seed,
         "utterances": run.progress.batches * plan.batch,
         "training_minutes": round(run.progress.elapsed_s / 60, 1),
@@ -123,6 +142,8 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo.make_model", description=__doc__)
     parser.add_argument("--utterances", type=int, default=200_000, help="how long to train")
     parser.add_argument("--minutes", type=float, help="train by the clock instead")
+    parser.add_argument("--init", type=Path, metavar="FOLDER", help="go on from a published model, not from nothing")
+    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shards", type=int, default=SHARDS, help="half hours of bulletins to render")
     parser.add_argument("--threads", type=int, default=1, help="two are slower on a busy machine")

@@ -5,12 +5,15 @@ Each function takes its own random generator, so that an example is a function o
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
+from demo import music
 from demo.voices import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
@@ -19,6 +22,8 @@ Audio = NDArray[np.float32]
 BANK_S = 60
 #: Kinds of noise that can be mixed in without other speech at hand.
 KINDS = ("white", "pink", "brown", "hum", "music")
+#: What the demo station plays itself: beds, jingles and stings.
+BED = "bed"
 
 _BANK_SEED = 20_261
 _BANK_SAMPLES = BANK_S * SAMPLE_RATE
@@ -50,7 +55,7 @@ def narrow(audio: Audio, rng: np.random.Generator) -> Audio:
     """A narrower band: a telephone line, a medium-wave transmitter, or a frugal codec."""
     kind = rng.integers(0, 3)
     if kind == 0:
-        return band(audio, 300, 3400)
+        return telephone(audio)
     if kind == 1:
         return band(audio, 100, 4500)
     return band(audio, 0, int(rng.integers(8, 15)) * 500)
@@ -63,6 +68,18 @@ def band(audio: Audio, low_hz: float, high_hz: float) -> Audio:
     if low_hz > 0:
         gain /= np.sqrt(1 + (low_hz / np.maximum(frequency_hz, 1e-3)) ** 8)
     return np.asarray(np.fft.irfft(np.fft.rfft(audio) * gain, len(audio)), np.float32)
+
+
+def telephone(audio: Audio) -> Audio:
+    """8 kHz and µ-law (ITU-T G.711): nothing at all above 4 kHz, which no filter of a microphone does."""
+    narrow = band(audio, 200, 3600)
+    spectrum = np.fft.rfft(narrow)
+    spectrum[len(spectrum) // 2 :] = 0
+    wave = np.fft.irfft(spectrum, len(narrow))
+    peak = float(np.abs(wave).max(initial=0.0)) or 1.0
+    compressed = np.sign(wave) * np.log1p(255 * np.abs(wave) / peak) / np.log(256)
+    coarse = np.round(compressed * 127) / 127
+    return np.asarray(np.sign(coarse) * np.expm1(np.abs(coarse) * np.log(256)) / 255 * peak, np.float32)
 
 
 def faster(audio: Audio, samples: int) -> Audio:
@@ -79,8 +96,9 @@ def _bank(kind: str) -> Audio:
         "brown": lambda rng: _coloured(rng, 1.0),
         "hum": _hum,
         "music": _music,
+        "bed": _station_music,
     }
-    bank = makers[kind](np.random.default_rng([_BANK_SEED, sorted(makers).index(kind)]))
+    bank = makers[kind](np.random.default_rng([_BANK_SEED, *kind.encode()]))
     return np.asarray(bank / np.sqrt(np.mean(bank**2)), np.float32)
 
 
@@ -116,3 +134,15 @@ def _music(rng: np.random.Generator) -> NDArray[np.float64]:
             out[position : position + samples] += envelope * tone
         position += samples
     return out
+
+
+def _station_music(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Beds with a jingle or a sting between them."""
+    chance = random.Random(int(rng.integers(0, 1 << 32)))
+    parts: list[NDArray[np.float64]] = []
+    while sum(map(len, parts)) < _BANK_SAMPLES:
+        breaks = music.jingle(chance.choice(("sv", "en")), chance), music.sting(chance)
+        for made in (music.bed(chance.uniform(5, 12), chance), chance.choice(breaks)):
+            mono = music.levelled(made, -20.0).mean(axis=1).astype(np.float64)
+            parts.append(soxr.resample(mono, music.RATE_HZ, SAMPLE_RATE))
+    return np.concatenate(parts)[:_BANK_SAMPLES]

@@ -22,8 +22,8 @@ ALIGNED_LAYER, ALIGNED_HEAD = -1, 0
 #: Heads of every decoder layer that are taught to point at what is written. What one head of the last layer sees
 #: passes through too narrow a door: the decoder then looks at the right place and still writes what grammar suggests.
 ALIGNED_HEADS = 2
-#: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.1 s.
-ALIGNMENT_SLACK = 5
+#: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.06 s.
+ALIGNMENT_SLACK = 3
 #: CTC sees one encoder position in this many: 25 a second still are five times the tokens of fast speech.
 CTC_STRIDE = 2
 #: Letters are asked for at one encoder position in this many: neighbours say the same.
