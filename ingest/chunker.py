@@ -1,23 +1,33 @@
-"""Cuts PCM into numbered pieces. Pure: bytes in, pieces out, no clock and no I/O."""
+"""Cuts PCM into numbered pieces that overlap. Pure: bytes in, pieces out, no clock and no I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ingest.overlap import LONGEST, overlap_samples
 from wire.audio import SAMPLE_BYTES, seconds
 from wire.messages import Chunk, Content
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`n_samples` new samples behind `lead_samples` that repeat the end of the piece before."""
+    """`n_samples` new samples behind `lead_samples` that repeat the end of the piece before.
+
+    Its own last `tail_samples` are the lead of the piece behind it.
+    """
 
     seq: int
     first_sample: int  # place of the first new sample in the epoch, from 0
     n_samples: int
     lead_samples: int
     pcm: bytes = field(repr=False)
+    tail_samples: int = 0
     last: bool = False
+
+    @property
+    def new_pcm(self) -> bytes:
+        """Its audio without the lead."""
+        return self.pcm[self.lead_samples * SAMPLE_BYTES :]
 
     def chunk(
         self,
@@ -43,6 +53,7 @@ class Piece:
             n_samples=self.n_samples,
             pcm=b"" if silent else self.pcm,
             lead_samples=0 if silent else self.lead_samples,
+            tail_samples=self.tail_samples,
             content=content,
             language=language,
             last=self.last,
@@ -55,14 +66,14 @@ class Chunker:
 
     Args:
         chunk_samples: new samples of each piece; the last one may have fewer.
-        lead_samples: samples that each piece but the first repeats of the one before.
+        lead_samples: samples that each piece but the first repeats of the one before, on average; see `overlap`.
     """
 
     def __init__(self, chunk_samples: int, lead_samples: int) -> None:
-        if chunk_samples < 1 or not 0 <= lead_samples <= chunk_samples:
+        if chunk_samples < 1 or not 0 <= round(lead_samples * LONGEST) <= chunk_samples:
             raise ValueError(f"a lead of {lead_samples} samples does not fit a chunk of {chunk_samples}")
         self._chunk_bytes = chunk_samples * SAMPLE_BYTES
-        self._lead_bytes = lead_samples * SAMPLE_BYTES
+        self._lead_samples = lead_samples
         self._buffer = bytearray()
         self._lead = b""
         self._seq = 0
@@ -89,15 +100,17 @@ class Chunker:
     def _cut(self, n_bytes: int, *, last: bool = False) -> Piece:
         new = bytes(self._buffer[:n_bytes])
         del self._buffer[:n_bytes]
+        tail_samples = 0 if last else overlap_samples(new, self._lead_samples)
         piece = Piece(
             seq=self._seq,
             first_sample=self._samples,
             n_samples=n_bytes // SAMPLE_BYTES,
             lead_samples=len(self._lead) // SAMPLE_BYTES,
             pcm=self._lead + new,
+            tail_samples=tail_samples,
             last=last,
         )
         self._seq += 1
         self._samples += piece.n_samples
-        self._lead = new[len(new) - self._lead_bytes :] if self._lead_bytes else b""
+        self._lead = new[len(new) - tail_samples * SAMPLE_BYTES :]
         return piece

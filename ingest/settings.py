@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.overlap import LONGEST
 from wire import keys
 from wire.audio import samples
 from wire.errors import SettingsError
@@ -27,9 +28,9 @@ class Settings:
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
-    #: Audio of the chunk before that each chunk repeats, in seconds. It is decoded twice; with 1 s instead of 2 the
-    #: bundled model lost one word in twenty at the seams.
-    lead_s: float = setting("LEAD_S", 2.0, minimum=0, maximum=5)
+    #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins at the quietest place
+    #: between half and one and a half times this. It is decoded twice.
+    lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
     #: A station that sends nothing for so long is connected to again, in seconds.
     stall_s: float = setting("STALL_S", 30.0, minimum=2, maximum=600)
     #: Time a server may take to answer at all, in seconds.
@@ -58,8 +59,8 @@ class Settings:
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     def __post_init__(self) -> None:
-        if self.lead_s > self.chunk_s:
-            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}")
+        if self.lead_s * LONGEST > self.chunk_s:
+            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most two thirds of CHUNK_S={self.chunk_s:g}")
 
     @property
     def chunk_samples(self) -> int:

@@ -45,6 +45,7 @@ def chunks(
                 n_samples=end - first,
                 pcm=pcm[(first - lead) * SAMPLE_BYTES : end * SAMPLE_BYTES],
                 lead_samples=lead,
+                tail_samples=0 if end == total else samples(lead_s),
                 language="sv",
                 last=end == total,
             )

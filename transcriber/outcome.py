@@ -18,6 +18,7 @@ class Outcome:
     start_s: float  # of the new audio; the words of the lead before it are repeated from the chunk before
     end_s: float
     lead_s: float
+    tail_s: float = 0.0  # at its end, to be heard in the next chunk, too
     words: tuple[Word, ...] = ()
     language: str | None = None
     content: Content = Content.SPEECH
@@ -34,6 +35,7 @@ class Outcome:
             start_s=chunk.start_s,
             end_s=chunk.end_s,
             lead_s=chunk.lead_s,
+            tail_s=chunk.tail_s,
             words=words,
             language=language or chunk.language,
             content=chunk.content,

@@ -28,9 +28,6 @@ from wire.messages import Content, Kind, Word
 
 log = logging.getLogger(__name__)
 
-#: How far the next window is taken to reach back as long as no window of the source has shown it, in seconds.
-EXPECTED_LEAD_S = 2.0
-
 #: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
 #: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
 PATIENCE_S = 20.0
@@ -111,7 +108,6 @@ class _Seam:
     epoch: int = 0  # 0: no chunk has been seen
     next_seq: int = 0
     until_s: float = 0.0  # end of the newest chunk taken into account
-    lead_s: float = EXPECTED_LEAD_S
     ended: bool = False  # the epoch has said its last
     finished: bool = False
     language: str | None = None
@@ -162,7 +158,7 @@ class _Seam:
         self._settle_all(policy)
         self.lines.flush(self.origin(policy))
         self.tail, self.settled, self.ended = [], 0, False
-        self.epoch, self.next_seq, self.lead_s = epoch, 0, EXPECTED_LEAD_S
+        self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
     def _lose(self, seq: int, policy: Policy) -> None:
@@ -183,7 +179,7 @@ class _Seam:
             self._hear(outcome, policy)
         else:
             self._settle_all(policy)
-            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - self.lead_s)
+            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s = outcome.seq + 1, outcome.end_s
         if outcome.last:
             self._settle_all(policy)
@@ -198,8 +194,7 @@ class _Seam:
         begin_s = outcome.start_s - outcome.lead_s
         self.tail = join(self.tail, list(outcome.words), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
         self.language = outcome.language or self.language
-        self.lead_s = outcome.lead_s or self.lead_s
-        horizon_s = outcome.end_s - self.lead_s
+        horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
             settled += 1
@@ -226,7 +221,6 @@ class _Seam:
             "epoch": self.epoch,
             "next_seq": self.next_seq,
             "until_s": self.until_s,
-            "lead_s": self.lead_s,
             "ended": self.ended,
             "finished": self.finished,
             "language": self.language,

