@@ -159,8 +159,14 @@ def install_debian_venv() -> None:
 
 
 def bootstrap_pip() -> None:
-    """Puts pip into a .venv that has none, with pip's own wheel from the package index."""
-    page = index_url().rstrip("/") + "/pip/"
+    """Puts pip into a .venv that has none, with pip's own wheel from the package index that is configured."""
+    index = index_url()
+    if index is None:
+        raise InstallError(
+            f"{sys.executable} has no ensurepip: install it (on Debian and Ubuntu: apt-get install python3-venv), "
+            "or name a package index in PIP_INDEX_URL, and try again."
+        )
+    page = index.rstrip("/") + "/pip/"
     try:
         with urllib.request.urlopen(page, timeout=30) as answer:
             link = newest_pip(answer.read().decode())
@@ -189,14 +195,14 @@ def newest_pip(page: str) -> str | None:
     return newest[0] if newest else None
 
 
-def index_url() -> str:
-    """The package index that pip would use: from its variable or its configuration files."""
+def index_url() -> str | None:
+    """The package index that pip is told to use, by its variable or its configuration files."""
     if os.environ.get("PIP_INDEX_URL"):
         return os.environ["PIP_INDEX_URL"]
-    files = ["/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf"]
+    files = ["/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf"]
     config = configparser.RawConfigParser(strict=False)
     config.read([os.path.expanduser(name) for name in files])
-    return config.get("global", "index-url", fallback="https://pypi.org/simple")
+    return config.get("global", "index-url", fallback=None)
 
 
 # --- what goes into it --------------------------------------------------------------------------

@@ -110,6 +110,14 @@ def test_the_index_that_pip_is_told_of_is_asked_for_pip(monkeypatch: pytest.Monk
     assert install.index_url() == "https://mirror.example/simple"
 
 
+def test_without_ensurepip_and_without_an_index_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(install, "index_url", lambda: None)
+    with pytest.raises(InstallError, match="has no ensurepip: install it .* or name a package index"):
+        install.bootstrap_pip()
+
+
 def test_the_newest_pip_of_an_index_is_taken() -> None:
     page = """
         <a href="../../files/pip-9.0.3-py2.py3-none-any.whl">pip-9.0.3-py2.py3-none-any.whl</a>
