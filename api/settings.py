@@ -47,7 +47,7 @@ class Settings:
     max_jobs_waiting: int = setting("MAX_JOBS_WAITING", 20, minimum=1)
 
     #: Longest time that one attempt at an upload may take, in seconds, transcription included.
-    job_timeout_s: int = setting("JOB_TIMEOUT_S", 6 * 3600, minimum=60)
+    job_timeout_s: int = setting("JOB_TIMEOUT_S", keys.RETENTION_S, minimum=60)
 
     #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)

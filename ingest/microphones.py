@@ -1,6 +1,7 @@
 """Reads microphones: raw frames from the API's socket, resampled where needed, cut like any live source.
 
-Each has its own threads, up to a limit; more wait in Redis for this process or another.
+Each has its own threads, up to a limit; more wait in Redis for this process or another. Each is leased, so that the
+microphones of a process that dies move to another, or to the next process on this machine.
 """
 
 from __future__ import annotations
@@ -8,16 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 
-import numpy as np
-import soxr
-
+from ingest.converter import Converter
 from ingest.courier import Courier, first_status
 from ingest.detector import MakeDetector
+from ingest.lease import Hold, Leases
 from ingest.live import LiveCutter
 from ingest.outbox import Outbox
 from ingest.settings import Settings
-from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, State, source_name
@@ -26,51 +27,19 @@ from wire.microphone import Hello, Microphones
 
 log = logging.getLogger(__name__)
 
-#: What a browser may say its rate is, in Hz.
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 384_000
-
-#: More channels than that are not a microphone.
-MOST_CHANNELS = 32
-
 #: How long one request for frames waits, in seconds.
 FRAMES_WAIT_S = 0.5
 
-
-class Converter:
-    """Frames of any rate and number of channels to 16 kHz mono s16le, keeping the resampler's state between them.
-
-    Raises:
-        ValueError: a rate or a number of channels that no microphone has.
-    """
-
-    def __init__(self, sample_rate_hz: int, channels: int = 1) -> None:
-        if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
-            raise ValueError(f"a sample rate of {sample_rate_hz} Hz; allowed are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}")
-        if not 1 <= channels <= MOST_CHANNELS:
-            raise ValueError(f"{channels} channels; allowed are 1 to {MOST_CHANNELS}")
-        self._channels = channels
-        self._rest = b""
-        self._stream = (
-            None
-            if sample_rate_hz == SAMPLE_RATE_HZ
-            else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")
-        )
-
-    def convert(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """The next frame, converted; `last` brings out what the resampler still holds."""
-        pcm = self._rest + pcm
-        whole = len(pcm) - len(pcm) % (SAMPLE_BYTES * self._channels)
-        self._rest = pcm[whole:]
-        samples = np.frombuffer(pcm[:whole], dtype="<i2")
-        if self._channels > 1:
-            samples = samples.reshape(-1, self._channels).mean(axis=1).round().astype("<i2")
-        if self._stream is not None:
-            samples = self._stream.resample_chunk(samples, last=last)
-        return samples.astype("<i2", copy=False).tobytes()
+#: Time between two looks for microphones that a dead process has left, in seconds.
+LOOK_EVERY_S = 2.0
 
 
 class MicrophoneReader:
-    """The thread that reads one microphone until it is closed, falls silent, or we stop."""
+    """The thread that reads one microphone until it is closed, falls silent, or we stop.
+
+    Args:
+        hold: what is known of our lease on it; another reads on when it is lost.
+    """
 
     def __init__(
         self,
@@ -82,6 +51,7 @@ class MicrophoneReader:
         stop: threading.Event,
         *,
         worker: str,
+        hold: Callable[[], Hold],
     ) -> None:
         self._hello = hello
         self._source = source_name(Kind.MICROPHONE, hello.id)
@@ -90,7 +60,10 @@ class MicrophoneReader:
         self._stop = stop
         shed = metrics.shed_s.labels(Kind.MICROPHONE)
         outbox = Outbox(settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
-        self._courier = Courier(redis, outbox, first_status(self._source, worker), metrics)
+        self._hold = hold
+        #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
+        self._fed: deque[tuple[bytes, float]] = deque()
+        self._courier = Courier(redis, outbox, first_status(self._source, worker), metrics, hold=hold)
         self._cutter = LiveCutter(
             self._source,
             outbox,
@@ -118,51 +91,76 @@ class MicrophoneReader:
 
     def _run(self) -> None:
         self._courier.start()
-        hello = self._hello
         try:
-            converter = Converter(hello.sample_rate, hello.channels)
+            converter = Converter(self._hello.sample_rate, self._hello.channels)
             self._courier.report(
-                state=State.RUNNING, codec="pcm_s16le", sample_rate_hz=hello.sample_rate, channels=hello.channels
+                state=State.RUNNING,
+                codec="pcm_s16le",
+                sample_rate_hz=self._hello.sample_rate,
+                channels=self._hello.channels,
             )
-            log.info("microphone %s: open (%d Hz)", hello.id, hello.sample_rate)
+            log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
             self._cutter.open()
             detail = self._read(converter)
+            if detail is None:
+                self._courier.report(state=State.WAITING, detail="its ingest worker stopped; another takes over")
+                return
             self._cutter.feed(converter.convert(b"", last=True))
-            self._cutter.close()
-            self._courier.report(state=State.FINISHED, detail=detail, activity="")
-            log.info("microphone %s: closed after %.1f s", hello.id, self._cutter.audio_s)
+            self._end(State.FINISHED, detail)
+            log.info("microphone %s: closed after %.1f s", self._hello.id, self._cutter.audio_s)
         except ValueError as error:
             self._cutter.open()
-            self._cutter.close()
-            self._courier.report(state=State.FAILED, detail=str(error))
-            log.warning("microphone %s: %s", hello.id, error)
+            self._end(State.FAILED, str(error))
+            log.warning("microphone %s: %s", self._hello.id, error)
         except Exception:
-            self._cutter.close()
-            self._courier.report(state=State.FAILED, detail="an error in Undertext itself")
-            log.exception("microphone %s: unexpected", hello.id)
+            self._end(State.FAILED, "an error in Undertext itself")
+            log.exception("microphone %s: unexpected", self._hello.id)
         finally:
             self._courier.close()
 
-    def _read(self, converter: Converter) -> str:
-        """Read to the end; why it ended."""
-        after, heard_s = b"0", time.monotonic()
-        while not self._stop.is_set():
+    def _end(self, state: State, detail: str) -> None:
+        """Send what is left, and see to it that nobody reads on."""
+        self._cutter.close()
+        self._courier.report(state=state, detail=detail, activity="")
+        try:
+            self._microphones.done(self._hello.id)
+        except RedisError as error:  # whoever finds it later sees that its audio has gone
+            log.debug("microphone %s stays noted: %s", self._hello.id, error)
+
+    def _read(self, converter: Converter) -> str | None:
+        """Read to the end; why it ended, or None if it has not and another is to go on."""
+        after, heard_s = b"", time.monotonic()
+        while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
-                after, frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
+                after = after or self._microphones.marked(self._hello.id)
+                frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
+                for entry, frame in frames:
+                    self._fed.append((after, self._cutter.audio_s))
+                    after = entry
+                    self._feed(converter.convert(frame))
+                if not frames:
+                    self._feed(b"")  # the clock settles in a pause, too
             except RedisError:
                 self._stop.wait(1.0)
                 heard_s = time.monotonic()  # it is not the microphone that is silent
                 continue
-            for frame in frames or [b""]:  # the clock settles in a pause, too
-                if self._cutter.feed(converter.convert(frame)):
-                    self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
             if closed:
                 return ""
             if frames:
                 heard_s = time.monotonic()
             elif time.monotonic() - heard_s > self._idle_s:
                 return f"nothing came for {self._idle_s:g} s"
-        return "its ingest worker stopped"
+        return None
+
+    def _feed(self, pcm: bytes) -> None:
+        """Cut audio into chunks; when one has gone out, note from where on another would have to read."""
+        if not self._cutter.feed(pcm):
+            return
+        self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
+        while len(self._fed) > 1 and self._fed[1][1] <= self._cutter.sent_s:
+            self._fed.popleft()
+        if self._fed:
+            self._microphones.mark(self._hello.id, self._fed[0][0])
 
 
 class MicrophoneDesk:
@@ -181,32 +179,73 @@ class MicrophoneDesk:
         self._make_detector = make_detector
         self._worker = worker
         self._microphones = Microphones(redis)
-        self._readers: list[MicrophoneReader] = []
+        self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+        self._readers: dict[str, MicrophoneReader] = {}
+        self._waiting: list[Hello] = []  # announced, but Redis went away before they were taken
+        self._looked_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Take microphones until `stop` is set, then end those that are open."""
+        """Take microphones until `stop` is set; another process goes on with those that are open."""
+        self._leases.start()
         while not stop.is_set():
-            self._readers = [reader for reader in self._readers if reader.alive]
+            self._reap()
             self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
-            if len(self._readers) >= self._settings.max_microphones:
+            free = self._settings.max_microphones - len(self._readers)
+            if free <= 0:
                 stop.wait(0.5)
                 continue
-            hello = self._next(stop)
-            if hello is not None:
-                reader = MicrophoneReader(
-                    self._redis, hello, self._settings, self._metrics, self._make_detector, stop, worker=self._worker
-                )
-                self._readers.append(reader)
-                reader.start()
+            for hello in self._next(stop)[:free]:
+                self._take(hello, stop)
         until_s = time.monotonic() + 5.0
-        for reader in self._readers:
+        for reader in self._readers.values():
             reader.join(max(0.1, until_s - time.monotonic()))
+        self._leases.stop()
 
-    def _next(self, stop: threading.Event) -> Hello | None:
+    def _reap(self) -> None:
+        for id, reader in list(self._readers.items()):
+            if not reader.alive:
+                del self._readers[id]
+                self._leases.release(source_name(Kind.MICROPHONE, id))
+
+    def _next(self, stop: threading.Event) -> list[Hello]:
+        """Microphones that nobody reads: those that a dead process has left, else one that has just opened."""
+        if self._waiting:
+            stop.wait(0.5)
+            waiting, self._waiting = self._waiting[:1], self._waiting[1:]
+            return waiting
         try:
-            return self._microphones.next(1.0)
+            if time.monotonic() - self._looked_s > LOOK_EVERY_S:
+                self._looked_s = time.monotonic()
+                if left := self._microphones.abandoned():
+                    return left
+            hello = self._microphones.next(1.0)
+            return [hello] if hello else []
         except RedisError:
             stop.wait(1.0)
         except DecodeError as error:
             log.warning("not a microphone: %s", error)
-        return None
+        return []
+
+    def _take(self, hello: Hello, stop: threading.Event) -> None:
+        source = source_name(Kind.MICROPHONE, hello.id)
+        if hello.id in self._readers:
+            return
+        try:
+            if not self._leases.acquire(source):
+                return
+            self._microphones.keep(hello)
+        except RedisError as error:
+            log.debug("microphone %s is not taken yet: %s", hello.id, error)
+            self._waiting.append(hello)
+            return
+        self._readers[hello.id] = reader = MicrophoneReader(
+            self._redis,
+            hello,
+            self._settings,
+            self._metrics,
+            self._make_detector,
+            stop,
+            worker=self._worker,
+            hold=lambda: self._leases.hold(source),
+        )
+        reader.start()

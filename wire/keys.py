@@ -16,7 +16,9 @@
 | undertext:job:ID                      | string | expires                                                   |
 | undertext:jobs                        | zset   | entries of expired jobs are pruned on every new one       |
 | undertext:microphone:ID               | stream | MAXLEN, expires                                           |
+| undertext:microphone:ID:read          | string | expires                                                   |
 | undertext:microphones                 | list   | LTRIM                                                     |
+| undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
 | undertext:worker:NAME                 | string | expires                                                   |
 | undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
 
@@ -38,6 +40,7 @@ STATIONS = f"{PREFIX}:stations"
 REMOVED_STATIONS = f"{PREFIX}:stations:removed"
 JOBS = f"{PREFIX}:jobs"
 MICROPHONES = f"{PREFIX}:microphones"
+READ_MICROPHONES = f"{PREFIX}:microphones:read"
 WORKERS = f"{PREFIX}:worker:"
 
 #: The pattern under which every source's live channel is subscribed at once.
@@ -95,6 +98,11 @@ def job(id: str) -> str:
 def microphone(id: str) -> str:
     """Raw audio on its way from the API to ingest."""
     return f"{PREFIX}:microphone:{id}"
+
+
+def microphone_read(id: str) -> str:
+    """How far a microphone's audio is in chunks: an entry of its stream."""
+    return f"{PREFIX}:microphone:{id}:read"
 
 
 def worker(name: str) -> str:

@@ -2,6 +2,9 @@
 
 The API announces a microphone with its hello, then appends frames as they come; an ingest worker takes the
 announcement and reads on until the end mark. The stream is bounded: if ingest falls behind, the oldest audio goes.
+
+A worker notes which microphones it reads and how far their audio is in chunks. One that dies leaves both behind, and
+its lease expires: another goes on from there.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Any
 
 from wire import keys
 from wire.bus import Redis
-from wire.messages import _Json
+from wire.messages import Kind, _Json, source_name
 
 #: Announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
@@ -60,18 +63,52 @@ class Microphones:
         answer: Any = self._redis.brpop([keys.MICROPHONES], timeout=timeout_s)
         return Hello.decode(answer[1]) if answer else None
 
-    def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[bytes, list[bytes], bool]:
+    def keep(self, hello: Hello) -> None:
+        """Ingest: note that it is being read, for whoever has to go on."""
+        self._redis.hset(keys.READ_MICROPHONES, hello.id, hello.encode())
+
+    def mark(self, id: str, entry: bytes) -> None:
+        """Ingest: all audio up to `entry` of the stream is in chunks."""
+        self._redis.set(keys.microphone_read(id), entry, ex=FRAMES_TTL_S)
+
+    def marked(self, id: str) -> bytes:
+        """Ingest: where to read on."""
+        entry: Any = self._redis.get(keys.microphone_read(id))
+        return entry or b"0"
+
+    def done(self, id: str) -> None:
+        """Ingest: it has ended, nobody has to go on."""
+        pipe = self._redis.pipeline()
+        pipe.hdel(keys.READ_MICROPHONES, id)
+        pipe.delete(keys.microphone_read(id))
+        pipe.execute()
+
+    def abandoned(self) -> list[Hello]:
+        """Ingest: those whose reader holds no lease any more; what nobody can read any more is pruned."""
+        values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
+        hellos = []
+        for value in values.values():
+            hello = Hello.decode(value)
+            if self._redis.exists(keys.lease(source_name(Kind.MICROPHONE, hello.id))):
+                continue
+            if self._redis.exists(keys.microphone(hello.id)):
+                hellos.append(hello)
+            else:
+                self.done(hello.id)
+        return hellos
+
+    def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[tuple[bytes, bytes]], bool]:
         """Ingest: frames behind stream entry `after` (b"0" at first).
 
         Returns:
-            The last entry's id, the frames, and whether the microphone was closed.
+            Entry and PCM of each frame, and whether the microphone was closed behind them.
         """
         answer: Any = self._redis.xread({keys.microphone(id): after}, count=200, block=max(1, round(timeout_s * 1000)))
         items = answer.items() if isinstance(answer, dict) else answer or []
         for _, entries in items:
-            frames = [fields[b"pcm"] for _, fields in entries if b"pcm" in fields]
-            return entries[-1][0], frames, any(b"end" in fields for _, fields in entries)
-        return after, [], False
+            frames = [(entry, fields[b"pcm"]) for entry, fields in entries if b"pcm" in fields]
+            return frames, any(b"end" in fields for _, fields in entries)
+        return [], False
 
     def _append(self, id: str, fields: dict[bytes, bytes]) -> None:
         pipe = self._redis.pipeline()

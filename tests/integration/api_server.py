@@ -230,7 +230,8 @@ class Ingest(threading.Thread):
         speaker.say("first")
         after, closed = b"0", False
         while not closed:
-            after, frames, closed = self.microphones.frames(self.hello.id, after, 5)
-            self.pcm += b"".join(frames)
+            frames, closed = self.microphones.frames(self.hello.id, after, 5)
+            for after, pcm in frames:  # noqa: B007  # the last one is where the next look begins
+                self.pcm += pcm
         speaker.say(f"{len(self.pcm)} bytes")
         speaker.finish()

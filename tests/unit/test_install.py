@@ -114,7 +114,7 @@ def test_without_ensurepip_and_without_an_index_one_sentence_says_what_to_instal
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(install, "index_url", lambda: None)
-    with pytest.raises(InstallError, match="has no ensurepip: install it .* or name a package index"):
+    with pytest.raises(InstallError, match=r"has no ensurepip: install it .* or name a package index"):
         install.bootstrap_pip()
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ingest.converter import Converter
 from ingest.detector import SilenceDetector
-from ingest.microphones import Converter, MicrophoneDesk
+from ingest.microphones import MicrophoneDesk
 from ingest.settings import Settings
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from wire.bus import connect

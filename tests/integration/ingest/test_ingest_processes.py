@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import redis
 
@@ -19,6 +21,7 @@ from tests.integration.ingest.radio import Icecast, audio_of
 from wire import keys
 from wire.jobs import enqueue_decode
 from wire.messages import Chunk, Content, Job, Kind, State, Station
+from wire.microphone import Hello, Microphones
 from wire.sources import Jobs, Stations, Statuses
 from wire.workers import alive
 
@@ -247,3 +250,39 @@ def _answers(client: Any) -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_another_process_goes_on_with_a_microphone(
+    number: signal.Signals,
+    redis_url: str,
+    redis_client: Any,
+    ingest: Start,
+    chunks: Callable[[str], list[Chunk]],
+    wait_until: Wait,
+) -> None:
+    """Every sample of a rising ramp is its place, so what is lost and what comes twice can be counted."""
+    api = Microphones(redis_client)
+    ramp = (np.arange(16_000 * 8) // 8 + 1000).astype("<i2").tobytes()
+    frame_bytes = 3200  # a tenth of a second
+    frames = [ramp[at : at + frame_bytes] for at in range(0, len(ramp), frame_bytes)]
+    first = ingest(redis_url)
+    api.open(Hello("m", 16_000, "sv"))
+    for frame in frames[:35]:
+        api.send("m", frame)
+    wait_until(lambda: len(chunks("microphones/m")) == 3, 60)
+    first.send_signal(number)
+    first.wait(timeout=30)
+    for frame in frames[35:]:
+        api.send("m", frame)
+    ingest(redis_url)
+    wait_until(lambda: len(chunks("microphones/m")) > 3, 60)
+    api.close("m")
+    wait_until(lambda: chunks("microphones/m")[-1].last, 30)
+    found = chunks("microphones/m")
+    assert [epoch for epoch, _ in itertools.groupby(found, lambda chunk: chunk.epoch)] == [1, 2]
+    heard = audio_of(found)
+    assert set(np.frombuffer(ramp, "<i2").tolist()) <= set(heard.tolist()), "audio was lost"
+    assert len(heard) - len(ramp) // 2 <= 2 * frame_bytes, "audio came twice"
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FINISHED, 30)
+    assert redis_client.hlen(keys.READ_MICROPHONES) == 0

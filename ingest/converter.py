@@ -1,0 +1,47 @@
+"""A microphone's frames become the audio that services exchange: 16 kHz, mono, whatever rate they come at."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
+
+#: What a browser may say its rate is, in Hz.
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 384_000
+
+#: More channels than that are not a microphone.
+MOST_CHANNELS = 32
+
+
+class Converter:
+    """Frames of any rate and number of channels to 16 kHz mono s16le, keeping the resampler's state between them.
+
+    Raises:
+        ValueError: a rate or a number of channels that no microphone has.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int = 1) -> None:
+        if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+            raise ValueError(f"a sample rate of {sample_rate_hz} Hz; allowed are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}")
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise ValueError(f"{channels} channels; allowed are 1 to {MOST_CHANNELS}")
+        self._channels = channels
+        self._rest = b""
+        self._stream = (
+            None
+            if sample_rate_hz == SAMPLE_RATE_HZ
+            else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")
+        )
+
+    def convert(self, pcm: bytes, *, last: bool = False) -> bytes:
+        """The next frame, converted; `last` brings out what the resampler still holds."""
+        pcm = self._rest + pcm
+        whole = len(pcm) - len(pcm) % (SAMPLE_BYTES * self._channels)
+        self._rest = pcm[whole:]
+        samples = np.frombuffer(pcm[:whole], dtype="<i2")
+        if self._channels > 1:
+            samples = samples.reshape(-1, self._channels).mean(axis=1).round().astype("<i2")
+        if self._stream is not None:
+            samples = self._stream.resample_chunk(samples, last=last)
+        return samples.astype("<i2", copy=False).tobytes()
