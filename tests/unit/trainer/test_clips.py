@@ -1,0 +1,84 @@
+"""A corpus on disk: what is written is read, and a killed writer leaves something to go on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer import clips
+from trainer.clips import Clip, Corpus, CorpusError, Writer
+
+ABOUT = {"text": "Hej då!", "language": "sv", "split": "train", "speaker": "s1", "accent": "skånska"}
+
+
+def ramp(n_samples: int) -> np.ndarray:
+    return np.arange(n_samples, dtype=np.int16)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    with Writer(tmp_path) as writer:
+        writer.add(ramp(100), id="a", **ABOUT)
+        writer.add(ramp(50), id="b", **{**ABOUT, "split": "test"}, segments=((0.0, 0.1, "Hej"),))
+        corpus = writer.finish({"sources": ["x"]})
+    assert [clip.id for clip in corpus.clips] == ["a", "b"]
+    assert [clip.id for clip in corpus.split("test")] == ["b"]
+    assert corpus.clips[1].segments == ((0.0, 0.1, "Hej"),)
+    assert corpus.clips[0].column("accent") == "skånska"
+    np.testing.assert_array_equal(corpus.audio(corpus.clips[1]) * 32768, ramp(50))
+    assert Corpus(tmp_path).about == {"sources": ["x"]}
+
+
+def test_a_killed_writer_is_gone_on_from(tmp_path: Path) -> None:
+    with Writer(tmp_path) as writer:
+        writer.add(ramp(100), id="a", **ABOUT)
+    with clips.audio_path(tmp_path, 0).open("ab") as file:
+        file.write(b"audio without a line")
+    with (tmp_path / clips.CLIPS_NAME).open("ab") as file:
+        file.write(b'{"id": "half a li')
+    with pytest.raises(CorpusError, match="no prepared corpus"):
+        Corpus(tmp_path)
+    with Writer(tmp_path) as writer:
+        assert writer.written == {"a"}
+        writer.add(ramp(7), id="b", **ABOUT)
+        corpus = writer.finish({})
+    assert [clip.id for clip in corpus.clips] == ["a", "b"]
+    np.testing.assert_array_equal(corpus.audio(corpus.clips[1]) * 32768, ramp(7))
+
+
+def test_audio_goes_on_in_another_file_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clips, "SAMPLES_PER_FILE", 100)
+    for id in "abcd":
+        with Writer(tmp_path) as writer:
+            writer.add(ramp(60), id=id, **ABOUT)
+    corpus = Corpus(_finished(tmp_path))
+    assert [(clip.file, clip.first_sample) for clip in corpus.clips] == [(0, 0), (0, 60), (1, 0), (1, 60)]
+    for clip in corpus.clips:
+        np.testing.assert_array_equal(corpus.audio(clip) * 32768, ramp(60))
+
+
+def _finished(folder: Path) -> Path:
+    with Writer(folder) as writer:
+        writer.finish({})
+    return folder
+
+
+@given(text=st.text(), accent=st.text(), n_samples=st.integers(0, 10**9))
+def test_a_line_is_a_clip(text: str, accent: str, n_samples: int) -> None:
+    clip = Clip("id", 1, 2, n_samples, text, "sv", "dev", accent=accent)
+    assert "\n" not in clip.line()
+    assert Clip.of_line(clip.line()) == clip
+
+
+@pytest.mark.parametrize("line", ["", "[]", '{"id": "a"}', '{"nonsense": 1}'])
+def test_what_is_no_clip_is_said_so(line: str) -> None:
+    with pytest.raises(CorpusError, match="not a clip"):
+        Clip.of_line(line)
+
+
+def test_an_unknown_column_names_those_there_are() -> None:
+    with pytest.raises(KeyError, match="accent"):
+        Clip("id", 0, 0, 1, "x", "sv", "train").column("shoe size")

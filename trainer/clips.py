@@ -1,0 +1,214 @@
+"""A corpus on disk: what `prepare` writes and everything else in the trainer reads.
+
+corpus.json     what it was made of, and what was dropped for which reason
+clips.jsonl     one clip a line: where its audio is, what is said, who says it
+audio/NNNN.pcm  16 kHz mono s16le, many clips in one file; read through a memory map
+
+Raw PCM costs 115 MB an hour and nothing to read: an epoch over compressed clips would spend its time on decoding them
+anew. A clip's line is written after its audio, so a killed `prepare` leaves no line without audio.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.examples import SAMPLE_RATE
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+#: A new audio file begins when one has so many samples: an hour, 115 MB.
+SAMPLES_PER_FILE = 3600 * SAMPLE_RATE
+
+CORPUS_NAME, CLIPS_NAME, AUDIO_NAME = "corpus.json", "clips.jsonl", "audio"
+
+
+class CorpusError(ValueError):
+    """A folder is no corpus, or is damaged; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One utterance of a corpus.
+
+    Attributes:
+        id: unique in the corpus, and the same whenever the same release is prepared again.
+        file, first_sample, n_samples: where its audio is.
+        text: as it is to be written. Empty: nobody speaks, and the model is to learn to write nothing.
+        source: the name of the release or manifest that it comes from.
+        previous: what was said right before it in the same recording, for prompts; empty where that is not known.
+        segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
+    """
+
+    id: str
+    file: int
+    first_sample: int
+    n_samples: int
+    text: str
+    language: str
+    split: Split
+    source: str = ""
+    speaker: str = ""
+    accent: str = ""
+    gender: str = ""
+    age: str = ""
+    previous: str = ""
+    segments: tuple[tuple[float, float, str], ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return self.n_samples / SAMPLE_RATE
+
+    def column(self, name: str) -> str:
+        """The value of any text column, by its name, for balancing and for tables.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        if name not in COLUMNS:
+            raise KeyError(f"clips have no column {name!r}; there are {', '.join(COLUMNS)}")
+        return str(getattr(self, name))
+
+    def line(self) -> str:
+        """Its line in clips.jsonl; fields that are as usual are left out."""
+        values = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in ("", ())}
+        return json.dumps({"text": self.text, **values}, ensure_ascii=False)
+
+    @classmethod
+    def of_line(cls, line: str) -> Self:
+        """The inverse of `line`.
+
+        Raises:
+            CorpusError: it is no clip.
+        """
+        try:
+            values = json.loads(line)
+            segments = tuple((float(a), float(b), str(text)) for a, b, text in values.get("segments", ()))
+            return cls(**{**values, "segments": segments})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise CorpusError(f"not a clip: {line[:80]!r} ({error}); prepare the corpus again") from error
+
+
+#: What clips can be grouped and balanced by.
+COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
+
+
+class Corpus:
+    """A prepared corpus, opened for reading.
+
+    Raises:
+        CorpusError: `folder` is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / CORPUS_NAME).exists():
+            raise CorpusError(f"{folder} is no prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare")
+        self.about: dict[str, Any] = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
+        self._files: dict[int, NDArray[np.int16]] = {}
+
+    @cached_property
+    def clips(self) -> tuple[Clip, ...]:
+        """Every clip, in the order in which they were prepared."""
+        with (self.folder / CLIPS_NAME).open(encoding="utf-8") as file:
+            return tuple(Clip.of_line(line) for line in file)
+
+    def split(self, name: Split) -> tuple[Clip, ...]:
+        """The clips of one split."""
+        return tuple(clip for clip in self.clips if clip.split == name)
+
+    def audio(self, clip: Clip) -> NDArray[np.float32]:
+        """A clip's samples in -1…1, [n_samples]."""
+        if clip.file not in self._files:
+            self._files[clip.file] = np.memmap(audio_path(self.folder, clip.file), dtype="<i2", mode="r")
+        samples = self._files[clip.file][clip.first_sample : clip.first_sample + clip.n_samples]
+        if len(samples) != clip.n_samples:
+            raise CorpusError(f"{audio_path(self.folder, clip.file)} is cut short: prepare the corpus again")
+        return samples.astype(np.float32) / np.float32(32768)
+
+
+class Writer:
+    """Appends clips to a corpus; goes on behind those that are there. Use it as a context manager.
+
+    `finish` makes it a corpus; without it, what was written is there to go on from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / AUDIO_NAME).mkdir(parents=True, exist_ok=True)
+        self._lines = (folder / CLIPS_NAME).open("a+b")
+        self._audio: BinaryIO | None = None
+        self._file, self._samples = 0, 0
+        self.written = {clip.id for clip in self._resume()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        if self._audio:
+            self._audio.close()
+
+    def add(self, audio: NDArray[np.int16], **about: Any) -> Clip:
+        """Write one clip; `about` are the fields of `Clip` but for where its audio is."""
+        if self._audio is None or self._samples >= SAMPLES_PER_FILE:
+            self._open(self._file + (self._samples >= SAMPLES_PER_FILE))
+        assert self._audio is not None
+        clip = Clip(file=self._file, first_sample=self._samples, n_samples=len(audio), **about)
+        self._audio.write(audio.astype("<i2").tobytes())
+        self._audio.flush()
+        self._lines.write(clip.line().encode() + b"\n")
+        self._lines.flush()
+        self._samples += len(audio)
+        self.written.add(clip.id)
+        return clip
+
+    def finish(self, about: dict[str, Any]) -> Corpus:
+        """Say what the corpus was made of."""
+        os.fsync(self._lines.fileno())
+        unfinished = self.folder / f"{CORPUS_NAME}.tmp"
+        unfinished.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.replace(self.folder / CORPUS_NAME)
+        return Corpus(self.folder)
+
+    def _resume(self) -> Iterator[Clip]:
+        """The clips that are there, and the place behind the last one; half a line, and audio without one, go."""
+        self._lines.seek(0)
+        data = self._lines.read()
+        whole = data.rfind(b"\n") + 1
+        self._lines.truncate(whole)
+        for line in data[:whole].decode().split("\n")[:-1]:  # splitlines() would split at U+2028, too
+            clip = Clip.of_line(line)
+            if (clip.file, clip.first_sample) >= (self._file, 0):
+                self._file, self._samples = clip.file, clip.first_sample + clip.n_samples
+            yield clip
+
+    def _open(self, file: int) -> None:
+        if self._audio:
+            self._audio.close()
+        if file != self._file:
+            self._file, self._samples = file, 0
+        path = audio_path(self.folder, file)
+        path.touch()
+        self._audio = path.open("r+b")
+        self._audio.truncate(self._samples * 2)
+        self._audio.seek(self._samples * 2)
+
+
+def audio_path(folder: Path, file: int) -> Path:
+    """One of a corpus' audio files."""
+    return folder / AUDIO_NAME / f"{file:04d}.pcm"
+
+
+def total_s(clips: Iterable[Clip]) -> float:
+    """Seconds of audio."""
+    return sum(clip.duration_s for clip in clips)
