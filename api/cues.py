@@ -108,7 +108,7 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
     screens: list[list[Piece]] = [[]]
     for text, start_s in words:
         screens[-1].append(Piece(text, ms(start_s)))
-        while not fits(_texts(screens[-1]), separator):
+        if not fits(_texts(screens[-1]), separator):
             at = cut(_texts(screens[-1]), separator, caption.language)
             screens[-1:] = [screens[-1][:at], screens[-1][at:]]
     starts_ms = [ms(caption.start_s), *(screen[0].start_ms for screen in screens[1:])]

@@ -180,8 +180,10 @@ def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
             lines.append(line)
             line = []
         line = [*line, word]
-        while len(line) > 1 and _overflows(line, language):
+        if _overflows(line, language):
             at = cut([w.text for w in line], separator(language), language)
+            if _overflows(line[at:], language):  # this word alone lasts too long
+                at = len(line) - 1
             lines.append(line[:at])
             line = line[at:]
     return [*lines, line] if line else lines
@@ -195,6 +197,8 @@ def _ends(line: Sequence[Word], next_s: float, language: str | None) -> bool:
 
 def _overflows(line: Sequence[Word], language: str | None) -> bool:
     """Whether a line is more than fits on a screen, or stays there too long."""
+    if len(line) == 1:
+        return False
     return line[-1].end_s - line[0].start_s > LINE_S or not fits([w.text for w in line], separator(language))
 
 

@@ -120,14 +120,14 @@ def fits(words: Sequence[str], separator: str = " ") -> bool:
 def cut(words: Sequence[str], separator: str = " ", language: str | None = None) -> int:
     """How many of two or more words stay on this screen, if all but the last of them would fit.
 
-    The best place in the second half, and the last of equally good ones. It depends on nothing behind `words`.
+    The best place in the second half, and the last of equally good ones; what follows fits on one screen.
     """
     whole = len(separator.join(words[:-1]))
     ended = ends_sentence(words[-1], language)
 
-    def rank(at: int) -> tuple[bool, Break, int]:
+    def rank(at: int) -> tuple[bool, bool, Break, int]:
         orphan = ended and len(separator.join(words[at:])) < _ORPHAN_CHARACTERS
-        return not orphan, break_between(words[at - 1], words[at], language), at
+        return fits(words[at:], separator), not orphan, break_between(words[at - 1], words[at], language), at
 
     return max((at for at in range(1, len(words)) if 2 * len(separator.join(words[:at])) >= whole), key=rank)
 
