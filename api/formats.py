@@ -1,7 +1,7 @@
 """Captions as SubRip, WebVTT, plain text and JSON. Pure.
 
-Players are strict where captions are not: cues must follow one another without overlap, none may be empty, and text
-must not look like markup. SubRip has no specification; what VLC, ffmpeg and the `srt` library agree on is written.
+Players are strict where captions are not: text must not look like markup. What stands on the screen and how long,
+`api.cues` decides. SubRip has no specification; what VLC, ffmpeg and the `srt` library agree on is written.
 WebVTT: https://www.w3.org/TR/webvtt1/.
 """
 
@@ -9,30 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from wire.messages import Caption, Content
-
-#: Longest line, in characters, and lines of a cue: the usual limits of broadcasters.
-LINE_CHARACTERS = 42
-LINES = 2
+from api.cues import Cue, clean, cues
+from wire.messages import Caption
 
 #: A pause that begins a new paragraph in plain text, in seconds.
 PARAGRAPH_S = 2.0
 
-# Control characters, line separators, and what UTF-8 cannot carry.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """Text with its times in whole milliseconds."""
-
-    start_ms: int
-    end_ms: int
-    lines: tuple[str, ...]
+#: What may be written as the language of a cue.
+_LANGUAGE = re.compile("[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +35,30 @@ class Format:
     render: Callable[[Sequence[Caption], float], str]
 
 
-def clean(text: str) -> str:
-    """One line of text that any format can carry."""
-    return " ".join(_UNFIT.sub(" ", text).split())
-
-
-def cues(captions: Iterable[Caption], origin_s: float = 0.0) -> list[Cue]:
-    """Cues in order: each ends before or when the next begins, and none is empty.
-
-    Args:
-        origin_s: the time that counts as zero; what lies before it begins at zero.
-    """
-    found: list[Cue] = []
-    for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
-        if caption.content is Content.GAP:
-            continue
-        for start_s, end_s, lines in _split(caption):
-            start_ms = max(0, round((start_s - origin_s) * 1000))
-            cue = Cue(start_ms, max(start_ms + 1, round((end_s - origin_s) * 1000)), lines)
-            if found and found[-1].end_ms > cue.start_ms:
-                cue = _after(found, cue)
-            found.append(cue)
-    return found
-
-
 def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     """SubRip."""
     blocks = (
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
         # SubRip cannot escape; an arrow of one character is read alike and parses as text.
-        + "".join(f"{line.replace('-->', '→')}\n" for line in cue.lines)
+        + "".join(f"{line.replace('-->', '→')}\n" for line in cue.text)
         for number, cue in enumerate(cues(captions, origin_s), start=1)
     )
     return "\n".join(blocks)
 
 
 def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
-    """WebVTT. Its grammar asks for a blank line behind the header even where no cue follows."""
-    blocks = (
-        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
-        + "".join(f"{_escape(line)}\n" for line in cue.lines)
-        for cue in cues(captions, origin_s)
+    """WebVTT, with the time of every word inside its cue ("cue timestamps"), as for karaoke.
+
+    The language stands in a comment, because the specification has no header for it, and around the cues of another
+    language, where browsers heed it. Cues have no settings: below, in the middle, and clear of the player's controls
+    is where browsers put such. The grammar asks for a blank line behind the header even where no cue follows.
+    """
+    found = cues(captions, origin_s)
+    main = _main_language(found)
+    header = f"WEBVTT\n\nNOTE Language: {main}\n\n" if main else "WEBVTT\n\n"
+    return header + "\n".join(
+        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
     )
-    return "WEBVTT\n\n" + "\n".join(blocks)
 
 
 def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
@@ -136,40 +106,24 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _after(found: list[Cue], cue: Cue) -> Cue:
-    """Make room for `cue` behind the last one: that one ends earlier, or else this one begins later."""
-    last = found[-1]
-    if last.start_ms < cue.start_ms:
-        found[-1] = replace(last, end_ms=cue.start_ms)
-        return cue
-    return replace(cue, start_ms=last.end_ms, end_ms=max(cue.end_ms, last.end_ms + 1))
+def _main_language(found: Sequence[Cue]) -> str:
+    """The language of most cues; empty if none is known."""
+    counted = Counter(cue.language for cue in found if cue.language and _LANGUAGE.fullmatch(cue.language))
+    return max(counted, key=lambda language: counted[language], default="")
 
 
-def _split(caption: Caption) -> list[tuple[float, float, tuple[str, ...]]]:
-    """A caption as screens of `LINES` lines, each with its part of the time, in proportion to its characters."""
-    lines = _wrap(clean(caption.text))
-    screens = [tuple(lines[i : i + LINES]) for i in range(0, len(lines), LINES)]
-    total = sum(map(len, lines))
-    parts, characters = [], 0
-    span_s = max(0.0, caption.end_s - caption.start_s)
-    for screen in screens:
-        start_s = caption.start_s + span_s * characters / total
-        characters += sum(map(len, screen))
-        parts.append((start_s, caption.start_s + span_s * characters / total, screen))
-    return parts
-
-
-def _wrap(text: str) -> list[str]:
-    """Lines of up to LINE_CHARACTERS, broken at spaces, about equally long; a longer word has a line for itself."""
-    words = text.split()
-    if not words:
-        return []
-    count = -(-len(text) // LINE_CHARACTERS)
-    width = min(LINE_CHARACTERS, -(-len(text) // count) + 6)
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+def _marked_up(cue: Cue, main: str) -> str:
+    """The text of a WebVTT cue. Its timestamps grow, and lie behind the cue's start and before its end."""
+    lines, shown_ms = [], cue.start_ms
+    for line in cue.lines:
+        words = []
+        for piece in line:
+            word = _escape(piece.text)
+            if cue.exact and shown_ms < piece.start_ms < cue.end_ms:
+                shown_ms = piece.start_ms
+                word = f"<{_clock(shown_ms, '.')}>{word}"
+            words.append(word)
+        lines.append(cue.separator.join(words))
+    text = "\n".join(lines)
+    other = cue.language and cue.language != main and _LANGUAGE.fullmatch(cue.language)
+    return f"<lang {cue.language}>{text}</lang>" if other else text

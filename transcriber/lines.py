@@ -1,7 +1,11 @@
-"""Words become captions: lines that are broken at the end of a sentence, at a pause, or when they are full.
+"""Words become captions: lines that are broken at the end of a sentence, at a pause, or when a screen is full.
 
-A line whose words are all settled and that something follows is closed: its caption is final and is never touched
-again. What comes behind it is shown as provisional captions of live sources, each a new revision of its id whenever it
+A full line is broken at the best place in its second half (`wire.breaks`), and what stands behind it begins the next
+one; so a caption is one screen of subtitles as it stands. A sentence of less than a second has the next one beside it.
+
+A line whose words are all settled and whose end is decided is closed: its caption is final and is never touched again.
+Nothing is held back for the sake of a nicer break: no word waits longer than its line lasts, `LINE_S` at most. What
+comes behind the closed ones is shown as provisional captions of live sources, each a new revision of its id whenever it
 changes. A provisional caption whose words turn out not to exist becomes empty until its id is used again. The captions
 of jobs appear only when they are final: nobody watches them grow, and their log stays short.
 """
@@ -12,15 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from transcriber.orthography import ends_sentence, joined
+from transcriber.orthography import joined, separator
 from transcriber.outcome import pack, unpack
+from wire.breaks import cut, ends_sentence, fits
 from wire.messages import Caption, Content, Word
 
-#: Two lines of subtitles.
-LINE_CHARACTERS = 84
-
-#: Longest time that one line spans, in seconds.
+#: Longest time that one line spans, in seconds: a full screen stays for five or six (SLU, "Undertextning"; Netflix's
+#: limit is seven, General Requirements 1).
 LINE_S = 6.0
+
+#: Shortest time from the beginning of a line to the next one, in seconds; Netflix has 5/6 s, subtitlers' habit is 1 s.
+SHORTEST_S = 1.0
 
 #: A pause of so many seconds ends a line.
 PAUSE_S = 1.0
@@ -37,6 +43,7 @@ class Origin:
     epoch: int = 1
     language: str | None = None
     captured_s: float = 0.0
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Lines:
         self._close_gap(origin)
         self.open += words
         lines = _broken(self.open, origin.language)
-        while lines and (len(lines) > 1 or _complete(lines[0], quiet_until_s)):
+        while lines and (len(lines) > 1 or _ends(lines[0], quiet_until_s, origin.language)):
             self._close(lines.pop(0), origin)
         self.open = [word for line in lines for word in line]
 
@@ -162,28 +169,37 @@ class Lines:
 
 
 def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
-    """Words in lines. A break depends only on the words up to the one behind it, so that earlier breaks stay."""
+    """Words in lines, from left to right: no break depends on words behind the one that made it necessary.
+
+    So more words leave all lines but the last as they are, and words that are broken again break in the same places.
+    """
     lines: list[list[Word]] = []
+    line: list[Word] = []
     for word in words:
-        if not lines or _breaks(lines[-1], word, language):
-            lines.append([])
-        lines[-1].append(word)
-    return lines
+        if line and _ends(line, word.start_s, language):
+            lines.append(line)
+            line = []
+        line = [*line, word]
+        if _overflows(line, language):
+            at = cut([w.text for w in line], separator(language), language)
+            if _overflows(line[at:], language):  # this word alone lasts too long
+                at = len(line) - 1
+            lines.append(line[:at])
+            line = line[at:]
+    return [*lines, line] if line else lines
 
 
-def _breaks(line: Sequence[Word], word: Word, language: str | None) -> bool:
-    """Whether `word` begins a new line."""
-    return (
-        ends_sentence(line[-1].text)
-        or word.start_s - line[-1].end_s >= PAUSE_S
-        or word.end_s - line[0].start_s > LINE_S
-        or len(joined([*(w.text for w in line), word.text], language)) > LINE_CHARACTERS
-    )
+def _ends(line: Sequence[Word], next_s: float, language: str | None) -> bool:
+    """Whether a line ends here, if the next word begins at `next_s` or later."""
+    long_enough = next_s - line[0].start_s >= SHORTEST_S
+    return (long_enough and ends_sentence(line[-1].text, language)) or next_s - line[-1].end_s >= PAUSE_S
 
 
-def _complete(line: Sequence[Word], quiet_until_s: float) -> bool:
-    """Whether the last line can be closed although no word is known behind it."""
-    return ends_sentence(line[-1].text) or quiet_until_s - line[-1].end_s >= PAUSE_S
+def _overflows(line: Sequence[Word], language: str | None) -> bool:
+    """Whether a line is more than fits on a screen, or stays there too long."""
+    if len(line) == 1:
+        return False
+    return line[-1].end_s - line[0].start_s > LINE_S or not fits([w.text for w in line], separator(language))
 
 
 def _caption(id: int, words: Sequence[Word], origin: Origin) -> Caption:
@@ -200,6 +216,7 @@ def _caption(id: int, words: Sequence[Word], origin: Origin) -> Caption:
         words=tuple(rounded),
         epoch=origin.epoch,
         captured_s=origin.captured_s,
+        model=origin.model,
     )
 
 

@@ -8,12 +8,6 @@ from collections.abc import Iterable
 #: Whisper's languages that put no spaces between words; a "word" of theirs is a character or a syllable.
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
 
-#: Marks that end a sentence, in the scripts that Whisper writes.
-SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။")
-
-#: What may stand behind the mark that ends a sentence.
-_CLOSERS = "\"'”’»)]」』"
-
 
 def separator(language: str | None) -> str:
     """What stands between two words of a language."""
@@ -29,9 +23,3 @@ def normalised(word: str) -> str:
     """A word without case and punctuation, to be compared; empty for one that is only punctuation."""
     folded = unicodedata.normalize("NFKC", word).casefold()
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LMNS")
-
-
-def ends_sentence(word: str) -> bool:
-    """Whether a sentence ends with this word."""
-    bare = word.rstrip(_CLOSERS)
-    return bool(bare) and bare[-1] in SENTENCE_ENDS

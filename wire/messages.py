@@ -192,6 +192,7 @@ class Caption(_Json):
     reason: str = ""
     epoch: int = 1
     captured_s: float = 0.0  # Unix time of the newest audio that it rests on
+    model: str = ""  # which model heard it, and its version; empty if nobody said
     committed_s: float = 0.0  # Unix time at which it was committed
     event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
 

@@ -4,6 +4,7 @@
 // every revision.
 
 import { make } from './dom.js';
+import { pieces } from './doubt.js';
 import { clock, duration, timeOfDay } from './times.js';
 
 /** Lines that the spoken log keeps. */
@@ -17,6 +18,12 @@ const REASONS = {
   overflow: 'the queue was full',
   failed: 'it could not be transcribed',
   lost: 'it never arrived',
+};
+
+/** What is heard while nobody speaks: a sign for those who see it, and words for all. */
+const ACTIVITIES = {
+  music: ['♪', 'Music'],
+  silence: ['–', 'Silence'],
 };
 
 export class CaptionList extends HTMLElement {
@@ -37,7 +44,8 @@ export class CaptionList extends HTMLElement {
       this.scroller.focus({ preventScroll: true });
     });
     this.scroller.addEventListener('scroll', () => this.#scrolled());
-    this.replaceChildren(this.empty, this.scroller, this.latest, this.spoken);
+    this.now = make('p.now', { role: 'status' }); // never hidden: screen readers hear what is put into it
+    this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
     this.#resized = new ResizeObserver(() => this.#follow());
     this.#resized.observe(this.scroller);
     if (this.#store) this.show(this.#store, this.#time === timeOfDay);
@@ -79,6 +87,14 @@ export class CaptionList extends HTMLElement {
     this.empty.textContent = text;
   }
 
+  /** What is heard now, as a status says it: speech, music or silence. It stands below the newest line, not among them. */
+  set activity(name) {
+    const [sign, words] = ACTIVITIES[name] ?? ['', ''];
+    if (this.now.dataset.activity === name) return; // a status that says the same again is not read out again
+    this.now.dataset.activity = name;
+    this.now.replaceChildren(...(words ? [make('span.sign', { 'aria-hidden': 'true', textContent: sign }), words] : []));
+  }
+
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
     this.#elements.set(line.key, element);
@@ -106,7 +122,8 @@ export class CaptionList extends HTMLElement {
       const why = REASONS[line.reason] ?? line.reason;
       text.textContent = `${duration(line.end_s - line.start_s)} of sound lost${why ? ` (${why})` : ''}`;
     } else {
-      text.textContent = line.text;
+      const parts = pieces(line.text, line.words);
+      text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
       if (line.language) text.lang = line.language;
       if (line.final && line.text && !old) this.#speak(line);
     }

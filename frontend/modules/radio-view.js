@@ -142,6 +142,7 @@ class RadioView extends HTMLElement {
     if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);
     if (status.detail && status.state !== 'running') words.push(status.detail);
     set(this.facts, words.join(' · '));
+    this.captions.activity = status.state === 'running' ? status.activity : '';
   }
 
   #addForm() {

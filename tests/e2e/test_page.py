@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import math
@@ -17,9 +18,10 @@ import pytest
 import srt
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from api import formats
 from tests.integration.api_server import Api, Ingest, Speaker, running
 from wire.bus import Redis, connect
-from wire.messages import Content, Job, State, Station, Status
+from wire.messages import Caption, Content, Job, State, Station, Status, Word
 from wire.sources import Jobs, Stations, Statuses
 
 pytestmark = pytest.mark.browser
@@ -149,6 +151,67 @@ def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) ->
     expect(page.locator(".lines .text")).to_have_text([evil])
     assert page.locator(".lines img, .lines b").count() == 0
     assert page.title() == "Radio – Undertext"
+
+
+def test_music_and_silence_are_told_below_the_lines(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    statuses = Statuses(redis)
+    speaker.say("Tidigare i dag.")
+    statuses.save(Status("stations/p1", State.RUNNING, activity="music"))
+    page.goto(api.url)
+    now = page.get_by_role("status").filter(has_text="Music")
+    expect(now).to_have_text("♪Music")
+    expect(now.get_by_text("♪")).to_have_attribute("aria-hidden", "true")
+    statuses.save(Status("stations/p1", State.RUNNING, activity="silence"))
+    expect(page.locator(".now")).to_have_text("–Silence")
+    statuses.save(Status("stations/p1", State.RUNNING, activity="speech"))
+    expect(page.locator(".now")).to_be_empty()
+    statuses.save(Status("stations/p1", State.RECONNECTING, activity="music"))
+    expect(page.locator(".facts")).to_contain_text("Reconnecting")
+    expect(page.locator(".now")).to_be_empty()
+    assert lines(page) == ["Tidigare i dag."]
+
+
+def test_doubtful_words_are_marked(page: Page, api: Api, speaker: Speaker) -> None:
+    words = (Word("Klockan", 5.0, 5.4, 0.9), Word("är", 5.4, 5.6, 0.9), Word("åtta.", 5.6, 6.0, 0.2))
+    page.goto(api.url)
+    speaker.say("Klockan är åtta.", words=words)
+    expect(page.locator(".lines .text")).to_have_text(["Klockan är åtta."])
+    expect(page.locator(".lines .doubtful")).to_have_text(["åtta."])
+
+
+def test_a_caption_is_two_lines_of_about_the_same_length(page: Page, api: Api, speaker: Speaker) -> None:
+    page.goto(api.url)
+    speaker.say("Regnet drar bort österut under dagen, och i kväll klarnar det upp efter hand.")
+    text = page.locator(".lines .text")
+    expect(text).to_be_visible()
+    rows = text.evaluate(
+        """(element) => {
+          const range = document.createRange();
+          range.selectNodeContents(element);
+          return [...range.getClientRects()].map(({ width }) => width);
+        }"""
+    )
+    assert len(rows) == 2
+    assert min(rows) > 0.75 * max(rows)
+
+
+def test_timed_webvtt_is_shown_as_it_was_said(page: Page) -> None:
+    texts = ["Regnet drar bort österut under dagen, och i kväll klarnar det upp.", "R&D <b> & så"]
+    found = []
+    for id, text in enumerate(texts, start=1):
+        words = tuple(Word(w, 10 * id + n / 2, 10 * id + n / 2 + 0.4) for n, w in enumerate(text.split()))
+        language = "sv" if id == 1 else "en"
+        found.append(Caption("jobs/x", id, 0, 10.0 * id, words[-1].end_s, text, True, language, words))
+    url = "data:text/vtt;base64," + base64.b64encode(formats.vtt(found).encode()).decode()
+    page.set_content(f'<video><track default kind="captions" src="{url}"></video>')
+    page.wait_for_function("document.querySelector('track').readyState === 2")
+    shown = page.evaluate(
+        """[...document.querySelector('track').track.cues].map((cue) => {
+          const html = cue.getCueAsHTML();
+          return [cue.startTime, html.textContent.replace('\\n', ' '), html.querySelector('[lang]')?.lang];
+        })"""
+    )
+    assert shown == [[10, texts[0], None], [20, texts[1], "en"]]
 
 
 def test_a_withdrawn_line_goes(page: Page, api: Api, speaker: Speaker) -> None:
@@ -389,6 +452,7 @@ def test_text_stands_out_from_its_ground(
     speaker.say("klart")
     speaker.say("", content=Content.GAP)
     speaker.say("kanske", final_after=False)
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, activity="music"))
     context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(api.url)

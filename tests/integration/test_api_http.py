@@ -241,7 +241,8 @@ class TestJobs:
         [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
         assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")
         vtt = api.http.get("/jobs/j/captions.vtt")
-        assert vtt.text == "WEBVTT\n\n00:00:01.500 --> 00:00:05.500\nR&amp;D &lt;här&gt; och --&gt; där\n"
+        cue_text = "R&amp;D &lt;här&gt; och --&gt; där"
+        assert vtt.text == f"WEBVTT\n\nNOTE Language: sv\n\n00:00:01.500 --> 00:00:05.500\n{cue_text}\n"
         assert "filename*=UTF-8''m%C3%B6te%20%E6%97%A5.vtt" in vtt.headers["content-disposition"]
 
     def test_a_failed_job_says_why(self, api: Api, redis: Redis) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from itertools import pairwise
 
-from transcriber.lines import LINE_CHARACTERS, LINE_S, Lines, Origin
-from transcriber.orthography import ends_sentence, joined, normalised
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcriber.lines import LINE_S, PAUSE_S, SHORTEST_S, Lines, Origin
+from transcriber.orthography import joined, normalised
+from wire.breaks import LINE_CHARACTERS, LINES, fits
 from wire.messages import Caption, Word
 
-ORIGIN = Origin("stations/demo", 1, "sv", 1000.0)
+ORIGIN = Origin("stations/demo", 1, "sv", 1000.0, "demo/model")
 NEVER = float("inf")
 
 
@@ -24,10 +29,25 @@ def closed(words: list[Word], origin: Origin = ORIGIN) -> list[Caption]:
 
 
 def test_a_line_ends_with_its_sentence() -> None:
-    captions = closed(said("God morgon! Klockan är åtta. Och nu”"))
-    assert [c.text for c in captions] == ["God morgon!", "Klockan är åtta.", "Och nu”"]
-    assert all(c.final and c.language == "sv" for c in captions)
-    assert [len(c.words) for c in captions] == [2, 3, 2]
+    captions = closed(said("God morgon allihop! Klockan är åtta. Och nu”"))
+    assert [c.text for c in captions] == ["God morgon allihop!", "Klockan är åtta.", "Och nu”"]
+    assert all(c.final and c.language == "sv" and c.model == "demo/model" for c in captions)
+    assert [len(c.words) for c in captions] == [3, 3, 2]
+
+
+def test_a_sentence_of_less_than_a_second_has_the_next_one_beside_it() -> None:
+    assert [c.text for c in closed(said("Ja. Det är klart. Men"))] == ["Ja. Det är klart.", "Men"]
+    assert [c.text for c in closed([*said("Ja."), *said("Det är klart.", 1.0)])] == ["Ja.", "Det är klart."]
+
+
+def test_a_full_line_is_broken_at_the_best_place_behind_its_middle() -> None:
+    text = (
+        "Regeringen föreslår att skatten på arbete sänks nästa år, men oppositionen vill att pengarna går till vården."
+    )
+    assert [c.text for c in closed(said(text, each_s=0.31))] == [
+        "Regeringen föreslår att skatten på arbete sänks nästa år,",
+        "men oppositionen vill att pengarna går till vården.",
+    ]
 
 
 def test_a_line_ends_at_a_pause() -> None:
@@ -36,7 +56,7 @@ def test_a_line_ends_at_a_pause() -> None:
 
 def test_a_line_is_not_longer_than_can_be_read() -> None:
     captions = closed(said("ordentligt " * 60, each_s=0.31))
-    assert all(len(c.text) <= LINE_CHARACTERS and c.end_s - c.start_s <= LINE_S for c in captions)
+    assert all(len(c.text) <= LINES * LINE_CHARACTERS and c.end_s - c.start_s <= LINE_S for c in captions)
     assert sum(len(c.words) for c in captions) == 60
     assert [c.id for c in captions] == list(range(1, len(captions) + 1))
 
@@ -71,11 +91,11 @@ def test_only_changes_are_shown_again() -> None:
 
 def test_what_was_shown_and_is_not_there_is_withdrawn_and_its_id_comes_back() -> None:
     lines = Lines()
-    lines.emit(said("Ett. Två."), ORIGIN, live=True)
+    lines.emit(said("Ett. Två.", each_s=1.1), ORIGIN, live=True)
     [gone] = lines.emit(said("Ett."), ORIGIN, live=True)
     assert (gone.id, gone.revision, gone.text, gone.final) == (2, 1, "", False)
     assert lines.emit(said("Ett."), ORIGIN, live=True) == ()
-    [back] = lines.emit(said("Ett. Tre."), ORIGIN, live=True)
+    [back] = lines.emit(said("Ett. Tre.", each_s=1.1), ORIGIN, live=True)
     assert (back.id, back.revision, back.text) == (2, 2, "Tre.")
     lines.emit((), ORIGIN, live=True)
     lines.withdraw(ORIGIN)
@@ -103,17 +123,84 @@ def test_the_state_survives_json() -> None:
     assert Lines.from_dict(json.loads(json.dumps(lines.as_dict()))) == lines
 
 
-# --- how words are written --------------------------------------------------------------------------
+# --- whatever is said -------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    [
+        "och",
+        "det",
+        "är",
+        "en",
+        "ny",
+        "dag",
+        "i",
+        "Sundsvall,",
+        "som",
+        "ja.",
+        "slut.",
+        "nej!",
+        "Riksdagsledamöterna",
+        "undersökningskommissionen",
+        "1914",
+        "–",
+    ]
+) | st.text("aå.,", min_size=1, max_size=60)
 
 
-@pytest.mark.parametrize("word", ["slut.", "va?", "ja!", "nej…", 'så."', "här.)", "雨。", "क्या।"])
-def test_these_end_a_sentence(word: str) -> None:
-    assert ends_sentence(word)
+@st.composite
+def speech(draw: st.DrawFn) -> list[Word]:
+    """Words in order, some of them hasty, with pauses."""
+    words, at_s = [], 0.0
+    for text in draw(st.lists(WORDS, max_size=80)):
+        at_s += draw(st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.7, 0.999, 1.0, 3.0]))
+        length_s = draw(st.sampled_from([0.05, 0.2, 0.4, 0.8, 7.0]))
+        words.append(Word(text, round(at_s, 3), round(at_s + length_s, 3), 0.9))
+        at_s += length_s
+    return words
 
 
-@pytest.mark.parametrize("word", ["slut", "ja,", "12.30", "–", "", '"', "S:t"])
-def test_these_do_not(word: str) -> None:
-    assert not ends_sentence(word)
+@given(speech())
+def test_every_word_comes_once_and_in_order_on_screens_that_fit(words: list[Word]) -> None:
+    captions = closed(words)
+    assert [w.text for c in captions for w in c.words] == [w.text for w in words]
+    assert all(c.text == " ".join(w.text for w in c.words) for c in captions)
+    assert all(fits([w.text for w in c.words]) for c in captions)
+    assert all(c.end_s - c.start_s <= LINE_S + 0.001 or len(c.words) == 1 for c in captions)
+    assert all(a.end_s <= b.start_s for a, b in pairwise(captions))
+
+
+@given(speech())
+def test_only_what_the_next_word_makes_necessary_ends_a_line_early(words: list[Word]) -> None:
+    captions = closed(words)
+    for before, after in pairwise(captions):
+        room = [w.text for w in (*before.words, *after.words)]
+        crowded = not fits(room) or after.end_s - before.start_s > LINE_S - 0.001
+        paused = after.start_s - before.end_s >= PAUSE_S - 0.001
+        assert crowded or paused or after.start_s - before.start_s >= SHORTEST_S - 0.001
+
+
+@given(speech(), st.data())
+def test_a_final_caption_never_changes_whatever_follows(words: list[Word], data: st.DataObject) -> None:
+    lines, shown, at = Lines(), {}, 0
+    while at < len(words):
+        step = data.draw(st.integers(1, 12))
+        ahead = data.draw(st.integers(0, 6))
+        settled, provisional = words[at : at + step], words[at + step : at + step + ahead]
+        if data.draw(st.booleans()):
+            provisional = [replace(word, text="annat") for word in provisional]
+        at += step
+        lines.settle(settled, ORIGIN, quiet_until_s=words[at].start_s if at < len(words) else settled[-1].end_s)
+        for caption in lines.emit(provisional, ORIGIN, live=True):
+            before = shown.get(caption.id)
+            assert before is None or (not before.final and caption.revision > before.revision)
+            shown[caption.id] = caption
+        lines = Lines.from_dict(lines.as_dict())
+    lines.flush(ORIGIN)
+    lines.withdraw(ORIGIN)
+    shown.update((caption.id, caption) for caption in lines.emit((), ORIGIN, live=True))
+    kept = [shown[id].text for id in sorted(shown) if shown[id].text]
+    assert kept == [c.text for c in closed(words)], "however the words came"
+    assert all(caption.final for caption in shown.values())
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:

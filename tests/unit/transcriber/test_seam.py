@@ -368,7 +368,10 @@ def again(chunks: Sequence[Outcome], epoch: int = 2, after_s: float = 100.0) -> 
 def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
     listener = Listener().hear(*old, *again(numbered(1)))
-    assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [(1, 1, "Vi kommer", True), (2, 2, "0.", True)]
+    assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [
+        (1, 1, "Vi kommer", True),
+        (2, 2, "0.", False),
+    ]
     assert not listener.finished, "a station goes on"
 
 

@@ -38,6 +38,12 @@ def test_a_caption_knows_its_words_and_content() -> None:
     assert Caption.decode((MESSAGES / "gap.json").read_bytes()).content is Content.GAP
 
 
+def test_a_caption_of_an_older_sender_has_no_model() -> None:
+    values = json.loads((MESSAGES / "caption.json").read_text())
+    del values["model"]
+    assert Caption.decode(json.dumps(values)).model == ""
+
+
 def test_unknown_fields_of_a_newer_sender_are_ignored() -> None:
     values = {**json.loads((MESSAGES / "caption.json").read_text()), "speaker": "Anna"}
     assert Caption.decode(json.dumps(values)).id == values["id"]

@@ -1,0 +1,199 @@
+"""Captions become cues: what stands on the screen, from when to when. Pure.
+
+A caption is one screen of at most two lines (`wire.breaks`); a longer one, as others may write it, is shown in parts.
+Then every cue gets the time that its reader needs: at least a second, and one for every seventeen characters. That time
+is taken, in this order,
+
+1. from a neighbour, if the next cue comes within a second: both are shown as one, where they fit on one screen;
+2. from the silence behind the cue, never over the next one;
+3. from the next cue, which comes later, and then from the one before, which goes earlier: what they do not need
+   themselves, and no more than `MOST_SHIFTED_MS`.
+
+Where people speak faster than that for long, cues stay faster than can be read at ease: no word is ever dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from wire.breaks import cut, first_line, fits
+from wire.messages import Caption, Content
+
+#: Fastest text that is read at ease, in characters a second. Netflix, English Template: 17 for adults; the BBC's 160 to
+#: 180 words a minute (Subtitle Guidelines 4.1) are 15 to 17.
+CHARACTERS_PER_S = 17
+
+#: Shortest time of a cue, in milliseconds. Netflix, General Requirements 1: 5/6 s; a second is what subtitlers keep.
+SHORTEST_MS = 1000
+
+#: Longest time of a cue that two are joined to, in milliseconds. Netflix, General Requirements 1.
+LONGEST_MS = 7000
+
+#: Most that a cue leaves its speech for the sake of a neighbour, in milliseconds. The BBC (Subtitle Guidelines 5.2)
+#: allows 1.5 s, for those whose speaker is seen.
+MOST_SHIFTED_MS = 1000
+
+#: Behind the last cue there is always time.
+_NEVER_MS = 1 << 62
+
+# Control characters, line separators, and what UTF-8 cannot carry.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A word of a cue, and when it is said, in milliseconds."""
+
+    text: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What one screen shows, with its times in whole milliseconds."""
+
+    start_ms: int
+    end_ms: int
+    pieces: tuple[Piece, ...]
+    language: str | None = None
+    separator: str = " "  # empty in scripts that put no spaces between words
+    exact: bool = True  # whether its words' times were heard, not reckoned from their lengths
+
+    @property
+    def needed_ms(self) -> int:
+        """How long it takes to be read."""
+        characters = len(self.separator.join(_texts(self.pieces)))
+        return max(SHORTEST_MS, -(-1000 * characters // CHARACTERS_PER_S))
+
+    @property
+    def lines(self) -> tuple[tuple[Piece, ...], ...]:
+        """One or two lines."""
+        at = first_line(_texts(self.pieces), self.separator, self.language)
+        return tuple(line for line in (self.pieces[:at], self.pieces[at:]) if line)
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """Its lines as plain text."""
+        return tuple(self.separator.join(_texts(line)) for line in self.lines)
+
+
+def clean(text: str) -> str:
+    """One line of text that any format can carry."""
+    return " ".join(_UNFIT.sub(" ", text).split())
+
+
+def cues(captions: Iterable[Caption], origin_s: float = 0.0) -> list[Cue]:
+    """Cues in order: each ends before or when the next begins, and none is empty.
+
+    Args:
+        origin_s: the time that counts as zero; what lies before it begins at zero.
+    """
+    found: list[Cue] = []
+    for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
+        if caption.content is not Content.GAP:
+            for cue in _screens(caption, origin_s):
+                _append(found, cue)
+    return _timed(_joined(found))
+
+
+def _screens(caption: Caption, origin_s: float) -> list[Cue]:
+    """A caption as screens, each from its first word to the next one's."""
+
+    def ms(time_s: float) -> int:
+        return max(0, round((time_s - origin_s) * 1000))
+
+    words, separator, exact = _words(caption)
+    screens: list[list[Piece]] = [[]]
+    for text, start_s in words:
+        screens[-1].append(Piece(text, ms(start_s)))
+        if not fits(_texts(screens[-1]), separator):
+            at = cut(_texts(screens[-1]), separator, caption.language)
+            screens[-1:] = [screens[-1][:at], screens[-1][at:]]
+    starts_ms = [ms(caption.start_s), *(screen[0].start_ms for screen in screens[1:])]
+    ends_ms = [*starts_ms[1:], ms(caption.end_s)]
+    return [
+        Cue(start_ms, max(start_ms + 1, end_ms), tuple(screen), caption.language, separator, exact)
+        for start_ms, end_ms, screen in zip(starts_ms, ends_ms, screens, strict=True)
+        if screen
+    ]
+
+
+def _words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
+    """The words of its text with their times in seconds, what stands between them, and whether the times are exact."""
+    text = clean(caption.text)
+    heard = [clean(word.text) for word in caption.words]
+    for separator in (" ", ""):
+        if all(heard) and separator.join(heard) == text:
+            return list(zip(heard, (word.start_s for word in caption.words), strict=True)), separator, True
+    words, said = [], 0
+    for word in text.split():
+        words.append((word, caption.start_s + max(0.0, caption.end_s - caption.start_s) * said / len(text)))
+        said += len(word) + 1
+    return words, " ", False
+
+
+def _append(found: list[Cue], cue: Cue) -> None:
+    """Put `cue` behind the others; where they overlap, the last one ends earlier, or else this one begins later."""
+    last = found[-1] if found else None
+    if last and last.end_ms > cue.start_ms:
+        if last.start_ms < cue.start_ms:
+            found[-1] = replace(last, end_ms=cue.start_ms)
+        else:
+            cue = replace(cue, start_ms=last.end_ms, end_ms=max(cue.end_ms, last.end_ms + 1))
+    found.append(cue)
+
+
+def _joined(cues: Sequence[Cue]) -> list[Cue]:
+    """Cues that have no second before the next one, joined with that one, or else with the one before."""
+    found: list[Cue] = []
+    for cue in cues:
+        if found and cue.start_ms - found[-1].start_ms < SHORTEST_MS:
+            if both := _both(found[-1], cue):
+                found[-1] = both
+                continue
+            if len(found) > 1 and (both := _both(found[-2], found[-1])):
+                found[-2:] = [both]
+        found.append(cue)
+    return found
+
+
+def _both(one: Cue, other: Cue) -> Cue | None:
+    """Two cues as one, if they are near each other and fit."""
+    pieces = one.pieces + other.pieces
+    near = other.start_ms - one.end_ms < SHORTEST_MS and other.end_ms - one.start_ms <= LONGEST_MS
+    alike = (one.language, one.separator) == (other.language, other.separator)
+    if not (near and alike and fits(_texts(pieces), one.separator)):
+        return None
+    return replace(one, end_ms=other.end_ms, pieces=pieces, exact=one.exact and other.exact)
+
+
+def _timed(cues: Sequence[Cue]) -> list[Cue]:
+    """Cues that stay as long as they need, as far as there is time."""
+    found = list(cues)
+    for n, cue in enumerate(found):
+        before = found[n - 1] if n else None
+        after = found[n + 1] if n + 1 < len(found) else None
+        until_ms = after.start_ms if after else _NEVER_MS
+        start_ms, end_ms = cue.start_ms, max(cue.end_ms, min(cue.start_ms + cue.needed_ms, until_ms))
+        if after and (missing_ms := cue.needed_ms - (end_ms - start_ms)) > 0:
+            free_until_ms = found[n + 2].start_ms if n + 2 < len(found) else _NEVER_MS
+            shift_ms = _spared(missing_ms, free_until_ms - after.start_ms - after.needed_ms)
+            end_ms += shift_ms
+            begin_ms = after.start_ms + shift_ms
+            found[n + 1] = replace(after, start_ms=begin_ms, end_ms=max(after.end_ms, begin_ms + 1))
+        if before and (missing_ms := cue.needed_ms - (end_ms - start_ms)) > 0:
+            start_ms -= _spared(missing_ms, start_ms - before.start_ms - before.needed_ms)
+            found[n - 1] = replace(before, end_ms=min(before.end_ms, start_ms))
+        found[n] = replace(cue, start_ms=start_ms, end_ms=end_ms)
+    return found
+
+
+def _spared(missing_ms: int, spare_ms: int) -> int:
+    """How much of the missing time a neighbour gives."""
+    return max(0, min(missing_ms, spare_ms, MOST_SHIFTED_MS))
+
+
+def _texts(pieces: Iterable[Piece]) -> list[str]:
+    return [piece.text for piece in pieces]

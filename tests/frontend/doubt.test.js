@@ -1,0 +1,31 @@
+// Doubtful words: the text stays the same, whatever the words are.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { pieces } from '../../frontend/modules/doubt.js';
+
+const said = (...words) => words.map(([text, confidence]) => ({ text, confidence }));
+
+test('doubtful words are pieces of their own, the others stay together', () => {
+  assert.deepEqual(pieces('Klockan är nog åtta.', said(['Klockan', 0.9], ['är', 0.8], ['nog', 0.3], ['åtta.', 0.9])), [
+    { text: 'Klockan är ', doubtful: false }, { text: 'nog', doubtful: true }, { text: ' åtta.', doubtful: false },
+  ]);
+  assert.deepEqual(pieces('så så', said(['så', 0.2], ['så', 0.9])), [
+    { text: 'så', doubtful: true }, { text: ' så', doubtful: false },
+  ]);
+});
+
+test('words without confidence are not doubted', () => {
+  assert.deepEqual(pieces('en två', said(['en', null], ['två', undefined])), [{ text: 'en två', doubtful: false }]);
+});
+
+test('scripts without spaces', () => {
+  assert.deepEqual(pieces('今日は雨。', said(['今日', 0.9], ['は', 0.1], ['雨。', 0.9])).map(({ text }) => text), ['今日', 'は', '雨。']);
+});
+
+test('words that are not those of the text mark nothing', () => {
+  for (const words of [[], said(['fel', 0.1]), said(['rätt', 0.1]), said(['text', 0.1]), said(['rätt', 0.1], ['text', 0.1], ['mer', 0.1])]) {
+    assert.deepEqual(pieces('rätt text', words), [{ text: 'rätt text', doubtful: false }]);
+  }
+});

@@ -1,0 +1,151 @@
+"""Breaks: what fits on a screen, and where a text is cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire.breaks import LINE_CHARACTERS, Break, break_between, cut, ends_sentence, first_line, fits
+
+TEXTS = st.lists(
+    st.sampled_from(
+        ["och", "det", "är", "en", "ny", "dag,", "i", "Sundsvall", "som", "slut.", "–", "Riksdagsledamöterna"]
+    )
+    | st.text("aå.,", min_size=1, max_size=60),
+    min_size=1,
+    max_size=40,
+)
+
+
+def halves(text: str, language: str | None) -> list[str]:
+    words = text.split()
+    at = first_line(words, " ", language)
+    return [" ".join(part) for part in (words[:at], words[at:]) if part]
+
+
+@pytest.mark.parametrize("word", ["slut.", "va?", "ja!", "nej…", 'så."', "här.)", "雨。", "क्या।"])
+def test_these_end_a_sentence(word: str) -> None:
+    assert ends_sentence(word)
+
+
+@pytest.mark.parametrize("word", ["slut", "ja,", "12.30", "–", "", '"', "S:t"])
+def test_these_do_not(word: str) -> None:
+    assert not ends_sentence(word)
+
+
+def test_the_full_stop_of_an_abbreviation_ends_nothing_in_its_language() -> None:
+    assert not ends_sentence("t.ex.", "sv")
+    assert not ends_sentence("Dr.", "en")
+    assert ends_sentence("Dr.", "fi")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "language", "found"),
+    [
+        ("slut.", "Och", "sv", Break.SENTENCE),
+        ("dag,", "och", "sv", Break.CLAUSE),
+        ("dag”,", "sade", "sv", Break.CLAUSE),
+        ("dag", "–", "sv", Break.CLAUSE),
+        ("dag", "och", "sv", Break.PHRASE),
+        ("bilen", "som", "sv", Break.PHRASE),
+        ("house", "near", "en", Break.PHRASE),
+        ("röd", "bil", "sv", Break.WORDS),
+        ("en", "bil", "sv", Break.LEANING),
+        ("I", "Sundsvall", "sv", Break.LEANING),
+        ("som", "i", "sv", Break.LEANING),
+        ("The", "house", "en", Break.LEANING),
+        ("had", "gone", "en", Break.LEANING),
+        ("Dr.", "Smith", "en", Break.LEANING),
+        ("en", "bil", None, Break.WORDS),
+        ("talo,", "ja", "fi", Break.CLAUSE),
+    ],
+)
+def test_places_to_break(before: str, after: str, language: str | None, found: Break) -> None:
+    assert break_between(before, after, language) is found
+
+
+@pytest.mark.parametrize(
+    ("language", "upper", "lower"),
+    [
+        ("sv", "Regnet drar bort österut under dagen,", "och i kväll klarnar det upp."),
+        ("sv", "Vi återkommer till det senare", "i sändningen när vi vet mer om vad"),
+        ("sv", "Polisen söker efter en man", "i trettioårsåldern som sågs lämna platsen"),
+        ("en", "when we know what has happened out there", "on the ice near the old lighthouse."),
+        ("fi", "kun tiedämme enemmän siitä mitä jäällä", "on oikeastaan eilen illalla tapahtunut"),
+    ],
+)
+def test_lines_are_phrases_of_about_the_same_length(language: str, upper: str, lower: str) -> None:
+    assert halves(f"{upper} {lower}", language) == [upper, lower]
+
+
+def test_a_text_that_fits_on_one_line_has_one() -> None:
+    assert halves("God morgon, klockan är åtta.", "sv") == ["God morgon, klockan är åtta."]
+
+
+def test_a_full_screen_is_cut_behind_its_middle() -> None:
+    words = [
+        "men",
+        "oppositionen",
+        "säger",
+        "att",
+        "pengarna",
+        "i",
+        "stället",
+        "borde",
+        "gå",
+        "till",
+        "sjukvården",
+        "och",
+        "skolan",
+        "som",
+        "har",
+    ]
+    assert " ".join(words[cut(words, " ", "sv") :]) == "som har"
+    assert cut(["a" * 50, "b" * 50, "c" * 50]) == 2
+
+
+def test_the_end_of_a_sentence_is_not_left_alone() -> None:
+    words = [
+        "Undersökningen",
+        "visar",
+        "tydligt",
+        "hur",
+        "mycket",
+        "snabbare",
+        "arbetet",
+        "blev",
+        "efter",
+        "bytet",
+        "till",
+        "ny",
+        "utrustning",
+        "här.",
+    ]
+    assert " ".join(words[cut(words, " ", "sv") :]) == "till ny utrustning här."
+
+
+def test_scripts_without_spaces_are_broken_between_words() -> None:
+    words = ["今日"] * 30
+    assert fits(words, "")
+    assert 10 <= first_line(words, "", "ja") <= 20
+
+
+@given(TEXTS, st.sampled_from(["sv", "en", None]))
+def test_what_fits_has_two_lines_that_are_short_unless_a_word_is_long(texts: list[str], language: str | None) -> None:
+    if not fits(texts):
+        return
+    at = first_line(texts, " ", language)
+    assert 1 <= at <= len(texts)
+    for line in (texts[:at], texts[at:]):
+        assert len(" ".join(line)) <= LINE_CHARACTERS or len(line) == 1
+
+
+@given(TEXTS, st.sampled_from(["sv", "en", None]))
+def test_what_overflows_is_cut_to_what_fits(texts: list[str], language: str | None) -> None:
+    for count in range(2, len(texts) + 1):
+        if fits(texts[: count - 1]) and not fits(texts[:count]):
+            at = cut(texts[:count], " ", language)
+            assert 1 <= at < count
+            assert fits(texts[:at])
+            assert fits(texts[at:count])

@@ -1,0 +1,150 @@
+"""What fits on a screen of subtitles, and where a text is broken. Pure.
+
+Transcribers cut captions to what fits, and the API lays the same captions out in lines: they must agree on the size of
+a screen, and a language that is added here is known to both.
+
+Sources: Netflix, Timed Text Style Guide, General Requirements ("Line Treatment": two lines at most, broken after
+punctuation, before conjunctions and prepositions; an article and its noun, a preposition and what it governs, a
+subject pronoun or an auxiliary and its verb stay together) and English (42 characters a line); BBC, Subtitle
+Guidelines 3.2-3.4 (single sentences, two lines, breaks at natural points). Swedish practice is the same: SLU,
+"Undertextning" (two lines of 37-42 characters, the upper one the shorter).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+#: Longest line, in characters, and lines of a screen; sources above.
+LINE_CHARACTERS = 42
+LINES = 2
+
+#: A sentence's end that is shorter, in characters, is not left alone on the next screen.
+_ORPHAN_CHARACTERS = 12
+
+#: Marks that end a sentence, in the scripts that Whisper writes.
+SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။")
+
+# What may stand behind the mark that ends a sentence or a clause, and before a word.
+_CLOSERS = "\"'”’»)]」』"
+_OPENERS = "\"'”“„‘’«([「『¿¡"
+
+_CLAUSE_ENDS = frozenset(",;:–—、，；：،؛")
+
+
+class Break(IntEnum):
+    """How well a text may be broken at a place, worst first."""
+
+    LEANING = 0  # behind a word that belongs to the next one
+    WORDS = 1
+    PHRASE = 2  # before a conjunction, a preposition, a relative word
+    CLAUSE = 3  # behind a comma, a semicolon, a colon, a dash
+    SENTENCE = 4
+
+
+#: What a break costs beside lines that differ so much in length, in characters: the better place wins over the middle.
+_COSTS = {Break.SENTENCE: 0, Break.CLAUSE: 5, Break.PHRASE: 10, Break.WORDS: 20, Break.LEANING: 35}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: Words that begin a phrase: conjunctions, prepositions, relative words. None is left at the end of a line.
+_BEGIN = {
+    "sv": _words(
+        "och men eller samt utan fast ty att om när då medan innan sedan eftersom därför så för fastän trots än "
+        "som där dit vars vilken vilket vilka i på av till från med vid hos under över mellan mot efter före genom "
+        "kring runt bland bakom framför utanför inom inför enligt utom sen tills åt ur"
+    ),
+    "en": _words(
+        "and but or nor so because although though while when where if unless until since whether than as that who "
+        "whom whose which in on at of to from with by for about over under between among against after before "
+        "through during into onto upon within without behind beyond near across along around toward towards"
+    ),
+}
+
+#: Other words that lean on the next one: articles, determiners, subject pronouns, auxiliaries, negations, titles.
+_LEAN = {
+    "sv": _words(
+        "en ett den det de denna detta dessa min mitt mina din ditt dina sin sitt sina hans hennes vår vårt våra er "
+        "ert era deras varje någon något några ingen inget inga jag du han hon vi ni man är var har hade ska skulle "
+        "kan kunde vill ville måste får fick blir blev inte mycket kl kl. herr fru"
+    ),
+    "en": _words(
+        "a an the this these those my your his her its our their every each some any no i you he she it we they is "
+        "are was were be been am has have had will would shall should can could may might must do does did not very "
+        "mr. mrs. ms. dr. prof. st."
+    ),
+}
+
+#: Abbreviations whose full stop ends no sentence.
+_ABBREVIATIONS = {
+    "sv": _words("t.ex. bl.a. d.v.s. dvs. s.k. f.d. kl. ca. dr. prof. resp."),
+    "en": _words("mr. mrs. ms. dr. prof. st. e.g. i.e. vs."),
+}
+
+_NONE: frozenset[str] = frozenset()
+
+
+def ends_sentence(word: str, language: str | None = None) -> bool:
+    """Whether a sentence ends with this word."""
+    bare = word.rstrip(_CLOSERS)
+    return bool(bare) and bare[-1] in SENTENCE_ENDS and _key(bare) not in _ABBREVIATIONS.get(language or "", _NONE)
+
+
+def break_between(before: str, after: str, language: str | None) -> Break:
+    """How well a text may be broken between two words. Without a table for the language, punctuation alone tells."""
+    if ends_sentence(before, language):
+        return Break.SENTENCE
+    if before.rstrip(_CLOSERS)[-1:] in _CLAUSE_ENDS or after[:1] in ("–", "—"):
+        return Break.CLAUSE
+    begin, lean = (table.get(language or "", _NONE) for table in (_BEGIN, _LEAN))
+    if _key(before) in begin:
+        return Break.LEANING
+    if _key(after) in begin:
+        return Break.PHRASE
+    return Break.LEANING if _key(before) in lean else Break.WORDS
+
+
+def fits(words: Sequence[str], separator: str = " ") -> bool:
+    """Whether words fit on one screen; a word that is longer than a line has one for itself."""
+    lines, used = 1, -len(separator)
+    for word in words:
+        used += len(separator) + len(word)
+        if used > LINE_CHARACTERS and used > len(word):
+            lines, used = lines + 1, len(word)
+    return lines <= LINES
+
+
+def cut(words: Sequence[str], separator: str = " ", language: str | None = None) -> int:
+    """How many of two or more words stay on this screen, if all but the last of them would fit.
+
+    The best place in the second half, and the last of equally good ones; what follows fits on one screen.
+    """
+    whole = len(separator.join(words[:-1]))
+    ended = ends_sentence(words[-1], language)
+
+    def rank(at: int) -> tuple[bool, bool, Break, int]:
+        orphan = ended and len(separator.join(words[at:])) < _ORPHAN_CHARACTERS
+        return fits(words[at:], separator), not orphan, break_between(words[at - 1], words[at], language), at
+
+    return max((at for at in range(1, len(words)) if 2 * len(separator.join(words[:at])) >= whole), key=rank)
+
+
+def first_line(words: Sequence[str], separator: str = " ", language: str | None = None) -> int:
+    """How many words of a screen stand on its first line: about half of them, but rather a phrase; all if they fit."""
+    if len(separator.join(words)) <= LINE_CHARACTERS:
+        return len(words)
+
+    def cost(at: int) -> tuple[int, int, int]:
+        upper, lower = len(separator.join(words[:at])), len(separator.join(words[at:]))
+        unfit = (upper > LINE_CHARACTERS and at > 1) + (lower > LINE_CHARACTERS and at < len(words) - 1)
+        return unfit, abs(upper - lower) + _COSTS[break_between(words[at - 1], words[at], language)], upper
+
+    return min(range(1, len(words)), key=cost, default=1)
+
+
+def _key(word: str) -> str:
+    """A word as the tables have it."""
+    return word.strip(_OPENERS + _CLOSERS).casefold()
