@@ -370,7 +370,7 @@ def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
     listener = Listener().hear(*old, *again(numbered(1)))
     assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [
         (1, 1, "Vi kommer", True),
-        (2, 2, "0.", False),
+        (2, 2, "0.", True),
     ]
     assert not listener.finished, "a station goes on"
 
