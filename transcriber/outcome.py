@@ -25,9 +25,12 @@ class Outcome:
     reason: str = ""
     last: bool = False
     captured_s: float = 0.0
+    doubtful: bool = False  # the recogniser was not sure: what was said before is not believed again
 
     @classmethod
-    def of(cls, chunk: Chunk, words: tuple[Word, ...] = (), language: str | None = None) -> Outcome:
+    def of(
+        cls, chunk: Chunk, words: tuple[Word, ...] = (), language: str | None = None, *, doubtful: bool = False
+    ) -> Outcome:
         """The outcome of a chunk in which `words` were heard."""
         return cls(
             epoch=chunk.epoch,
@@ -42,6 +45,7 @@ class Outcome:
             reason=chunk.reason,
             last=chunk.last,
             captured_s=chunk.captured_s,
+            doubtful=doubtful,
         )
 
     @classmethod

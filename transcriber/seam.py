@@ -23,6 +23,7 @@ from typing import Any
 from transcriber.join import join
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, pack, unpack
+from transcriber.rules import Reason, Said, remember, repeats
 from wire.captions import Advance
 from wire.messages import Content, Kind, Word
 
@@ -76,6 +77,7 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
         next_seq=seam.next_seq,
         until_s=seam.until_s,
         finished=seam.finished,
+        rejected=tuple(seam.rejected),
     )
 
 
@@ -116,6 +118,8 @@ class _Seam:
     settled: int = 0  # so many of them are settled already
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
+    said: list[Said] = field(default_factory=list)  # the newest windows' texts
+    rejected: list[Reason] = field(default_factory=list)  # in this step
 
     @property
     def provisional(self) -> list[Word]:
@@ -192,7 +196,9 @@ class _Seam:
     def _hear(self, outcome: Outcome, policy: Policy) -> None:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
-        self.tail = join(self.tail, list(outcome.words), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
+        self.tail = join(
+            self.tail, self._believed(outcome), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled
+        )
         self.language = outcome.language or self.language
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
@@ -203,6 +209,19 @@ class _Seam:
         self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
+
+    def _believed(self, outcome: Outcome) -> list[Word]:
+        """The words of a window, unless they are in doubt and nothing but what was said before.
+
+        Decided here because here windows come in order, whatever worker heard them.
+        """
+        if not outcome.words:
+            return []
+        repeated = outcome.doubtful and repeats(outcome.words, self.said)
+        self.said = remember(outcome.words, self.said)
+        if repeated:
+            self.rejected.append(Reason.REPEATED)
+        return [] if repeated else list(outcome.words)
 
     def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
         self._settle_all(policy)
@@ -229,6 +248,7 @@ class _Seam:
             "settled": self.settled,
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
             "lines": self.lines.as_dict(),
+            "said": [[said.text, said.start_s] for said in self.said],
         }
 
     @classmethod
@@ -241,5 +261,6 @@ class _Seam:
                 "tail": [unpack(word) for word in values["tail"]],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
+                "said": [Said(*said) for said in values.get("said", ())],
             }
         )

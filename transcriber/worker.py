@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
@@ -15,7 +14,7 @@ from transcriber.language import Votes
 from transcriber.outcome import Outcome
 from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
-from transcriber.rules import rejected
+from transcriber.rules import doubtful, judge
 from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
@@ -175,12 +174,12 @@ class Transcriber:
         return votes.language or max(probabilities, key=lambda language: probabilities[language])
 
     def _outcome(self, chunk: Chunk, hypothesis: Hypothesis) -> Outcome:
-        """What was heard in a chunk, or nothing if it is not believed."""
-        if reason := rejected(hypothesis):
-            self._metrics.rejected.labels(reason).inc()
-            log.info("%s %d/%d: %r rejected: %s", *_place(chunk), hypothesis.text, reason)
-            return Outcome.of(chunk, (), hypothesis.language)
-        return Outcome.of(chunk, hypothesis.words, hypothesis.language)
+        """What was heard in a chunk, as far as it is believed. What is not ends here: it reaches no caption."""
+        verdict = judge(hypothesis)
+        if verdict.reason:
+            self._metrics.rejected.labels(str(verdict.reason)).inc()
+            log.info("%s %d/%d: %r rejected: %s", *_place(chunk), hypothesis.text, verdict.reason)
+        return Outcome.of(chunk, verdict.believed.words, hypothesis.language, doubtful=doubtful(hypothesis))
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A chunk failed alone: leave it to another try, or bury it."""
@@ -203,7 +202,14 @@ class Transcriber:
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Advance the source; waits for Redis if it is away, because the work is done."""
         policy = seam.Policy(delivery.chunk.source, self._max_lag_s)
-        step = functools.partial(_advance, outcome=outcome, policy=policy, now_s=self._clock())
+        now_s = self._clock()
+        advance: Advance | None = None
+
+        def step(state: bytes | None) -> Advance | None:
+            nonlocal advance
+            advance = seam.advance(state, outcome, policy, now_s)
+            return advance
+
         while True:
             try:
                 captions = self._log.commit(delivery, step, dead=dead)
@@ -212,6 +218,8 @@ class Transcriber:
                 if self._stop.wait(_AWAY_S):
                     raise
         self._metrics.chunks.labels(label).inc()
+        for reason in advance.rejected if advance else ():
+            self._metrics.rejected.labels(reason).inc()
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
@@ -225,10 +233,6 @@ class Transcriber:
         self._metrics.busy_s.inc(busy_s)
         audio_s = sum(chunk.duration_s for chunk in chunks)
         self._metrics.real_time_factor.set(busy_s / audio_s if audio_s else 0.0)
-
-
-def _advance(state: bytes | None, outcome: Outcome, policy: seam.Policy, now_s: float) -> Advance | None:
-    return seam.advance(state, outcome, policy, now_s)
 
 
 def _place(chunk: Chunk) -> tuple[str, int, int]:

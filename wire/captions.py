@@ -33,6 +33,7 @@ class Advance:
     next_seq: int = 0  # the first chunk of the epoch that has not been taken into account
     until_s: float = 0.0  # how far the source is captioned, on its clock
     finished: bool = False  # the source has ended and every caption is final
+    rejected: tuple[str, ...] = ()  # why words were not believed in view of what came before, once for each window
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,7 +272,19 @@ def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     bench = Bench(redis, Loops()).drain()
     assert words(redis, "jobs/1") == []
     assert CaptionLog(redis).progress("jobs/1").finished
-    assert bench.count("rejected_total", reason="repetition") == 12
+    assert bench.count("rejected_total", reason="compression") == 12
+
+
+def test_what_is_said_again_in_doubt_is_counted_and_shown_once(redis: Redis) -> None:
+    class Thanks(ScriptedEngine):
+        def transcribe(self, utterances: Sequence[Utterance], choose: object = None) -> list[Hypothesis]:
+            text = (Word("Hej", 2.0, 2.4), Word("då.", 2.4, 3.0))
+            return [Hypothesis(text, "Hej då.", "sv", mean_log_probability=-0.8, tokens=4) for _ in utterances]
+
+    put(redis, *chunks("jobs/1", PCM))
+    bench = Bench(redis, Thanks()).drain()
+    assert words(redis, "jobs/1") == ["Hej", "då."]
+    assert bench.count("rejected_total", reason="repeated") == 11
 
 
 # --- load and trouble ------------------------------------------------------------------------------

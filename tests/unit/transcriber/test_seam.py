@@ -30,6 +30,7 @@ class Listener:
         self.state: bytes | None = None
         self.now_s = 0.0
         self.captions: list[Caption] = []
+        self.rejections: list[str] = []
         self.finished = False
 
     def hear(self, *outcomes: Outcome) -> Listener:
@@ -39,6 +40,7 @@ class Listener:
                 continue
             self.state = result.state
             self.finished = result.finished
+            self.rejections += result.rejected
             for caption in result.captions:
                 self._check(caption)
                 self.captions.append(caption)
@@ -422,3 +424,44 @@ def test_jobs_show_only_what_is_final() -> None:
 def test_captions_say_what_audio_they_rest_on() -> None:
     listener = Listener().hear(outcome(0, [word("Hej", 4.5)]), outcome(1, [word("Hej", 4.5), word("du.", 5.0)]))
     assert [c.captured_s for c in listener.captions] == [1005.0, 1010.0]
+
+
+# --- what is not believed a second time --------------------------------------------------------------
+
+
+def thanks(at_s: float) -> list[Word]:
+    return [
+        Word("Thanks", at_s, at_s + 0.4),
+        Word("for", at_s + 0.4, at_s + 0.6),
+        Word("watching!", at_s + 0.6, at_s + 1),
+    ]
+
+
+def test_a_caption_in_doubt_is_not_repeated() -> None:
+    heard = [outcome(n, thanks(n * CHUNK_S + 2), doubtful=True) for n in range(6)]
+    listener = Listener().hear(*heard, outcome(6, last=True))
+    assert listener.text == "Thanks for watching!"
+    assert listener.rejections == ["repeated"] * 5
+
+
+def test_a_sure_caption_may_be_repeated() -> None:
+    listener = Listener().hear(*(outcome(n, thanks(n * CHUNK_S + 2)) for n in range(3)), outcome(3, last=True))
+    assert listener.text == " ".join(["Thanks for watching!"] * 3)
+    assert listener.rejections == []
+
+
+def test_a_caption_in_doubt_that_two_windows_heard_is_kept() -> None:
+    overlap = thanks(CHUNK_S - 1.0)
+    heard = [outcome(0, overlap, doubtful=True), outcome(1, overlap, doubtful=True), outcome(2, last=True)]
+    assert Listener().hear(*heard).text == "Thanks for watching!"
+
+
+def test_repetitions_are_the_same_whatever_comes_first() -> None:
+    heard = [outcome(n, thanks(n * CHUNK_S + 2), doubtful=n != 2) for n in range(6)] + [outcome(6, last=True)]
+    expected = Listener().hear(*heard)
+    for seed in range(20):
+        shuffled = heard[1:]
+        random.Random(seed).shuffle(shuffled)
+        listener = Listener().hear(heard[0], *shuffled)
+        assert listener.text == expected.text
+        assert listener.rejections == expected.rejections

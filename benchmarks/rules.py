@@ -1,0 +1,212 @@
+"""`python -m benchmarks.rules`: what the rules against invented text reject of a model's hypotheses.
+
+No detector stands before the model here, so that the rules are seen at work. Hypotheses over speech are *right* if at
+least half of their words were said there, else *garbled*; those over music, noise and silence are *invented*. Behind
+*crosstalk*, a voice 20 dB below music, there is speech, though nobody is meant to hear it. A rule that rejects what is
+right does harm; one that rejects what is invented does good. Each rule is tried alone, then all of them as the
+transcriber applies them.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import jiwer
+import numpy as np
+import soxr
+import torch
+from tqdm import tqdm
+
+from benchmarks.report import Row, arguments, report
+from demo import exam, music, noise
+from demo.bulletins import LANGUAGES, Language
+from demo.noise import Audio
+from demo.voices import SAMPLE_RATE
+from transcriber import rules
+from transcriber.engine import Hypothesis, Utterance
+from transcriber.model import load
+from transcriber.orthography import normalised
+from transcriber.rules import Reason, Said
+from transcriber.transformers_engine import TransformersEngine
+
+#: Noise below speech, in decibels; None is clean.
+SNRS_DB = (None, 20.0, 10.0, 0.0)
+
+#: What is heard where nobody speaks: the demo's kinds of noise, its station's music, and the like.
+NOTHING = (*noise.KINDS, "jingle", "bed", "silence", "faint hiss", "crosstalk")
+
+#: How far below the music the voices of `crosstalk` are, in decibels.
+CROSSTALK_DB = 20.0
+
+#: Length of what nobody speaks in, in seconds: a chunk and its lead.
+QUIET_S = 7.0
+
+#: Windows for each language and SNR, and for each language and kind of nothing.
+_FULL, _QUICK = (200, 80), (25, 10)
+_BATCH = 8
+
+GROUPS = ("right", "garbled", "crosstalk", "invented")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A hypothesis with words, what it is, and where it comes from; windows of one origin follow each other."""
+
+    hypothesis: Hypothesis
+    group: str
+    origin: str
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    engine = TransformersEngine(load(options.model, device=options.device))
+    spoken, quiet = _QUICK if options.quick else _FULL
+    windows = len(LANGUAGES) * (len(SNRS_DB) * spoken + len(NOTHING) * quiet)
+    heard: list[Heard] = []
+    with tqdm(total=windows, unit="window", desc="listen") as progress:
+        for origin, language, audios, texts in material(spoken, quiet):
+            for first in range(0, len(audios), _BATCH):
+                batch = [Utterance(audio, language) for audio in audios[first : first + _BATCH]]
+                for hypothesis, text in zip(engine.transcribe(batch), texts[first : first + _BATCH], strict=True):
+                    if hypothesis.words:
+                        heard.append(Heard(hypothesis, group(hypothesis, text, origin), origin))
+                progress.update(len(batch))
+    rows = table(heard)
+    title = f"{engine.name}: {len(heard)} of {windows} windows came with words; how many of these each rule rejects"
+    quiet_hours = len(LANGUAGES) * (len(NOTHING) - 1) * quiet * QUIET_S / 3600
+    report(title, rows, figures(rows, quiet_hours), options.json)
+    for text, count in survivors(heard).most_common(10):
+        print(f"invented, and past all rules: {count} x {text!r}")
+    return 0
+
+
+def material(spoken: int, quiet: int) -> Iterator[tuple[str, Language, list[Audio], list[str | None]]]:
+    """Origin, language, windows, and what is said in each (None: nothing)."""
+    for language in LANGUAGES:
+        for snr_db in SNRS_DB:
+            examples = exam.windows(language, spoken, snr_db, seed=11)
+            texts = [" ".join(word.text for word in example.words) for example in examples]
+            yield f"{language} {snr_db} dB", language, [example.audio for example in examples], list(texts)
+        for kind in NOTHING:
+            rng = random.Random(f"rules-{language}-{kind}")
+            yield f"{language} {kind}", language, [nothing(kind, language, rng) for _ in range(quiet)], [None] * quiet
+
+
+def nothing(kind: str, language: Language, rng: random.Random) -> Audio:
+    """A window in which nobody speaks."""
+    samples, seeded = round(QUIET_S * SAMPLE_RATE), np.random.default_rng(rng.randrange(2**32))
+    if kind in noise.KINDS:
+        audio = noise.noise(kind, samples, seeded)
+    elif kind == "silence":
+        return np.zeros(samples, np.float32)
+    elif kind == "faint hiss":
+        return noise.noise("pink", samples, seeded) * np.float32(0.001)
+    elif kind == "jingle":
+        audio = _mono(music.jingle(language, rng))
+    else:
+        audio = _mono(music.bed(QUIET_S, rng))
+    audio = np.pad(audio[:samples], (0, max(0, samples - len(audio))))
+    if kind == "crosstalk":
+        [example] = exam.windows(language, 1, None, seed=rng.randrange(2**32))
+        voice = np.pad(example.audio, (0, samples - len(example.audio)))
+        audio = audio + noise.rms(audio) / noise.active_rms(voice) * voice * 10 ** (-CROSSTALK_DB / 20)
+    return np.asarray(0.5 * audio / np.abs(audio).max(), np.float32)
+
+
+def group(hypothesis: Hypothesis, text: str | None, origin: str) -> str:
+    """What a hypothesis with words is, given what was said (None: nothing, or nothing that counts)."""
+    if text is None:
+        return "crosstalk" if "crosstalk" in origin else "invented"
+    truth, ours = _bare(text.split()), _bare(word.text for word in hypothesis.words)
+    if not truth or not ours:
+        return "garbled"
+    hits = jiwer.process_words(" ".join(truth), " ".join(ours)).hits
+    return "right" if hits >= len(ours) / 2 else "garbled"
+
+
+def table(heard: Sequence[Heard]) -> list[Row]:
+    """How many hypotheses each rule takes words away from; in the end what there was, and what is left in words."""
+    alone: dict[str, Callable[[Hypothesis], int]] = {
+        str(Reason.LOOP): lambda h: len(h.words) - len(rules.without_loop(h).words),
+        **{str(reason): _whole(rejects) for reason, rejects in rules.RULES.items()},
+        "(doubtful)": _whole(rules.doubtful),
+        "(only improbable)": _whole(lambda h: h.mean_log_probability < rules.LOG_PROBABILITY),
+    }
+    taken = {name: [rule(each.hypothesis) for each in heard] for name, rule in alone.items()}
+    taken[str(Reason.REPEATED)] = repeated(heard)
+    taken["all rules"] = taken_by_all(heard)
+    words = [len(each.hypothesis.words) for each in heard]
+    left = [there - gone for there, gone in zip(words, taken["all rules"], strict=True)]
+    return [
+        *({"rule": name, **_counts(heard, [bool(count) for count in counts])} for name, counts in taken.items()),
+        {"rule": "there were", **_counts(heard, [True] * len(heard))},
+        {"rule": "their words", **_counts(heard, words)},
+        {"rule": "words left", **_counts(heard, left)},
+    ]
+
+
+def repeated(heard: Sequence[Heard]) -> list[int]:
+    """How many words of each hypothesis its source had said before, in doubt."""
+    before: Mapping[str, list[Said]] = {each.origin: [] for each in heard}
+    taken = []
+    for place, each in enumerate(heard):
+        # Windows do not overlap here: each begins later than the one before.
+        words = [replace(word, start_s=word.start_s + place * QUIET_S) for word in each.hypothesis.words]
+        known = before[each.origin]
+        taken.append(len(words) if rules.doubtful(each.hypothesis) and rules.repeats(words, known) else 0)
+        known[:] = rules.remember(words, known)
+    return taken
+
+
+def taken_by_all(heard: Sequence[Heard]) -> list[int]:
+    """How many words of each hypothesis the transcriber does not believe."""
+    judged = [len(each.hypothesis.words) - len(rules.judge(each.hypothesis).believed.words) for each in heard]
+    return [max(ours, again) for ours, again in zip(judged, repeated(heard), strict=True)]
+
+
+def survivors(heard: Sequence[Heard]) -> Counter[str]:
+    """Invented texts that are believed."""
+    taken = taken_by_all(heard)
+    kept = [each.hypothesis for each, words in zip(heard, taken, strict=True) if each.group == "invented" and not words]
+    return Counter(hypothesis.text for hypothesis in kept)
+
+
+def figures(rows: Sequence[Row], quiet_hours: float) -> dict[str, float]:
+    """Harm and good of all rules together, and what gets past them."""
+    counts = {str(row["rule"]): {name: float(str(row[name])) for name in GROUPS} for row in rows}
+    rejected, there, left = counts["all rules"], counts["there were"], counts["words left"]
+    found = {
+        f"{name}_rejected_percent": 100 * rejected[name] / there[name] for name in ("right", "invented") if there[name]
+    }
+    return {**found, "invented_words_left_per_hour": left["invented"] / quiet_hours}
+
+
+def _counts(heard: Sequence[Heard], counts: Sequence[int]) -> dict[str, object]:
+    """Sums by group."""
+    return {
+        name: sum(count for each, count in zip(heard, counts, strict=True) if each.group == name) for name in GROUPS
+    }
+
+
+def _whole(rejects: Callable[[Hypothesis], bool]) -> Callable[[Hypothesis], int]:
+    return lambda hypothesis: len(hypothesis.words) * rejects(hypothesis)
+
+
+def _bare(words: Iterator[str] | Sequence[str]) -> list[str]:
+    return [word for word in map(normalised, words) if word]
+
+
+def _mono(audio: music.Stereo) -> Audio:
+    return np.asarray(soxr.resample(audio.mean(axis=1), music.RATE_HZ, SAMPLE_RATE), np.float32)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""Rules against invented text, on hypotheses made for them: what must go, and above all what must stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcriber import phrases
+from transcriber.engine import Hypothesis
+from transcriber.rules import REMEMBERED, Reason, Said, doubtful, judge, remember, repeats, without_loop
+from wire.messages import Word
+
+
+def heard(text: str, *, word_s: float = 0.3, start_s: float = 0.5, **changes: object) -> Hypothesis:
+    """A hypothesis whose words follow each other, in which the model is sure unless `changes` say otherwise."""
+    spoken = text.split()
+    words = tuple(
+        Word(word, round(start_s + word_s * n, 3), round(start_s + word_s * (n + 1), 3), 0.95)
+        for n, word in enumerate(spoken)
+    )
+    sure = Hypothesis(words, text, "sv", mean_log_probability=-0.2, no_speech_probability=0.01, tokens=2 * len(spoken))
+    return replace(sure, **changes)  # type: ignore[arg-type]
+
+
+#: Ways to be in doubt, none of which is enough for silence.
+DOUBTS: list[dict[str, object]] = [
+    {"mean_log_probability": -0.7},
+    {"no_speech_probability": 0.88, "mean_log_probability": -0.38},
+    {"truncated": True},
+]
+
+TALK = [
+    "Regeringen lägger fram ett nytt förslag i dag.",
+    "No, no, no, no, no, that is wrong.",
+    "Och han sade: tack för att ni tittade, och så gick han.",
+    "Mål! Mål! Mål! Mål! Mål! säger han.",
+    "Numret är noll åtta fem fem fem fem noll noll.",
+    "It was very, very, very good, very good, very good.",
+    "Undertexter är bra för alla som vill läsa vad som sägs i radio.",
+    "ja",
+    "[Musik] Välkomna till Ekot.",
+    "今日は東京で雨が降っています。",
+]
+
+
+# --- what stays ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", TALK)
+def test_talk_is_believed(text: str) -> None:
+    hypothesis = heard(text)
+    assert judge(hypothesis).believed is hypothesis
+    assert judge(hypothesis).reason is None
+
+
+@pytest.mark.parametrize("text", TALK)
+@pytest.mark.parametrize("doubt", DOUBTS[:2])
+def test_talk_in_doubt_is_believed_too(text: str, doubt: dict[str, object]) -> None:
+    assert judge(heard(text, **doubt)).reason is None
+
+
+@pytest.mark.parametrize("text", ["Thanks for watching!", "Tack för att ni tittade.", "Undertexter av Anna Andersson"])
+def test_a_known_phrase_is_believed_when_the_model_is_sure(text: str) -> None:
+    assert judge(heard(text)).reason is None
+
+
+def test_no_words_need_no_reason() -> None:
+    assert judge(Hypothesis(no_speech_probability=1.0, mean_log_probability=-3.0)).reason is None
+
+
+@given(st.text(max_size=80), st.floats(-0.5, 0), st.floats(0, 0.2))
+def test_whatever_is_said_once_slowly_and_surely_is_believed(text: str, log_probability: float, silence: float) -> None:
+    said = list(dict.fromkeys(word for word in map(phrases.normalised, text.split()) if word))
+    hypothesis = heard(" ".join(said), mean_log_probability=log_probability, no_speech_probability=silence)
+    assert judge(hypothesis).believed.words == hypothesis.words
+
+
+# --- silence -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "log_probability", "reason"),
+    [(0.61, -1.01, Reason.NO_SPEECH), (0.59, -1.01, None), (0.61, -0.99, None), (1.0, -0.1, None), (0.0, -3.0, None)],
+)
+def test_silence_needs_both_of_its_signs(no_speech: float, log_probability: float, reason: Reason | None) -> None:
+    verdict = judge(heard(TALK[0], no_speech_probability=no_speech, mean_log_probability=log_probability))
+    assert verdict.reason is reason
+    assert bool(verdict.believed.words) is (reason is None)
+
+
+# --- loops --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Vi hörs i morgon. " + "Tack. " * 6, "Vi hörs i morgon. Tack."),
+        ("Vi hörs i morgon. " + "thank you so " * 4, "Vi hörs i morgon. thank you so"),
+        ("Så var det. " + "I have to think about it. " * 3, "Så var det. I have to think about it."),
+        ("Så var det. " + "I have to think about it. " * 3 + "I have", "Så var det. I have to think about it."),
+        ("Mål! " * 8 + "Ettan till Malmö.", "Mål! Ettan till Malmö."),
+        ("Hej! HEJ, hej. hej hej hej", "Hej!"),
+    ],
+)
+def test_a_loop_is_cut_behind_its_first_round(text: str, left: str) -> None:
+    verdict = judge(heard(text))
+    assert (verdict.believed.text, verdict.reason) == (left, Reason.LOOP)
+    assert [word.text for word in verdict.believed.words] == left.split()
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_a_text_that_is_one_loop_is_rejected_in_doubt(doubt: dict[str, object]) -> None:
+    verdict = judge(heard("Thank you, Mr. President, " * 5, **doubt))
+    assert (verdict.believed.words, verdict.believed.text, verdict.reason) == ((), "", Reason.LOOP)
+
+
+def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() -> None:
+    text = "Här är nyheterna. " + "och så vidare " * 40
+    verdict = judge(heard(text, word_s=0.04, truncated=True))
+    assert (verdict.believed.text, verdict.reason) == ("Här är nyheterna. och så vidare", Reason.LOOP)
+
+
+@given(
+    st.lists(st.sampled_from("abcdef"), max_size=8),
+    st.lists(st.sampled_from("uvw"), min_size=1, max_size=4),
+    st.integers(6, 12),
+    st.lists(st.sampled_from("xyz"), max_size=4),
+)
+def test_words_around_a_loop_are_kept_in_order(
+    before: list[str], unit: list[str], rounds: int, after: list[str]
+) -> None:
+    hypothesis = heard(" ".join([*before, *unit * rounds, *after]))
+    left = without_loop(hypothesis).words
+    assert len(left) < len(hypothesis.words)
+    places = [hypothesis.words.index(word) for word in left]
+    assert places == sorted(places)
+    texts = [word.text for word in left]
+    if not before or _plain(before):
+        assert texts[: len(before)] == before
+    if after and _plain(after):
+        assert texts[-len(after) :] == after
+
+
+def _plain(words: list[str]) -> bool:
+    """Whether words cannot be a loop of their own."""
+    return len(set(words)) == len(words)
+
+
+def test_repetition_that_is_no_plain_loop() -> None:
+    text = " ".join(f"thank you {n} thank you very much" for n in range(20))
+    assert judge(heard(text)).reason is Reason.COMPRESSION
+
+
+# --- rates --------------------------------------------------------------------------------------------
+
+
+def test_words_piled_up_at_the_end_are_too_fast() -> None:
+    pile = heard("Det blir regn i hela landet under kvällen och natten mot fredag", start_s=6.5, word_s=0.02)
+    assert judge(pile).reason is Reason.RATE
+    assert judge(replace(pile, tokens=12)).reason is None, "a few tokens more than the time allows mean nothing"
+
+
+def test_text_that_goes_on_at_the_cap_is_too_fast() -> None:
+    assert judge(heard(TALK[0], truncated=True)).reason is Reason.RATE
+
+
+# --- phrases -------------------------------------------------------------------------------------------
+
+
+INVENTED = [
+    "Undertexter från Amara.org-gemenskapen",
+    "Tack till elever och lärare vid Brännkyrka gymnasium",
+    "Textning Stina Hedin www.btistudios.com",
+    "Svensktextning.nu",
+    "Thanks for watching!",
+    "THANKS FOR WATCHING! Please subscribe.",
+    "Subtitles by the Amara.org community",
+    "Субтитры сделал DimaTorzok",
+    "Untertitel im Auftrag des ZDF, 2017",
+    "ご視聴ありがとうございました",
+    "you",
+]
+
+
+@pytest.mark.parametrize("text", INVENTED)
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_a_known_phrase_is_rejected_in_doubt(text: str, doubt: dict[str, object]) -> None:
+    assert judge(heard(text, **doubt)).reason is Reason.PHRASE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks for watching my back in that fight.",
+        "Undertexter av högsta klass kommer nu till alla kanaler i hela landet",
+        "Thank you, and now the weather.",
+        "",
+        "...",
+        "Du",
+    ],
+)
+def test_what_only_begins_like_a_phrase_is_none(text: str) -> None:
+    assert not phrases.known(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[Music]", "(applåder)", " [Musik] (skratt) ", "*suckar*", "♪", "♪ ♪", "[Music].", "..."]
+)
+def test_descriptions_of_sounds_are_not_speech(text: str) -> None:
+    assert phrases.describes(text)
+    assert judge(heard(text)).reason is Reason.DESCRIPTION
+
+
+@pytest.mark.parametrize("text", ["[Music] Good morning.", "Good (very good) morning", "♪ sjung ♪", "Musik"])
+def test_descriptions_beside_speech_are_left_alone(text: str) -> None:
+    assert not phrases.describes(text)
+
+
+# --- what the source said before -------------------------------------------------------------------------
+
+
+def test_doubt() -> None:
+    assert not doubtful(heard(TALK[0]))
+    assert all(doubtful(heard(TALK[0], **doubt)) for doubt in DOUBTS)
+
+
+def test_a_text_repeats_what_was_said_at_another_time() -> None:
+    first, later = heard("Thanks for watching!", start_s=3.0), heard("thanks for watching.", start_s=8.0)
+    before = remember(first.words, [])
+    assert repeats(later.words, before)
+    assert not repeats(heard("Thanks for watching!", start_s=3.2).words, before), "the same utterance, in the overlap"
+    assert not repeats(heard("Thanks for watching us!", start_s=8.0).words, before)
+
+
+def test_only_the_newest_texts_are_remembered_each_once() -> None:
+    before: list[Said] = []
+    for n, text in enumerate(["a", "b", "c", "b", "d"]):
+        before = remember(heard(text, start_s=float(n)).words, before)
+    assert [(said.text, said.start_s) for said in before] == [("c", 2.0), ("b", 3.0), ("d", 4.0)]
+    assert len(before) == REMEMBERED
