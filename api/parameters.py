@@ -10,6 +10,7 @@ from flask import request
 
 from api.problems import Problem
 from wire.errors import BadRequest
+from wire.hot_words import checked
 from wire.languages import CODES
 
 #: What a station may be called in URLs, keys and metric labels.
@@ -69,6 +70,18 @@ def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, re
     if required and not text:
         raise BadRequest(f"{name} is missing")
     return text
+
+
+def hot_words(values: dict[str, Any]) -> tuple[str, ...]:
+    """The hot words of a JSON object; none if they are missing.
+
+    Raises:
+        BadRequest: they are unfit.
+    """
+    try:
+        return checked(values.get("hot_words"))
+    except ValueError as error:
+        raise BadRequest(f"hot_words {error}") from error
 
 
 def station_id(text: str) -> str:

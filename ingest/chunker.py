@@ -37,6 +37,7 @@ class Piece:
         origin_s: float,
         content: Content = Content.SPEECH,
         language: str | None = None,
+        hot_words: tuple[str, ...] = (),
         captured_s: float = 0.0,
     ) -> Chunk:
         """The message for this piece; only what may hold speech takes its audio along.
@@ -56,6 +57,7 @@ class Piece:
             tail_samples=self.tail_samples,
             content=content,
             language=language,
+            hot_words=hot_words,
             last=self.last,
             captured_s=captured_s,
         )

@@ -44,6 +44,7 @@ class LiveCutter:
         chunk_samples: int,
         lead_samples: int,
         language: str | None = None,
+        hot_words: tuple[str, ...] = (),
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -55,6 +56,7 @@ class LiveCutter:
         self._chunk_samples = chunk_samples
         self._lead_samples = lead_samples
         self._language = language
+        self._hot_words = hot_words
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -133,6 +135,7 @@ class LiveCutter:
                 origin_s=origin_s,
                 content=content,
                 language=self._language,
+                hot_words=self._hot_words,
                 captured_s=captured_s,
             )
             if not self._outbox.put(chunk):

@@ -6,6 +6,7 @@
         url: https://…              anything ffmpeg reads, or an .m3u/.pls playlist
         language: sv                left out: detected
         listen_url: https://…       left out: browsers play `url`
+        hot_words: [Bodil, Umeå]    left out: none. Names of hosts and places, for models that take prompts
 
 `${NAME:-default}` in an address is replaced by the environment variable NAME.
 """
@@ -20,13 +21,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from wire import hot_words
 from wire.errors import SettingsError
 from wire.languages import CODES
 from wire.messages import Station
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_FIELDS = {"id", "name", "url", "language", "listen_url"}
+_FIELDS = {"id", "name", "url", "language", "listen_url", "hot_words"}
 
 
 def read(path: Path, environ: Mapping[str, str]) -> list[Station]:
@@ -75,6 +77,10 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
     if language is not None and language not in CODES:
         raise SettingsError(f"{where}: {language!r} is not a language code that Whisper knows, such as sv or en")
     listen_url = entry.get("listen_url")
+    try:
+        words = hot_words.checked(entry.get("hot_words"))
+    except ValueError as error:
+        raise SettingsError(f"{where}: `hot_words` {error}") from error
     return Station(
         id=id,
         name=str(entry.get("name") or id),
@@ -82,6 +88,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         language=language,
         listen_url=_address(where, "listen_url", listen_url, environ) if listen_url else None,
         from_file=True,
+        hot_words=words,
     )
 
 

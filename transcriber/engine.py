@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from transcriber.context import NO_PROMPT, Prompt
 from wire.messages import Word
 
 Task = Literal["transcribe", "translate"]
@@ -21,6 +22,7 @@ class Utterance:
     audio: NDArray[np.float32]
     language: str | None = None  # None: to be detected
     task: Task = "transcribe"
+    prompt: Prompt = NO_PROMPT
 
 
 @dataclass(frozen=True, slots=True)

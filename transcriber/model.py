@@ -37,6 +37,7 @@ class Manifest:
 
     languages: tuple[str, ...] | None = None  # None: all that the tokenizer has
     context_s: float | None = None  # None: the whole of what the encoder was built for
+    trained_with_prompts: bool | None = None  # None: nobody says
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -48,9 +49,13 @@ class Manifest:
         try:
             values = json.loads(data)
             languages, context_s = values.get("languages"), values.get("context_s")
+            prompts = values.get("trained_with_prompts", False)
+            if not isinstance(prompts, bool):
+                raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
             return cls(
                 languages=tuple(str(language) for language in languages) if languages is not None else None,
                 context_s=float(context_s) if context_s is not None else None,
+                trained_with_prompts=prompts,
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise DecodeError(f"not a manifest: {error}", data) from error
@@ -67,6 +72,7 @@ class Model:
     tokens: SpecialTokens
     device: torch.device
     dtype: torch.dtype
+    trained_with_prompts: bool | None = None  # see `Manifest`
 
     @property
     def positions(self) -> int:
@@ -101,7 +107,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages)
     whisper = whisper.to(place).eval().requires_grad_(False)
     log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))
-    return Model(name, whisper, tokenizer, np.asarray(extractor.mel_filters), tokens, place, precision)
+    filters = np.asarray(extractor.mel_filters)
+    return Model(name, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
 
 
 def shorten(whisper: Any, positions: int) -> None:

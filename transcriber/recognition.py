@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from transcriber.context import Prompt
 from transcriber.engine import Engine, Hypothesis, Task, Utterance
 from transcriber.join import join
 from transcriber.orthography import joined
@@ -32,7 +33,7 @@ def recognise(engine: Engine, chunks: Sequence[Chunk], task: Task, choose: Choos
     for index, chunk in enumerate(chunks):
         audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
-            utterances.append(Utterance(audio[start:end], chunk.language, task))
+            utterances.append(Utterance(audio[start:end], chunk.language, task, Prompt(chunk.hot_words)))
             owners.append(index)
             begins_s.append(chunk.start_s - chunk.lead_s + start / SAMPLE_RATE_HZ)
     heard = engine.transcribe(utterances, lambda index, probabilities: choose(chunks[owners[index]], probabilities))

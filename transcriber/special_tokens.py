@@ -27,6 +27,7 @@ class SpecialTokens:
     end: int
     no_timestamps: int
     no_speech: int | None
+    start_of_previous: int | None = None
     languages: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, int] = field(default_factory=dict)
     suppressed: tuple[int, ...] = ()
@@ -67,6 +68,7 @@ class SpecialTokens:
             end=required("<|endoftext|>"),
             no_timestamps=no_timestamps,
             no_speech=no_speech,
+            start_of_previous=vocabulary.get("<|startofprev|>"),
             languages={code: id for code, id in sorted(found.items()) if code in wanted},
             tasks=tasks if found else {},
             suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),

@@ -100,6 +100,7 @@ class Chunk:
     tail_samples: int = 0
     content: Content = Content.SPEECH
     language: str | None = None  # None: to be detected
+    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
     last: bool = False  # the source ends (job, microphone) or disconnects (station) after this chunk
     captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
     reason: str = ""  # of a gap: "shed", "overflow", …
@@ -153,6 +154,7 @@ class Chunk:
         try:
             header = json.loads(fields[b"header"])
             header["content"] = Content(header["content"])
+            header["hot_words"] = tuple(header.get("hot_words", ()))
             names = {f.name for f in dataclasses.fields(cls)}
             return cls(pcm=fields[b"pcm"], **{name: value for name, value in header.items() if name in names})
         except (ValueError, TypeError, KeyError) as error:
@@ -270,6 +272,14 @@ class Station(_Json):
     language: str | None = None  # None: detected
     listen_url: str | None = None  # what a browser should play when it is not `url`
     from_file: bool = False  # seeded from stations.yml; such an entry follows the file
+    hot_words: tuple[str, ...] = ()  # names of hosts and places; see `hot_words`
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Station:
+        """Build the station with its hot words as they are kept."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        return cls(**{**fields, "hot_words": tuple(fields.get("hot_words", ()))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,12 @@ def problem(answer: httpx.Response, status: int) -> str:
 class TestStations:
     def test_adding_reading_replacing_and_removing(self, api: Api) -> None:
         answer = api.http.post(
-            "/stations", json={"name": "P4 Göteborg", "url": "http://127.0.0.1/p4", "language": "sv"}
+            "/stations",
+            json={"name": "P4 Göteborg", "url": "http://127.0.0.1/p4", "language": "sv", "hot_words": ["Umeå"]},
         )
         assert (answer.status_code, answer.headers["location"]) == (201, "/stations/p4-goteborg")
         fits(answer.json(), "Station")
+        assert answer.json()["hot_words"] == ["Umeå"]
         again = api.http.post("/stations", json={"id": "p4-goteborg", "name": "P4", "url": "https://127.0.0.1/p4"})
         assert again.status_code == 200
         stations = api.http.get("/stations").json()["stations"]
@@ -90,6 +92,8 @@ class TestStations:
             ({"name": "x", "url": "http://a b/"}, "http"),
             ({"name": "x", "url": "http://a/", "language": "xx"}, "language"),
             ({"name": "x", "url": "http://a/", "language": 5}, "language"),
+            ({"name": "x", "url": "http://a/", "hot_words": "Umeå"}, "hot_words"),
+            ({"name": "x", "url": "http://a/", "hot_words": ["x" * 501]}, "500"),
             ({"id": "Å!", "url": "http://a/"}, "id"),
             ({"id": "../x", "url": "http://a/"}, "id"),
             ({"name": "!!!", "url": "http://a/"}, "id"),

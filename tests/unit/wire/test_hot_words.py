@@ -1,0 +1,40 @@
+"""Hot words as somebody wrote them: cleaned, or refused with what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from wire.hot_words import checked
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ()),
+        ([], ()),
+        ([" Bodil Jönsson ", "Umeå", "Umeå"], ("Bodil Jönsson", "Umeå")),
+        (["x" * 250, "y" * 250], ("x" * 250, "y" * 250)),
+        ([str(n) for n in range(50)], tuple(str(n) for n in range(50))),
+    ],
+)
+def test_what_is_right(value: object, expected: tuple[str, ...]) -> None:
+    assert checked(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("Umeå", "list of texts"),
+        ([1], "list of texts"),
+        ([None], "list of texts"),
+        ({"a": "b"}, "list of texts"),
+        ([" "], "can be shown"),
+        (["a\nb"], "can be shown"),
+        (["\ud800"], "can be shown"),
+        ([str(n) for n in range(51)], "at most 50"),
+        (["x" * 501], "at most 500 characters"),
+    ],
+)
+def test_what_is_refused(value: object, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        checked(value)
