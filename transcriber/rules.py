@@ -46,9 +46,9 @@ TOKENS_PER_S, SPARE_TOKENS = 22, 8
 #: nyrahealth/CrisperWhisper 61; three rounds of any length (WhisperLiveKit 339) would cut what people do say.
 LOOP_ROUNDS = {1: 6, 2: 4, 5: 3}
 
-#: Beyond these a hypothesis is in doubt. Of 693 that were right on the demo's speech down to 0 dB, 2 are, and 4 of the
-#: 5 that were invented over music. Others set no-speech from 0.06 (zachlatta/freeflow 81: who really says "thank you"
-#: stays below 0.02) to Whisper's 0.6; SYSTRAN/faster-whisper 621 has a subtitle credit at 0.88, with -0.38.
+#: Beyond these a hypothesis is in doubt. Of 1,404 that were right on the demo's speech down to 0 dB, 3 are, and 4 of
+#: the 5 that were invented over music. Others set no-speech from 0.06 (zachlatta/freeflow 81: a "thank you"
+#: that was said stays below 0.02) to Whisper's 0.6; in SYSTRAN/faster-whisper 621 a subtitle credit has 0.88 and -0.38.
 DOUBT_NO_SPEECH, DOUBT_LOG_PROBABILITY = 0.2, -0.5
 
 #: Two hearings of one text begin no further apart than this, in seconds; a repetition begins later.

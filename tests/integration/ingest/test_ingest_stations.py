@@ -299,9 +299,11 @@ def test_a_changed_station_is_read_anew(
 ) -> None:
     on_air(Station("tone", "Tone", icecast.send("one")))
     wait_until(lambda: chunks("stations/tone"), 30)
-    Stations(redis_client).add(Station("tone", "Tone", icecast.send("two", source="sine=frequency=880")))
+    url = icecast.send("two", source="sine=frequency=880")
+    Stations(redis_client).add(Station("tone", "Tone", url, hot_words=("Umeå",)))
     wait_until(lambda: len([c for c in chunks("stations/tone") if c.epoch == 2]) >= 2, 30)
     assert frequency_hz(audio_of([c for c in chunks("stations/tone") if c.epoch == 2])) == pytest.approx(880, abs=1)
+    assert next(c.hot_words for c in chunks("stations/tone") if c.epoch == 2) == ("Umeå",)
 
 
 def test_epochs_rise_though_their_counter_has_expired(

@@ -32,6 +32,7 @@ class World:
             chunk_samples=RATE,
             lead_samples=RATE // 4,
             steady=steady,
+            hot_words=("Umeå",),
             now_s=lambda: self.now_s,
         )
         self._random = np.random.default_rng(1)
@@ -58,6 +59,7 @@ def test_chunks_wait_for_the_clock_and_then_come_in_order() -> None:
     assert [chunk.seq for chunk in found] == [0, 1, 2, 3, 4, 5]
     assert found[0].start_s == pytest.approx(NOW - 4.5, abs=0.01)
     assert found[0].captured_s == NOW
+    assert {chunk.hot_words for chunk in found} == {("Umeå",)}
     for before, after in itertools.pairwise(found):
         assert after.start_s == pytest.approx(before.end_s)
         assert after.captured_s >= before.captured_s

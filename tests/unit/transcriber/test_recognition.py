@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
+from transcriber.context import NO_PROMPT, Prompt
 from transcriber.recognition import recognise, windows
 from wire.messages import Chunk
 
@@ -30,6 +31,17 @@ def test_windows_cover_everything_and_overlap(samples: int, limit: int) -> None:
     overlap = min(16_000, limit // 2)
     for (_, end), (start, _) in itertools.pairwise(parts):
         assert end - start == overlap
+
+
+def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() -> None:
+    told: list[Prompt] = []
+    engine = ScriptedEngine(lambda batch: told.extend(utterance.prompt for utterance in batch), context_s=7.0)
+    named, other = (
+        dataclasses.replace(chunk, hot_words=hot_words)
+        for chunk, hot_words in zip(chunks("jobs/1", speech(WORDS, 20), chunk_s=10.0), [("Umeå",), ()], strict=True)
+    )
+    recognise(engine, [named, other], "transcribe", sv)
+    assert told == [Prompt(("Umeå",))] * 2 + [NO_PROMPT] * 2
 
 
 @pytest.mark.parametrize("context_s", [30.0, 7.0, 5.0])

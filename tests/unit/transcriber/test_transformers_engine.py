@@ -140,10 +140,19 @@ def test_a_manifest_narrows_languages_and_context(copy: Path) -> None:
     assert engine.transcribe([Utterance(noise(6.0))])[0].language == "sv"
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"context_s": "long"}', b'{"languages": 7}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b'{"context_s": "long"}', b'{"languages": 7}', b'{"trained_with_prompts": 1}']
+)
 def test_a_bad_manifest_is_refused(data: bytes) -> None:
     with pytest.raises(DecodeError):
         Manifest.decode(data)
+
+
+@pytest.mark.parametrize(("manifest", "trained"), [(None, None), ({}, False), ({"trained_with_prompts": True}, True)])
+def test_only_a_manifest_knows_of_prompts(copy: Path, manifest: dict[str, object] | None, trained: bool | None) -> None:
+    if manifest is not None:
+        (copy / "undertext.json").write_text(json.dumps(manifest))
+    assert load(str(copy), device="cpu").trained_with_prompts is trained
 
 
 # --- checkpoints that cannot be used ----------------------------------------------------------------
