@@ -4,7 +4,7 @@ Pure functions of a hypothesis and, for one rule, of what its source said before
 
 - A text that looks like speech is never rejected for what it says alone: the model must have been in doubt as well
   (`doubtful`). Talk that is swallowed is worse than a phrase too many (whisper.cpp 2507: talk lost as `[Music]`).
-- Of a loop, what was said before it and its first round are kept.
+- Of a loop, what was said before it and its first round are kept, unless they are a guess.
 
 Left out, because they did not help on the demo's speech and music: a low mean log-probability alone (openai/whisper
 tries again at a higher temperature, and keeps what it gets then), and openai/whisper's `word_anomaly_score`, which
@@ -18,6 +18,7 @@ only (`context`), so rejected text never becomes a prompt, where it would make t
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -91,7 +92,7 @@ def judge(hypothesis: Hypothesis) -> Verdict:
     if not hypothesis.words:
         return Verdict(hypothesis)
     cut = without_loop(hypothesis)
-    if cut is not hypothesis and all_loop(hypothesis) and doubtful(hypothesis):
+    if cut is not hypothesis and doubtful(hypothesis) and (all_loop(hypothesis) or guessed(cut.words)):
         return Verdict(_nothing(hypothesis), Reason.LOOP)
     for reason, rejects in RULES.items():
         if rejects(cut):
@@ -145,6 +146,12 @@ def all_loop(hypothesis: Hypothesis) -> bool:
     """Whether a hypothesis is one loop from its beginning to its end."""
     loop = _loop(hypothesis.words)
     return loop is not None and loop[0] == 0 and loop[2] == len(hypothesis.words)
+
+
+def guessed(words: Sequence[Word]) -> bool:
+    """Whether words (one at least) are a guess by themselves: the mean of a text is that of its loop, which is sure."""
+    logs = [math.log(max(word.confidence, 1e-9)) for word in words if word.confidence is not None]
+    return sum(logs) < LOG_PROBABILITY * len(words)
 
 
 def compression_ratio(text: str) -> float:

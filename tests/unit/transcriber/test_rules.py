@@ -123,6 +123,15 @@ def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() ->
     assert (verdict.believed.text, verdict.reason) == ("Här är nyheterna. och så vidare", Reason.LOOP)
 
 
+@pytest.mark.parametrize(
+    ("confidence", "left"), [(0.3, ""), (0.5, "Här är det. och så vidare"), (None, "Här är det. och så vidare")]
+)
+def test_a_guess_before_a_loop_goes_with_it(confidence: float | None, left: str) -> None:
+    hypothesis = heard("Här är det. " + "och så vidare " * 40, word_s=0.04, truncated=True)
+    words = tuple(replace(word, confidence=confidence) for word in hypothesis.words)
+    assert judge(replace(hypothesis, words=words)).believed.text == left
+
+
 @given(
     st.lists(st.sampled_from("abcdef"), max_size=8),
     st.lists(st.sampled_from("uvw"), min_size=1, max_size=4),
