@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,7 +198,11 @@ class _Seam:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
         self.tail = join(
-            self.tail, self._believed(outcome), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled
+            self.tail,
+            self._believed(outcome.words, doubtful=outcome.doubtful),
+            begin_s=begin_s,
+            end_s=outcome.start_s,
+            settled=self.settled,
         )
         self.language = outcome.language or self.language
         horizon_s = outcome.end_s - outcome.tail_s
@@ -210,18 +215,18 @@ class _Seam:
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
-    def _believed(self, outcome: Outcome) -> list[Word]:
+    def _believed(self, words: Sequence[Word], *, doubtful: bool) -> list[Word]:
         """The words of a window, unless they are in doubt and nothing but what was said before.
 
         Decided here because here windows come in order, whatever worker heard them.
         """
-        if not outcome.words:
+        if not words:
             return []
-        repeated = outcome.doubtful and repeats(outcome.words, self.said)
-        self.said = remember(outcome.words, self.said)
+        repeated = doubtful and repeats(words, self.said)
+        self.said = remember(words, self.said)
         if repeated:
             self.rejected.append(Reason.REPEATED)
-        return [] if repeated else list(outcome.words)
+        return [] if repeated else list(words)
 
     def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
         self._settle_all(policy)
