@@ -1,7 +1,7 @@
 """What a Whisper is known to write where nobody speaks: it learnt from films, whose subtitles go on in silence.
 
-Each phrase was reported by users of Whisper: openai/whisper discussions 679 and 928, McCloudS/subgen 21, Vexa-ai/vexa
-155 and 617, zachlatta/freeflow 68 and 111; the Swedish ones are found in published transcripts of Swedish podcasts.
+Most were reported by users of Whisper: openai/whisper discussion 679, McCloudS/subgen 21, Vexa-ai/vexa 155 and 617,
+zachlatta/freeflow 68 and 111, SYSTRAN/faster-whisper 621; Swedish credits stand in published transcripts of podcasts.
 Barański et al. (2025, "Investigation of Whisper ASR hallucinations induced by non-speech audio") show that a short
 list of them makes up much of what is invented. People do say some of these, so a phrase alone is no reason to
 disbelieve: see `rules`.
