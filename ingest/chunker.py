@@ -19,6 +19,11 @@ class Piece:
     pcm: bytes = field(repr=False)
     last: bool = False
 
+    @property
+    def new(self) -> bytes:
+        """The samples that no piece before had."""
+        return self.pcm[self.lead_samples * SAMPLE_BYTES :]
+
     def chunk(
         self,
         source: str,
