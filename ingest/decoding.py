@@ -228,7 +228,8 @@ class Decoding:
 
     def _put(self, piece: Piece) -> None:
         """Queue one piece as soon as there is room for it."""
-        content = self._detector(piece.pcm, piece.lead_samples)
+        with self._here.metrics.stage_s.labels("detect").time():
+            content = self._detector(piece.new_pcm)
         if piece.seq < self._first_seq and not piece.last:
             return
         if self._skipped_s is None:

@@ -1,6 +1,6 @@
-"""Tells what a chunk holds before it costs a transcriber anything.
+"""Tells what a chunk holds before it costs a transcriber anything: the seam, and the least that can be told.
 
-`Detector` is the seam for a voice activity detector: one instance serves one epoch of one source, so it may remember.
+One detector serves one epoch of one source, so it may remember. `speech` has the one that hears speech.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from wire.audio import SAMPLE_BYTES
 from wire.messages import Content
 
 #: Samples no larger than this are silence: −78 dBFS, above the dither of a quiet encoder.
@@ -18,10 +17,10 @@ SILENT_PEAK = 4
 
 
 class Detector(Protocol):
-    """Classifies the chunks of one source, in order."""
+    """Classifies the pieces of one epoch, in order."""
 
-    def __call__(self, pcm: bytes, lead_samples: int) -> Content:
-        """What the chunk holds. `pcm` is 16 kHz s16le; the first `lead_samples` were in the chunk before, too."""
+    def __call__(self, new: bytes) -> Content:
+        """What a piece holds. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
         ...
 
 
@@ -32,9 +31,9 @@ MakeDetector: TypeAlias = Callable[[], Detector]
 class SilenceDetector:
     """Digital silence is silence; everything else may be speech."""
 
-    def __call__(self, pcm: bytes, lead_samples: int) -> Content:
-        """`SILENCE` if no new sample rises above `SILENT_PEAK`."""
-        new = np.frombuffer(pcm, dtype="<i2", offset=lead_samples * SAMPLE_BYTES)
+    def __call__(self, new: bytes) -> Content:
+        """`SILENCE` if no sample rises above `SILENT_PEAK`."""
+        samples = np.frombuffer(new, dtype="<i2")
         # Not abs(): the absolute value of −32768 is negative in 16 bits.
-        loud = new.size and (int(new.max()) > SILENT_PEAK or int(new.min()) < -SILENT_PEAK)
+        loud = samples.size and (int(samples.max()) > SILENT_PEAK or int(samples.min()) < -SILENT_PEAK)
         return Content.SPEECH if loud else Content.SILENCE

@@ -124,9 +124,8 @@ class LiveCutter:
             return False
         origin_s = self._clock.settle(self._now_s())
         for piece, captured_s in sent:
-            began_s = time.perf_counter()
-            content = self._detector(piece.pcm, piece.lead_samples)
-            self._metrics.stage_s.labels("detect").observe(time.perf_counter() - began_s)
+            with self._metrics.stage_s.labels("detect").time():
+                content = self._detector(piece.new_pcm)
             self.activity = str(content)
             self.sent_s += seconds(piece.n_samples)
             chunk = piece.chunk(

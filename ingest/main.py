@@ -15,11 +15,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from ingest import stations_file
-from ingest.detector import SilenceDetector
 from ingest.ffmpeg import find
 from ingest.microphones import MicrophoneDesk
 from ingest.playlist import make_client
 from ingest.settings import Settings, described
+from ingest.speech import make_detectors
 from ingest.supervisor import SERVICE, Supervisor
 from wire.bus import AWAY, Redis, connect
 from wire.errors import SettingsError
@@ -100,10 +100,11 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None
         return
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
+    make_detector = make_detectors(settings)
     Stations(redis, limit=settings.max_stations).seed(seeds)
     with make_client(settings.connect_timeout_s) as client, Worker(redis, SERVICE, lambda: exposition(registry)) as me:
-        supervisor = Supervisor(redis, settings, metrics, client, SilenceDetector, worker=me.name, seeds=seeds)
-        desk = MicrophoneDesk(redis, settings, metrics, SilenceDetector, worker=me.name)
+        supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=me.name, seeds=seeds)
+        desk = MicrophoneDesk(redis, settings, metrics, make_detector, worker=me.name)
         threads = [
             threading.Thread(target=supervisor.run, args=(stop,), name="supervisor"),
             threading.Thread(target=desk.run, args=(stop,), name="microphones"),

@@ -31,6 +31,11 @@ class Settings:
     #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins at the quietest place
     #: between half and one and a half times this. It is decoded twice.
     lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
+    #: What finds speech, so that music and silence are not transcribed. `off`: only digital silence is left out.
+    vad: str = setting("VAD", "silero", choices=("silero", "off"))
+    #: Probability of speech from which it counts when there was none for half a minute; soon after speech two fifths
+    #: of it are enough. Lower lets more music through to be transcribed, higher withholds lone words in noise.
+    vad_threshold: float = setting("VAD_THRESHOLD", 0.5, minimum=0.05, maximum=0.95)
     #: A station that sends nothing for so long is connected to again, in seconds.
     stall_s: float = setting("STALL_S", 30.0, minimum=2, maximum=600)
     #: Time a server may take to answer at all, in seconds.

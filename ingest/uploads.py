@@ -10,6 +10,7 @@ from rq import Retry, get_current_job
 from ingest.decoding import Decoding, Interrupted, Workplace
 from ingest.playlist import make_client
 from ingest.settings import Settings
+from ingest.speech import make_detectors
 from wire.bus import connect
 from wire.metrics import IngestMetrics
 from wire.settings import load
@@ -30,6 +31,7 @@ def workplace(metrics: IngestMetrics | None = None) -> Workplace:
             settings=settings,
             metrics=metrics or IngestMetrics(CollectorRegistry()),
             client=make_client(settings.connect_timeout_s),
+            make_detector=make_detectors(settings),
         )
     return _workplace
 

@@ -108,6 +108,21 @@ def test_processes_share_stations_and_take_over_from_a_dead_one(
         assert epochs == sorted(epochs)
 
 
+def test_music_goes_without_audio_and_the_status_says_so(
+    icecast: Icecast,
+    redis_url: str,
+    redis_client: Any,
+    ingest: Start,
+    chunks: Callable[[str], list[Chunk]],
+    wait_until: Wait,
+) -> None:
+    Stations(redis_client).add(Station("tone", "Tone", icecast.send("tone")))
+    ingest(redis_url)
+    wait_until(lambda: len(chunks("stations/tone")) >= 3, 40)
+    assert {(chunk.content, chunk.pcm) for chunk in chunks("stations/tone")} == {(Content.MUSIC, b"")}
+    wait_until(lambda: Statuses(redis_client).get(Kind.STATION, "tone").activity == "music", 20)
+
+
 def test_a_process_that_slept_through_its_lease_says_nothing_more(
     icecast: Icecast,
     redis_url: str,
@@ -200,7 +215,7 @@ def test_no_audio_is_lost_while_redis_restarts(
 
     wait_until(lambda: _answers(client))
     Stations(client).add(Station("noise", "Noise", icecast.send("noise", source="anoisesrc=amplitude=0.3")))
-    ingest(own_redis.url, LEASE_S="2")
+    ingest(own_redis.url, LEASE_S="2", VAD="off")
     wait_until(lambda: len(found()) >= 3, 40)
     server.terminate()
     server.wait()

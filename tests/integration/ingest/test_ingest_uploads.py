@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import subprocess
 import sys
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,9 +19,12 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from demo.noise import noise
+from demo.voices import Voice, speak
 from ingest.decoding import Decoding, Interrupted, Workplace
 from ingest.playlist import make_client
 from ingest.settings import Settings
+from ingest.speech import make_detectors
 from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.bus import connect
 from wire.captions import Advance, CaptionLog
@@ -227,6 +232,22 @@ def test_silence_goes_without_audio(decode: Decode, make_audio: Make, chunks: Ch
     found = chunks("jobs/j")
     assert [chunk.content for chunk in found] == [Content.SILENCE] * 3
     assert all(chunk.pcm == b"" for chunk in found)
+
+
+def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, workplace: Workplace, chunks: Chunks) -> None:
+    words = speak("Rain is expected in the north tomorrow.", Voice("en-us+f2", "en")).audio
+    speech = np.pad(words, (16_000, 80_000 - 16_000 - len(words)))
+    hum = 0.1 * noise("hum", 240_000, np.random.default_rng(1)) * 32767
+    audio = np.concatenate([speech, hum.astype(np.int16), np.zeros(80_000, np.int16), speech])
+    with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(audio.tobytes())
+    Jobs(workplace.redis).save(Job("j", time.time(), filename="x", path="x.wav"))
+    Decoding("j", dataclasses.replace(workplace, make_detector=make_detectors(workplace.settings))).run()
+    found = [chunk for chunk in chunks("jobs/j") if chunk.n_samples]
+    assert [str(chunk.content) for chunk in found] == ["speech", "music", "music", "music", "silence", "speech"]
+    assert [bool(chunk.pcm) for chunk in found] == [True, False, False, False, False, True]
+    assert found[-1].lead_samples == 16_000
 
 
 def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, workplace: Workplace) -> None:

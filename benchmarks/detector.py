@@ -1,0 +1,137 @@
+"""`python -m benchmarks.detector`: what ingest's speech detector withholds, what it lets through, and what it costs.
+
+Sounds are cut as ingest cuts them, and each piece is judged as there. `--audio FOLDER` adds rows for recordings.
+
+speech_withheld_percent
+    Of the time in which a word is spoken, what no transcriber would hear: it lies in chunks that go without audio, and
+    not in the next chunk's lead either. Over all rows but those of lone words, each row counting alike.
+lone_words_withheld_percent
+    The same for single words of a third of a second with many seconds of noise or music around them.
+false_chunks_per_hour
+    Chunks without speech that would be transcribed, per hour of music, noise and silence. Recordings count apart
+    (recorded_false_chunks): they are too short for a rate.
+chunk_ms, frame_by_frame_ms
+    Processor time of one chunk, as we do it and as one call of the model a frame does it.
+probability_difference
+    Largest difference between the two in any frame.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.report import arguments, report
+from benchmarks.sounds import Sound, disturbed, radio, readers, recordings, speechless
+from ingest.chunker import Chunker, Piece
+from ingest.settings import Settings
+from ingest.silero import FRAME_SAMPLES, Memory, Silero
+from ingest.speech import SpeechDetector
+from wire.audio import samples, seconds
+from wire.messages import Content
+
+_LONE = "lone words"
+#: Seconds of radio and of each kind of no speech, and how many readers.
+_FULL, _QUICK = (1800, 600, 48), (240, 60, 10)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings to be judged, too")
+    parser.add_argument("--threshold", type=float, default=Settings().vad_threshold, help="VAD_THRESHOLD")
+    options = parser.parse_args(argv)
+    radio_s, other_s, voices = _QUICK if options.quick else _FULL
+    model = Silero()
+    with_speech = [radio(radio_s), *disturbed(readers(voices)), *disturbed(readers(voices, lone_words=True))]
+    without: list[Sound] = list(speechless(other_s))
+    recorded: list[Sound] = []
+    if options.audio is not None:
+        speech, recorded = recordings(options.audio)
+        with_speech += list(disturbed(speech)) if speech is not None else []
+    rows = [
+        _row(sound, model, options.threshold)
+        for sound in tqdm([*with_speech, *without, *recorded], unit="sound", leave=False)
+    ]
+    figures = _figures(rows, {sound.name for sound in without}) | _cost(model, with_speech[0])
+    report("Speech withheld, and chunks without speech that are let through", rows, figures, options.json)
+    return 0
+
+
+def _row(sound: Sound, model: Silero, threshold: float) -> dict[str, object]:
+    judged = judge(sound, model, threshold)
+    row: dict[str, object] = {"sound": sound.name, "minutes": len(sound.audio) / samples(60)}
+    if sound.speech:
+        return row | {"withheld %": 100 * withheld(sound, judged)}
+    let_through = sum(content is Content.SPEECH for _, content in judged)
+    return row | {"let through": let_through, "of chunks": len(judged)}
+
+
+def judge(sound: Sound, model: Silero, threshold: float) -> list[tuple[Piece, Content]]:
+    """The pieces of a sound and what the detector takes them for."""
+    settings = Settings()
+    chunker, detector = Chunker(settings.chunk_samples, settings.lead_samples), SpeechDetector(model, threshold)
+    pcm = np.clip(np.round(sound.audio * 32768), -32768, 32767).astype("<i2").tobytes()
+    pieces = [*chunker.feed(pcm), chunker.finish()]
+    return [(piece, detector(piece.new_pcm)) for piece in pieces if piece.n_samples]
+
+
+def withheld(sound: Sound, judged: Sequence[tuple[Piece, Content]]) -> float:
+    """The share of speech time that no chunk which is sent holds, its lead included."""
+    spoken = np.zeros(len(sound.audio), bool)
+    for start_s, end_s in sound.speech:
+        spoken[samples(start_s) : samples(end_s)] = True
+    unheard = spoken.copy()
+    for piece, content in judged:
+        if content is Content.SPEECH:
+            unheard[piece.first_sample - piece.lead_samples : piece.first_sample + piece.n_samples] = False
+    return float(unheard.sum() / spoken.sum())
+
+
+def _figures(rows: Sequence[dict[str, object]], synthetic: set[str]) -> dict[str, float]:
+    shares = {str(row["sound"]): float(str(row["withheld %"])) for row in rows if "withheld %" in row}
+    passed = {str(row["sound"]): int(str(row["let through"])) for row in rows if "let through" in row}
+    hours = sum(float(str(row["minutes"])) for row in rows if row["sound"] in synthetic) / 60
+    figures = {
+        "speech_withheld_percent": float(np.mean([share for name, share in shares.items() if _LONE not in name])),
+        "lone_words_withheld_percent": float(np.mean([share for name, share in shares.items() if _LONE in name])),
+        "false_chunks_per_hour": sum(count for name, count in passed.items() if name in synthetic) / hours,
+    }
+    if passed.keys() - synthetic:
+        figures["recorded_false_chunks"] = sum(count for name, count in passed.items() if name not in synthetic)
+    return figures
+
+
+def _cost(model: Silero, sound: Sound) -> dict[str, float]:
+    chunk_samples = Settings().chunk_samples
+    audio = sound.audio[: 24 * chunk_samples]
+    pcm = (audio * 32767).astype("<i2").tobytes()
+    step = 2 * chunk_samples
+    detector = SpeechDetector(model, 0.5)
+    began_s = time.process_time()
+    for start in range(0, len(pcm), step):
+        detector(pcm[start : start + step])
+    ours_s, began_s = time.process_time() - began_s, time.process_time()
+    memory, single = Memory(), []
+    for start in range(0, len(audio), FRAME_SAMPLES):
+        probability, memory = model(audio[start : start + FRAME_SAMPLES], memory)
+        single.append(probability)
+    single_s = time.process_time() - began_s
+    memory, together = Memory(), []
+    for start in range(0, len(audio), 150 * FRAME_SAMPLES):
+        probability, memory = model(audio[start : start + 150 * FRAME_SAMPLES], memory)
+        together.append(probability)
+    chunks = seconds(len(audio)) / seconds(chunk_samples)
+    return {
+        "chunk_ms": 1000 * ours_s / chunks,
+        "frame_by_frame_ms": 1000 * single_s / chunks,
+        "probability_difference": float(np.abs(np.concatenate(single) - np.concatenate(together)).max()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

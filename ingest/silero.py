@@ -1,0 +1,62 @@
+"""Silero VAD: the probability of speech in each frame of 32 ms, by ONNX Runtime on one thread of a CPU.
+
+The model is recurrent. Its file (see `silero_vad/README.md`) takes a sequence of frames in one call and returns, to
+the last bit, what one call a frame would: a chunk of 5 s costs 7 ms instead of 14, outside Python's global lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+
+#: Samples of one frame at 16 kHz, and how many of those before it the model hears with it.
+FRAME_SAMPLES, CONTEXT_SAMPLES = 512, 64
+
+MODEL_FILE = Path(__file__).parent / "silero_vad" / "silero_vad_16k_sequence.onnx"
+
+_STATE = (1, 1, 128)
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What the model keeps of the frames before."""
+
+    context: Audio = field(default_factory=lambda: np.zeros(CONTEXT_SAMPLES, np.float32))
+    hidden: Audio = field(default_factory=lambda: np.zeros(_STATE, np.float32))
+    cell: Audio = field(default_factory=lambda: np.zeros(_STATE, np.float32))
+
+
+class Silero:
+    """The model. One serves all sources of a process: it keeps nothing, and threads may call it at once.
+
+    Raises:
+        ImportError: ONNX Runtime is not installed, or not for this machine.
+        OSError: the model's file cannot be read.
+    """
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # Threads of its own would fight with the other sources' readers for the same cores.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            MODEL_FILE.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, audio: Audio, memory: Memory) -> tuple[Audio, Memory]:
+        """The probability of speech in each whole frame of `audio` (full scale ±1), and the memory for what follows."""
+        frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+        if not len(frames):
+            return np.zeros(0, np.float32), memory
+        contexts = np.vstack([memory.context, frames[:, -CONTEXT_SAMPLES:]])
+        probabilities, hidden, cell = self._session.run(
+            ["speech_probs", "hn", "cn"],
+            {"input": np.hstack([contexts[:-1], frames]), "h": memory.hidden, "c": memory.cell},
+        )
+        return probabilities, Memory(contexts[-1], hidden, cell)

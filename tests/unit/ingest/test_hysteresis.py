@@ -1,0 +1,98 @@
+"""What counts as speech, from made-up probabilities."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.hysteresis import (
+    ALERT_FRAMES,
+    ALERT_MIN_FRAMES,
+    ALERT_SHARE,
+    MIN_FRAMES,
+    OFF_SHARE,
+    PAD_FRAMES,
+    Hysteresis,
+)
+
+THRESHOLD = 0.5
+DOUBT = THRESHOLD * ALERT_SHARE  # enough soon after speech only
+probabilities = st.lists(st.floats(0, 1), max_size=200)
+
+
+def calm() -> Hysteresis:
+    """One that has heard no speech for so long that it expects none."""
+    heard = Hysteresis(THRESHOLD)
+    assert not heard.feed([0.0] * ALERT_FRAMES)
+    return heard
+
+
+@pytest.mark.parametrize(("frames", "speech"), [(MIN_FRAMES - 1, False), (MIN_FRAMES, True)])
+def test_a_blip_in_the_music_is_no_speech(frames: int, speech: bool) -> None:
+    assert calm().feed([0.0, *[THRESHOLD] * frames, 0.0]) is speech
+
+
+@pytest.mark.parametrize(("frames", "speech"), [(ALERT_MIN_FRAMES - 1, False), (ALERT_MIN_FRAMES, True)])
+def test_soon_after_speech_a_doubtful_word_is_enough(frames: int, speech: bool) -> None:
+    heard = calm()
+    assert not heard.feed([DOUBT] * ALERT_FRAMES), "there was no speech yet"
+    assert heard.feed([1.0] * MIN_FRAMES)
+    heard.feed([0.0] * (ALERT_FRAMES - 1))
+    assert heard.feed([DOUBT] * frames) is speech
+
+
+def test_an_epoch_begins_alert() -> None:
+    assert Hysteresis(THRESHOLD).feed([DOUBT] * ALERT_MIN_FRAMES)
+
+
+def test_alertness_ends() -> None:
+    heard = Hysteresis(THRESHOLD)
+    assert heard.feed([1.0] * MIN_FRAMES)
+    heard.feed([0.0] * (PAD_FRAMES + ALERT_FRAMES))
+    assert not heard.feed([DOUBT] * 1000)
+
+
+@pytest.mark.parametrize(("frames", "speech"), [(PAD_FRAMES - 1, True), (PAD_FRAMES, True), (PAD_FRAMES + 1, False)])
+def test_what_comes_just_after_speech_is_speech_still(frames: int, speech: bool) -> None:
+    heard = calm()
+    assert heard.feed([*[1.0] * MIN_FRAMES, *[0.0] * frames])
+    assert heard.feed([0.0]) is speech
+
+
+def test_a_piece_too_short_for_a_frame_is_what_the_one_before_was() -> None:
+    heard = calm()
+    assert not heard.feed([])
+    assert heard.feed([1.0] * MIN_FRAMES)
+    assert heard.feed([])
+
+
+def test_a_voice_that_sinks_is_followed_down() -> None:
+    low = THRESHOLD * OFF_SHARE
+    assert not calm().feed([low] * 100)
+    assert calm().feed([THRESHOLD, *[low] * (MIN_FRAMES - 1)])
+    assert not calm().feed([THRESHOLD, *[low - 0.01] * (MIN_FRAMES - 1)])
+
+
+def test_syllables_belong_together_and_blips_far_apart_do_not() -> None:
+    together = [THRESHOLD, *[0.0] * (PAD_FRAMES - 1)] * MIN_FRAMES
+    apart = [THRESHOLD, *[0.0] * (PAD_FRAMES + 1)] * MIN_FRAMES
+    assert calm().feed(together)
+    assert not calm().feed(apart)
+
+
+@given(probabilities, st.integers(0, 200))
+def test_borders_between_chunks_change_nothing(frames: list[float], border: int) -> None:
+    whole, parts = Hysteresis(THRESHOLD), Hysteresis(THRESHOLD)
+    first, second = parts.feed(frames[:border]), parts.feed(frames[border:])
+    assert whole.feed(frames) is (first or second)
+
+
+@given(probabilities)
+def test_a_lower_threshold_never_hears_less(frames: list[float]) -> None:
+    assert Hysteresis(0.3).feed(frames) or not Hysteresis(0.6).feed(frames)
+
+
+@given(st.lists(st.floats(0, THRESHOLD * ALERT_SHARE, exclude_max=True)))
+def test_what_never_reaches_the_threshold_is_no_speech(frames: list[float]) -> None:
+    assert not Hysteresis(THRESHOLD).feed(frames)
