@@ -27,12 +27,18 @@ def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_f
 
     A figure that could not be measured is left out of `figures`, never invented.
     """
+    show([(title, rows)], figures, json_file)
+
+
+def show(tables: Sequence[tuple[str, Sequence[Row]]], figures: Mapping[str, float], json_file: Path | None) -> None:
+    """As `report`, for what does not fit one table: each has its title; in JSON, the rows follow each other."""
     console = Console()
-    console.print(table(title, rows))
+    for title, rows in tables:
+        console.print(table(title, rows))
     for name, value in figures.items():
         console.print(f"{name} = {_cell(value)}")
     if json_file is not None:
-        document = {"figures": dict(figures), "rows": [dict(row) for row in rows]}
+        document = {"figures": dict(figures), "rows": [dict(row) for _, rows in tables for row in rows]}
         json_file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
