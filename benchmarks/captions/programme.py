@@ -20,14 +20,15 @@ from demo.noise import Audio
 from demo.voices import SAMPLE_RATE, draw_voice, speak
 from wire.messages import Word
 
-#: How speech is disturbed, or paced: one section after the other, in a new order every round.
-CONDITIONS = ("clean", "no pauses", "long pauses", "20 dB noise", "10 dB noise", "music bed", "crosstalk")
+#: How speech is paced (`dense`: without pauses) or disturbed (`bed`: by music; noise so far below it; another voice):
+#: one section after the other, in a new order every round.
+CONDITIONS = ("clean", "dense", "pauses", "20 dB", "10 dB", "bed", "crosstalk")
 #: What is between two sections: nobody speaks.
 INTERLUDES = ("jingle", "music", "noise", "silence", "sting")
 
 #: Pauses between two sentences, in seconds.
 PAUSE_S = (0.2, 1.0)
-PACED = {"no pauses": (0.02, 0.15), "long pauses": (1.5, 4.0)}
+PACED = {"dense": (0.02, 0.15), "pauses": (1.5, 4.0)}
 #: How far below speech a music bed and another voice lie, in decibels.
 BED_DB, CROSSTALK_DB = (12.0, 20.0), (15.0, 20.0)
 #: Level of a section's speech, of music alone, and of noise alone, as RMS relative to full scale.
@@ -156,11 +157,11 @@ def _section(
 
 
 def _disturbed(audio: Audio, language: Language, condition: str, rng: random.Random) -> Audio:
-    if condition == "music bed":
+    if condition == "bed":
         return noise.at_snr(audio, _mono(music.bed(len(audio) / SAMPLE_RATE, rng))[: len(audio)], rng.uniform(*BED_DB))
     if condition == "crosstalk":
         return noise.at_snr(audio, _babble(language, len(audio), rng), rng.uniform(*CROSSTALK_DB))
-    if condition.endswith("dB noise"):
+    if condition.endswith("dB"):
         return noise.at_snr(audio, _noise(len(audio), rng), float(condition.split()[0]))
     return audio
 

@@ -38,7 +38,7 @@ class Recording:
 
 @dataclass
 class Detected:
-    """What became of some recordings."""
+    """What became of some recordings: of speech nothing should be withheld, of all else nothing let through."""
 
     files: int = 0
     audio_s: float = 0.0
@@ -50,9 +50,9 @@ class Detected:
         """A row of the table; what says nothing of this kind of recording is left out."""
         row: dict[str, object] = {"recordings": name, "files": self.files, "minutes": round(self.audio_s / 60, 2)}
         row["withheld %"] = round(100 * self.withheld_s / self.audio_s, 2) if self.audio_s else None
-        row["let through / h"] = round(3600 * self.chunks / self.audio_s, 1) if self.audio_s else None
-        if kind == NO_SPEECH and self.audio_s:
-            row["false captions / h"] = round(3600 * self.captions / self.audio_s, 1)
+        if kind != SPEECH and self.audio_s:
+            row["chunks / h"] = round(3600 * self.chunks / self.audio_s, 1)
+            row["captions / h"] = round(3600 * self.captions / self.audio_s, 1)
         return row
 
 
@@ -81,7 +81,7 @@ def detect(found: Iterable[Recording], meter: Meter) -> tuple[list[dict[str, obj
     kinds: dict[str, Detected] = {}
     for recording in tqdm(list(found), unit="file", desc="recordings", leave=False):
         one = _detected(_programme(recording), meter)
-        name = f"{SPEECH} {recording.language or '?'}" if recording.kind == SPEECH else recording.name
+        name = f"{SPEECH} {recording.language or '?'}" if recording.kind == SPEECH else recording.path.stem
         for group in (
             groups.setdefault((recording.kind, name), Detected()),
             kinds.setdefault(recording.kind, Detected()),

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.captions.judge import NOBODY, Tally
+from benchmarks.alignment import Errors
+from benchmarks.captions.judge import Tally
+from benchmarks.captions.programme import CONDITIONS
 
 Row = dict[str, object]
 
-OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "ours, perfect ears", "naive", "LocalAgreement-2", "whole sentences"
+OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "perfect ears", "naive", "LocalAgreement-2", "whole sentences"
 
-#: Columns of the first two tables; a third has a column for every row of theirs.
-WORDS = ("row", "sv %", "en %", "all %", "penalty", "borders", "lost", "doubled", "cut")
-TIMES = (
-    "row",
-    *("word p50 s", "word p95 s", "shown p50 s", "shown p95 s", "final p50 s", "final p95 s"),
-    *("revised", "decoded", "false / h"),
-)
+#: Columns of the three tables.
+WORDS = ("row", "sv %", "en %", "all %", "penalty", "lost", "doubled", "cut", "audio")
+TIMES = ("row", "word p50", "word p95", "shown p50", "shown p95", "final p50", "final p95", "revised", "false / h")
+DISTURBED = ("row", *CONDITIONS)
 
 
 def table_rows(tallies: Mapping[str, Tally]) -> list[Row]:
@@ -28,25 +27,8 @@ def table_rows(tallies: Mapping[str, Tally]) -> list[Row]:
 
 
 def columns(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
-    """The rows, with some of their columns."""
-    return [{name: row[name] for name in names if name in row} for row in rows]
-
-
-def condition_rows(tallies: Mapping[str, Tally]) -> list[Row]:
-    """Word error rates by condition; in stretches without speech, the number of words that were invented."""
-    conditions = {name: errors.words for name, errors in tallies[WHOLE].by_condition.items() if errors.words}
-    rows: list[Row] = []
-    for condition, words in sorted(conditions.items()):
-        row: Row = {"condition": condition, "words": words}
-        for name, tally in tallies.items():
-            if condition in tally.by_condition:
-                row[name] = _rounded(tally.by_condition[condition].wer_percent)
-        rows.append(row)
-    invented: Row = {"condition": f"{NOBODY}: invented", "words": 0}
-    for name, tally in tallies.items():
-        if name not in (PERFECT, WHOLE):
-            invented[name] = tally.by_condition[NOBODY].inserted if NOBODY in tally.by_condition else 0
-    return [*rows, invented]
+    """Some columns of the rows that have any of them."""
+    return [{name: row[name] for name in names if name in row} for row in rows if len(row.keys() & set(names)) > 1]
 
 
 def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
@@ -93,15 +75,18 @@ def _row(name: str, tally: Tally, whole: float | None) -> Row:
     if name != WHOLE:
         row["borders"] = tally.borders
         counts = {"lost": tally.lost, "doubled": tally.doubled, "cut": tally.cut}
-        row |= {what: _rounded(tally.per_10k(count), 1) for what, count in counts.items()}
-    row |= {f"word {q} s": _rounded(_quantile(tally.time_errors_s, p)) for q, p in (("p50", 50), ("p95", 95))}
+        row |= {what: _whole(tally.per_10k(count)) for what, count in counts.items()}
+    row |= {f"word {q}": _rounded(_quantile(tally.time_errors_s, p)) for q, p in (("p50", 50), ("p95", 95))}
     if name != WHOLE:
-        row |= {f"shown {q} s": _rounded(_quantile(tally.first_shown_s, p)) for q, p in (("p50", 50), ("p95", 95))}
-        row |= {f"final {q} s": _rounded(_quantile(tally.final_s, p)) for q, p in (("p50", 50), ("p95", 95))}
+        row |= {f"shown {q}": _rounded(_quantile(tally.first_shown_s, p)) for q, p in (("p50", 50), ("p95", 95))}
+        row |= {f"final {q}": _rounded(_quantile(tally.final_s, p)) for q, p in (("p50", 50), ("p95", 95))}
         row["revised"] = _rounded(_share(tally.rewritten, tally.words), 3)
     if name not in (WHOLE, PERFECT):
-        row["decoded"] = _rounded(_share(tally.decoded_s, tally.sent_s))
+        row["audio"] = _rounded(_share(tally.decoded_s, tally.sent_s))
         row["false / h"] = _rounded(_share(3600 * tally.false_captions, tally.quiet_s), 1)
+    if name != PERFECT:
+        for condition in CONDITIONS:
+            row[condition] = _rounded(tally.by_condition.get(condition, Errors()).wer_percent)
     return row
 
 
@@ -111,6 +96,10 @@ def _share(part: float, whole: float) -> float | None:
 
 def _quantile(values: Sequence[float], percent: float) -> float | None:
     return float(np.percentile(values, percent)) if values else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:
