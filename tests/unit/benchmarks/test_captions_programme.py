@@ -45,7 +45,7 @@ def test_words_are_where_the_sound_is(swedish: Programme) -> None:
 def test_a_seed_always_says_the_same(swedish: Programme) -> None:
     again = programme("sv", 3.0, seed=5).words
     assert [(w.text, w.condition) for w in again] == [(w.text, w.condition) for w in swedish.words]
-    # espeak-ng's samples differ a little each time.
+    # espeak-ng carries a little from what it spoke before.
     assert [w.start_s for w in again] == pytest.approx([w.start_s for w in swedish.words], abs=0.05)
     assert [w.text for w in programme("sv", 3.0, seed=6).words] != [w.text for w in swedish.words]
 
