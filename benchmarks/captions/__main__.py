@@ -1,10 +1,11 @@
 """`python -m benchmarks.captions`: nothing cut, nothing invented, nothing late? Ours, and others on the same model.
 
-Programmes of at least --minutes in each language, the time of every word known, and half an hour in which nobody
+Programmes of at least --minutes in each language, the time of every word known, and as long a one in which nobody
 speaks, go through ingest's and transcriber's own code in one process, and through what others do. Word errors are
-counted over all that is written, in lower case without punctuation; a penalty is what a row adds to the error rate of
-the same model on whole sentences. Times are the programme's own plus the processor time that a window takes, so that a
-busy machine changes nothing. benchmarks/captions/judge.py says what is counted as lost, doubled, cut and false.
+counted over all that is written of the first two, in lower case without punctuation, false captions included; a penalty
+is what a row adds to the error rate of the same model on whole sentences. Times are the programme's own plus the
+processor time that a window takes, so that a busy machine changes nothing. benchmarks/captions/judge.py says what is
+counted as lost, doubled, cut and false.
 
 wer_percent, whole_wer_percent        of live captions, and of the same model on whole sentences
 seam_penalty_points, naive_penalty_points, localagreement_penalty_points
@@ -139,10 +140,13 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--audio",
         type=Path,
         metavar="FOLDER",
-        default=Path(speech) / "clips" if speech else None,
-        help=f"recordings, with or without a SOURCES.tsv (default: clips in the folder that {SPEECH_VARIABLE} names)",
+        help=f"recordings, with or without a SOURCES.tsv (default: clips in the folder that {SPEECH_VARIABLE} names,"
+        " but not with --quick)",
     )
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.audio is None and speech and not options.quick:
+        options.audio = Path(speech) / "clips"
+    return options
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from transcriber.orthography import joined
 from wire.audio import SAMPLE_RATE_HZ, samples
 from wire.messages import Chunk, Word
 
-#: Length of one source, in seconds.
-SOURCE_S = 300.0
+#: Length of one source, in seconds, and the fewest of its borders of 5 s that have speech on both sides.
+SOURCE_S, FEWEST_BORDERS = 300.0, 56
 #: Pauses between words and between sentences, in seconds.
 WORD_PAUSE_S, SENTENCE_PAUSE_S = (0.0, 0.05), (0.02, 1.0)
 #: A letter takes so long, and a word so long besides, in seconds.
@@ -36,10 +36,10 @@ _LOUD, _FAINT = 6_000, 30
 
 
 def sources(borders: int, seed: int = 1) -> Iterator[Programme]:
-    """Scripts of SOURCE_S each, with at least so many borders of 5 s in all."""
+    """Scripts of SOURCE_S each, with so many borders or a few more."""
     rng = random.Random(f"script-{seed}")
     hiss = np.random.default_rng(seed).uniform(-1, 1, samples(SOURCE_S) + SAMPLE_RATE_HZ)
-    for number in range(-(-borders // round(SOURCE_S / 5 - 1))):
+    for number in range(-(-borders // FEWEST_BORDERS)):
         yield _source(f"script-{number}", rng.choice(LANGUAGES), hiss, rng)
 
 
