@@ -29,7 +29,7 @@ class Settings:
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
     #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins at the quietest place
-    #: between half and one and a half times this. It is decoded twice.
+    #: between 0.7 and 1.4 times this. It is decoded twice.
     lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
     #: What finds speech, so that music and silence are not transcribed. `off`: only digital silence is left out.
     vad: str = setting("VAD", "silero", choices=("silero", "off"))
@@ -65,7 +65,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.lead_s * LONGEST > self.chunk_s:
-            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most two thirds of CHUNK_S={self.chunk_s:g}")
+            raise SettingsError(
+                f"LEAD_S={self.lead_s:g} must be at most {self.chunk_s / LONGEST:.3g}, "
+                f"so that a chunk of CHUNK_S={self.chunk_s:g} holds it"
+            )
 
     @property
     def chunk_samples(self) -> int:
