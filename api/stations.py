@@ -9,7 +9,7 @@ from flask import Blueprint, Response, url_for
 
 from api import captions
 from api.context import context
-from api.parameters import URL_LIMIT, http_url, json_body, language, natural, slug, station_id, text_field
+from api.parameters import URL_LIMIT, http_url, json_body, language, natural, slug, station_id, task, text_field
 from wire import keys
 from wire.captions import latest_revisions
 from wire.messages import Kind, Station, Status, source_name
@@ -42,6 +42,7 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
         url=http_url(text_field(values, "url", limit=URL_LIMIT, required=True)),
         language=language(text_field(values, "language")),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
+        task=task(text_field(values, "task")),
     )
     new = ctx.stations.add(station)
     return (

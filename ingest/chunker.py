@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wire.audio import SAMPLE_BYTES, seconds
-from wire.messages import Chunk, Content
+from wire.messages import Chunk, Content, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Piece:
         origin_s: float,
         content: Content = Content.SPEECH,
         language: str | None = None,
+        task: Task | None = None,
         captured_s: float = 0.0,
     ) -> Chunk:
         """The message for this piece; only what may hold speech takes its audio along.
@@ -45,6 +46,7 @@ class Piece:
             lead_samples=0 if silent else self.lead_samples,
             content=content,
             language=language,
+            task=task,
             last=self.last,
             captured_s=captured_s,
         )

@@ -16,7 +16,7 @@ from ingest.clock import LiveClock
 from ingest.detector import Detector, MakeDetector
 from ingest.outbox import Outbox
 from wire.audio import SAMPLE_BYTES, seconds
-from wire.messages import split_source
+from wire.messages import Task, split_source
 from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class LiveCutter:
         chunk_samples: int,
         lead_samples: int,
         language: str | None = None,
+        task: Task | None = None,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -55,6 +56,7 @@ class LiveCutter:
         self._chunk_samples = chunk_samples
         self._lead_samples = lead_samples
         self._language = language
+        self._task = task
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -131,6 +133,7 @@ class LiveCutter:
                 origin_s=origin_s,
                 content=content,
                 language=self._language,
+                task=self._task,
                 captured_s=captured_s,
             )
             if not self._outbox.put(chunk):

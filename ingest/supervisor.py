@@ -152,7 +152,7 @@ class Supervisor:
     def _end_what_changed(self, registered: dict[str, Station]) -> None:
         for id, reader in list(self._readers.items()):
             station = registered.get(id)
-            if station is None or not reader.alive or (station.url, station.language) != _read(reader):
+            if station is None or not reader.alive or _read(station) != _read(reader.station):
                 reader.stop(discard=station is None)
                 self._stopping[id] = self._readers.pop(id)
 
@@ -201,6 +201,7 @@ class Supervisor:
             chunk_samples=self._settings.chunk_samples,
             lead_samples=self._settings.lead_samples,
             language=station.language,
+            task=station.task,
         )
         return StationReader(
             station, cutter, courier, self._client, self._metrics, hold=hold, stall_s=self._settings.stall_s
@@ -214,5 +215,6 @@ class Supervisor:
         return self._counted
 
 
-def _read(reader: StationReader) -> tuple[str, str | None]:
-    return reader.station.url, reader.station.language
+def _read(station: Station) -> tuple[str | None, ...]:
+    """What a reader needs to know of its station; when it changes, another begins."""
+    return station.url, station.language, station.task

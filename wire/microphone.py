@@ -11,7 +11,7 @@ from typing import Any
 
 from wire import keys
 from wire.bus import Redis
-from wire.messages import _Json
+from wire.messages import Task, _Json
 
 #: Announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
@@ -32,6 +32,7 @@ class Hello(_Json):
     sample_rate: int
     language: str | None = None
     channels: int = 1
+    task: Task | None = None  # None: as TASK says
 
 
 class Microphones:

@@ -39,11 +39,11 @@ def test_all_fields(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "stations:\n- {id: p-1, name: Ett, url: 'https://a.se/1', language: sv, listen_url: 'https://a.se/2'}\n"
-        "- {id: two, url: 'http://b.se/x.pls'}\n",
+        "- {id: two, url: 'http://b.se/x.pls', task: translate}\n",
     )
     assert read(path, {}) == [
         Station("p-1", "Ett", "https://a.se/1", "sv", "https://a.se/2", from_file=True),
-        Station("two", "two", "http://b.se/x.pls", from_file=True),
+        Station("two", "two", "http://b.se/x.pls", from_file=True, task="translate"),
     ]
 
 
@@ -69,6 +69,7 @@ def test_no_stations(text: str, tmp_path: Path) -> None:
         ("stations:\n- {id: x, url: 'http://a/', langauge: sv}", "no field 'langauge'; allowed are"),
         ("stations:\n- {id: x, url: 'http://a/', language: swedish}", "not a language code"),
         ("stations:\n- {id: x, url: 'http://a/', language: no}", "write it in quotes"),
+        ("stations:\n- {id: x, url: 'http://a/', task: sing}", "'sing' is none of transcribe, translate"),
         ("stations:\n- {id: x, url: 'http://a/'}\n- {id: x, url: 'http://b/'}", "two stations have the id 'x'"),
         ("stations:\n- {id: x, url: '${NOWHERE}'}", "needs the environment variable NOWHERE"),
     ],

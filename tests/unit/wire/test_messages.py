@@ -58,8 +58,10 @@ def test_an_unknown_state_is_refused() -> None:
 
 
 def test_registered_things_survive_a_round_trip() -> None:
-    station = Station("p1", "Sveriges Radio P1", "https://example.org/p1.mp3", language="sv", from_file=True)
-    job = Job("3f", 1000.5, filename="möte.wav", state=State.RUNNING, duration_s=12.25, tracks=2)
+    station = Station(
+        "p1", "Sveriges Radio P1", "https://example.org/p1.mp3", language="sv", from_file=True, task="translate"
+    )
+    job = Job("3f", 1000.5, filename="möte.wav", task="translate", state=State.RUNNING, duration_s=12.25, tracks=2)
     assert Station.decode(station.encode()) == station
     assert Job.decode(job.encode()) == job
 
@@ -81,7 +83,7 @@ def chunk(**changes: object) -> Chunk:
 
 
 def test_a_chunk_survives_a_round_trip() -> None:
-    sent = chunk(language="sv", last=True, captured_s=12.5)
+    sent = chunk(language="sv", last=True, captured_s=12.5, task="translate")
     assert Chunk.decode(sent.encode()) == sent
     silent = chunk(pcm=b"", lead_samples=0, content=Content.SILENCE)
     assert Chunk.decode(silent.encode()) == silent
