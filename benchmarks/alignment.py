@@ -62,13 +62,14 @@ class Errors:
 class Alignment:
     """What became of every truth word, and what was invented.
 
-    `heard[i]` is the caption word opposite truth word i ("" if there is none); `invented` holds, for each place, the
-    index of the truth word before it (-1: none) and the words.
+    `heard[i]` is the caption word opposite truth word i ("" if there is none) and `opposite[i]` its index in `said`
+    (-1: none); `invented` holds, for each place, the index of the truth word before it (-1: none) and the words.
     """
 
     truth: Sequence[TruthWord]
     said: Sequence[str]
     heard: list[str] = field(default_factory=list)
+    opposite: list[int] = field(default_factory=list)
     invented: list[tuple[int, list[str]]] = field(default_factory=list)
 
     def by_language(self) -> dict[str, Errors]:
@@ -111,7 +112,7 @@ class Alignment:
 
 def align(truth: Sequence[TruthWord], said: Sequence[str]) -> Alignment:
     """Align what was said with the captions' words, both normalised, with the fewest errors."""
-    result = Alignment(truth, said, heard=[""] * len(truth))
+    result = Alignment(truth, said, heard=[""] * len(truth), opposite=[-1] * len(truth))
     if not truth or not said:
         result.invented = [(-1, list(said))] if said else []
         return result
@@ -125,7 +126,7 @@ def align(truth: Sequence[TruthWord], said: Sequence[str]) -> Alignment:
                 range(chunk.hyp_start_idx, chunk.hyp_end_idx),
                 strict=True,
             ):
-                result.heard[i] = said[j]
+                result.heard[i], result.opposite[i] = said[j], j
     return result
 
 

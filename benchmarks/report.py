@@ -27,8 +27,19 @@ def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_f
 
     A figure that could not be measured is left out of `figures`, never invented.
     """
+    show([(title, rows)], rows, figures, json_file)
+
+
+def show(
+    tables: Sequence[tuple[str, Sequence[Row]]],
+    rows: Sequence[Row],
+    figures: Mapping[str, float],
+    json_file: Path | None,
+) -> None:
+    """As `report`, where columns do not fit one table: several, each with its title; `rows` have all columns."""
     console = Console()
-    console.print(table(title, rows))
+    for title, shown in tables:
+        console.print(table(title, shown))
     for name, value in figures.items():
         console.print(f"{name} = {_cell(value)}")
     if json_file is not None:
@@ -39,10 +50,10 @@ def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_f
 def table(title: str, rows: Sequence[Row]) -> Table:
     """One column for each name that any row has, in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for name in columns:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=not numeric)
     for row in rows:
         drawn.add_row(*(_cell(row.get(name)) for name in columns))
     return drawn

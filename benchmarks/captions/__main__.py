@@ -1,0 +1,153 @@
+"""`python -m benchmarks.captions`: nothing cut, nothing invented, nothing late? Ours, and others on the same model.
+
+Programmes of at least --minutes in each language, the time of every word known, and as long a one in which nobody
+speaks, go through ingest's and transcriber's own code in one process, and through what others do. Word errors are
+counted over all that is written of the first two, in lower case without punctuation, false captions included; a penalty
+is what a row adds to the error rate of the same model on whole sentences. Times are the programme's own plus the
+processor time that a window takes, so that a busy machine changes nothing. benchmarks/captions/judge.py says what is
+counted as lost, doubled, cut and false.
+
+wer_percent, whole_wer_percent        of live captions, and of the same model on whole sentences
+seam_penalty_points, naive_penalty_points, localagreement_penalty_points
+border_words_lost_per_10k, border_words_doubled_per_10k, border_words_cut_per_10k
+                                      for 10,000 borders of chunks with speech on both sides, by the model
+seam_border_words_lost_per_10k, …     the same by a recogniser that makes no errors: the seam's own part
+word_time_error_p50_s, _p95_s         of beginnings and ends of words that are right
+decoded_audio_ratio                   audio that was decoded, by the audio of the chunks it stands for
+false_captions_per_hour               of music, noise and silence
+speech_withheld_percent               of the time of spoken words
+first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
+revisions_per_word                    how often a word that was shown is replaced or withdrawn, by final words
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.captions import rows, script
+from benchmarks.captions.judge import NOBODY, Tally, judge, written
+from benchmarks.captions.local_agreement import local_agreement
+from benchmarks.captions.peers import whole_sentences, windows
+from benchmarks.captions.pipeline import follow, ours
+from benchmarks.captions.programme import Programme, programme, quiet
+from benchmarks.captions.recordings import detect, recordings
+from benchmarks.captions.run import Meter, Run, one_thread
+from benchmarks.report import arguments, show
+from demo.bulletins import LANGUAGES
+from ingest.settings import Settings
+from transcriber.model import load
+from transcriber.transformers_engine import TransformersEngine
+
+#: Minutes of each language and without speech, and borders for perfect ears.
+FULL_MINUTES, QUICK_MINUTES = 30.0, 3.0
+FULL_BORDERS, QUICK_BORDERS = 10_000, 1_000
+
+#: Where recordings are looked for if --audio does not say; their clips lie in `clips`.
+SPEECH_VARIABLE = "UNDERTEXT_SPEECH"
+
+Method = Callable[[Programme, Meter], Run]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, write."""
+    options = _options(argv)
+    minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else FULL_MINUTES
+    one_thread()
+    meter = Meter(TransformersEngine(load(options.model, device=options.device)))
+    tables: list[tuple[str, list[rows.Row]]] = []
+    found: list[rows.Row] = []
+    figures: dict[str, float] = {}
+    if minutes:
+        borders = QUICK_BORDERS if options.quick else FULL_BORDERS
+        tallies = measure(meter, minutes, borders, options.seed, detected=options.detect_language)
+        found = rows.table_rows(tallies)
+        title = f"{meter.name}, {len(LANGUAGES)} x {minutes:g} min: WER; words for 10,000 borders; decoded audio"
+        tables = [(title, rows.columns(found, rows.WORDS))]
+        tables.append(("Seconds; words revised, by all; captions where nobody speaks", rows.columns(found, rows.TIMES)))
+        tables.append(("WER % by condition", rows.columns(found, rows.DISTURBED)))
+        figures = rows.figures_of(tallies)
+    if options.audio:
+        try:
+            detected, more = detect(recordings(options.audio), meter)
+        except OSError as error:
+            print(f"captions: {error}", file=sys.stderr)
+            return 1
+        tables.append((f"What the detector makes of {options.audio}", detected))
+        found, figures = [*found, *detected], figures | more
+    show(tables, found, figures, options.json)
+    return 0
+
+
+def measure(meter: Meter, minutes: float, borders: int, seed: int = 1, *, detected: bool = False) -> dict[str, Tally]:
+    """Every way of captioning on every programme, by the name of its row."""
+    tallies: dict[str, Tally] = {}
+    methods = _methods(meter, detected)
+    with tqdm(total=(len(LANGUAGES) + 1) * len(methods) + 1, unit="run", desc="captions", leave=False) as bar:
+        for language in LANGUAGES:
+            told = programme(language, minutes, seed)
+            whole = methods[rows.WHOLE](told, meter)
+            known = written(told, whole)
+            for name, method in methods.items():
+                bar.set_description(f"{language}: {name}")
+                _add(tallies, name, judge(told, whole if name == rows.WHOLE else method(told, meter), known))
+                bar.update()
+        silent = quiet(minutes, seed)
+        for name, method in methods.items():
+            if name != rows.WHOLE:
+                bar.set_description(f"{NOBODY}: {name}")
+                _add(tallies, name, judge(silent, method(silent, meter)))
+            bar.update()
+        bar.set_description(rows.PERFECT)
+        for each in script.sources(borders, seed):
+            _add(tallies, rows.PERFECT, judge(each, follow(each, partial(script.perfect, each, seed), None)))
+        bar.update()
+    return tallies
+
+
+def _methods(meter: Meter, detected: bool) -> dict[str, Method]:
+    """Every row that a model writes, by its name."""
+    chunk_s, context_s = Settings().chunk_s, meter.context_s
+    return {
+        rows.OURS: partial(ours, detected=detected),
+        rows.NAIVE: partial(windows, length_s=min(chunk_s, context_s)),
+        f"{context_s:g} s windows": partial(windows, length_s=context_s),
+        rows.AGREEMENT: local_agreement,
+        rows.WHOLE: whole_sentences,
+    }
+
+
+def _add(tallies: dict[str, Tally], name: str, tally: Tally) -> None:
+    tallies[name] = tallies.get(name, Tally()) + tally
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = arguments(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    speech = os.environ.get(SPEECH_VARIABLE)
+    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--minutes", type=float, help="of each language, instead of 30; 0 leaves the programmes out")
+    parser.add_argument("--seed", type=int, default=1, help="of the programmes (default %(default)s)")
+    parser.add_argument("--detect-language", action="store_true", help="do not tell ours which language it hears")
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        metavar="FOLDER",
+        help=f"recordings, with or without a SOURCES.tsv (default: clips in the folder that {SPEECH_VARIABLE} names,"
+        " but not with --quick)",
+    )
+    options = parser.parse_args(argv)
+    if options.audio is None and speech and not options.quick:
+        options.audio = Path(speech) / "clips"
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

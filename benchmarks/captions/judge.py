@@ -1,0 +1,265 @@
+"""A run against the truth: errors, what happens at borders, times, delays, and captions where nobody speaks. Pure.
+
+lost
+    A word of truth near a border that the captions leave out and that the same model wrote when it heard the whole
+    sentence. Near is within NEAR_S of where two windows overlap or meet; only borders count that have speech within
+    NEAR_S on both sides.
+doubled
+    A word near a border that is in the captions but not in the truth, and that with its neighbours (one to five words)
+    repeats what stands right before or behind it.
+cut
+    A word near a border of which only a fragment was written, or a fragment besides.
+false captions
+    Final captions all words of which lie where nobody speaks; an hour is one of music, noise and silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import jiwer
+import numpy as np
+
+from benchmarks.alignment import Alignment, Errors, align
+from benchmarks.captions.programme import Programme
+from benchmarks.captions.run import Heard, Run, spelled
+from wire.messages import Caption
+
+#: How near to a border a word is at the border, in seconds.
+NEAR_S = 0.7
+#: A word that moved by less than this between two captions is the same word, in seconds.
+SAME_S = 0.7
+#: Longest sequence of words whose repetition is looked for.
+REPEATED = 5
+#: Fewest letters of a fragment that stands beside its word.
+FRAGMENT = 2
+
+#: Where what was invented in stretches without speech is counted.
+NOBODY = "nobody speaks"
+
+
+@dataclass
+class Tally:
+    """What was counted in one or more programmes."""
+
+    errors: dict[str, Errors] = field(default_factory=dict)  # by language
+    by_condition: dict[str, Errors] = field(default_factory=dict)
+    borders: int = 0
+    lost: int = 0
+    doubled: int = 0
+    cut: int = 0
+    time_errors_s: list[float] = field(default_factory=list)  # of beginnings and ends of words that were right
+    first_shown_s: list[float] = field(default_factory=list)  # after the word's end
+    final_s: list[float] = field(default_factory=list)
+    false_captions: int = 0
+    quiet_s: float = 0.0
+    rewritten: int = 0  # words that were shown and then replaced or withdrawn
+    words: int = 0  # final ones
+    decoded_s: float = 0.0
+    sent_s: float = 0.0
+    withheld_s: float = 0.0  # of speech
+    speech_s: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both together."""
+        values = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
+        return Tally(
+            errors=_both(self.errors, other.errors), by_condition=_both(self.by_condition, other.by_condition), **values
+        )
+
+    @property
+    def total(self) -> Errors:
+        """Errors in all languages."""
+        return sum(self.errors.values(), Errors())
+
+    def per_10k(self, count: int) -> float | None:
+        """So many for 10,000 borders."""
+        return 10_000 * count / self.borders if self.borders else None
+
+
+_SUMMED = [name for name in Tally.__dataclass_fields__ if name not in ("errors", "by_condition")]
+
+
+def _both(one: dict[str, Errors], other: dict[str, Errors]) -> dict[str, Errors]:
+    return {name: one.get(name, Errors()) + other.get(name, Errors()) for name in {**one, **other}}
+
+
+def written(programme: Programme, run: Run) -> frozenset[int]:
+    """Indices of the words of truth that a run wrote rightly: what can be lost."""
+    found = align(programme.words, [word.text for word in final_words(run)])
+    return frozenset(i for i, word in enumerate(programme.words) if found.heard[i] == word.text)
+
+
+def final_words(run: Run) -> list[Heard]:
+    """All words that stay, in their order."""
+    return [word for _, caption in run.finals() for word in spelled(caption.words)]
+
+
+def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -> Tally:
+    """Count everything.
+
+    Args:
+        known: words of truth that the model can write (see `written`); all of them by default.
+    """
+    said = final_words(run)
+    found = align(programme.words, [word.text for word in said])
+    known = frozenset(range(len(programme.words))) if known is None else known
+    tally = Tally(decoded_s=run.decoded_s, sent_s=run.sent_s, words=len(said), rewritten=_rewritten(run))
+    _count_errors(tally, programme, found, said)
+    _count_borders(tally, programme, run, found, said, known)
+    _count_times(tally, programme, run, found, said)
+    quiet = programme.quiet()
+    tally.quiet_s = sum(end_s - start_s for start_s, end_s in quiet)
+    tally.false_captions = sum(_is_false(caption, quiet) for _, caption in run.finals())
+    tally.speech_s = sum(word.end_s - word.start_s for word in programme.words)
+    tally.withheld_s = sum(
+        max(0.0, min(end_s, word.end_s) - max(start_s, word.start_s))
+        for start_s, end_s in run.withheld
+        for word in programme.words
+    )
+    return tally
+
+
+def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Sequence[Heard]) -> None:
+    for word, heard in zip(programme.words, found.heard, strict=True):
+        errors = tally.by_condition.setdefault(word.condition, Errors())
+        errors.words += 1
+        errors.deleted += heard == ""
+        errors.substituted += heard not in ("", word.text)
+    quiet = programme.quiet()
+    for j, i in _invented(found):
+        condition = programme.words[i].condition if i >= 0 and not _within(said[j], quiet) else NOBODY
+        tally.by_condition.setdefault(condition, Errors()).inserted += 1
+    if programme.words:
+        tally.errors = {programme.language: sum(tally.by_condition.values(), Errors())}
+
+
+def _invented(found: Alignment) -> list[tuple[int, int]]:
+    """Index of each word that was invented, and of the truth word before it (-1: none)."""
+    partner = {j: i for i, j in enumerate(found.opposite) if j >= 0}
+    places, before = [], -1
+    for j in range(len(found.said)):
+        before = partner.get(j, before)
+        if j not in partner:
+            places.append((j, before))
+    return places
+
+
+# --- borders -----------------------------------------------------------------------------------------------------
+
+
+def _count_borders(
+    tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[Heard], known: frozenset[int]
+) -> None:
+    starts = np.array([word.start_s for word in programme.words])
+    ends = np.array([word.end_s for word in programme.words])
+    zones = []
+    for begin_s, border_s in run.borders:
+        before = (starts < border_s) & (ends > border_s - NEAR_S)
+        behind = (starts < border_s + NEAR_S) & (ends > border_s)
+        if before.any() and behind.any():
+            zones.append((begin_s - NEAR_S, border_s + NEAR_S))
+    tally.borders = len(zones)
+    for i in _touched(starts, ends, zones) & known:
+        if found.opposite[i] < 0:
+            tally.lost += 1
+        elif found.heard[i] != programme.words[i].text:
+            tally.cut += fragment(found.heard[i], programme.words[i].text)
+    near = _touched(np.array([word.start_s for word in said]), np.array([word.end_s for word in said]), zones)
+    texts = [word.text for word in said]
+    for j, i in _invented(found):
+        if j in near and doubled(texts, j):
+            tally.doubled += 1
+        elif j in near:
+            beside = [programme.words[k].text for k in (i, i + 1) if 0 <= k < len(programme.words)]
+            tally.cut += len(texts[j]) >= FRAGMENT and any(fragment(texts[j], text) for text in beside)
+
+
+def _touched(
+    starts: np.ndarray[tuple[int], np.dtype[np.float64]],
+    ends: np.ndarray[tuple[int], np.dtype[np.float64]],
+    zones: Sequence[tuple[float, float]],
+) -> frozenset[int]:
+    """Indices of the words that reach into a zone."""
+    touched = np.zeros(len(starts), bool)
+    for begin_s, end_s in zones:
+        touched |= (starts < end_s) & (ends > begin_s)
+    return frozenset(np.flatnonzero(touched).tolist())
+
+
+def doubled(said: Sequence[str], j: int) -> bool:
+    """Whether word j belongs to one to five words that stand right before or behind themselves once more."""
+    for length in range(1, REPEATED + 1):
+        for first in range(max(0, j - length + 1), j + 1):
+            run = said[first : first + length]
+            if len(run) == length and run in (said[max(0, first - length) : first], said[first + length :][:length]):
+                return True
+    return False
+
+
+def fragment(heard: str, word: str) -> bool:
+    """Whether `heard` is how a word begins or ends, and not all of it."""
+    return heard != word and (word.startswith(heard) or word.endswith(heard))
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+def _count_times(tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[Heard]) -> None:
+    final_at = [at_s for at_s, caption in run.finals() for _ in spelled(caption.words)]
+    shown = _showings(run)
+    for word, j in zip(programme.words, found.opposite, strict=True):
+        if j < 0 or said[j].text != word.text:
+            continue
+        tally.time_errors_s += [abs(said[j].start_s - word.start_s), abs(said[j].end_s - word.end_s)]
+        near = [at_s for at_s, start_s in shown[word.text] if abs(start_s - said[j].start_s) < SAME_S]
+        tally.first_shown_s.append(min(near, default=final_at[j]) - word.end_s)
+        tally.final_s.append(final_at[j] - word.end_s)
+
+
+def _showings(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """When each word was in a caption, and where in the programme it began, by its text."""
+    shown: dict[str, list[tuple[float, float]]] = {}
+    for at_s, captions in run.events:
+        for caption in captions:
+            for word in spelled(caption.words):
+                shown.setdefault(word.text, []).append((at_s + run.window_s, word.start_s))
+    return shown
+
+
+def _rewritten(run: Run) -> int:
+    """How often a word that was shown was replaced or withdrawn."""
+    open_: dict[int, Caption] = {}
+    count = 0
+    for _, captions in run.events:
+        now = {**open_, **{caption.id: caption for caption in captions}}
+        if open_:
+            count += _replaced(_words(open_), _words(now))
+        open_ = {id: caption for id, caption in now.items() if not caption.final}
+    return count
+
+
+def _words(captions: dict[int, Caption]) -> list[str]:
+    return [word.text for _, caption in sorted(captions.items()) for word in spelled(caption.words)]
+
+
+def _replaced(before: list[str], after: list[str]) -> int:
+    if not before or not after:
+        return len(before)
+    change = jiwer.process_words(" ".join(before), " ".join(after))
+    return change.substitutions + change.deletions
+
+
+# --- where nobody speaks -----------------------------------------------------------------------------------------
+
+
+def _is_false(caption: Caption, quiet: Sequence[tuple[float, float]]) -> bool:
+    words = spelled(caption.words)
+    return bool(words) and all(_within(word, quiet) for word in words)
+
+
+def _within(word: Heard, stretches: Sequence[tuple[float, float]]) -> bool:
+    """Whether the middle of a word is in one of some stretches."""
+    middle_s = (word.start_s + word.end_s) / 2
+    return any(start_s <= middle_s <= end_s for start_s, end_s in stretches)

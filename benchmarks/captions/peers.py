@@ -1,0 +1,78 @@
+"""What others do with the same model: windows that only meet, and whole sentences, which nobody live can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from benchmarks.captions.programme import Programme, SpokenWord
+from benchmarks.captions.run import BATCH, Meter, Run, in_lines
+from transcriber.engine import Utterance
+from wire.messages import Word
+
+#: Audio on either side of a whole sentence, in seconds; less where the next one is near.
+MARGIN_S = 0.25
+
+
+def windows(programme: Programme, meter: Meter, length_s: float) -> Run:
+    """Windows that meet, all of them heard, their texts one after the other."""
+    spans, start_s = [], 0.0
+    while start_s < programme.duration_s:
+        spans.append((start_s, min(start_s + length_s, programme.duration_s)))
+        start_s += length_s
+    run = _heard(programme, meter, spans)
+    run.borders = [(start_s, start_s) for start_s, _ in spans[1:]]
+    return run
+
+
+def whole_sentences(programme: Programme, meter: Meter) -> Run:
+    """Each sentence alone, as the truth has it: what the model can do with this audio. Penalties count from here."""
+    return _heard(programme, meter, list(sentence_spans(programme.words, meter.context_s)))
+
+
+def sentence_spans(words: Sequence[SpokenWord], context_s: float) -> Iterator[tuple[float, float]]:
+    """Beginning and end of each sentence; of its parts, where it is longer than the context."""
+    before_s = -MARGIN_S
+    sentences = [list(sentence) for _, sentence in groupby(words, lambda word: word.sentence)]
+    for number, sentence in enumerate(sentences):
+        after_s = sentences[number + 1][0].start_s if number + 1 < len(sentences) else float("inf")
+        start_s = max(0.0, sentence[0].start_s - MARGIN_S, (before_s + sentence[0].start_s) / 2)
+        end_s = min(sentence[-1].end_s + MARGIN_S, (sentence[-1].end_s + after_s) / 2)
+        yield from _parts(sentence, start_s, end_s, context_s)
+        before_s = sentence[-1].end_s
+
+
+def _parts(
+    words: Sequence[SpokenWord], start_s: float, end_s: float, context_s: float
+) -> Iterator[tuple[float, float]]:
+    """Cut in the middle of the longest pause, of equally long ones the middlemost, until every part fits."""
+    if end_s - start_s <= context_s or len(words) < 2:
+        yield start_s, end_s
+        return
+    middle_s = (start_s + end_s) / 2
+
+    def merit(i: int) -> tuple[float, float]:
+        pause_s = words[i].start_s - words[i - 1].end_s
+        return round(pause_s, 2), -abs(words[i].start_s - middle_s)
+
+    best = max(range(1, len(words)), key=merit)
+    cut_s = (words[best - 1].end_s + words[best].start_s) / 2
+    yield from _parts(words[:best], start_s, cut_s, context_s)
+    yield from _parts(words[best:], cut_s, end_s, context_s)
+
+
+def _heard(programme: Programme, meter: Meter, spans: Sequence[tuple[float, float]]) -> Run:
+    run = Run(sent_s=sum(end_s - start_s for start_s, end_s in spans))
+    for first in range(0, len(spans), BATCH):
+        batch = spans[first : first + BATCH]
+        heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
+        for (start_s, end_s), one in zip(batch, heard, strict=True):
+            run.events.append((end_s, in_lines(later(one.likeliest.words, start_s), programme.language)))
+    meter.settle(run)
+    return run
+
+
+def later(words: Sequence[Word], by_s: float) -> list[Word]:
+    """The same words, `by_s` seconds later."""
+    return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

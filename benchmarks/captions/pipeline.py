@@ -1,0 +1,103 @@
+"""Ours: what ingest and transcriber do with a source, in one process, without Redis, on the programme's own clock.
+
+Each function below touches one room of the house; together they are the way of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks.captions.programme import Programme
+from benchmarks.captions.run import BATCH, Meter, Run
+from ingest.chunker import Chunker, Piece
+from ingest.detector import Detector
+from ingest.settings import Settings
+from ingest.speech import make_detectors
+from transcriber import rules, seam
+from transcriber.engine import Heard, Hypothesis
+from transcriber.outcome import Outcome, Reading
+from transcriber.recognition import recognise
+from wire.audio import SAMPLE_BYTES, samples, seconds
+from wire.messages import Chunk, Content, Kind, source_name
+
+#: PCM comes in steps of this length, in seconds: so exactly is known when a piece was whole.
+ARRIVAL_S = 0.1
+
+#: What recognises chunks of one source, in their order.
+Hear = Callable[[Sequence[Chunk]], list[Heard]]
+
+
+def ours(programme: Programme, meter: Meter, *, detected: bool = False) -> Run:
+    """The captions of a programme; with `detected`, its language is not told."""
+    run = follow(programme, lambda chunks: hear(meter, chunks), make_detectors(Settings()), detected=detected)
+    meter.settle(run)
+    return run
+
+
+def follow(
+    programme: Programme, hear: Hear, make_detector: Callable[[], Detector] | None, *, detected: bool = False
+) -> Run:
+    """The captions of a programme, by any recogniser; without a detector all of it is heard."""
+    run = Run()
+    detector = make_detector() if make_detector else None
+    arrived = []
+    for piece, at_s in cut(programme.audio.tobytes()):
+        content = detector(piece.new_pcm) if detector else Content.SPEECH
+        chunk = piece.chunk(
+            source_name(Kind.STATION, programme.name),
+            epoch=1,
+            origin_s=0.0,
+            content=content,
+            language=None if detected else programme.language,
+            captured_s=at_s,
+        )
+        arrived.append((chunk, at_s))
+        if chunk.pcm:
+            run.sent_s += chunk.duration_s
+            run.borders.append((chunk.start_s - chunk.lead_s, chunk.start_s))
+        else:
+            run.withheld.append((chunk.start_s, chunk.end_s))
+    state: bytes | None = None
+    outcomes = outcomes_of([chunk for chunk, _ in arrived], hear)
+    for outcome, (_, at_s) in zip(outcomes, arrived, strict=True):
+        step = seam.advance(state, outcome, seam.Policy(source_name(Kind.STATION, programme.name)), at_s)
+        if step:
+            state = step.state
+            run.events.append((at_s, step.captions))
+    return run
+
+
+def cut(pcm: bytes) -> Iterator[tuple[Piece, float]]:
+    """The pieces that ingest cuts, and when each was whole, in seconds from the beginning."""
+    settings = Settings()
+    chunker = Chunker(settings.chunk_samples, settings.lead_samples)
+    step = samples(ARRIVAL_S) * SAMPLE_BYTES
+    for start in range(0, len(pcm), step):
+        for piece in chunker.feed(pcm[start : start + step]):
+            yield piece, seconds(chunker.samples)
+    yield chunker.finish(), seconds(chunker.samples)
+
+
+def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[Heard]:
+    """What the engine hears in chunks of one source."""
+    heard: list[Heard] = []
+    for first in range(0, len(chunks), BATCH):
+        heard += recognise(meter, chunks[first : first + BATCH], "transcribe")
+    return heard
+
+
+def outcomes_of(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
+    """What becomes of chunks: only those with audio are heard, and not all that is heard is believed."""
+    heard = iter(hear([chunk for chunk in chunks if chunk.pcm]))
+    for chunk in chunks:
+        if not chunk.pcm:
+            yield Outcome.of(chunk)
+            continue
+        one = next(heard)
+        readings = {spoken: believed(hypothesis) for spoken, hypothesis in one.hypotheses.items()}
+        yield Outcome.of(chunk, readings, one.probabilities)
+
+
+def believed(hypothesis: Hypothesis) -> Reading:
+    """A hypothesis as far as the rules let it pass."""
+    return Reading(rules.judge(hypothesis).believed.words, hypothesis.language, rules.doubtful(hypothesis))

@@ -1,0 +1,222 @@
+"""The truth to measure against: long programmes of which the time of every word is known.
+
+A programme is a row of sections, each of one held-out reader under one condition, with music, noise or silence between
+them. It is a function of language, length and seed, but that espeak-ng carries a little from one sentence to the next:
+two runs of a program that make the same programmes in the same order hear the same samples.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import soxr
+
+from benchmarks.alignment import TruthWord, normalised
+from demo import music, noise
+from demo.bulletins import Language, bulletin
+from demo.noise import Audio
+from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
+from wire.messages import Word
+
+#: How speech is paced (`dense`: without pauses) or disturbed (`bed`: by music; noise so far below it; another voice):
+#: one section after the other, in a new order every round.
+CONDITIONS = ("clean", "dense", "pauses", "20 dB", "10 dB", "bed", "crosstalk")
+#: What is between two sections: nobody speaks.
+INTERLUDES = ("jingle", "music", "noise", "silence", "sting")
+
+#: Pauses between two sentences, in seconds.
+PAUSE_S = (0.2, 1.0)
+PACED = {"dense": (0.02, 0.15), "pauses": (1.5, 4.0)}
+#: How far below speech a music bed and another voice lie, in decibels.
+BED_DB, CROSSTALK_DB = (12.0, 20.0), (15.0, 20.0)
+#: Level of a section's speech, of music alone, and of noise alone, as RMS relative to full scale.
+SPEECH_DBFS, MUSIC_DBFS, NOISE_DBFS = (-28.0, -18.0), (-30.0, -18.0), (-60.0, -20.0)
+
+#: espeak-ng's voices of this variant differ from run to run.
+UNSTEADY = "f2"
+
+#: Sentences of a section: about a minute; of a programme of less than SHORT_MINUTES, so few that each condition comes.
+SENTENCES, FEW_SENTENCES, SHORT_MINUTES = 12, 4, 12.0
+
+#: Nobody speaks where no word is within so many seconds; such a stretch begins and ends so long beside the words.
+QUIET_S, QUIET_MARGIN_S = 3.0, 0.5
+
+
+@dataclass(frozen=True)
+class SpokenWord(TruthWord):
+    """A word of a programme, normalised; times are seconds from the programme's start."""
+
+    condition: str
+    sentence: int  # counts the programme's sentences
+
+
+@dataclass(frozen=True, eq=False)
+class Programme:
+    """Mono int16 audio at 16 kHz, and what is said in it."""
+
+    name: str
+    language: Language
+    audio: np.ndarray[tuple[int], np.dtype[np.int16]] = field(repr=False)
+    words: tuple[SpokenWord, ...] = field(repr=False)
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.audio) / SAMPLE_RATE
+
+    def quiet(self) -> list[tuple[float, float]]:
+        """Stretches in which nobody speaks: music, noise, silence, long pauses."""
+        starts = [*(word.start_s for word in self.words), self.duration_s + QUIET_MARGIN_S]
+        ends = [-QUIET_MARGIN_S, *(word.end_s for word in self.words)]
+        return [
+            (end_s + QUIET_MARGIN_S, start_s - QUIET_MARGIN_S)
+            for end_s, start_s in zip(ends, starts, strict=True)
+            if start_s - end_s >= QUIET_S
+        ]
+
+    def heard(self, start_s: float, end_s: float) -> Audio:
+        """A stretch as an engine takes it, -1…1."""
+        samples = self.audio[max(0, round(start_s * SAMPLE_RATE)) : round(end_s * SAMPLE_RATE)]
+        return samples.astype(np.float32) / np.float32(32768)
+
+
+def programme(language: Language, minutes: float, seed: int = 1) -> Programme:
+    """At least `minutes` of bulletins under every condition in turn."""
+    rng = random.Random(f"captions-{language}-{seed}")
+    sentences = SENTENCES if minutes >= SHORT_MINUTES else FEW_SENTENCES
+    tape, conditions, interludes = _Tape(language), _rounds(CONDITIONS, rng), _rounds(INTERLUDES, rng)
+    while tape.duration_s < 60 * minutes:
+        tape.add(*_section(language, next(conditions), sentences, rng))
+        tape.add(_interlude(language, next(interludes), rng))
+    return tape.programme(language)
+
+
+def quiet(minutes: float, seed: int = 1) -> Programme:
+    """`minutes` in which nobody speaks."""
+    rng = random.Random(f"captions-quiet-{seed}")
+    tape, interludes = _Tape("en"), _rounds(INTERLUDES, rng)
+    while tape.duration_s < 60 * minutes:
+        tape.add(_interlude(rng.choice(("en", "sv")), next(interludes), rng))
+    return tape.programme("quiet")
+
+
+def spoken(words: Iterable[Word], language: str, condition: str, sentence: int) -> list[SpokenWord]:
+    """Words as they are compared; one that is two without its punctuation ("o'clock") has its time twice."""
+    return [
+        SpokenWord(text, word.start_s, word.end_s, language, counted=True, condition=condition, sentence=sentence)
+        for word in words
+        for text in normalised(word.text)
+    ]
+
+
+class _Tape:
+    """Audio put together piece by piece, with its words."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._parts: list[Audio] = []
+        self._words: list[SpokenWord] = []
+        self._samples = 0
+        self._sentences = 0
+
+    @property
+    def duration_s(self) -> float:
+        return self._samples / SAMPLE_RATE
+
+    def add(self, audio: Audio, sentences: Iterable[tuple[str, list[Word]]] = ()) -> None:
+        """Append audio; times of its sentences' words are seconds from its start."""
+        for condition, words in sentences:
+            placed = [Word(w.text, w.start_s + self.duration_s, w.end_s + self.duration_s) for w in words]
+            self._words += spoken(placed, self._language, condition, self._sentences)
+            self._sentences += 1
+        self._parts.append(audio)
+        self._samples += len(audio)
+
+    def programme(self, name: str) -> Programme:
+        """What is on the tape."""
+        audio = np.concatenate(self._parts)
+        samples = np.asarray(np.clip(audio, -1, 1) * 32767, np.int16)
+        return Programme(name, self._language, samples, tuple(self._words))
+
+
+def _section(
+    language: Language, condition: str, sentences: int, rng: random.Random
+) -> tuple[Audio, list[tuple[str, list[Word]]]]:
+    """Audio of a section at its level, and each sentence's words."""
+    voice = _reader(language, rng)
+    parts: list[Audio] = [np.zeros(round(0.3 * SAMPLE_RATE), np.float32)]
+    told, samples = [], len(parts[0])
+    for text in bulletin(language, rng, "held-out", sentences):
+        speech = speak(text, voice)
+        at_s = samples / SAMPLE_RATE
+        told.append((condition, [Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in speech.words]))
+        pause = np.zeros(round(rng.uniform(*PACED.get(condition, PAUSE_S)) * SAMPLE_RATE), np.float32)
+        parts += [speech.audio.astype(np.float32) / np.float32(32768), pause]
+        samples += len(parts[-2]) + len(pause)
+    audio = _disturbed(np.concatenate(parts), language, condition, rng)
+    gain = 10 ** (rng.uniform(*SPEECH_DBFS) / 20) / max(noise.active_rms(np.concatenate(parts)), 1e-9)
+    return np.asarray(audio * np.float32(gain), np.float32), told
+
+
+def _reader(language: Language, rng: random.Random) -> Voice:
+    while True:
+        voice = draw_voice(language, rng, "held-out")
+        if not voice.name.endswith(f"+{UNSTEADY}"):
+            return voice
+
+
+def _disturbed(audio: Audio, language: Language, condition: str, rng: random.Random) -> Audio:
+    if condition == "bed":
+        return noise.at_snr(audio, _mono(music.bed(len(audio) / SAMPLE_RATE, rng))[: len(audio)], rng.uniform(*BED_DB))
+    if condition == "crosstalk":
+        return noise.at_snr(audio, _babble(language, len(audio), rng), rng.uniform(*CROSSTALK_DB))
+    if condition.endswith("dB"):
+        return noise.at_snr(audio, _noise(len(audio), rng), float(condition.split()[0]))
+    return audio
+
+
+def _babble(language: Language, samples: int, rng: random.Random) -> Audio:
+    """Another voice that speaks without a pause."""
+    voice, parts, length = _reader(language, rng), [], 0
+    while length < samples:
+        for text in bulletin(language, rng, "held-out", 4):
+            parts.append(speak(text, voice).audio.astype(np.float32) / np.float32(32768))
+            length += len(parts[-1])
+    return np.concatenate(parts)[:samples]
+
+
+def _noise(samples: int, rng: random.Random) -> Audio:
+    """One kind of noise; a long one is put together from pieces of its bank."""
+    kind, numbers = rng.choice(noise.KINDS), np.random.default_rng(rng.getrandbits(32))
+    longest = noise.BANK_S * SAMPLE_RATE // 2
+    return np.concatenate([noise.noise(kind, min(longest, samples - at), numbers) for at in range(0, samples, longest)])
+
+
+def _interlude(language: Language, kind: str, rng: random.Random) -> Audio:
+    """Some seconds without speech."""
+    made: dict[str, Callable[[], Audio]] = {
+        "jingle": lambda: _levelled(_mono(music.jingle(language, rng)), MUSIC_DBFS, rng),
+        "sting": lambda: _levelled(_mono(music.sting(rng)), MUSIC_DBFS, rng),
+        "music": lambda: _levelled(_mono(music.bed(rng.uniform(8, 15), rng)), MUSIC_DBFS, rng),
+        "noise": lambda: _levelled(_noise(round(rng.uniform(8, 15) * SAMPLE_RATE), rng), NOISE_DBFS, rng),
+        "silence": lambda: np.zeros(round(rng.uniform(6, 12) * SAMPLE_RATE), np.float32),
+    }
+    around = np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
+    return np.concatenate([around, made[kind](), around])
+
+
+def _levelled(audio: Audio, dbfs: tuple[float, float], rng: random.Random) -> Audio:
+    gain = 10 ** (rng.uniform(*dbfs) / 20) / max(noise.rms(audio), 1e-9)
+    return np.asarray(audio * np.float32(gain), np.float32)
+
+
+def _mono(stereo: music.Stereo) -> Audio:
+    return np.asarray(soxr.resample(stereo.mean(axis=1), music.RATE_HZ, SAMPLE_RATE), np.float32)
+
+
+def _rounds(kinds: tuple[str, ...], rng: random.Random) -> Iterator[str]:
+    """All kinds in a random order, again and again."""
+    while True:
+        yield from rng.sample(kinds, len(kinds))
