@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request, url_for
 
 from api import captions, uploads
 from api.context import Context, context
-from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, language, natural, text_field
+from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, language, natural, task, text_field
 from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
@@ -139,6 +139,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "filename": job.filename,
         "url": job.url,
         "language": job.language,
+        "task": job.task,
         "created_s": job.created_s,
         "duration_s": job.duration_s,
         "track": job.track,
@@ -170,9 +171,9 @@ def _receive(ctx: Context) -> Job:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
             )
-        code, track = _choices(incoming.form)
+        choices = _choices(incoming.form)
         filename = shown(file.filename or "")
-        job = _new(filename=filename, language=code, track=track)
+        job = _new(filename=filename, **choices)
         target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
         incoming.parts[0].rename(target)
     ctx.metrics.uploads.inc(size)
@@ -183,19 +184,17 @@ def _fetch() -> Job:
     """The job of a JSON request."""
     values = json_body()
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    text = {name: str(value) for name, value in values.items() if name in ("language", "track") and value is not None}
-    code, track = _choices(text)
+    choices = _choices({name: str(value) for name, value in values.items() if value is not None})
     name = unquote(PurePosixPath(urlsplit(url).path).name)
-    return _new(filename=shown(name), url=url, language=code, track=track)
+    return _new(filename=shown(name), url=url, **choices)
 
 
-def _choices(values: Mapping[str, str]) -> tuple[str | None, int | None]:
-    """Language and audio track, out of a form or else the query."""
-    code = values.get("language") or request.args.get("language", "")
-    track = values.get("track") or request.args.get("track", "")
+def _choices(values: Mapping[str, str]) -> dict[str, Any]:
+    """Language, task and audio track, out of a form or else the query: fields of a job."""
+    code, what, track = (values.get(name) or request.args.get(name, "") for name in ("language", "task", "track"))
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0")
-    return language(code), int(track) if track else None
+    return {"language": language(code), "task": task(what), "track": int(track) if track else None}
 
 
 def shown(name: str) -> str:

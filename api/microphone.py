@@ -21,7 +21,7 @@ from api import access, sockets
 from api.context import Context, context
 from api.follow import Follower
 from api.live import complain, relay
-from api.parameters import language
+from api.parameters import language, task
 from api.problems import Problem
 from api.viewer import Signal, Viewer
 from wire.audio import SAMPLE_BYTES
@@ -116,13 +116,15 @@ def parse_hello(message: str | bytes | None, id: str) -> Hello:
     rate = values.get("sample_rate")
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise BadRequest(f"sample_rate must be from {MIN_RATE_HZ} to {MAX_RATE_HZ}")
-    code = values.get("language")
+    code, what = values.get("language"), values.get("task")
     if code is not None and not isinstance(code, str):
         raise BadRequest("language must be a code such as sv")
+    if what is not None and not isinstance(what, str):
+        raise BadRequest("task must be transcribe or translate")
     channels = values.get("channels", 1)
     if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
         raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
-    return Hello(id, round(rate), language(code or ""), channels)
+    return Hello(id, round(rate), language(code or ""), channels, task(what or ""))
 
 
 def _listen(ctx: Context, ws: Server, hello: Hello, relaying: threading.Thread) -> None:

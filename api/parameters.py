@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, overload
+from typing import Any, get_args, overload
 from urllib.parse import urlsplit
 
 from flask import request
@@ -12,6 +12,7 @@ from api.problems import Problem
 from wire.errors import BadRequest
 from wire.hot_words import checked
 from wire.languages import CODES
+from wire.messages import Task
 
 #: What a station may be called in URLs, keys and metric labels.
 _STATION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -115,6 +116,19 @@ def language(text: str) -> str | None:
             f"language {code[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out"
         )
     return code
+
+
+def task(text: str) -> Task | None:
+    """What to do with speech; None, as the transcribers' TASK says, for an empty one.
+
+    Raises:
+        BadRequest: there is no such task.
+    """
+    name = text.strip().lower()
+    known: dict[str, Task | None] = {"": None, **{each: each for each in get_args(Task)}}
+    if name not in known:
+        raise BadRequest(f"task {name[:20]!r} is neither transcribe nor translate (into English); or leave it out")
+    return known[name]
 
 
 def http_url(text: str, name: str = "url") -> str:

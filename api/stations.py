@@ -9,7 +9,18 @@ from flask import Blueprint, Response, url_for
 
 from api import captions
 from api.context import context
-from api.parameters import URL_LIMIT, hot_words, http_url, json_body, language, natural, slug, station_id, text_field
+from api.parameters import (
+    URL_LIMIT,
+    hot_words,
+    http_url,
+    json_body,
+    language,
+    natural,
+    slug,
+    station_id,
+    task,
+    text_field,
+)
 from wire import keys
 from wire.captions import latest_revisions
 from wire.messages import Kind, Station, Status, source_name
@@ -43,6 +54,7 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
         language=language(text_field(values, "language")),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
         hot_words=hot_words(values),
+        task=task(text_field(values, "task")),
     )
     new = ctx.stations.add(station)
     return (

@@ -37,25 +37,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--language", default="sv", choices=LANGUAGES)
+    parser.add_argument("--detect", action="store_true", help="do not tell the engine which language it is")
     options = parser.parse_args(argv)
+    language = None if options.detect else options.language
     torch.set_num_threads(1)
     stages: Counter[str] = Counter()
     engine = TransformersEngine(load(options.model, device=options.device), lambda stage, s: stages.update({stage: s}))
     chunks = _chunks(options.language, _QUICK if options.quick else _FULL)
     rows: list[dict[str, object]] = []
     figures: dict[str, float] = {}
-    engine.transcribe([Utterance(chunks[0], options.language)])
+    engine.transcribe([Utterance(chunks[0], language)])
     for size in BATCH_SIZES:
         stages.clear()
-        began_s, tokens = _clock(engine), 0
+        began_s, tokens, texts = _clock(engine), 0, 0
         for first in tqdm(range(0, len(chunks), size), unit="batch", desc=f"batches of {size}", leave=False):
-            batch = [Utterance(audio, options.language) for audio in chunks[first : first + size]]
-            tokens += sum(hypothesis.tokens for hypothesis in engine.transcribe(batch))
+            heard = engine.transcribe([Utterance(audio, language) for audio in chunks[first : first + size]])
+            tokens += sum(one.likeliest.tokens for one in heard)
+            texts += sum(len(one.hypotheses) for one in heard)
         chunk_s = (_clock(engine) - began_s) / len(chunks)
         whole_s = sum(stages.values())
         row: dict[str, object] = {"batch": size, "ms a chunk": 1000 * chunk_s, "tokens a chunk": tokens / len(chunks)}
         rows.append({**row, **{f"{stage} %": 100 * spent_s / whole_s for stage, spent_s in stages.items()}})
         figures[f"chunk_ms_batch_{size}"] = 1000 * chunk_s
+    figures["texts_per_chunk"] = texts / len(chunks)  # more than 1 where the language is in doubt
     figures["stations_per_worker"] = CHUNK_S / (figures[f"chunk_ms_batch_{BATCH_SIZES[-1]}"] / 1000)
     title = f"{engine.name} on {engine.device}, {engine.context_s:g} s of context: one {CHUNK_S:g} s chunk"
     report(title, rows, figures, options.json)

@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for origin, language, audios, texts in material(spoken, quiet):
             for first in range(0, len(audios), _BATCH):
                 batch = [Utterance(audio, language) for audio in audios[first : first + _BATCH]]
-                for hypothesis, text in zip(engine.transcribe(batch), texts[first : first + _BATCH], strict=True):
+                for one, text in zip(engine.transcribe(batch), texts[first : first + _BATCH], strict=True):
+                    hypothesis = one.likeliest
                     if hypothesis.words:
                         heard.append(Heard(hypothesis, group(hypothesis, text, origin), origin))
                 progress.update(len(batch))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ingest.overlap import LONGEST, overlap_samples
 from wire.audio import SAMPLE_BYTES, seconds
-from wire.messages import Chunk, Content
+from wire.messages import Chunk, Content, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Piece:
         content: Content = Content.SPEECH,
         language: str | None = None,
         hot_words: tuple[str, ...] = (),
+        task: Task | None = None,
         captured_s: float = 0.0,
     ) -> Chunk:
         """The message for this piece; only what may hold speech takes its audio along.
@@ -58,6 +59,7 @@ class Piece:
             content=content,
             language=language,
             hot_words=hot_words,
+            task=task,
             last=self.last,
             captured_s=captured_s,
         )

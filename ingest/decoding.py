@@ -29,7 +29,7 @@ from wire.bus import AWAY, Redis
 from wire.captions import CaptionLog
 from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
 from wire.jobs import waiting_decodes
-from wire.messages import Chunk, Job, Kind, State, Status, source_name
+from wire.messages import Chunk, Job, Kind, State, Status, Task, source_name
 from wire.metrics import IngestMetrics
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses
@@ -103,6 +103,7 @@ class Decoding:
         self._status = Status(self._source)
         self._chunker: Chunker
         self._language: str | None = None
+        self._task: Task | None = None
         self._turn_began_s = time.monotonic()
         self._skipped_s: float | None = None  # it took so long to come to the first piece that was new
 
@@ -173,7 +174,7 @@ class Decoding:
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
         self._detector = self._here.make_detector()
-        self._language = job.language
+        self._language, self._task = job.language, job.task
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
@@ -235,7 +236,13 @@ class Decoding:
         if self._skipped_s is None:
             self._skipped_s = time.monotonic() - self._turn_began_s
         chunk = piece.chunk(
-            self._source, epoch=1, origin_s=0.0, content=content, language=self._language, captured_s=time.time()
+            self._source,
+            epoch=1,
+            origin_s=0.0,
+            content=content,
+            language=self._language,
+            task=self._task,
+            captured_s=time.time(),
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:
             self._captioned_seq = self._patiently(lambda: self._captions.progress(self._source)).next_seq

@@ -16,7 +16,7 @@ from ingest.clock import LiveClock
 from ingest.detector import Detector, MakeDetector
 from ingest.outbox import Outbox
 from wire.audio import SAMPLE_BYTES, seconds
-from wire.messages import split_source
+from wire.messages import Task, split_source
 from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class LiveCutter:
         lead_samples: int,
         language: str | None = None,
         hot_words: tuple[str, ...] = (),
+        task: Task | None = None,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -57,6 +58,7 @@ class LiveCutter:
         self._lead_samples = lead_samples
         self._language = language
         self._hot_words = hot_words
+        self._task = task
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -135,6 +137,7 @@ class LiveCutter:
                 content=content,
                 language=self._language,
                 hot_words=self._hot_words,
+                task=self._task,
                 captured_s=captured_s,
             )
             if not self._outbox.put(chunk):

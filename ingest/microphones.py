@@ -72,6 +72,7 @@ class MicrophoneReader:
             chunk_samples=settings.chunk_samples,
             lead_samples=settings.lead_samples,
             language=hello.language,
+            task=hello.task,
             steady=True,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)

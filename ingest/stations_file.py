@@ -5,6 +5,7 @@
         name: Sveriges Radio P1
         url: https://…              anything ffmpeg reads, or an .m3u/.pls playlist
         language: sv                left out: detected
+        task: translate             into English; left out: as TASK says
         listen_url: https://…       left out: browsers play `url`
         hot_words: [Bodil, Umeå]    left out: none. Names of hosts and places, for models that take prompts
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -24,11 +25,11 @@ import yaml
 from wire import hot_words
 from wire.errors import SettingsError
 from wire.languages import CODES
-from wire.messages import Station
+from wire.messages import Station, Task
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_FIELDS = {"id", "name", "url", "language", "listen_url", "hot_words"}
+_FIELDS = {"id", "name", "url", "language", "task", "listen_url", "hot_words"}
 
 
 def read(path: Path, environ: Mapping[str, str]) -> list[Station]:
@@ -67,7 +68,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
     for name in ("id", "url"):
         if not entry.get(name):
             raise SettingsError(f"{where}: `{name}` is missing")
-    id, language = str(entry["id"]), entry.get("language")
+    id, language, task = str(entry["id"]), entry.get("language"), entry.get("task")
     if not _ID.fullmatch(id):
         raise SettingsError(
             f"{where}: the id must be lower-case letters, digits and single hyphens, such as `p4-malmo`"
@@ -76,6 +77,8 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         raise SettingsError(f"{where}: YAML reads the language `no` as false; write it in quotes: 'no'")
     if language is not None and language not in CODES:
         raise SettingsError(f"{where}: {language!r} is not a language code that Whisper knows, such as sv or en")
+    if task is not None and task not in get_args(Task):
+        raise SettingsError(f"{where}: the task {task!r} is none of {', '.join(get_args(Task))}")
     listen_url = entry.get("listen_url")
     try:
         words = hot_words.checked(entry.get("hot_words"))
@@ -89,6 +92,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         listen_url=_address(where, "listen_url", listen_url, environ) if listen_url else None,
         from_file=True,
         hot_words=words,
+        task=task,
     )
 
 

@@ -202,6 +202,7 @@ class Supervisor:
             lead_samples=self._settings.lead_samples,
             language=station.language,
             hot_words=station.hot_words,
+            task=station.task,
         )
         return StationReader(
             station, cutter, courier, self._client, self._metrics, hold=hold, stall_s=self._settings.stall_s
@@ -216,5 +217,5 @@ class Supervisor:
 
 
 def _read(station: Station) -> tuple[object, ...]:
-    """What its reader depends on."""
-    return station.url, station.language, station.hot_words
+    """What a reader needs to know of its station; when it changes, another begins."""
+    return station.url, station.language, station.hot_words, station.task

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transcriber.engine import Choose, Hypothesis, Utterance, most_likely
+from transcriber.engine import Heard, Hypothesis, Utterance
+from transcriber.language import candidates
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
-from wire.messages import Chunk, Word
+from wire.messages import Chunk, Task, Word
 
 #: A word of fake speech: number, start and end in seconds.
 Spoken = tuple[int, float, float]
@@ -60,31 +61,41 @@ class ScriptedEngine:
     Attributes:
         before: called with every batch; may raise, or kill the process.
         batches: sizes of the batches so far.
-        probabilities: of languages, for utterances that come without one.
+        detect: the probabilities of languages in an utterance that comes without one, given the words' numbers.
+        spell: how a word is written in a language.
+        check: whether a language and a task are known; may raise Unsupported.
     """
 
     before: Callable[[Sequence[Utterance]], None] = lambda utterances: None
     batches: list[int] = field(default_factory=list)
-    probabilities: dict[str, float] = field(default_factory=lambda: {"sv": 0.9, "en": 0.1})
+    detect: Callable[[set[int]], Mapping[str, float]] = lambda numbers: {"sv": 1.0, "en": 0.0}
+    spell: Callable[[str, int], str] = lambda language, number: f"w{number}"
+    check: Callable[[str | None, Task], None] = lambda language, task: None
     name: str = "scripted"
     device: str = "cpu"
     context_s: float = 30.0
 
-    def transcribe(self, utterances: Sequence[Utterance], choose: Choose = most_likely) -> list[Hypothesis]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
         self.before(utterances)
         self.batches.append(len(utterances))
-        return [self._hear(index, utterance, choose) for index, utterance in enumerate(utterances)]
+        return [self._hear(utterance) for utterance in utterances]
 
-    def _hear(self, index: int, utterance: Utterance, choose: Choose) -> Hypothesis:
+    def _hear(self, utterance: Utterance) -> Heard:
+        if utterance.language:
+            return Heard({utterance.language: self._write(utterance, utterance.language)})
+        likely = self.detect(numbers(utterance.audio))
+        return Heard({language: self._write(utterance, language) for language in candidates(likely)}, likely)
+
+    def _write(self, utterance: Utterance, spoken: str) -> Hypothesis:
         words = tuple(
-            Word(f"w{number}", start_s, end_s, 0.9)
+            Word(self.spell(spoken, number), start_s, end_s, 0.9)
             for number, start_s, end_s in _runs(utterance.audio)
             if start_s > 0 and end_s < len(utterance.audio) / SAMPLE_RATE_HZ
         )
         return Hypothesis(
             words=words,
             text=" ".join(word.text for word in words),
-            language=utterance.language or choose(index, self.probabilities),
+            language=spoken if utterance.task == "transcribe" else "en",
             mean_log_probability=-0.1,
             tokens=len(words),
         )

@@ -2,7 +2,7 @@
 
 model.safetensors, config.json, generation_config.json    weights in half precision
 tokenizer.json, tokenizer_config.json, processor_config.json
-undertext.json    languages, acoustic context, word error rates, provenance
+undertext.json    languages, tasks, acoustic context, word error rates, provenance
 README.md         the model card
 """
 
@@ -64,7 +64,7 @@ def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Re
     context_s = model.config.max_source_positions // POSITIONS_PER_S
     extractor = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=context_s)
     WhisperProcessor(extractor, speller.tokenizer).save_pretrained(unfinished)
-    facts = {"format": FORMAT, "context_s": float(context_s), **asdict(record)}
+    facts = {"format": FORMAT, "context_s": float(context_s), "tasks": ["transcribe"], **asdict(record)}
     (unfinished / RECORD_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(card, encoding="utf-8")
     for path in unfinished.iterdir():

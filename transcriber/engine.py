@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcriber.context import NO_PROMPT, Prompt
-from wire.messages import Word
-
-Task = Literal["transcribe", "translate"]
+from wire.messages import Task, Word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,23 +29,34 @@ class Hypothesis:
 
     words: tuple[Word, ...] = ()
     text: str = ""
-    language: str | None = None
+    language: str | None = None  # of the words
     mean_log_probability: float = 0.0  # over the tokens of the text and the end token, natural logarithm
     no_speech_probability: float = 0.0
     tokens: int = 0
     truncated: bool = False  # the cap on tokens was reached before the end token
 
 
-#: Decides on the language of an utterance (by its index in the batch) from the probabilities of those the model knows.
-Choose = Callable[[int, Mapping[str, float]], str]
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in one utterance.
+
+    Attributes:
+        hypotheses: by the language that is spoken, the likeliest first: one, unless that is in doubt.
+        probabilities: of all languages that the model knows, among themselves; empty where the language was given,
+            and for a model that knows English only.
+    """
+
+    hypotheses: Mapping[str, Hypothesis]
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def likeliest(self) -> Hypothesis:
+        """The hypothesis in the likeliest language."""
+        return next(iter(self.hypotheses.values()))
+
 
 #: Is told how long a stage of a batch took: its name, and seconds.
 Observe = Callable[[str, float], None]
-
-
-def most_likely(_: int, probabilities: Mapping[str, float]) -> str:
-    """The simplest `Choose`."""
-    return max(probabilities, key=lambda language: probabilities[language])
 
 
 class Engine(Protocol):
@@ -65,11 +74,15 @@ class Engine(Protocol):
     def context_s(self) -> float:
         """Longest audio of one utterance, in seconds."""
 
-    def transcribe(self, utterances: Sequence[Utterance], choose: Choose = most_likely) -> list[Hypothesis]:
-        """One hypothesis for each utterance, in their order.
+    def check(self, language: str | None, task: Task) -> None:
+        """Whether utterances of a language (None: of any) can be put to a task.
 
-        Args:
-            choose: asked for the language of every utterance that comes without one.
+        Raises:
+            Unsupported: the model cannot do that.
+        """
+
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+        """What was heard in each utterance, in their order. It does not depend on what is in the batch beside it.
 
         Raises:
             ModelError: an utterance asks for something that the model cannot do.

@@ -38,8 +38,9 @@ class Decoded:
     truncated: bool
 
 
-#: Chooses the prefix of a row, given its index and the logits [vocabulary] behind the start token.
-Prefix = Callable[[int, Tensor], list[int]]
+#: Chooses what to start each row from, given the logits [B, vocabulary] behind the start token. A row that gets several
+#: prefixes is decoded from each of them.
+Prefixes = Callable[[Tensor], Sequence[Sequence[list[int]]]]
 
 
 class GreedyDecoder:
@@ -61,21 +62,28 @@ class GreedyDecoder:
         self._heads = _AlignmentHeads(self._decoder, heads)
 
     @torch.inference_mode()
-    def __call__(self, states: Tensor, prefix: Prefix, caps: Sequence[int]) -> list[Decoded]:
-        """Write what is heard in encoder states [B, positions, d_model].
+    def __call__(self, states: Tensor, choose: Prefixes, caps: Sequence[int]) -> list[list[Decoded]]:
+        """Write what is heard in encoder states [B, positions, d_model]: for each row, one text from each prefix.
 
         Args:
-            prefix: chooses what each row starts from; all prefixes are equally long.
+            choose: chooses what each row starts from; all prefixes are equally long.
             caps: most tokens of each row.
         """
-        rows, device = len(states), states.device
+        device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         with self._heads:
-            start = torch.full((rows, 1), self._tokens.start, device=device)
+            start = torch.full((len(states), 1), self._tokens.start, device=device)
             first = self._logits(start, states, cache)
             no_speech = self._no_speech(first)
-            prefixes = [prefix(row, first[row]) for row in range(rows)]
-            caps = [min(cap, self._positions - len(prefixes[0])) for cap in caps]
+            chosen = choose(first)
+            owners = [row for row, several in enumerate(chosen) for _ in several]
+            prefixes = [prefix for several in chosen for prefix in several]
+            rows = len(prefixes)
+            if rows > len(states):  # what was encoded once is decoded more than once
+                index = torch.tensor(owners, device=device)
+                states = states[index]
+                cache.batch_select_indices(index)
+            caps = [min(caps[owner], self._positions - len(prefixes[0])) for owner in owners]
             logits = self._logits(torch.tensor([p[1:] for p in prefixes], device=device), states, cache)
             logits[:, self._not_first] = -torch.inf
             written, scores, looks, lengths, ended = [], [], [], [0] * rows, [False] * rows
@@ -96,16 +104,17 @@ class GreedyDecoder:
                     break
                 logits = self._logits(tokens[:, None], states, cache)
         tokens, values, attention = torch.stack(written, 1).cpu(), torch.stack(scores, 1).cpu(), torch.stack(looks, 2)
-        return [
-            Decoded(
+        decoded: list[list[Decoded]] = [[] for _ in chosen]
+        for row, owner in enumerate(owners):
+            text = Decoded(
                 tokens=tokens[row, : lengths[row]].tolist(),
                 log_probabilities=values[row, : lengths[row] + ended[row]].tolist(),
                 attention=attention[row, :, : lengths[row] + 1].float().cpu(),
-                no_speech_probability=no_speech[row],
+                no_speech_probability=no_speech[owner],
                 truncated=not ended[row],
             )
-            for row in range(rows)
-        ]
+            decoded[owner].append(text)
+        return decoded
 
     def _logits(self, tokens: Tensor, states: Tensor, cache: Any) -> Tensor:
         """Logits [B, vocabulary] behind the last of `tokens` [B, n]."""

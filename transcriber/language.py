@@ -1,25 +1,46 @@
 """The language of a source, by votes: one chunk is too short to be trusted (LinTO cut mislabels from 13 % to 0.05 %
 with 180 characters of history).
 
-Every chunk votes with the probabilities that the model gives; older votes fade. The language in use changes only when
-another has gathered clearly more, so that one foreign word does not turn it, and a new programme does within three
-chunks.
+A chunk that may be in several languages is heard in each of them. Which it is, is decided where the chunks of a source
+come in order, in the seam: every chunk votes with the probabilities that the model gives, by how much is said in it,
+and older votes fade. The language in use changes only when another leads clearly, so that one foreign word or one
+mistaken chunk does not turn it, and a new programme does within three chunks.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-#: What is left of a vote with every newer one.
+#: A language that is less likely than this is out of the question. On the bundled model, whole windows of speech are
+#: surer than 99 % up to 20 dB of noise; at 10 dB, one Swedish window in seven is in doubt and none is mistaken.
+DOUBT = 0.05
+
+#: Most languages in which one utterance is heard; each costs as much decoding as the first.
+MOST_CANDIDATES = 3
+
+#: Seconds of words that make a whole vote; a chunk with less has a part of one, and none has more.
+WHOLE_VOTE_S = 2.0
+
+#: What a whole vote leaves of the votes before it.
 FADE = 0.5
 
-#: By how much another language must lead before it takes over, in votes.
-LEAD = 0.4
+#: By how much another language must lead before it takes over. All votes together are 1, so that one vote, which
+#: weighs as much as all before it, cannot do that; two can.
+LEAD = 0.2
 
-#: Languages whose votes have faded to less than this are forgotten.
-_FORGOTTEN = 0.01
+#: Languages whose share has faded to less than this are forgotten.
+_FORGOTTEN = 0.005
+
+
+def candidates(probabilities: Mapping[str, float]) -> list[str]:
+    """The languages to hear an utterance in, the likeliest first: that one alone, unless it is in doubt.
+
+    They depend on nothing but the utterance, so it does not matter who hears it, and when.
+    """
+    ranked = sorted(probabilities, key=lambda language: (-probabilities[language], language))
+    return ranked[:1] + [language for language in ranked[1:MOST_CANDIDATES] if probabilities[language] >= DOUBT]
 
 
 @dataclass(frozen=True)
@@ -27,32 +48,34 @@ class Votes:
     """What the chunks of a source have voted for so far."""
 
     language: str | None = None  # in use; None before the first vote
-    scores: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
-    def after(self, probabilities: Mapping[str, float]) -> Votes:
-        """The votes with one more chunk's."""
-        scores = {language: score * FADE for language, score in self.scores.items()}
-        for language, probability in probabilities.items():
-            scores[language] = scores.get(language, 0.0) + probability
-        scores = {language: round(score, 4) for language, score in scores.items() if score >= _FORGOTTEN}
-        if not scores:
+    def after(self, probabilities: Mapping[str, float], speech_s: float) -> Votes:
+        """The votes with one more chunk's.
+
+        Args:
+            probabilities: of the languages; none for a chunk whose language was given.
+            speech_s: how long the words are that it adds to the source. Where nothing is said, nobody votes.
+        """
+        left = FADE ** min(1.0, speech_s / WHOLE_VOTE_S)
+        if left == 1.0 or not probabilities:
             return self
-        leader = max(sorted(scores), key=lambda language: scores[language])
+        mixed = {
+            language: left * self.shares.get(language, 0.0) + (1 - left) * probabilities.get(language, 0.0)
+            for language in sorted({*self.shares, *probabilities})
+        }
+        shares = {language: round(share, 4) for language, share in mixed.items() if share >= _FORGOTTEN}
+        leader = max(mixed, key=lambda language: mixed[language])
         current = self.language if self.language in probabilities else None
-        if current is None or scores[leader] >= scores.get(current, 0.0) + LEAD:
+        if current is None or mixed[leader] >= mixed[current] + LEAD:
             current = leader
-        return Votes(current, scores)
+        return Votes(current, shares)
 
-    def encode(self) -> bytes:
-        """As it is kept in Redis."""
-        return json.dumps({"language": self.language, "scores": dict(self.scores)}).encode()
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {"language": self.language, "shares": dict(self.shares)}
 
     @classmethod
-    def decode(cls, data: bytes | None) -> Votes:
-        """The inverse of `encode`; no votes for what cannot be read, because they are soon gathered anew."""
-        try:
-            values = json.loads(data or b"{}")
-            scores = {str(k): float(v) for k, v in values.get("scores", {}).items()}
-            return cls(values.get("language"), scores)
-        except (ValueError, TypeError, AttributeError):
-            return cls()
+    def from_dict(cls, values: dict[str, Any]) -> Votes:
+        """The inverse of `as_dict`."""
+        return cls(values["language"], values["shares"])

@@ -12,11 +12,12 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
-from transcriber.engine import Engine, Task
+from transcriber.engine import Engine
 from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire.bus import AWAY, connect
-from wire.errors import UndertextError
+from wire.errors import ModelError, UndertextError, Unsupported
+from wire.messages import Task
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
 from wire.settings import describe, load
@@ -97,7 +98,7 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
     """Load the model and run it once.
 
     Raises:
-        ModelError: it cannot be loaded.
+        ModelError: it cannot be loaded, or cannot do the task that all sources are put to.
     """
     # Thread pools read these when torch is first imported.
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
@@ -113,6 +114,10 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
     transformers.utils.logging.disable_progress_bar()
     model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
     engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
+    try:
+        engine.check(None, cast(Task, settings.task))
+    except Unsupported as error:
+        raise ModelError(f"TASK={settings.task}: {error}; {settings.model} can only write speech down") from error
     engine.warm_up()
     return engine
 

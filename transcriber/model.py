@@ -38,6 +38,7 @@ class Manifest:
     languages: tuple[str, ...] | None = None  # None: all that the tokenizer has
     context_s: float | None = None  # None: the whole of what the encoder was built for
     trained_with_prompts: bool | None = None  # None: nobody says
+    tasks: tuple[str, ...] = ("transcribe", "translate")  # as far as the tokenizer has them
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -53,6 +54,7 @@ class Manifest:
             if not isinstance(prompts, bool):
                 raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
             return cls(
+                tasks=tuple(str(task) for task in values.get("tasks", cls.tasks)),
                 languages=tuple(str(language) for language in languages) if languages is not None else None,
                 context_s=float(context_s) if context_s is not None else None,
                 trained_with_prompts=prompts,
@@ -104,7 +106,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     manifest = _manifest(name)
     if manifest.context_s is not None:
         shorten(whisper, round(manifest.context_s * POSITIONS_PER_S))
-    tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages)
+    tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages, manifest.tasks)
     whisper = whisper.to(place).eval().requires_grad_(False)
     log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))
     filters = np.asarray(extractor.mel_filters)

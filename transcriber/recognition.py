@@ -1,50 +1,53 @@
-"""Chunks in, hypotheses on their sources' clocks out: between the worker, which knows chunks, and an engine."""
+"""Chunks in, what was heard on their sources' clocks out: between the worker, which knows chunks, and an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from transcriber.context import Prompt
-from transcriber.engine import Engine, Hypothesis, Task, Utterance
+from transcriber.engine import Engine, Heard, Hypothesis, Utterance
 from transcriber.join import join
 from transcriber.orthography import joined
 from wire.audio import SAMPLE_RATE_HZ
-from wire.messages import Chunk
+from wire.messages import Chunk, Task
 
 #: Overlap of the windows that a chunk is cut into when it is longer than the engine's context, in seconds.
 OVERLAP_S = 1.0
 
-#: The language of a chunk, given the probabilities of those that the model knows.
-ChooseFor = Callable[[Chunk, Mapping[str, float]], str]
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A part of a chunk's audio, on its source's clock."""
+
+    chunk: int  # its index
+    begin_s: float
+    end_s: float
 
 
-def recognise(engine: Engine, chunks: Sequence[Chunk], task: Task, choose: ChooseFor) -> list[Hypothesis]:
-    """One hypothesis for each chunk; times of its words are those of the source.
+def recognise(engine: Engine, chunks: Sequence[Chunk], task: Task) -> list[Heard]:
+    """What was heard in each chunk; times of its words are those of the source.
 
     A chunk that is longer than the engine hears at once is recognised in overlapping windows, which are joined as the
     windows of successive chunks are.
+
+    Args:
+        task: of the chunks that do not name theirs.
     """
     utterances: list[Utterance] = []
-    owners: list[int] = []
-    begins_s: list[float] = []
+    places: list[_Window] = []
     for index, chunk in enumerate(chunks):
         audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
+        begin_s = chunk.start_s - chunk.lead_s
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
-            utterances.append(Utterance(audio[start:end], chunk.language, task, Prompt(chunk.hot_words)))
-            owners.append(index)
-            begins_s.append(chunk.start_s - chunk.lead_s + start / SAMPLE_RATE_HZ)
-    heard = engine.transcribe(utterances, lambda index, probabilities: choose(chunks[owners[index]], probabilities))
-    results: list[Hypothesis | None] = [None] * len(chunks)
-    ends_s = [0.0] * len(chunks)
-    for hypothesis, owner, begin_s, utterance in zip(heard, owners, begins_s, utterances, strict=True):
-        placed = _later(hypothesis, begin_s)
-        before = results[owner]
-        results[owner] = _joined(before, placed, begin_s, ends_s[owner]) if before else placed
-        ends_s[owner] = begin_s + len(utterance.audio) / SAMPLE_RATE_HZ
-    return [hypothesis or Hypothesis() for hypothesis in results]
+            utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, Prompt(chunk.hot_words)))
+            places.append(_Window(index, begin_s + start / SAMPLE_RATE_HZ, begin_s + end / SAMPLE_RATE_HZ))
+    heard = [_later(h, place.begin_s) for h, place in zip(engine.transcribe(utterances), places, strict=True)]
+    by_chunk = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].chunk)
+    return [_whole(list(parts)) for _, parts in by_chunk]
 
 
 def windows(samples: int, limit: int) -> list[tuple[int, int]]:
@@ -57,9 +60,41 @@ def windows(samples: int, limit: int) -> list[tuple[int, int]]:
     return [(start, min(samples, start + step + overlap)) for start in range(0, samples - overlap, step)]
 
 
-def _later(hypothesis: Hypothesis, by_s: float) -> Hypothesis:
-    words = tuple(replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in hypothesis.words)
-    return replace(hypothesis, words=words)
+def _later(heard: Heard, by_s: float) -> Heard:
+    """The same, `by_s` seconds later. To the millisecond, as the seam keeps words while they wait in it."""
+    return replace(
+        heard,
+        hypotheses={
+            language: replace(
+                hypothesis,
+                words=tuple(
+                    replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3))
+                    for word in hypothesis.words
+                ),
+            )
+            for language, hypothesis in heard.hypotheses.items()
+        },
+    )
+
+
+def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
+    """What was heard in a chunk, out of what was heard in its windows.
+
+    In every language that one of them may be in; a window that is certainly in another is believed in that.
+    """
+    every = [heard.probabilities for heard, _ in parts]
+    mean = {language: sum(p[language] for p in every) / len(every) for language in every[0]}
+    languages = {language for heard, _ in parts for language in heard.hypotheses}
+    hypotheses = {}
+    for language in sorted(languages, key=lambda language: (-mean.get(language, 0.0), language)):
+        first, *others = [(heard.hypotheses.get(language, heard.likeliest), window) for heard, window in parts]
+        whole, end_s = first[0], first[1].end_s
+        for hypothesis, window in others:
+            whole, end_s = _joined(whole, hypothesis, window.begin_s, end_s), window.end_s
+        # That of a window in which the language was out of the question is not the chunk's.
+        written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
+        hypotheses[language] = replace(whole, language=written)
+    return Heard(hypotheses, mean)
 
 
 def _joined(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:

@@ -11,19 +11,22 @@ that has died and is claimed soon. A job's hole is always filled, because a chun
 committed as a gap.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once.
+
+A chunk whose language is in doubt was heard in several. Here, where a source's chunks come in order, it is decided
+which of them counts; so it does not matter how many workers there are.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from transcriber.join import join
+from transcriber.language import WHOLE_VOTE_S, Votes
 from transcriber.lines import Lines, Origin
-from transcriber.outcome import Outcome, pack, unpack
+from transcriber.outcome import Outcome, Reading, pack, unpack
 from transcriber.rules import Reason, Said, remember, repeats
 from wire.captions import Advance
 from wire.messages import Content, Kind, Word
@@ -113,7 +116,8 @@ class _Seam:
     until_s: float = 0.0  # end of the newest chunk taken into account
     ended: bool = False  # the epoch has said its last
     finished: bool = False
-    language: str | None = None
+    language: str | None = None  # that captions say
+    votes: Votes = field(default_factory=Votes)
     captured_s: float = 0.0
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
@@ -197,14 +201,10 @@ class _Seam:
     def _hear(self, outcome: Outcome, policy: Policy) -> None:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
-        self.tail = join(
-            self.tail,
-            self._believed(outcome.words, doubtful=outcome.doubtful),
-            begin_s=begin_s,
-            end_s=outcome.start_s,
-            settled=self.settled,
-        )
-        self.language = outcome.language or self.language
+        reading, before = self._read(outcome), self.tail
+        self.tail = join(before, self._believed(reading), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
+        if reading.language != self.language:
+            self._turn(reading.language, sum(word in before for word in self.tail), policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
@@ -215,18 +215,39 @@ class _Seam:
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
-    def _believed(self, words: Sequence[Word], *, doubtful: bool) -> list[Word]:
+    def _read(self, outcome: Outcome) -> Reading:
+        """A chunk's words in the language that is voted for, and the language that captions say from now on."""
+        if not outcome.probabilities:
+            return Reading(outcome.words, outcome.language or self.language, outcome.doubtful)
+        self.votes = self.votes.after(outcome.probabilities, outcome.speech_s)
+        reading = outcome.spoken_in(self.votes.language)
+        if not reading:
+            # It is certainly in another language. Words are best heard in their own, but a few turn no programme.
+            few = self.language and outcome.speech_s < WHOLE_VOTE_S
+            reading = Reading(outcome.words, self.language if few else outcome.language, outcome.doubtful)
+        return reading if reading.words else Reading((), self.language)
+
+    def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
+        """From here on words are in another language; the first `kept` of the tail are not, and end their line."""
+        if self.settled < kept:
+            old = self.tail[self.settled : kept]
+            self.lines.settle(old, self.origin(policy), quiet_until_s=old[-1].end_s)
+            self.settled = kept
+        self.lines.flush(self.origin(policy))
+        self.language = language
+
+    def _believed(self, reading: Reading) -> list[Word]:
         """The words of a window, unless they are in doubt and nothing but what was said before.
 
         Decided here because here windows come in order, whatever worker heard them.
         """
-        if not words:
+        if not reading.words:
             return []
-        repeated = doubtful and repeats(words, self.said)
-        self.said = remember(words, self.said)
+        repeated = reading.doubtful and repeats(reading.words, self.said)
+        self.said = remember(reading.words, self.said)
         if repeated:
             self.rejected.append(Reason.REPEATED)
-        return [] if repeated else list(words)
+        return [] if repeated else list(reading.words)
 
     def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
         self._settle_all(policy)
@@ -248,6 +269,7 @@ class _Seam:
             "ended": self.ended,
             "finished": self.finished,
             "language": self.language,
+            "votes": self.votes.as_dict(),
             "captured_s": self.captured_s,
             "tail": [pack(word) for word in self.tail],
             "settled": self.settled,
@@ -263,6 +285,7 @@ class _Seam:
         return cls(
             **{
                 **values,
+                "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
                 "tail": [unpack(word) for word in values["tail"]],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),

@@ -30,7 +30,8 @@ class Settings:
     claim_after_s: float = setting("CLAIM_AFTER_S", 10.0, minimum=1, maximum=600)
     #: A chunk handed out more often than this goes to the dead letters.
     max_deliveries: int = setting("MAX_DELIVERIES", 3, minimum=1, maximum=20)
-    #: What to do with speech: write it down, or translate it into English (if the model can).
+    #: What to do with the speech of sources that do not name a task: write it down, or translate it into English. A
+    #: model that was not made to translate is refused.
     task: str = setting("TASK", "transcribe", choices=("transcribe", "translate"))
     #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)

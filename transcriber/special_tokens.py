@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wire.errors import ModelError
+from wire.errors import ModelError, Unsupported
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
+
+#: Where the text ends in the vocabulary of Whispers that know English only: it is GPT-2's.
+_ENGLISH_END = 50256
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,18 @@ class SpecialTokens:
     suppressed_first: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, tokenizer: Any, generation: Any, languages: Iterable[str] | None = None) -> SpecialTokens:
+    def of(
+        cls,
+        tokenizer: Any,
+        generation: Any,
+        languages: Iterable[str] | None = None,
+        tasks: Iterable[str] = ("transcribe", "translate"),
+    ) -> SpecialTokens:
         """Read them from a checkpoint's tokenizer and generation config.
 
         Args:
             languages: the only ones that the model was trained for, where that is known.
+            tasks: the same for tasks.
 
         Raises:
             ModelError: the checkpoint lacks a token that every Whisper has.
@@ -51,7 +61,8 @@ class SpecialTokens:
             return vocabulary[token]
 
         found: dict[str, int] = {}
-        if getattr(generation, "is_multilingual", True):
+        # A checkpoint without generation config does not say; every tokenizer has the languages' tokens.
+        if getattr(generation, "is_multilingual", required("<|endoftext|>") != _ENGLISH_END):
             start, end = vocabulary.get("<|startoftranscript|>", -1), vocabulary.get("<|translate|>", len(vocabulary))
             for token, id in vocabulary.items():
                 match = _LANGUAGE.fullmatch(token)
@@ -60,7 +71,6 @@ class SpecialTokens:
         wanted = set(languages) if languages is not None else set(found)
         if found and not wanted & set(found):
             raise ModelError(f"the model has no token for any of its languages {sorted(wanted)}")
-        tasks = {task: vocabulary[f"<|{task}|>"] for task in ("transcribe", "translate") if f"<|{task}|>" in vocabulary}
         no_timestamps = required("<|notimestamps|>")
         no_speech = vocabulary.get("<|nospeech|>", vocabulary.get("<|nocaptions|>"))
         return cls(
@@ -70,7 +80,7 @@ class SpecialTokens:
             no_speech=no_speech,
             start_of_previous=vocabulary.get("<|startofprev|>"),
             languages={code: id for code, id in sorted(found.items()) if code in wanted},
-            tasks=tasks if found else {},
+            tasks={task: vocabulary[f"<|{task}|>"] for task in tasks if found and f"<|{task}|>" in vocabulary},
             suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
             suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
         )
@@ -80,20 +90,29 @@ class SpecialTokens:
         """Ids from here on are timestamps."""
         return self.no_timestamps + 1
 
-    def prefix(self, language: str | None, task: str) -> list[int]:
+    def check(self, language: str | None, task: str) -> None:
+        """Whether the model can do a task in a language (None: whatever language it is).
+
+        Raises:
+            Unsupported: it cannot.
+        """
+        known = self.languages or ("en",)
+        if language is not None and language not in known:
+            raise Unsupported(
+                f"this model does not know the language {language!r}; it knows {_list(known)}", "language"
+            )
+        if task not in (self.tasks or ("transcribe",)):
+            raise Unsupported(f"this model cannot {task}", "task")
+
+    def prefix(self, language: str, task: str) -> list[int]:
         """What the decoder starts from; without timestamps, because word times come from its attention.
 
         Raises:
-            ModelError: the model knows no such language or task.
+            Unsupported: the model knows no such language or task.
         """
+        self.check(language, task)
         if not self.languages:
-            if task != "transcribe":
-                raise ModelError("this model knows English only and cannot translate")
             return [self.start, self.no_timestamps]
-        if language not in self.languages:
-            raise ModelError(f"this model does not know the language {language!r}; it knows {_list(self.languages)}")
-        if task not in self.tasks:
-            raise ModelError(f"this model cannot {task}")
         return [self.start, self.languages[language], self.tasks[task], self.no_timestamps]
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from transcriber.engine import Choose, Hypothesis, Observe, Utterance, most_likely
+from transcriber.engine import Heard, Hypothesis, Observe, Utterance
 from transcriber.greedy import Decoded, GreedyDecoder
+from transcriber.language import candidates
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
 from transcriber.token_words import words_of
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
-from wire.messages import Word
+from wire.messages import Task, Word
 
 #: Nobody speaks faster than this; what is longer is a loop (whisper_streaming and others cap likewise).
 TOKENS_PER_S = 22
@@ -58,35 +59,44 @@ class TransformersEngine:
         """Run once, so that the first real batch does not pay for lazy initialisation."""
         self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])
 
+    def check(self, language: str | None, task: Task) -> None:
+        """See `Engine`."""
+        self._model.tokens.check(language, task)
+
     @torch.inference_mode()
-    def transcribe(self, utterances: Sequence[Utterance], choose: Choose = most_likely) -> list[Hypothesis]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
         """See `Engine`."""
         if not utterances:
             return []
         for utterance in utterances:
-            self._check(utterance)
+            self._check_length(utterance)
         began_s = time.perf_counter()
         features = self._log_mel([u.audio for u in utterances], 2 * self._model.positions)
         began_s = self._lap("features", began_s)
         states = self._model.whisper.get_encoder()(features.to(self._model.dtype)).last_hidden_state
         began_s = self._lap("encode", began_s)
-        languages = [u.language for u in utterances]
+        probabilities: list[dict[str, float]] = []
+        languages: list[list[str]] = []
 
-        def prefix(row: int, logits: Tensor) -> list[int]:
-            if languages[row] is None and self._model.tokens.languages:
-                languages[row] = choose(row, self._language_probabilities(logits))
-            return self._model.tokens.prefix(languages[row], utterances[row].task)
+        def prefixes(first: Tensor) -> list[list[list[int]]]:
+            probabilities.extend(self._language_probabilities(utterances, first))
+            for utterance, likely in zip(utterances, probabilities, strict=True):
+                languages.append(candidates(likely) or [utterance.language or "en"])
+            return [
+                [self._model.tokens.prefix(language, utterance.task) for language in several]
+                for utterance, several in zip(utterances, languages, strict=True)
+            ]
 
-        decoded = self._decode(states, prefix, [_cap(u) for u in utterances])
+        decoded = self._decode(states, prefixes, [_cap(u) for u in utterances])
         began_s = self._lap("decode", began_s)
-        hypotheses = [
-            self._hypothesis(utterance, text, language)
-            for utterance, text, language in zip(utterances, decoded, languages, strict=True)
+        heard = [
+            Heard({spoken: self._hypothesis(u, text, spoken) for spoken, text in zip(several, texts, strict=True)}, p)
+            for u, several, texts, p in zip(utterances, languages, decoded, probabilities, strict=True)
         ]
         self._lap("align", began_s)
-        return hypotheses
+        return heard
 
-    def _check(self, utterance: Utterance) -> None:
+    def _check_length(self, utterance: Utterance) -> None:
         longest = self._model.positions * 2 * HOP_SAMPLES
         if len(utterance.audio) > longest:
             raise ModelError(
@@ -94,16 +104,24 @@ class TransformersEngine:
                 f"{self.context_s:.1f} s; set CHUNK_S lower"
             )
 
-    def _language_probabilities(self, logits: Tensor) -> dict[str, float]:
-        """Probabilities of the languages the model knows, among themselves."""
-        languages = self._model.tokens.languages
-        scores = logits[torch.tensor(list(languages.values()), device=logits.device)].softmax(-1)
-        return dict(zip(languages, scores.tolist(), strict=True))
+    def _language_probabilities(self, utterances: Sequence[Utterance], first: Tensor) -> list[dict[str, float]]:
+        """Probabilities of the languages the model knows, among themselves; none where the language is given.
 
-    def _hypothesis(self, utterance: Utterance, decoded: Decoded, language: str | None) -> Hypothesis:
-        language = language or ("en" if not self._model.tokens.languages else None)
+        Args:
+            first: logits behind the start token, [B, vocabulary].
+        """
+        known = self._model.tokens.languages
+        asked = [row for row, utterance in enumerate(utterances) if utterance.language is None and known]
+        found: list[dict[str, float]] = [{} for _ in utterances]
+        if asked:
+            scores = first[asked][:, list(known.values())].softmax(-1).tolist()
+            for row, values in zip(asked, scores, strict=True):
+                found[row] = dict(zip(known, values, strict=True))
+        return found
+
+    def _hypothesis(self, utterance: Utterance, decoded: Decoded, spoken: str) -> Hypothesis:
         text_tokens = [t for t in decoded.tokens if t < self._model.tokens.end]
-        written = language if utterance.task == "transcribe" else "en"
+        written = spoken if utterance.task == "transcribe" else "en"
         audio_s = len(utterance.audio) / SAMPLE_RATE_HZ
         words: tuple[Word, ...] = ()
         if text_tokens:
@@ -114,11 +132,11 @@ class TransformersEngine:
             language=written,
             mean_log_probability=float(np.mean(decoded.log_probabilities)) if decoded.log_probabilities else 0.0,
             no_speech_probability=decoded.no_speech_probability,
-            tokens=len(decoded.tokens),
+            tokens=len(text_tokens),
             truncated=decoded.truncated,
         )
 
-    def _words(self, decoded: Decoded, language: str | None, audio_s: float) -> tuple[Word, ...]:
+    def _words(self, decoded: Decoded, language: str, audio_s: float) -> tuple[Word, ...]:
         # Tokens that are not text (a stray timestamp) keep their place but spell nothing.
         spans = words_of(decoded.tokens, self._text, language)
         times = word_times(decoded.attention.numpy(), audio_s, [(span.first, span.end) for span in spans])

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from transcriber import seam
-from transcriber.engine import Engine, Hypothesis, Task
-from transcriber.language import Votes
-from transcriber.outcome import Outcome
+from transcriber.engine import Engine, Heard, Hypothesis
+from transcriber.outcome import Outcome, Reading
 from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
 from transcriber.rules import doubtful, judge
@@ -19,8 +17,8 @@ from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
 from wire.captions import Advance, CaptionLog
-from wire.errors import ModelError
-from wire.messages import Chunk, split_source
+from wire.errors import ModelError, Unsupported
+from wire.messages import Chunk, Task, split_source
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue, Delivery
 
@@ -39,6 +37,7 @@ class Transcriber:
     Args:
         name: its name as a consumer of the queue.
         engine: asked for before every batch, so that a model can be exchanged between two of them.
+        task: what is done with the speech of sources that do not name a task.
         clock: Unix time.
     """
 
@@ -58,13 +57,11 @@ class Transcriber:
         retention_s: int = keys.RETENTION_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._redis = redis
         self._name = name
         self._engine = engine
         self._metrics = metrics
         self._queue = queue
         self._log = CaptionLog(redis, retention_s=retention_s)
-        self._retention_s = retention_s
         self._batch_size = batch_size
         self._max_lag_s = max_lag_s
         self._claim_every_s = claim_every_s
@@ -136,14 +133,23 @@ class Transcriber:
             self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
         for delivery in sorted_out.exhausted:
             self._bury(delivery, f"handed out {delivery.deliveries} times")
-        if sorted_out.speech:
-            self._transcribe(sorted_out.speech)
+        if able := [delivery for delivery in sorted_out.speech if self._able(delivery)]:
+            self._transcribe(able)
+
+    def _able(self, delivery: Delivery) -> bool:
+        """Whether the model can do what a chunk asks for; one that asks too much must not fail its whole batch."""
+        try:
+            self._engine().check(delivery.chunk.language, delivery.chunk.task or self._task)
+        except Unsupported as error:
+            self._bury(delivery, str(error), error.reason)
+            return False
+        return True
 
     def _transcribe(self, deliveries: Sequence[Delivery]) -> None:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
         try:
-            heard = self._hear([d.chunk for d in deliveries])
+            heard = recognise(self._engine(), [d.chunk for d in deliveries], self._task)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer
@@ -158,32 +164,26 @@ class Transcriber:
         busy_s = time.perf_counter() - began_s
         self._count(deliveries, busy_s)
         began_s = time.perf_counter()
-        for delivery, hypothesis in zip(deliveries, heard, strict=True):
-            self._commit(delivery, self._outcome(delivery.chunk, hypothesis), "transcribed")
+        for delivery, one in zip(deliveries, heard, strict=True):
+            self._commit(delivery, self._outcome(delivery.chunk, one), "transcribed")
         self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
-    def _hear(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
-        return recognise(self._engine(), chunks, self._task, lambda chunk, votes: self._vote(chunk.source, votes))
+    def _outcome(self, chunk: Chunk, heard: Heard) -> Outcome:
+        """What was heard in a chunk, in each language that it may be in."""
+        readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
+        return Outcome.of(chunk, readings, heard.probabilities)
 
-    def _vote(self, source: str, probabilities: Mapping[str, float]) -> str:
-        """The language of a source after one more vote. Two workers may lose each other a vote; others follow."""
-        key = keys.language(source)
-        data: Any = self._redis.get(key)
-        votes = Votes.decode(data).after(probabilities)
-        self._redis.set(key, votes.encode(), ex=self._retention_s)
-        return votes.language or max(probabilities, key=lambda language: probabilities[language])
-
-    def _outcome(self, chunk: Chunk, hypothesis: Hypothesis) -> Outcome:
-        """What was heard in a chunk, as far as it is believed. What is not ends here: it reaches no caption."""
+    def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
+        """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
             self._metrics.rejected.labels(str(verdict.reason)).inc()
             log.info("%s %d/%d: %r rejected: %s", *_place(chunk), hypothesis.text, verdict.reason)
-        return Outcome.of(chunk, verdict.believed.words, hypothesis.language, doubtful=doubtful(hypothesis))
+        return Reading(verdict.believed.words, hypothesis.language, doubtful(hypothesis))
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A chunk failed alone: leave it to another try, or bury it."""
-        if isinstance(error, ModelError):  # it asks for what the model cannot do, such as a language; nothing is broken
+        if isinstance(error, ModelError):  # it asks for what the model cannot do; nothing is broken
             self._bury(delivery, str(error))
             return
         log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
@@ -195,9 +195,10 @@ class Transcriber:
         else:
             self._bury(delivery, repr(error))
 
-    def _bury(self, delivery: Delivery, reason: str) -> None:
+    def _bury(self, delivery: Delivery, reason: str, shown: str = "failed") -> None:
+        """A chunk that is not captioned: a gap, for a reason that is `shown`."""
         log.error("%s %d/%d goes to the dead letters: %s", *_place(delivery.chunk), reason)
-        self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
+        self._commit(delivery, Outcome.lost(delivery.chunk, shown), "dead", dead=reason)
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Advance the source; waits for Redis if it is away, because the work is done."""

@@ -10,11 +10,14 @@ UndertextError
 │   ├── NotAudio         what was fetched holds no audio track (a web page, a picture, an empty file)
 │   └── SourceStalled    a stream stopped sending
 └── ModelError           a checkpoint cannot be loaded or used
+    └── Unsupported      it does not know a language, or cannot do a task (carries which of the two)
 
 Services raise these; they become HTTP statuses, job states or exit codes only at the edge.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class UndertextError(Exception):
@@ -63,3 +66,15 @@ class SourceStalled(SourceError):
 
 class ModelError(UndertextError):
     """A checkpoint cannot be loaded or used."""
+
+
+class Unsupported(ModelError):
+    """The model does not know a language, or cannot do a task.
+
+    Attributes:
+        reason: `language` or `task`; the gap in the captions says it.
+    """
+
+    def __init__(self, message: str, reason: Literal["language", "task"]) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -8,7 +8,6 @@
 | undertext:progress:SOURCE             | hash   | five fields; dies with the source                         |
 | undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
 | undertext:status:SOURCE               | string | one message                                               |
-| undertext:language:SOURCE             | string | the rolling window of language votes                      |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
 | undertext:stations:removed            | set    | as many as stations.yml names                             |
@@ -51,7 +50,7 @@ RETENTION_S = 7 * 24 * 3600
 
 
 def seam(source: str) -> str:
-    """The seam's state: words that the next chunk may still change, and hypotheses that wait for an earlier one."""
+    """The seam's state: words that the next chunk may still change, votes on the language, and what waits its turn."""
     return f"{PREFIX}:seam:{source}"
 
 
@@ -68,11 +67,6 @@ def captions(source: str) -> str:
 def status(source: str) -> str:
     """The source's last `Status`."""
     return f"{PREFIX}:status:{source}"
-
-
-def language(source: str) -> str:
-    """The rolling window of language votes."""
-    return f"{PREFIX}:language:{source}"
 
 
 def epoch(source: str) -> str:
@@ -112,4 +106,4 @@ def worker(name: str) -> str:
 
 def of_source(source: str) -> list[str]:
     """All keys that die with a source."""
-    return [make(source) for make in (seam, progress, captions, status, language, epoch)]
+    return [make(source) for make in (seam, progress, captions, status, epoch)]

@@ -13,7 +13,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from wire.audio import SAMPLE_BYTES, seconds
 from wire.errors import DecodeError
@@ -71,6 +71,10 @@ class _Json:
         return cls(**{name: value for name, value in values.items() if name in names})
 
 
+#: What to do with speech: write it down, or translate it into English.
+Task = Literal["transcribe", "translate"]
+
+
 class Content(StrEnum):
     """What a chunk holds, as far as ingest can tell."""
 
@@ -104,6 +108,7 @@ class Chunk:
     last: bool = False  # the source ends (job, microphone) or disconnects (station) after this chunk
     captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
     reason: str = ""  # of a gap: "shed", "overflow", …
+    task: Task | None = None  # None: as the transcriber's TASK says
 
     def __post_init__(self) -> None:
         expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
@@ -273,6 +278,7 @@ class Station(_Json):
     listen_url: str | None = None  # what a browser should play when it is not `url`
     from_file: bool = False  # seeded from stations.yml; such an entry follows the file
     hot_words: tuple[str, ...] = ()  # names of hosts and places; see `hot_words`
+    task: Task | None = None  # None: as TASK says
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Station:
@@ -292,6 +298,7 @@ class Job(_Json):
     path: str = ""  # in the uploads folder, relative to DATA_DIR
     url: str = ""  # to fetch instead of `path`
     language: str | None = None
+    task: Task | None = None  # None: as TASK says
     track: int | None = None  # the audio track to caption, from 0; None: the file's default one
     state: State = State.WAITING
     error: str = ""

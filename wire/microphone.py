@@ -14,7 +14,7 @@ from typing import Any
 
 from wire import keys
 from wire.bus import Redis
-from wire.messages import Kind, _Json, source_name
+from wire.messages import Kind, Task, _Json, source_name
 
 #: Announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
@@ -35,6 +35,7 @@ class Hello(_Json):
     sample_rate: int
     language: str | None = None
     channels: int = 1
+    task: Task | None = None  # None: as TASK says
 
 
 class Microphones:

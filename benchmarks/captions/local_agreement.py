@@ -116,8 +116,8 @@ def local_agreement(programme: Programme, meter: Meter) -> Run:
     while growing := [stream for stream in streams if stream.grow(meter.context_s)]:
         spans = [(stream.agreement.begins_s, stream.until_s) for stream in growing]
         heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in spans])
-        for stream, hypothesis, (start_s, until_s) in zip(growing, heard, spans, strict=True):
-            words = stream.agreement.hear(later(hypothesis.words, start_s))
+        for stream, one, (start_s, until_s) in zip(growing, heard, spans, strict=True):
+            words = stream.agreement.hear(later(one.likeliest.words, start_s))
             if until_s >= stream.end_s:
                 words += stream.agreement.finish()
             stream.events.append((until_s, words))

@@ -67,8 +67,8 @@ def _heard(programme: Programme, meter: Meter, spans: Sequence[tuple[float, floa
     for first in range(0, len(spans), BATCH):
         batch = spans[first : first + BATCH]
         heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
-        for (start_s, end_s), hypothesis in zip(batch, heard, strict=True):
-            run.events.append((end_s, in_lines(later(hypothesis.words, start_s), programme.language)))
+        for (start_s, end_s), one in zip(batch, heard, strict=True):
+            run.events.append((end_s, in_lines(later(one.likeliest.words, start_s), programme.language)))
     meter.settle(run)
     return run
 

@@ -5,7 +5,7 @@ Each function below touches one room of the house; together they are the way of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import BATCH, Meter, Run
@@ -14,9 +14,8 @@ from ingest.detector import Detector
 from ingest.settings import Settings
 from ingest.speech import make_detectors
 from transcriber import rules, seam
-from transcriber.engine import Hypothesis
-from transcriber.language import Votes
-from transcriber.outcome import Outcome
+from transcriber.engine import Heard, Hypothesis
+from transcriber.outcome import Outcome, Reading
 from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.messages import Chunk, Content, Kind, source_name
@@ -25,7 +24,7 @@ from wire.messages import Chunk, Content, Kind, source_name
 ARRIVAL_S = 0.1
 
 #: What recognises chunks of one source, in their order.
-Hear = Callable[[Sequence[Chunk]], list[Hypothesis]]
+Hear = Callable[[Sequence[Chunk]], list[Heard]]
 
 
 def ours(programme: Programme, meter: Meter, *, detected: bool = False) -> Run:
@@ -79,18 +78,11 @@ def cut(pcm: bytes) -> Iterator[tuple[Piece, float]]:
     yield chunker.finish(), seconds(chunker.samples)
 
 
-def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[Hypothesis]:
-    """What the engine hears in chunks of one source; its language is voted for as a worker does."""
-    votes = Votes()
-
-    def choose(_: Chunk, probabilities: Mapping[str, float]) -> str:
-        nonlocal votes
-        votes = votes.after(probabilities)
-        return votes.language or max(probabilities, key=lambda language: probabilities[language])
-
-    heard: list[Hypothesis] = []
+def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[Heard]:
+    """What the engine hears in chunks of one source."""
+    heard: list[Heard] = []
     for first in range(0, len(chunks), BATCH):
-        heard += recognise(meter, chunks[first : first + BATCH], "transcribe", choose)
+        heard += recognise(meter, chunks[first : first + BATCH], "transcribe")
     return heard
 
 
@@ -101,6 +93,11 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
         if not chunk.pcm:
             yield Outcome.of(chunk)
             continue
-        hypothesis = next(heard)
-        words = rules.judge(hypothesis).believed.words
-        yield Outcome.of(chunk, words, hypothesis.language, doubtful=rules.doubtful(hypothesis))
+        one = next(heard)
+        readings = {spoken: believed(hypothesis) for spoken, hypothesis in one.hypotheses.items()}
+        yield Outcome.of(chunk, readings, one.probabilities)
+
+
+def believed(hypothesis: Hypothesis) -> Reading:
+    """A hypothesis as far as the rules let it pass."""
+    return Reading(rules.judge(hypothesis).believed.words, hypothesis.language, rules.doubtful(hypothesis))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import torch
 
 from benchmarks.alignment import normalised
-from transcriber.engine import Choose, Engine, Hypothesis, Utterance, most_likely
+from transcriber import engine as engines
+from transcriber.engine import Engine, Utterance
 from transcriber.lines import Lines, Origin
 from wire.audio import SAMPLE_RATE_HZ
-from wire.messages import Caption, Word
+from wire.messages import Caption, Task, Word
 
 #: Windows that are decoded together.
 BATCH = 8
@@ -74,14 +75,18 @@ class Meter:
     def context_s(self) -> float:
         return self._engine.context_s
 
-    def transcribe(self, utterances: Sequence[Utterance], choose: Choose = most_likely) -> list[Hypothesis]:
+    def check(self, language: str | None, task: Task) -> None:
+        """See `Engine`."""
+        self._engine.check(language, task)
+
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[engines.Heard]:
         """See `Engine`."""
         began_s = self._clock()
-        hypotheses = self._engine.transcribe(utterances, choose)
+        heard = self._engine.transcribe(utterances)
         self.busy_s += self._clock() - began_s
         self.windows += len(utterances)
         self.audio_s += sum(len(utterance.audio) for utterance in utterances) / SAMPLE_RATE_HZ
-        return hypotheses
+        return heard
 
     def settle(self, run: Run) -> None:
         """Write what was used since the last time into `run`."""

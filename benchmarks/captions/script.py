@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.captions.programme import Programme, SpokenWord, spoken
 from demo.bulletins import LANGUAGES, Language, sentence
-from transcriber.engine import Hypothesis
+from transcriber.engine import Heard, Hypothesis
 from transcriber.orthography import joined
 from wire.audio import SAMPLE_RATE_HZ, samples
 from wire.messages import Chunk, Word
@@ -43,7 +43,7 @@ def sources(borders: int, seed: int = 1) -> Iterator[Programme]:
         yield _source(f"script-{number}", rng.choice(LANGUAGES), hiss, rng)
 
 
-def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[Hypothesis]:
+def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[Heard]:
     """What a perfect recogniser hears in chunks of a script."""
     rng = random.Random(f"{programme.name}-{seed}")
     starts = [word.start_s for word in programme.words]
@@ -57,7 +57,9 @@ def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[Hy
             for written, confidence in _written(word, begin_s, end_s, rng):
                 words.append(_placed(written, confidence, word, words[-1].start_s if words else begin_s, end_s, rng))
         text = joined((word.text for word in words), programme.language)
-        heard.append(Hypothesis(tuple(words), text, programme.language, mean_log_probability=-0.1, tokens=len(words)))
+        language = programme.language
+        whole = Hypothesis(tuple(words), text, language, mean_log_probability=-0.1, tokens=len(words))
+        heard.append(Heard({language: whole}))
     return heard
 
 

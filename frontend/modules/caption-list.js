@@ -16,6 +16,8 @@ const NEAR_PX = 80;
 const REASONS = {
   shed: 'too late to be transcribed',
   overflow: 'the queue was full',
+  language: 'the model does not know its language',
+  task: 'the model cannot translate',
   failed: 'it could not be transcribed',
   lost: 'it never arrived',
 };

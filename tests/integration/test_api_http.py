@@ -64,11 +64,18 @@ class TestStations:
     def test_adding_reading_replacing_and_removing(self, api: Api) -> None:
         answer = api.http.post(
             "/stations",
-            json={"name": "P4 Göteborg", "url": "http://127.0.0.1/p4", "language": "sv", "hot_words": ["Umeå"]},
+            json={
+                "name": "P4 Göteborg",
+                "url": "http://127.0.0.1/p4",
+                "language": "sv",
+                "task": "translate",
+                "hot_words": ["Umeå"],
+            },
         )
         assert (answer.status_code, answer.headers["location"]) == (201, "/stations/p4-goteborg")
         fits(answer.json(), "Station")
         assert answer.json()["hot_words"] == ["Umeå"]
+        assert answer.json()["task"] == "translate"
         again = api.http.post("/stations", json={"id": "p4-goteborg", "name": "P4", "url": "https://127.0.0.1/p4"})
         assert again.status_code == 200
         stations = api.http.get("/stations").json()["stations"]
@@ -94,6 +101,7 @@ class TestStations:
             ({"name": "x", "url": "http://a/", "language": 5}, "language"),
             ({"name": "x", "url": "http://a/", "hot_words": "Umeå"}, "hot_words"),
             ({"name": "x", "url": "http://a/", "hot_words": ["x" * 501]}, "500"),
+            ({"name": "x", "url": "http://a/", "task": "sing"}, "task"),
             ({"id": "Å!", "url": "http://a/"}, "id"),
             ({"id": "../x", "url": "http://a/"}, "id"),
             ({"name": "!!!", "url": "http://a/"}, "id"),
@@ -140,29 +148,31 @@ class TestStations:
 
 class TestJobs:
     def test_an_upload_is_kept_and_queued(self, api: Api, redis: Redis) -> None:
-        answer = api.http.post("/jobs", files={"file": ("Möte.MP3", b"x" * MIB)}, data={"language": "sv", "track": "1"})
+        answer = api.http.post(
+            "/jobs",
+            files={"file": ("Möte.MP3", b"x" * MIB)},
+            data={"language": "sv", "task": "translate", "track": "1"},
+        )
         assert answer.status_code == 202
         values = answer.json()
         fits(values, "Job")
         assert answer.headers["location"] == values["urls"]["self"] == f"/jobs/{values['id']}"
         assert (values["state"], values["progress"], values["filename"]) == ("waiting", 0, "Möte.MP3")
         job = Jobs(redis).get(values["id"])
-        assert (job.language, job.track) == ("sv", 1)
+        assert (job.language, job.task, job.track) == ("sv", "translate", 1)
         assert job.path == f"uploads/{job.id}.mp3"
         assert (api.folder / "var" / job.path).stat().st_size == MIB
         assert queue.waiting_decodes(redis) == 1
         assert [j["id"] for j in api.http.get("/jobs").json()["jobs"]] == [job.id]
 
     def test_an_address_is_queued(self, api: Api, redis: Redis) -> None:
-        answer = api.http.post("/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "track": 2})
+        answer = api.http.post(
+            "/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 2}
+        )
         assert answer.status_code == 202
         job = Jobs(redis).get(answer.json()["id"])
-        assert (job.url, job.filename, job.language, job.track) == (
-            "https://127.0.0.1/a/b%20c.mp3",
-            "b c.mp3",
-            "en",
-            2,
-        )
+        assert (job.url, job.filename) == ("https://127.0.0.1/a/b%20c.mp3", "b c.mp3")
+        assert (job.language, job.task, job.track) == ("en", "translate", 2)
 
     @pytest.mark.parametrize(
         ("options", "status", "names"),
@@ -171,6 +181,7 @@ class TestJobs:
             ({"files": {"file": ("a.mp3", b"")}}, 422, "empty"),
             ({"files": [("file", ("a", b"x")), ("file", ("b", b"x"))]}, 422, "one file"),
             ({"files": {"file": ("a.mp3", b"x")}, "data": {"language": "zz"}}, 422, "language"),
+            ({"files": {"file": ("a.mp3", b"x")}, "data": {"task": "sing"}}, 422, "task"),
             ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
             ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
             ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),

@@ -47,7 +47,7 @@ def hello(socket: Socket, **fields: object) -> None:
 def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) -> None:
     pcm = bytes(range(256)) * 375  # three seconds
     with api.socket("/microphone") as microphone:
-        hello(microphone, language="sv")
+        hello(microphone, language="sv", task="translate")
         ready = microphone.next("ready")
         assert microphone.next("caption")["text"] == "first"
         for at in range(0, len(pcm), 1001):  # no frame ends where a sample does
@@ -56,7 +56,7 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
         assert microphone.next("caption")["text"] == f"{len(pcm)} bytes"
         microphone.next("end")
         assert microphone.closed() == 1000
-    assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1)
+    assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1, "translate")
     assert ingest.pcm == pcm
 
 
@@ -80,6 +80,7 @@ def test_a_client_that_vanishes_ends_its_microphone(api: Api, ingest: Ingest) ->
         ('{"sample_rate": true}', "sample_rate"),
         ('{"sample_rate": 16000, "language": "xx"}', "language"),
         ('{"sample_rate": 16000, "language": 3}', "language"),
+        ('{"sample_rate": 16000, "task": 3}', "task"),
         ('{"sample_rate": 16000, "channels": 0}', "channels"),
     ],
 )

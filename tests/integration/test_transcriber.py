@@ -17,14 +17,15 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError
 
 from tests.fakes import ScriptedEngine, Spoken, chunks, numbers, speech
+from tests.integration.bench import Bench, put, shown, words
 from tests.integration.transcriber_process import STALLED
-from transcriber.engine import Engine, Hypothesis, Utterance
+from transcriber.engine import Heard, Hypothesis, Utterance
 from transcriber.worker import Transcriber
 from wire import keys
 from wire.bus import Redis, connect
-from wire.captions import CaptionLog, latest_revisions
-from wire.errors import ModelError
-from wire.messages import Caption, Chunk, Content, Word
+from wire.captions import CaptionLog
+from wire.errors import ModelError, Unsupported
+from wire.messages import Chunk, Content, Task, Word
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 from wire.workers import alive
@@ -38,46 +39,6 @@ TEXTS = [f"w{number}" for number, _, _ in WORDS]
 IN_THIRD = next(number for number, start_s, _ in WORDS if start_s > 12)
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Bench:
-    """A transcriber in this process, with its metrics at hand."""
-
-    def __init__(self, redis: Redis, engine: Engine, name: str = "transcriber-0", **options: object) -> None:
-        self.registry = CollectorRegistry()
-        claim_after_s = float(options.pop("claim_after_s", 0.0))  # type: ignore[arg-type]
-        self.queue = ChunkQueue(redis, claim_after_s=claim_after_s)
-        self.transcriber = Transcriber(
-            redis,
-            name,
-            lambda: engine,
-            TranscriberMetrics(self.registry),
-            queue=self.queue,
-            claim_every_s=0.0,
-            **options,  # type: ignore[arg-type]
-        )
-
-    def drain(self) -> Bench:
-        while self.transcriber.step(block_s=0):
-            pass
-        return self
-
-    def count(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(f"undertext_transcriber_{name}", labels) or 0.0
-
-
-def put(redis: Redis, *all_chunks: Chunk) -> None:
-    queue = ChunkQueue(redis)
-    for chunk in all_chunks:
-        queue.put(chunk)
-
-
-def words(redis: Redis, source: str) -> list[str]:
-    return [word.text for caption in shown(redis, source) for word in caption.words]
-
-
-def shown(redis: Redis, source: str) -> list[Caption]:
-    return latest_revisions(CaptionLog(redis).read(source, limit=10_000))
 
 
 def without(*lost: int) -> list[str]:
@@ -250,36 +211,54 @@ def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
     assert redis.xlen(keys.DEAD_CHUNKS) == 0, "another worker may do better"
 
 
-def test_a_language_that_the_model_does_not_know_is_no_reason_to_give_up(redis: Redis) -> None:
-    put(redis, *chunks("jobs/1", PCM))
+def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up(redis: Redis) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if language == "fi":
+            raise Unsupported("this model does not know the language 'fi'", "language")
+        if task == "translate":
+            raise Unsupported("this model cannot translate", "task")
 
-    def before(utterances: Sequence[Utterance]) -> None:
-        raise ModelError("this model does not know the language 'fi'")
-
-    bench = Bench(redis, ScriptedEngine(before)).drain()
+    finnish = [dataclasses.replace(chunk, language="fi") for chunk in chunks("jobs/fi", PCM)]
+    into_english = [dataclasses.replace(chunk, task="translate") for chunk in chunks("stations/sv", PCM)]
+    put(redis, *chunks("jobs/1", PCM), *finnish, *into_english)
+    engine = ScriptedEngine(check=check)
+    bench = Bench(redis, engine, batch_size=36).drain()
+    assert engine.batches == [12], "what it can do is not tried one by one"
+    assert words(redis, "jobs/1") == TEXTS
+    for source, reason in (("jobs/fi", "language"), ("stations/sv", "task")):
+        assert [(c.content, c.reason) for c in shown(redis, source)] == [(Content.GAP, reason)]
+    assert CaptionLog(redis).progress("jobs/fi").finished
     reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
-    assert reasons == {b"this model does not know the language 'fi'"}
-    assert CaptionLog(redis).progress("jobs/1").finished
+    assert reasons == {b"this model does not know the language 'fi'", b"this model cannot translate"}
     assert bench.count("claimed_total") == 0, "another try would not help"
+
+
+def test_a_source_may_have_a_task_of_its_own(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM), *(dataclasses.replace(c, task="transcribe") for c in chunks("jobs/2", PCM)))
+    Bench(redis, ScriptedEngine(), task="translate").drain()
+    assert {caption.language for caption in shown(redis, "jobs/1")} == {"en"}
+    assert {caption.language for caption in shown(redis, "jobs/2")} == {"sv"}
 
 
 def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
-        def transcribe(self, utterances: Sequence[Utterance], choose: object = None) -> list[Hypothesis]:
-            return [Hypothesis((Word("tack", 1.0, 2.0),), "tack tack " * 40) for _ in utterances]
+        def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+            loop = Hypothesis((Word("tack", 1.0, 2.0),), "tack tack " * 40)
+            return [Heard({"sv": loop, "en": loop}, {"sv": 0.6, "en": 0.4}) for _ in utterances]
 
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, Loops()).drain()
     assert words(redis, "jobs/1") == []
     assert CaptionLog(redis).progress("jobs/1").finished
-    assert bench.count("rejected_total", reason="compression") == 12
+    assert bench.count("rejected_total", reason="compression") == 24, "in each of two languages"
 
 
 def test_what_is_said_again_in_doubt_is_counted_and_shown_once(redis: Redis) -> None:
     class Thanks(ScriptedEngine):
-        def transcribe(self, utterances: Sequence[Utterance], choose: object = None) -> list[Hypothesis]:
+        def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
             text = (Word("Hej", 2.0, 2.4), Word("då.", 2.4, 3.0))
-            return [Hypothesis(text, "Hej då.", "sv", mean_log_probability=-0.8, tokens=4) for _ in utterances]
+            doubtful = Hypothesis(text, "Hej då.", "sv", mean_log_probability=-0.8, tokens=4)
+            return [Heard({"sv": doubtful}) for _ in utterances]
 
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, Thanks()).drain()
@@ -389,24 +368,3 @@ def test_chunks_taken_after_the_order_to_stop_are_handed_back(redis: Redis) -> N
     assert engine.batches == []
     Bench(redis, ScriptedEngine(), "transcriber-1", claim_after_s=60.0).drain()
     assert words(redis, "jobs/1") == TEXTS
-
-
-# --- language --------------------------------------------------------------------------------------
-
-
-def test_the_language_of_a_source_is_voted_on(redis: Redis) -> None:
-    engine = ScriptedEngine()
-    bench = Bench(redis, engine, batch_size=1)
-    votes = [{"sv": 0.9, "en": 0.1}, {"sv": 0.2, "en": 0.8}, {"sv": 0.9, "en": 0.1}]
-    for chunk, probabilities in zip(chunks("stations/demo", PCM), votes, strict=False):
-        engine.probabilities = probabilities
-        put(redis, dataclasses.replace(chunk, language=None))
-        bench.drain()
-    assert {caption.language for caption in shown(redis, "stations/demo")} == {"sv"}, "one vote turns nothing"
-
-
-def test_a_language_that_is_given_is_not_voted_on(redis: Redis) -> None:
-    put(redis, *chunks("stations/demo", PCM)[:2])
-    Bench(redis, ScriptedEngine(probabilities={"fi": 1.0})).drain()
-    assert {caption.language for caption in shown(redis, "stations/demo")} == {"sv"}
-    assert not redis.exists(keys.language("stations/demo"))

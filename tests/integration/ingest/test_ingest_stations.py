@@ -272,10 +272,10 @@ def test_a_removed_station_is_left_alone(
     wait_until(lambda: not supervisor.reading and not redis_client.exists(keys.lease("stations/tone")), 20)
     redis_client.delete(keys.status("stations/tone"))
     before = len(chunks("stations/tone"))
-    Stations(redis_client).add(Station("tone", "Tone", url, language="en"))
+    Stations(redis_client).add(Station("tone", "Tone", url, language="en", task="translate"))
     wait_until(lambda: len(chunks("stations/tone")) > before, 30)
     assert chunks("stations/tone")[-1].epoch == 2
-    assert chunks("stations/tone")[-1].language == "en"
+    assert (chunks("stations/tone")[-1].language, chunks("stations/tone")[-1].task) == ("en", "translate")
 
 
 def test_no_metric_outlives_a_removed_station(

@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 from api import access, uploads
 from api.jobs import progress_of, shown, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard
-from api.parameters import http_url, language, slug
+from api.parameters import http_url, language, slug, task
 from api.problems import Problem
 from api.settings import Settings
 from wire.captions import Progress
@@ -138,6 +138,11 @@ class TestParameters:
         assert [language(text) for text in ("sv", " EN ", "", "auto", "yue")] == ["sv", "en", None, None, "yue"]
         with pytest.raises(BadRequest, match="language"):
             language("swedish")
+
+    def test_tasks(self) -> None:
+        assert [task(text) for text in ("translate", " Transcribe ", "")] == ["translate", "transcribe", None]
+        with pytest.raises(BadRequest, match="task"):
+            task("sing")
 
 
 class TestJobs:

@@ -15,7 +15,7 @@ from benchmarks.captions.peers import sentence_spans
 from benchmarks.captions.pipeline import follow
 from benchmarks.captions.programme import CONDITIONS, Programme, SpokenWord, programme, quiet
 from benchmarks.captions.run import Run, in_lines
-from transcriber.engine import Hypothesis
+from transcriber.engine import Heard, Hypothesis
 from wire.messages import Chunk
 
 
@@ -93,9 +93,9 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     """The judge sees what the seam mends: the texts of the windows, one after the other."""
     source, live = next(script.sources(50)), Run()
 
-    def hear(chunks: list[Chunk]) -> list[Hypothesis]:
+    def hear(chunks: list[Chunk]) -> list[Heard]:
         heard = script.perfect(source, 1, chunks)
-        live.events = [(c.end_s, in_lines(h.words, "en")) for c, h in zip(chunks, heard, strict=True)]
+        live.events = [(c.end_s, in_lines(h.likeliest.words, "en")) for c, h in zip(chunks, heard, strict=True)]
         return heard
 
     live.borders = follow(source, hear, None).borders
@@ -103,7 +103,7 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     assert overlapping.doubled > 50
 
     bare: list[Chunk] = []
-    follow(source, lambda chunks: bare.extend(chunks) or [Hypothesis() for _ in chunks], None)
+    follow(source, lambda chunks: bare.extend(chunks) or [Heard({"en": Hypothesis()}) for _ in chunks], None)
     without_lead = [Chunk(c.source, 1, c.seq, c.start_s, c.n_samples, bytes(2 * c.n_samples)) for c in bare]
     hear(without_lead)
     live.borders = [(c.start_s, c.start_s) for c in without_lead]

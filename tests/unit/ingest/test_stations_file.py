@@ -39,11 +39,14 @@ def test_all_fields(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "stations:\n- {id: p-1, name: Ett, url: 'https://a.se/1', language: sv, listen_url: 'https://a.se/2'}\n"
-        "- {id: two, url: 'http://b.se/x.pls', hot_words: [Bodil Jönsson, ' Umeå ', Umeå]}\n",
+        "- {id: two, url: 'http://b.se/x.pls', task: translate, hot_words: [Bodil Jönsson, ' Umeå ', Umeå]}\n",
+    )
+    two = Station(
+        "two", "two", "http://b.se/x.pls", from_file=True, hot_words=("Bodil Jönsson", "Umeå"), task="translate"
     )
     assert read(path, {}) == [
         Station("p-1", "Ett", "https://a.se/1", "sv", "https://a.se/2", from_file=True),
-        Station("two", "two", "http://b.se/x.pls", from_file=True, hot_words=("Bodil Jönsson", "Umeå")),
+        two,
     ]
 
 
@@ -69,6 +72,7 @@ def test_no_stations(text: str, tmp_path: Path) -> None:
         ("stations:\n- {id: x, url: 'http://a/', langauge: sv}", "no field 'langauge'; allowed are"),
         ("stations:\n- {id: x, url: 'http://a/', language: swedish}", "not a language code"),
         ("stations:\n- {id: x, url: 'http://a/', language: no}", "write it in quotes"),
+        ("stations:\n- {id: x, url: 'http://a/', task: sing}", "'sing' is none of transcribe, translate"),
         ("stations:\n- {id: x, url: 'http://a/'}\n- {id: x, url: 'http://b/'}", "two stations have the id 'x'"),
         ("stations:\n- {id: x, url: 'http://a/', hot_words: Umeå}", "`hot_words` must be a list of texts"),
         ("stations:\n- {id: x, url: 'http://a/', hot_words: [no]}", "`hot_words` must be a list of texts"),

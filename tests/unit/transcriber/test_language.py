@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from transcriber.language import Votes
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcriber.language import DOUBT, LEAD, MOST_CANDIDATES, WHOLE_VOTE_S, Votes, candidates
 
 SV, EN = {"sv": 0.95, "en": 0.05}, {"sv": 0.05, "en": 0.95}
 
 
-def after(*votes: dict[str, float]) -> Votes:
+def after(*votes: dict[str, float], speech_s: float = 4.0) -> Votes:
     result = Votes()
     for vote in votes:
-        result = result.after(vote)
+        result = result.after(vote, speech_s)
     return result
 
 
 def test_the_first_vote_decides() -> None:
     assert after(SV).language == "sv"
     assert after({"fi": 0.4, "et": 0.35, "sv": 0.25}).language == "fi"
+    assert after(EN, speech_s=0.3).language == "en", "however short it is"
 
 
 def test_one_vote_turns_nothing_however_sure_it_is() -> None:
     assert after(SV, SV, SV, {"sv": 0.0, "en": 1.0}).language == "sv"
     assert after(SV, SV, EN, SV, EN, SV).language == "sv"
+    assert after(SV, SV, {"sv": 0.0, "en": 1.0}, speech_s=25.0).language == "sv", "however long it is"
 
 
 def test_a_new_programme_is_followed_within_three_chunks() -> None:
@@ -37,19 +43,87 @@ def test_doubt_keeps_what_there_is() -> None:
     assert after(SV, *[doubt] * 20).language == "sv"
 
 
+def test_a_word_or_two_of_another_language_turn_nothing_in_however_many_chunks_they_lie() -> None:
+    votes = after(*[SV] * 50)
+    for speech_s in (0.9, 0.3, 0.4, 0.2):  # less than a whole vote together
+        votes = votes.after({"sv": 0.0, "en": 1.0}, speech_s)
+        assert votes.language == "sv"
+
+
+def test_where_nothing_is_said_nobody_votes() -> None:
+    votes = after(SV, SV)
+    assert votes.after(EN, 0.0) is votes
+    assert votes.after({}, 4.0) is votes
+
+
+def test_a_first_word_does_not_bind() -> None:
+    votes = Votes().after(EN, 0.3)
+    assert votes.after(SV, 4.0).language == "sv"
+
+
 def test_a_language_that_the_model_does_not_know_any_more_is_given_up() -> None:
     assert after({"fi": 1.0}, {"sv": 0.6, "en": 0.4}).language == "sv"
 
 
 def test_votes_are_kept_and_read() -> None:
     votes = after(SV, EN, SV)
-    assert Votes.decode(votes.encode()) == votes
-
-
-@pytest.mark.parametrize("data", [None, b"", b"[]", b"{", b'{"scores": {"sv": "much"}}'])
-def test_what_cannot_be_read_is_no_vote(data: bytes | None) -> None:
-    assert Votes.decode(data) == Votes()
+    assert Votes.from_dict(json.loads(json.dumps(votes.as_dict()))) == votes
 
 
 def test_faded_votes_are_forgotten() -> None:
-    assert set(after({"fi": 0.2, "sv": 0.8}, *[SV] * 20).scores) == {"sv", "en"}
+    assert set(after({"fi": 0.2, "sv": 0.8, "en": 0.0}, *[SV] * 20).shares) == {"sv", "en"}
+
+
+@given(
+    before=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=10),
+    bits_s=st.lists(st.floats(0.0, 2.0), max_size=8),
+)
+def test_less_than_two_seconds_of_another_language_never_turn_a_programme(
+    before: list[float], bits_s: list[float]
+) -> None:
+    """Whatever came before: as soon as one language leads clearly, a bit of another changes nothing."""
+    votes = Votes()
+    for p in before:
+        votes = votes.after({"sv": p, "en": 1.0 - p}, WHOLE_VOTE_S)
+    lead = votes.shares.get("sv", 0.0) - votes.shares.get("en", 0.0)
+    language = votes.language
+    if abs(lead) < 1.0 - LEAD or sum(bits_s) > 1.0:
+        return
+    for bit_s in bits_s:
+        votes = votes.after({language: 0.0, {"sv": "en", "en": "sv"}[language or ""]: 1.0}, bit_s)  # type: ignore[dict-item]
+        assert votes.language == language
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 6.0)), max_size=20))
+def test_votes_are_shares(history: list[tuple[float, float]]) -> None:
+    votes = Votes()
+    for p, speech_s in history:
+        votes = votes.after({"sv": p, "en": 1.0 - p}, speech_s)
+        assert sum(votes.shares.values()) <= 1.0 + 1e-3
+
+
+# --- candidates -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ({"sv": 1.0}, ["sv"]),
+        ({"en": 0.04, "sv": 0.96}, ["sv"]),
+        ({"en": 0.06, "sv": 0.94}, ["sv", "en"]),
+        ({"da": 0.3, "en": 0.01, "no": 0.39, "sv": 0.3}, ["no", "da", "sv"]),
+        ({"da": 0.2, "nn": 0.2, "no": 0.2, "sv": 0.4}, ["sv", "da", "nn"]),
+        (dict.fromkeys(("da", "en", "no", "sv"), 0.01), ["da"]),
+        ({}, []),
+    ],
+)
+def test_a_language_in_doubt_has_rivals(probabilities: dict[str, float], expected: list[str]) -> None:
+    assert candidates(probabilities) == expected
+
+
+@given(st.dictionaries(st.sampled_from(["sv", "en", "da", "no", "fi"]), st.floats(0.0, 1.0), min_size=1))
+def test_candidates_are_the_likeliest(probabilities: dict[str, float]) -> None:
+    found = candidates(probabilities)
+    assert 1 <= len(found) <= MOST_CANDIDATES
+    assert probabilities[found[0]] == max(probabilities.values())
+    assert all(probabilities[language] >= DOUBT for language in found[1:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -13,13 +12,8 @@ from hypothesis import strategies as st
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.recognition import recognise, windows
-from wire.messages import Chunk
 
 WORDS: list[Spoken] = [(n + 1, 0.1 + 0.5 * n, 0.1 + 0.5 * n + 0.2 + 0.05 * (n % 5)) for n in range(50)]
-
-
-def sv(chunk: Chunk, probabilities: Mapping[str, float]) -> str:
-    return "sv"
 
 
 @given(samples=st.integers(0, 1_000_000), limit=st.integers(32_000, 500_000))
@@ -40,7 +34,7 @@ def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() 
         dataclasses.replace(chunk, hot_words=hot_words)
         for chunk, hot_words in zip(chunks("jobs/1", speech(WORDS, 20), chunk_s=10.0), [("Umeå",), ()], strict=True)
     )
-    recognise(engine, [named, other], "transcribe", sv)
+    recognise(engine, [named, other], "transcribe")
     assert told == [Prompt(("Umeå",))] * 2 + [NO_PROMPT] * 2
 
 
@@ -48,7 +42,9 @@ def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() 
 def test_a_long_chunk_is_heard_whole_whatever_the_context(context_s: float) -> None:
     [chunk] = chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5, origin_s=1000.0)
     engine = ScriptedEngine(context_s=context_s)
-    [hypothesis] = recognise(engine, [chunk], "transcribe", sv)
+    [heard] = recognise(engine, [chunk], "transcribe")
+    hypothesis = heard.likeliest
+    assert list(heard.hypotheses) == ["sv"]
     assert [word.text for word in hypothesis.words] == [f"w{n}" for n, _, _ in WORDS]
     assert hypothesis.text == " ".join(word.text for word in hypothesis.words)
     assert hypothesis.words[0].start_s == pytest.approx(1000.1)
@@ -58,20 +54,54 @@ def test_a_long_chunk_is_heard_whole_whatever_the_context(context_s: float) -> N
 def test_windows_of_several_chunks_go_in_one_batch() -> None:
     engine = ScriptedEngine(context_s=7.0)
     parts = chunks("jobs/1", speech(WORDS, 25.5), chunk_s=10.0)
-    hypotheses = recognise(engine, parts, "transcribe", sv)
-    assert len(hypotheses) == 3
+    heard = recognise(engine, parts, "transcribe")
+    assert len(heard) == 3
     assert engine.batches == [2 + 2 + 1]
-    assert hypotheses[1].words[0].start_s >= 9.0, "its lead is heard, too"
+    assert heard[1].likeliest.words[0].start_s >= 9.0, "its lead is heard, too"
 
 
-def test_the_language_is_asked_for_by_chunk() -> None:
-    asked: list[int] = []
+def test_a_task_of_its_own_goes_before_the_general_one() -> None:
+    asked: list[str] = []
+    engine = ScriptedEngine(lambda utterances: asked.extend(utterance.task for utterance in utterances))
+    plain, own = chunks("jobs/1", speech(WORDS, 10.0))
+    heard = recognise(engine, [plain, dataclasses.replace(own, task="translate")], "transcribe")
+    assert asked == ["transcribe", "translate"]
+    assert [h.likeliest.language for h in heard] == ["sv", "en"]
 
-    def choose(chunk: Chunk, probabilities: Mapping[str, float]) -> str:
-        asked.append(chunk.seq)
-        return "en"
 
-    parts = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=10.0)]
-    hypotheses = recognise(ScriptedEngine(context_s=7.0), parts, "transcribe", choose)
-    assert asked == [0, 0, 1, 1, 2]
-    assert {h.language for h in hypotheses} == {"en"}
+# --- languages ----------------------------------------------------------------------------------------
+
+
+def by_half(numbers: set[int]) -> dict[str, float]:
+    """The first 25 words are Swedish and the others English; a window with some of both is in doubt."""
+    swedish = sum(number <= 25 for number in numbers) / len(numbers)
+    return {"en": 1 - swedish, "sv": swedish}
+
+
+def spell(language: str, number: int) -> str:
+    return f"{language}{number}"
+
+
+def test_a_chunk_in_doubt_is_heard_in_every_language_that_it_may_be_in() -> None:
+    parts = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
+    heard = recognise(ScriptedEngine(detect=by_half, spell=spell), parts, "transcribe")
+    assert [list(h.hypotheses) for h in heard] == [["sv"], ["sv"], ["sv", "en"], ["en"], ["en"], ["en"]]
+    doubtful = heard[2]
+    for language, hypothesis in doubtful.hypotheses.items():
+        assert {word.text[:2] for word in hypothesis.words} == {language} == {hypothesis.language}
+    assert sum(doubtful.probabilities.values()) == pytest.approx(1.0)
+
+
+def test_a_long_chunk_is_put_together_in_every_language() -> None:
+    """A window that is certainly in one language is believed, whatever the others say."""
+    [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5))
+    [heard] = recognise(ScriptedEngine(context_s=7.0, detect=by_half, spell=spell), [chunk], "transcribe")
+    assert set(heard.hypotheses) == {"sv", "en"}
+    for language, hypothesis in heard.hypotheses.items():
+        assert hypothesis.language == language
+        texts = [word.text for word in hypothesis.words]
+        assert [int(text[2:]) for text in texts] == [number for number, _, _ in WORDS]
+        assert (texts[0], texts[-1]) == ("sv1", "en50")
+    in_doubt = [heard.hypotheses[language].words[25].text for language in ("sv", "en")]
+    assert in_doubt == ["sv26", "en26"]
+    assert sum(heard.probabilities.values()) == pytest.approx(1.0)

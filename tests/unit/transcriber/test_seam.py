@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transcriber.outcome import Outcome
+from transcriber.language import candidates
+from transcriber.outcome import Outcome, Reading
 from transcriber.seam import PATIENCE_S, Policy, advance
 from wire.captions import latest_revisions
 from wire.messages import Caption, Content, Word
@@ -465,3 +467,120 @@ def test_repetitions_are_the_same_whatever_comes_first() -> None:
         listener = Listener().hear(heard[0], *shuffled)
         assert listener.text == expected.text
         assert listener.rejections == expected.rejections
+
+
+# --- language -------------------------------------------------------------------------------------
+
+
+def spoken(seq: int, english: float, n_words: int = 6, **changes: object) -> Outcome:
+    """A chunk of half-second words that are heard in English, in Swedish, or, where it is in doubt, in both."""
+    likely = {"sv": 1.0 - english, "en": english}
+    codes = candidates(likely)
+    starts_s = [seq * CHUNK_S + 0.5 + 0.6 * n for n in range(n_words)]
+    readings = {
+        code: Reading(tuple(Word(f"{code}{seq}.{n}", at_s, at_s + 0.5) for n, at_s in enumerate(starts_s)), code)
+        for code in codes
+    }
+    own, *others = readings.items()
+    likely = {code: likely[code] for code in sorted(likely, key=lambda code: (-likely[code], code))}
+    plain = {"words": own[1].words, "language": own[0], "probabilities": likely, "others": dict(others)}
+    return outcome(seq, **{**plain, **changes})
+
+
+def in_turn(*english: float) -> list[Outcome]:
+    """Chunks of a job that are English with these probabilities, and its end."""
+    return [*(spoken(seq, p) for seq, p in enumerate(english)), outcome(len(english), last=True)]
+
+
+def heard_in(listener: Listener) -> list[str]:
+    """The language of each chunk's words, as they are spelled; checked against what the captions say."""
+    for caption in listener.shown:
+        assert {w.text[:2] for w in caption.words} <= {caption.language}
+    found = {int(w.text[2:].split(".")[0]): w.text[:2] for caption in listener.shown for w in caption.words}
+    return [found[seq] for seq in sorted(found)]
+
+
+def test_a_chunk_in_doubt_is_taken_in_the_language_that_is_voted_for() -> None:
+    listener = Listener(JOB).hear(*in_turn(0.1, 0.1, 0.7, 0.2))
+    assert heard_in(listener) == ["sv"] * 4
+
+
+def test_a_chunk_that_is_certainly_in_another_language_is_taken_in_its_own() -> None:
+    listener = Listener(JOB).hear(*in_turn(0.0, 0.0, 1.0, 0.0))
+    assert heard_in(listener) == ["sv", "sv", "en", "sv"]
+
+
+def test_a_few_words_are_kept_and_do_not_change_what_captions_say() -> None:
+    chunks = [spoken(0, 0.0), spoken(1, 1.0, n_words=2), spoken(2, 0.0), outcome(3, last=True)]
+    listener = Listener(JOB).hear(*chunks)
+    assert {w[:2] for w in listener.words} == {"sv", "en"}
+    assert {caption.language for caption in listener.shown} == {"sv"}
+
+
+def test_a_programme_that_turns_is_followed_within_three_chunks_however_much_it_is_in_doubt() -> None:
+    assert heard_in(Listener(JOB).hear(*in_turn(*[0.1] * 6, *[0.8] * 4))) == ["sv"] * 7 + ["en"] * 3
+
+
+def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None:
+    first = outcome(0, [word("Hej", 3.2), word("då", 3.6)], probabilities={"sv": 1.0})
+    second = outcome(1, [word(f"so{n}", 5.5 + 0.5 * n, 5.9 + 0.5 * n) for n in range(6)])
+    second = dataclasses.replace(second, language="en", probabilities={"en": 1.0})
+    listener = Listener().hear(first, second)
+    assert [(c.language, c.text, c.final) for c in listener.shown] == [
+        ("sv", "Hej då", True),
+        ("en", "so0 so1 so2 so3 so4 so5", False),
+    ]
+
+
+def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_changes() -> None:
+    silent = {"words": (), "others": {}}
+    unheard = [spoken(seq, 1.0, **silent) for seq in range(1, 6)]
+    listener = Listener(JOB).hear(spoken(0, 0.0), *unheard, spoken(6, 0.5), outcome(7, last=True))
+    assert heard_in(listener) == ["sv", "sv"]
+
+
+def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_language() -> None:
+    doubtful = spoken(2, 0.6, others={"sv": Reading((), "sv")})
+    listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
+    assert heard_in(listener) == ["sv", "sv"]
+
+
+def test_a_translation_is_english_whatever_is_spoken() -> None:
+    translated = {"others": {"en": Reading((word("no", 6.0),), "en")}, "language": "en"}
+    chunks = [spoken(0, 0.1, **translated), spoken(1, 0.4, **translated), outcome(2, last=True)]
+    assert {c.language for c in Listener(JOB).hear(*chunks).shown} == {"en"}
+
+
+def test_a_state_from_before_the_votes_is_read() -> None:
+    listener = Listener().hear(outcome(0, [word("Hej", 4.5)]))
+    assert listener.state is not None
+    state = json.loads(listener.state)
+    del state["votes"]
+    listener.state = json.dumps(state).encode()
+    assert listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)])).text == "Hej du."
+
+
+@EXAMPLES
+@given(
+    english=st.lists(st.sampled_from([0.0, 0.02, 0.1, 0.4, 0.5, 0.6, 0.9, 0.98, 1.0]), min_size=1, max_size=20),
+    seed=st.integers(0, 1_000_000),
+    policy=st.sampled_from([JOB, MICROPHONE]),
+)
+def test_whoever_finishes_first_the_language_is_the_same(english: list[float], seed: int, policy: Policy) -> None:
+    rng = random.Random(seed)
+    chunks = [spoken(seq, p, rng.randint(0, 7)) for seq, p in enumerate(english)]
+    chunks[-1] = dataclasses.replace(chunks[-1], last=True)
+    one = Listener(policy).hear(*chunks)
+    deliveries = chunks + rng.choices(chunks, k=3)
+    rng.shuffle(deliveries)
+    several = Listener(policy).hear(*deliveries)
+    one_by_one, at_once = (
+        [dataclasses.replace(c, revision=0, captured_s=0.0) for c in listener.shown if c.text]
+        for listener in (one, several)
+    )
+    assert one_by_one == at_once
+
+
+def test_an_outcome_waits_as_it_is() -> None:
+    for waiting in (spoken(3, 0.4), spoken(3, 0.0), outcome(3), lost(3)):
+        assert Outcome.from_dict(json.loads(json.dumps(waiting.as_dict()))) == waiting

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from transcriber.engine import Utterance
+from transcriber.engine import Heard, Utterance
 from transcriber.model import Manifest, load
 from transcriber.transformers_engine import TransformersEngine
-from wire.errors import DecodeError, ModelError
+from wire.errors import DecodeError, ModelError, Unsupported
 
 torch.set_num_threads(1)
 
@@ -63,7 +62,7 @@ def test_silence_has_features_without_nan(engine: TransformersEngine) -> None:
 def test_tokens_are_those_of_transformers_generate(engine: TransformersEngine) -> None:
     whisper, tokenizer = engine._model.whisper, engine._model.tokenizer
     audio = noise(3.0, 4)
-    [hypothesis] = engine.transcribe([Utterance(audio, "sv")])
+    hypothesis = engine.transcribe([Utterance(audio, "sv")])[0].likeliest
     written = whisper.generate(
         engine._log_mel([audio], 700),
         decoder_input_ids=torch.tensor([engine._model.tokens.prefix("sv", "transcribe")]),
@@ -81,22 +80,24 @@ def test_a_batch_gives_what_each_utterance_alone_gives(engine: TransformersEngin
         Utterance(noise(3.0, 3), "en", "translate"),
     ]
     together = engine.transcribe(utterances)
-    for utterance, hypothesis in zip(utterances, together, strict=True):
+    for utterance, heard in zip(utterances, together, strict=True):
         [alone] = engine.transcribe([utterance])
-        assert alone.text == hypothesis.text
-        assert alone.mean_log_probability == pytest.approx(hypothesis.mean_log_probability, abs=1e-4)
+        assert alone.likeliest.text == heard.likeliest.text
+        expected = pytest.approx(heard.likeliest.mean_log_probability, abs=1e-4)
+        assert alone.likeliest.mean_log_probability == expected
     assert engine.transcribe([]) == []
 
 
 def test_a_loop_is_capped_in_proportion_to_the_audio(engine: TransformersEngine) -> None:
-    short, long = engine.transcribe([Utterance(noise(0.5), "sv"), Utterance(noise(2.0), "sv")])
+    heard = engine.transcribe([Utterance(noise(0.5), "sv"), Utterance(noise(2.0), "sv")])
+    short, long = (one.likeliest for one in heard)
     assert short.tokens <= 8 + 11
     assert long.tokens <= 8 + 44
 
 
 def test_words_are_in_order_and_within_the_audio(engine: TransformersEngine) -> None:
     for seed in range(5):
-        [hypothesis] = engine.transcribe([Utterance(noise(4.0, seed), "sv")])
+        hypothesis = engine.transcribe([Utterance(noise(4.0, seed), "sv")])[0].likeliest
         times = [t for word in hypothesis.words for t in (word.start_s, word.end_s)]
         assert times == sorted(times)
         assert all(0 <= t <= 4.0 for t in times)
@@ -112,22 +113,50 @@ def test_audio_longer_than_the_context_is_refused(engine: TransformersEngine) ->
 # --- language and task ------------------------------------------------------------------------------
 
 
-def test_the_language_is_chosen_from_those_the_model_knows(engine: TransformersEngine) -> None:
-    asked: list[tuple[int, set[str], float]] = []
+def unsure(engine: TransformersEngine, seeds: range) -> dict[int, Heard]:
+    """What is heard in noise of which the model does not know the language, by its seed."""
+    heard = {seed: engine.transcribe([Utterance(noise(1.0, seed))])[0] for seed in seeds}
+    return {seed: one for seed, one in heard.items() if len(one.hypotheses) > 1}
 
-    def choose(index: int, probabilities: Mapping[str, float]) -> str:
-        asked.append((index, set(probabilities), sum(probabilities.values())))
-        return "en"
 
-    given, detected = engine.transcribe([Utterance(noise(1.0), "sv"), Utterance(noise(1.0))], choose)
-    assert asked == [(1, {"en", "sv"}, pytest.approx(1.0))]
-    assert (given.language, detected.language) == ("sv", "en")
-    [alone] = engine.transcribe([Utterance(noise(1.0), "en")])
-    assert detected.text == alone.text
+def test_a_language_in_doubt_is_heard_as_if_it_had_been_given(engine: TransformersEngine) -> None:
+    doubtful = unsure(engine, range(20))
+    assert doubtful
+    for seed, heard in doubtful.items():
+        assert list(heard.hypotheses) == sorted(heard.probabilities, key=lambda code: -heard.probabilities[code])
+        assert sum(heard.probabilities.values()) == pytest.approx(1.0)
+        for language, hypothesis in heard.hypotheses.items():
+            [given] = engine.transcribe([Utterance(noise(1.0, seed), language)])
+            assert list(given.hypotheses) == [language]
+            assert given.probabilities == {}
+            assert (given.likeliest.text, given.likeliest.words) == (hypothesis.text, hypothesis.words)
+            assert hypothesis.language == language
+
+
+def test_rows_with_one_and_with_several_languages_share_a_batch(engine: TransformersEngine) -> None:
+    seed = next(iter(unsure(engine, range(20))))
+    utterances = [Utterance(noise(2.0, 90), "sv"), Utterance(noise(1.0, seed)), Utterance(noise(3.0, 91), "en")]
+    together = engine.transcribe(utterances)
+    assert [len(heard.hypotheses) for heard in together] == [1, 2, 1]
+    for utterance, heard in zip(utterances, together, strict=True):
+        [alone] = engine.transcribe([utterance])
+        assert {code: h.text for code, h in alone.hypotheses.items()} == {
+            code: h.text for code, h in heard.hypotheses.items()
+        }
+
+
+def test_a_translation_is_in_english_whatever_is_spoken(engine: TransformersEngine) -> None:
+    seed = next(iter(unsure(engine, range(20))))
+    [heard] = engine.transcribe([Utterance(noise(1.0, seed), task="translate")])
+    assert set(heard.hypotheses) == {"en", "sv"}
+    assert {hypothesis.language for hypothesis in heard.hypotheses.values()} == {"en"}
 
 
 def test_an_unknown_language_is_refused(engine: TransformersEngine) -> None:
-    with pytest.raises(ModelError, match="'fi'"):
+    with pytest.raises(Unsupported, match="'fi'") as caught:
+        engine.check("fi", "transcribe")
+    assert caught.value.reason == "language"
+    with pytest.raises(Unsupported, match="'fi'"):
         engine.transcribe([Utterance(noise(1.0), "fi")])
 
 
@@ -137,7 +166,16 @@ def test_a_manifest_narrows_languages_and_context(copy: Path) -> None:
     assert (list(model.tokens.languages), model.context_s) == (["sv"], 6.0)
     engine = TransformersEngine(model)
     assert engine.context_s == 6.0
-    assert engine.transcribe([Utterance(noise(6.0))])[0].language == "sv"
+    assert list(engine.transcribe([Utterance(noise(6.0))])[0].hypotheses) == ["sv"]
+
+
+def test_a_manifest_narrows_tasks(copy: Path) -> None:
+    (copy / "undertext.json").write_text(json.dumps({"tasks": ["transcribe"]}))
+    engine = TransformersEngine(load(str(copy), device="cpu"))
+    engine.check(None, "transcribe")
+    with pytest.raises(Unsupported, match="cannot translate") as caught:
+        engine.check(None, "translate")
+    assert caught.value.reason == "task"
 
 
 @pytest.mark.parametrize(
@@ -192,31 +230,3 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_is_not_there(tiny_checkpoint: Path) -> None:
     with pytest.raises(ModelError, match="DEVICE=cuda:99"):
         load(str(tiny_checkpoint), device="cuda:99")
-
-
-# --- OpenAI's own ids ---------------------------------------------------------------------------------
-
-
-def test_openai_ids(openai_checkpoint: Callable[..., Path]) -> None:
-    model = load(str(openai_checkpoint()), device="cpu")
-    tokens = model.tokens
-    assert (tokens.start, tokens.end, tokens.no_timestamps, tokens.no_speech) == (50258, 50257, 50363, 50362)
-    assert tokens.prefix("sv", "transcribe") == [50258, 50273, 50359, 50363]
-    assert tokens.prefix("en", "translate") == [50258, 50259, 50358, 50363]
-    assert len(tokens.languages) == 99
-    assert tokens.suppressed_first == (220, 50257)
-    assert model.context_s == 30.0
-    engine = TransformersEngine(model)
-    first, second = engine.transcribe([Utterance(noise(2.0), "sv"), Utterance(noise(5.0), "ja")])
-    assert first.tokens <= 8 + 44
-    assert all(0 <= word.start_s <= word.end_s <= 5.0 for word in second.words)
-
-
-def test_large_v3_has_other_ids_and_128_mels(openai_checkpoint: Callable[..., Path]) -> None:
-    model = load(str(openai_checkpoint(large=True)), device="cpu")
-    assert model.tokens.prefix("sv", "transcribe") == [50258, 50273, 50360, 50364]
-    assert model.tokens.languages["yue"] == 50358
-    assert len(model.tokens.languages) == 100
-    engine = TransformersEngine(model)
-    assert engine._log_mel([noise(1.0)], 3000).shape == (1, 128, 3000)
-    assert engine.transcribe([Utterance(noise(1.0), "yue")])[0].language == "yue"

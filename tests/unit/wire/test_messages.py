@@ -64,9 +64,11 @@ def test_an_unknown_state_is_refused() -> None:
 
 
 def test_registered_things_survive_a_round_trip() -> None:
-    station = Station("p1", "Sveriges Radio P1", "https://example.org/p1.mp3", language="sv", from_file=True)
+    station = Station(
+        "p1", "Sveriges Radio P1", "https://example.org/p1.mp3", language="sv", from_file=True, task="translate"
+    )
     named = Station("p1", "Sveriges Radio P1", "https://example.org/p1.mp3", hot_words=("Bodil Jönsson", "Umeå"))
-    job = Job("3f", 1000.5, filename="möte.wav", state=State.RUNNING, duration_s=12.25, tracks=2)
+    job = Job("3f", 1000.5, filename="möte.wav", task="translate", state=State.RUNNING, duration_s=12.25, tracks=2)
     assert Station.decode(station.encode()) == station
     assert Station.decode(named.encode()) == named
     assert Job.decode(job.encode()) == job
@@ -89,7 +91,7 @@ def chunk(**changes: object) -> Chunk:
 
 
 def test_a_chunk_survives_a_round_trip() -> None:
-    sent = chunk(language="sv", last=True, captured_s=12.5, hot_words=("Bodil Jönsson", "Umeå"))
+    sent = chunk(language="sv", last=True, captured_s=12.5, hot_words=("Bodil Jönsson", "Umeå"), task="translate")
     assert Chunk.decode(sent.encode()) == sent
     silent = chunk(pcm=b"", lead_samples=0, content=Content.SILENCE)
     assert Chunk.decode(silent.encode()) == silent
