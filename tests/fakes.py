@@ -72,6 +72,8 @@ class ScriptedEngine:
     spell: Callable[[str, int], str] = lambda language, number: f"w{number}"
     check: Callable[[str | None, Task], None] = lambda language, task: None
     name: str = "scripted"
+    title: str = "scripted"
+    remembers: bool = False
     device: str = "cpu"
     context_s: float = 30.0
 

@@ -67,6 +67,14 @@ class Engine(Protocol):
         """Which model: a folder or a name on the hub."""
 
     @property
+    def title(self) -> str:
+        """What captions say of where they come from; nothing of this machine."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it was trained to be told what was said before."""
+
+    @property
     def device(self) -> str:
         """Where it runs, such as `cpu` or `cuda:0`."""
 

@@ -66,7 +66,7 @@ class GreedyDecoder:
         """Write what is heard in encoder states [B, positions, d_model]: for each row, one text from each prefix.
 
         Args:
-            choose: chooses what each row starts from; all prefixes are equally long.
+            choose: chooses what each row starts from: a start token and what follows it, behind a prompt or none.
             caps: most tokens of each row.
         """
         device = states.device
@@ -83,8 +83,14 @@ class GreedyDecoder:
                 index = torch.tensor(owners, device=device)
                 states = states[index]
                 cache.batch_select_indices(index)
-            caps = [min(caps[owner], self._positions - len(prefixes[0])) for owner in owners]
-            logits = self._logits(torch.tensor([p[1:] for p in prefixes], device=device), states, cache)
+            room = [self._positions - len(prefix) for prefix in prefixes]
+            caps = [min(caps[owner], left) for owner, left in zip(owners, room, strict=True)]
+            padded, mask = _padded(prefixes, self._tokens.end, device)
+            if all(prefix[0] == self._tokens.start for prefix in prefixes):
+                padded = padded[:, 1:]  # has been read
+            else:  # a prompt comes before the start token: read anew, but the audio's keys and values stay
+                cache = EncoderDecoderCache(DynamicCache(), cache.cross_attention_cache)
+            logits = self._logits(padded, states, cache, mask)
             logits[:, self._not_first] = -torch.inf
             written, scores, looks, lengths, ended = [], [], [], [0] * rows, [False] * rows
             for step in itertools.count():
@@ -102,7 +108,9 @@ class GreedyDecoder:
                     alive = alive or (not ended[row] and lengths[row] > step)
                 if not alive:
                     break
-                logits = self._logits(tokens[:, None], states, cache)
+                if mask is not None:
+                    mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+                logits = self._logits(tokens[:, None], states, cache, mask)
         tokens, values, attention = torch.stack(written, 1).cpu(), torch.stack(scores, 1).cpu(), torch.stack(looks, 2)
         decoded: list[list[Decoded]] = [[] for _ in chosen]
         for row, owner in enumerate(owners):
@@ -116,10 +124,22 @@ class GreedyDecoder:
             decoded[owner].append(text)
         return decoded
 
-    def _logits(self, tokens: Tensor, states: Tensor, cache: Any) -> Tensor:
-        """Logits [B, vocabulary] behind the last of `tokens` [B, n]."""
+    def _logits(self, tokens: Tensor, states: Tensor, cache: Any, mask: Tensor | None = None) -> Tensor:
+        """Logits [B, vocabulary] behind the last of `tokens` [B, n].
+
+        Args:
+            mask: 0 for padding, 1 for all else that has been read, `tokens` included: [B, all]. None: no padding.
+        """
+        places = None
+        if mask is not None:  # a row that is at its end reads on, unheard, while others write
+            places = (mask.cumsum(1) - 1).clamp(0, self._positions - 1)[:, -tokens.shape[1] :]
         hidden = self._decoder(
-            input_ids=tokens, encoder_hidden_states=states, past_key_values=cache, use_cache=True
+            input_ids=tokens,
+            attention_mask=mask,
+            position_ids=places,
+            encoder_hidden_states=states,
+            past_key_values=cache,
+            use_cache=True,
         ).last_hidden_state
         logits: Tensor = self._project(hidden[:, -1]).float()
         return logits
@@ -129,6 +149,15 @@ class GreedyDecoder:
             return [0.0] * len(logits)
         probabilities: list[float] = logits.softmax(-1)[:, self._tokens.no_speech].tolist()
         return probabilities
+
+
+def _padded(prefixes: Sequence[list[int]], padding: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Prefixes as a rectangle, the shorter ones padded at their left, and where they are; None where they fill it."""
+    longest = max(map(len, prefixes))
+    missing = [longest - len(prefix) for prefix in prefixes]
+    rows = [[padding] * short + prefix for short, prefix in zip(missing, prefixes, strict=True)]
+    there = [[0] * short + [1] * (longest - short) for short in missing]
+    return torch.tensor(rows, device=device), torch.tensor(there, device=device) if any(missing) else None
 
 
 class _AlignmentHeads:

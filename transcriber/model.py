@@ -77,6 +77,15 @@ class Model:
     trained_with_prompts: bool | None = None  # see `Manifest`
 
     @property
+    def title(self) -> str:
+        """Its name on the hub with the commit, or the last two parts of its folder's path."""
+        path = Path(self.name).expanduser()
+        if path.is_dir():
+            return "/".join(path.resolve().parts[-2:])
+        commit = getattr(self.whisper.config, "_commit_hash", None)
+        return f"{self.name}@{commit[:12]}" if commit else self.name
+
+    @property
     def positions(self) -> int:
         """Encoder positions of its context."""
         return int(self.whisper.config.max_source_positions)

@@ -27,6 +27,7 @@ class Outcome:
         words, doubtful: as in a `Reading`, in the likeliest language, or in the one that was given.
         probabilities: of the languages, the likeliest first; empty where it was given.
         others: what was heard in other languages that may be spoken, by their codes.
+        model: that heard it.
     """
 
     epoch: int
@@ -44,6 +45,7 @@ class Outcome:
     doubtful: bool = False
     probabilities: Mapping[str, float] = field(default_factory=dict)
     others: Mapping[str, Reading] = field(default_factory=dict)
+    model: str = ""
 
     @classmethod
     def of(
@@ -51,6 +53,8 @@ class Outcome:
         chunk: Chunk,
         readings: Mapping[str, Reading] | None = None,
         probabilities: Mapping[str, float] | None = None,
+        *,
+        model: str = "",
     ) -> Outcome:
         """The outcome of a chunk that was heard in some languages, the likeliest first; of one without speech."""
         (_, first), *others = (readings or {"": Reading()}).items()
@@ -72,6 +76,7 @@ class Outcome:
             # All of a hundred languages would make the seam's state long.
             probabilities={language: round(p, 3) for language, p in likely if p >= 0.001},
             others=dict(others),
+            model=model,
         )
 
     @classmethod

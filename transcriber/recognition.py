@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,9 @@ class _Window:
     end_s: float
 
 
-def recognise(engine: Engine, chunks: Sequence[Chunk], task: Task) -> list[Heard]:
+def recognise(
+    engine: Engine, chunks: Sequence[Chunk], task: Task, previous: Callable[[Chunk], str] = lambda chunk: ""
+) -> list[Heard]:
     """What was heard in each chunk; times of its words are those of the source.
 
     A chunk that is longer than the engine hears at once is recognised in overlapping windows, which are joined as the
@@ -36,14 +38,16 @@ def recognise(engine: Engine, chunks: Sequence[Chunk], task: Task) -> list[Heard
 
     Args:
         task: of the chunks that do not name theirs.
+        previous: what was said before a chunk; asked only for a model that was trained to be told.
     """
     utterances: list[Utterance] = []
     places: list[_Window] = []
     for index, chunk in enumerate(chunks):
         audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
         begin_s = chunk.start_s - chunk.lead_s
+        prompt = Prompt(chunk.hot_words, previous(chunk) if engine.remembers else "")
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
-            utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, Prompt(chunk.hot_words)))
+            utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, prompt))
             places.append(_Window(index, begin_s + start / SAMPLE_RATE_HZ, begin_s + end / SAMPLE_RATE_HZ))
     heard = [_later(h, place.begin_s) for h, place in zip(engine.transcribe(utterances), places, strict=True)]
     by_chunk = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].chunk)

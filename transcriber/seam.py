@@ -119,6 +119,7 @@ class _Seam:
     language: str | None = None  # that captions say
     votes: Votes = field(default_factory=Votes)
     captured_s: float = 0.0
+    model: str = ""  # that heard the newest words
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
@@ -131,7 +132,7 @@ class _Seam:
         return self.tail[self.settled :]
 
     def origin(self, policy: Policy) -> Origin:
-        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s)
+        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
 
     def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
         """Take an outcome into account, now or later; False if that was done before."""
@@ -201,6 +202,7 @@ class _Seam:
     def _hear(self, outcome: Outcome, policy: Policy) -> None:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
+        self.model = outcome.model
         reading, before = self._read(outcome), self.tail
         self.tail = join(before, self._believed(reading), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
         if reading.language != self.language:
@@ -271,6 +273,7 @@ class _Seam:
             "language": self.language,
             "votes": self.votes.as_dict(),
             "captured_s": self.captured_s,
+            "model": self.model,
             "tail": [pack(word) for word in self.tail],
             "settled": self.settled,
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],

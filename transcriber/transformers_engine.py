@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from transcriber.context import prompt_tokens
 from transcriber.engine import Heard, Hypothesis, Observe, Utterance
 from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.language import candidates
@@ -48,6 +49,14 @@ class TransformersEngine:
         return self._model.name
 
     @property
+    def title(self) -> str:
+        return self._model.title
+
+    @property
+    def remembers(self) -> bool:
+        return self._model.trained_with_prompts is True
+
+    @property
     def device(self) -> str:
         return str(self._model.device)
 
@@ -83,7 +92,7 @@ class TransformersEngine:
             for utterance, likely in zip(utterances, probabilities, strict=True):
                 languages.append(candidates(likely) or [utterance.language or "en"])
             return [
-                [self._model.tokens.prefix(language, utterance.task) for language in several]
+                [self._prompt(utterance) + self._model.tokens.prefix(language, utterance.task) for language in several]
                 for utterance, several in zip(utterances, languages, strict=True)
             ]
 
@@ -103,6 +112,18 @@ class TransformersEngine:
                 f"{len(utterance.audio) / SAMPLE_RATE_HZ:.1f} s of audio do not fit the model's context of "
                 f"{self.context_s:.1f} s; set CHUNK_S lower"
             )
+
+    def _prompt(self, utterance: Utterance) -> list[int]:
+        """What comes before the start token: as much of the utterance's prompt as suits the model."""
+        prompt, tokens = utterance.prompt.allowed(self._model.trained_with_prompts), self._model.tokens
+        if tokens.start_of_previous is None:
+            return []
+        positions = int(self._model.whisper.config.max_target_positions)
+        return prompt_tokens(prompt, self._encode, tokens.start_of_previous, tokens.end, positions)
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
     def _language_probabilities(self, utterances: Sequence[Utterance], first: Tensor) -> list[dict[str, float]]:
         """Probabilities of the languages the model knows, among themselves; none where the language is given.

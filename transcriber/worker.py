@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from transcriber import seam
+from transcriber.context import previous_text
 from transcriber.engine import Engine, Heard, Hypothesis
 from transcriber.outcome import Outcome, Reading
 from transcriber.recognition import recognise
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: Longest sleep while Redis is away, in seconds.
 _AWAY_S = 2.0
+
+#: Events of a source in which its last words are looked for: half a minute has about a dozen.
+_REMEMBERED = 24
 
 #: So many chunks one after another that each fail alone: it is the engine that is broken, not they.
 _BROKEN_AFTER = 8
@@ -149,7 +153,8 @@ class Transcriber:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
         try:
-            heard = recognise(self._engine(), [d.chunk for d in deliveries], self._task)
+            engine = self._engine()
+            heard = recognise(engine, [d.chunk for d in deliveries], self._task, self._previous)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer
@@ -165,13 +170,18 @@ class Transcriber:
         self._count(deliveries, busy_s)
         began_s = time.perf_counter()
         for delivery, one in zip(deliveries, heard, strict=True):
-            self._commit(delivery, self._outcome(delivery.chunk, one), "transcribed")
+            self._commit(delivery, self._outcome(delivery.chunk, one, engine.title), "transcribed")
         self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
-    def _outcome(self, chunk: Chunk, heard: Heard) -> Outcome:
+    def _previous(self, chunk: Chunk) -> str:
+        """What the chunk's source was last said to have said; whatever is final by now."""
+        captions = self._log.latest(chunk.source, _REMEMBERED)
+        return previous_text(captions, chunk.start_s - chunk.lead_s, chunk.language)
+
+    def _outcome(self, chunk: Chunk, heard: Heard, model: str) -> Outcome:
         """What was heard in a chunk, in each language that it may be in."""
         readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
-        return Outcome.of(chunk, readings, heard.probabilities)
+        return Outcome.of(chunk, readings, heard.probabilities, model=model)
 
     def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
         """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""

@@ -68,6 +68,14 @@ class Meter:
         return self._engine.name
 
     @property
+    def title(self) -> str:
+        return self._engine.title
+
+    @property
+    def remembers(self) -> bool:
+        return self._engine.remembers
+
+    @property
     def device(self) -> str:
         return self._engine.device
 

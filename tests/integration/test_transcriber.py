@@ -240,6 +240,33 @@ def test_a_source_may_have_a_task_of_its_own(redis: Redis) -> None:
     assert {caption.language for caption in shown(redis, "jobs/2")} == {"sv"}
 
 
+def test_captions_say_which_model_made_them(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    Bench(redis, ScriptedEngine(title="lab/whisper-skånska@0123456789ab")).drain()
+    assert {c.model for c in CaptionLog(redis).read("jobs/1")} == {"lab/whisper-skånska@0123456789ab"}
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, remembers: bool) -> None:
+    told: list[str] = []
+    engine = ScriptedEngine(
+        remembers=remembers, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
+    )
+    bench = Bench(redis, engine)
+    for chunk in chunks("jobs/1", PCM):
+        put(redis, chunk)
+        bench.drain()
+    assert words(redis, "jobs/1") == TEXTS
+    if not remembers:
+        assert set(told) == {""}
+        return
+    assert told[0] == ""
+    for text, end in zip(told[2:], range(10, 60, 5), strict=False):
+        said = text.split()
+        assert said == TEXTS[TEXTS.index(said[0]) : TEXTS.index(said[-1]) + 1], "in order, none left out"
+        assert WORDS[TEXTS.index(said[-1])][2] <= end, "nothing of what is to be heard"
+
+
 def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
         def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:

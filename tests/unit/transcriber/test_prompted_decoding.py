@@ -1,0 +1,87 @@
+"""Decoding behind prompts, on a Whisper of random weights: as `generate` does, whatever stands beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from transcriber.context import NO_PROMPT, Prompt
+from transcriber.engine import Utterance
+from transcriber.model import Model, load
+from transcriber.transformers_engine import TransformersEngine
+
+torch.set_num_threads(1)
+
+#: Of several lengths, so that rows of a batch are padded.
+PROMPTS = [NO_PROMPT, Prompt(("Umeå",)), Prompt(("Bodil", "Umeå")), Prompt((), "Här är Ekot."), NO_PROMPT]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint: Path) -> Model:
+    loaded = replace(load(str(tiny_checkpoint), device="cpu"), trained_with_prompts=True)
+    generation, tokens = loaded.whisper.generation_config, loaded.tokens
+    generation.no_timestamps_token_id = tokens.no_timestamps
+    generation.prev_sot_token_id = tokens.start_of_previous
+    generation.lang_to_id = {f"<|{code}|>": id for code, id in tokens.languages.items()}
+    generation.task_to_id = tokens.tasks
+    generation.is_multilingual = True
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def utterances() -> list[Utterance]:
+    generators = [np.random.default_rng(seed) for seed in range(len(PROMPTS))]
+    audio = [generator.normal(0, 0.1, 48_000).astype(np.float32) for generator in generators]
+    return [Utterance(samples, "sv", prompt=prompt) for samples, prompt in zip(audio, PROMPTS, strict=True)]
+
+
+def test_text_is_that_of_transformers_generate(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    for utterance, heard in zip(utterances, engine.transcribe(utterances), strict=True):
+        prompt = engine._prompt(utterance)
+        written = model.whisper.generate(
+            engine._log_mel([utterance.audio], 700),
+            language="sv",
+            task="transcribe",
+            prompt_ids=torch.tensor(prompt) if prompt else None,
+            max_new_tokens=20,
+        )[0].tolist()
+        text = model.tokenizer.decode([token for token in written if token < model.tokens.end]).strip()
+        assert len(text) > 5
+        assert heard.likeliest.text.startswith(text)
+
+
+def test_a_prompt_changes_what_is_written(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    bare = engine.transcribe([replace(utterance, prompt=NO_PROMPT) for utterance in utterances])
+    changed = [a.likeliest.text != b.likeliest.text for a, b in zip(engine.transcribe(utterances), bare, strict=True)]
+    assert changed == [prompt != NO_PROMPT for prompt in PROMPTS]
+
+
+def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    for utterance, together in zip(utterances, engine.transcribe(utterances), strict=True):
+        [alone] = engine.transcribe([utterance])
+        a, b = alone.likeliest, together.likeliest
+        assert (a.text, a.words) == (b.text, b.words)
+        assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=1e-4)
+        assert a.no_speech_probability == pytest.approx(b.no_speech_probability, abs=1e-5)
+
+
+def test_a_model_that_learnt_without_prompts_gets_none(model: Model, utterances: list[Utterance]) -> None:
+    untaught = TransformersEngine(replace(model, trained_with_prompts=False))
+    bare = untaught.transcribe([replace(utterance, prompt=NO_PROMPT) for utterance in utterances])
+    assert untaught.transcribe(utterances) == bare
+
+
+def test_the_longest_prompt_leaves_room_for_text(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    long = replace(utterances[0], prompt=Prompt(("Umeå",), "Det var en gång. " * 50))
+    positions = model.whisper.config.max_target_positions
+    assert len(engine._prompt(long)) == positions // 2
+    [heard] = engine.transcribe([long])
+    assert 0 < heard.likeliest.tokens <= positions // 2 - 4
