@@ -58,10 +58,30 @@ def decode(recording: Path | bytes) -> Decoded:
     """
     if isinstance(recording, Path) and not recording.is_file():
         raise FileNotFoundError(recording)
+    if _without_length(recording):
+        return _ffmpeg(recording)
     try:
         return _sndfile(recording)
     except soundfile.LibsndfileError:
         return _ffmpeg(recording)
+
+
+def _without_length(recording: Path | bytes) -> bool:
+    """Whether it is an MP3 that does not say how long it is (Xing, Info or VBRI in its first frame).
+
+    libsndfile then guesses from the bit rate of that frame, and reads no further: 1 s of 8, in a test.
+    """
+    with io.BytesIO(recording) if isinstance(recording, bytes) else recording.open("rb") as file:
+        head = file.read(10)
+        first = 0
+        if head[:3] == b"ID3" and len(head) == 10:
+            # Seven bits of each byte, id3.org: ID3v2.4, 3.1; a footer doubles the header.
+            size = (head[6] << 21) | (head[7] << 14) | (head[8] << 7) | head[9]
+            first = 10 + size + (10 if head[5] & 0x10 else 0)
+        file.seek(first)
+        frame = file.read(256)
+    is_mp3 = len(frame) > 1 and frame[0] == 0xFF and frame[1] & 0xE0 == 0xE0 and frame[1] & 0x06
+    return bool(is_mp3) and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def duration_s(path: Path) -> float:
@@ -71,7 +91,7 @@ def duration_s(path: Path) -> float:
         AudioError: nothing can be made of it.
     """
     try:
-        return float(soundfile.info(str(path)).duration)
+        return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(str(path)).duration)
     except soundfile.LibsndfileError:
         return _ffmpeg(path).duration_s
 
@@ -80,7 +100,6 @@ def _sndfile(recording: Path | bytes) -> Decoded:
     with soundfile.SoundFile(io.BytesIO(recording) if isinstance(recording, bytes) else str(recording)) as file:
         resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
         parts = []
-        # The file's own count of frames is not to be believed: `blocks` would end with it, `read` ends with the audio.
         while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
             parts.append(_int16(resampler.resample_chunk(mono)))
@@ -94,9 +113,9 @@ def _declared_frames(file: soundfile.SoundFile) -> float:
     meant = _MEANT.search(file.extra_info)
     if meant is None:
         return frames
-    # ffmpeg writes 0xFFFFFFFF for a length that it could not go back to fill in.
-    should_be, there = sorted(int(size) for size in meant.groups())[::-1]
-    return frames * (should_be / there if there and should_be < 0xFFFF0000 else 1.0)
+    declared, there = (int(size) for size in meant.groups())
+    # A pipe's header has the largest number, for a length that its writer did not know.
+    return frames * declared / there if there < declared < 0x7FFF0000 else frames
 
 
 def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:

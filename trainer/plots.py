@@ -22,7 +22,7 @@ _STYLE = {
 }
 
 
-def histogram(values: Sequence[float], title: str, x_label: str, bins: int = 40) -> str:
+def histogram(values: Sequence[float], title: str, x_label: str, y_label: str = "clips", bins: int = 40) -> str:
     """How often which value is; an axis that ends where 99.5 % of the values do, and says so."""
     ordered = sorted(values)
     top = ordered[min(len(ordered) - 1, int(0.995 * len(ordered)))]
@@ -32,7 +32,7 @@ def histogram(values: Sequence[float], title: str, x_label: str, bins: int = 40)
         axes = figure.add_subplot()
         axes.hist(shown, bins=min(bins, max(1, len(set(shown)))), color=COLOR)
         beyond = len(ordered) - len(shown)
-        axes.set(title=title, xlabel=f"{x_label} ({beyond} beyond)" if beyond else x_label, ylabel="clips")
+        axes.set(title=title, xlabel=f"{x_label} ({beyond} beyond)" if beyond else x_label, ylabel=y_label)
         axes.grid(axis="y")
         return _svg(figure)
 

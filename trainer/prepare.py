@@ -97,9 +97,10 @@ def prepare(plan: Plan) -> Prepared:
         PlanError: the folder has a corpus of another plan.
     """
     plan = replace(plan, sources=with_names(plan.sources))
-    _begin(plan)
+    _check_folder(plan)
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
+    _begin_folder(plan)
     with Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         wanted = _judge(candidates, assignment, plan, dropped)
         digests = dict(_written(plan.out))
@@ -129,18 +130,22 @@ def start_again(folder: Path) -> None:
     shutil.rmtree(folder / AUDIO_NAME, ignore_errors=True)
 
 
-def _begin(plan: Plan) -> None:
-    plan.out.mkdir(parents=True, exist_ok=True)
-    path, said = plan.out / PLAN_NAME, plan.said()
+def _check_folder(plan: Plan) -> None:
+    path = plan.out / PLAN_NAME
     if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != said:
+        if json.loads(path.read_text(encoding="utf-8")) != plan.said():
             raise PlanError(
                 f"{plan.out} has a corpus that was prepared otherwise ({path} says how): --again replaces it"
             )
     elif (plan.out / CLIPS_NAME).exists():
         raise PlanError(f"{plan.out} has a corpus that `prepare` did not make: choose another folder")
-    else:
-        path.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _begin_folder(plan: Plan) -> None:
+    """Only once all sources have been read: a wrong word on the command line leaves nothing behind."""
+    plan.out.mkdir(parents=True, exist_ok=True)
+    said = json.dumps(plan.said(), indent=1, ensure_ascii=False)
+    (plan.out / PLAN_NAME).write_text(said + "\n", encoding="utf-8")
 
 
 def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
