@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 #: Directly inside « », French has a space, which no other language's quotation marks have.
 _GUILLEMETS = re.compile(r"«\s*([^«»]*?)\s*»")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WRITTEN = str.maketrans(
     {
         **dict.fromkeys("“”„‟«»＂", '"'),
@@ -27,8 +29,7 @@ _WRITTEN = str.maketrans(
 def clean(text: str) -> str:
     """NFC, single spaces, plain quotes and dashes. Cleaning what is clean changes nothing."""
     text = _GUILLEMETS.sub(r'"\1"', unicodedata.normalize("NFC", text)).translate(_WRITTEN)
-    text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
-    return " ".join(text.split())
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def has_words(text: str) -> bool:
@@ -41,6 +42,7 @@ def spoken_length(text: str) -> int:
     return sum(_weight(char) for char in text)
 
 
+@cache
 def _weight(char: str) -> int:
     category = unicodedata.category(char)
     if category[0] == "N":

@@ -152,7 +152,8 @@ def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
     """A source's clips with their texts as they are to be written."""
     tidy = clean if plan.text == "clean" else str.strip
     offered = 0
-    for clip in read(replace(source, language=source.language or plan.language), plan.limits.max_s):
+    clips = read(replace(source, language=source.language or plan.language), plan.limits.max_s)
+    for clip in tqdm(clips, unit="clip", desc=f"read {source.name}", disable=not plan.progress, dynamic_ncols=True):
         offered += 1
         segments = tuple((start, end, tidy(text)) for start, end, text in clip.segments)
         yield replace(clip, text=tidy(clip.text), previous=tidy(clip.previous), segments=segments)
