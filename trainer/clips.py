@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.errors import TrainerError
 from trainer.examples import SAMPLE_RATE
 
 Split = Literal["train", "dev", "test"]
@@ -32,7 +33,7 @@ SAMPLES_PER_FILE = 3600 * SAMPLE_RATE
 CORPUS_NAME, CLIPS_NAME, AUDIO_NAME = "corpus.json", "clips.jsonl", "audio"
 
 
-class CorpusError(ValueError):
+class CorpusError(TrainerError, ValueError):
     """A folder is no corpus, or is damaged; the text says what to do."""
 
 
@@ -103,17 +104,21 @@ COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
 
 
 class Corpus:
-    """A prepared corpus, opened for reading.
+    """A prepared corpus, opened for reading; or what an unfinished one has so far.
 
     Raises:
         CorpusError: `folder` is none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, finished: bool = True) -> None:
         self.folder = folder
-        if not (folder / CORPUS_NAME).exists():
-            raise CorpusError(f"{folder} is no prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare")
-        self.about: dict[str, Any] = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
+        self.about: dict[str, Any] = {}
+        if finished:
+            if not (folder / CORPUS_NAME).exists():
+                raise CorpusError(
+                    f"{folder} is no prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare"
+                )
+            self.about = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
         self._files: dict[int, NDArray[np.int16]] = {}
 
     @cached_property
@@ -128,12 +133,16 @@ class Corpus:
 
     def audio(self, clip: Clip) -> NDArray[np.float32]:
         """A clip's samples in -1…1, [n_samples]."""
+        return self.samples(clip).astype(np.float32) / np.float32(32768)
+
+    def samples(self, clip: Clip) -> NDArray[np.int16]:
+        """A clip's samples as they are on disk, [n_samples]."""
         if clip.file not in self._files:
             self._files[clip.file] = np.memmap(audio_path(self.folder, clip.file), dtype="<i2", mode="r")
         samples = self._files[clip.file][clip.first_sample : clip.first_sample + clip.n_samples]
         if len(samples) != clip.n_samples:
             raise CorpusError(f"{audio_path(self.folder, clip.file)} is cut short: prepare the corpus again")
-        return samples.astype(np.float32) / np.float32(32768)
+        return samples
 
 
 class Writer:

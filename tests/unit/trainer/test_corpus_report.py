@@ -1,0 +1,95 @@
+"""The report of a corpus: one page that fetches nothing and believes no name."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from trainer.clips import Corpus, Writer
+from trainer.corpus_report import hours_by, notes, tables, write_report
+from trainer.drops import Reason
+
+NASTY = "<script>alert(1)</script> & $x^2$"
+
+
+def corpus(folder: Path, count: int = 20) -> Corpus:
+    with Writer(folder) as writer:
+        for number in range(count):
+            writer.add(
+                np.ones(16_000 + 100 * number, np.int16),
+                id=str(number),
+                text=f"Hej hej nummer {number % 15} it's {NASTY}",
+                language="sv" if number % 4 else "de",
+                split=("train", "dev", "test")[number // 8],
+                speaker=f"s{number % 5}",
+                accent=NASTY if number % 2 else "skånska",
+                gender="female",
+            )
+        return writer.finish({"notes": [NASTY], "sources": [{"name": NASTY, "weight": 2.0, "clips": 20, "hours": 1}]})
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+
+
+def test_the_page_is_whole_and_alone(tmp_path: Path) -> None:
+    page = write_report(corpus(tmp_path / "c"), {Reason.SILENT: 3}).read_text(encoding="utf-8")
+    tags = _Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert "script" not in tags.seen
+    assert {"svg", "table"} <= tags.seen
+    assert not re.search(r'(?:src|href)="(?!#)', page)
+    for text in ("Durations", "Pace", "Accents", "Languages", "speakers", "silent audio", "hej 40"):
+        assert text in page
+    assert "Genders" not in page, "a single value is no plot"
+
+
+def test_the_same_corpus_has_the_same_page(tmp_path: Path) -> None:
+    made = corpus(tmp_path / "c")
+    assert write_report(made, {}).read_bytes() == write_report(made, {}).read_bytes()
+
+
+def test_an_empty_corpus_has_a_page_too(tmp_path: Path) -> None:
+    assert "0 clips" in write_report(corpus(tmp_path, 0), {Reason.MISSING: 7}).read_text()
+
+
+def test_hours_are_those_of_the_clips(tmp_path: Path) -> None:
+    clips = corpus(tmp_path).clips
+    assert sum(hours_by(clips, "accent").values()) == pytest.approx(sum(clip.duration_s for clip in clips) / 3600)
+    assert hours_by(clips, "age").keys() == {"not known"}
+
+
+def test_texts_that_are_trained_and_tested_are_told(tmp_path: Path) -> None:
+    said = notes(corpus(tmp_path))
+    assert said[0] == NASTY
+    assert any("texts in test" in note for note in said)
+
+
+def test_the_terminal_has_it_in_short(tmp_path: Path) -> None:
+    console = Console(record=True, width=100, file=io.StringIO())
+    for table in tables(corpus(tmp_path), {Reason.SILENT: 1234}):
+        console.print(table)
+    text = console.export_text()
+    for word in ("train", "skånska", "de", "silent audio", "1,234"):
+        assert word in text

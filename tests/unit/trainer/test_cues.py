@@ -1,0 +1,86 @@
+"""Subtitles become clips: every word once, none longer than Whisper hears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.sources.cues import GAP_S, Cue, CuesError, cut, read_cues
+
+cues = st.lists(
+    st.builds(
+        lambda start, length, text: Cue(start, start + length, text),
+        st.floats(0, 300),
+        st.floats(0.1, 40),
+        st.sampled_from(["hej", "du", ""]),
+    )
+)
+
+
+@given(cues)
+def test_every_cue_is_in_one_clip_and_none_is_too_long(cues: list[Cue]) -> None:
+    clips = list(cut(cues, 30))
+    assert sorted(map(repr, (cue for clip in clips for cue in clip))) == sorted(repr(cue) for cue in cues if cue.text)
+    for clip in clips:
+        assert [cue.start_s for cue in clip] == sorted(cue.start_s for cue in clip)
+        assert len(clip) == 1 or max(cue.end_s for cue in clip) - clip[0].start_s <= 30
+        for place in range(1, len(clip)):
+            assert clip[place].start_s - max(cue.end_s for cue in clip[:place]) <= GAP_S
+
+
+def test_clips_are_as_long_as_they_can_be_and_cut_at_pauses_and_music() -> None:
+    spoken = [Cue(float(start), start + 9.5, "a") for start in range(0, 60, 10)]
+    assert [len(clip) for clip in cut(spoken, 30)] == [3, 3]
+    assert [len(clip) for clip in cut([*spoken[:2], Cue(25, 28, "b")], 30)] == [2, 1]
+    assert [len(clip) for clip in cut([Cue(0, 2, "a"), Cue(2, 3, ""), Cue(3, 4, "b")], 30)] == [1, 1]
+
+
+SRT = """\
+1
+00:00:01,500 --> 00:00:03,000
+<i>Hej på dig,</i>
+{\\an8}- sa han &amp; log
+
+2
+00:00:03,000 --> 00:00:04,000
+[musik]
+
+3
+01:00:05,250 --> 01:00:06,000
+♪ La la ♪
+"""
+VTT = """\
+WEBVTT
+
+NOTE a comment
+
+00:01.500 --> 00:03.000 align:start
+<v Anna>Hej <00:02.000><c>på dig,</c>
+sa han &amp; log
+
+00:03.000 --> 00:04.000
+(applåder) [musik]
+
+01:00:05.250 --> 01:00:06.000
+(Hon) går
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.srt", SRT), ("x.vtt", VTT), ("x.srt", "\ufeff" + SRT)])
+def test_both_formats_are_read(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    first, music, last = read_cues(tmp_path / name)
+    assert first == Cue(1.5, 3.0, "Hej på dig, sa han & log")
+    assert music == Cue(3.0, 4.0, "")
+    assert (last.start_s, last.end_s) == (3605.25, 3606.0)
+    assert last.text == ("(Hon) går" if name == "x.vtt" else "")
+
+
+@pytest.mark.parametrize(("name", "data"), [("x.srt", b"no subtitle"), ("x.vtt", b"no"), ("x.srt", b"1\n\xe5\xff")])
+def test_what_is_no_subtitle_is_said_so(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(CuesError):
+        read_cues(tmp_path / name)

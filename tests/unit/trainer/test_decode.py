@@ -1,0 +1,91 @@
+"""Every format becomes 16 kHz mono, and what is cut short is known to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.recordings import convert, cut_short, record, voice
+from trainer.decode import decode, duration_s
+from trainer.errors import AudioError
+
+LENGTH_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("original") / "original.wav", LENGTH_S, rate=44_100, channels=2)
+
+
+FORMATS = {
+    "x.wav": (),
+    "x24.wav": ("-c:a", "pcm_s24le"),
+    "x8k.wav": ("-ar", "8000", "-ac", "1"),
+    "x.flac": (),
+    "x.mp3": (),
+    "vbr.mp3": ("-q:a", "5"),
+    "x.ogg": ("-c:a", "libvorbis"),
+    "x.opus": ("-c:a", "libopus"),
+    "x.m4a": ("-c:a", "aac"),
+    "x.webm": ("-c:a", "libopus"),
+    "no header.mp3": ("-q:a", "5", "-write_xing", "0"),
+    "with a: colon.m4a": ("-c:a", "aac"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_any_format_becomes_16_khz_mono(name: str, original: Path, tmp_path: Path) -> None:
+    path = convert(original, tmp_path / name, *FORMATS[name])
+    decoded = decode(path)
+    assert decoded.samples.dtype == np.int16
+    assert decoded.duration_s == pytest.approx(LENGTH_S, abs=0.06)
+    assert decoded.declared_s is None or decoded.declared_s == pytest.approx(LENGTH_S, abs=0.06)
+    assert duration_s(path) == pytest.approx(LENGTH_S, abs=0.06)
+    spectrum = np.abs(np.fft.rfft(decoded.samples[8000:24_000]))
+    assert int(spectrum.argmax()) == 440
+    level = np.sqrt(np.mean(np.square(decoded.samples[8000:24_000] / 32768)))
+    assert level == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+    np.testing.assert_array_equal(decode(path.read_bytes()).samples, decoded.samples)
+
+
+def test_16_khz_mono_is_left_as_it_is(tmp_path: Path) -> None:
+    expected = np.rint(voice(1.0) * 32768)
+    assert np.abs(decode(record(tmp_path / "x.wav")).samples - expected).max() <= 1
+
+
+def test_an_mp3_that_does_not_say_its_length_is_read_to_its_end(tmp_path: Path) -> None:
+    # Loud noise before a tone: the bit rate of the first frame, from which libsndfile guesses, is not that of others.
+    noise = np.random.default_rng(0).standard_normal(16_000) * 0.3
+    soundfile.write(tmp_path / "x.wav", np.concatenate([noise, voice(5.0)]), 16_000)
+    path = convert(tmp_path / "x.wav", tmp_path / "x.mp3", "-q:a", "5", "-write_xing", "0", "-id3v2_version", "3")
+    assert soundfile.info(path).duration < 5, "libsndfile has learnt it: _without_length can go"
+    assert decode(path).duration_s == pytest.approx(6.0, abs=0.1)
+    assert duration_s(path) == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x24.wav", "x.flac", "x.mp3", "vbr.mp3", "x.webm"])
+def test_what_is_cut_short_is_known_by_its_header(name: str, original: Path, tmp_path: Path) -> None:
+    decoded = decode(cut_short(convert(original, tmp_path / name, *FORMATS[name])))
+    assert decoded.declared_s == pytest.approx(LENGTH_S, abs=0.06)
+    assert decoded.duration_s < 0.75 * LENGTH_S
+
+
+def test_a_wav_whose_writer_did_not_know_its_length_is_whole(original: Path, tmp_path: Path) -> None:
+    data = bytearray(original.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = b"\xff\xff\xff\xff"
+    decoded = decode(bytes(data))
+    assert decoded.duration_s == decoded.declared_s == pytest.approx(LENGTH_S)
+
+
+def test_what_is_not_there_or_no_audio_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        decode(tmp_path / "none.wav")
+    garbage = tmp_path / "x.mp3"
+    garbage.write_bytes(b"this is no audio" * 100)
+    for recording in (garbage, garbage.read_bytes(), b""):
+        with pytest.raises(AudioError):
+            decode(recording)

@@ -1,0 +1,57 @@
+"""`python -m trainer prepare`, as its user meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.recordings import release
+from trainer.__main__ import main
+from trainer.commands import COMMANDS
+from trainer.commands.prepare import source
+from trainer.errors import PlanError
+from trainer.sources.candidate import Source
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = release(tmp_path / "cv", clips=2), tmp_path / "out"
+    words = ["prepare", "--source", str(folder), "weight=2", "--out", str(out), "--processes", "1"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "hours of audio prepared a minute" in printed
+    assert (out / "report.html").exists()
+    assert main([*words, "--text", "keep"]) == 1
+    assert "--again" in capsys.readouterr().err
+    assert main([*words, "--text", "keep", "--again"]) == 0
+
+
+def test_every_word_after_a_source_is_understood_or_refused() -> None:
+    words = ["a/b", "weight=0.5", "language=sv", "name=x", "speech=no", "lists=train,other.tsv", "config=c", "text=t"]
+    assert source(words) == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t")
+    for word in ("weight=0", "weight=x", "speech=maybe", "nonsense=1", "word"):
+        with pytest.raises(PlanError, match="weight="):
+            source(["a", word])
+
+
+@pytest.mark.parametrize("words", [["--max-s", "31"], ["--min-s", "-1"], ["--dev", "60", "--test", "40"]])
+def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", "--source", str(tmp_path), "--out", str(tmp_path), *words]) == 1
+    assert words[0] in capsys.readouterr().err
+
+
+def test_help_names_every_command_without_torch() -> None:
+    code = "import sys; from trainer.__main__ import parser; parser().print_help(); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(f"\n    {name} " in done.stdout for name in COMMANDS)
+
+
+def test_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["prepare", "--help"])
+    assert "--source cv-corpus/sv-SE" in capsys.readouterr().out

@@ -1,0 +1,38 @@
+"""The script of a language is what its corpus is written in."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.scripts import Scripts, script
+
+RUSSIAN, SWEDISH, JAPANESE = "Съешь ещё этих мягких булок ", "Flygande bäckasiner söka hwila ", "今日は良いデータです"
+
+
+@pytest.mark.parametrize(
+    ("char", "name"),
+    [("å", "LATIN"), ("ж", "CYRILLIC"), ("語", "CJK"), ("データ"[0], "KATAKANA"), ("1", ""), ("!", "")],
+)
+def test_the_script_of_a_letter(char: str, name: str) -> None:
+    assert script(char) == name
+
+
+def test_another_script_is_strange() -> None:
+    texts = [("sv", SWEDISH)] * 60 + [("ru", RUSSIAN)] * 60 + [("ja", JAPANESE)] * 100 + [("sv", RUSSIAN)]
+    scripts = Scripts(texts)
+    assert scripts.strange("sv", RUSSIAN)
+    assert scripts.strange("ru", SWEDISH)
+    assert not scripts.strange("sv", SWEDISH + "ж")
+    assert not scripts.strange("ja", "データ")
+    assert not scripts.strange("sv", "123 ...")
+
+
+def test_two_scripts_of_one_language_are_both_usual() -> None:
+    scripts = Scripts([("sr", "Добар дан свима")] * 50 + [("sr", "Dobar dan svima")] * 50)
+    assert not scripts.strange("sr", "Добар")
+    assert not scripts.strange("sr", "Dobar")
+
+
+def test_of_too_little_text_nothing_is_said() -> None:
+    assert not Scripts([("sv", SWEDISH)]).strange("sv", RUSSIAN)
+    assert not Scripts([]).strange("sv", RUSSIAN)

@@ -1,0 +1,262 @@
+"""What each kind of source offers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.recordings import convert, record, release, write_csv, write_list
+from trainer.clips import SPLITS
+from trainer.decode import decode
+from trainer.drops import Reason
+from trainer.errors import SourceError
+from trainer.sources.candidate import Candidate, Source
+from trainer.sources.columns import language_code, split_named
+from trainer.sources.read import read, with_names
+
+
+def offered(path: Path | str, **about: object) -> list[Candidate]:
+    (source,) = with_names((Source(str(path), **about),))  # type: ignore[arg-type]
+    return list(read(source, max_s=30))
+
+
+# --- Common Voice -------------------------------------------------------------------------------
+
+
+def test_a_release_has_its_splits_and_columns(tmp_path: Path) -> None:
+    clips = offered(release(tmp_path / "cv-corpus-22.0" / "sv-SE"))
+    assert {clip.split for clip in clips} == set(SPLITS)
+    assert len(clips) == 18
+    clip = next(clip for clip in clips if clip.speaker == "speaker1")
+    assert clip.id == "cv-corpus-22.0/sv-SE/common_voice_sv-SE_1_0"
+    assert (clip.language, clip.gender, clip.age) == ("sv", "female", "twenties")
+    assert clip.accent == "Skånska, lundensiska|Övrigt"
+    assert clip.audio.open() == tmp_path / "cv-corpus-22.0/sv-SE/clips/common_voice_sv-SE_1_0.mp3"
+
+
+def test_an_old_release_is_read_too(tmp_path: Path) -> None:
+    columns = ("client_id", "path", "sentence", "up_votes", "down_votes", "age", "gender", "accent")
+    record(tmp_path / "de" / "clips" / "abc.mp3")
+    row = {"client_id": "s", "path": "abc", "sentence": "Straße", "gender": "other", "accent": "austria"}
+    write_list(tmp_path / "de" / "train.tsv", [row], columns)
+    (clip,) = offered(tmp_path / "de", language="de-DE")
+    assert (clip.language, clip.accent, clip.gender, clip.text) == ("de", "austria", "other", "Straße")
+    assert decode(clip.audio.open()).duration_s == pytest.approx(1, abs=0.1)
+
+
+def test_sentences_with_quotation_marks_are_read_as_they_were_meant(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    sentences = ['"Hej', 'sa "hej" du', '"""Vad?"" sa hon."', '"Hej."']
+    rows = [{"path": f"{number}.mp3", "sentence": sentence} for number, sentence in enumerate(sentences)]
+    write_list(tmp_path / "train.tsv", rows)
+    assert [clip.text for clip in offered(tmp_path)] == ['"Hej', 'sa "hej" du', '"Vad?" sa hon.', '"Hej."']
+
+
+def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path: Path) -> None:
+    folder = release(tmp_path / "sv")
+    known = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[1:3]
+    columns = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[0]
+    more = ["s9\tnew.mp3\tNy mening.\t2\t0\t\t\t\tsv-SE\t", "s9\tbad.mp3\tDålig.\t1\t2\t\t\t\tsv-SE\t"]
+    (folder / "validated.tsv").write_text("\n".join([columns, *known, *more]) + "\n", encoding="utf-8")
+    (folder / "other.tsv").write_text(f"{columns}\ns8\tother.mp3\tAnnan.\t0\t0\t\t\t\tsv-SE\t\n", encoding="utf-8")
+    clips = offered(folder)
+    assert [(clip.text, clip.split, clip.refused) for clip in clips[18:]] == [
+        ("Ny mening.", None, None),
+        ("Dålig.", None, Reason.VOTED_DOWN),
+    ]
+    assert [clip.text for clip in offered(folder, lists=("other",))] == ["Annan."]
+    with pytest.raises(SourceError, match="none of the lists"):
+        offered(folder, lists=("reported",))
+
+
+def test_durations_of_a_release_are_known(tmp_path: Path) -> None:
+    folder = release(tmp_path / "sv", clips=1)
+    write_list(
+        folder / "clip_durations.tsv",
+        [{"clip": "common_voice_sv-SE_0_0.mp3", "duration[ms]": 1234}],
+        ("clip", "duration[ms]"),
+    )
+    assert {clip.id[-3:]: clip.declared_s for clip in offered(folder)}["0_0"] == 1.234
+
+
+def test_a_folder_of_languages_is_several_releases(tmp_path: Path) -> None:
+    release(tmp_path / "cv" / "sv-SE", clips=1)
+    release(tmp_path / "cv" / "de", clips=1, locale="de")
+    clips = offered(tmp_path / "cv")
+    assert {(clip.source, clip.language) for clip in clips} == {("cv/sv-SE", "sv"), ("cv/de", "de")}
+
+
+# --- manifests ----------------------------------------------------------------------------------
+
+
+def test_a_csv_manifest_with_every_column(tmp_path: Path) -> None:
+    row = {
+        "path": "audio/a.wav",
+        "text": "Hej, du",
+        "language": "nb-NO",
+        "speaker": "s",
+        "accent": "trøndersk",
+        "gender": "F",
+        "age": "40",
+        "split": "validation",
+        "previous": "Før det.",
+        "segments": '[[0, 0.5, "Hej,"], [0.5, 1, "du"]]',
+    }
+    (clip,) = offered(write_csv(tmp_path / "news.csv", [row]))
+    assert clip.id == "news/audio/a.wav"
+    assert clip.audio.open() == tmp_path / "audio" / "a.wav"
+    assert (clip.language, clip.split, clip.gender) == ("no", "dev", "female")
+    assert (clip.previous, clip.segments) == ("Før det.", ((0.0, 0.5, "Hej,"), (0.5, 1.0, "du")))
+
+
+def test_a_manifest_of_nemo_with_parts_of_recordings(tmp_path: Path) -> None:
+    rows = [{"audio_filepath": "/a.wav", "text": "x", "offset": start, "duration": 2.5} for start in (0, 2.5)]
+    (tmp_path / "train_manifest.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    first, second = offered(tmp_path / "train_manifest.jsonl", language="en")
+    assert (first.start_s, first.end_s, second.start_s, second.end_s) == (0, 2.5, 2.5, 5)
+    assert (first.id, second.id) == ("train_manifest//a.wav#0.000-2.500", "train_manifest//a.wav#2.500-5.000")
+    assert first.split == "train"
+    assert str(first.audio) == str(second.audio) == "/a.wav"
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    assert len(offered(tmp_path / "list.json")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("x.csv", "path,words\na.wav,b\n", "no column text or"),
+        ("x.csv", "text\nb\n", "no column"),
+        ("x.jsonl", '{"path": "a", "text": "b"}\nnonsense\n', "line 2"),
+        ("x.jsonl", "[]\n", "no object"),
+        ("x.json", "[1]", "no list of objects"),
+        ("x.csv", b"path,text\na,\xff\n", "cannot be read"),
+        ("x.xlsx", "", "none of .csv"),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_said(name: str, text: str | bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SourceError, match=says):
+        offered(tmp_path / name)
+
+
+def test_a_column_of_text_with_another_name_is_named(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "a", "words": "b"}])
+    assert offered(path, text="words")[0].text == "b"
+
+
+# --- folders ------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
+    record(tmp_path / "talks" / "one.wav")
+    (tmp_path / "talks" / "one.txt").write_text("\ufeffEn text\n", encoding="utf-8")
+    record(tmp_path / "talks" / "test" / "two.mp3")
+    (tmp_path / "talks" / "test" / "two.mp3.txt").write_text("Två")
+    record(tmp_path / "talks" / "three.ogg")
+    (tmp_path / "talks" / "three.de.txt").write_text("Drei")
+    record(tmp_path / "talks" / "untold.wav")
+    (tmp_path / "talks" / "alone.txt").write_text("Ingen")
+    (tmp_path / "talks" / "bad.txt").write_bytes(b"\xff\xfe\x00")
+    record(tmp_path / "talks" / "bad.wav")
+    found = {clip.id: clip for clip in offered(tmp_path / "talks", language="sv")}
+    assert {id: (clip.text, clip.language, clip.split, clip.refused) for id, clip in found.items()} == {
+        "talks/one.wav": ("En text", "sv", None, None),
+        "talks/test/two.mp3": ("Två", "sv", "test", None),
+        "talks/three.ogg": ("Drei", "de", None, None),
+        "talks/untold.wav": ("", "sv", None, None),
+        "talks/alone.txt": ("", "", None, Reason.MISSING),
+        "talks/bad.wav": ("", "sv", None, Reason.UNREADABLE_TEXT),
+    }
+
+
+def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
+    record(tmp_path / "f" / "talk.wav", 50)
+    cues = [f"{n}\n00:00:{n * 10:02},000 --> 00:00:{n * 10 + 9:02},500\nMening {n}.\n" for n in range(5)]
+    (tmp_path / "f" / "talk.sv.srt").write_text("\n".join(cues))
+    first, second = offered(tmp_path / "f")
+    assert (first.id, second.id) == ("f/talk.wav#0.000-29.500", "f/talk.wav#30.000-49.500")
+    assert second.text == "Mening 3. Mening 4."
+    assert second.segments == ((0.0, 9.5, "Mening 3."), (10.0, 19.5, "Mening 4."))
+    assert (first.previous, second.previous) == ("", first.text)
+    assert second.language == "sv"
+
+
+def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path) -> None:
+    record(tmp_path / "music" / "long.wav", 61)
+    convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
+    (tmp_path / "music" / "garbage.mp3").write_bytes(b"no audio" * 50)
+    clips = offered(tmp_path / "music", speech=False)
+    assert [clip.refused for clip in clips] == [Reason.UNREADABLE, None, None, None, None]
+    assert [round(clip.end_s - clip.start_s, 2) for clip in clips if clip.end_s] == [20.33] * 3
+    assert not any(clip.speech or clip.text for clip in clips)
+
+
+# --- Hugging Face -------------------------------------------------------------------------------
+
+
+def test_a_saved_data_set_is_read_with_its_splits_and_classes(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
+    paths = [record(tmp_path / f"{seed}.mp3", seed=seed) for seed in range(4)]
+    features = datasets.Features(
+        {
+            "audio": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
+            "transcription": datasets.Value("string"),
+            "gender": datasets.ClassLabel(names=["male", "female"]),
+            "speaker_id": datasets.Value("int64"),
+            "lang_id": datasets.Value("string"),
+        }
+    )
+
+    def part(chosen: list[Path], inside: bool) -> object:
+        audio = [{"bytes": p.read_bytes() if inside else None, "path": p.name if inside else str(p)} for p in chosen]
+        columns = {"transcription": ["Hallå"] * 2, "gender": [1, 0], "speaker_id": [7, 8], "lang_id": ["sv"] * 2}
+        made = datasets.Dataset.from_dict({"audio": audio, **columns}, features=features)
+        return made.cast_column("audio", datasets.Audio())
+
+    saved = datasets.DatasetDict({"train": part(paths[:2], True), "validation": part(paths[2:], False)})
+    saved.save_to_disk(tmp_path / "saved")
+    clips = offered(tmp_path / "saved", language="sv")
+    assert [(clip.id, clip.split, clip.gender, clip.speaker) for clip in clips] == [
+        ("saved/train/0", "train", "female", "7"),
+        ("saved/train/1", "train", "male", "8"),
+        ("saved/validation/0", "dev", "female", "7"),
+        ("saved/validation/1", "dev", "male", "8"),
+    ]
+    for clip, path in zip(clips, paths, strict=True):
+        assert (decode(clip.audio.open()).samples == decode(path).samples).all()
+    with pytest.raises(SourceError, match="no column words"):
+        offered(tmp_path / "saved", text="words")
+
+
+# --- any ----------------------------------------------------------------------------------------
+
+
+def test_sources_have_names_of_their_own(tmp_path: Path) -> None:
+    release(tmp_path / "cv" / "sv-SE", clips=1)
+    shutil.copytree(tmp_path / "cv", tmp_path / "b" / "cv")
+    sources = [Source(str(tmp_path / path)) for path in ("cv/sv-SE", "b/cv/sv-SE", "x.csv")]
+    names = [source.name for source in with_names((*sources, Source("a", name="x")))]
+    assert names == ["cv/sv-SE", "cv/sv-SE-2", "x", "x-2"]
+
+
+def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        offered(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("sv-SE", "sv"), ("sv_se", "sv"), ("nb-NO", "no"), ("nn-NO", "nn"), ("-", ""), ("zh-TW", "zh")]
+)
+def test_languages_have_whispers_codes(name: str, code: str) -> None:
+    assert language_code(name) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("validation", "dev"), ("dev_other", "dev"), ("validated", None), ("train.clean.360", "train"), ("other", None)],
+)
+def test_splits_have_our_names(name: str, split: str | None) -> None:
+    assert split_named(name) == split

@@ -1,0 +1,118 @@
+"""No voice is in two splits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.clips import SPLITS, Split
+from trainer.sources.candidate import Candidate, FileAudio
+from trainer.splits import Assignment, Mode, Shares, assign
+
+SHARES = Shares(dev_percent=10, test_percent=10)
+
+
+def clip(speaker: str, split: Split | None = None, source: str = "a", file: str = "x.wav") -> Candidate:
+    return Candidate("id", FileAudio(Path(file)), "Hej", source, "sv", split, speaker)
+
+
+def of(assignment: Assignment, clips: list[Candidate]) -> dict[str, set[Split]]:
+    """The splits in which each voice is."""
+    found: dict[str, set[Split]] = defaultdict(set)
+    for candidate, split in zip(clips, assignment.splits, strict=True):
+        if split:
+            found[candidate.voice].add(split)
+    return found
+
+
+some_clips = st.lists(
+    st.builds(
+        clip,
+        st.sampled_from(["", *"abcdefghijkl"]),
+        st.sampled_from([None, *SPLITS]),
+        st.sampled_from("ab"),
+        st.sampled_from(["1.wav", "2.wav", "3.wav"]),
+    ),
+    max_size=60,
+)
+
+
+@given(some_clips, st.sampled_from(["disjoint", "speaker"]))
+def test_no_voice_crosses(clips: list[Candidate], mode: Mode) -> None:
+    assignment = assign(clips, mode, SHARES)
+    assert all(len(splits) == 1 for splits in of(assignment, clips).values())
+
+
+@given(some_clips)
+def test_only_what_has_no_split_of_its_own_is_held_out(clips: list[Candidate]) -> None:
+    for mode in ("disjoint", "release", "speaker"):
+        for candidate, split in zip(clips, assign(clips, mode, SHARES).splits, strict=True):
+            assert split or (candidate.split is None and mode != "speaker")
+
+
+@given(some_clips)
+def test_two_voices_are_enough_to_train_and_one_more_to_test(clips: list[Candidate]) -> None:
+    splits = set(assign(clips, "speaker", SHARES).splits)
+    voices = len({candidate.voice for candidate in clips})
+    if voices >= 3:
+        assert {"dev", "test"} <= splits
+
+
+def test_a_release_that_is_disjoint_is_kept() -> None:
+    clips = [clip("a", "train"), clip("b", "dev"), clip("c", "test"), clip("c", "test")]
+    found = assign(clips, "disjoint", SHARES)
+    assert found == Assignment(("train", "dev", "test", "test"), 0, 0, ())
+
+
+def test_who_crosses_goes_to_where_most_of_theirs_is() -> None:
+    clips = [clip("a", "train"), clip("a", "train"), clip("a", "test"), clip("b", "dev"), clip("c", "test")]
+    found = assign(clips, "disjoint", SHARES)
+    assert found.splits == ("train", "train", "train", "dev", "test")
+    assert (found.crossing, found.moved) == (1, 1)
+    assert "1 clips moved" in found.notes[0]
+
+
+def test_the_same_speaker_in_two_sources_crosses_too() -> None:
+    clips = [*[clip("a", "train", "one")] * 3, clip("a", "test", "two"), clip("b", "test", "two"), clip("c", "dev")]
+    assert assign(clips, "disjoint", SHARES).splits == ("train", "train", "train", "train", "test", "dev")
+
+
+def test_if_everybody_crosses_splits_are_made_anew_and_it_is_said() -> None:
+    clips = [clip(speaker, split) for speaker in "abcdef" for split in ("train", "train", "dev", "test")]
+    found = assign(clips, "disjoint", SHARES)
+    assert all(len(splits) == 1 for splits in of(found, clips).values())
+    assert set(found.splits) == set(SPLITS)
+    assert "--splits release" in found.notes[0]
+    kept = assign(clips, "release", SHARES)
+    assert kept.splits == tuple(candidate.split for candidate in clips)
+    assert (kept.crossing, kept.moved) == (6, 0)
+    assert "6 voices are in several splits" in kept.notes[0]
+
+
+def test_what_is_validated_but_in_no_split_goes_to_train_unless_its_speaker_is_tested() -> None:
+    clips = [clip("a", "train"), clip("b", "dev"), clip("c", "test"), clip("a"), clip("b"), clip("c"), clip("new")]
+    assert assign(clips, "disjoint", SHARES).splits == ("train", "dev", "test", "train", None, None, "train")
+
+
+def test_a_voice_without_a_name_is_its_recording() -> None:
+    clips = [clip("", file=f"{number % 20}.wav") for number in range(100)]
+    found = assign(clips, "disjoint", SHARES)
+    assert all(len(splits) == 1 for splits in of(found, clips).values())
+    assert "100 clips have no known speaker" in found.notes[-1]
+
+
+def test_more_data_moves_nobody() -> None:
+    before = [clip(f"speaker {number}") for number in range(300)]
+    after = [*before, *(clip(f"new speaker {number}") for number in range(300))]
+    assert assign(after, "disjoint", SHARES).splits[:300] == assign(before, "disjoint", SHARES).splits
+
+
+def test_shares_are_about_what_was_asked_for() -> None:
+    splits = assign([clip(f"speaker {number}") for number in range(4000)], "speaker", SHARES).splits
+    assert splits.count("dev") == pytest.approx(400, rel=0.2)
+    assert splits.count("test") == pytest.approx(400, rel=0.2)
+    assert set(assign([clip("a"), clip("b")], "speaker", Shares(0, 0)).splits) == {"train"}

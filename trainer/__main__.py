@@ -1,0 +1,48 @@
+"""`python -m trainer SUBCOMMAND`: from a corpus to a better model on air."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from trainer.commands import COMMANDS
+from trainer.errors import TrainerError
+
+_EXAMPLES = """\
+examples:
+  python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
+  python -m trainer SUBCOMMAND --help
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    options = parser(argv[:1]).parse_args(argv)
+    try:
+        return int(options.run(options))
+    except TrainerError as error:
+        print(f"trainer: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("trainer: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the wanted subcommands; of all of them, if there is any other word among the wanted."""
+    top = argparse.ArgumentParser(
+        prog="python -m trainer",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = top.add_subparsers(metavar="SUBCOMMAND", required=True)
+    for name in wanted if wanted and set(wanted) <= set(COMMANDS) else COMMANDS:
+        importlib.import_module(f"trainer.commands.{name}").add_parser(subparsers)
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

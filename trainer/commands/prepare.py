@@ -1,0 +1,149 @@
+"""`python -m trainer prepare`: releases, manifests, folders and data sets become one corpus on disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import PlanError
+
+_EXAMPLES = """\
+a source is one of
+  a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv
+  a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
+                              split, start_s and end_s (a part of the file), previous, segments
+  a folder                    recordings, beside each a .vtt, .srt (cut into clips at cues) or .txt with what is said
+  a data set of Hugging Face  an id on the hub, or a folder that save_to_disk wrote (pip install 'undertext[datasets]')
+
+words after it say what it cannot
+  weight=2     how much of training it shall be, beside the others
+  language=sv  of clips whose language it does not say
+  name=radio   what the ids of its clips begin with
+  speech=no    nobody speaks in any of it: the model shall learn to write nothing
+  lists=train,dev,test,other   which lists of a Common Voice release (default: test,dev,train,validated)
+  config=sv_se text=transcription   of a data set of Hugging Face
+
+examples
+  python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
+  python -m trainer prepare --source cv-corpus/sv-SE weight=2 --source interviews language=sv \\
+      --source google/fleurs config=sv_se --source jingles speech=no --out corpora/mixed
+
+A killed run is gone on with by the same command. What came of it: OUT/report.html; what was dropped: OUT/dropped.jsonl.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "prepare",
+        help="recordings and what is said in them become a corpus",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--source", nargs="+", action="append", required=True, metavar=("PATH", "KEY=VALUE"), help="several are mixed"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the corpus")
+    parser.add_argument("--language", default="", help="of clips whose source does not say")
+    parser.add_argument("--text", choices=("clean", "keep"), default="clean", help="spaces, quotes and dashes unified")
+    parser.add_argument(
+        "--splits",
+        choices=("disjoint", "release", "speaker"),
+        default="disjoint",
+        help="the source's own, but no speaker in two of them (default); its own as they are; new ones by speaker",
+    )
+    parser.add_argument("--dev", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")
+    parser.add_argument("--test", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")
+    parser.add_argument(
+        "--max-readings", type=int, default=0, metavar="N", help="of one text by one speaker (default: any number)"
+    )
+    parser.add_argument("--max-s", type=float, default=30.0, help="the longest clip in seconds (default 30)")
+    parser.add_argument("--min-s", type=float, default=0.1, help="the shortest clip in seconds (default 0.1)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that decode (default: all cores)")
+    parser.add_argument("--again", action="store_true", help="replace what FOLDER has by now")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from trainer.corpus_report import notes, tables, write_report
+    from trainer.drops import Limits
+    from trainer.prepare import Plan, prepare, start_again
+    from trainer.splits import Shares
+
+    if not 0 < options.max_s <= 30 or options.min_s < 0 or min(options.dev, options.test) < 0:
+        raise PlanError("Whisper hears 30 s: 0 < --max-s <= 30; --min-s, --dev and --test are not negative")
+    if options.dev + options.test >= 100:
+        raise PlanError(f"--dev {options.dev:g} and --test {options.test:g} leave nothing to train on")
+    plan = Plan(
+        sources=tuple(source(words) for words in options.source),
+        out=options.out,
+        language=options.language,
+        text=options.text,
+        splits=options.splits,
+        shares=Shares(options.dev, options.test),
+        max_readings=options.max_readings,
+        limits=Limits(min_s=options.min_s, max_s=options.max_s),
+        processes=options.processes,
+    )
+    if options.again:
+        start_again(options.out)
+    prepared = prepare(plan)
+    report = write_report(prepared.corpus, prepared.dropped)
+    console = Console()
+    for table in tables(prepared.corpus, prepared.dropped):
+        console.print(table)
+    for note in notes(prepared.corpus):
+        console.print(f"! {note}", markup=False, highlight=False)
+    if prepared.took_s:
+        console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
+    console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def source(words: list[str]) -> Any:
+    """A source of its words on the command line.
+
+    Raises:
+        PlanError: one of them is not understood.
+    """
+    from trainer.sources.candidate import Source
+
+    path, *rest = words
+    values: dict[str, Any] = {}
+    for word in rest:
+        key, equals, value = word.partition("=")
+        try:
+            values[key] = _KEYS[key](value) if equals else _KEYS["none"](value)
+        except (KeyError, ValueError) as error:
+            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}") from error
+    return Source(path, **values)
+
+
+def _weight(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError(text)
+    return value
+
+
+def _speech(text: str) -> bool:
+    return {"yes": True, "no": False}[text]
+
+
+def _lists(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().removesuffix(".tsv") for name in text.split(",") if name.strip())
+
+
+_KEYS: dict[str, Any] = {
+    "weight": _weight,
+    "language": str,
+    "name": str,
+    "speech": _speech,
+    "lists": _lists,
+    "config": str,
+    "text": str,
+}

@@ -1,0 +1,68 @@
+"""Plots as SVG to put into a page: text stays text, and nothing is fetched."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+
+COLOR, GRID = "#2f6f9f", "#d8dee4"
+_STYLE = {
+    "svg.fonttype": "none",  # text, not outlines: smaller, and it can be searched
+    "svg.hashsalt": "undertext",  # ids that do not change from run to run
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#7a858f",
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+}
+
+
+def histogram(values: Sequence[float], title: str, x_label: str, y_label: str = "clips", bins: int = 40) -> str:
+    """How often which value is; an axis that ends where 99.5 % of the values do, and says so."""
+    ordered = sorted(values)
+    top = ordered[min(len(ordered) - 1, int(0.995 * len(ordered)))]
+    shown = [value for value in ordered if value <= top]
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # its stubs list names one by one
+        figure = Figure(figsize=(5.4, 2.6), layout="constrained")
+        axes = figure.add_subplot()
+        axes.hist(shown, bins=min(bins, max(1, len(set(shown)))), color=COLOR)
+        beyond = len(ordered) - len(shown)
+        axes.set(title=title, xlabel=f"{x_label} ({beyond} beyond)" if beyond else x_label, ylabel=y_label)
+        axes.grid(axis="y")
+        return _svg(figure)
+
+
+def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 20) -> str:
+    """A horizontal bar for each of the largest values, and one for all others together."""
+    ordered = sorted(values.items(), key=lambda item: -item[1])
+    rest = ordered[at_most:]
+    shown = [*ordered[:at_most], *([(f"{len(rest)} others", sum(v for _, v in rest))] if rest else [])]
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(5.4, 0.8 + 0.24 * max(2, len(shown))), layout="constrained")
+        axes = figure.add_subplot()
+        # Two names may be shortened to the same, and matplotlib would draw them as one.
+        drawn = axes.barh(range(len(shown)), [value for _, value in shown], color=COLOR)
+        axes.set_yticks(range(len(shown)), [_short(name) for name, _ in shown], parse_math=False)
+        axes.bar_label(drawn, [f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for _, value in shown], padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set(title=title, xlabel=x_label)
+        axes.grid(axis="x")
+        return _svg(figure)
+
+
+def _short(name: str, length: int = 34) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def _svg(figure: Figure) -> str:
+    """The element alone, without the declarations before it."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]

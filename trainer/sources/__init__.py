@@ -1,0 +1,1 @@
+"""Where clips come from: releases of Common Voice, manifests, folders of recordings, Hugging Face data sets."""

@@ -1,0 +1,59 @@
+"""A release of Common Voice: lists (train.tsv, dev.tsv, …) beside a folder of clips.
+
+Its own splits come of train, dev and test. Whatever `validated` or `other` have beyond these has no split of its own;
+`trainer.splits` gives it to training, unless its speaker is in dev or test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from trainer.errors import SourceError
+from trainer.sources.candidate import Candidate, FileAudio, Source
+from trainer.sources.columns import candidate, split_named
+from trainer.sources.tables import rows
+
+CLIPS = "clips"
+#: Written in newer releases: how long each clip is.
+_DURATIONS = "clip_durations.tsv"
+
+
+def is_release(folder: Path) -> bool:
+    """Whether a folder is a release."""
+    return (folder / CLIPS).is_dir() and any(
+        (folder / f"{name}.tsv").exists() for name in ("train", "dev", "test", "validated", "other")
+    )
+
+
+def read(folder: Path, source: Source) -> Iterator[Candidate]:
+    """The clips of the lists that `source` names, each once.
+
+    Raises:
+        SourceError: none of the lists is there.
+    """
+    lists = [name for name in source.lists if (folder / f"{name}.tsv").exists()]
+    if not lists:
+        raise SourceError(f"{folder} has none of the lists {', '.join(source.lists)}")
+    durations_ms = _durations_ms(folder / _DURATIONS)
+    elsewhere: set[str] = set()
+    for name in lists:
+        here = []
+        for row in rows(folder / f"{name}.tsv"):
+            path = row.get("path", "")
+            # Releases before 2020 leave the suffix out.
+            file = path if Path(path).suffix else f"{path}.mp3"
+            if path and file in elsewhere:  # `validated` repeats what the splits have
+                continue
+            here.append(file)
+            if file in durations_ms:
+                row["duration_s"] = durations_ms[file] / 1000
+            audio = FileAudio(folder / CLIPS / file)
+            yield candidate(row, f"{source.name}/{Path(file).stem}", audio, source, split_named(name))
+        elsewhere.update(here)
+
+
+def _durations_ms(path: Path) -> dict[str, float]:
+    if not path.exists():
+        return {}
+    return {row["clip"]: float(row["duration[ms]"]) for row in rows(path) if row.get("duration[ms]", "").isdigit()}

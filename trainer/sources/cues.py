@@ -1,0 +1,83 @@
+"""Subtitles become clips: cues are gathered until the next would not fit, and cut apart where nobody speaks."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import srt
+import webvtt
+from webvtt.errors import MalformedCaptionError, MalformedFileError
+
+#: Seconds without a cue after which another clip begins: what is between may be music.
+GAP_S = 2.0
+
+_TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+#: A cue that only describes: [music], (laughter), ♪ … ♪.
+_DESCRIPTION = re.compile(r"(?:\s*(?:\[[^\]]*\]|\([^)]*\)|[♪♫#][^♪♫]*[♪♫#]?))+\s*")
+
+
+class CuesError(ValueError):
+    """A file is no SRT or WebVTT."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """What is said between two times; no text where the subtitle only describes a sound."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def read_cues(path: Path) -> list[Cue]:
+    """The cues of an .srt or .vtt file.
+
+    Raises:
+        CuesError: it is neither, or not in UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return list(_vtt(text) if path.suffix.lower() == ".vtt" else _srt(text))
+    except (UnicodeDecodeError, srt.SRTParseError, srt.TimestampParseError) as error:
+        raise CuesError(str(error)) from error
+    except (MalformedFileError, MalformedCaptionError) as error:
+        raise CuesError(f"no WebVTT: {error}") from error
+
+
+def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
+    """Gather cues into clips of up to `max_s`; a cue longer than that stays alone, for whoever drops it."""
+    clip: list[Cue] = []
+    end_s = 0.0
+    for cue in sorted(cues, key=lambda cue: (cue.start_s, cue.end_s)):
+        apart = clip and (cue.start_s - end_s > GAP_S or max(end_s, cue.end_s) - clip[0].start_s > max_s)
+        if clip and (apart or not cue.text):
+            yield tuple(clip)
+            clip = []
+        if cue.text:
+            end_s = max(cue.end_s, end_s if clip else cue.end_s)
+            clip.append(cue)
+    if clip:
+        yield tuple(clip)
+
+
+def _vtt(text: str) -> Iterator[Cue]:
+    for caption in webvtt.from_string(text).captions:
+        start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
+        yield Cue(start_s, end_s, _spoken(html.unescape(caption.text)))
+
+
+def _srt(text: str) -> Iterator[Cue]:
+    for subtitle in srt.parse(text):
+        plain = html.unescape(_TAGS.sub("", subtitle.content))
+        yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), _spoken(plain))
+
+
+def _spoken(text: str) -> str:
+    """A cue's words; the dashes with which subtitles begin another speaker's line are no words."""
+    if _DESCRIPTION.fullmatch(text):
+        return ""
+    return " ".join(re.sub(r"^[-–—]\s*", "", line.strip()) for line in text.splitlines()).strip()
