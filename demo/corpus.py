@@ -6,7 +6,7 @@ said only if all of it is inside the window.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,9 @@ NOISE_SHARE, NARROW_SHARE, SPEED_SHARE, PADDED_SHARE = 0.85, 0.2, 0.3, 0.3
 #: that never met such a pause takes it for the end and writes nothing of what is said behind it.
 GAP_SHARE, GAP_S = 0.35, (0.4, 4.0)
 #: Share of gaps before all speech, and after it; the others lie between two sentences.
-GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.25, 0.2
+GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.4, 0.15
+#: Share of windows without a gap in which one sentence follows the other at once, and the pause then, in seconds.
+TIGHT_SHARE, TIGHT_S = 0.35, (0.0, 0.15)
 #: Loudness of what is heard in a gap, relative to the speech, in decibels.
 GAP_MUSIC_DB, GAP_NOISE_DB = (-12.0, 4.0), (-50.0, -20.0)
 #: Share of cut windows that begin where a word does: ingest cuts at the quietest place near by.
@@ -71,6 +73,8 @@ class Window:
     duration_s: float
     gap: Gap | None = None
     silence_s: float = 0.0
+    #: The longest pause between two sentences, in seconds; None: as they were read. Spans are of what is left then.
+    pause_s: float | None = None
 
     @property
     def whole_s(self) -> float:
@@ -114,7 +118,7 @@ class Corpus:
         if window.kind == "quiet":
             language = LANGUAGES[int(rng.integers(0, len(LANGUAGES)))]
             return Example(_quiet(samples, rng), language, (), speech=False)
-        bulletin = self._pool.bulletin(window.bulletin)
+        bulletin = hasty(self._pool.bulletin(window.bulletin), window.pause_s)
         audio = _slice(bulletin, window)
         spoken = min(round(window.span_s / window.speed * SAMPLE_RATE), samples)
         audio = noise.faster(audio, spoken) if window.speed != 1.0 else audio[:spoken]
@@ -163,11 +167,29 @@ def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
     return tuple(words)
 
 
+def hasty(bulletin: Bulletin, pause_s: float | None) -> Bulletin:
+    """The same bulletin with no pause between two sentences longer than `pause_s`; None leaves it as it is."""
+    if pause_s is None:
+        return bulletin
+    firsts = bulletin.sentence_first[1:]
+    pauses = [(float(bulletin.ends_s[first - 1]) + pause_s, float(bulletin.starts_s[first])) for first in firsts]
+    parts, start, earlier_s = [], 0, np.zeros(len(bulletin.starts_s))
+    for first, (from_s, to_s) in zip(firsts, pauses, strict=True):
+        if to_s > from_s:
+            parts.append(bulletin.audio[start : round(from_s * SAMPLE_RATE)])
+            start = round(to_s * SAMPLE_RATE)
+            earlier_s[first:] += to_s - from_s
+    audio = np.concatenate([*parts, bulletin.audio[start:]])
+    return replace(bulletin, audio=audio, starts_s=bulletin.starts_s - earlier_s, ends_s=bulletin.ends_s - earlier_s)
+
+
 def _cut_window(number: int, bulletin: Bulletin, speed: float, rng: np.random.Generator) -> Window:
     """A window cut anywhere, perhaps with a gap in it."""
     whole_s = _cut_duration_s(rng)
     if rng.random() < GAP_SHARE and whole_s > GAP_S[0] + 1.0:
         return _gapped_window(number, bulletin, speed, whole_s, rng)
+    pause_s = float(rng.uniform(*TIGHT_S)) if rng.random() < TIGHT_SHARE else None
+    bulletin = hasty(bulletin, pause_s)
     span_s = whole_s * speed
     start_s = float(rng.uniform(0, bulletin.duration_s - span_s))
     if rng.random() < AT_WORD_SHARE:
@@ -175,7 +197,7 @@ def _cut_window(number: int, bulletin: Bulletin, speed: float, rng: np.random.Ge
         before_s = float(rng.uniform(0.0, 0.1))
         start_s = float(np.clip(bulletin.starts_s[next_word] - before_s, 0.0, bulletin.duration_s - span_s))
     silence_s = float(rng.uniform(0, LONGEST_S - whole_s)) if rng.random() < PADDED_SHARE else 0.0
-    return Window("cut", number, start_s, span_s, speed, whole_s, None, silence_s)
+    return Window("cut", number, start_s, span_s, speed, whole_s, None, silence_s, pause_s)
 
 
 def _gapped_window(number: int, bulletin: Bulletin, speed: float, whole_s: float, rng: np.random.Generator) -> Window:

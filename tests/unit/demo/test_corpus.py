@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo import noise, pool
-from demo.corpus import LONGEST_S, TOLERANCE_S, Corpus, Window, words_inside
+from demo.corpus import LONGEST_S, TOLERANCE_S, Corpus, Window, hasty, words_inside
 from demo.pool import Bulletin, Pool
 from demo.voices import SAMPLE_RATE
 
@@ -146,3 +146,45 @@ def test_faster_audio_is_shorter_and_higher() -> None:
     fast = noise.faster(tone, SAMPLE_RATE // 2)
     peak_hz = np.abs(np.fft.rfft(fast)).argmax() * SAMPLE_RATE / len(fast)
     assert (len(fast), peak_hz) == (SAMPLE_RATE // 2, pytest.approx(1000, abs=4))
+
+
+def test_a_bulletin_in_haste_has_every_word_and_hardly_a_pause(folder: Path) -> None:
+    read = Pool(folder, seed=1).bulletin(0)
+    fast = hasty(read, 0.1)
+    assert fast.texts == read.texts
+    np.testing.assert_allclose(fast.ends_s - fast.starts_s, read.ends_s - read.starts_s)
+    firsts = np.array(read.sentence_first[1:])
+    pauses_s = fast.starts_s[firsts] - fast.ends_s[firsts - 1]
+    assert pauses_s.max() <= 0.1 + 1e-9
+    assert fast.duration_s < read.duration_s - 1.0
+    for i in (5, len(read.texts) // 2, len(read.texts) - 5):
+        span = slice(round(fast.starts_s[i] * SAMPLE_RATE) + 2, round(fast.ends_s[i] * SAMPLE_RATE) - 2)
+        shift = round((read.starts_s[i] - fast.starts_s[i]) * SAMPLE_RATE)
+        # The same sound, but for the rounding of a sample or so in each cut.
+        best = max(
+            float(np.corrcoef(fast.audio[span], read.audio[span.start + shift + d : span.stop + shift + d])[0, 1])
+            for d in range(-len(firsts) - 2, len(firsts) + 3)
+        )
+        assert best > 0.999
+    assert hasty(read, None) is read
+
+
+def test_a_gap_comes_before_between_or_behind_the_words(corpus: Corpus) -> None:
+    gapped = [index for index in range(400) if corpus.window(index).gap]
+    assert 60 < len(gapped) < 160
+    places = Counter()
+    for index in gapped:
+        gap, example = corpus.window(index).gap, corpus.example(index)
+        assert gap is not None
+        inside = [w for w in example.words if gap.at_s - 0.05 < (w.start_s + w.end_s) / 2 < gap.at_s + gap.duration_s]
+        assert inside == []
+        places["before" if gap.at_s == 0 else "between"] += 1
+    assert places["before"] > 15
+    assert places["between"] > 30
+
+
+def test_a_telephone_lets_nothing_through_above_4_khz() -> None:
+    audio = np.random.default_rng(1).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
+    heard = np.abs(np.fft.rfft(noise.telephone(audio))) ** 2
+    assert heard[4100:].sum() < 0.01 * heard[300:3400].sum()
+    np.testing.assert_array_equal(noise.telephone(np.zeros(100, np.float32)), np.zeros(100))
