@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ingest.overlap import LONGEST, overlap_samples
-from wire.audio import SAMPLE_BYTES, seconds
+from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.messages import Chunk, Content, Task
+
+#: Audio that stays before speech that begins in the middle of a piece, and the least that is worth being skipped.
+PREROLL_SAMPLES, SKIP_SAMPLES = samples(0.4), samples(0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Piece:
         epoch: int,
         origin_s: float,
         content: Content = Content.SPEECH,
+        onset_samples: int = 0,
         language: str | None = None,
         hot_words: tuple[str, ...] = (),
         task: Task | None = None,
@@ -45,16 +49,22 @@ class Piece:
 
         Args:
             origin_s: the time of the epoch's first sample on the source's clock.
+            onset_samples: new samples before anything may be speech. If they are many, they and the lead stay behind:
+                models are at their worst with a window that begins with anything but speech, and no word of the piece
+                before goes on into this one.
         """
         silent = content is not Content.SPEECH or not self.n_samples
+        skipped = min(onset_samples, self.n_samples) - PREROLL_SAMPLES
+        skipped = 0 if silent or skipped < SKIP_SAMPLES else skipped
         return Chunk(
             source=source,
             epoch=epoch,
             seq=self.seq,
             start_s=origin_s + seconds(self.first_sample),
             n_samples=self.n_samples,
-            pcm=b"" if silent else self.pcm,
-            lead_samples=0 if silent else self.lead_samples,
+            pcm=b"" if silent else self.new_pcm[skipped * SAMPLE_BYTES :] if skipped else self.pcm,
+            lead_samples=0 if silent or skipped else self.lead_samples,
+            skipped_samples=skipped,
             tail_samples=self.tail_samples,
             content=content,
             language=language,

@@ -240,6 +240,7 @@ class Decoding:
             epoch=1,
             origin_s=0.0,
             content=content,
+            onset_samples=self._detector.onset_samples,
             language=self._language,
             task=self._task,
             captured_s=time.time(),

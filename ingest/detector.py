@@ -19,6 +19,10 @@ SILENT_PEAK = 4
 class Detector(Protocol):
     """Classifies the pieces of one epoch, in order."""
 
+    @property
+    def onset_samples(self) -> int:
+        """So many samples at the beginning of the newest piece are certainly no speech; nothing is said of the rest."""
+
     def __call__(self, new: bytes) -> Content:
         """What a piece holds. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
         ...
@@ -30,6 +34,9 @@ MakeDetector: TypeAlias = Callable[[], Detector]
 
 class SilenceDetector:
     """Digital silence is silence; everything else may be speech."""
+
+    #: It tells whole pieces only.
+    onset_samples = 0
 
     def __call__(self, new: bytes) -> Content:
         """`SILENCE` if no sample rises above `SILENT_PEAK`."""

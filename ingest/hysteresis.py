@@ -47,12 +47,18 @@ class Hysteresis:
         self._run = 0  # voiced frames that belong together
         self._unvoiced = PAD_FRAMES + 1  # frames since the last voiced one
         self._without = 0  # frames since the last speech
+        self.onset = 0  # of the newest frames, so many before the first that may be speech
 
     def feed(self, probabilities: Iterable[float]) -> bool:
         """Take the frames that follow, if any; whether there is speech in them. It may reach in from those before."""
         heard = self._speech
-        for probability in probabilities:
+        onset: int | None = 0 if heard else None
+        number = 0
+        for number, probability in enumerate(probabilities, start=1):
             heard = self._step(probability) or heard
+            if onset is None and self._voiced:
+                onset = number - 1
+        self.onset = number if onset is None else onset
         return heard
 
     def _step(self, probability: float) -> bool:

@@ -135,6 +135,7 @@ class LiveCutter:
                 epoch=self._connection,  # the courier puts the true one in its place
                 origin_s=origin_s,
                 content=content,
+                onset_samples=self._detector.onset_samples,
                 language=self._language,
                 hot_words=self._hot_words,
                 task=self._task,

@@ -46,6 +46,7 @@ class SpeechDetector:
         self._hysteresis = Hysteresis(threshold)
         self._loudest_dbfs = -100.0
         self._rest: Audio = np.zeros(0, np.float32)  # less than a frame, heard with the next piece
+        self.onset_samples = 0
 
     def __call__(self, new: bytes) -> Content:
         """`SPEECH` if a moment of it may be, else `MUSIC` or `SILENCE`."""
@@ -54,9 +55,11 @@ class SpeechDetector:
         self._loudest_dbfs = max(now_dbfs, self._loudest_dbfs - DECAY_DB_PER_S * seconds(len(audio)))
         gain_db = min(max(TARGET_DBFS - self._loudest_dbfs, 0.0), MAX_GAIN_DB)
         heard = np.concatenate([self._rest, np.clip(audio * np.float32(10 ** (gain_db / 20)), -1, 1)])
-        probabilities, self._memory = self._model(heard, self._memory)
+        before, (probabilities, self._memory) = len(self._rest), self._model(heard, self._memory)
         self._rest = heard[len(probabilities) * FRAME_SAMPLES :]
-        if self._hysteresis.feed(probabilities.tolist()):
+        speech = self._hysteresis.feed(probabilities.tolist())
+        self.onset_samples = max(0, self._hysteresis.onset * FRAME_SAMPLES - before)
+        if speech:
             return Content.SPEECH
         return Content.MUSIC if now_dbfs > SILENCE_DBFS else Content.SILENCE
 

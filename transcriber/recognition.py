@@ -44,7 +44,7 @@ def recognise(
     places: list[_Window] = []
     for index, chunk in enumerate(chunks):
         audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
-        begin_s = chunk.start_s - chunk.lead_s
+        begin_s = chunk.begin_s
         prompt = Prompt(chunk.hot_words, previous(chunk) if engine.remembers else "")
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
             utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, prompt))

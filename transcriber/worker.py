@@ -176,7 +176,7 @@ class Transcriber:
     def _previous(self, chunk: Chunk) -> str:
         """What the chunk's source was last said to have said; whatever is final by now."""
         captions = self._log.latest(chunk.source, _REMEMBERED)
-        return previous_text(captions, chunk.start_s - chunk.lead_s, chunk.language)
+        return previous_text(captions, chunk.begin_s, chunk.language)
 
     def _outcome(self, chunk: Chunk, heard: Heard, model: str) -> Outcome:
         """What was heard in a chunk, in each language that it may be in."""

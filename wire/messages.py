@@ -91,7 +91,8 @@ class Chunk:
     `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
     cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones, of which the next chunk
     repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
-    carries no audio at all but still has its place in the sequence.
+    carries no audio at all but still has its place in the sequence; one whose first `skipped_samples` new samples are
+    certainly no speech is without these and without a lead.
     """
 
     source: str
@@ -102,6 +103,7 @@ class Chunk:
     pcm: bytes = field(repr=False, default=b"")
     lead_samples: int = 0
     tail_samples: int = 0
+    skipped_samples: int = 0
     content: Content = Content.SPEECH
     language: str | None = None  # None: to be detected
     hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
@@ -111,7 +113,7 @@ class Chunk:
     task: Task | None = None  # None: as the transcriber's TASK says
 
     def __post_init__(self) -> None:
-        expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
+        expected = (self.lead_samples + self.n_samples - self.skipped_samples) * SAMPLE_BYTES
         if len(self.pcm) not in (0, expected) or (not self.pcm and self.content is Content.SPEECH and self.n_samples):
             raise ValueError(f"chunk {self.epoch}/{self.seq} of {self.source}: {len(self.pcm)} bytes, not {expected}")
 
@@ -131,6 +133,11 @@ class Chunk:
         return seconds(self.lead_samples)
 
     @property
+    def begin_s(self) -> float:
+        """Where `pcm` begins on the source's clock."""
+        return self.start_s + seconds(self.skipped_samples - self.lead_samples)
+
+    @property
     def tail_s(self) -> float:
         """Seconds at its end that the next chunk repeats."""
         return seconds(self.tail_samples)
@@ -142,7 +149,7 @@ class Chunk:
 
     def without_audio(self, reason: str) -> Chunk:
         """The same place in the sequence, marked as lost."""
-        return dataclasses.replace(self, pcm=b"", lead_samples=0, content=Content.GAP, reason=reason)
+        return dataclasses.replace(self, pcm=b"", lead_samples=0, skipped_samples=0, content=Content.GAP, reason=reason)
 
     def encode(self) -> dict[bytes, bytes]:
         """Fields of a Redis stream entry: a JSON header and the raw audio."""

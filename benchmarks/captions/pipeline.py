@@ -48,6 +48,7 @@ def follow(
             epoch=1,
             origin_s=0.0,
             content=content,
+            onset_samples=detector.onset_samples if detector else 0,
             language=None if detected else programme.language,
             captured_s=at_s,
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.chunker import Chunker, Piece
 from ingest.overlap import LONGEST
-from wire.messages import Content
+from wire.messages import Chunk, Content
 
 # Small numbers find the same borders as 80,000 samples do.
 FEEDS = st.lists(st.binary(max_size=60), max_size=30)
@@ -79,3 +80,18 @@ def test_a_piece_becomes_a_chunk_on_the_clock_of_its_source() -> None:
 def test_sizes_that_cannot_be_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Chunker(*sizes)
+
+
+@pytest.mark.parametrize(("onset_s", "begin_s"), [(0.0, 0.5), (0.7, 0.5), (0.9, 1.5), (1.0, 1.6), (3.0, 1.6)])
+def test_a_piece_that_begins_with_something_else_begins_with_its_speech(onset_s: float, begin_s: float) -> None:
+    rate, pcm = 16_000, np.arange(1, 32_001, dtype="<i2").tobytes()
+    _, second, _ = cut([pcm], rate, 8_000)
+    chunk = second.chunk("jobs/j", epoch=1, origin_s=0.0, onset_samples=round(onset_s * rate))
+    if begin_s < 1:  # with its lead
+        begin_s = 1 - second.lead_samples / rate
+    assert chunk.begin_s == pytest.approx(begin_s)
+    assert (chunk.start_s, chunk.end_s) == (1.0, 2.0)
+    assert np.frombuffer(chunk.pcm, "<i2").tolist() == list(range(round(begin_s * rate) + 1, 32_001))
+    again = Chunk.decode(chunk.encode())
+    assert again == chunk
+    assert again.without_audio("shed").n_samples == rate

@@ -96,3 +96,16 @@ def test_a_lower_threshold_never_hears_less(frames: list[float]) -> None:
 @given(st.lists(st.floats(0, THRESHOLD * ALERT_SHARE, exclude_max=True)))
 def test_what_never_reaches_the_threshold_is_no_speech(frames: list[float]) -> None:
     assert not Hysteresis(THRESHOLD).feed(frames)
+
+
+def test_the_onset_is_where_speech_may_begin() -> None:
+    heard = calm()
+    heard.feed([0.0] * 10)
+    assert heard.onset == 10, "nothing at all"
+    heard.feed([*[0.0] * 7, *[1.0] * MIN_FRAMES])
+    assert heard.onset == 7
+    heard.feed([0.0] * 5)
+    assert heard.onset == 0, "what comes just after speech is speech still"
+    heard.feed([0.0] * PAD_FRAMES)
+    heard.feed([0.0, DOUBT, 0.0])
+    assert heard.onset == 1, "a blip may be speech, too"
