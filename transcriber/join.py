@@ -36,8 +36,11 @@ _EDGE_COST = 0.1
 _SUBSTITUTION = 0.6
 _APART_COST = 2.0  # times seconds squared
 
+#: A word that begins no later than this behind the beginning of a window is cut by it, in seconds.
+_CUT_S = 0.1
+
 #: How sure a recogniser is of nothing: near the edge of a window it often leaves out what the other one heard.
-_NOTHING = 0.5
+_NOTHING = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,12 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
         for j in range(len(right) + 1):
             choices: list[tuple[float, bool, _Pair]] = []
             # Of two words that have nothing to do with each other, the one that is spoken later comes later.
-            left_is_later = bool(i and j) and _middle(left[i - 1]) > _middle(right[j - 1])
+            # What the later window's beginning cuts comes before all that it heard, wherever its end is taken to be.
+            left_is_later = (
+                bool(i and j)
+                and _middle(left[i - 1]) > _middle(right[j - 1])
+                and left[i - 1].start_s > begin_s + _CUT_S
+            )
             if i:
                 choices.append((costs[i - 1][j] + alone_left[i - 1], not left_is_later, _Pair(i - 1, -1, False)))
             if j:
@@ -133,8 +141,8 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
 def _apart_s(a: Word, b: Word) -> float:
     """How far apart two hearings of one word are: an edge of a window moves one end of a word, seldom both."""
     apart_s = min(abs(a.start_s - b.start_s), abs(a.end_s - b.end_s), abs(_middle(a) - _middle(b)))
-    overlap = a.start_s < b.end_s and b.start_s < a.end_s
-    return min(apart_s, JITTER_S) if overlap else apart_s
+    common_s = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
+    return max(0.0, apart_s - max(0.0, common_s))
 
 
 def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, end_s: float) -> bool:
