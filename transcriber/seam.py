@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from transcriber.join import join
@@ -283,11 +283,12 @@ class _Seam:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> _Seam:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; what another version has besides is left out."""
         parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
+        names = {f.name for f in fields(cls)}
         return cls(
             **{
-                **values,
+                **{name: value for name, value in values.items() if name in names},
                 "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
                 "tail": [unpack(word) for word in values["tail"]],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},

@@ -299,6 +299,17 @@ def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
     assert advance(advanced.state, first, STATION, 0.0) is None
 
 
+def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
+    listener = Listener(JOB).hear(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
+    assert listener.state is not None
+    state = json.loads(listener.state)
+    state["lead_s"] = state["parked"][0][1]["more"] = 2.0
+    listener.state = json.dumps(state).encode()
+    listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
+    assert listener.text == "Hej du. slut."
+    assert listener.finished, "a job that began anew would wait for its first chunks for ever"
+
+
 def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
     old = [outcome(0, [word("Hej.", 1.0)], last=True)]
     listener = Listener().hear(*old, *again(numbered(20))[2:14]).wait(60.0).hear(*again(numbered(20))[14:15])
