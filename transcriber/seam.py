@@ -188,7 +188,7 @@ class _Seam:
         elif outcome.content is Content.SPEECH:
             self._hear(outcome, policy)
         else:
-            self._settle_all(policy)
+            self._leave_unheard(policy)
             self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s = outcome.seq + 1, outcome.end_s
         if outcome.last:
@@ -252,9 +252,14 @@ class _Seam:
         return [] if repeated else list(reading.words)
 
     def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
-        self._settle_all(policy)
+        self._leave_unheard(policy)
         if end_s > start_s:
             self.lines.lose(start_s, end_s, reason, self.origin(policy))
+
+    def _leave_unheard(self, policy: Policy) -> None:
+        """Nobody heard what is behind the words so far, so they contradict nothing of what the next window repeats."""
+        self._settle_all(policy)
+        self.tail, self.settled = [], 0
 
     def _settle_all(self, policy: Policy) -> None:
         """Nothing that is heard from now on changes the words so far."""

@@ -231,6 +231,16 @@ def test_silence_settles_what_came_before_it() -> None:
     assert [(c.text, c.final) for c in listener.shown] == [("Hej", True)]
 
 
+@pytest.mark.parametrize("between", [{"content": Content.MUSIC}, {"content": Content.GAP, "reason": "shed"}])
+def test_words_at_the_end_of_a_chunk_that_nobody_heard_are_not_contradicted(between: dict[str, object]) -> None:
+    chunks = [
+        outcome(0, [word("Hej.", 4.2)]),
+        outcome(1, **between),
+        outcome(2, [word("Ja.", 9.1), word("Nej.", 11.0)]),
+    ]
+    assert Listener().hear(*chunks, outcome(3, last=True)).text == "Hej. Ja. Nej."
+
+
 def test_the_same_words_long_after_are_said_again() -> None:
     listener = Listener().hear(outcome(0, [word("Ja.", 4.5)]), outcome(1, [word("Ja.", 4.5), word("Ja.", 6.0)]))
     assert listener.hear(outcome(2, last=True)).words == ["Ja.", "Ja."]
