@@ -206,7 +206,8 @@ class _Seam:
         reading, before = self._read(outcome), self.tail
         self.tail = join(before, self._believed(reading), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
         if reading.language != self.language:
-            self._turn(reading.language, sum(word in before for word in self.tail), policy)
+            places = {(word.start_s, word.text) for word in before}  # the last one's end may have been moved
+            self._turn(reading.language, sum((word.start_s, word.text) in places for word in self.tail), policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:

@@ -553,6 +553,17 @@ def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None
     ]
 
 
+def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
+    first = outcome(0, [word("Hej", 3.2), word("då", 3.9, 4.9)], probabilities={"sv": 1.0})
+    second = outcome(1, [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)])
+    second = dataclasses.replace(second, language="en", probabilities={"en": 1.0})
+    listener = Listener().hear(first, second)
+    assert [(c.language, c.text.split()[0], c.text.split()[-1]) for c in listener.shown] == [
+        ("sv", "Hej", "då"),
+        ("en", "so0", "so5"),
+    ]
+
+
 def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_changes() -> None:
     silent = {"words": (), "others": {}}
     unheard = [spoken(seq, 1.0, **silent) for seq in range(1, 6)]
