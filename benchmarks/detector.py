@@ -3,8 +3,9 @@
 Sounds are cut as ingest cuts them, and each piece is judged as there. `--audio FOLDER` adds rows for recordings.
 
 speech_withheld_percent
-    Of the time in which a word is spoken, what no transcriber would hear: it lies in chunks that go without audio, and
-    not in the next chunk's lead either. Over all rows but those of lone words, each row counting alike.
+    Of the time in which a word is spoken, what no transcriber would hear: it lies in chunks that go without audio, or
+    before what is sent of a chunk, and not in the next chunk's lead either. Over all rows but those of lone words,
+    each row counting alike.
 lone_words_withheld_percent
     The same for single words of a third of a second with many seconds of noise or music around them.
 false_chunks_per_hour
@@ -28,12 +29,12 @@ from tqdm import tqdm
 
 from benchmarks.report import arguments, report
 from benchmarks.sounds import Sound, disturbed, radio, readers, recordings, speechless
-from ingest.chunker import Chunker, Piece
+from ingest.chunker import Chunker
 from ingest.settings import Settings
 from ingest.silero import FRAME_SAMPLES, Memory, Silero
 from ingest.speech import SpeechDetector
 from wire.audio import samples, seconds
-from wire.messages import Content
+from wire.messages import Chunk
 
 _LONE = "lone words"
 #: Seconds of radio and of each kind of no speech, and how many readers.
@@ -67,28 +68,33 @@ def _row(sound: Sound, model: Silero, threshold: float) -> dict[str, object]:
     row: dict[str, object] = {"sound": sound.name, "minutes": len(sound.audio) / samples(60)}
     if sound.speech:
         return row | {"withheld %": 100 * withheld(sound, judged)}
-    let_through = sum(content is Content.SPEECH for _, content in judged)
+    let_through = sum(bool(chunk.pcm) for chunk in judged)
     return row | {"let through": let_through, "of chunks": len(judged)}
 
 
-def judge(sound: Sound, model: Silero, threshold: float) -> list[tuple[Piece, Content]]:
-    """The pieces of a sound and what the detector takes them for."""
+def judge(sound: Sound, model: Silero, threshold: float) -> list[Chunk]:
+    """A sound as it is sent to transcribers."""
     settings = Settings()
     chunker, detector = Chunker(settings.chunk_samples, settings.lead_samples), SpeechDetector(model, threshold)
     pcm = np.clip(np.round(sound.audio * 32768), -32768, 32767).astype("<i2").tobytes()
-    pieces = [*chunker.feed(pcm), chunker.finish()]
-    return [(piece, detector(piece.new_pcm)) for piece in pieces if piece.n_samples]
+    chunks = []
+    for piece in [*chunker.feed(pcm), chunker.finish()]:
+        if piece.n_samples:
+            content = detector(piece.new_pcm)
+            onset = detector.onset_samples
+            chunks.append(piece.chunk(sound.name, epoch=1, origin_s=0.0, content=content, onset_samples=onset))
+    return chunks
 
 
-def withheld(sound: Sound, judged: Sequence[tuple[Piece, Content]]) -> float:
+def withheld(sound: Sound, judged: Sequence[Chunk]) -> float:
     """The share of speech time that no chunk which is sent holds, its lead included."""
     spoken = np.zeros(len(sound.audio), bool)
     for start_s, end_s in sound.speech:
         spoken[samples(start_s) : samples(end_s)] = True
     unheard = spoken.copy()
-    for piece, content in judged:
-        if content is Content.SPEECH:
-            unheard[piece.first_sample - piece.lead_samples : piece.first_sample + piece.n_samples] = False
+    for chunk in judged:
+        if chunk.pcm:
+            unheard[samples(chunk.begin_s) : samples(chunk.end_s)] = False
     return float(unheard.sum() / spoken.sum())
 
 

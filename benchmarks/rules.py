@@ -42,7 +42,7 @@ NOTHING = (*noise.KINDS, "jingle", "bed", "silence", "faint hiss", "crosstalk")
 #: How far below the music the voices of `crosstalk` are, in decibels.
 CROSSTALK_DB = 20.0
 
-#: Length of what nobody speaks in, in seconds: a chunk and its lead.
+#: Length of what nobody speaks in, in seconds: all that the bundled model hears at once.
 QUIET_S = 7.0
 
 #: Windows for each language and SNR, and for each language and kind of nothing.

@@ -232,9 +232,10 @@ class MicrophoneDesk:
         if hello.id in self._readers:
             return
         try:
+            # Noted first, so that somebody finds it whatever becomes of our lease.
+            self._microphones.keep(hello)
             if not self._leases.acquire(source):
                 return
-            self._microphones.keep(hello)
         except RedisError as error:
             log.debug("microphone %s is not taken yet: %s", hello.id, error)
             self._waiting.append(hello)

@@ -66,8 +66,9 @@ class Votes:
         }
         shares = {language: round(share, 4) for language, share in mixed.items() if share >= _FORGOTTEN}
         leader = max(mixed, key=lambda language: mixed[language])
-        current = self.language if self.language in probabilities else None
-        if current is None or mixed[leader] >= mixed[current] + LEAD:
+        # A language that has no probability in this chunk is as unlikely as one that has next to none.
+        current = self.language
+        if current is None or mixed[leader] >= mixed.get(current, 0.0) + LEAD:
             current = leader
         return Votes(current, shares)
 

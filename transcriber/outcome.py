@@ -110,14 +110,16 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; what another version has besides is left out."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        known = {name: value for name, value in values.items() if name in names}
         words = tuple(unpack(word) for word in values.get("words", ()))
         content = Content(values.get("content", Content.SPEECH))
         others = {
             spoken: Reading(tuple(unpack(word) for word in words), language, doubtful)
             for spoken, (language, doubtful, words) in values.get("others", {}).items()
         }
-        return cls(**{**values, "words": words, "content": content, "others": others})
+        return cls(**{**known, "words": words, "content": content, "others": others})
 
 
 def pack(word: Word) -> list[Any]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from transcriber.join import join
@@ -188,7 +188,7 @@ class _Seam:
         elif outcome.content is Content.SPEECH:
             self._hear(outcome, policy)
         else:
-            self._settle_all(policy)
+            self._leave_unheard(policy)
             self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s = outcome.seq + 1, outcome.end_s
         if outcome.last:
@@ -206,7 +206,8 @@ class _Seam:
         reading, before = self._read(outcome), self.tail
         self.tail = join(before, self._believed(reading), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
         if reading.language != self.language:
-            self._turn(reading.language, sum(word in before for word in self.tail), policy)
+            places = {(word.start_s, word.text) for word in before}  # the last one's end may have been moved
+            self._turn(reading.language, sum((word.start_s, word.text) in places for word in self.tail), policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
@@ -252,9 +253,14 @@ class _Seam:
         return [] if repeated else list(reading.words)
 
     def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
-        self._settle_all(policy)
+        self._leave_unheard(policy)
         if end_s > start_s:
             self.lines.lose(start_s, end_s, reason, self.origin(policy))
+
+    def _leave_unheard(self, policy: Policy) -> None:
+        """Nobody heard what is behind the words so far, so they contradict nothing of what the next window repeats."""
+        self._settle_all(policy)
+        self.tail, self.settled = [], 0
 
     def _settle_all(self, policy: Policy) -> None:
         """Nothing that is heard from now on changes the words so far."""
@@ -283,11 +289,12 @@ class _Seam:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> _Seam:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; what another version has besides is left out."""
         parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
+        names = {f.name for f in fields(cls)}
         return cls(
             **{
-                **values,
+                **{name: value for name, value in values.items() if name in names},
                 "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
                 "tail": [unpack(word) for word in values["tail"]],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},

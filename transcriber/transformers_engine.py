@@ -16,17 +16,12 @@ from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.language import candidates
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
+from transcriber.rules import SPARE_TOKENS, TOKENS_PER_S
 from transcriber.token_words import words_of
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
 from wire.messages import Task, Word
-
-#: Nobody speaks faster than this; what is longer is a loop (whisper_streaming and others cap likewise).
-TOKENS_PER_S = 22
-
-#: Tokens that even the shortest utterance may have.
-_FEWEST_TOKENS = 8
 
 
 class TransformersEngine:
@@ -186,4 +181,5 @@ class TransformersEngine:
 
 
 def _cap(utterance: Utterance) -> int:
-    return _FEWEST_TOKENS + math.ceil(TOKENS_PER_S * len(utterance.audio) / SAMPLE_RATE_HZ)
+    """Nobody says more tokens in that time; what is longer is a loop (whisper_streaming and others cap likewise)."""
+    return SPARE_TOKENS + math.ceil(TOKENS_PER_S * len(utterance.audio) / SAMPLE_RATE_HZ)

@@ -9,11 +9,13 @@ its lease expires: another goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 from wire import keys
 from wire.bus import Redis
+from wire.errors import DecodeError
 from wire.messages import Kind, Task, _Json, source_name
 
 #: Announcements that wait for an ingest worker.
@@ -88,14 +90,14 @@ class Microphones:
         """Ingest: those whose reader holds no lease any more; what nobody can read any more is pruned."""
         values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
         hellos = []
-        for value in values.values():
-            hello = Hello.decode(value)
-            if self._redis.exists(keys.lease(source_name(Kind.MICROPHONE, hello.id))):
+        for id, value in ((id.decode(), value) for id, value in values.items()):
+            if self._redis.exists(keys.lease(source_name(Kind.MICROPHONE, id))):
                 continue
-            if self._redis.exists(keys.microphone(hello.id)):
-                hellos.append(hello)
-            else:
-                self.done(hello.id)
+            if not self._redis.exists(keys.microphone(id)):
+                self.done(id)
+                continue
+            with contextlib.suppress(DecodeError):  # of another version, which may go on with it; the others are ours
+                hellos.append(Hello.decode(value))
         return hellos
 
     def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[tuple[bytes, bytes]], bool]:

@@ -54,7 +54,10 @@ def follow(
         )
         arrived.append((chunk, at_s))
         if chunk.pcm:
-            run.sent_s += chunk.duration_s
+            from_s = max(chunk.start_s, chunk.begin_s)
+            run.sent_s += chunk.end_s - from_s
+            if from_s > chunk.start_s:
+                run.withheld.append((chunk.start_s, from_s))
             run.borders.append((chunk.start_s - chunk.lead_s, chunk.start_s))
         else:
             run.withheld.append((chunk.start_s, chunk.end_s))

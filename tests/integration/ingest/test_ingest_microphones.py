@@ -13,10 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from ingest.converter import Converter
 from ingest.detector import SilenceDetector
+from ingest.lease import Leases
 from ingest.microphones import MicrophoneDesk
 from ingest.settings import Settings
 from tests.integration.ingest.radio import audio_of, frequency_hz
-from wire.bus import connect
+from wire import keys
+from wire.bus import RedisError, connect
 from wire.messages import Chunk, Kind, State
 from wire.metrics import IngestMetrics
 from wire.microphone import Hello, Microphones
@@ -112,6 +114,42 @@ def test_several_speak_at_once_and_more_wait(
     wait_until(lambda: all(chunks(f"microphones/m{n}")[-1].last for n in range(3)))
     for n in range(3):
         assert frequency_hz(audio_of(chunks(f"microphones/m{n}"))) == pytest.approx(300 + 200 * n, abs=1)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Microphones, "keep"), (Leases, "acquire")])
+def test_one_that_is_announced_while_redis_goes_away_is_read_later(
+    desk: Callable[..., None],
+    api: Microphones,
+    chunks: Chunks,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+) -> None:
+    real, errors = getattr(owner, name), [RedisError("away")]
+
+    def fails_once(*arguments: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, name, fails_once)
+    desk()
+    api.open(Hello("m", 16_000))
+    speak(api, "m", tone(440, 1.2, 16_000))
+    api.close("m")
+    wait_until(lambda: chunks("microphones/m") and chunks("microphones/m")[-1].last, 20)
+
+
+def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client: Any) -> None:
+    redis_client.hset(keys.READ_MICROPHONES, "strange", b"{}")
+    api.keep(Hello("m", 16_000))
+    for id in ("strange", "m"):
+        api.send(id, b"..")
+    assert [hello.id for hello in api.abandoned()] == ["m"]
+    redis_client.delete(keys.microphone("strange"), keys.microphone("m"))
+    assert api.abandoned() == []
+    assert not redis_client.exists(keys.READ_MICROPHONES), "what nobody can read any more is pruned"
 
 
 def test_one_that_says_nothing_still_ends(

@@ -16,7 +16,7 @@ from benchmarks.captions.pipeline import follow
 from benchmarks.captions.programme import CONDITIONS, Programme, SpokenWord, programme, quiet
 from benchmarks.captions.run import Run, in_lines
 from transcriber.engine import Heard, Hypothesis
-from wire.messages import Chunk
+from wire.messages import Chunk, Content
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,16 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     live.borders = [(c.start_s, c.start_s) for c in without_lead]
     meeting = judge(source, live)
     assert meeting.lost + meeting.cut > 10
+
+
+def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld(swedish: Programme) -> None:
+    class Late:
+        onset_samples = 2 * 16_000
+
+        def __call__(self, new: bytes) -> Content:
+            return Content.SPEECH if new else Content.SILENCE
+
+    run = follow(swedish, lambda chunks: [Heard({"sv": Hypothesis()}) for _ in chunks], Late)
+    assert run.withheld[:2] == [(0.0, pytest.approx(1.6)), (5.0, pytest.approx(6.6))]
+    withheld_s = sum(end_s - start_s for start_s, end_s in run.withheld)
+    assert run.sent_s + withheld_s == pytest.approx(swedish.duration_s)

@@ -12,15 +12,21 @@ from benchmarks.sounds import GAP_S, Sound, disturbed, readers, recordings, spee
 from demo.noise import active_rms
 from ingest.chunker import Piece
 from wire.audio import samples
-from wire.messages import Content
+from wire.messages import Chunk, Content
 
 SPEECH, MUSIC = Content.SPEECH, Content.MUSIC
 
 
-def verdicts(*contents: Content) -> list[tuple[Piece, Content]]:
+def verdicts(*contents: Content, onset_s: float = 0.0) -> list[Chunk]:
     """Chunks of 5 s with 1 s of lead."""
     step, lead = samples(5), samples(1)
-    return [(Piece(n, n * step, step, lead if n else 0, b""), content) for n, content in enumerate(contents)]
+    pieces = [
+        Piece(n, n * step, step, lead if n else 0, bytes(2 * (step + (lead if n else 0)))) for n in range(len(contents))
+    ]
+    return [
+        piece.chunk("x", epoch=1, origin_s=0.0, content=content, onset_samples=samples(onset_s))
+        for piece, content in zip(pieces, contents, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,13 @@ def verdicts(*contents: Content) -> list[tuple[Piece, Content]]:
 def test_what_a_lead_repeats_is_not_withheld(contents: tuple[Content, ...], share: float) -> None:
     sound = Sound("x", np.zeros(samples(10), np.float32), ((3.0, 7.0),))
     assert withheld(sound, verdicts(*contents)) == pytest.approx(share)
+
+
+def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld() -> None:
+    sound = Sound("x", np.zeros(samples(10), np.float32), ((1.0, 3.0),))
+    assert withheld(sound, verdicts(SPEECH, MUSIC, onset_s=2.4)) == pytest.approx(0.5), (
+        "0.4 s before the onset are sent"
+    )
 
 
 def test_readers_speak_when_they_are_said_to() -> None:

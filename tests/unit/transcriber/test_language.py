@@ -30,6 +30,8 @@ def test_one_vote_turns_nothing_however_sure_it_is() -> None:
     assert after(SV, SV, SV, {"sv": 0.0, "en": 1.0}).language == "sv"
     assert after(SV, SV, EN, SV, EN, SV).language == "sv"
     assert after(SV, SV, {"sv": 0.0, "en": 1.0}, speech_s=25.0).language == "sv", "however long it is"
+    sure = {"sv": 0.999}
+    assert after(*[sure] * 8, {"en": 1.0}).language == "sv", "where the other one is too unlikely to be named"
 
 
 def test_a_new_programme_is_followed_within_three_chunks() -> None:
@@ -62,7 +64,7 @@ def test_a_first_word_does_not_bind() -> None:
 
 
 def test_a_language_that_the_model_does_not_know_any_more_is_given_up() -> None:
-    assert after({"fi": 1.0}, {"sv": 0.6, "en": 0.4}).language == "sv"
+    assert after({"fi": 1.0}, *[{"sv": 0.6, "en": 0.4}] * 2).language == "sv"
 
 
 def test_votes_are_kept_and_read() -> None:

@@ -231,6 +231,16 @@ def test_silence_settles_what_came_before_it() -> None:
     assert [(c.text, c.final) for c in listener.shown] == [("Hej", True)]
 
 
+@pytest.mark.parametrize("between", [{"content": Content.MUSIC}, {"content": Content.GAP, "reason": "shed"}])
+def test_words_at_the_end_of_a_chunk_that_nobody_heard_are_not_contradicted(between: dict[str, object]) -> None:
+    chunks = [
+        outcome(0, [word("Hej.", 4.2)]),
+        outcome(1, **between),
+        outcome(2, [word("Ja.", 9.1), word("Nej.", 11.0)]),
+    ]
+    assert Listener().hear(*chunks, outcome(3, last=True)).text == "Hej. Ja. Nej."
+
+
 def test_the_same_words_long_after_are_said_again() -> None:
     listener = Listener().hear(outcome(0, [word("Ja.", 4.5)]), outcome(1, [word("Ja.", 4.5), word("Ja.", 6.0)]))
     assert listener.hear(outcome(2, last=True)).words == ["Ja.", "Ja."]
@@ -297,6 +307,17 @@ def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
     assert advanced is not None
     assert [(c.id, c.text, c.final) for c in advanced.captions] == [(id, "Hej.", True)]
     assert advance(advanced.state, first, STATION, 0.0) is None
+
+
+def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
+    listener = Listener(JOB).hear(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
+    assert listener.state is not None
+    state = json.loads(listener.state)
+    state["lead_s"] = state["parked"][0][1]["more"] = 2.0
+    listener.state = json.dumps(state).encode()
+    listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
+    assert listener.text == "Hej du. slut."
+    assert listener.finished, "a job that began anew would wait for its first chunks for ever"
 
 
 def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
@@ -529,6 +550,17 @@ def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None
     assert [(c.language, c.text, c.final) for c in listener.shown] == [
         ("sv", "Hej då", True),
         ("en", "so0 so1 so2 so3 so4 so5", False),
+    ]
+
+
+def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
+    first = outcome(0, [word("Hej", 3.2), word("då", 3.9, 4.9)], probabilities={"sv": 1.0})
+    second = outcome(1, [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)])
+    second = dataclasses.replace(second, language="en", probabilities={"en": 1.0})
+    listener = Listener().hear(first, second)
+    assert [(c.language, c.text.split()[0], c.text.split()[-1]) for c in listener.shown] == [
+        ("sv", "Hej", "då"),
+        ("en", "so0", "so5"),
     ]
 
 
