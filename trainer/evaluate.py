@@ -1,107 +1,306 @@
-"""Word error rate, by the normaliser that everyone uses, of a model that writes greedily at a short context."""
+"""How well a model writes: at full and at short acoustic context, clean and in noise, by group, and the alarm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
-import jiwer
 import torch
-from transformers import WhisperForConditionalGeneration
-from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
-from trainer.batches import collate
-from trainer.examples import SAMPLE_RATE, Example
-from trainer.features import LogMel
-from trainer.model import short_context
-from trainer.tokenizer import Speller
+from trainer.alarm import Alarm, Evidence, judge
+from trainer.decoding import decode
+from trainer.grouping import group
+from trainer.normalising import Normaliser, normaliser
+from trainer.probes import Probes, probe
+from trainer.recogniser import Recogniser
+from trainer.scoring import Confusions, Score, character_scores, total, word_scores
+from trainer.summary import Row, Summary, summarise
+from trainer.utterances import Utterance, in_noise
 
-#: Tokens a model may write for each second of audio, and at least: a model that repeats itself must end.
-TOKENS_PER_S, TOKENS_AT_LEAST = 10, 12
+#: full: all that the encoder was built for. short: what it declares, or as long as the windows of live captions.
+Context = Literal["full", "short"]
+CONTEXTS: tuple[Context, ...] = ("full", "short")
+SHORT_S = 7.0
 
-#: Keeps å ä ö: `remove_diacritics=True` would make other words of them.
-_normalize = BasicTextNormalizer(remove_diacritics=False)
+#: How many of the worst utterances, and of each kind of confusion, are listed.
+WORST, CONFUSED = 20, 30
 
 
 @dataclass(frozen=True)
-class Score:
-    """Errors over a set of utterances, in words."""
+class Plan:
+    """What to measure.
 
-    words: int
-    substitutions: int
-    deletions: int
-    insertions: int
+    Attributes:
+        short_s: the short context; None: what the model declares, or SHORT_S.
+        snrs_db: noise that is added, beside the clean audio.
+        by: columns to group by, as `grouping` has them.
+        batch_s: seconds of acoustic context in a batch; None: what suits the device.
+        seed: of the noise, of the draws for intervals, and of which utterances are probed.
+        probed: how many utterances the alarm's questions are asked about.
+    """
+
+    contexts: tuple[Context, ...] = CONTEXTS
+    short_s: float | None = None
+    snrs_db: tuple[float, ...] = ()
+    by: tuple[str, ...] = ()
+    batch_s: float | None = None
+    seed: int = 1
+    probed: int = 64
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One pass over the utterances. `left_out` are longer than the context; `snr_db` None is clean."""
+
+    context: Context
+    context_s: float
+    snr_db: float | None
+    rows: tuple[Row, ...]
+    left_out: int
+    elapsed_s: float
+    summary: Summary
 
     @property
-    def wer_percent(self) -> float:
-        return 100 * (self.substitutions + self.deletions + self.insertions) / max(1, self.words)
+    def audio_s(self) -> float:
+        return sum(row.utterance.duration_s for row in self.rows)
+
+    def document(self) -> dict[str, Any]:
+        """Its form in JSON, without the rows."""
+        about = {"context": self.context, "context_s": self.context_s, "snr_db": self.snr_db}
+        return {**about, "left_out": self.left_out, **self.summary.document()}
 
 
-def normalize(text: str) -> str:
-    """Lower case without punctuation, as WER is counted."""
-    return " ".join(_normalize(text).split())
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was found. The first condition is the one that counts: rows, groups and alarm are of it."""
+
+    model: str
+    device: str
+    normalisers: Mapping[str, str]
+    conditions: tuple[Condition, ...]
+    groups: Mapping[str, Mapping[str, Summary]]
+    confusions: Confusions
+    probes: Probes | None
+    alarm: Alarm
+
+    @property
+    def overall(self) -> Summary:
+        return self.conditions[0].summary
+
+    @cached_property
+    def penalty_points(self) -> float | None:
+        """What the short context costs, in points of WER, over the utterances that both heard."""
+        clean = {condition.context: condition for condition in self.conditions if condition.snr_db is None}
+        if len(clean) < 2:
+            return None
+        both = set.intersection(*({row.utterance.id for row in condition.rows} for condition in clean.values()))
+        full, short = (_rate(row for row in clean[context].rows if row.utterance.id in both) for context in CONTEXTS)
+        return short - full
+
+    @property
+    def worst(self) -> list[Row]:
+        """Utterances with the most errors."""
+        wrong = [row for row in self.conditions[0].rows if row.words.errors]
+        return sorted(wrong, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))[:WORST]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Numbers by name; what could not be measured is left out."""
+        first = self.conditions[0]
+        found = {
+            "wer_percent": self.overall.wer_percent,
+            "cer_percent": self.overall.characters.wer_percent,
+            "loss": self.probes.readings["usual"].loss if self.probes else None,
+            "short_context_penalty_points": self.penalty_points,
+            "false_words_per_hour": self.overall.false_words_per_hour,
+            "samples_per_s": len(first.rows) / max(first.elapsed_s, 1e-9),
+            "real_time_factor": first.audio_s / max(first.elapsed_s, 1e-9),
+        }
+        return {name: round(value, 4) for name, value in found.items() if value is not None}
+
+    def document(self) -> dict[str, Any]:
+        """What evaluation-NAME.json holds."""
+        alarm = {"raised": self.alarm.raised, "sentence": self.alarm.sentence, **asdict(self.alarm)}
+        return {
+            "model": self.model,
+            "device": self.device,
+            "normalisers": dict(self.normalisers),
+            "overall": self.overall.document(),
+            "figures": self.figures,
+            "alarm": {**alarm, "probes": asdict(self.probes) if self.probes else None},
+            "conditions": [condition.document() for condition in self.conditions],
+            "groups": {
+                column: {value: summary.document() for value, summary in groups.items()}
+                for column, groups in self.groups.items()
+            },
+            "confusions": {
+                "substitutions": [[*pair, n] for pair, n in self.confusions.substitutions.most_common(CONFUSED)],
+                "deletions": [[word, n] for word, n in self.confusions.deletions.most_common(CONFUSED)],
+                "insertions": [[word, n] for word, n in self.confusions.insertions.most_common(CONFUSED)],
+            },
+            "worst": [row.document() for row in self.worst],
+            "rows": [row.document() for row in self.conditions[0].rows],
+        }
 
 
-def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
-    """Count errors; references that are empty once normalised have no words to miss and are left out."""
-    pairs = [(normalize(r), normalize(h)) for r, h in zip(references, hypotheses, strict=True)]
-    pairs = [(r, h) for r, h in pairs if r]
-    found = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])
-    words = found.hits + found.substitutions + found.deletions
-    return Score(words, found.substitutions, found.deletions, found.insertions)
+def evaluate(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan = Plan(),
+    done: Callable[[int], object] = lambda utterances: None,
+) -> Evaluation:
+    """Measure a model.
 
+    Args:
+        done: told after each batch how many utterances it had; each condition has all of them once.
 
-@torch.no_grad()
-def transcribe(
-    model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example], batch: int = 32
-) -> list[str]:
-    """What the model writes, given the language; in the order of the examples."""
-    log_mel = LogMel(model.config.num_mel_bins)
-    texts = [""] * len(examples)
-    order = sorted(range(len(examples)), key=lambda i: (examples[i].language, examples[i].duration_s))
-    for start in range(0, len(order), batch):
-        for language in dict.fromkeys(examples[i].language for i in order[start : start + batch]):
-            chosen = [i for i in order[start : start + batch] if examples[i].language == language]
-            for i, text in zip(chosen, _write(model, speller, [examples[i] for i in chosen], log_mel), strict=True):
-                texts[i] = text
-    return texts
-
-
-def evaluate(model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example]) -> Score:
-    """Score a model on examples."""
-    model.eval()
-    return score([example.text for example in examples], transcribe(model, speller, examples))
-
-
-def _write(
-    model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example], log_mel: LogMel
-) -> list[str]:
-    """Greedy decoding by a plain loop with a cache: what `generate` does, without what it costs a step."""
-    features = collate(examples, speller, log_mel).features
-    longest_s = max(len(example.audio) for example in examples) / SAMPLE_RATE
-    prefix = speller.prefix(examples[0].language)
-    limit = min(
-        model.config.max_target_positions - len(prefix),
-        max(TOKENS_AT_LEAST, round(longest_s * TOKENS_PER_S)),
+    Raises:
+        RecogniserError: the model lacks a language of the utterances.
+    """
+    normalisers = {
+        language: normaliser(language, recogniser.spelling)
+        for language in sorted({utterance.language for utterance in utterances})
+    }
+    conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, done))
+    first = conditions[0]
+    rows = first.rows
+    _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
+    fitting = [row.utterance for row in rows if row.reference]
+    sample = random.Random(plan.seed).sample(fitting, min(plan.probed, len(fitting)))
+    probes = probe(recogniser, sample, first.context_s)
+    return Evaluation(
+        recogniser.name,
+        _device(recogniser.device),
+        {language: found.name for language, found in normalisers.items()},
+        conditions,
+        _groups(conditions, plan),
+        confusions,
+        probes,
+        judge(_evidence(recogniser, first, probes)),
     )
-    with short_context(model, features.shape[-1] // 2):
-        states = model.get_encoder()(features).last_hidden_state
-    tokens = torch.tensor([prefix] * len(examples))
-    written: list[torch.Tensor] = []
-    ended = torch.zeros(len(examples), dtype=torch.bool)
-    cache = None
-    for _ in range(limit):
-        decoded = model.get_decoder()(
-            input_ids=tokens, encoder_hidden_states=states, past_key_values=cache, use_cache=True
-        )
-        cache = decoded.past_key_values
-        logits = model.proj_out(decoded.last_hidden_state[:, -1])
-        # Only text and the end: special tokens and timestamps come after the end token.
-        best = logits[:, : speller.end + 1].argmax(-1).masked_fill(ended, speller.end)
-        written.append(best)
-        ended |= best == speller.end
-        if ended.all():
-            break
-        tokens = best[:, None]
-    rows = torch.stack(written, 1).tolist()
-    return [speller.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+
+
+def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
+    """The words alone, for a measure between two steps of training; `context_s` None: as long as each batch is."""
+    recogniser.model.eval()
+    normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
+    rows = _rows(recogniser, utterances, context_s, None, normalisers, lambda utterances: None)
+    return total(row.words for row in rows if row.reference)
+
+
+def _conditions(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Condition]:
+    full_s = recogniser.longest_s
+    short_s = min(full_s, plan.short_s or recogniser.declared_s or SHORT_S)
+    contexts: dict[Context, float] = {"full": full_s, "short": short_s}
+    # What a model declares is what it runs with, and so what it is judged by.
+    order = sorted(plan.contexts, key=lambda context: (context == "full") == (recogniser.declared_s is not None))
+    for snr_db in (None, *plan.snrs_db):
+        heard = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
+        same: Condition | None = None
+        for context in order:
+            if same and same.context_s == contexts[context]:
+                done(len(heard))
+                yield replace(same, context=context)
+                continue
+            same = _condition(recogniser, heard, context, contexts[context], snr_db, plan, normalisers, done)
+            yield same
+
+
+def _condition(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    context: Context,
+    context_s: float,
+    snr_db: float | None,
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Condition:
+    fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
+    done(len(utterances) - len(fitting))
+    began_s = time.perf_counter()
+    rows = tuple(_rows(recogniser, fitting, context_s, plan.batch_s, normalisers, done))
+    elapsed_s = time.perf_counter() - began_s
+    left_out = len(utterances) - len(fitting)
+    return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
+
+
+def _rows(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    context_s: float | None,
+    batch_s: float | None,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Row]:
+    written = decode(recogniser, utterances, context_s, batch_s, done)
+    references = [normalisers[utterance.language](utterance.text) for utterance in utterances]
+    hypotheses = [normalisers[u.language](w.text) for u, w in zip(utterances, written, strict=True)]
+    words, _ = word_scores(references, hypotheses)
+    characters = character_scores(references, hypotheses)
+    for utterance, reference, hypothesis, one, in_words, in_characters in zip(
+        utterances, references, hypotheses, written, words, characters, strict=True
+    ):
+        scores = in_words, in_characters
+        yield Row(utterance, reference, hypothesis, one.text, *scores, len(one.tokens), one.truncated)
+
+
+def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, Summary]]:
+    """By each column; and, where noise was added, by its level."""
+    first = conditions[0]
+    groups = {
+        column: {
+            value: summarise([first.rows[index] for index in indices], plan.seed)
+            for value, indices in group([row.utterance for row in first.rows], column).items()
+        }
+        for column in plan.by
+    }
+    if plan.snrs_db:
+        same = [condition for condition in conditions if condition.context == first.context]
+        groups["added snr"] = {
+            "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB": condition.summary for condition in same
+        }
+    return groups
+
+
+def _evidence(recogniser: Recogniser, condition: Condition, probes: Probes | None) -> Evidence:
+    spoken = [row for row in condition.rows if row.reference]
+    count = max(1, len(spoken))
+    return Evidence(
+        condition.summary.wer_percent,
+        sum(row.truncated for row in spoken) / count,
+        sum(not row.hypothesis for row in spoken) / count,
+        foreign_share(spoken),
+        probes,
+        recogniser.told,
+        frozenset(row.utterance.language for row in spoken),
+    )
+
+
+def foreign_share(rows: Sequence[Row]) -> float:
+    """Share of outputs with a letter that no reference has. a–z go together: a small test set has not all of them."""
+    letters = {letter for row in rows for letter in row.reference if letter.isalpha()}
+    if any(letter.isascii() for letter in letters):
+        letters |= set("abcdefghijklmnopqrstuvwxyz")
+    foreign = sum(any(letter.isalpha() and letter not in letters for letter in row.hypothesis) for row in rows)
+    return foreign / max(1, len(rows))
+
+
+def _rate(rows: Iterable[Row]) -> float:
+    return total(row.words for row in rows if row.reference).wer_percent
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"{device.type}, {torch.get_num_threads()} threads"
