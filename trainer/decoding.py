@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,60 +41,97 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A batch in the encoder: which utterances, and states [B, positions, d_model]."""
+class Listening:
+    """What to listen to and how.
 
-    indices: tuple[int, ...]
-    states: Tensor
+    Attributes:
+        context_s: what each utterance is padded to with silence; None: to the longest of its batch.
+        batch_s: seconds of context in a batch; None: what suits the device.
+        processes: of one thread each, where there is no GPU; on a busy machine two threads do less than one.
+        tokens_per_s: most tokens that are written, beside TOKENS_AT_LEAST.
+    """
+
+    context_s: float | None = None
+    batch_s: float | None = None
+    processes: int = 1
+    tokens_per_s: float = TOKENS_PER_S
+
+    def cap(self, duration_s: float) -> int:
+        """Most tokens that are written for so much audio."""
+        return TOKENS_AT_LEAST + math.ceil(duration_s * self.tokens_per_s)
 
 
 def decode(
     recogniser: Recogniser,
     utterances: Sequence[Utterance],
-    context_s: float | None = None,
-    batch_s: float | None = None,
+    listening: Listening = Listening(),
     done: Callable[[int], object] = lambda utterances: None,
 ) -> list[Written]:
-    """Write down utterances, in their order.
-
-    Args:
-        context_s: what each is padded to with silence; None: to the longest of its batch.
-        batch_s: seconds of context in a batch.
-        done: told after each batch how many utterances it had.
-    """
+    """Write down utterances, in their order; `done` is told after each batch how many it had."""
     found: dict[int, Written] = {}
-    for heard in hear(recogniser, utterances, context_s, batch_s):
-        chosen = [utterances[index] for index in heard.indices]
-        prefixes = [recogniser.prefix(utterance.language) for utterance in chosen]
-        caps = [cap(utterance.duration_s) for utterance in chosen]
-        for index, written in zip(heard.indices, greedy(recogniser, heard.states, prefixes, caps), strict=True):
-            found[index] = written
-        done(len(chosen))
+    planned = list(batches(recogniser, utterances, listening))
+    with _mapped(recogniser, utterances, listening, min(listening.processes, len(planned))) as write:
+        for indices, texts in zip(planned, write(planned), strict=True):
+            found.update(zip(indices, texts, strict=True))
+            done(len(indices))
     return [found[index] for index in range(len(utterances))]
 
 
+@contextmanager
+def _mapped(
+    recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, processes: int
+) -> Iterator[Callable[[list[list[int]]], Iterable[list[Written]]]]:
+    """What writes batches, here or in other processes."""
+    if processes <= 1 or recogniser.device.type != "cpu":
+        yield lambda planned: (write(recogniser, [utterances[i] for i in indices], listening) for indices in planned)
+        return
+    # Forked processes have the model and the corpus in memory already; they use one thread, so that OpenMP, which
+    # does not outlive a fork, is not asked for more.
+    work = recogniser, utterances, listening
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=work) as pool:
+        yield lambda planned: pool.map(_write, planned)
+
+
+_work: tuple[Recogniser, Sequence[Utterance], Listening]
+
+
+def _begin(*work: Any) -> None:
+    global _work
+    _work = work
+    torch.set_num_threads(1)
+
+
+def _write(indices: Sequence[int]) -> list[Written]:
+    recogniser, utterances, listening = _work
+    return write(recogniser, [utterances[index] for index in indices], listening)
+
+
+def write(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> list[Written]:
+    """Write down one batch."""
+    prefixes = [recogniser.prefix(utterance.language) for utterance in utterances]
+    caps = [listening.cap(utterance.duration_s) for utterance in utterances]
+    return greedy(recogniser, hear(recogniser, utterances, listening.context_s), prefixes, caps)
+
+
 @torch.no_grad()
-def hear(
-    recogniser: Recogniser,
-    utterances: Sequence[Utterance],
-    context_s: float | None = None,
-    batch_s: float | None = None,
-) -> Iterator[Heard]:
-    """Run the encoder on batches of utterances of like length, the longest first: what does not fit, fails at once."""
-    model, device = recogniser.model, recogniser.device
-    batch_s = batch_s or (BATCH_S_GPU if device.type == "cuda" else BATCH_S_CPU)
-    log_mel = LogMel(model.config.num_mel_bins).to(device)
-    for indices in batches([utterance.duration_s for utterance in utterances], context_s, batch_s):
-        longest_s = max(utterances[index].duration_s for index in indices)
-        positions = min(positions_of(longest_s, context_s), model.config.max_source_positions)
-        audio = torch.zeros(len(indices), positions * POSITION_SAMPLES)
-        for row, index in zip(audio, indices, strict=True):
-            samples = utterances[index].audio()[: len(row)]
-            row[: len(samples)] = torch.from_numpy(samples)
-        features = log_mel(audio.to(device)).to(model.dtype)
-        with short_context(model, positions):
-            states = model.get_encoder()(features).last_hidden_state
-        yield Heard(tuple(indices), states)
+def hear(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Tensor:
+    """Run the encoder on one batch: states [B, positions, d_model]."""
+    model = recogniser.model
+    longest_s = max(utterance.duration_s for utterance in utterances)
+    positions = min(positions_of(longest_s, context_s), model.config.max_source_positions)
+    audio = torch.zeros(len(utterances), positions * POSITION_SAMPLES)
+    for row, utterance in zip(audio, utterances, strict=True):
+        samples = utterance.audio()[: len(row)]
+        row[: len(samples)] = torch.from_numpy(samples)
+    log_mel = _log_mel(model.config.num_mel_bins, recogniser.device)
+    with short_context(model, positions):
+        states: Tensor = model.get_encoder()(log_mel(audio.to(recogniser.device)).to(model.dtype)).last_hidden_state
+    return states
+
+
+@cache
+def _log_mel(mels: int, device: torch.device) -> LogMel:
+    return LogMel(mels).to(device)
 
 
 @torch.no_grad()
@@ -130,17 +172,14 @@ def greedy(
     return [_written(recogniser, row[:most]) for row, most in zip(written.tolist(), caps, strict=True)]
 
 
-def cap(duration_s: float) -> int:
-    """Most tokens that are written for so much audio."""
-    return TOKENS_AT_LEAST + math.ceil(duration_s * TOKENS_PER_S)
-
-
-def batches(durations_s: Sequence[float], context_s: float | None, batch_s: float) -> Iterator[list[int]]:
-    """Indices sorted by duration, longest first, as many in a batch as its seconds of context allow, at least one."""
+def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Iterator[list[int]]:
+    """Indices by duration, the longest first (what does not fit into memory fails at once), as many in a batch as its
+    seconds of context allow, and at least one."""
+    most_s = listening.batch_s or (BATCH_S_GPU if recogniser.device.type == "cuda" else BATCH_S_CPU)
     batch: list[int] = []
-    for index in sorted(range(len(durations_s)), key=lambda index: -durations_s[index]):
-        each_s = context_s or durations_s[batch[0] if batch else index]
-        if batch and (len(batch) + 1) * each_s > batch_s:
+    for index in sorted(range(len(utterances)), key=lambda index: -utterances[index].duration_s):
+        each_s = listening.context_s or utterances[batch[0] if batch else index].duration_s
+        if batch and (len(batch) + 1) * each_s > most_s:
             yield batch
             batch = []
         batch.append(index)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
-from trainer.alarm import Alarm, Evidence, judge
-from trainer.decoding import decode
+from trainer.alarm import Evidence, judge
+from trainer.decoding import Listening, decode
+from trainer.evaluation import CONTEXTS, Condition, Context, Evaluation
 from trainer.grouping import group
 from trainer.normalising import Normaliser, normaliser
 from trainer.probes import Probes, probe
 from trainer.recogniser import Recogniser
-from trainer.scoring import Confusions, Score, character_scores, total, word_scores
+from trainer.scoring import Score, character_scores, total, word_scores
 from trainer.summary import Row, Summary, summarise
 from trainer.utterances import Utterance, in_noise
 
-#: full: all that the encoder was built for. short: what it declares, or as long as the windows of live captions.
-Context = Literal["full", "short"]
-CONTEXTS: tuple[Context, ...] = ("full", "short")
+#: Seconds of context of live captions: a chunk and its lead.
 SHORT_S = 7.0
-
-#: How many of the worst utterances, and of each kind of confusion, are listed.
-WORST, CONFUSED = 20, 30
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Plan:
         short_s: the short context; None: what the model declares, or SHORT_S.
         snrs_db: noise that is added, beside the clean audio.
         by: columns to group by, as `grouping` has them.
-        batch_s: seconds of acoustic context in a batch; None: what suits the device.
+        batch_s, processes: as `Listening` has them.
         seed: of the noise, of the draws for intervals, and of which utterances are probed.
         probed: how many utterances the alarm's questions are asked about.
     """
@@ -48,103 +42,9 @@ class Plan:
     snrs_db: tuple[float, ...] = ()
     by: tuple[str, ...] = ()
     batch_s: float | None = None
+    processes: int = 1
     seed: int = 1
     probed: int = 64
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One pass over the utterances. `left_out` are longer than the context; `snr_db` None is clean."""
-
-    context: Context
-    context_s: float
-    snr_db: float | None
-    rows: tuple[Row, ...]
-    left_out: int
-    elapsed_s: float
-    summary: Summary
-
-    @property
-    def audio_s(self) -> float:
-        return sum(row.utterance.duration_s for row in self.rows)
-
-    def document(self) -> dict[str, Any]:
-        """Its form in JSON, without the rows."""
-        about = {"context": self.context, "context_s": self.context_s, "snr_db": self.snr_db}
-        return {**about, "left_out": self.left_out, **self.summary.document()}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that was found. The first condition is the one that counts: rows, groups and alarm are of it."""
-
-    model: str
-    device: str
-    normalisers: Mapping[str, str]
-    conditions: tuple[Condition, ...]
-    groups: Mapping[str, Mapping[str, Summary]]
-    confusions: Confusions
-    probes: Probes | None
-    alarm: Alarm
-
-    @property
-    def overall(self) -> Summary:
-        return self.conditions[0].summary
-
-    @cached_property
-    def penalty_points(self) -> float | None:
-        """What the short context costs, in points of WER, over the utterances that both heard."""
-        clean = {condition.context: condition for condition in self.conditions if condition.snr_db is None}
-        if len(clean) < 2:
-            return None
-        both = set.intersection(*({row.utterance.id for row in condition.rows} for condition in clean.values()))
-        full, short = (_rate(row for row in clean[context].rows if row.utterance.id in both) for context in CONTEXTS)
-        return short - full
-
-    @property
-    def worst(self) -> list[Row]:
-        """Utterances with the most errors."""
-        wrong = [row for row in self.conditions[0].rows if row.words.errors]
-        return sorted(wrong, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))[:WORST]
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """Numbers by name; what could not be measured is left out."""
-        first = self.conditions[0]
-        found = {
-            "wer_percent": self.overall.wer_percent,
-            "cer_percent": self.overall.characters.wer_percent,
-            "loss": self.probes.readings["usual"].loss if self.probes else None,
-            "short_context_penalty_points": self.penalty_points,
-            "false_words_per_hour": self.overall.false_words_per_hour,
-            "samples_per_s": len(first.rows) / max(first.elapsed_s, 1e-9),
-            "real_time_factor": first.audio_s / max(first.elapsed_s, 1e-9),
-        }
-        return {name: round(value, 4) for name, value in found.items() if value is not None}
-
-    def document(self) -> dict[str, Any]:
-        """What evaluation-NAME.json holds."""
-        alarm = {"raised": self.alarm.raised, "sentence": self.alarm.sentence, **asdict(self.alarm)}
-        return {
-            "model": self.model,
-            "device": self.device,
-            "normalisers": dict(self.normalisers),
-            "overall": self.overall.document(),
-            "figures": self.figures,
-            "alarm": {**alarm, "probes": asdict(self.probes) if self.probes else None},
-            "conditions": [condition.document() for condition in self.conditions],
-            "groups": {
-                column: {value: summary.document() for value, summary in groups.items()}
-                for column, groups in self.groups.items()
-            },
-            "confusions": {
-                "substitutions": [[*pair, n] for pair, n in self.confusions.substitutions.most_common(CONFUSED)],
-                "deletions": [[word, n] for word, n in self.confusions.deletions.most_common(CONFUSED)],
-                "insertions": [[word, n] for word, n in self.confusions.insertions.most_common(CONFUSED)],
-            },
-            "worst": [row.document() for row in self.worst],
-            "rows": [row.document() for row in self.conditions[0].rows],
-        }
 
 
 def evaluate(
@@ -171,10 +71,10 @@ def evaluate(
     _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
     fitting = [row.utterance for row in rows if row.reference]
     sample = random.Random(plan.seed).sample(fitting, min(plan.probed, len(fitting)))
-    probes = probe(recogniser, sample, first.context_s)
+    probes = probe(recogniser, sample, Listening(first.context_s, plan.batch_s))
     return Evaluation(
         recogniser.name,
-        _device(recogniser.device),
+        _device(recogniser.device, plan.processes),
         {language: found.name for language, found in normalisers.items()},
         conditions,
         _groups(conditions, plan),
@@ -188,7 +88,7 @@ def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context
     """The words alone, for a measure between two steps of training; `context_s` None: as long as each batch is."""
     recogniser.model.eval()
     normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
-    rows = _rows(recogniser, utterances, context_s, None, normalisers, lambda utterances: None)
+    rows = _rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None)
     return total(row.words for row in rows if row.reference)
 
 
@@ -229,7 +129,8 @@ def _condition(
     fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
     done(len(utterances) - len(fitting))
     began_s = time.perf_counter()
-    rows = tuple(_rows(recogniser, fitting, context_s, plan.batch_s, normalisers, done))
+    listening = Listening(context_s, plan.batch_s, plan.processes)
+    rows = tuple(_rows(recogniser, fitting, listening, normalisers, done))
     elapsed_s = time.perf_counter() - began_s
     left_out = len(utterances) - len(fitting)
     return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
@@ -238,12 +139,11 @@ def _condition(
 def _rows(
     recogniser: Recogniser,
     utterances: Sequence[Utterance],
-    context_s: float | None,
-    batch_s: float | None,
+    listening: Listening,
     normalisers: Mapping[str, Normaliser],
     done: Callable[[int], object],
 ) -> Iterator[Row]:
-    written = decode(recogniser, utterances, context_s, batch_s, done)
+    written = decode(recogniser, utterances, listening, done)
     references = [normalisers[utterance.language](utterance.text) for utterance in utterances]
     hypotheses = [normalisers[u.language](w.text) for u, w in zip(utterances, written, strict=True)]
     words, _ = word_scores(references, hypotheses)
@@ -296,11 +196,7 @@ def foreign_share(rows: Sequence[Row]) -> float:
     return foreign / max(1, len(rows))
 
 
-def _rate(rows: Iterable[Row]) -> float:
-    return total(row.words for row in rows if row.reference).wer_percent
-
-
-def _device(device: torch.device) -> str:
+def _device(device: torch.device, processes: int) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{device.type}, {torch.get_num_threads()} threads"
+    return f"{processes} processes" if processes > 1 else f"{torch.get_num_threads()} threads"

@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.evaluate import Condition, Evaluation
+from trainer.evaluation import Condition, Evaluation
+from trainer.grouping import UNKNOWN
 from trainer.intervals import Interval
 from trainer.summary import Summary
 
 #: Rows of each table on the terminal; the file has all of them.
 MOST_ROWS = 10
 
-_FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips", "words")
+_FIGURES = ("WER %", "95 %", "speakers", "sub", "del", "ins", "CER %", "clips")
 
 
 def show(found: Evaluation, console: Console | None = None) -> None:
@@ -25,7 +26,9 @@ def show(found: Evaluation, console: Console | None = None) -> None:
     normalisers = ", ".join(dict.fromkeys(found.normalisers.values()))
     console.print(_conditions(found, normalisers))
     for column, groups in found.groups.items():
-        console.print(_groups(column, groups))
+        spoken = {value: summary for value, summary in groups.items() if summary.utterances}
+        if set(spoken) - {UNKNOWN}:
+            console.print(_groups(column, spoken))
     console.print(_confusions(found))
     if found.worst:
         console.print(_worst(found))
@@ -36,7 +39,7 @@ def show(found: Evaluation, console: Console | None = None) -> None:
 
 
 def _conditions(found: Evaluation, normalisers: str) -> Table:
-    drawn = _table(f"{found.model} on {found.device}; {normalisers}", "context", "noise", *_FIGURES, "left out")
+    drawn = _table(f"{found.model} on {found.device}; {normalisers}", "context", "noise", *_FIGURES, "too long")
     for condition in found.conditions:
         noise = "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB"
         drawn.add_row(_context(condition), noise, *_cells(condition.summary), str(condition.left_out or ""))
@@ -80,9 +83,11 @@ def _worst(found: Evaluation) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for column in columns:
-        drawn.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
+        numeric = column in _FIGURES
+        fixed = numeric or column in ("context", "noise")
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=fixed)
     return drawn
 
 
@@ -95,7 +100,6 @@ def _cells(summary: Summary) -> list[str]:
         *(str(errors) for errors in (score.substitutions, score.deletions, score.insertions)),
         f"{summary.characters.wer_percent:.1f}" if score.words else "",
         str(summary.utterances),
-        str(score.words),
     ]
 
 

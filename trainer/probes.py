@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.decoding import hear
+from trainer.decoding import Listening, batches, hear
 from trainer.recogniser import Recogniser
 from trainer.utterances import Utterance
 
@@ -89,14 +89,15 @@ class _Answers:
     mistaken: Counter[str] = field(default_factory=Counter)
 
 
-def probe(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Probes | None:
+def probe(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Probes | None:
     """Ask about utterances in which somebody speaks; None if there are none."""
     spoken = [utterance for utterance in utterances if utterance.text.strip()]
     if not spoken:
         return None
     answers = _Answers()
-    for heard in hear(recogniser, spoken, context_s):
-        _ask(recogniser, [spoken[index] for index in heard.indices], heard.states, answers)
+    for indices in batches(recogniser, spoken, listening):
+        batch = [spoken[index] for index in indices]
+        _ask(recogniser, batch, hear(recogniser, batch, listening.context_s), answers)
     readings: dict[Prefix, Reading] = {}
     for (prefix, _), found in answers.sums.items():
         reading = found.reading()

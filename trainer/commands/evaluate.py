@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from trainer.errors import PlanError
 from trainer.grouping import GROUPABLE
 
 if TYPE_CHECKING:
-    from trainer.evaluate import Evaluation, Plan
+    from trainer.evaluate import Plan
+    from trainer.evaluation import Evaluation
     from trainer.utterances import Utterance
 
 #: The exit code of an alarm.
@@ -55,6 +57,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--batch-s", type=float, metavar="S", help="seconds of context in a batch; less takes less memory"
     )
+    parser.add_argument("--processes", type=int, metavar="N", help="without a GPU; default: as many as cores")
     parser.add_argument("--seed", type=int, default=1, help="of noise, intervals and --limit")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: evaluation-NAME.json in the run's folder, or here"
@@ -63,7 +66,9 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    import torch
     from tqdm import tqdm
+    from transformers.utils import logging
 
     from trainer.evaluate import Plan, evaluate
     from trainer.evaluation_table import show
@@ -75,8 +80,11 @@ def run(options: argparse.Namespace) -> int:
         snrs_db=options.snr,
         by=options.by,
         batch_s=options.batch_s,
+        processes=options.processes or len(os.sched_getaffinity(0)),
         seed=options.seed,
     )
+    torch.set_num_threads(1)  # the processes share the cores
+    logging.disable_progress_bar()  # ours is enough
     utterances = _utterances(options)
     recogniser = load(options.model, options.device)
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
