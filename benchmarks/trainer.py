@@ -136,9 +136,16 @@ def small(device: str) -> Recogniser:
     """Whisper small with random weights, and an end token that it never writes."""
     known = load("demo/model", "cpu")
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    width = {"d_model": 768, "encoder_ffn_dim": 3072, "decoder_ffn_dim": 3072}
-    heads = {"encoder_attention_heads": 12, "decoder_attention_heads": 12}
-    config = WhisperConfig(vocab_size=51865, encoder_layers=12, decoder_layers=12, **width, **heads)
+    config = WhisperConfig(
+        vocab_size=51865,
+        d_model=768,
+        encoder_layers=12,
+        decoder_layers=12,
+        encoder_attention_heads=12,
+        decoder_attention_heads=12,
+        encoder_ffn_dim=3072,
+        decoder_ffn_dim=3072,
+    )
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
     with place:
         model = WhisperForConditionalGeneration(config)
