@@ -30,7 +30,7 @@ END_PROBABILITY = 0.05
 #: Errors beyond what the loss allows: greedy decoding goes on from its own mistakes, and small tests have luck.
 WER_FACTOR, WER_MARGIN_PERCENT = 1.5, 10.0
 #: From this loss on (nats a token) a model does not know the text, and no fault of decoding is needed to explain why.
-UNKNOWN_LOSS = 2.0
+UNKNOWN_LOSS = 3.0
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class Alarm:
-    """What is wrong. `causes` are those that fit, the best first; none: no known one does."""
+    """What is wrong. `causes` are those that fit, the best first; none: no known one does.
+
+    `unknown`: the model does not know the words at all, and need not be broken to write others.
+    """
 
     signs: tuple[str, ...]
     causes: tuple[Cause, ...]
+    unknown: bool = False
 
     @property
     def raised(self) -> bool:
@@ -85,7 +89,9 @@ class Alarm:
         """All of it for a person."""
         if not self.signs:
             return "No alarm: decoding does what the loss promises."
-        if not self.causes:
+        if self.unknown and not self.causes:
+            fits = "No known cause fits: it does not know these words. Train it, on such speech, before it is used."
+        elif not self.causes:
             fits = (
                 "No known cause fits: look at the worst utterances, and whether the model was trained for this at all."
             )
@@ -102,7 +108,8 @@ def judge(evidence: Evidence) -> Alarm:
     causes = tuple(_causes(evidence)) if evidence.probes else ()
     if not signs and causes:
         signs = [f"training went wrong: {causes[0].because}"]
-    return Alarm(tuple(signs), causes)
+    unknown = evidence.probes is not None and _unknown(evidence.probes)
+    return Alarm(tuple(signs), causes, unknown)
 
 
 def most_wer_percent(loss: float, tokens_per_word: float) -> float:
@@ -137,7 +144,9 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
     assert probes is not None
     usual = probes.readings["usual"]
     doubled, bare, detected = (probes.readings.get(name) for name in ("doubled", "bare", "detected"))
-    if probes.start_after_start > START_AFTER_START or (probes.best == "doubled" and _better(doubled, usual)):
+    unknown = _unknown(probes)
+    fits_better = not unknown and probes.best == "doubled" and _better(doubled, usual)
+    if probes.start_after_start > START_AFTER_START or fits_better:
         yield Cause(
             "double start token",
             f"it expects <|startoftranscript|> twice: the second has a probability of {probes.start_after_start:.0%}, "
@@ -145,12 +154,10 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
             "The collator must strip the decoder's start token from the labels; it strips bos_token_id, which is "
             "<|endoftext|>. Mend it and train again.",
         )
+    if unknown:
+        return
     best = probes.readings[probes.best]
-    if (
-        best.end_probability < END_PROBABILITY
-        and evidence.capped_share > CAPPED_SHARE
-        and best.text_loss < UNKNOWN_LOSS
-    ):
+    if best.end_probability < END_PROBABILITY and evidence.capped_share > CAPPED_SHARE:
         yield Cause(
             "masked end of text",
             f"where the text ends, <|endoftext|> has a probability of {best.end_probability:.1%}",
@@ -185,6 +192,10 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
             f"though the loss is {_loss(usual)} behind the right one and {_loss(detected)} behind that",
             "Set language and task on generation_config before the model is evaluated and published.",
         )
+
+
+def _unknown(probes: Probes) -> bool:
+    return probes.readings[probes.best].text_loss > UNKNOWN_LOSS
 
 
 def _better(other: Reading | None, usual: Reading) -> bool:

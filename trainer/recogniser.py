@@ -116,7 +116,7 @@ def load(name: str, device: str = "auto") -> Recogniser:
             raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper")
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         model = WhisperForConditionalGeneration.from_pretrained(name, dtype=_precision(place))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RecogniserError(f"{name} is no whole Whisper checkpoint: {str(error).splitlines()[0]}") from error
     # nn.Module.to: transformers wraps it in a way that has no types.
     torch.nn.Module.to(model, place)
