@@ -199,4 +199,4 @@ def foreign_share(rows: Sequence[Row]) -> float:
 def _device(device: torch.device, processes: int) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{processes} processes" if processes > 1 else f"{torch.get_num_threads()} threads"
+    return f"CPU, {processes} processes" if processes > 1 else f"CPU, {torch.get_num_threads()} threads"

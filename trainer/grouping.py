@@ -42,6 +42,8 @@ def _value(utterance: Utterance, column: str) -> str:
         return _names(_DURATIONS_S, "s")[bisect_right(_DURATIONS_S, utterance.duration_s)]
     if column == "snr":
         return _names(_SNRS_DB, "dB")[bisect_right(_SNRS_DB, estimate_db(utterance.audio()))]
+    if column == "language":
+        return utterance.language  # the corpus may have been overruled
     return utterance.columns.get(column) or UNKNOWN
 
 
