@@ -30,7 +30,10 @@ examples
 
 MODEL is any Whisper checkpoint: a folder, or its name on the hub. Language and task are forced. `full` is the whole
 context that it was built for; `short` is what its undertext.json declares, or --context-s; which one counts first is
-what it declares. Groups: {", ".join(GROUPABLE)} (snr is estimated from the recording, --snr adds noise).
+what it declares.
+
+Groups: {", ".join(GROUPABLE)};
+snr is estimated from the recording, and --snr adds noise.
 
 exit code {ALARM}: the alarm. Decoding is broken, and the last line says what the likely cause is and what to do.
 """
