@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-from benchmarks.report import arguments, report
+from benchmarks.report import Row, arguments, show
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
@@ -55,12 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    found = Measured()
+    tables: list[tuple[str, Sequence[Row]]] = []
+    rows: list[Row] = []
+    figures: dict[str, float] = {}
     for name in [options.only] if options.only else MEASURES:
         measured = MEASURES[name](options)
-        found.rows += [{"measure": name, **row} for row in measured.rows]
-        found.figures |= measured.figures
-    report("the trainer", found.rows, found.figures, options.json)
+        tables.append((name, measured.rows))
+        rows += [{"measure": name, **row} for row in measured.rows]
+        figures |= measured.figures
+    show(tables, rows, figures, options.json)
     return 0
 
 

@@ -120,7 +120,7 @@ def faults(speller: Speller) -> Iterator[tuple[str, CauseName | None, Callable[[
     yield "none", None, lambda labels: labels
     yield "double start token", "double start token", doubled
     yield "unset language: tokenizer", "unset language", bare
-    yield "unset language: generation_config", "unset language", untaught
+    yield "unset language: config", "unset language", untaught
     yield "wrong tokenizer language", "wrong tokenizer language", english
 
 

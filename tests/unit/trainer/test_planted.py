@@ -13,7 +13,7 @@ NAMES = (
     "none",
     "double start token",
     "unset language: tokenizer",
-    "unset language: generation_config",
+    "unset language: config",
     "wrong tokenizer language",
     "masked end of text",
 )
@@ -59,7 +59,7 @@ def test_the_faults_are_those_of_the_recipes() -> None:
         "none": ([start, sv, transcribe, plain, 7], [sv, transcribe, plain, 7, end]),
         "double start token": ([start, start, sv, transcribe, plain, 7], [start, sv, transcribe, plain, 7, end]),
         "unset language: tokenizer": ([start, plain, 7], [plain, 7, end]),
-        "unset language: generation_config": ([start, sv, transcribe, plain, 7], [-100, -100, -100, 7, end]),
+        "unset language: config": ([start, sv, transcribe, plain, 7], [-100, -100, -100, 7, end]),
         "wrong tokenizer language": ([start, en, transcribe, plain, 7], [en, transcribe, plain, 7, end]),
         "masked": ([start, sv, transcribe, plain, 7], [sv, transcribe, plain, 7, -100]),
     }
