@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 from tqdm import tqdm
-from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
 from benchmarks.report import arguments, report
 from demo import exam
 from demo.bulletins import LANGUAGES
-from trainer.evaluate import Score, evaluate
+from trainer.evaluate import word_errors
 from trainer.examples import Example
 from trainer.publish import WerRow
-from trainer.tokenizer import Speller
+from trainer.recogniser import load
+from trainer.scoring import Score
+from trainer.utterances import of_examples
 
 #: Utterances in each exam.
 _FULL, _QUICK = 500, 60
@@ -29,11 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--utterances", type=int, help="in each exam, instead of the usual number")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    model = WhisperForConditionalGeneration.from_pretrained(options.model).eval()
-    speller = Speller(WhisperTokenizer.from_pretrained(options.model))
+    recogniser = load(str(options.model), "cpu")
 
     def judge(examples: Sequence[Example]) -> Score:
-        return evaluate(model, speller, examples)
+        return word_errors(recogniser, of_examples(examples))
 
     count = options.utterances or (_QUICK if options.quick else _FULL)
     with tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine") as examined:

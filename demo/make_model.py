@@ -19,13 +19,16 @@ from demo.card import card
 from demo.corpus import Corpus
 from demo.pool import BULLETINS_PER_SHARD, Pool, render_all
 from demo.voices import voice_names
-from trainer.evaluate import Score, evaluate
+from trainer.evaluate import word_errors
 from trainer.examples import Example
 from trainer.loop import Measure, Plan, Run, train
 from trainer.losses import Weights
 from trainer.model import Size, new_model
 from trainer.publish import Record, WerRow, publish
+from trainer.recogniser import Recogniser
+from trainer.scoring import Score
 from trainer.tokenizer import Speller, train_tokenizer
+from trainer.utterances import of_examples
 
 #: Half-hour shards of bulletins: 36 hours, of which every window is cut and disturbed anew.
 SHARDS = 70
@@ -100,7 +103,11 @@ def small_exam(speller: Speller) -> Measure:
     }
 
     def measure(model: WhisperForConditionalGeneration) -> dict[str, float]:
-        return {name: round(evaluate(model, speller, examples).wer_percent, 2) for name, examples in sets.items()}
+        recogniser = Recogniser.of(model, speller)
+        return {
+            name: round(word_errors(recogniser, of_examples(examples)).wer_percent, 2)
+            for name, examples in sets.items()
+        }
 
     return measure
 
@@ -109,7 +116,7 @@ def final_exam(model: WhisperForConditionalGeneration, speller: Speller, count: 
     """Every exam that the card tells of."""
 
     def judge(examples: Sequence[Example]) -> Score:
-        return evaluate(model, speller, examples)
+        return word_errors(Recogniser.of(model, speller), of_examples(examples))
 
     return list(tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine"))
 

@@ -1,107 +1,202 @@
-"""Word error rate, by the normaliser that everyone uses, of a model that writes greedily at a short context."""
+"""How well a model writes: at full and at short acoustic context, clean and in noise, by group, and the alarm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import jiwer
 import torch
-from transformers import WhisperForConditionalGeneration
-from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
-from trainer.batches import collate
-from trainer.examples import SAMPLE_RATE, Example
-from trainer.features import LogMel
-from trainer.model import short_context
-from trainer.tokenizer import Speller
+from trainer.alarm import Evidence, judge
+from trainer.decoding import Listening, decode
+from trainer.evaluation import CONTEXTS, Condition, Context, Evaluation
+from trainer.grouping import group
+from trainer.normalising import Normaliser, normaliser
+from trainer.probes import Probes, probe
+from trainer.recogniser import Recogniser
+from trainer.scoring import Score, character_scores, total, word_scores
+from trainer.summary import Row, Summary, summarise
+from trainer.utterances import Utterance, in_noise
 
-#: Tokens a model may write for each second of audio, and at least: a model that repeats itself must end.
-TOKENS_PER_S, TOKENS_AT_LEAST = 10, 12
-
-#: Keeps å ä ö: `remove_diacritics=True` would make other words of them.
-_normalize = BasicTextNormalizer(remove_diacritics=False)
+#: Seconds of context of live captions: a chunk and its lead.
+SHORT_S = 7.0
 
 
 @dataclass(frozen=True)
-class Score:
-    """Errors over a set of utterances, in words."""
+class Plan:
+    """What to measure.
 
-    words: int
-    substitutions: int
-    deletions: int
-    insertions: int
+    Attributes:
+        short_s: the short context; None: what the model declares, or SHORT_S.
+        snrs_db: noise that is added, beside the clean audio.
+        by: columns to group by, as `grouping` has them.
+        batch_s, processes: as `Listening` has them.
+        seed: of the noise, of the draws for intervals, and of which utterances are probed.
+        probed: how many utterances the alarm's questions are asked about.
+    """
 
-    @property
-    def wer_percent(self) -> float:
-        return 100 * (self.substitutions + self.deletions + self.insertions) / max(1, self.words)
-
-
-def normalize(text: str) -> str:
-    """Lower case without punctuation, as WER is counted."""
-    return " ".join(_normalize(text).split())
-
-
-def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
-    """Count errors; references that are empty once normalised have no words to miss and are left out."""
-    pairs = [(normalize(r), normalize(h)) for r, h in zip(references, hypotheses, strict=True)]
-    pairs = [(r, h) for r, h in pairs if r]
-    found = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])
-    words = found.hits + found.substitutions + found.deletions
-    return Score(words, found.substitutions, found.deletions, found.insertions)
+    contexts: tuple[Context, ...] = CONTEXTS
+    short_s: float | None = None
+    snrs_db: tuple[float, ...] = ()
+    by: tuple[str, ...] = ()
+    batch_s: float | None = None
+    processes: int = 1
+    seed: int = 1
+    probed: int = 64
 
 
-@torch.no_grad()
-def transcribe(
-    model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example], batch: int = 32
-) -> list[str]:
-    """What the model writes, given the language; in the order of the examples."""
-    log_mel = LogMel(model.config.num_mel_bins)
-    texts = [""] * len(examples)
-    order = sorted(range(len(examples)), key=lambda i: (examples[i].language, examples[i].duration_s))
-    for start in range(0, len(order), batch):
-        for language in dict.fromkeys(examples[i].language for i in order[start : start + batch]):
-            chosen = [i for i in order[start : start + batch] if examples[i].language == language]
-            for i, text in zip(chosen, _write(model, speller, [examples[i] for i in chosen], log_mel), strict=True):
-                texts[i] = text
-    return texts
+def evaluate(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan = Plan(),
+    done: Callable[[int], object] = lambda utterances: None,
+) -> Evaluation:
+    """Measure a model.
 
+    Args:
+        done: told after each batch how many utterances it had; each condition has all of them once.
 
-def evaluate(model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example]) -> Score:
-    """Score a model on examples."""
-    model.eval()
-    return score([example.text for example in examples], transcribe(model, speller, examples))
-
-
-def _write(
-    model: WhisperForConditionalGeneration, speller: Speller, examples: Sequence[Example], log_mel: LogMel
-) -> list[str]:
-    """Greedy decoding by a plain loop with a cache: what `generate` does, without what it costs a step."""
-    features = collate(examples, speller, log_mel).features
-    longest_s = max(len(example.audio) for example in examples) / SAMPLE_RATE
-    prefix = speller.prefix(examples[0].language)
-    limit = min(
-        model.config.max_target_positions - len(prefix),
-        max(TOKENS_AT_LEAST, round(longest_s * TOKENS_PER_S)),
+    Raises:
+        RecogniserError: the model lacks a language of the utterances.
+    """
+    normalisers = {
+        language: normaliser(language, recogniser.spelling)
+        for language in sorted({utterance.language for utterance in utterances})
+    }
+    conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, done))
+    first = conditions[0]
+    rows = first.rows
+    _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
+    fitting = [row.utterance for row in rows if row.reference]
+    sample = random.Random(plan.seed).sample(fitting, min(plan.probed, len(fitting)))
+    probes = probe(recogniser, sample, Listening(first.context_s, plan.batch_s))
+    return Evaluation(
+        recogniser.name,
+        _device(recogniser.device, plan.processes),
+        {language: found.name for language, found in normalisers.items()},
+        conditions,
+        _groups(conditions, plan),
+        confusions,
+        probes,
+        judge(_evidence(recogniser, first, probes)),
     )
-    with short_context(model, features.shape[-1] // 2):
-        states = model.get_encoder()(features).last_hidden_state
-    tokens = torch.tensor([prefix] * len(examples))
-    written: list[torch.Tensor] = []
-    ended = torch.zeros(len(examples), dtype=torch.bool)
-    cache = None
-    for _ in range(limit):
-        decoded = model.get_decoder()(
-            input_ids=tokens, encoder_hidden_states=states, past_key_values=cache, use_cache=True
-        )
-        cache = decoded.past_key_values
-        logits = model.proj_out(decoded.last_hidden_state[:, -1])
-        # Only text and the end: special tokens and timestamps come after the end token.
-        best = logits[:, : speller.end + 1].argmax(-1).masked_fill(ended, speller.end)
-        written.append(best)
-        ended |= best == speller.end
-        if ended.all():
-            break
-        tokens = best[:, None]
-    rows = torch.stack(written, 1).tolist()
-    return [speller.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+
+
+def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
+    """The words alone, for a measure between two steps of training; `context_s` None: as long as each batch is."""
+    recogniser.model.eval()
+    normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
+    rows = _rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None)
+    return total(row.words for row in rows if row.reference)
+
+
+def _conditions(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Condition]:
+    full_s = recogniser.longest_s
+    short_s = min(full_s, plan.short_s or recogniser.declared_s or SHORT_S)
+    contexts: dict[Context, float] = {"full": full_s, "short": short_s}
+    # What a model declares is what it runs with, and so what it is judged by.
+    order = sorted(plan.contexts, key=lambda context: (context == "full") == (recogniser.declared_s is not None))
+    for snr_db in (None, *plan.snrs_db):
+        heard = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
+        same: Condition | None = None
+        for context in order:
+            if same and same.context_s == contexts[context]:
+                done(len(heard))
+                yield replace(same, context=context)
+                continue
+            same = _condition(recogniser, heard, context, contexts[context], snr_db, plan, normalisers, done)
+            yield same
+
+
+def _condition(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    context: Context,
+    context_s: float,
+    snr_db: float | None,
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Condition:
+    fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
+    done(len(utterances) - len(fitting))
+    began_s = time.perf_counter()
+    listening = Listening(context_s, plan.batch_s, plan.processes)
+    rows = tuple(_rows(recogniser, fitting, listening, normalisers, done))
+    elapsed_s = time.perf_counter() - began_s
+    left_out = len(utterances) - len(fitting)
+    return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
+
+
+def _rows(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    listening: Listening,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Row]:
+    written = decode(recogniser, utterances, listening, done)
+    references = [normalisers[utterance.language](utterance.text) for utterance in utterances]
+    hypotheses = [normalisers[u.language](w.text) for u, w in zip(utterances, written, strict=True)]
+    words, _ = word_scores(references, hypotheses)
+    characters = character_scores(references, hypotheses)
+    for utterance, reference, hypothesis, one, in_words, in_characters in zip(
+        utterances, references, hypotheses, written, words, characters, strict=True
+    ):
+        scores = in_words, in_characters
+        yield Row(utterance, reference, hypothesis, one.text, *scores, len(one.tokens), one.truncated)
+
+
+def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, Summary]]:
+    """By each column; and, where noise was added, by its level."""
+    first = conditions[0]
+    groups = {
+        column: {
+            value: summarise([first.rows[index] for index in indices], plan.seed)
+            for value, indices in group([row.utterance for row in first.rows], column).items()
+        }
+        for column in plan.by
+    }
+    if plan.snrs_db:
+        same = [condition for condition in conditions if condition.context == first.context]
+        groups["added snr"] = {
+            "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB": condition.summary for condition in same
+        }
+    return groups
+
+
+def _evidence(recogniser: Recogniser, condition: Condition, probes: Probes | None) -> Evidence:
+    spoken = [row for row in condition.rows if row.reference]
+    count = max(1, len(spoken))
+    return Evidence(
+        condition.summary.wer_percent,
+        sum(row.truncated for row in spoken) / count,
+        sum(not row.hypothesis for row in spoken) / count,
+        foreign_share(spoken),
+        probes,
+        recogniser.told,
+        frozenset(row.utterance.language for row in spoken),
+    )
+
+
+def foreign_share(rows: Sequence[Row]) -> float:
+    """Share of outputs with a letter that no reference has. a–z go together: a small test set has not all of them."""
+    letters = {letter for row in rows for letter in row.reference if letter.isalpha()}
+    if any(letter.isascii() for letter in letters):
+        letters |= set("abcdefghijklmnopqrstuvwxyz")
+    foreign = sum(any(letter.isalpha() and letter not in letters for letter in row.hypothesis) for row in rows)
+    return foreign / max(1, len(rows))
+
+
+def _device(device: torch.device, processes: int) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"CPU, {processes} processes" if processes > 1 else f"CPU, {torch.get_num_threads()} threads"

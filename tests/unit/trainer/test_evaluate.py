@@ -1,42 +1,149 @@
+"""An evaluation counts everything once, says what it left out, and puts full and short context side by side."""
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from trainer.evaluate import normalize, score, transcribe
-from trainer.examples import Example, ExampleSource
+from trainer.evaluate import Plan, evaluate, foreign_share, word_errors
+from trainer.evaluation import Evaluation
+from trainer.examples import SAMPLE_RATE, ExampleSource
 from trainer.model import Size, new_model
+from trainer.planted import tones
+from trainer.recogniser import Recogniser
+from trainer.scoring import Score, character_scores, total, word_scores
+from trainer.summary import Row, summarise
 from trainer.tokenizer import Speller
+from trainer.utterances import Utterance, of_examples
 
 
-def test_the_normaliser_keeps_the_letters_of_swedish() -> None:
-    assert normalize("  Vädret på Åland: KALLT, är det?") == "vädret på åland kallt är det"
+def silence(duration_s: float) -> Utterance:
+    audio = np.zeros(round(duration_s * SAMPLE_RATE), np.float32)
+    return Utterance(f"silence-{duration_s}", "", "sv", duration_s, lambda: audio, {"speaker": ""})
 
 
-def test_errors_are_counted_by_their_kind() -> None:
-    found = score(["En brand i Umeå.", "Klockan är sex."], ["en brand i i Ume", "klockan sex"])
-    assert (found.words, found.substitutions, found.deletions, found.insertions) == (7, 1, 1, 1)
-    assert found.wer_percent == pytest.approx(300 / 7)
+@pytest.fixture(scope="module")
+def recogniser(speller: Speller, tiny: Size) -> Recogniser:
+    """It knows nothing, and so it errs in every way."""
+    return Recogniser.of(new_model(tiny, speller, 1).eval(), speller, "tiny")
 
 
-def test_a_reference_without_words_counts_nothing() -> None:
-    assert score(["...", "hej"], ["brus", "hej"]).wer_percent == 0.0
+@pytest.fixture(scope="module")
+def utterances() -> list[Utterance]:
+    """Six of speech, which last 2 s; two of silence, of which one is longer than the context."""
+    shorter = [
+        replace(one, audio=lambda one=one: one.audio()[:SAMPLE_RATE], duration_s=1.0) for one in tones(["sv"] * 3)
+    ]
+    return [*shorter, *tones(["en"] * 3, seed=1), silence(1.5), silence(3.0)]
 
 
-def test_texts_come_in_the_order_of_the_examples(
-    speller: Speller, tiny: Size, tones: ExampleSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write(_model: object, _speller: Speller, examples: Sequence[Example], _log_mel: object) -> list[str]:
-        assert len({example.language for example in examples}) == 1
-        return [example.text for example in examples]
-
-    monkeypatch.setattr("trainer.evaluate._write", write)
-    examples = [tones.example(i) for i in range(11)]
-    texts = transcribe(new_model(tiny, speller, 1), speller, examples, batch=4)
-    assert texts == [example.text for example in examples]
+@pytest.fixture(scope="module")
+def found(recogniser: Recogniser, utterances: list[Utterance]) -> Evaluation:
+    done: list[int] = []
+    plan = Plan(short_s=1.0, snrs_db=(10.0,), by=("speaker", "language", "duration"))
+    evaluation = evaluate(recogniser, utterances, plan, done.append)
+    assert sum(done) == 4 * len(utterances)
+    return evaluation
 
 
-def test_a_model_that_never_ends_is_ended(speller: Speller, tiny: Size, tones: ExampleSource) -> None:
-    model = new_model(tiny, speller, 1).eval()
-    assert all(len(text) < 200 for text in transcribe(model, speller, [tones.example(i) for i in range(4)]))
+def test_each_context_is_heard_clean_and_in_noise_and_says_what_was_too_long(found: Evaluation) -> None:
+    conditions = [(c.context, c.context_s, c.snr_db, len(c.rows), c.left_out) for c in found.conditions]
+    assert conditions == [
+        ("full", 2.0, None, 7, 1),
+        ("short", 1.0, None, 3, 5),
+        ("full", 2.0, 10.0, 7, 1),
+        ("short", 1.0, 10.0, 3, 5),
+    ]
+
+
+def test_the_sum_of_the_groups_is_the_whole(found: Evaluation) -> None:
+    for column in ("speaker", "language", "duration"):
+        assert total(summary.words for summary in found.groups[column].values()) == found.overall.words
+    assert list(found.groups["language"]) == ["en", "sv"]
+    assert list(found.groups["duration"]) == ["< 2 s", "2–5 s"]
+    assert list(found.groups["added snr"]) == ["clean", "10 dB"]
+
+
+def row(reference: str, hypothesis: str, duration_s: float = 1.0) -> Row:
+    words, _ = word_scores([reference], [hypothesis])
+    characters = character_scores([reference], [hypothesis])
+    return Row(silence(duration_s), reference, hypothesis, hypothesis, words[0], characters[0], 1, False)
+
+
+def test_words_in_silence_are_counted_by_the_hour_and_not_as_errors() -> None:
+    found = summarise([row("hej du", "hej"), row("", "tack för", 1.5), row("", "", 0.5)], seed=1)
+    assert (found.utterances, found.words, found.false_words) == (1, Score(2, 0, 1, 0), 2)
+    assert found.false_words_per_hour == 3600
+    assert summarise([row("hej", "hej")], seed=1).false_words_per_hour is None
+
+
+def test_an_interval_by_speaker_needs_all_speakers() -> None:
+    rows = [row("hej", "hej"), row("hej", "nej"), row("", "brus")]
+    named = [
+        replace(r, utterance=replace(r.utterance, columns={"speaker": name}))
+        for r, name in zip(rows, "ab", strict=False)
+    ]
+    assert summarise(rows, 1).by_speaker is None
+    assert summarise([named[0], rows[1]], 1).by_speaker is None
+    assert summarise([*named, rows[2]], 1).by_speaker == summarise(rows, 1).by_utterance
+
+
+def test_the_penalty_is_of_what_both_contexts_heard(found: Evaluation) -> None:
+    full, short = found.conditions[:2]
+    heard = {row.utterance.id for row in short.rows}
+    rates = [total(r.words for r in c.rows if r.utterance.id in heard).wer_percent for c in (full, short)]
+    assert found.penalty_points == rates[1] - rates[0]
+
+
+def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+    found = evaluate(replace(recogniser, declared_s=1.0), utterances)
+    assert [(c.context, c.context_s) for c in found.conditions] == [("short", 1.0), ("full", 2.0)]
+    assert len(found.document()["rows"]) == 3
+
+
+def test_a_context_that_is_the_same_is_heard_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+    found = evaluate(recogniser, utterances)  # the usual short context is longer than this model's
+    assert found.conditions[0].rows is found.conditions[1].rows
+    assert found.penalty_points == 0.0
+
+
+def test_the_document_is_json_and_has_a_row_for_each_utterance(found: Evaluation) -> None:
+    document = json.loads(json.dumps(found.document()))
+    assert document["overall"]["wer_percent"] == round(found.overall.wer_percent, 3)
+    assert document["figures"]["short_context_penalty_points"] == round(found.penalty_points or 0, 4)
+    assert [row["id"] for row in document["rows"]] == [row.utterance.id for row in found.conditions[0].rows]
+    errors = [row["errors"] for row in document["worst"]]
+    assert errors == sorted(errors, reverse=True)
+    assert document["normalisers"] == dict.fromkeys(("en", "sv"), "BasicTextNormalizer, diacritics kept")
+    assert document["alarm"]["raised"] == found.alarm.raised
+    assert set(document["alarm"]["probes"]["readings"]) == {"usual", "doubled", "bare", "detected"}
+
+
+def test_the_same_seed_finds_the_same(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+    documents = []
+    for _ in range(2):
+        document = evaluate(recogniser, utterances, Plan(contexts=("full",), snrs_db=(5.0,))).document()
+        documents.append({name: value for name, value in document.items() if name != "figures"})
+    assert documents[0] == documents[1]
+
+
+def test_nobody_speaks_in_the_whole_set(recogniser: Recogniser) -> None:
+    found = evaluate(recogniser, [silence(1.0)])
+    assert (found.probes, found.overall.utterances) == (None, 0)
+    json.dumps(found.document())
+
+
+def test_the_words_alone_are_the_same_words(recogniser: Recogniser, tones: ExampleSource) -> None:
+    examples = of_examples([tones.example(index) for index in range(16)])
+    found = evaluate(recogniser, examples, Plan(contexts=("full",)))
+    assert word_errors(recogniser, examples, recogniser.longest_s) == found.overall.words
+    assert word_errors(recogniser, examples).words == found.overall.words.words
+
+
+def test_letters_that_no_reference_has() -> None:
+    assert foreign_share([row("på väg", "qwz på"), row("hög tid", "høy tid"), row("x", "москва"), row("y", "")]) == 0.5
+    assert foreign_share([row("привет", "hello"), row("москва", "москва")]) == 0.5
+    assert foreign_share([]) == 0.0

@@ -9,13 +9,15 @@ import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from trainer.batches import collate
-from trainer.evaluate import transcribe
+from trainer.decoding import decode
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource
 from trainer.features import LogMel
 from trainer.losses import Heads, Weights, losses
 from trainer.model import Size, new_model
 from trainer.publish import Record, WerRow, publish
+from trainer.recogniser import Recogniser
 from trainer.tokenizer import Speller
+from trainer.utterances import of_examples
 
 #: The model is taught first, which takes a while on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -60,7 +62,8 @@ def folder(learnt: WhisperForConditionalGeneration, speller: Speller, tmp_path: 
 def test_the_published_model_writes_in_transformers_what_it_wrote_here(
     folder: Path, learnt: WhisperForConditionalGeneration, speller: Speller, by_heart: list[Example]
 ) -> None:
-    assert transcribe(learnt, speller, by_heart) == [example.text for example in by_heart]
+    written = decode(Recogniser.of(learnt, speller), of_examples(by_heart))
+    assert [one.text for one in written] == [example.text for example in by_heart]
     model = WhisperForConditionalGeneration.from_pretrained(folder)
     processor = WhisperProcessor.from_pretrained(folder)
     assert model.dtype == torch.float32

@@ -1,0 +1,114 @@
+"""The alarm, on evidence alone: what the lab saw must raise it, what a healthy model shows must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.alarm import Evidence, judge, most_wer_percent
+from trainer.probes import Prefix, Probes, Reading
+
+GOOD, BAD = Reading(0.3, 0.3, 0.9), Reading(2.5, 2.5, 0.5)
+
+
+def probes(loss: float = 0.3, tokens_per_word: float = 2.0, **readings: Reading) -> Probes:
+    usual = Reading(loss, loss, 0.9)
+    names: dict[Prefix, Reading] = {"usual": usual, "doubled": BAD, "bare": BAD, "detected": usual}
+    return Probes({**names, **readings}, 1e-4, tokens_per_word=tokens_per_word)  # type: ignore[dict-item]
+
+
+HEALTHY = Evidence(19.5, 0.01, 0.02, 0.0, probes(), None, frozenset({"sv"}))
+
+
+def best_of(evidence: Evidence) -> str | None:
+    alarm = judge(evidence)
+    assert alarm.raised
+    return alarm.causes[0].name if alarm.causes else None
+
+
+@pytest.mark.parametrize(("loss", "wer_percent"), [(0.33, 117.9), (0.25, 99.8)])
+def test_the_figures_of_the_lab_raise_it(loss: float, wer_percent: float) -> None:
+    alarm = judge(replace(HEALTHY, wer_percent=wer_percent, probes=probes(loss)))
+    assert alarm.raised
+    assert f"a WER of {wer_percent} % beside a loss of {loss}" in alarm.sentence
+
+
+@pytest.mark.parametrize("wer_percent", [0.0, 19.0, 20.0])
+def test_the_copies_that_worked_do_not(wer_percent: float) -> None:
+    alarm = judge(replace(HEALTHY, wer_percent=wer_percent, probes=probes(0.25)))
+    assert not alarm.raised
+    assert alarm.sentence.startswith("No alarm")
+
+
+def test_a_bad_model_with_a_bad_loss_is_only_bad() -> None:
+    assert not judge(replace(HEALTHY, wer_percent=90.0, probes=probes(1.5))).raised
+
+
+@given(loss=st.floats(0, 10), tokens=st.floats(1, 5))
+def test_the_bound_grows_with_the_loss_and_no_model_without_loss_may_err_much(loss: float, tokens: float) -> None:
+    assert most_wer_percent(0, tokens) == 10.0 <= most_wer_percent(loss, tokens) <= most_wer_percent(loss + 1, tokens)
+
+
+def test_a_second_start_token() -> None:
+    assert best_of(replace(HEALTHY, probes=replace(probes(), start_after_start=0.9))) == "double start token"
+    assert best_of(replace(HEALTHY, wer_percent=99.8, probes=probes(2.0, doubled=GOOD))) == "double start token"
+
+
+def test_an_end_that_was_masked() -> None:
+    endless = Reading(1.5, 0.3, 0.001)
+    evidence = replace(HEALTHY, wer_percent=300.0, capped_share=0.97, probes=probes(usual=endless, detected=endless))
+    assert best_of(evidence) == "masked end of text"
+    # A corpus without punctuation makes a healthy model expect a full stop: that alone is no fault.
+    assert not judge(replace(evidence, wer_percent=19.0, capped_share=0.0)).raised
+
+
+def test_loops_are_no_masked_end() -> None:
+    assert best_of(replace(HEALTHY, capped_share=0.4)) is None
+
+
+def test_a_language_that_nobody_set() -> None:
+    assert best_of(replace(HEALTHY, wer_percent=99.8, probes=probes(2.0, bare=GOOD))) == "unset language"
+    mistaken = replace(probes(), mistaken_share=0.8, mistaken_for="no")
+    detected = replace(mistaken, readings={**mistaken.readings, "detected": BAD})
+    evidence = replace(HEALTHY, probes=detected)
+    assert best_of(evidence) == "unset language"
+    assert "80% are taken for another language, mostly no" in judge(evidence).sentence
+    # With the language set, nothing is left to be detected.
+    assert not judge(replace(evidence, told="sv")).raised
+
+
+def test_a_language_that_was_set_to_another() -> None:
+    assert best_of(replace(HEALTHY, told="en")) == "unset language"
+    mistaken = replace(probes(0.9), mistaken_share=1.0, mistaken_for="en")
+    evidence = replace(HEALTHY, probes=replace(mistaken, readings={**mistaken.readings, "detected": GOOD}))
+    assert best_of(evidence) == "wrong tokenizer language"
+    assert "was set to en" in judge(evidence).sentence
+
+
+def test_outputs_that_are_empty_or_of_another_script() -> None:
+    assert best_of(replace(HEALTHY, empty_share=0.5)) is None
+    assert best_of(replace(HEALTHY, wer_percent=60.0, foreign_share=0.9)) is None
+    assert not judge(replace(HEALTHY, foreign_share=0.9)).raised
+
+
+def test_a_model_that_knows_nothing_is_not_accused_of_a_fault() -> None:
+    nothing = probes(9.0, bare=Reading(6.0, 6.0, 0.0), doubled=Reading(5.0, 5.0, 0.0))
+    alarm = judge(replace(HEALTHY, wer_percent=100.0, capped_share=1.0, probes=nothing))
+    assert alarm.raised
+    assert alarm.causes == ()
+    assert "does not know these words" in alarm.sentence
+
+
+def test_silence_alone_says_nothing() -> None:
+    assert not judge(Evidence(0.0, 0.0, 0.0, 0.0, None)).raised
+
+
+def test_several_faults_are_all_named() -> None:
+    endless = Reading(1.5, 0.3, 0.001)
+    lab = replace(probes(2.0, doubled=endless), start_after_start=0.99)
+    alarm = judge(Evidence(117.9, 0.9, 0.0, 0.0, lab))
+    assert [cause.name for cause in alarm.causes] == ["double start token", "masked end of text"]
+    assert "It may also be: masked end of text" in alarm.sentence

@@ -1,0 +1,127 @@
+"""Greedy decoding writes what transformers' `generate` writes, for every kind of checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import WhisperFeatureExtractor
+
+from tests import whispers
+from trainer.decoding import TOKENS_AT_LEAST, Listening, batches, decode, hear, positions_of
+from trainer.examples import SAMPLE_RATE
+from trainer.recogniser import Recogniser, load
+from trainer.utterances import Utterance
+
+#: Their caps differ, so rows end one by one and the batch shrinks.
+DURATIONS_S = (0.1, 2.0, 0.3, 1.1, 0.2)
+
+CHECKPOINTS: dict[str, Callable[[Path], Path]] = {
+    "80 mels": whispers.like_openai,
+    "128 mels, one language more": lambda folder: whispers.like_openai(folder, large=True),
+    "English only": lambda folder: whispers.like_openai(folder, english=True),
+}
+
+
+def utterance(seed: int, duration_s: float, language: str = "en") -> Utterance:
+    audio = np.random.default_rng(seed).standard_normal(round(duration_s * SAMPLE_RATE)).astype(np.float32) / 10
+    return Utterance(str(seed), "", language, duration_s, lambda: audio)
+
+
+@pytest.fixture(scope="module", params=CHECKPOINTS)
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return CHECKPOINTS[request.param](tmp_path_factory.mktemp("whisper"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
+    return load(str(whispers.tiny(tmp_path_factory.mktemp("tiny"))), "cpu")
+
+
+def test_it_writes_what_generate_writes(checkpoint: Path) -> None:
+    recogniser = load(str(checkpoint), "cpu")
+    if not recogniser.languages:  # an empty table, which no real checkpoint has, makes `generate` look for a language
+        del recogniser.model.generation_config.lang_to_id
+    known = ("en", "sv") if recogniser.languages else ("en",)
+    utterances = [utterance(i, s, known[i % len(known)]) for i, s in enumerate(DURATIONS_S)]
+    listening = Listening(recogniser.longest_s)
+    written = decode(recogniser, utterances, listening)
+    extractor = WhisperFeatureExtractor.from_pretrained(checkpoint)
+    for one, found in zip(utterances, written, strict=True):
+        features = extractor(one.audio(), sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
+        forced = {"language": one.language, "task": "transcribe"} if recogniser.languages else {}
+        room = recogniser.model.config.max_target_positions - len(recogniser.prefix(one.language))
+        cap = min(listening.cap(one.duration_s), room)
+        expected = recogniser.model.generate(features, max_new_tokens=cap, **forced)[0].tolist()
+        text = [token for token in expected if token not in recogniser.prefix(one.language)]
+        assert list(found.tokens) == [token for token in text if token != recogniser.end]
+        assert found.truncated == (recogniser.end not in text)
+
+
+def test_texts_come_in_the_order_of_the_utterances_whatever_the_batches(tiny: Recogniser) -> None:
+    utterances = [utterance(i, s) for i, s in enumerate(DURATIONS_S)]
+    alone = [decode(tiny, [one], Listening(7.0))[0] for one in utterances]
+    counted: list[int] = []
+    assert decode(tiny, utterances, Listening(7.0, batch_s=14.0), counted.append) == alone
+    assert counted == [2, 2, 1]
+
+
+def test_two_processes_write_what_one_does(tiny: Recogniser) -> None:
+    utterances = [utterance(i, s) for i, s in enumerate(DURATIONS_S)]
+    one, two = (decode(tiny, utterances, Listening(2.0, 4.0, processes)) for processes in (1, 2))
+    assert one == two
+
+
+def test_a_model_that_never_ends_is_ended_by_the_duration(tmp_path: Path) -> None:
+    recogniser = load(str(whispers.like_openai(tmp_path)), "cpu")
+    with torch.no_grad():
+        recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
+    for found, duration_s in zip(
+        decode(recogniser, [utterance(i, s) for i, s in enumerate(DURATIONS_S)], Listening(2.0)),
+        DURATIONS_S,
+        strict=True,
+    ):
+        if found.truncated:
+            assert len(found.tokens) == TOKENS_AT_LEAST + int(np.ceil(22 * duration_s))
+        else:
+            pytest.fail("the end token was written")
+
+
+def test_padding_is_silence_and_not_zeros(tiny: Recogniser) -> None:
+    """transformers pads features that are too short with zeros, and zero is no log-mel silence."""
+    one = utterance(1, 1.0)
+    silence = np.concatenate([one.audio(), np.zeros(6 * SAMPLE_RATE, np.float32)])
+    padded = Utterance("padded", "", "en", 7.0, lambda: silence)
+    torch.testing.assert_close(hear(tiny, [one], 7.0), hear(tiny, [padded], 7.0))
+
+
+def test_a_short_context_is_short_in_the_encoder_and_leaves_the_model_as_it_was(tiny: Recogniser) -> None:
+    assert hear(tiny, [utterance(1, 1.0)], 2.0).shape[1] == 100
+    assert tiny.longest_s == 7.0
+    assert hear(tiny, [utterance(1, 1.0)], 7.0).shape[1] == 350
+
+
+@given(durations_s=st.lists(st.floats(0.1, 30), max_size=40), batch_s=st.floats(1, 100))
+def test_every_utterance_is_in_one_batch_that_is_no_longer_than_allowed(
+    tiny: Recogniser, durations_s: list[float], batch_s: float
+) -> None:
+    utterances = [utterance(0, 0.1) for _ in durations_s]
+    utterances = [Utterance("", "", "en", s, one.audio) for s, one in zip(durations_s, utterances, strict=True)]
+    for context_s in (None, 30.0):
+        found = list(batches(tiny, utterances, Listening(context_s, batch_s)))
+        assert sorted(index for batch in found for index in batch) == list(range(len(durations_s)))
+        for batch in found:
+            longest_s = context_s or max(durations_s[index] for index in batch)
+            assert len(batch) == 1 or len(batch) * longest_s <= batch_s
+        longest = [max(durations_s[index] for index in batch) for batch in found]
+        assert longest == sorted(longest, reverse=True)
+
+
+def test_a_batch_without_a_context_is_as_long_as_its_longest_utterance() -> None:
+    assert [positions_of(s, None) for s in (0.0, 0.2, 0.21, 1.0)] == [10, 10, 20, 50]
+    assert positions_of(3.0, 7.0) == 350

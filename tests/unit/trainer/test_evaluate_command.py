@@ -1,0 +1,109 @@
+"""`python -m trainer evaluate`: from a folder and a corpus to a table, a file and an exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import whispers
+from trainer.__main__ import main
+from trainer.clips import Writer
+from trainer.commands.evaluate import ALARM
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whispers.tiny(tmp_path_factory.mktemp("run") / "best")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpora") / "sv"
+    rng = np.random.default_rng(1)
+    with Writer(folder) as writer:
+        for number in range(4):
+            audio = (rng.standard_normal(16_000) * 1000).astype(np.int16)
+            about = {"language": "sv", "split": "test", "speaker": f"s{number % 2}", "accent": "skånska"}
+            writer.add(audio, id=f"clip-{number}", text="hej hej", **about)
+        writer.finish({})
+    return folder
+
+
+def run(*words: object) -> int:
+    return main(["evaluate", *map(str, words), "--device", "cpu", "--processes", "1"])
+
+
+def test_it_prints_a_table_and_writes_a_file(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "found.json"
+    code = run(model, corpus, "--snr", "10,0", "--by", "accent,speaker", "--context-s", 2, "--out", out)
+    shown, document = capsys.readouterr().out, json.loads(out.read_text(encoding="utf-8"))
+    assert code == (ALARM if document["alarm"]["raised"] else 0)
+    assert [(c["context"], c["snr_db"]) for c in document["conditions"]] == [
+        (context, snr_db) for snr_db in (None, 10.0, 0.0) for context in ("full", "short")
+    ]
+    assert set(document["groups"]) == {"accent", "speaker", "added snr"}
+    assert document["overall"]["words"] == 8
+    for word in ("skånska", "full 7 s", "short 2 s", "samples_per_s", "short_context_penalty_points"):
+        assert word in shown
+    assert document["alarm"]["sentence"].split()[0] in shown
+
+
+def test_a_model_that_writes_nonsense_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
+    assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == ALARM
+
+
+def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
+    (model.parent / "plan.json").write_text("{}")
+    run(model, corpus, "--limit", 2)
+    document = json.loads((model.parent / "evaluation-best-sv-test.json").read_text(encoding="utf-8"))
+    assert len(document["rows"]) == 2
+
+
+def test_without_a_run_it_writes_here(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(model, tmp_path / "alone")
+    monkeypatch.chdir(tmp_path)
+    run("alone", corpus, "--context", "short")
+    assert (tmp_path / "evaluation-alone-sv-test.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--split", "dev"), "no clips in its split dev"),
+        (("--language", "de"), "no language 'de'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    model: Path, corpus: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    assert run(model, corpus, *words) == 1
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--by", "shoe size"), "accent"),
+        (("--snr", "loud"), "20,10,0"),
+        (("--context", "long"), "full,short"),
+    ],
+)
+def test_options_that_are_none_are_explained(
+    model: Path, corpus: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(model, corpus, *words)
+    assert says in capsys.readouterr().err
+
+
+def test_no_corpus_is_said_so(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, tmp_path) == 1
+    assert "no prepared corpus" in capsys.readouterr().err

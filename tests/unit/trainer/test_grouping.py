@@ -1,0 +1,32 @@
+"""Groups by what is known, by what is measured, and by what nobody says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trainer.grouping import group
+from trainer.utterances import Utterance
+
+
+def of(duration_s: float, **columns: str) -> Utterance:
+    return Utterance("", "", "sv", duration_s, lambda: np.ones(1600, np.float32), columns)
+
+
+def test_by_a_column() -> None:
+    utterances = [of(1, accent="skånska"), of(1, accent=""), of(1), of(1, accent="gotländska"), of(1, accent="skånska")]
+    assert group(utterances, "accent") == {"(unknown)": [1, 2], "gotländska": [3], "skånska": [0, 4]}
+
+
+def test_by_duration_in_the_order_of_durations() -> None:
+    found = group([of(25), of(1.9), of(2), of(12), of(5)], "duration")
+    assert list(found.items()) == [("< 2 s", [1]), ("2–5 s", [2]), ("5–10 s", [4]), ("10–20 s", [3]), ("≥ 20 s", [0])]
+
+
+def test_by_the_guess_at_noise() -> None:
+    assert group([of(1)], "snr") == {"< 10 dB": [0]}
+
+
+def test_an_unknown_group_names_those_there_are() -> None:
+    with pytest.raises(KeyError, match=r"'shoe size'.*accent.*snr"):
+        group([], "shoe size")

@@ -1,0 +1,45 @@
+"""A normaliser changes every figure: the wrong one makes other words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers.models.whisper.english_normalizer import BasicTextNormalizer
+
+from trainer.normalising import normaliser
+
+
+def test_the_letters_of_swedish_are_kept() -> None:
+    text = "  Vädret på Åland: KALLT, är det?"
+    assert normaliser("sv")(text) == "vädret på åland kallt är det"
+    assert BasicTextNormalizer(remove_diacritics=True)(text).split()[0] == "vadret"  # the trap
+
+
+def test_a_letter_in_two_code_points_is_the_same_letter() -> None:
+    assert normaliser("sv")("a\u030angest") == "ångest"
+
+
+@pytest.mark.parametrize("text", ["नमस्ते दुनिया", "สวัสดี", "வணக்கம்"])
+def test_vowels_that_are_marks_are_kept(text: str) -> None:
+    assert normaliser("hi")(text + "!") == text
+    assert BasicTextNormalizer()(text).split() != text.split()  # the trap
+
+
+def test_a_mark_of_a_symbol_goes_with_it() -> None:
+    assert normaliser("sv")("♪\ufe0f hej ♪\ufe0f") == "hej"
+
+
+def test_english_has_its_own_where_the_checkpoint_spells_it() -> None:
+    english = normaliser("en", {"colour": "color"})
+    assert english("It's twenty-one colours, the colour said") == "it is 21 colours the color said"
+    assert "English" in english.name
+
+
+def test_it_is_named_beside_the_figures() -> None:
+    assert normaliser("en").name == normaliser("sv", {"colour": "color"}).name == "BasicTextNormalizer, diacritics kept"
+
+
+@given(st.text(alphabet="abcåäö ,.!?-ABCÅÄÖéø\n", max_size=60))
+def test_for_latin_letters_it_is_the_one_that_everyone_uses(text: str) -> None:
+    assert normaliser("sv")(text) == " ".join(BasicTextNormalizer()(text).split())

@@ -1,0 +1,158 @@
+"""`python -m trainer evaluate MODEL CORPUS`: how well a model writes, for whom, and whether its decoding is broken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer.clips import SPLITS, Corpus
+from trainer.errors import PlanError
+from trainer.grouping import GROUPABLE
+
+if TYPE_CHECKING:
+    from trainer.evaluate import Plan
+    from trainer.evaluation import Evaluation
+    from trainer.utterances import Utterance
+
+#: The exit code of an alarm.
+ALARM = 3
+
+_BY = ("accent", "speaker", "gender", "age", "source", "duration")
+
+_EXAMPLES = f"""\
+examples
+  python -m trainer evaluate runs/mine/best corpora/sv
+  python -m trainer evaluate openai/whisper-small corpora/sv --language sv --limit 500
+  python -m trainer evaluate runs/mine/best corpora/sv --by accent,gender --snr 20,10,0 --out mine.json
+
+MODEL is any Whisper checkpoint: a folder, or its name on the hub. Language and task are forced. `full` is the whole
+context that it was built for; `short` is what its undertext.json declares, or --context-s; which one counts first is
+what it declares.
+
+Groups: {", ".join(GROUPABLE)};
+snr is estimated from the recording, and --snr adds noise.
+
+exit code {ALARM}: the alarm. Decoding is broken, and the last line says what the likely cause is and what to do.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="error rates with intervals, by group, at full and short context; an alarm for broken decoding",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder or its name on the hub")
+    parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--language", metavar="CODE", help="instead of what the corpus says")
+    parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"default: {','.join(_BY)}")
+    parser.add_argument("--snr", type=_numbers, default=(), metavar="DB,DB", help="add noise at these ratios, too")
+    parser.add_argument("--context", type=_contexts, default=("full", "short"), metavar="full,short")
+    parser.add_argument("--context-s", type=float, metavar="S", help="the short one; default: what it declares, or 7")
+    parser.add_argument("--limit", type=int, metavar="N", help="so many clips, drawn by --seed")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1")
+    parser.add_argument(
+        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; less takes less memory"
+    )
+    parser.add_argument("--processes", type=int, metavar="N", help="without a GPU; default: as many as cores")
+    parser.add_argument("--seed", type=int, default=1, help="of noise, intervals and --limit")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: evaluation-NAME.json in the run's folder, or here"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    import torch
+    from tqdm import tqdm
+    from transformers.utils import logging
+
+    from trainer.evaluate import Plan, evaluate
+    from trainer.evaluation_table import show
+    from trainer.recogniser import load
+
+    plan = Plan(
+        contexts=options.context,
+        short_s=options.context_s,
+        snrs_db=options.snr,
+        by=options.by,
+        batch_s=options.batch_s,
+        processes=options.processes or len(os.sched_getaffinity(0)),
+        seed=options.seed,
+    )
+    torch.set_num_threads(1)  # the processes share the cores
+    logging.disable_progress_bar()  # ours is enough
+    utterances = _utterances(options)
+    recogniser = load(options.model, options.device)
+    with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
+        found = evaluate(recogniser, utterances, plan, bar.update)
+    out = options.out or _beside(options)
+    _write(found, out, options)
+    show(found)
+    print(f"written: {out}")
+    return ALARM if found.alarm.raised else 0
+
+
+def passes(plan: Plan) -> int:
+    """How often each utterance is heard."""
+    return len(plan.contexts) * (1 + len(plan.snrs_db))
+
+
+def _utterances(options: argparse.Namespace) -> list[Utterance]:
+    import random
+
+    from trainer.utterances import of_clips
+
+    corpus = Corpus(options.corpus)
+    clips = corpus.split(options.split)
+    if not clips:
+        raise PlanError(f"{options.corpus} has no clips in its split {options.split}: choose another with --split")
+    if options.limit and options.limit < len(clips):
+        clips = tuple(random.Random(options.seed).sample(clips, options.limit))
+    return of_clips(corpus, clips, options.language)
+
+
+def _write(found: Evaluation, out: Path, options: argparse.Namespace) -> None:
+    about = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _beside(options: argparse.Namespace) -> Path:
+    """In the run's folder, if the model lies in one."""
+    name = f"{options.corpus.resolve().name}-{options.split}"
+    folder = Path(options.model).resolve().parent
+    if (folder / "plan.json").exists():
+        return folder / f"evaluation-{Path(options.model).name}-{name}.json"
+    return Path(f"evaluation-{options.model.strip('/').replace('/', '-').lstrip('.-')}-{name}.json")
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    columns = _words(text)
+    if unknown := set(columns) - set(GROUPABLE):
+        raise argparse.ArgumentTypeError(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPABLE)}")
+    return columns
+
+
+def _contexts(text: str) -> tuple[str, ...]:
+    contexts = _words(text)
+    if not contexts or set(contexts) - {"full", "short"}:
+        raise argparse.ArgumentTypeError("give full, short, or full,short")
+    return contexts
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in _words(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("give numbers with commas between them: 20,10,0") from error
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

@@ -1,0 +1,119 @@
+"""What an evaluation found, and its form in evaluation-NAME.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from trainer.alarm import Alarm
+from trainer.probes import Probes
+from trainer.scoring import Confusions, total
+from trainer.summary import Row, Summary
+
+#: full: all that the encoder was built for. short: what it declares, or as long as the windows of live captions.
+Context = Literal["full", "short"]
+CONTEXTS: tuple[Context, ...] = ("full", "short")
+
+#: How many of the worst utterances, and of each kind of confusion, are listed.
+WORST, CONFUSED = 20, 30
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One pass over the utterances. `left_out` are longer than the context; `snr_db` None is clean."""
+
+    context: Context
+    context_s: float
+    snr_db: float | None
+    rows: tuple[Row, ...]
+    left_out: int
+    elapsed_s: float
+    summary: Summary
+
+    @property
+    def audio_s(self) -> float:
+        return sum(row.utterance.duration_s for row in self.rows)
+
+    def document(self) -> dict[str, Any]:
+        """Its form in JSON, without the rows."""
+        about = {"context": self.context, "context_s": self.context_s, "snr_db": self.snr_db}
+        return {**about, "left_out": self.left_out, **self.summary.document()}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was found. The first condition is the one that counts: rows, groups and alarm are of it."""
+
+    model: str
+    device: str
+    normalisers: Mapping[str, str]
+    conditions: tuple[Condition, ...]
+    groups: Mapping[str, Mapping[str, Summary]]
+    confusions: Confusions
+    probes: Probes | None
+    alarm: Alarm
+
+    @property
+    def overall(self) -> Summary:
+        return self.conditions[0].summary
+
+    @cached_property
+    def penalty_points(self) -> float | None:
+        """What the short context costs, in points of WER, over the utterances that both heard."""
+        clean = {condition.context: condition for condition in self.conditions if condition.snr_db is None}
+        if len(clean) < 2:
+            return None
+        both = set.intersection(*({row.utterance.id for row in condition.rows} for condition in clean.values()))
+        full, short = (_rate(row for row in clean[context].rows if row.utterance.id in both) for context in CONTEXTS)
+        return short - full
+
+    @property
+    def worst(self) -> list[Row]:
+        """Utterances with the most errors."""
+        wrong = [row for row in self.conditions[0].rows if row.words.errors]
+        return sorted(wrong, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))[:WORST]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Numbers by name; what could not be measured is left out."""
+        first = self.conditions[0]
+        found = {
+            "wer_percent": self.overall.wer_percent,
+            "cer_percent": self.overall.characters.wer_percent,
+            "loss": self.probes.readings["usual"].loss if self.probes else None,
+            "short_context_penalty_points": self.penalty_points,
+            "false_words_per_hour": self.overall.false_words_per_hour,
+            "samples_per_s": len(first.rows) / max(first.elapsed_s, 1e-9),
+            "real_time_factor": first.audio_s / max(first.elapsed_s, 1e-9),
+        }
+        return {name: round(value, 4) for name, value in found.items() if value is not None}
+
+    def document(self) -> dict[str, Any]:
+        """What evaluation-NAME.json holds."""
+        alarm = {"raised": self.alarm.raised, "sentence": self.alarm.sentence, **asdict(self.alarm)}
+        return {
+            "model": self.model,
+            "device": self.device,
+            "normalisers": dict(self.normalisers),
+            "overall": self.overall.document(),
+            "figures": self.figures,
+            "alarm": {**alarm, "probes": asdict(self.probes) if self.probes else None},
+            "conditions": [condition.document() for condition in self.conditions],
+            "groups": {
+                column: {value: summary.document() for value, summary in groups.items()}
+                for column, groups in self.groups.items()
+            },
+            "confusions": {
+                "substitutions": [[*pair, n] for pair, n in self.confusions.substitutions.most_common(CONFUSED)],
+                "deletions": [[word, n] for word, n in self.confusions.deletions.most_common(CONFUSED)],
+                "insertions": [[word, n] for word, n in self.confusions.insertions.most_common(CONFUSED)],
+            },
+            "worst": [row.document() for row in self.worst],
+            "rows": [row.document() for row in self.conditions[0].rows],
+        }
+
+
+def _rate(rows: Iterable[Row]) -> float:
+    return total(row.words for row in rows if row.reference).wer_percent
