@@ -49,7 +49,7 @@ class Piece:
 
         Args:
             origin_s: the time of the epoch's first sample on the source's clock.
-            onset_samples: new samples before anything may be speech. If they are many, they and the lead stay behind:
+            onset_samples: new samples before anything may be speech. If they are many, they and the lead are not heard:
                 models are at their worst with a window that begins with anything but speech, and no word of the piece
                 before goes on into this one.
         """
@@ -62,8 +62,8 @@ class Piece:
             seq=self.seq,
             start_s=origin_s + seconds(self.first_sample),
             n_samples=self.n_samples,
-            pcm=b"" if silent else self.new_pcm[skipped * SAMPLE_BYTES :] if skipped else self.pcm,
-            lead_samples=0 if silent or skipped else self.lead_samples,
+            pcm=b"" if silent else self.pcm,
+            lead_samples=0 if silent else self.lead_samples,
             skipped_samples=skipped,
             tail_samples=self.tail_samples,
             content=content,

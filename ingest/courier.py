@@ -37,6 +37,7 @@ class Courier:
 
     Args:
         hold: what is known of our right to send.
+        on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds; may raise RedisError.
         status: what the source's status is at first.
     """
 
@@ -48,6 +49,7 @@ class Courier:
         metrics: IngestMetrics,
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
+        on_sent: Callable[[float], None] = lambda sent_s: None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -57,12 +59,14 @@ class Courier:
         self._status = status
         self._metrics = metrics
         self._hold = hold
+        self._on_sent = on_sent
         self._kind = split_source(status.source)[0]
         self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
         self._epoch = 0
         self._dirty = True
         self._saved_s = 0.0
         self._away = False
+        self._sent_s = 0.0
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._drain_until_s = 0.0
@@ -128,10 +132,15 @@ class Courier:
             self._lost_redis(error)
             return False
         self._found_redis()
+        self._sent_s += chunk.duration_s
         self._metrics.stage_s.labels("queue").observe(time.perf_counter() - began_s)
         self._metrics.chunks.labels(self._kind, queued.content).inc()
         if chunk.pcm and not queued.pcm:
             self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
+        try:
+            self._on_sent(self._sent_s)
+        except RedisError as error:
+            self._lost_redis(error)
         return True
 
     def _save_status(self, *, now: bool = False) -> None:

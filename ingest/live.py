@@ -69,12 +69,11 @@ class LiveCutter:
         self._held: list[tuple[Piece, float]] = []
         self.activity = ""
         self.audio_s = 0.0  # taken in since the connection began
-        self.sent_s = 0.0  # of it, gone out in chunks
 
     def open(self, *, settle_s: float = 1.0) -> None:
         """A connection begins: a new epoch with a clock of its own."""
         self._settle_s = settle_s
-        self.audio_s = self.sent_s = 0.0
+        self.audio_s = 0.0
         self._begin()
 
     def feed(self, pcm: bytes) -> bool:
@@ -129,7 +128,6 @@ class LiveCutter:
             with self._metrics.stage_s.labels("detect").time():
                 content = self._detector(piece.new_pcm)
             self.activity = str(content)
-            self.sent_s += seconds(piece.n_samples)
             chunk = piece.chunk(
                 self._source,
                 epoch=self._connection,  # the courier puts the true one in its place

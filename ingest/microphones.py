@@ -63,7 +63,9 @@ class MicrophoneReader:
         self._hold = hold
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
-        self._courier = Courier(redis, outbox, first_status(self._source, worker), metrics, hold=hold)
+        self._courier = Courier(
+            redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
+        )
         self._cutter = LiveCutter(
             self._source,
             outbox,
@@ -154,11 +156,13 @@ class MicrophoneReader:
         return None
 
     def _feed(self, pcm: bytes) -> None:
-        """Cut audio into chunks; when one has gone out, note from where on another would have to read."""
-        if not self._cutter.feed(pcm):
-            return
-        self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
-        while len(self._fed) > 1 and self._fed[1][1] <= self._cutter.sent_s:
+        """Cut audio into chunks."""
+        if self._cutter.feed(pcm):
+            self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
+
+    def _mark(self, sent_s: float) -> None:
+        """So much audio is in chunks: note from where on another would have to read. On the courier's thread."""
+        while len(self._fed) > 1 and self._fed[1][1] <= sent_s:
             self._fed.popleft()
         if self._fed:
             self._microphones.mark(self._hello.id, self._fed[0][0])

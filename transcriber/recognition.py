@@ -43,7 +43,7 @@ def recognise(
     utterances: list[Utterance] = []
     places: list[_Window] = []
     for index, chunk in enumerate(chunks):
-        audio = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32) / 32768.0
+        audio = np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0
         begin_s = chunk.begin_s
         prompt = Prompt(chunk.hot_words, previous(chunk) if engine.remembers else "")
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):

@@ -137,23 +137,23 @@ class Transcriber:
             self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
         for delivery in sorted_out.exhausted:
             self._bury(delivery, f"handed out {delivery.deliveries} times")
-        if able := [delivery for delivery in sorted_out.speech if self._able(delivery)]:
-            self._transcribe(able)
+        engine = self._engine()
+        if able := [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]:
+            self._transcribe(engine, able)
 
-    def _able(self, delivery: Delivery) -> bool:
+    def _able(self, engine: Engine, delivery: Delivery) -> bool:
         """Whether the model can do what a chunk asks for; one that asks too much must not fail its whole batch."""
         try:
-            self._engine().check(delivery.chunk.language, delivery.chunk.task or self._task)
+            engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
             self._bury(delivery, str(error), error.reason)
             return False
         return True
 
-    def _transcribe(self, deliveries: Sequence[Delivery]) -> None:
+    def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
         try:
-            engine = self._engine()
             heard = recognise(engine, [d.chunk for d in deliveries], self._task, self._previous)
         except AWAY:
             raise
@@ -163,7 +163,7 @@ class Transcriber:
                 return
             log.warning("a batch of %d failed and is tried one by one: %r", len(deliveries), error)
             for delivery in deliveries:
-                self._transcribe([delivery])
+                self._transcribe(engine, [delivery])
             return
         self._failures = 0
         busy_s = time.perf_counter() - began_s
@@ -174,7 +174,13 @@ class Transcriber:
         self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
     def _previous(self, chunk: Chunk) -> str:
-        """What the chunk's source was last said to have said; whatever is final by now."""
+        """What the chunk's source was last said to have said, if that is known up to this chunk.
+
+        So it depends on what else a batch has: a model that is told may write a little differently with two workers.
+        """
+        progress = self._log.progress(chunk.source)
+        if (progress.epoch, progress.next_seq) != (chunk.epoch, chunk.seq):
+            return ""
         captions = self._log.latest(chunk.source, _REMEMBERED)
         return previous_text(captions, chunk.begin_s, chunk.language)
 

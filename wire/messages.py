@@ -91,8 +91,8 @@ class Chunk:
     `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
     cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones, of which the next chunk
     repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
-    carries no audio at all but still has its place in the sequence; one whose first `skipped_samples` new samples are
-    certainly no speech is without these and without a lead.
+    carries no audio at all but still has its place in the sequence. Where the first `skipped_samples` new samples are
+    certainly no speech, it is heard from behind them on, without its lead.
     """
 
     source: str
@@ -113,7 +113,7 @@ class Chunk:
     task: Task | None = None  # None: as the transcriber's TASK says
 
     def __post_init__(self) -> None:
-        expected = (self.lead_samples + self.n_samples - self.skipped_samples) * SAMPLE_BYTES
+        expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
         if len(self.pcm) not in (0, expected) or (not self.pcm and self.content is Content.SPEECH and self.n_samples):
             raise ValueError(f"chunk {self.epoch}/{self.seq} of {self.source}: {len(self.pcm)} bytes, not {expected}")
 
@@ -129,13 +129,19 @@ class Chunk:
 
     @property
     def lead_s(self) -> float:
-        """Seconds of repeated audio at the beginning of `pcm`."""
-        return seconds(self.lead_samples)
+        """Seconds of repeated audio that are heard."""
+        return 0.0 if self.skipped_samples else seconds(self.lead_samples)
 
     @property
     def begin_s(self) -> float:
-        """Where `pcm` begins on the source's clock."""
-        return self.start_s + seconds(self.skipped_samples - self.lead_samples)
+        """Where what is heard begins, on the source's clock."""
+        return self.start_s + seconds(self.skipped_samples) - self.lead_s
+
+    @property
+    def heard(self) -> bytes:
+        """The part of `pcm` that is to be recognised."""
+        skipped = self.lead_samples + self.skipped_samples if self.skipped_samples else 0
+        return self.pcm[skipped * SAMPLE_BYTES :]
 
     @property
     def tail_s(self) -> float:

@@ -91,7 +91,7 @@ def test_a_piece_that_begins_with_something_else_begins_with_its_speech(onset_s:
         begin_s = 1 - second.lead_samples / rate
     assert chunk.begin_s == pytest.approx(begin_s)
     assert (chunk.start_s, chunk.end_s) == (1.0, 2.0)
-    assert np.frombuffer(chunk.pcm, "<i2").tolist() == list(range(round(begin_s * rate) + 1, 32_001))
+    assert np.frombuffer(chunk.heard, "<i2").tolist() == list(range(round(begin_s * rate) + 1, 32_001))
     again = Chunk.decode(chunk.encode())
     assert again == chunk
     assert again.without_audio("shed").n_samples == rate
