@@ -38,6 +38,9 @@ class Sampler(Protocol):
     def order(self, epoch: int) -> Order:
         """All clips of an epoch in their order, [draws]."""
 
+    def shares(self) -> NDArray[np.float64]:
+        """Which share of the draws each clip is to have, [clips]."""
+
 
 class _Ordered:
     """A sampler that is told by its orders; keeps the last ones."""
@@ -72,6 +75,9 @@ class Epochs(_Ordered):
 
     def _make(self, epoch: int) -> Order:
         return np.random.default_rng([self._seed, epoch]).permutation(self.draws)
+
+    def shares(self) -> NDArray[np.float64]:
+        return np.full(self.draws, 1 / self.draws)
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,12 @@ class Balanced(_Ordered):
     def _make(self, epoch: int) -> Order:
         drawn = [self._drawn(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
         return np.random.default_rng([self._seed, epoch]).permutation(np.concatenate(drawn))
+
+    def shares(self) -> NDArray[np.float64]:
+        shares = np.zeros(self.draws)
+        for stratum in self.strata:
+            shares[stratum.clips] = stratum.share / len(stratum.clips)
+        return shares
 
     def _drawn(self, number: int, stratum: Stratum, epoch: int) -> Order:
         """The next `draws` of a stratum's clips, which are dealt like cards: shuffled again when all are out."""
