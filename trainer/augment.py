@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,18 +115,24 @@ class Augmentation:
 
     def __init__(self, settings: Sequence[Setting], cache: Path | None = None) -> None:
         self.settings = tuple(settings)
-        self._lengthening = tuple(s for s in self.settings if KINDS[s.name].lengthens)
         folders = dict.fromkeys(setting.folder for setting in self.settings if setting.folder)
         self._sounds = {folder: Sounds(Path(folder), cache) for folder in folders}
 
     def __str__(self) -> str:
         return text_of(self.settings)
 
+    def only(self, setting: Setting, strength: float) -> Augmentation:
+        """One of the effects alone, always, at one strength."""
+        alone = copy.copy(self)
+        alone.settings = (replace(setting, probability=1.0, low=strength, high=strength),)
+        return alone
+
+    def drawn(self, rng: np.random.Generator) -> dict[str, float]:
+        """Which effects come, and how strong: what the same generator would make `__call__` do."""
+        return {setting.name: strength for setting, strength, _ in self._plan(rng)}
+
     def lengthening(self, rng: np.random.Generator) -> float:
-        if not self._lengthening:
-            return 1.0
-        key = _key(rng)
-        return math.prod(1 / strength for s in self._lengthening if (strength := _draw(s, _stream(key, s))) is not None)
+        return math.prod(1 / strength for _, strength, _ in self._plan(rng, only_lengthening=True))
 
     def __call__(self, audio: Audio, rng: np.random.Generator) -> Audio:
         """Disturb mono audio of SAMPLE_RATE in -1…1, [n]; it does not leave -1…1.
@@ -135,17 +142,28 @@ class Augmentation:
         """
         if not np.isfinite(audio).all():
             raise ValueError("audio to augment has samples that are no numbers (NaN or infinity)")
-        key, length = _key(rng), float(len(audio))
-        for setting in self.settings if len(audio) else ():
-            stream = _stream(key, setting)
-            if (strength := _draw(setting, stream)) is None:
-                continue
+        plan, lengthening = list(self._plan(rng)), 1.0
+        samples = len(audio)
+        for setting, strength, stream in plan if samples else ():
             kind = KINDS[setting.name]
             audio = kind.apply(audio, strength, self._sounds.get(setting.folder), stream)
-            length /= strength if kind.lengthens else 1.0
+            lengthening *= 1 / strength if kind.lengthens else 1.0
         peak = float(np.abs(audio).max(initial=0.0))
         audio = audio if peak <= 1 else audio / np.float32(peak)
-        return _resized(audio, round(length))
+        return _resized(audio, round(samples * lengthening))
+
+    def _plan(
+        self, rng: np.random.Generator, only_lengthening: bool = False
+    ) -> Iterator[tuple[Setting, float, np.random.Generator]]:
+        """The effects that come, their strength, and the chance that is left to each of them."""
+        key = int(rng.integers(0, 1 << 62))
+        for setting in self.settings:
+            if only_lengthening and not KINDS[setting.name].lengthens:
+                continue
+            stream = np.random.default_rng([key, zlib.crc32(setting.name.encode())])
+            comes, strength = stream.random(), float(stream.uniform(setting.low, setting.high))
+            if comes < setting.probability:
+                yield setting, strength, stream
 
 
 def augmentation(text: str) -> Augmentation | None:
@@ -183,20 +201,6 @@ def _usual(kind: Kind) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def _key(rng: np.random.Generator) -> int:
-    return int(rng.integers(0, 1 << 62))
-
-
-def _stream(key: int, setting: Setting) -> np.random.Generator:
-    return np.random.default_rng([key, zlib.crc32(setting.name.encode())])
-
-
-def _draw(setting: Setting, stream: np.random.Generator) -> float | None:
-    """How strong it is this time; None: it does not come."""
-    comes, strength = stream.random(), float(stream.uniform(setting.low, setting.high))
-    return strength if comes < setting.probability else None
 
 
 def _resized(audio: Audio, samples: int) -> Audio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from trainer.examples import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
+Sample = TypeVar("Sample", np.float32, np.int16)
 #: Makes a minute of sound, [BANK_SAMPLES].
 Maker = Callable[[np.random.Generator], NDArray[np.float64]]
 
@@ -27,7 +29,7 @@ def noise(kind: str, samples: int, rng: np.random.Generator) -> Audio:
     return piece(bank(kind), samples, rng)
 
 
-def piece(of: Audio, samples: int, rng: np.random.Generator) -> Audio:
+def piece(of: NDArray[Sample], samples: int, rng: np.random.Generator) -> NDArray[Sample]:
     """`samples` from a random place; again from the beginning where there are not so many."""
     if len(of) <= samples:
         return np.resize(of, samples)

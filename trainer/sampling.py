@@ -22,6 +22,8 @@ Order = NDArray[np.int64]
 
 #: The value of a column that a clip does not say. Such clips are a group of their own, balanced like any other.
 UNKNOWN = "(unknown)"
+#: A group of a hundredth of the clips is then drawn 20 times instead of 100 times less often than one of the rest.
+USUAL_TEMPERATURE = 3.0
 #: Orders kept in memory: of the epoch that batches are made of, and of the next one, which their plan reaches into.
 _KEPT = 2
 
@@ -225,3 +227,22 @@ def weights_of(about: Mapping[str, object]) -> dict[str, float]:
     if not isinstance(sources, Iterable):
         return {}
     return {str(s["name"]): float(s.get("weight", 1.0)) for s in sources if isinstance(s, dict) and "name" in s}
+
+
+def sampler(words: str, clips: Sequence[Clip], seed: int, weights: Mapping[str, float] | None = None) -> Sampler:
+    """What `--balance COLUMN[,COLUMN…][:TEMPERATURE]` says (temperature: 3; `inf` is even); empty: as it is.
+
+    Weights of sources count either way.
+
+    Raises:
+        PlanError: it is not understood, or there are no clips.
+    """
+    names, _, number = words.partition(":")
+    columns = [name.strip() for name in names.split(",") if name.strip()]
+    if not columns and len({weight_of(clip.source, weights or {}) for clip in clips}) <= 1:
+        return Epochs(len(clips), seed)
+    try:
+        temperature = float(number) if number else USUAL_TEMPERATURE
+    except ValueError:
+        raise PlanError(f"--balance: {number!r} is no temperature: 1, 3 or inf, as in accent:3") from None
+    return Balanced(clips, columns, temperature if columns else 1.0, seed, weights)

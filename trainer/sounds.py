@@ -20,12 +20,10 @@ from tqdm import tqdm
 from trainer import noises
 from trainer.decode import decode
 from trainer.errors import AudioError, SourceError
+from trainer.sources.folder import AUDIO_SUFFIXES
 
 Audio = NDArray[np.float32]
 
-SUFFIXES = frozenset(
-    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma", ".webm"}
-)
 #: A piece is drawn again, so many times at most, when it is quieter than this (of full scale): noise has pauses, too.
 _TRIES, _FAINT = 5, 1e-4
 
@@ -43,9 +41,9 @@ class Sounds:
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         if not folder.is_dir():
             raise SourceError(f"{folder} is no folder of recordings")
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
         if not files:
-            raise SourceError(f"{folder} has no recordings in it ({', '.join(sorted(SUFFIXES))})")
+            raise SourceError(f"{folder} has no recordings in it ({', '.join(sorted(AUDIO_SUFFIXES))})")
         self.folder = folder
         self._bank = (cache or _cache(os.environ)) / f"{_digest(folder, files)}.pcm"
         index = self._bank.with_suffix(".json")
@@ -67,25 +65,29 @@ class Sounds:
         """For another process: it opens the bank itself, instead of being sent all of it."""
         return {**self.__dict__, "_samples": None}
 
-    def recording(self, number: int) -> Audio:
-        """All of a recording, in -1…1."""
-        if self._samples is None:
-            self._samples = np.memmap(self._bank, dtype="<i2", mode="r")
-        start = int(self._ends[number - 1]) if number else 0
-        return self._samples[start : int(self._ends[number])].astype(np.float32) / np.float32(32768)
-
     def any(self, rng: np.random.Generator) -> Audio:
         """Any recording, each as likely as another."""
-        return self.recording(int(rng.integers(0, len(self))))
+        return _float(self._recording(int(rng.integers(0, len(self)))))
 
     def piece(self, samples: int, rng: np.random.Generator) -> Audio:
         """`samples` from anywhere: an hour of rain is drawn as often as an hour of anything else."""
         for _ in range(_TRIES):
             number = int(np.searchsorted(self._ends, int(rng.integers(0, self.samples)), side="right"))
-            found = noises.piece(self.recording(number), samples, rng)
+            found = _float(noises.piece(self._recording(number), samples, rng))
             if float(np.abs(found).max(initial=0.0)) > _FAINT:
                 break
         return found
+
+    def _recording(self, number: int) -> NDArray[np.int16]:
+        """All of a recording, as it lies in the bank."""
+        if self._samples is None:
+            self._samples = np.memmap(self._bank, dtype="<i2", mode="r")
+        start = int(self._ends[number - 1]) if number else 0
+        return self._samples[start : int(self._ends[number])]
+
+
+def _float(samples: NDArray[np.int16]) -> Audio:
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def _cache(environ: Mapping[str, str]) -> Path:

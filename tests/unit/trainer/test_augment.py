@@ -120,6 +120,18 @@ def test_an_effect_more_changes_nothing_about_when_the_others_come() -> None:
         np.testing.assert_array_equal(alone(voice(), rng(index)), beside(voice(), rng(index)))
 
 
+def test_what_is_drawn_can_be_told_and_done_alone() -> None:
+    augment = Augmentation(parse("speed:0.5:0.9..1.1,gain:0.5:-20..-10,band:0.5:3000..4000"))
+    for index in range(30):
+        drawn = augment.drawn(rng(index))
+        assert augment.lengthening(rng(index)) == pytest.approx(1 / drawn.get("speed", 1.0))
+        changed = (augment(voice(), rng(index)) != voice()).any() if "speed" not in drawn else True
+        assert changed == bool(drawn)
+    gain = augment.only(augment.settings[1], -6)
+    assert gain.drawn(rng()) == {augment.settings[1].name: -6}
+    assert len(augment.settings) == 3
+
+
 def test_probabilities_are_kept() -> None:
     augment = Augmentation(parse("gain:0.3:-6..-6"))
     came = sum(bool((augment(voice(0.01), rng(index)) != voice(0.01)).any()) for index in range(1000))

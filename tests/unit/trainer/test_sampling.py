@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trainer.clips import Clip
 from trainer.errors import PlanError
-from trainer.sampling import UNKNOWN, Balanced, Epochs, apportion, group, tempered, weight_of, weights_of
+from trainer.sampling import UNKNOWN, Balanced, Epochs, apportion, group, sampler, tempered, weight_of, weights_of
 
 
 def clips(*accents: str, source: str = "a") -> list[Clip]:
@@ -143,3 +143,21 @@ def test_an_epoch_can_be_told_without_those_before(sizes: list[int], epoch: int,
     sampler = Balanced(of, ["accent"], 3, seed)
     assert len(sampler.order(epoch)) == sampler.draws == len(of)
     np.testing.assert_array_equal(sampler.order(epoch), Balanced(of, ["accent"], 3, seed).order(epoch))
+
+
+def test_words_make_a_sampler() -> None:
+    of = clips(*["x"] * 8, "y", "y")
+    assert isinstance(sampler("", of, 1), Epochs)
+    assert isinstance(sampler("", of, 1, {"a": 2}), Epochs)  # all of one source: its weight changes nothing
+    weighted = sampler("", of[:8] + clips("y", "y", source="b"), 1, {"b": 4})
+    assert isinstance(weighted, Balanced)
+    assert [len(stratum.clips) for stratum in weighted.strata] == [8, 2]
+    assert [stratum.draws for stratum in weighted.strata] == [5, 5]
+    for words, share in (("accent:inf", 5), ("accent:1", 2), ("accent,gender", 4)):
+        made = sampler(words, of, 1)
+        assert isinstance(made, Balanced)
+        assert drawn(made, of)["y"] == share, words
+    with pytest.raises(PlanError, match="'warm'"):
+        sampler("accent:warm", of, 1)
+    with pytest.raises(PlanError, match="shoe size"):
+        sampler("shoe size:2", of, 1)
