@@ -22,7 +22,7 @@ Order = NDArray[np.int64]
 
 #: The value of a column that a clip does not say. Such clips are a group of their own, balanced like any other.
 UNKNOWN = "(unknown)"
-#: A group of a hundredth of the clips is then drawn 20 times instead of 100 times less often than one of the rest.
+#: A group of a hundredth of the clips is then drawn 5 times less often than the rest of them, instead of 99 times.
 USUAL_TEMPERATURE = 3.0
 #: Orders kept in memory: of the epoch that batches are made of, and of the next one, which their plan reaches into.
 _KEPT = 2
