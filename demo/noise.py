@@ -6,7 +6,6 @@ Each function takes its own random generator, so that an example is a function o
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -15,25 +14,21 @@ from numpy.typing import NDArray
 
 from demo import music
 from demo.voices import SAMPLE_RATE
+from trainer import noises
 
 Audio = NDArray[np.float32]
 
 #: Length of the bank that each kind of noise is cut from, in seconds.
-BANK_S = 60
+BANK_S = noises.BANK_SAMPLES // SAMPLE_RATE
 #: Kinds of noise that can be mixed in without other speech at hand.
-KINDS = ("white", "pink", "brown", "hum", "music")
+KINDS = (*noises.NOISES, noises.MUSIC)
 #: What the demo station plays itself: beds, jingles and stings.
 BED = "bed"
-
-_BANK_SEED = 20_261
-_BANK_SAMPLES = BANK_S * SAMPLE_RATE
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> Audio:
     """`samples` of a kind of noise, at RMS 1, from a random place in its bank."""
-    bank = _bank(kind)
-    start = int(rng.integers(0, len(bank) - samples))
-    return bank[start : start + samples]
+    return noises.piece(_bed() if kind == BED else noises.bank(kind), samples, rng)
 
 
 def at_snr(speech: Audio, disturbance: Audio, snr_db: float) -> Audio:
@@ -89,60 +84,17 @@ def faster(audio: Audio, samples: int) -> Audio:
 
 
 @cache
-def _bank(kind: str) -> Audio:
-    makers: dict[str, Callable[[np.random.Generator], NDArray[np.float64]]] = {
-        "white": lambda rng: rng.standard_normal(_BANK_SAMPLES),
-        "pink": lambda rng: _coloured(rng, 0.5),
-        "brown": lambda rng: _coloured(rng, 1.0),
-        "hum": _hum,
-        "music": _music,
-        "bed": _station_music,
-    }
-    bank = makers[kind](np.random.default_rng([_BANK_SEED, *kind.encode()]))
-    return np.asarray(bank / np.sqrt(np.mean(bank**2)), np.float32)
-
-
-def _coloured(rng: np.random.Generator, exponent: float) -> NDArray[np.float64]:
-    """Noise whose amplitude falls with frequency to the power of `exponent`."""
-    spectrum = np.fft.rfft(rng.standard_normal(_BANK_SAMPLES))
-    frequency_hz = np.fft.rfftfreq(_BANK_SAMPLES, 1 / SAMPLE_RATE)
-    return np.fft.irfft(spectrum / np.maximum(frequency_hz, 20.0) ** exponent, _BANK_SAMPLES)
-
-
-def _hum(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mains hum: 50 Hz and its harmonics, over a little hiss."""
-    t = np.arange(_BANK_SAMPLES) / SAMPLE_RATE
-    hum = sum(np.sin(2 * np.pi * 50 * n * t + rng.uniform(0, 6)) / n for n in range(1, 9))
-    return np.asarray(hum + 0.05 * rng.standard_normal(_BANK_SAMPLES))
-
-
-def _music(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Chords, arpeggios and jingles of simple tones, half a second to two seconds each."""
-    out = np.zeros(_BANK_SAMPLES)
-    position = 0
-    while position < _BANK_SAMPLES:
-        samples = min(int(rng.uniform(0.4, 2.0) * SAMPLE_RATE), _BANK_SAMPLES - position)
-        t = np.arange(samples) / SAMPLE_RATE
-        root_hz = 110 * 2 ** (rng.integers(0, 24) / 12)
-        third = 4 if rng.random() < 0.6 else 3
-        spread_s = 0.12 if rng.random() < 0.4 else 0.0
-        for order, semitones in enumerate((0, third, 7, 12)):
-            late_s = order * spread_s
-            tone_hz = root_hz * 2 ** (semitones / 12)
-            envelope = np.where(t >= late_s, np.exp(-(t - late_s) * rng.uniform(0.5, 4)), 0.0)
-            tone = sum(np.sin(2 * np.pi * tone_hz * n * t) / n ** rng.uniform(1.0, 2.0) for n in (1, 2, 3, 4))
-            out[position : position + samples] += envelope * tone
-        position += samples
-    return out
+def _bed() -> Audio:
+    return noises.filled(BED, _station_music)
 
 
 def _station_music(rng: np.random.Generator) -> NDArray[np.float64]:
     """Beds with a jingle or a sting between them."""
     chance = random.Random(int(rng.integers(0, 1 << 32)))
     parts: list[NDArray[np.float64]] = []
-    while sum(map(len, parts)) < _BANK_SAMPLES:
+    while sum(map(len, parts)) < noises.BANK_SAMPLES:
         breaks = music.jingle(chance.choice(("sv", "en")), chance), music.sting(chance)
         for made in (music.bed(chance.uniform(5, 12), chance), chance.choice(breaks)):
             mono = music.levelled(made, -20.0).mean(axis=1).astype(np.float64)
             parts.append(soxr.resample(mono, music.RATE_HZ, SAMPLE_RATE))
-    return np.concatenate(parts)[:_BANK_SAMPLES]
+    return np.concatenate(parts)[: noises.BANK_SAMPLES]

@@ -13,6 +13,7 @@ from trainer.errors import TrainerError
 _EXAMPLES = """\
 examples:
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
+  python -m trainer listen corpora/sv --augment radio --out listen.html
   python -m trainer SUBCOMMAND --help
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 from matplotlib.figure import Figure
 
+COLORS = ("#b3bcc4", "#d9a400", "#2f6f9f")
 COLOR, GRID = "#2f6f9f", "#d8dee4"
 _STYLE = {
     "svg.fonttype": "none",  # text, not outlines: smaller, and it can be searched
@@ -52,6 +53,28 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.set(title=title, xlabel=x_label)
+        axes.grid(axis="x")
+        return _svg(figure)
+
+
+def grouped_bars(
+    names: Sequence[str], series: Mapping[str, Sequence[float]], title: str, x_label: str, at_most: int = 20
+) -> str:
+    """For each of the first names a horizontal bar of every series."""
+    shown, height = [_short(name) for name in names[:at_most]], 0.8 / max(1, len(series))
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(5.4, 1.2 + 0.5 * len(shown)), layout="constrained")
+        axes = figure.add_subplot()
+        for order, (label, values) in enumerate(series.items()):
+            places = [place + (order - (len(series) - 1) / 2) * height for place in range(len(shown))]
+            drawn = axes.barh(places, values[:at_most], height, label=label, color=COLORS[order % len(COLORS)])
+            axes.bar_label(drawn, fmt="%.3g", padding=3, fontsize=7)
+        axes.set_yticks(range(len(shown)), shown, parse_math=False)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        left_out = f" (the first {at_most} of {len(names)})" if len(names) > at_most else ""
+        axes.set(title=f"{title}{left_out}", xlabel=x_label)
+        axes.legend(fontsize=8, frameon=False)
         axes.grid(axis="x")
         return _svg(figure)
 

@@ -1,0 +1,120 @@
+"""Two ways to train, judged on the same utterances: error rates, their difference, and how sure all three are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.augment import augmentation
+from trainer.clip_source import Augment
+from trainer.clips import Clip
+from trainer.examples import Example
+from trainer.sampling import Sampler, sampler
+
+Model = TypeVar("Model")
+
+#: Draws of a bootstrap.
+DRAWS = 2000
+
+
+class Counted(Protocol):
+    """Words of a reference, and errors in what was written of it."""
+
+    @property
+    def words(self) -> int: ...
+
+    @property
+    def errors(self) -> int: ...
+
+
+#: Trains a model on clips, drawn by a sampler and disturbed.
+Train = Callable[[Sequence[Clip], Sampler, Augment | None], Model]
+#: What a model makes of examples: one count for each, in their order.
+Evaluate = Callable[[Model, Sequence[Example]], Sequence[Counted]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to train, in the words of the command line."""
+
+    balance: str = ""
+    augment: str = "none"
+
+    def train(
+        self, train: Train[Model], clips: Sequence[Clip], seed: int, weights: Mapping[str, float] | None = None
+    ) -> Model:
+        return train(clips, sampler(self.balance, clips, seed, weights), augmentation(self.augment))
+
+
+PLAIN = Arm()
+
+
+@dataclass(frozen=True)
+class Rate:
+    """An error rate or a difference of two, in percent, with the ends of its 95 % interval."""
+
+    percent: float
+    low_percent: float
+    high_percent: float
+
+    def __str__(self) -> str:
+        return f"{self.percent:.1f} ({self.low_percent:.1f} to {self.high_percent:.1f})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both arms on the same utterances; `change` is other minus plain: below nothing, the other is better."""
+
+    utterances: int
+    plain: Rate
+    other: Rate
+    change: Rate
+
+    @property
+    def verdict(self) -> str:
+        if self.change.high_percent < 0:
+            return "better"
+        return "worse" if self.change.low_percent > 0 else "no difference shown"
+
+
+def compare(
+    plain: Sequence[Counted], other: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1
+) -> Comparison:
+    """Compare counts of the same utterances.
+
+    A paired bootstrap: each draw takes the same utterances of both arms, so that what is hard for both does not blur
+    the difference (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004).
+
+    Args:
+        units: what is drawn whole (speakers), one name for each utterance; None: utterances. Few speakers make an
+            interval that says little; utterances make one that speaks of these very speakers.
+
+    Raises:
+        ValueError: the arms were not judged on the same utterances, or there are none.
+    """
+    if len(plain) != len(other) or not plain or [c.words for c in plain] != [c.words for c in other]:
+        raise ValueError(f"the arms are not judged on the same utterances: {len(plain)} and {len(other)}")
+    table = np.array([[p.words, p.errors, o.errors] for p, o in zip(plain, other, strict=True)], np.int64)
+    whole = table
+    if units is not None:
+        _, of = np.unique(np.array(units), return_inverse=True)
+        whole = np.stack([np.bincount(of, column) for column in table.T], axis=1).astype(np.int64)
+    rng = np.random.default_rng(seed)
+    drawn = np.stack([whole[rng.integers(0, len(whole), len(whole))].sum(0) for _ in range(DRAWS)])
+    one, two = _percent(drawn[:, 0], drawn[:, 1]), _percent(drawn[:, 0], drawn[:, 2])
+    words, first, second = table.sum(0)[None].T
+    true_one, true_two = float(_percent(words, first)[0]), float(_percent(words, second)[0])
+    return Comparison(len(table), _rate(true_one, one), _rate(true_two, two), _rate(true_two - true_one, two - one))
+
+
+def _percent(words: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.float64]:
+    return 100 * errors / np.maximum(1, words)
+
+
+def _rate(percent: float, draws: NDArray[np.float64]) -> Rate:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Rate(percent, float(low), float(high))

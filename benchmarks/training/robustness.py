@@ -1,0 +1,125 @@
+"""What noise, pitch and speed cost a model, with and without augmentation in its training.
+
+Noise is of the kinds that augmentation uses. Babble, four other clips at once, is of a kind that it does not: what a
+model learnt of noise, and not of these very noises, shows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
+from trainer.augment import Augmentation, parse
+from trainer.clip_source import Audio, Augment, example_of
+from trainer.clips import Clip, Corpus
+from trainer.examples import Example
+from trainer.loudness import active_rms, at_snr
+
+#: What is compared with training on clips as they are.
+AUGMENTED = Arm(augment="speed:0.3:0.85..1.15,pitch:0.3:-2..2,noise:0.6:0..30,gain:0.3:-20..0")
+SNR_DB = (20, 10, 5, 0)
+SEMITONES = (-2, 2)
+SPEEDS = (0.85, 1.15)
+#: Voices in babble.
+VOICES = 4
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is done to the clips before they are judged: an effect of `trainer.augment`, or babble at an SNR."""
+
+    name: str
+    augment: str = ""
+    babble_db: float | None = None
+
+
+def conditions() -> Iterator[Condition]:
+    """As they are; then one thing at a time."""
+    yield Condition("as they are")
+    for snr_db in SNR_DB:
+        yield Condition(f"noise at {snr_db} dB", f"noise:1:{snr_db}..{snr_db}")
+    for snr_db in SNR_DB:
+        yield Condition(f"babble at {snr_db} dB", babble_db=snr_db)
+    for semitones in SEMITONES:
+        yield Condition(f"pitch {semitones:+d} semitones", f"pitch:1:{semitones}..{semitones}")
+    for speed in SPEEDS:
+        yield Condition(f"speed {100 * (speed - 1):+.0f} %", f"speed:1:{speed}..{speed}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One comparison for each condition."""
+
+    found: Sequence[tuple[Condition, Comparison]]
+
+    def rows(self) -> list[dict[str, object]]:
+        return [
+            {
+                "clips": condition.name,
+                "plain WER %": str(comparison.plain),
+                "augmented WER %": str(comparison.other),
+                "change": str(comparison.change),
+                "verdict": comparison.verdict,
+            }
+            for condition, comparison in self.found
+        ]
+
+
+def robustness(
+    corpus: Corpus,
+    train: Train[Model],
+    evaluate: Evaluate[Model],
+    arm: Arm = AUGMENTED,
+    at_most: int = 500,
+    seed: int = 1,
+    progress: Callable[[], object] = lambda: None,
+) -> Result:
+    """Train with and without on the corpus' train split, and judge both on its test split under each condition.
+
+    Args:
+        at_most: clips that are judged.
+        progress: called behind each trained model and each condition.
+    """
+    plain = PLAIN.train(train, [c for c in corpus.split("train") if c.text], seed)
+    progress()
+    other = arm.train(train, [c for c in corpus.split("train") if c.text], seed)
+    progress()
+    spoken = [clip for clip in corpus.split("test") if clip.text]
+    chosen = sorted(np.random.default_rng(seed).permutation(len(spoken))[:at_most].tolist())
+    found = []
+    for condition in conditions():
+        examples = list(disturbed(corpus, [spoken[i] for i in chosen], condition, seed))
+        found.append((condition, compare(evaluate(plain, examples), evaluate(other, examples))))
+        progress()
+    return Result(found)
+
+
+def disturbed(corpus: Corpus, clips: Sequence[Clip], condition: Condition, seed: int) -> Iterator[Example]:
+    """Clips under a condition: the same samples for both models, and every time."""
+    effect: Augment | None = Augmentation(parse(condition.augment)) if condition.augment else None
+    for number, clip in enumerate(clips):
+        # Not the streams of training, which are (seed, index, 1).
+        state = [seed, number, 99]
+        audio, lengthening = corpus.audio(clip), 1.0
+        if effect:
+            lengthening = effect.lengthening(np.random.default_rng(state))
+            audio = effect(audio, np.random.default_rng(state))
+        if condition.babble_db is not None:
+            noise = babble(corpus, clips, clip, np.random.default_rng(state))
+            audio = at_snr(audio, noise, condition.babble_db)
+            audio = audio / np.float32(max(1.0, float(np.abs(audio).max(initial=0.0))))
+        yield example_of(clip, audio, lengthening)
+
+
+def babble(corpus: Corpus, clips: Sequence[Clip], under: Clip, rng: np.random.Generator) -> Audio:
+    """Other clips at once, equally loud, each from a random place and again from its beginning."""
+    mixed = np.zeros(under.n_samples, np.float32)
+    others = [clip for clip in clips if clip.id != under.id and clip.text != under.text] or [under]
+    for place in rng.integers(0, len(others), VOICES).tolist():
+        voice = corpus.audio(others[place])
+        voice = np.resize(np.roll(voice, int(rng.integers(0, max(1, len(voice))))), under.n_samples)
+        mixed += voice / np.float32(active_rms(voice) or 1.0)
+    return mixed

@@ -1,0 +1,75 @@
+"""What epochs saw, told from the number of examples alone, beside what was asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import xml.etree.ElementTree
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.clip_source import ClipSource
+from trainer.clips import Clip
+from trainer.quiet import QuietSounds
+from trainer.sampling import UNKNOWN, Balanced, Epochs, Sampler
+from trainer.seen import balance_plot, seen_groups, write_seen
+
+CLIPS = [
+    Clip(str(n), 0, 0, 16_000 * (n % 3 + 1), "x", "sv", "train", accent=accent, speaker=str(n % 4))
+    for n, accent in enumerate(["skånska"] * 6 + ["gotländska"] * 2 + [""] * 4)
+]
+SAMPLERS = [Epochs(len(CLIPS), 1), Balanced(CLIPS, ["accent"], 3, 1), Balanced(CLIPS, ["accent"], math.inf, 2)]
+
+
+def source(sampler: Sampler, share: float = 0.0) -> ClipSource:
+    return ClipSource(None, CLIPS, sampler, quiet=QuietSounds(share) if share else None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize("examples", [1, 12, 17, 40])
+def test_what_is_told_is_what_the_examples_were(sampler: Sampler, share: float, examples: int, tmp_path: Path) -> None:
+    of = source(sampler, share)
+    write_seen(tmp_path / "seen.json", of, examples)
+    told = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"]
+    clips = [of.clip(index) for index in range(examples)]
+    accents = Counter(clip.accent or UNKNOWN for clip in clips if clip)
+    drawn: Counter[str] = Counter()
+    for epoch in told:
+        drawn.update({row["value"]: row["draws"] for row in epoch["groups"]["accent"]})
+    assert +drawn == accents
+    assert sum(epoch["without_speech"] for epoch in told) == clips.count(None)
+    assert sum(epoch["hours"] for epoch in told) == pytest.approx(
+        sum(clip.duration_s for clip in clips if clip) / 3600, abs=1e-3
+    )
+
+
+def test_a_group_is_beside_what_was_asked_for() -> None:
+    sampler = SAMPLERS[2]
+    rows = {row.value: row for row in seen_groups(CLIPS, sampler, "accent", sampler.order(0))}
+    assert list(rows) == ["skånska", UNKNOWN, "gotländska"]
+    rare = rows["gotländska"]
+    assert (rare.clips, rare.draws, rare.distinct) == (2, 4, 2)
+    assert rare.expected_percent == pytest.approx(100 / 3, abs=0.01)
+    assert rare.drawn_percent == pytest.approx(100 / 3, abs=0.01)
+    assert rare.hours == pytest.approx((1 + 2) / 3600, abs=1e-4)
+    assert sum(row.expected_percent for row in rows.values()) == pytest.approx(100, abs=0.01)
+
+
+def test_nothing_drawn_is_nothing_seen() -> None:
+    rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.array([], np.int64))
+    assert {(row.draws, row.drawn_percent) for row in rows} == {(0, 0.0)}
+
+
+def test_the_plot_has_every_group(tmp_path: Path) -> None:
+    sampler = SAMPLERS[1]
+    write_seen(tmp_path / "seen.json", source(sampler), 12, columns=("accent",))
+    epoch = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"][0]
+    svg = balance_plot(epoch["groups"]["accent"], "accent, epoch 1")
+    xml.etree.ElementTree.fromstring(svg)
+    assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent, epoch 1")
+    for word in ("skånska", "gotländska", UNKNOWN, "asked for", "seen"):
+        assert word in svg

@@ -1,0 +1,90 @@
+"""`python -m trainer listen`: hear and see what augmentation does to the clips of a corpus, and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import PlanError
+
+_HELP = """\
+--augment is a preset, effects, or both; what comes later replaces the same effect before
+
+  NAME[:PROBABILITY[:LOW..HIGH[:FOLDER]]],...
+
+{effects}
+
+presets
+{presets}
+
+noise and music take their sounds, and room its impulse responses, from FOLDER (decoded once and kept in the user's
+cache; any format), or make them out of nothing.
+
+examples
+  python -m trainer listen corpora/sv
+  python -m trainer listen corpora/sv --augment radio,noise:0.5:0..20:sounds/street,pitch:0
+  python -m trainer listen corpora/sv --augment mp3:1:12..64,opus:1:6..32 --clips 6 --out codecs.html
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "listen",
+        help="hear what augmentation does, before training on it",
+        description=__doc__,
+        epilog=augment_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("corpus", type=Path, help="what `prepare` made")
+    parser.add_argument("--augment", default="radio", metavar="WORDS", help="see below (default: radio)")
+    parser.add_argument("--out", type=Path, default=Path("listen.html"), metavar="FILE", help="(default: listen.html)")
+    parser.add_argument("--clips", type=int, default=3, metavar="N", help="of different speakers (default: 3)")
+    parser.add_argument("--seed", type=int, default=1, help="another one chooses other clips (default: 1)")
+    parser.set_defaults(run=run)
+
+
+def augment_help() -> str:
+    """What the words of `--augment` mean."""
+    from trainer.augment import KINDS, PRESETS
+
+    usual = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
+    effects = "\n".join(f"  {name:10} {kind.does}{usual[name]}" for name, kind in KINDS.items())
+    presets = "\n".join(
+        textwrap.fill(
+            words.replace(",", ", ") or "as it is", 118, initial_indent=f"  {name:10} ", subsequent_indent=" " * 13
+        )
+        for name, words in PRESETS.items()
+    )
+    return _HELP.format(effects=effects, presets=presets)
+
+
+def run(options: argparse.Namespace) -> int:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from trainer.augment import augmentation
+    from trainer.augment_sheet import choose, cost_rows, page
+    from trainer.clips import Corpus
+
+    effects = augmentation(options.augment)
+    if effects is None:
+        raise PlanError("--augment none leaves nothing to hear")
+    corpus = Corpus(options.corpus)
+    clips = choose(corpus.clips, options.clips, options.seed)
+    if not clips:
+        raise PlanError(f"{options.corpus} has no clips with speech, or --clips {options.clips} is none")
+    sheet, costs = page(corpus, clips, effects, options.seed)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(sheet, encoding="utf-8")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(("effect", "how often", "how strong", "ms a second of audio", "on average")):
+        table.add_column(name, justify="right" if number > 2 else "left")
+    for row in cost_rows(costs):
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print(f"{options.out}: open it in a browser", markup=False, highlight=False, soft_wrap=True)
+    return 0
