@@ -104,7 +104,9 @@ def spell(example: Example, speller: Speller) -> tuple[list[int], list[int], lis
         last = max(first + 1, -int(-word.end_s * SAMPLE_RATE // POSITION_SAMPLES))
         text += ids
         share = (last - first) / len(ids)
-        spans += [(first + int(n * share), first + math.ceil((n + 1) * share)) for n in range(len(ids))]
+        # Of words without times of their own it is not known where in the audio they are.
+        known = [(first + int(n * share), first + math.ceil((n + 1) * share)) for n in range(len(ids))]
+        spans += known if example.timed else [(-1, -1)] * len(ids)
     spans.append((-1, -1))
     labels = [*prefix[1:], *text, speller.end]
     if not example.speech:
@@ -120,6 +122,8 @@ def letters(example: Example, positions: int) -> Tensor:
     found = torch.full((positions,), IGNORED)
     if not example.speech:
         found[:] = SILENCE
+    if not example.timed:
+        return found
     if example.words:
         found[_position(example.words[0].start_s) : _position(example.words[-1].end_s)] = SILENCE
     for word in example.words:

@@ -23,13 +23,24 @@ class TimedWord:
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance: mono float32 audio at SAMPLE_RATE in -1..1, and its words; no words means no speech to write."""
+    """One utterance: mono float32 audio at SAMPLE_RATE in -1..1, and its words; no words means no speech to write.
+
+    Attributes:
+        speech: False where nobody speaks at all: the model then learns <|nospeech|> in place of a language.
+        id: of the clip that it is made of; empty: of none.
+        previous: what was said right before it in the same recording, for prompts; empty: not known.
+        segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
+        timed: whether it is known when each word is spoken; otherwise all words have the times of the whole audio.
+    """
 
     audio: NDArray[np.float32]
     language: str
     words: tuple[TimedWord, ...]
-    #: False where nobody speaks at all: the model then learns <|nospeech|> in place of a language.
     speech: bool = True
+    id: str = ""
+    previous: str = ""
+    segments: tuple[tuple[float, float, str], ...] = ()
+    timed: bool = True
 
     @property
     def text(self) -> str:

@@ -1,0 +1,145 @@
+"""Samplers: all clips once an epoch, or groups in the shares that were asked for; arithmetic and order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.clips import Clip
+from trainer.errors import PlanError
+from trainer.sampling import UNKNOWN, Balanced, Epochs, apportion, group, tempered, weight_of, weights_of
+
+
+def clips(*accents: str, source: str = "a") -> list[Clip]:
+    return [
+        Clip(f"{source}{n}", 0, 0, 16_000, "x", "en", "train", source=source, accent=accent)
+        for n, accent in enumerate(accents)
+    ]
+
+
+def drawn(sampler: Balanced, of: Sequence[Clip], epochs: int = 1) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for index in range(epochs * sampler.draws):
+        counts[of[sampler.clip(index)].accent] += 1
+    return counts
+
+
+@given(n=st.integers(1, 200), seed=st.integers(0, 2**32), epoch=st.integers(0, 10**6))
+def test_no_clip_comes_twice_in_an_epoch(n: int, seed: int, epoch: int) -> None:
+    sampler = Epochs(n, seed)
+    assert sorted(sampler.clip(epoch * n + place) for place in range(n)) == list(range(n))
+
+
+def test_epochs_have_orders_of_their_own_that_the_seed_tells() -> None:
+    one, same, other = Epochs(50, 1), Epochs(50, 1), Epochs(50, 2)
+    first = [one.clip(i) for i in range(50)]
+    assert first != [one.clip(i) for i in range(50, 100)]
+    assert first != [other.clip(i) for i in range(50)]
+    # From anywhere, in any order.
+    assert [same.clip(i) for i in reversed(range(50))] == first[::-1]
+
+
+def test_a_split_without_clips_is_said_so() -> None:
+    with pytest.raises(PlanError, match="no clips"):
+        Epochs(0, 1)
+
+
+@given(masses=st.lists(st.integers(1, 10**7), min_size=1, max_size=30), temperature=st.floats(1, 1e6))
+def test_a_temperature_lies_between_as_it_is_and_even(masses: list[int], temperature: float) -> None:
+    shares = tempered(masses, temperature)
+    assert sum(shares) == pytest.approx(1)
+    for a, one in zip(masses, shares, strict=True):
+        for b, two in zip(masses, shares, strict=True):
+            assert one / two == pytest.approx((a / b) ** (1 / temperature), rel=1e-6)
+
+
+@given(masses=st.lists(st.integers(1, 10**7), min_size=1, max_size=30))
+def test_temperature_1_is_as_it_is_and_infinity_is_even(masses: list[int]) -> None:
+    assert tempered(masses, 1) == pytest.approx([mass / sum(masses) for mass in masses])
+    assert tempered(masses, math.inf) == pytest.approx([1 / len(masses)] * len(masses))
+
+
+@given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=40), more=st.integers(0, 1000))
+def test_draws_are_apportioned_whole_and_none_is_left_out(shares: list[float], more: int) -> None:
+    total = sum(shares)
+    if total <= 0:
+        return
+    shares = [share / total for share in shares]
+    draws = len(shares) + more
+    counts = apportion(shares, draws)
+    assert sum(counts) == draws
+    assert all((count > 0) == (share > 0) for share, count in zip(shares, counts, strict=True))
+    if all(share * draws >= 1 for share in shares if share > 0):
+        assert all(abs(share * draws - count) < 1 for share, count in zip(shares, counts, strict=True))
+
+
+def test_groups_are_drawn_evenly_at_infinity_and_as_they_are_at_1() -> None:
+    of = clips(*["big"] * 90, *["small"] * 10)
+    assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"big": 50, "small": 50}
+    assert drawn(Balanced(of, ["accent"], 1, 1), of) == {"big": 90, "small": 10}
+    assert drawn(Balanced(of, ["accent"], 2, 1), of) == {"big": 75, "small": 25}  # √90 : √10 = 3 : 1
+
+
+def test_a_clip_comes_again_only_when_all_of_its_group_were_there() -> None:
+    of = clips(*["big"] * 90, *["small"] * 10)
+    sampler = Balanced(of, ["accent"], math.inf, 1)
+    times = Counter(sampler.clip(index) for index in range(9 * sampler.draws))
+    assert {times[i] for i in range(90)} == {5}
+    assert {times[i] for i in range(90, 100)} == {45}
+
+
+def test_at_temperature_1_an_epoch_has_every_clip_once() -> None:
+    of = clips(*["a"] * 7, *["b"] * 3, "")
+    sampler = Balanced(of, ["accent", "speaker"], 1, 3)
+    assert sorted(sampler.order(5)) == list(range(11))
+
+
+def test_what_clips_do_not_say_is_a_group_of_its_own() -> None:
+    of = clips(*["skånska"] * 8, "", "")
+    assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"skånska": 5, "": 5}
+    assert group(of[9], ["accent", "language"]) == (UNKNOWN, "en")
+
+
+def test_a_source_of_weight_2_counts_as_if_its_clips_were_there_twice() -> None:
+    of = clips(*["x"] * 50) + clips(*["y"] * 50, source="b/part")
+    assert drawn(Balanced(of, [], 1, 1, {"a": 3}), of) == {"x": 75, "y": 25}
+    assert drawn(Balanced(of, ["accent"], math.inf, 1, {"a": 3}), of) == {"x": 50, "y": 50}
+    assert drawn(Balanced(of, [], 1, 1, {"b": 0}), of) == {"x": 100}
+
+
+def test_weights_are_read_from_what_the_corpus_says() -> None:
+    weights = weights_of({"sources": [{"name": "a", "weight": 2.0}, {"name": "b"}]})
+    assert weights == {"a": 2.0, "b": 1.0}
+    assert [weight_of(source, weights) for source in ("a", "a/sv", "c")] == [2, 2, 1]
+    assert weights_of({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "temperature", "weights", "told"),
+    [
+        (["shoe size"], 1, {}, "shoe size"),
+        (["accent"], 0.5, {}, "temperature"),
+        (["accent"], math.nan, {}, "temperature"),
+        (["accent"], 1, {"a": 0}, "weight 0"),
+        (["accent"], 1, {"a": -1}, "weight"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_named(
+    columns: list[str], temperature: float, weights: dict[str, float], told: str
+) -> None:
+    with pytest.raises(PlanError, match=told):
+        Balanced(clips("x", "y"), columns, temperature, 1, weights)
+
+
+@given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), epoch=st.integers(0, 1000), seed=st.integers(0, 99))
+def test_an_epoch_can_be_told_without_those_before(sizes: list[int], epoch: int, seed: int) -> None:
+    of = clips(*[accent for accent, size in zip("abcdefgh", sizes, strict=False) for _ in range(size)])
+    sampler = Balanced(of, ["accent"], 3, seed)
+    assert len(sampler.order(epoch)) == sampler.draws == len(of)
+    np.testing.assert_array_equal(sampler.order(epoch), Balanced(of, ["accent"], 3, seed).order(epoch))

@@ -1,0 +1,215 @@
+"""Which clip is heard next: every epoch all of them once, or balanced by who speaks and how.
+
+A sampler is a function of (seed, index): a killed run goes on where it was, and what an epoch saw can be told
+afterwards without having been there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.clips import COLUMNS, Clip
+from trainer.errors import PlanError
+
+Order = NDArray[np.int64]
+
+#: The value of a column that a clip does not say. Such clips are a group of their own, balanced like any other.
+UNKNOWN = "(unknown)"
+#: Orders kept in memory: of the epoch that batches are made of, and of the next one, which their plan reaches into.
+_KEPT = 2
+
+
+class Sampler(Protocol):
+    """Chooses clips, without end; `draws` of them are an epoch."""
+
+    @property
+    def draws(self) -> int: ...
+
+    def clip(self, index: int) -> int:
+        """Which clip draw number `index` is: its place among the clips."""
+
+    def order(self, epoch: int) -> Order:
+        """All clips of an epoch in their order, [draws]."""
+
+
+class _Ordered:
+    """A sampler that is told by its orders; keeps the last ones."""
+
+    def __init__(self, draws: int) -> None:
+        if draws < 1:
+            raise PlanError("there are no clips to train on: is this split of the corpus empty?")
+        self.draws = draws
+        self._orders: dict[int, Order] = {}
+
+    def clip(self, index: int) -> int:
+        epoch, place = divmod(index, self.draws)
+        return int(self.order(epoch)[place])
+
+    def order(self, epoch: int) -> Order:
+        if epoch not in self._orders:
+            while len(self._orders) >= _KEPT:
+                del self._orders[next(iter(self._orders))]
+            self._orders[epoch] = self._make(epoch)
+        return self._orders[epoch]
+
+    def _make(self, epoch: int) -> Order:
+        raise NotImplementedError
+
+
+class Epochs(_Ordered):
+    """Each of `n` clips once an epoch, in an order of the epoch's own."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        super().__init__(n)
+        self._seed = seed
+
+    def _make(self, epoch: int) -> Order:
+        return np.random.default_rng([self._seed, epoch]).permutation(self.draws)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Clips of one group that come from one source: all of them are heard equally often.
+
+    Attributes:
+        clips: their places among all clips.
+        share: of the draws, as asked for.
+        draws: in an epoch.
+    """
+
+    group: tuple[str, ...]
+    clips: Order
+    share: float
+    draws: int
+
+
+class Balanced(_Ordered):
+    """Clips by groups: of n clips' weight, a group is drawn in proportion to n^(1/T).
+
+    T = 1 draws them as they are, T = ∞ every group equally often. (XLS-R and mBART sample languages so; there the
+    exponent is called alpha.) A group is a value of a column or a combination of several; clips that do not say are the
+    group `(unknown)`. A source of weight 2 counts as if each of its clips were there twice, in every group.
+
+    An epoch has as many draws as there are clips. The number of draws of a group is the same in every epoch, and no
+    clip of a group (from one source) comes again before all others did: what an epoch sees differs from what is asked
+    for by a draw or two, not by the luck of a dice. Every stratum is drawn at least once an epoch.
+
+    Args:
+        columns: of `clips.COLUMNS`.
+        temperature: at least 1; `math.inf` will do.
+        weights: of sources, by name; others have 1. A source's parts (`name/part`) have its weight.
+
+    Raises:
+        PlanError: there is nothing to draw from, or the arguments make no sense.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        columns: Sequence[str],
+        temperature: float,
+        seed: int,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(len(clips))
+        if not temperature >= 1:
+            raise PlanError(f"a temperature is 1 (as it is) or more (more even), not {temperature:g}")
+        if unknown := [name for name in columns if name not in COLUMNS]:
+            raise PlanError(f"clips have no column {unknown[0]!r} to balance by; there are {', '.join(COLUMNS)}")
+        self._seed = seed
+        self.strata = _strata(clips, columns, temperature, weights or {})
+
+    def _make(self, epoch: int) -> Order:
+        drawn = [self._drawn(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
+        return np.random.default_rng([self._seed, epoch]).permutation(np.concatenate(drawn))
+
+    def _drawn(self, number: int, stratum: Stratum, epoch: int) -> Order:
+        """The next `draws` of a stratum's clips, which are dealt like cards: shuffled again when all are out."""
+        n = len(stratum.clips)
+        first, last = epoch * stratum.draws, (epoch + 1) * stratum.draws
+        decks = range(first // n, -(-last // n))
+        dealt = np.concatenate([np.random.default_rng([self._seed, number, deck, 1]).permutation(n) for deck in decks])
+        drawn: Order = stratum.clips[dealt[first - decks[0] * n : last - decks[0] * n]]
+        return drawn
+
+
+def group(clip: Clip, columns: Sequence[str]) -> tuple[str, ...]:
+    """A clip's values of some columns; UNKNOWN where it does not say."""
+    return tuple(clip.column(name) or UNKNOWN for name in columns)
+
+
+def weight_of(source: str, weights: Mapping[str, float]) -> float:
+    """A source's weight, or the one of the source that it is a part of."""
+    return weights.get(source, weights.get(source.split("/")[0], 1.0))
+
+
+def tempered(masses: Sequence[float], temperature: float) -> list[float]:
+    """Shares of the draws in proportion to mass^(1/T); what has no mass gets none."""
+    logs = [math.log(mass) / temperature if mass > 0 else -math.inf for mass in masses]
+    top = max(logs)
+    if top == -math.inf:
+        raise PlanError("every source of these clips has weight 0")
+    powers = [math.exp(log - top) for log in logs]
+    return [power / sum(powers) for power in powers]
+
+
+def apportion(shares: Sequence[float], draws: int) -> list[int]:
+    """Whole draws that sum up to `draws`, by largest remainder; at least one for every share above nothing.
+
+    Args:
+        draws: at least as many as there are shares.
+    """
+    large = {i for i, share in enumerate(shares) if share > 0}
+    counts = [0] * len(shares)
+    rest, total = draws, sum(shares)
+    while small := {i for i in large if shares[i] * rest < total}:
+        for i in small:
+            counts[i] = 1
+        large -= small
+        rest, total = rest - len(small), sum(shares[i] for i in large)
+    wanted = {i: shares[i] * rest / total for i in large}
+    for i in large:
+        counts[i] = int(wanted[i])
+    for i in sorted(large, key=lambda i: (counts[i] - wanted[i], i))[: draws - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def _strata(
+    clips: Sequence[Clip], columns: Sequence[str], temperature: float, weights: Mapping[str, float]
+) -> tuple[Stratum, ...]:
+    members: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+    for index, clip in enumerate(clips):
+        members[group(clip, columns), clip.source].append(index)
+    keys = sorted(members)
+    masses = [weight_of(source, weights) * len(members[key, source]) for key, source in keys]
+    if any(not 0 <= mass < math.inf for mass in masses):
+        raise PlanError(f"a source's weight is a number from 0: {dict(weights)}")
+    by_group: Counter[tuple[str, ...]] = Counter()
+    for (key, _), mass in zip(keys, masses, strict=True):
+        by_group[key] += mass  # type: ignore[assignment]  # a Counter of numbers with a point
+    of_group = dict(zip(by_group, tempered(list(by_group.values()), temperature), strict=True))
+    shares = [
+        of_group[key] * mass / by_group[key] if mass else 0.0 for (key, _), mass in zip(keys, masses, strict=True)
+    ]
+    draws = apportion(shares, len(clips))
+    return tuple(
+        Stratum(key, np.array(members[key, source], np.int64), share, count)
+        for (key, source), share, count in zip(keys, shares, draws, strict=True)
+        if count
+    )
+
+
+def weights_of(about: Mapping[str, object]) -> dict[str, float]:
+    """Weights of the sources, by name, out of what corpus.json says."""
+    sources = about.get("sources", ())
+    if not isinstance(sources, Iterable):
+        return {}
+    return {str(s["name"]): float(s.get("weight", 1.0)) for s in sources if isinstance(s, dict) and "name" in s}
