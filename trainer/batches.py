@@ -44,6 +44,8 @@ class Shape:
         block: examples that are sorted by length together; None: of BATCHES_PER_BLOCK batches.
         least_s: batches are padded to this; a model that shall hear in its full context trains in it.
         jitter_s: silence of up to this length comes on top, drawn for each batch; up to most_s.
+        wide_share: share of batches that are padded to most_s (half of them) or to any length below it: a transcriber's
+            context is longer than most of what it hears.
         most_s: the longest that a batch may be.
     """
 
@@ -52,7 +54,16 @@ class Shape:
     block: int | None = None
     least_s: float = 0.0
     jitter_s: float = 0.0
+    wide_share: float = 0.0
     most_s: float = 30.0
+
+    def padded_s(self, longest_s: float, rng: random.Random) -> float:
+        """What a batch is padded to, whose longest example is so long."""
+        longest_s = max(self.least_s, longest_s)
+        share, wide, place = rng.random(), rng.random(), rng.random()
+        if share < self.wide_share:
+            return self.most_s if wide < 0.5 else longest_s + place * (self.most_s - longest_s)
+        return min(self.most_s, longest_s + place * self.jitter_s)
 
     def fits(self, examples: int, longest_s: float) -> bool:
         """Whether so many examples, of which one is so long, are one batch."""
@@ -203,9 +214,8 @@ class Stream:
             for index, example in zip(indices, examples, strict=True)
         ]
         rng = random.Random(f"{self.seed}-batch-{min(indices)}")
-        least_s = max(shape.least_s, max(example.duration_s for example in examples))
-        least_s = min(shape.most_s, least_s + rng.random() * shape.jitter_s)
-        batch = collate(examples, self.speller, log_mel, spelled, least_s, shape.most_s)
+        padded_s = shape.padded_s(max(example.duration_s for example in examples), rng)
+        batch = collate(examples, self.speller, log_mel, spelled, padded_s, shape.most_s)
         generator = torch.Generator().manual_seed(rng.getrandbits(63))
         features = spec_augment(batch.features, batch.frames, self.settings.spec_augment, generator)
         return mislead(replace(batch, features=features), self.speller, generator, self.settings.misled)

@@ -26,6 +26,7 @@ from transformers import (
     WhisperProcessor,
     WhisperTokenizer,
 )
+from transformers.utils.hub import cached_file
 
 from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
@@ -34,6 +35,8 @@ from trainer.model import SIZES, new_model
 from trainer.replacing import replaced
 from trainer.tokenizer import Speller, train_tokenizer
 
+#: What our trainer writes beside the weights.
+RECORD_NAME = "undertext.json"
 #: What a name begins with that is no checkpoint but a size, to begin from nothing.
 NEW = "new:"
 #: Learning rates of fine-tuning by d_model: a fortieth of what OpenAI trained the size with. Below tiny: of ours.
@@ -53,7 +56,7 @@ class Loaded:
     """A checkpoint in memory, in single precision, ready to be trained.
 
     `fingerprint` tells whether it is still the same when a run goes on. `known` are the settings of its config that
-    training changes, as they were.
+    training changes, as they were; `declared_s` the acoustic context that its undertext.json declares.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Loaded:
     extractor: WhisperFeatureExtractor
     fingerprint: str
     known: Mapping[str, Any]
+    declared_s: float | None = None
 
     @property
     def from_nothing(self) -> bool:
@@ -103,7 +107,9 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     multilingual = getattr(model.generation_config, "is_multilingual", config.vocab_size >= 51865)
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(folder)
-    return Loaded(name, model, Speller(tokenizer, bool(multilingual)), extractor, fingerprint, known)
+    return Loaded(
+        name, model, Speller(tokenizer, bool(multilingual)), extractor, fingerprint, known, _declared_s(place)
+    )
 
 
 def new(
@@ -221,6 +227,13 @@ def _shell(config: WhisperConfig, changes: Mapping[str, Any]) -> WhisperForCondi
 def _state(model: WhisperForConditionalGeneration) -> Mapping[str, Tensor]:
     state: Mapping[str, Tensor] = model.state_dict()
     return state
+
+
+def _declared_s(name: str) -> float | None:
+    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    found = cached_file(name, RECORD_NAME, **quiet)
+    declared = json.loads(Path(found).read_text(encoding="utf-8")).get("context_s") if found else None
+    return None if declared is None else float(declared)
 
 
 def _fingerprint(folder: Path) -> str:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from trainer.checkpoints import generation_config, save
+from trainer.checkpoints import RECORD_NAME, generation_config, save
 from trainer.features import POSITIONS_PER_S
 from trainer.replacing import replaced
 from trainer.tokenizer import Speller
 
 #: Version of undertext.json.
 FORMAT = 1
-RECORD_NAME = "undertext.json"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,15 @@ class Team:
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    @contextmanager
+    def first_first(self) -> Iterator[None]:
+        """The first process does the block alone; the others do it after it."""
+        if not self.first:
+            distributed.barrier()
+        yield
+        if self.first and self.size > 1:
+            distributed.barrier()
 
     def add(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over all processes."""
