@@ -105,11 +105,10 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     if extractor.feature_size != config.num_mel_bins:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
     multilingual = getattr(model.generation_config, "is_multilingual", config.vocab_size >= 51865)
+    speller = Speller(tokenizer, bool(multilingual))
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(folder)
-    return Loaded(
-        name, model, Speller(tokenizer, bool(multilingual)), extractor, fingerprint, known, _declared_s(place)
-    )
+    return Loaded(name, model, speller, extractor, fingerprint, known, _declared_s(place))
 
 
 def new(

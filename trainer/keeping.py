@@ -28,7 +28,11 @@ def keeper(
 ) -> Keep:
     """Writes the model as it is into the run's folder, without adapters and dropout."""
     generation = checkpoints.told(loaded.model.generation_config, languages, loaded.speller.multilingual)
-    provenance = {"base": loaded.name, "corpus": options.corpus.name, "seed": options.seed}
+    provenance: dict[str, str | int | float] = {
+        "base": loaded.name,
+        "corpus": options.corpus.name,
+        "seed": options.seed,
+    }
 
     def keep(name: str) -> None:
         state = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear
 from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
@@ -16,7 +16,7 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 _ADAPTER = "default"
 
 
-def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: float, targets: Sequence[str], seed: int) -> None:
+def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets: Sequence[str], seed: int) -> None:
     """Put adapters into the model, in place; nothing else of it is trained then.
 
     Args:
@@ -37,6 +37,6 @@ def merged(model: WhisperForConditionalGeneration) -> dict[str, Tensor]:
         name.replace(".base_layer.", "."): value for name, value in model.state_dict().items() if ".lora_" not in name
     }
     for name, module in model.named_modules():
-        if isinstance(module, LoraLayer):
-            state[f"{name}.weight"] = state[f"{name}.weight"] + module.get_delta_weight(_ADAPTER)  # type: ignore[operator]
+        if isinstance(module, Linear):
+            state[f"{name}.weight"] = state[f"{name}.weight"] + module.get_delta_weight(_ADAPTER)
     return state

@@ -41,7 +41,7 @@ class Options:
     context_s: float | None = None
     full_context: bool = False
     lora: int = 0
-    lora_alpha: float | None = None
+    lora_alpha: int | None = None
     lora_targets: tuple[str, ...] = ()
     freeze_encoder: bool = False
     measure_every: int = 200

@@ -32,7 +32,7 @@ from trainer.spelling import Style
 from trainer.team import Team
 
 #: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
-_JITTER_S, _WIDE_SHARE = 1.28, 0.2
+_JITTER_S, _WIDE_SHARE = 1.28, 0.1
 #: Of the steps, at most so many to warm up.
 _WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
 
@@ -207,9 +207,8 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
     if options.lora:
         from trainer.lora import TARGETS, adapt
 
-        adapt(
-            model, options.lora, options.lora_alpha or 2 * options.lora, options.lora_targets or TARGETS, options.seed
-        )
+        alpha = options.lora_alpha or 2 * options.lora
+        adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
     torch.nn.Module.to(model, device)

@@ -7,5 +7,7 @@ code. It imports what is heavy inside `run`, so that `--help` answers at once.
 #: In the order in which they are used; a new one is a line here and a module of that name.
 COMMANDS: tuple[str, ...] = (
     "prepare",
+    "train",
     "evaluate",
+    "publish",
 )  # fmt: skip

@@ -83,17 +83,11 @@ def _add_batches(group: Any) -> None:
     group.add_argument("--batch", type=int, metavar="CLIPS", help="the most in a batch (default 64)")
     group.add_argument("--batch-s", type=float, metavar="S", help="the most padded audio in a batch (default 240)")
     group.add_argument("--accumulate", type=int, metavar="N", help="batches a step; the loss is that of one large one")
-    group.add_argument(
-        "--learning-rate", type=float, help="default: what suits the size (fine-tuning: tiny 3.75e-5, …)"
-    )
-    group.add_argument(
-        "--warm-up", type=int, metavar="STEPS", help="default: a tenth of all, 500 at most; then linear down"
-    )
+    group.add_argument("--learning-rate", type=float, help="default: what suits the size")
+    group.add_argument("--warm-up", type=int, metavar="STEPS", help="default: a tenth of all, at most 500")
     group.add_argument("--weight-decay", type=float, help="but of biases and norms (default 0.01)")
     group.add_argument("--clip-norm", type=float, help="of the gradient (default 1)")
-    group.add_argument(
-        "--average", type=float, metavar="DECAY", help="of the weights' average (default 0.998); 0: none"
-    )
+    group.add_argument("--average", type=float, metavar="DECAY", help="of the average of weights (default 0.998)")
 
 
 def _add_regularisation(group: Any) -> None:
@@ -107,18 +101,10 @@ def _add_regularisation(group: Any) -> None:
 
 
 def _add_texts(group: Any) -> None:
-    group.add_argument(
-        "--timestamps", type=float, metavar="SHARE", help="of examples with times (segments', or the clip's)"
-    )
-    group.add_argument(
-        "--prompts", type=float, metavar="SHARE", help="of examples, where known, with what was said before"
-    )
-    group.add_argument(
-        "--ctc", type=float, metavar="WEIGHT", help="a second loss on the encoder (0.3 from nothing, else 0)"
-    )
-    group.add_argument(
-        "--context-s", type=float, metavar="S", help="acoustic context to train for, up to the model's own"
-    )
+    group.add_argument("--timestamps", type=float, metavar="SHARE", help="of examples with times of segments, or clips")
+    group.add_argument("--prompts", type=float, metavar="SHARE", help="of examples with what was said before")
+    group.add_argument("--ctc", type=float, metavar="WEIGHT", help="of CTC on the encoder (0.3 from nothing, else 0)")
+    group.add_argument("--context-s", type=float, metavar="S", help="acoustic context to train for")
     group.add_argument(
         "--full-context",
         action="store_true",
@@ -129,19 +115,15 @@ def _add_texts(group: Any) -> None:
 
 def _add_parts(group: Any) -> None:
     group.add_argument("--lora", type=int, metavar="RANK", help="adapters of low rank, in place of all weights")
-    group.add_argument("--lora-alpha", type=float, help="default: twice the rank")
-    group.add_argument(
-        "--lora-targets", type=_names, metavar="A,B", help="default: q_proj,k_proj,v_proj,out_proj,fc1,fc2"
-    )
+    group.add_argument("--lora-alpha", type=int, help="default: twice the rank")
+    group.add_argument("--lora-targets", type=_names, metavar="A,B", help="default: all of attention, fc1, fc2")
     group.add_argument("--freeze-encoder", action="store_true", default=None, help="train the decoder alone")
 
 
 def _add_machine(group: Any) -> None:
     group.add_argument("--device", help="cpu, cuda, cuda:1 (default: a GPU, if there is one)")
     group.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="default: bf16 on a GPU that has it")
-    group.add_argument(
-        "--recompute", action="store_true", default=None, help="gradient checkpointing: less memory, slower"
-    )
+    group.add_argument("--recompute", action="store_true", default=None, help="gradient checkpointing: saves memory")
     group.add_argument("--threads", type=int, help="of a CPU (default 1: two are slower on a busy machine)")
     group.add_argument("--workers", type=int, help="processes that make batches (default 1)")
     group.add_argument("--log-every", type=int, metavar="STEPS", help="default 10")
