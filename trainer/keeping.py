@@ -28,11 +28,7 @@ def keeper(
 ) -> Keep:
     """Writes the model as it is into the run's folder, without adapters and dropout."""
     generation = checkpoints.told(loaded.model.generation_config, languages, loaded.speller.multilingual)
-    provenance: dict[str, str | int | float] = {
-        "base": loaded.name,
-        "corpus": options.corpus.name,
-        "seed": options.seed,
-    }
+    made_of = {"base": loaded.name, "corpus": options.corpus.name}
 
     def keep(name: str) -> None:
         state = None
@@ -44,7 +40,7 @@ def keeper(
             tuple(languages),
             min_context_s,
             (),
-            {**provenance, "utterances": run.progress.examples, "steps": run.progress.steps},
+            {**made_of, "seed": options.seed, "utterances": run.progress.examples, "steps": run.progress.steps},
             trained_with_prompts=options.prompts > 0,
         )
         with replaced(run.folder / name) as folder:
