@@ -100,7 +100,7 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         extractor = AutoFeatureExtractor.from_pretrained(place)
         tokenizer = WhisperTokenizer.from_pretrained(place)
         model = WhisperForConditionalGeneration.from_pretrained(place, dtype=torch.float32, **(dropouts or {}))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{name} is no whole Whisper checkpoint: {str(error).strip().splitlines()[0]}") from error
     if extractor.feature_size != config.num_mel_bins:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")

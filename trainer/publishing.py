@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import WhisperFeatureExtractor
+
 from trainer.checkpoints import RECORD_NAME
 from trainer.errors import TrainerError
 from trainer.model_card import Facts, card
@@ -143,12 +145,11 @@ def to_ctranslate2(folder: Path, out: Path, quantization: str) -> None:
         from ctranslate2.converters import TransformersConverter
     except ImportError as error:
         raise PublishError("--ctranslate2 needs a library: pip install 'undertext[ctranslate2]'") from error
-    names = ["tokenizer.json", "preprocessor_config.json", "processor_config.json"]
-    copied = [name for name in names if (folder / name).exists()]
     with replaced(out) as unfinished:
-        TransformersConverter(str(folder), copy_files=copied).convert(
-            str(unfinished), quantization=quantization, force=True
-        )
+        converter = TransformersConverter(str(folder), copy_files=["tokenizer.json"])
+        converter.convert(str(unfinished), quantization=quantization, force=True)
+        # faster-whisper reads the number of mel bins there, which transformers 5 writes into another file.
+        WhisperFeatureExtractor.from_pretrained(folder).save_pretrained(unfinished)
 
 
 def _curves(found: Written) -> dict[str, str]:
