@@ -27,8 +27,8 @@ from trainer.model import Size, new_model
 from trainer.plan import Plan
 from trainer.publish import Record, WerRow, publish
 from trainer.recogniser import Recogniser
-from trainer.scoring import Score
 from trainer.run import Run
+from trainer.scoring import Score
 from trainer.tokenizer import Speller, train_tokenizer
 from trainer.utterances import of_examples
 

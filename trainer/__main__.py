@@ -13,6 +13,9 @@ from trainer.errors import TrainerError
 _EXAMPLES = """\
 examples:
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
+  python -m trainer train corpora/sv --model openai/whisper-small --run sv-small
+  python -m trainer evaluate runs/sv-small/best corpora/sv
+  python -m trainer publish sv-small models/sv-small
   python -m trainer SUBCOMMAND --help
 """
 

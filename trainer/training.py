@@ -15,7 +15,7 @@ import transformers
 from trainer import checkpoints
 from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import NEW, Loaded
-from trainer.clip_source import ClipSource, example_of
+from trainer.clip_source import ClipSource
 from trainer.clips import Clip, Corpus, Split
 from trainer.errors import PlanError
 from trainer.examples import ExampleSource
@@ -183,8 +183,7 @@ def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float)
         raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
-    examples = [example_of(clip, corpus.audio(clip), language=options.language) for clip in clips]
-    return DevMeasure(examples, loaded.speller, context_s)
+    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language)
 
 
 def _telling(

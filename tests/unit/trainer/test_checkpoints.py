@@ -10,10 +10,12 @@ from tests.whispers import like_openai
 from trainer import checkpoints
 from trainer.batches import Batch, collate
 from trainer.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, told
-from trainer.evaluate import transcribe
+from trainer.decoding import decode
 from trainer.examples import ExampleSource
 from trainer.features import LogMel
 from trainer.losses import Heads, Weights, losses
+from trainer.recogniser import Recogniser
+from trainer.utterances import of_examples
 
 DROPOUTS = {"dropout": 0.1, "activation_dropout": 0.2, "attention_dropout": 0.3}
 
@@ -60,9 +62,11 @@ def test_it_trains_saves_reloads_and_writes_the_same(
     again = load(str(tmp_path / "saved"))
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[name], value.half().float(), rtol=0, atol=0)
-    examples = [tones.example(index) for index in (1, 3)]
+    utterances = of_examples([tones.example(index) for index in (1, 3)])
     halved = WhisperForConditionalGeneration.from_pretrained(tmp_path / "saved").eval()
-    assert transcribe(again.model.eval(), again.speller, examples) == transcribe(halved, loaded.speller, examples)
+    ours = decode(Recogniser.of(again.model.eval(), again.speller), utterances)
+    assert ours == decode(Recogniser.of(halved, loaded.speller), utterances)
+    assert ours[0].tokens
     assert again.speller.prefix("sv") == loaded.speller.prefix("sv")
     assert (
         WhisperProcessor.from_pretrained(tmp_path / "saved").feature_extractor.feature_size
