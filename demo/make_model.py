@@ -21,11 +21,13 @@ from demo.pool import BULLETINS_PER_SHARD, Pool, render_all
 from demo.voices import voice_names
 from trainer.evaluate import word_errors
 from trainer.examples import Example
-from trainer.loop import Measure, Plan, Run, train
+from trainer.loop import Measure, train
 from trainer.losses import Weights
 from trainer.model import Size, new_model
+from trainer.plan import Plan
 from trainer.publish import Record, WerRow, publish
 from trainer.recogniser import Recogniser
+from trainer.run import Run
 from trainer.scoring import Score
 from trainer.tokenizer import Speller, train_tokenizer
 from trainer.utterances import of_examples
@@ -59,13 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = Run.start(run_folder, _model(options.init, speller, options.seed), speller, plan)
     if not options.publish_now:
         corpus = Corpus(corpus_folder, options.seed, options.shards)
-        train(run, corpus, speller, plan, small_exam(speller))
-    rows = final_exam(run.average.model, speller, options.exam)
-    provenance = _provenance(options, run, plan, Pool(corpus_folder, options.seed))
-    record = Record(LANGUAGES, _MIN_CONTEXT_S, tuple(rows), provenance)
-    model = run.average.model
-    text = card(model.num_parameters(), Size().context_s, rows, provenance)
-    publish(model, speller, record, text, options.out)
+        train(run, corpus, speller, small_exam(speller))
+    run.close()
+    with run.average.worn():
+        rows = final_exam(run.model, speller, options.exam)
+        provenance = _provenance(options, run, Pool(corpus_folder, options.seed))
+        record = Record(LANGUAGES, _MIN_CONTEXT_S, tuple(rows), provenance)
+        text = card(run.model.num_parameters(), Size().context_s, rows, provenance)
+        publish(run.model, speller, record, text, options.out)
     print(f"published {options.out}")
     return 0
 
@@ -121,14 +124,14 @@ def final_exam(model: WhisperForConditionalGeneration, speller: Speller, count: 
     return list(tqdm(exam.examine(count, judge), total=exam.EXAMS, unit="exam", desc="examine"))
 
 
-def _provenance(options: argparse.Namespace, run: Run, plan: Plan, pool: Pool) -> dict[str, str | int | float]:
+def _provenance(options: argparse.Namespace, run: Run, pool: Pool) -> dict[str, str | int | float]:
     bulletins = [bulletin for shard in range(options.shards) for bulletin in pool.shard(shard)]
     length = f"--minutes {options.minutes:g}" if options.minutes else f"--utterances {options.utterances}"
     start = f" --init {options.init} --learning-rate {options.learning_rate:g}" if options.init else ""
     return {
         "command": f"python -m demo.make_model {length} --seed {options.seed} --shards {options.shards}{start}",
         "seed": options.seed,
-        "utterances": run.progress.batches * plan.batch,
+        "utterances": run.progress.examples,
         "training_minutes": round(run.progress.elapsed_s / 60, 1),
         "cpu_threads": options.threads,
         "corpus_hours": round(sum(bulletin.duration_s for bulletin in bulletins) / 3600, 1),

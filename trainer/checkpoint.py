@@ -5,32 +5,29 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from trainer.batches import Position
+from trainer.plan import Progress
 
 _NAME = "checkpoint.pt"
 
-
-@dataclass
-class Progress:
-    """How far training has come: batches taken (the position in the data, too), and seconds spent on them."""
-
-    batches: int = 0
-    elapsed_s: float = 0.0
+Weights = Mapping[str, Tensor]
 
 
-def save(
-    folder: Path, modules: Mapping[str, torch.nn.Module], optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
-    """Write modules, optimizer, progress and the state of every random generator."""
+def save(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write sets of weights by name, optimizer, progress and the state of every random generator."""
     state = {
-        "modules": {name: module.state_dict() for name, module in modules.items()},
+        "weights": {name: {key: value.detach() for key, value in each.items()} for name, each in weights.items()},
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
-        "random": {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state()},
+        "random": _random_state(),
     }
     unfinished = folder / f"{_NAME}.tmp"
     with unfinished.open("wb") as file:
@@ -40,17 +37,36 @@ def save(
     unfinished.replace(folder / _NAME)
 
 
-def restore(folder: Path, modules: Mapping[str, torch.nn.Module], optimizer: torch.optim.Optimizer) -> Progress | None:
-    """Put everything back as `save` found it; None if `folder` has no checkpoint."""
+def restore(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Optimizer) -> Progress | None:
+    """Put everything back as `save` found it, into the same tensors; None if `folder` has no checkpoint."""
     path = folder / _NAME
     if not path.exists():
         return None
     # Our own file with the states of random generators in it, which weights_only does not read.
-    state = torch.load(path, weights_only=False)
-    for name, module in modules.items():
-        module.load_state_dict(state["modules"][name])
+    state = torch.load(path, weights_only=False, map_location="cpu")
+    with torch.no_grad():
+        for name, each in weights.items():
+            for key, value in each.items():
+                value.copy_(state["weights"][name][key])
     optimizer.load_state_dict(state["optimizer"])
-    random.setstate(state["random"]["python"])
-    np.random.set_state(state["random"]["numpy"])
-    torch.set_rng_state(state["random"]["torch"])
-    return Progress(**state["progress"])
+    _put_random_state(state["random"])
+    progress = state["progress"]
+    return Progress(**{**progress, "position": Position(*progress["position"])})
+
+
+def _random_state() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+    }
+
+
+def _put_random_state(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(state["torch"])
+    if len(state["cuda"]) == torch.cuda.device_count() > 0:
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -4,6 +4,8 @@ TrainerError
 ├── CorpusError    a prepared corpus is none, or is damaged          trainer.clips
 ├── PlanError      options that contradict each other, or the folder they go on in
 ├── RecogniserError  a checkpoint cannot be used, or not for this corpus   trainer.recogniser
+├── CheckpointError  a checkpoint cannot be trained on                     trainer.checkpoints
+├── PublishError   a run cannot be published                         trainer.publishing
 ├── SourceError    a source of clips cannot be read at all
 └── AudioError     one recording cannot be read                      trainer.decode; a reason to drop, never the end
 """

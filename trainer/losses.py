@@ -7,15 +7,16 @@ is spoken at each moment teaches the encoder to hear within minutes.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import WhisperForConditionalGeneration
 
-from trainer.batches import IGNORED, SILENCE, Batch
+from trainer.batches import Batch
 from trainer.model import short_context
+from trainer.spelling import IGNORED, SILENCE
 
 #: The head that word times are taken from: (decoder layer from the end, head).
 ALIGNED_LAYER, ALIGNED_HEAD = -1, 0
@@ -40,12 +41,42 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Targets:
+    """Of how many things each loss is a mean; of all batches of a step, they make the loss that of one large batch."""
+
+    tokens: int = 0
+    text: int = 0
+    letters: int = 0
+    spans: int = 0
+
+    @classmethod
+    def of(cls, batch: Batch) -> Targets:
+        return cls(
+            tokens=int((batch.labels != IGNORED).sum()),
+            text=int(batch.text_lengths.sum()),
+            letters=int((batch.letters[:, ::LETTER_STRIDE] != IGNORED).sum()),
+            spans=int((batch.spans[..., 0] >= 0).sum()),
+        )
+
+    def __add__(self, other: Targets) -> Targets:
+        return Targets(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
 class Losses:
+    """Means over what `Targets` counted, so those of a step's batches add up."""
+
     total: Tensor
     cross_entropy: Tensor
     ctc: Tensor
     letters: Tensor
     alignment: Tensor
+
+    def detach(self) -> Losses:
+        return Losses(*(value.detach() for value in vars(self).values()))
+
+    def __add__(self, other: Losses) -> Losses:
+        return Losses(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 class Heads(torch.nn.Module):
@@ -66,19 +97,26 @@ class CtcHead(torch.nn.Module):
         self.projection = torch.nn.Linear(d_model, tokens + 1)
 
     def forward(self, states: Tensor, batch: Batch) -> Tensor:
-        """Loss of states [B, T, d_model], a token of text. Every CTC_STRIDE-th position is enough for it."""
+        """Loss of states [B, T, d_model], summed. Every CTC_STRIDE-th position is enough for it."""
         strided = states[:, ::CTC_STRIDE].transpose(0, 1)
-        log_probabilities = self.projection(strided).log_softmax(-1)
-        lengths = torch.full((states.shape[0],), len(strided))
-        total = functional.ctc_loss(
+        log_probabilities = self.projection(strided).float().log_softmax(-1)
+        lengths = torch.full((states.shape[0],), len(strided), device=states.device)
+        return functional.ctc_loss(
             log_probabilities, batch.text, lengths, batch.text_lengths, self.blank, reduction="sum", zero_infinity=True
         )
-        return total / batch.text_lengths.sum().clamp(min=1)
 
 
-def losses(model: WhisperForConditionalGeneration, heads: Heads, batch: Batch, weights: Weights) -> Losses:
-    """Run the model on a batch and measure it. Each loss is a mean over tokens."""
-    layers = range(model.config.decoder_layers)
+def losses(
+    model: WhisperForConditionalGeneration,
+    heads: Heads,
+    batch: Batch,
+    weights: Weights,
+    targets: Targets | None = None,
+    label_smoothing: float = 0.0,
+) -> Losses:
+    """Run the model on a batch and measure it: means over `targets`, by default those of the batch."""
+    targets = targets or Targets.of(batch)
+    layers = range(model.config.decoder_layers) if weights.alignment else ()
     aligned = [_AlignedHead(model, layer, head) for layer in layers for head in range(ALIGNED_HEADS)]
     with short_context(model, batch.positions), contextlib.ExitStack() as hooks:
         for attention in aligned:
@@ -87,35 +125,48 @@ def losses(model: WhisperForConditionalGeneration, heads: Heads, batch: Batch, w
         decoded = model.get_decoder()(
             input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
         ).last_hidden_state
-        logits = model.proj_out(decoded)
-    # Masked by IGNORED, never by `== pad`: pad is also the end of text, which must be learnt.
-    cross_entropy = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED)
-    connectionist = heads.ctc(states, batch) if weights.ctc else torch.zeros(())
-    letters = letter_loss(heads.letters, states, batch.letters) if weights.letters else torch.zeros(())
+        logits = model.proj_out(decoded).float()
+    nothing = states.new_zeros(())
+    cross_entropy = token_loss(logits, batch.labels, label_smoothing) / max(1, targets.tokens)
+    connectionist = heads.ctc(states, batch) / max(1, targets.text) if weights.ctc else nothing
+    letters = (
+        letter_loss(heads.letters, states, batch.letters) / max(1, targets.letters) if weights.letters else nothing
+    )
     pointing = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
-    alignment = torch.stack(pointing).mean()
+    alignment = torch.stack(pointing).mean() / max(1, targets.spans) if pointing else nothing
     total = cross_entropy + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
     return Losses(total, cross_entropy, connectionist, letters, alignment)
 
 
+def token_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross entropy of labels [B, L] by logits [B, L, vocabulary], summed.
+
+    Masked by IGNORED, never by `== pad`: pad is also the end of text, which must be learnt.
+    """
+    return functional.cross_entropy(
+        logits.flatten(0, 1),
+        labels.flatten(),
+        ignore_index=IGNORED,
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
+
+
 def letter_loss(head: torch.nn.Linear, states: Tensor, letters: Tensor) -> Tensor:
-    """Cross entropy of the letter spoken at states [B, T, d_model]; nothing where no letter [B, T] is known."""
-    wanted = letters[:, ::LETTER_STRIDE].flatten()
-    logits = head(states[:, ::LETTER_STRIDE]).flatten(0, 1)
-    total = functional.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="sum")
-    return total / (wanted != IGNORED).sum().clamp(min=1)
+    """Cross entropy of the letter spoken at states [B, T, d_model], summed over where the letter [B, T] is known."""
+    return token_loss(head(states[:, ::LETTER_STRIDE]).float(), letters[:, ::LETTER_STRIDE])
 
 
 def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
-    """-log of the attention [B, L, T] that falls inside each token's span [B, L, 2] and ALIGNMENT_SLACK around it."""
+    """-log of the attention [B, L, T] inside each token's span [B, L, 2] and ALIGNMENT_SLACK around it, summed."""
     written = spans[..., 0] >= 0
     if not written.any():
         return attention.sum() * 0.0
-    position = torch.arange(attention.shape[-1])
+    position = torch.arange(attention.shape[-1], device=attention.device)
     spans = spans[written]
     inside = (position >= spans[:, :1] - ALIGNMENT_SLACK) & (position < spans[:, 1:] + ALIGNMENT_SLACK)
     mass = (attention[written] * inside).sum(-1)
-    return -mass.clamp(min=1e-6).log().mean()
+    return -mass.clamp(min=1e-6).log().sum()
 
 
 class _AlignedHead:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import WhisperConfig, WhisperForConditionalGeneration
@@ -27,8 +28,26 @@ class Size:
     max_tokens: int = 96
 
 
-def new_model(size: Size, speller: Speller, seed: int) -> WhisperForConditionalGeneration:
-    """A Whisper with random weights whose ids match the tokenizer."""
+#: By name. Those of OpenAI's names have OpenAI's dimensions, and the vocabulary of their own corpus.
+SIZES = {
+    "tiny-demo": Size(),
+    "tiny": Size(384, 6, 1536, 4, 4, 80, 30, 448),
+    "base": Size(512, 8, 2048, 6, 6, 80, 30, 448),
+    "small": Size(768, 12, 3072, 12, 12, 80, 30, 448),
+    "medium": Size(1024, 16, 4096, 24, 24, 80, 30, 448),
+    "large-v3": Size(1280, 20, 5120, 32, 32, 128, 30, 448),
+    "large-v3-turbo": Size(1280, 20, 5120, 32, 4, 128, 30, 448),
+}
+
+
+def new_model(
+    size: Size, speller: Speller, seed: int, dropouts: Mapping[str, Any] | None = None
+) -> WhisperForConditionalGeneration:
+    """A Whisper with random weights whose ids match the tokenizer.
+
+    Args:
+        dropouts: `dropout`, `activation_dropout` and `attention_dropout` in training; none by default.
+    """
     torch.manual_seed(seed)
     config = WhisperConfig(
         vocab_size=len(speller.tokenizer),
@@ -46,7 +65,7 @@ def new_model(size: Size, speller: Speller, seed: int) -> WhisperForConditionalG
         bos_token_id=speller.end,
         eos_token_id=speller.end,
         pad_token_id=speller.end,
-        dropout=0.0,
+        **{"dropout": 0.0, **(dropouts or {})},
     )
     return WhisperForConditionalGeneration(config)
 

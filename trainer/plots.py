@@ -79,6 +79,22 @@ def grouped_bars(
         return _svg(figure)
 
 
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_label: str, y_label: str) -> str:
+    """A line through the points of each series."""
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(5.4, 2.8), layout="constrained")
+        axes = figure.add_subplot()
+        for name, points in series.items():
+            marker = "o" if len(points) < 40 else ""
+            axes.plot(*zip(*points, strict=True), label=name, marker=marker, markersize=3, linewidth=1.2)
+        axes.set(title=title, xlabel=x_label, ylabel=y_label)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+        if len(series) > 1:
+            axes.legend(frameon=False)
+        return _svg(figure)
+
+
 def _short(name: str, length: int = 34) -> str:
     return name if len(name) <= length else f"{name[: length - 1]}…"
 

@@ -8,27 +8,20 @@ README.md         the model card
 
 from __future__ import annotations
 
-import copy
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from transformers import (
-    GenerationConfig,
-    WhisperFeatureExtractor,
-    WhisperForConditionalGeneration,
-    WhisperProcessor,
-)
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from trainer.checkpoints import RECORD_NAME, generation_config, save
 from trainer.features import POSITIONS_PER_S
-from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER
+from trainer.replacing import replaced
 from trainer.tokenizer import Speller
 
 #: Version of undertext.json.
 FORMAT = 1
-RECORD_NAME = "undertext.json"
 
 
 @dataclass(frozen=True)
@@ -53,63 +46,22 @@ class Record:
     min_context_s: float
     wer: tuple[WerRow, ...]
     provenance: Mapping[str, str | int | float]
+    tasks: tuple[str, ...] = ("transcribe",)
+    #: Whether it was shown what was said before; transcribers prompt only a model that was.
+    trained_with_prompts: bool = False
 
 
 def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Record, card: str, folder: Path) -> None:
     """Write the folder whole, then put it where `folder` is: a reader never sees half a model."""
-    unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    _save_weights(model, speller, record.languages, unfinished)
     context_s = model.config.max_source_positions // POSITIONS_PER_S
     extractor = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=context_s)
-    WhisperProcessor(extractor, speller.tokenizer).save_pretrained(unfinished)
-    facts = {"format": FORMAT, "context_s": float(context_s), "tasks": ["transcribe"], **asdict(record)}
-    (unfinished / RECORD_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (unfinished / "README.md").write_text(card, encoding="utf-8")
-    for path in unfinished.iterdir():
-        # safetensors writes for its owner alone, and a container's user is another.
-        path.chmod(0o644)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)  # whoever is reading it reads on
-    unfinished.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replaced(folder) as unfinished:
+        save(unfinished, model, speller, extractor, generation_config(model, speller, record.languages))
+        describe(unfinished, record, float(context_s), card)
 
 
-def generation_config(
-    model: WhisperForConditionalGeneration, speller: Speller, languages: Sequence[str]
-) -> GenerationConfig:
-    """What `generate` and `detect_language` need to know of our ids."""
-    never = ["startoftranscript", *languages, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
-    never += ["notimestamps"]
-    return GenerationConfig(
-        is_multilingual=True,
-        lang_to_id={f"<|{language}|>": speller.language(language) for language in languages},
-        task_to_id={"transcribe": speller.transcribe, "translate": speller.translate},
-        no_timestamps_token_id=speller.no_timestamps,
-        prev_sot_token_id=speller.special("startofprev"),
-        decoder_start_token_id=speller.start,
-        bos_token_id=speller.end,
-        eos_token_id=speller.end,
-        pad_token_id=speller.end,
-        suppress_tokens=sorted(speller.special(name) for name in never),
-        # An empty answer is right where nobody speaks, so nothing is suppressed at the beginning alone.
-        begin_suppress_tokens=None,
-        alignment_heads=[[model.config.decoder_layers + ALIGNED_LAYER, ALIGNED_HEAD]],
-        max_length=model.config.max_target_positions,
-        max_initial_timestamp_index=POSITIONS_PER_S,
-        return_timestamps=False,
-    )
-
-
-def _save_weights(
-    model: WhisperForConditionalGeneration, speller: Speller, languages: Sequence[str], folder: Path
-) -> None:
-    half = copy.deepcopy(model).half()
-    half.generation_config = generation_config(model, speller, languages)
-    half.save_pretrained(folder)
-    # Half precision is for the disk: loaded with no dtype named, the model computes in single precision.
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config["dtype"] = "float32"
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+def describe(folder: Path, record: Record, context_s: float, card: str) -> None:
+    """Write undertext.json and the card beside the weights."""
+    facts = {"format": FORMAT, "context_s": context_s, **asdict(record)}
+    (folder / RECORD_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(card, encoding="utf-8")

@@ -63,7 +63,8 @@ class Recogniser:
             name,
             model,
             speller.tokenizer,
-            *(speller.start, speller.end, speller.no_timestamps, speller.transcribe),
+            *(speller.start, speller.end, speller.no_timestamps),
+            speller.transcribe if speller.multilingual else None,
             languages=_languages(speller.tokenizer.get_vocab()),
             suppressed=tuple(range(speller.end + 1, model.config.vocab_size)),
         )

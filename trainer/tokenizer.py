@@ -54,20 +54,25 @@ class Speller:
     """Token ids of words and of the prefix that Whisper's decoder starts from."""
 
     tokenizer: WhisperTokenizer
+    #: False for a Whisper that knows English only: it is told neither language nor task.
+    multilingual: bool = True
     _words: dict[str, list[int]] = field(default_factory=dict)
     _languages: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.start, self.end = self.special("startoftranscript"), self.special("endoftext")
         self.transcribe, self.translate = self.special("transcribe"), self.special("translate")
-        self.no_timestamps, self.no_speech = self.special("notimestamps"), self.special("nospeech")
+        self.no_timestamps, self.previous = self.special("notimestamps"), self.special("startofprev")
+        # Its older name stands in the tokenizers of tiny to large-v2.
+        self.no_speech = self.special("nospeech", "nocaptions")
 
-    def special(self, name: str) -> int:
-        """Id of <|name|>; a KeyError if there is none."""
-        found = self.tokenizer.get_vocab().get(f"<|{name}|>")
-        if found is None:
-            raise KeyError(f"the tokenizer has no <|{name}|>")
-        return int(found)
+    def special(self, *names: str) -> int:
+        """Id of <|name|>, of the first name that there is; a KeyError if there is none."""
+        vocabulary = self.tokenizer.get_vocab()
+        found = [vocabulary[f"<|{name}|>"] for name in names if f"<|{name}|>" in vocabulary]
+        if not found:
+            raise KeyError(f"the tokenizer has no <|{names[0]}|>")
+        return int(found[0])
 
     def word(self, text: str) -> list[int]:
         """Ids of a word with the space before it. Whisper writes that space before the first word, too."""
@@ -81,5 +86,10 @@ class Speller:
         return self._languages[code]
 
     def prefix(self, language: str) -> list[int]:
-        """<|startoftranscript|><|language|><|transcribe|><|notimestamps|>"""
-        return [self.start, self.language(language), self.transcribe, self.no_timestamps]
+        """<|startoftranscript|><|language|><|transcribe|><|notimestamps|>; without the middle in English-only models"""
+        told = [self.language(language), self.transcribe] if self.multilingual else []
+        return [self.start, *told, self.no_timestamps]
+
+    def timestamp(self, time_s: float) -> int:
+        """Id of a time in the audio: <|0.00|> to <|30.00|>, 20 ms apart, stand behind <|notimestamps|>."""
+        return self.no_timestamps + 1 + min(len(_TIMESTAMPS) - 1, max(0, round(time_s / 0.02)))

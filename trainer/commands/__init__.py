@@ -8,5 +8,7 @@ code. It imports what is heavy inside `run`, so that `--help` answers at once.
 COMMANDS: tuple[str, ...] = (
     "prepare",
     "listen",
+    "train",
     "evaluate",
+    "publish",
 )  # fmt: skip

@@ -1,13 +1,28 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from trainer.batches import BATCHES_PER_BLOCK, IGNORED, SILENCE, batch_indices, collate, letters, loader, mislead, spell
+from trainer.batches import (
+    BATCHES_PER_BLOCK,
+    Position,
+    Settings,
+    Shape,
+    Stream,
+    block_batches,
+    collate,
+    loader,
+    mislead,
+    rounds,
+)
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
 from trainer.features import LogMel
+from trainer.spelling import IGNORED, SILENCE, letters, spell
 from trainer.tokenizer import Speller
 
 
@@ -62,7 +77,7 @@ def test_the_tokens_of_a_word_share_its_span_in_order_and_cover_it(speller: Spel
 def test_a_misled_decoder_still_has_the_right_labels(speller: Speller) -> None:
     source = _example(tuple(TimedWord("mellan", n / 4, n / 4 + 0.2) for n in range(12)))
     batch = collate([source] * 8, speller, LogMel(80))
-    misled = mislead(batch, speller, torch.Generator().manual_seed(1))
+    misled = mislead(batch, speller, torch.Generator().manual_seed(1), 0.2)
     text = batch.tokens < speller.end
     changed = misled.tokens != batch.tokens
     assert not changed[~text].any()
@@ -71,18 +86,69 @@ def test_a_misled_decoder_still_has_the_right_labels(speller: Speller) -> None:
 
 
 def test_batches_hold_every_example_once_and_examples_of_like_length(tones: ExampleSource) -> None:
-    batches = [batch_indices(tones, 1, number, 4) for number in range(2 * BATCHES_PER_BLOCK)]
+    batches = [batch for block in range(2) for batch in block_batches(tones, 1, block, Shape(examples=4))]
     assert sorted(index for batch in batches for index in batch) == list(range(2 * 4 * BATCHES_PER_BLOCK))
+    assert {len(batch) for batch in batches} == {4}
     spread_s = [max(map(tones.duration_s, batch)) - min(map(tones.duration_s, batch)) for batch in batches]
     assert max(spread_s) <= 0.25
-    assert batches != [batch_indices(tones, 2, number, 4) for number in range(2 * BATCHES_PER_BLOCK)]
+    assert batches != [batch for block in range(2) for batch in block_batches(tones, 2, block, Shape(examples=4))]
 
 
-def test_the_loader_starts_at_any_batch(speller: Speller, tones: ExampleSource) -> None:
-    whole = loader(tones, speller, 1, 4, 0, 80)
-    for _ in range(3):
-        next(whole)
-    torch.testing.assert_close(next(whole).features, next(loader(tones, speller, 1, 4, 3, 80)).features)
+@given(seconds=st.floats(0.4, 20.0), examples=st.integers(1, 40), least_s=st.floats(0.0, 2.0))
+def test_a_batch_has_at_most_so_many_seconds_of_padded_audio(
+    tones: ExampleSource, seconds: float, examples: int, least_s: float
+) -> None:
+    shape = Shape(examples, seconds, block=50, least_s=least_s)
+    batches = block_batches(tones, 1, 0, shape)
+    assert sorted(index for batch in batches for index in batch) == list(range(50))
+    for batch in batches:
+        padded_s = len(batch) * max(least_s, *map(tones.duration_s, batch))
+        assert len(batch) <= examples
+        assert padded_s <= seconds or len(batch) == 1
+
+
+def _batch_size_four(source: ExampleSource, speller: Speller, start: Position, **more: Any) -> Stream:
+    return Stream(source, speller, Settings(Shape(examples=4)), 1, 80, start=start, **more)
+
+
+def test_the_loader_goes_on_from_any_place_with_any_number_of_workers(speller: Speller, tones: ExampleSource) -> None:
+    whole = loader(_batch_size_four(tones, speller, Position()))
+    place = [next(whole).after for _ in range(15)][-1]
+    assert place == Position(0, 15)
+    expected = [next(whole) for _ in range(3)]
+    assert [batch.after for batch in expected] == [Position(1, 0), Position(1, 1), Position(1, 2)]
+    for workers in (0, 2):
+        again = loader(_batch_size_four(tones, speller, place), workers)
+        for batch, found in zip(expected, again, strict=False):
+            torch.testing.assert_close(found.features, batch.features, rtol=0, atol=0)
+            assert torch.equal(found.tokens, batch.tokens)
+            assert found.after == batch.after
+
+
+def test_processes_that_train_together_share_the_batches_that_one_alone_would_take(
+    speller: Speller, tones: ExampleSource
+) -> None:
+    alone = list(itertools.islice(rounds(tones, 1, Shape(examples=4), Position()), 20))
+    together = list(itertools.islice(rounds(tones, 1, Shape(examples=4), Position(), ranks=2), 10))
+    assert [batch for found, _ in together for batch in found] == [found[0] for found, _ in alone]
+    assert [after for _, after in together] == [after for _, after in alone[1::2]]
+    second = next(loader(_batch_size_four(tones, speller, Position(), rank=1, ranks=2)))
+    one = loader(_batch_size_four(tones, speller, Position()))
+    next(one)
+    torch.testing.assert_close(second.features, next(one).features)
+
+
+def test_a_batch_is_padded_to_the_context_and_to_a_length_drawn_above_it(
+    speller: Speller, tones: ExampleSource
+) -> None:
+    def lengths(shape: Shape) -> set[int]:
+        stream = Stream(tones, speller, Settings(shape), 1, 80)
+        return {batch.positions for batch in itertools.islice(loader(stream, 0), 12)}
+
+    assert lengths(Shape(4, least_s=2.0, most_s=2.0)) == {100}
+    drawn = lengths(Shape(4, jitter_s=1.0, most_s=2.0))
+    assert len(drawn) > len(lengths(Shape(4)))
+    assert max(drawn) <= 100
 
 
 def test_letters_share_the_time_of_their_word_and_the_edges_are_unknown() -> None:
@@ -101,7 +167,7 @@ def test_some_of_the_text_that_the_decoder_reads_is_wrong_and_no_label_is(
     speller: Speller, tones: ExampleSource
 ) -> None:
     whole = collate([tones.example(i) for i in range(64)], speller, LogMel())
-    misled = mislead(whole, speller, torch.Generator().manual_seed(1))
+    misled = mislead(whole, speller, torch.Generator().manual_seed(1), 0.2)
     assert misled.labels is whole.labels
     text = whole.tokens < speller.end
     torch.testing.assert_close(misled.tokens[~text], whole.tokens[~text], msg="prefix and padding stay")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,20 @@ import torch
 from transformers import WhisperForConditionalGeneration
 
 from trainer import loop
-from trainer.checkpoint import Progress
-from trainer.examples import ExampleSource
-from trainer.loop import Plan, Run, train
+from trainer.batches import Batch, Settings, Shape, collate
+from trainer.errors import PlanError
+from trainer.examples import Example, ExampleSource
+from trainer.features import LogMel
+from trainer.loop import DECISIVE, Keep, Measure, step, train
+from trainer.losses import Losses
 from trainer.model import Size, new_model
+from trainer.plan import Plan, Progress
+from trainer.run import Run
 from trainer.tokenizer import Speller
 
-PLAN = Plan(utterances=24, batch=4, warm_up_steps=2)
+FOUR = Settings(Shape(examples=4))
+PLAN = Plan(utterances=24, batches=FOUR, warm_up_steps=2, log_every_steps=1, measure_every_steps=0)
+DROPOUTS = {"dropout": 0.2, "activation_dropout": 0.1, "attention_dropout": 0.1}
 
 
 class Killed(Exception):
@@ -22,64 +30,192 @@ class Killed(Exception):
 
 
 def _train(
-    folder: Path, plan: Plan, speller: Speller, size: Size, source: ExampleSource, kill_after: int | None = None
+    folder: Path,
+    plan: Plan,
+    speller: Speller,
+    size: Size,
+    source: ExampleSource,
+    kill_after: int | None = None,
+    measure: Measure | None = None,
+    keep: Keep | None = None,
 ) -> Run:
-    run = Run.start(folder, new_model(size, speller, plan.seed), speller, plan)
+    run = Run.start(folder, new_model(size, speller, plan.seed, DROPOUTS), speller, plan)
     real, steps = loop.step, 0
 
-    def step(*arguments: object) -> object:
+    def counted(run: Run, batches: list[Batch]) -> Losses:
         nonlocal steps
         if steps == kill_after:
             raise Killed
         steps += 1
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(run, batches)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "step", step)
-        train(run, source, speller, plan)
+        patch.setattr(loop, "step", counted)
+        train(run, source, speller, measure, keep)
+    run.close()
     return run
 
 
-def test_a_killed_run_resumes_to_the_very_weights_of_an_unbroken_one(
-    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+def _losses(folder: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
+
+
+@pytest.mark.parametrize(
+    "plan", [PLAN, replace(PLAN, utterances=48, accumulate=2, average_decay=0.0)], ids=["plain", "accumulated"]
+)
+def test_a_killed_run_resumes_to_the_very_weights_and_losses_of_an_unbroken_one(
+    plan: Plan, speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
-    every_step = Plan(**{**vars(PLAN), "checkpoint_every_s": 0.0})
-    unbroken = _train(tmp_path / "unbroken", PLAN, speller, tiny, tones)
+    every_step = replace(plan, checkpoint_every_s=0.0)
+    unbroken = _train(tmp_path / "unbroken", plan, speller, tiny, tones)
     with pytest.raises(Killed):
         _train(tmp_path / "killed", every_step, speller, tiny, tones, kill_after=4)
+    torch.manual_seed(99)  # a new process has another state
     resumed = _train(tmp_path / "killed", every_step, speller, tiny, tones)
-    assert resumed.progress.batches == unbroken.progress.batches == 6
-    for name, module in unbroken.modules.items():
-        theirs = module.state_dict()
-        for key, value in resumed.modules[name].state_dict().items():
-            torch.testing.assert_close(value, theirs[key], rtol=0, atol=0)
+    assert resumed.progress.steps == unbroken.progress.steps == 6
+    assert _losses(tmp_path / "killed") == _losses(tmp_path / "unbroken")
+    assert len(_losses(tmp_path / "unbroken")) == 6
+    for name, weights in unbroken.weights.items():
+        for key, value in weights.items():
+            torch.testing.assert_close(resumed.weights[name][key], value, rtol=0, atol=0)
+
+
+def test_metrics_from_behind_the_checkpoint_are_written_again(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    """The checkpoint is older than the kill: here there is none, and three steps are logged."""
+    with pytest.raises(Killed):
+        _train(tmp_path, PLAN, speller, tiny, tones, kill_after=3)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')  # killed while writing
+    _train(tmp_path, PLAN, speller, tiny, tones)
+    assert [number for number, _ in _losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_goes_on_with_its_plan_or_not_at_all(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    _train(tmp_path, PLAN, speller, tiny, tones)
+    Run.start(tmp_path, new_model(tiny, speller, 1), speller, replace(PLAN, checkpoint_every_s=1.0)).close()
+    changed = replace(PLAN, learning_rate=1e-3, batches=replace(FOUR, misled=0.5))
+    with pytest.raises(PlanError) as caught:
+        Run.start(tmp_path, new_model(tiny, speller, 1), speller, changed)
+    assert "plan.batches.misled was 0.2, not 0.5; plan.learning_rate was 0.0015, not 0.001" in str(caught.value)
 
 
 def test_a_finished_run_trains_no_further(speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path) -> None:
     _train(tmp_path, PLAN, speller, tiny, tones)
     again = _train(tmp_path, PLAN, speller, tiny, tones, kill_after=0)
-    assert again.progress.batches == 6
+    assert again.progress.steps == 6
 
 
-def test_measures_are_logged_of_the_averaged_model(
+def _overall(run: Run, batches: list[Batch]) -> tuple[float, dict[str, torch.Tensor]]:
+    found = step(run, batches)
+    gradients = {name: p.grad for name, p in run.model.named_parameters() if p.grad is not None}
+    return float(found.total), {
+        **gradients,
+        **{n: p.grad for n, p in run.heads.named_parameters() if p.grad is not None},
+    }
+
+
+def test_accumulation_does_not_change_the_loss(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
-    plan = Plan(**{**vars(PLAN), "measure_every_s": 0.0})
+    """The trap of `num_items_in_batch`: a mean of means weighs a short batch's tokens more than a long one's."""
+    examples = [tones.example(index) for index in (0, 9, 3, 7, 4, 12, 15, 5)]
+
+    def batch(some: list[Example]) -> Batch:
+        return collate(some, speller, LogMel(), least_s=2.0)
+
+    parts = [batch(examples[start : start + 2]) for start in range(0, 8, 2)]
+    assert len({int((part.labels >= 0).sum()) for part in parts}) > 1, "batches of as many tokens would hide it"
+    found = []
+    for name, batches in (("once", [batch(examples)]), ("four times", parts)):
+        run = Run.start(tmp_path / name, new_model(tiny, speller, 1), speller, PLAN)
+        found.append(_overall(run, batches))
+        run.close()
+    (loss, gradients), (accumulated, their_gradients) = found
+    assert accumulated == pytest.approx(loss, abs=1e-5)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(their_gradients[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_recomputing_activations_changes_nothing(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    batch = collate([tones.example(index) for index in (0, 9, 3, 7)], speller, LogMel())
+    found = []
+    for recompute in (False, True):
+        plan = replace(PLAN, recompute=recompute)
+        run = Run.start(tmp_path / str(recompute), new_model(tiny, speller, 1, DROPOUTS), speller, plan)
+        run.model.train()
+        assert run.model.is_activation_checkpointing == recompute
+        found.append(_overall(run, [batch])[0])
+        run.close()
+    assert found[1] == pytest.approx(found[0], abs=1e-6)
+
+
+def test_half_precision_computes_about_the_same(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    batch = collate([tones.example(index) for index in (0, 9, 3, 7)], speller, LogMel())
+    found = []
+    for precision in ("fp32", "bf16"):
+        plan = replace(PLAN, precision=precision)
+        run = Run.start(tmp_path / precision, new_model(tiny, speller, 1), speller, plan)
+        loss, gradients = _overall(run, [batch])
+        assert {gradient.dtype for gradient in gradients.values()} == {torch.float32}
+        found.append(loss)
+        run.close()
+    assert found[1] != found[0]
+    assert found[1] == pytest.approx(found[0], rel=0.02)
+
+
+def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: Path) -> None:
+    run = Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN)
+    decayed, spared = run.optimizer.param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
+    names = {id(p): name for name, p in [*run.model.named_parameters(), *run.heads.named_parameters()]}
+    assert all(names[id(p)].endswith("bias") or "layer_norm" in names[id(p)] for p in spared["params"])
+    assert not any("bias" in names[id(p)] or "layer_norm" in names[id(p)] for p in decayed["params"])
+    run.close()
+
+
+def test_what_is_measured_and_kept_wears_the_averaged_weights(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, measure_every_steps=2)
     run = Run.start(tmp_path, new_model(tiny, speller, 1), speller, plan)
+    own, seen = run.model.proj_out.weight, []
 
     def measure(model: WhisperForConditionalGeneration) -> dict[str, float]:
-        assert model is run.average.model
+        seen.append(model.proj_out.weight.detach().clone())
         return {"wer_percent": 12.5}
 
-    train(run, tones, speller, plan, measure)
-    entries = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert {"batches": 1, "wer_percent": 12.5} in entries
-    assert json.loads((tmp_path / "plan.json").read_text())["utterances"] == 24
+    train(run, tones, speller, measure)
+    run.close()
+    torch.testing.assert_close(seen[-1], run.average.weights["model.decoder.embed_tokens.weight"], rtol=0, atol=0)
+    assert not torch.equal(seen[-1], own)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "wer_percent" in line] == [2, 4, 6]
+    assert {"step": 2, "wer_percent": 12.5} in lines
+    assert json.loads((tmp_path / "plan.json").read_text())["plan"]["utterances"] == 24
+
+
+def test_the_best_is_kept_and_patience_ends_training(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, utterances=4000, measure_every_steps=1, patience=2)
+    rates, kept = iter([50.0, 40.0, 45.0, 40.0, 10.0]), []
+    run = _train(tmp_path, plan, speller, tiny, tones, measure=lambda model: {DECISIVE: next(rates)}, keep=kept.append)
+    assert (run.progress.steps, run.progress.best, kept) == (4, 40.0, ["best", "best"])
+    assert _train(tmp_path, plan, speller, tiny, tones, kill_after=0).progress.stopped
 
 
 def test_the_rate_rises_and_then_falls_to_nothing() -> None:
-    plan = Plan(utterances=3200, batch=32, warm_up_steps=10, learning_rate=1.0)
-    rates = [plan.rate(Progress(batches)) for batches in range(101)]
+    plan = Plan(utterances=3200, warm_up_steps=10, learning_rate=1.0)
+    rates = [plan.rate(Progress(steps, examples=32 * steps)) for steps in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(0.91)
     assert rates[9:] == sorted(rates[9:], reverse=True)
@@ -88,5 +224,5 @@ def test_the_rate_rises_and_then_falls_to_nothing() -> None:
 
 def test_a_plan_of_minutes_ends_by_the_clock() -> None:
     plan = Plan(utterances=32, minutes=2.0)
-    assert plan.done(Progress(batches=1000, elapsed_s=60.0)) == 0.5
-    assert plan.done(Progress(batches=1000, elapsed_s=121.0)) == 1.0
+    assert plan.done(Progress(examples=1000, elapsed_s=60.0)) == 0.5
+    assert plan.done(Progress(examples=1000, elapsed_s=121.0)) == 1.0

@@ -1,0 +1,87 @@
+"""Figures of training: word errors after training on a release of digits, and whether a kill changes a run's losses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from trainer.clips import Corpus
+from trainer.evaluate import word_errors
+from trainer.options import Options
+from trainer.prepare import Plan, prepare
+from trainer.recogniser import load
+from trainer.sources.candidate import Source
+from trainer.training import train_run
+from trainer.utterances import of_clips
+
+#: Times that every clip is heard: from nothing, and from a model that knows speech.
+EPOCHS = {"new:tiny-demo": 20.0, "demo/model": 4.0}
+#: Batches as small as these learn fastest from a few thousand clips.
+BATCH = 16
+#: Steps of the run that is killed, and after which it is.
+STEPS, KILLED_BEHIND = 12, 5
+
+
+def digits_wer_percent(release: Path, model: str, folder: Path, epochs: float | None = None) -> tuple[float, float]:
+    """Train on a release's own train and dev; the error rate of its test in percent, and minutes of training.
+
+    Args:
+        model: a checkpoint, or new:SIZE.
+        folder: for the corpus and the run.
+    """
+    corpus = corpus_of(release, folder / "corpus")
+    run = folder / model.strip("/").replace("/", "-").replace(":", "-")
+    options = Options(
+        corpus.folder, model, run, epochs=epochs or EPOCHS.get(model, 4.0), batch=BATCH, measure_every=500
+    )
+    began_s = time.monotonic()
+    train_run(options)
+    minutes = (time.monotonic() - began_s) / 60
+    recogniser = load(str(run / "best"))
+    return word_errors(recogniser, of_clips(corpus, corpus.split("test")), recogniser.declared_s).wer_percent, minutes
+
+
+def resume_loss_difference(corpus: Corpus, model: str, folder: Path) -> float:
+    """The largest difference between the losses of a run and of the same one killed (SIGKILL) and gone on with.
+
+    Dropout, BPE dropout and SpecAugment draw in both, and batches are accumulated.
+    """
+    unbroken, killed = (_command(corpus, model, folder / name) for name in ("unbroken", "killed"))
+    subprocess.run(unbroken, check=True, capture_output=True)
+    process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(losses(folder / "killed")) < KILLED_BEHIND:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    if process.wait() != -signal.SIGKILL:
+        raise RuntimeError("the run ended before it could be killed")
+    subprocess.run(killed, check=True, capture_output=True)
+    ours, theirs = losses(folder / "unbroken"), losses(folder / "killed")
+    if ours.keys() != theirs.keys() or not ours:
+        raise RuntimeError(f"the runs told of other steps: {sorted(ours)} and {sorted(theirs)}")
+    return max(abs(loss - theirs[step]) for step, loss in ours.items())
+
+
+def corpus_of(release: Path, folder: Path) -> Corpus:
+    """A release of Common Voice, prepared in its own splits."""
+    return prepare(Plan((Source(str(release)),), folder, language="en", splits="release", progress=False)).corpus
+
+
+def losses(run: Path) -> dict[int, float]:
+    """Loss by step, as far as a run has come."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+    return {row["step"]: row["loss"] for row in map(json.loads, lines) if "loss" in row}
+
+
+def _command(corpus: Corpus, model: str, run: Path) -> list[str]:
+    epochs = STEPS * 2 * BATCH / len(corpus.split("train"))
+    return [
+        *(sys.executable, "-m", "trainer", "train", str(corpus.folder), "--model", model, "--run", str(run)),
+        *("--epochs", f"{epochs:.6f}", "--batch", str(BATCH), "--accumulate", "2", "--measure-every", "0"),
+        *("--dropout", "0.1", "--attention-dropout", "0.1", "--bpe-dropout", "0.1", "--spec-augment", "0.5"),
+        *("--log-every", "1", "--checkpoint-every-s", "0"),
+    ]

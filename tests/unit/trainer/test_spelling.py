@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from tests.whispers import OPENAI
+from trainer.bpe_dropout import BpeDropout
+from trainer.examples import SAMPLE_RATE, Example, TimedWord
+from trainer.spelling import IGNORED, Pen, Style
+from trainer.tokenizer import Speller
+
+RNG = random.Random(1)
+
+
+def _example(text: str, *, previous: str = "", segments: tuple[tuple[float, float, str], ...] = ()) -> Example:
+    words = tuple(TimedWord(word, 0.0, 2.0) for word in text.split())
+    audio = np.zeros(2 * SAMPLE_RATE, np.float32)
+    return Example(audio, "sv", words, bool(words), previous=previous, segments=segments, timed=False)
+
+
+def _ids(speller: Speller, text: str) -> list[int]:
+    return [id for word in text.split() for id in speller.word(word)]
+
+
+def test_times_of_segments_stand_around_their_texts(speller: Speller) -> None:
+    example = _example("låg mellan hög.", segments=((0.0, 0.5, "låg"), (0.74, 2.0, "mellan hög.")))
+    found = Pen(speller, Style(timestamps=1.0)).spell(example, RNG)
+    zero = speller.no_timestamps + 1
+    body = [zero, *_ids(speller, "låg"), zero + 25, zero + 37, *_ids(speller, "mellan hög."), zero + 100]
+    prefix = [speller.start, speller.language("sv"), speller.transcribe]
+    assert found.tokens == prefix + body
+    assert found.labels == [*prefix[1:], *body, speller.end]
+    assert found.text == _ids(speller, "låg mellan hög."), "CTC hears no times"
+    assert speller.tokenizer.convert_ids_to_tokens([zero + 37]) == ["<|0.74|>"]
+
+
+def test_without_segments_a_clip_has_the_times_of_its_beginning_and_end(speller: Speller) -> None:
+    found = Pen(speller, Style(timestamps=1.0)).spell(_example("låg mellan"), RNG)
+    assert found.tokens[3] == speller.timestamp(0.0)
+    assert found.tokens[-1] == speller.timestamp(2.0)
+    assert speller.no_timestamps not in found.tokens
+
+
+def test_times_come_in_a_share_of_examples(speller: Speller) -> None:
+    pen, rng = Pen(speller, Style(timestamps=0.7)), random.Random(3)
+    found = [pen.spell(_example("låg"), rng) for _ in range(400)]
+    share = sum(speller.timestamp(0.0) in each.tokens for each in found) / 400
+    assert share == pytest.approx(0.7, abs=0.07)
+
+
+def test_a_prompt_is_read_and_never_to_be_written(speller: Speller) -> None:
+    plain = Pen(speller).spell(_example("låg"), RNG)
+    found = Pen(speller, Style(prompts=1.0)).spell(_example("låg", previous="mellan hög."), RNG)
+    prompt = [speller.previous, *_ids(speller, "mellan hög.")]
+    assert found.tokens == prompt + plain.tokens
+    assert found.labels == [IGNORED] * len(prompt) + plain.labels
+    assert found.tokens.count(speller.start) == 1
+    assert speller.start not in found.labels
+    assert len(found.tokens) == len(found.labels) == len(found.spans)
+    assert Pen(speller, Style(prompts=1.0)).spell(_example("låg"), RNG) == plain, "nothing was said before"
+
+
+def test_a_long_prompt_loses_its_beginning(speller: Speller) -> None:
+    before = _ids(speller, "låg mellan hög. " * 30)
+    found = Pen(speller, Style(prompts=1.0), most_tokens=48).spell(
+        _example("låg", previous="låg mellan hög. " * 30), RNG
+    )
+    prompt = found.tokens[: found.tokens.index(speller.start)]
+    assert prompt[0] == speller.previous
+    assert prompt[1:] == before[-23:], "half of the decoder's context less one, as Whisper takes"
+    assert len(found.tokens) <= 48
+
+
+def test_where_nobody_speaks_the_end_comes_at_once(speller: Speller) -> None:
+    found = Pen(speller, Style(timestamps=1.0, prompts=1.0)).spell(_example(""), RNG)
+    assert found.tokens == speller.prefix("sv")
+    assert found.labels == [speller.no_speech, speller.transcribe, speller.no_timestamps, speller.end]
+
+
+def test_a_model_that_knows_english_only_is_told_no_language(speller: Speller) -> None:
+    english = Speller(speller.tokenizer, multilingual=False)
+    assert Pen(english).spell(_example("låg"), RNG).tokens[:2] == [english.start, english.no_timestamps]
+
+
+TEXT = " Låg mellan hög. låg-mellan, 1 200 mellanlåg"
+
+
+@pytest.fixture(params=["own", "OpenAI's"])
+def any_speller(request: pytest.FixtureRequest, speller: Speller) -> Speller:
+    if request.param == "own":
+        return speller
+    if OPENAI is None:
+        pytest.skip("UNDERTEXT_SPEECH names no folder with OpenAI's tokenizer")
+    from transformers import WhisperTokenizer
+
+    return Speller(WhisperTokenizer.from_pretrained(OPENAI))
+
+
+def test_bpe_dropout_spells_the_same_text_in_other_tokens(any_speller: Speller) -> None:
+    tokenizer = any_speller.tokenizer
+    usual = tokenizer.encode(TEXT, add_special_tokens=False)
+    assert BpeDropout(tokenizer, 0.0).ids(TEXT, random.Random(1)) == usual
+    spelled = [BpeDropout(tokenizer, 0.5).ids(TEXT, random.Random(seed)) for seed in range(8)]
+    assert {tokenizer.decode(ids) for ids in spelled} == {tokenizer.decode(usual)}
+    assert len({tuple(ids) for ids in spelled}) > 1
+    assert all(len(ids) >= len(usual) for ids in spelled)
+    assert spelled[3] == BpeDropout(tokenizer, 0.5).ids(TEXT, random.Random(3)), "a function of the seed"
+    single = BpeDropout(tokenizer, 1.0).ids(TEXT, random.Random(1))
+    assert len(single) == len(TEXT.encode()), "every merge fails: bytes are left"
+
+
+def test_the_same_seed_spells_the_same(speller: Speller) -> None:
+    pen = Pen(speller, Style(0.5, 0.5, 0.3))
+    examples = [_example("låg mellan", previous="hög.") for _ in range(16)]
+    once, again = ([pen.spell(each, random.Random(n)) for n, each in enumerate(examples)] for _ in range(2))
+    assert once == again
+    assert len({len(each.tokens) for each in once}) > 1

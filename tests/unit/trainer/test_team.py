@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import multiprocessing
+
+from tests.unit.trainer.conftest import TONES_HZ, Tones
+from trainer.batches import Settings, Shape
+from trainer.loop import DECISIVE, train
+from trainer.model import Size, new_model
+from trainer.plan import Plan
+from trainer.run import Run
+from trainer.team import Team
+from trainer.tokenizer import Speller, train_tokenizer
+
+PLAN = Plan(
+    utterances=24, batches=Settings(Shape(examples=4)), accumulate=2, warm_up_steps=2, measure_every_steps=3, patience=9
+)
+
+
+def _run(folder: Path, team: Team, plan: Plan) -> dict[str, torch.Tensor]:
+    speller = Speller(train_tokenizer([" ".join(TONES_HZ)] * 4, ("en", "sv"), vocab_size=270))
+    size = Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=2, context_s=2, max_tokens=48)
+    run = Run.start(folder, new_model(size, speller, 1), speller, plan, team=team)
+    train(run, Tones(), speller, lambda model: {DECISIVE: 1.0}, workers=0)
+    run.close()
+    assert (run.progress.steps, run.progress.examples) == (3, 24)
+    return {name: value.detach().clone() for name, value in run.weights["model"].items()}
+
+
+def _member(rank: int, port: int, folder: Path) -> None:
+    import os
+
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    team = Team.of_environment(cuda=False)
+    with team.first_first():
+        (folder / f"began-{rank}").write_text(str((folder / "began-0").exists()))
+    weights = _run(folder / "together", team, replace(PLAN, accumulate=1))
+    torch.save(weights, folder / f"weights-{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.timeout(300)
+def test_two_processes_make_the_steps_that_one_makes_of_both_their_batches(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(_member, (port, tmp_path), nprocs=2)
+    alone = _run(tmp_path / "alone", Team(), PLAN)
+    first, second = (torch.load(tmp_path / f"weights-{rank}.pt") for rank in range(2))
+    for name, value in alone.items():
+        torch.testing.assert_close(first[name], value, rtol=1e-3, atol=2e-5)
+        torch.testing.assert_close(second[name], first[name], rtol=0, atol=0)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("together", "alone")]
+    assert lines[0] == lines[1], "the first writes, the other does not"
+    assert (tmp_path / "began-1").read_text() == "True"

@@ -1,0 +1,245 @@
+"""`train` and `publish` as a user calls them, in processes of their own, on a language of three tones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+from tests.unit.trainer.conftest import Tones
+from trainer.__main__ import main
+from trainer.checkpoints import generation_config, save
+from trainer.clips import Writer
+from trainer.model import Size, new_model
+from trainer.publishing import read
+from trainer.tokenizer import Speller
+
+ROOT = Path(__file__).parents[3]
+
+#: Each starts Python and torch anew, on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+STEADY = (
+    *("--epochs", "3", "--batch", "8", "--measure-every", "4", "--log-every", "1", "--checkpoint-every-s", "0"),
+    *("--dropout", "0.1", "--attention-dropout", "0.1", "--bpe-dropout", "0.2", "--spec-augment", "0.5"),
+    *("--timestamps", "0.3", "--label-smoothing", "0.1", "--learning-rate", "0.003", "--accumulate", "2"),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpora") / "tones"
+    with Writer(folder) as writer:
+        for index in range(80):
+            example = tones.example(index)
+            audio = (example.audio * 32767).astype(np.int16)
+            split = "dev" if index >= 64 else "train"
+            writer.add(audio, id=f"clip-{index}", text=example.text, language=example.language, split=split)
+        long = np.zeros(3 * 16_000, np.int16)
+        writer.add(long, id="too-long", text="låg", language="sv", split="train")
+        writer.finish({"sources": []})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(speller: Speller, tiny: Size, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    model = new_model(tiny, speller, 1)
+    generation = generation_config(model, speller, ["en", "sv"])
+    save(folder, model, speller, WhisperFeatureExtractor(chunk_length=2), generation)
+    return folder
+
+
+def _train(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "trainer", "train", *map(str, words)]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def _metrics(run: Path) -> list[dict[str, Any]]:
+    """All but what the clock says."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "samples_per_s"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def unbroken(corpus: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "unbroken"
+    command = _train(corpus, "--model", checkpoint, "--run", run, *STEADY)
+    subprocess.run(command, check=True, capture_output=True, env=_environment())
+    return run
+
+
+def test_a_run_leaves_what_its_help_promises(unbroken: Path) -> None:
+    metrics = _metrics(unbroken)
+    assert [row["step"] for row in metrics if "loss" in row] == list(range(1, 13))
+    assert [row["step"] for row in metrics if "dev_wer_percent" in row] == [4, 8, 12]
+    assert metrics[-2]["loss"] < metrics[0]["loss"]
+    plan = json.loads((unbroken / "plan.json").read_text())
+    assert plan["data"]["left_out"] == {"longer than the context of 2 s": 1}
+    assert plan["plan"]["utterances"] == 3 * 64
+    assert list(unbroken.glob("events.out.tfevents.*"))
+    for name in ("best", "last"):
+        model = WhisperForConditionalGeneration.from_pretrained(unbroken / name)
+        assert model.config.dropout == 0.0
+        assert model.generation_config.task == "transcribe"
+        assert json.loads((unbroken / name / "undertext.json").read_text())["languages"] == ["en", "sv"]
+
+
+def _killed_behind(step: int, command: list[str], run: Path) -> None:
+    """Start a run and kill it, as the kernel does, as soon as it tells of a step."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment())
+    metrics = run / "metrics.jsonl"
+    while not (metrics.exists() and metrics.read_text().count('"loss"') >= step):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    command = _train(corpus, "--model", checkpoint, "--run", tmp_path / "killed", *STEADY)
+    _killed_behind(3, command, tmp_path / "killed")
+    _killed_behind(6, command, tmp_path / "killed")
+    subprocess.run(command, check=True, capture_output=True, env=_environment())
+    assert _metrics(tmp_path / "killed") == _metrics(unbroken)
+    for name in ("best", "last"):
+        weights = [load_file(run / name / "model.safetensors") for run in (unbroken, tmp_path / "killed")]
+        assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(unbroken: Path, tmp_path: Path) -> None:
+    words = shlex.split((unbroken / "command.txt").read_text())
+    assert words[:4] == ["python", "-m", "trainer", "train"]
+    words[words.index("--run") + 1] = str(tmp_path / "again")
+    subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, env=_environment())
+    assert _metrics(tmp_path / "again") == _metrics(unbroken)
+    ours, theirs = (load_file(run / "best" / "model.safetensors") for run in (unbroken, tmp_path / "again"))
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+
+
+def test_a_changed_plan_is_refused_by_name(
+    corpus: Path, checkpoint: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
+    assert main(words) == 1
+    assert "begun otherwise: model.dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+
+
+@pytest.fixture
+def _as_it_was() -> Iterator[None]:
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--language", "fi"), "no language 'fi'"),
+        (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
+        (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_a_sentence(
+    words: tuple[str, ...],
+    sentence: str,
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_adapters_are_trained_with_a_frozen_rest_and_merged_when_kept(
+    corpus: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "adapted"
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--lora", "2", "--epochs", "1"]
+    assert main([*words, "--batch", "16", "--measure-every", "0", "--learning-rate", "0.01"]) == 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (checkpoint, run / "best"))
+    assert before.keys() == after.keys()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert any("q_proj.weight" in name for name in changed)
+    assert all(name.endswith("_proj.weight") or ".fc" in name for name in changed)
+
+
+def _summary(wer_percent: float) -> dict[str, Any]:
+    counts = {"words": 90, "substitutions": 1, "deletions": 2, "insertions": 0}
+    return {**counts, "wer_percent": wer_percent, "cer_percent": 1.5, "wer_interval_percent": [2.0, 5.0]}
+
+
+def _evaluation(run: Path, raised: bool = False) -> None:
+    about = {"context": "full", "context_s": 2.0, "snr_db": None}
+    document = {
+        **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test"},
+        "alarm": {"raised": raised, "sentence": "the start token comes twice"},
+        "conditions": [{**about, **_summary(3.3)}, {**about, "snr_db": 10.0, **_summary(9.9)}],
+        "groups": {"accent": {"skånska": _summary(4.4), "dalmål": _summary(5.5)}, "speaker": {"one": _summary(3.3)}},
+    }
+    (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
+
+
+def test_a_run_is_published_with_what_was_measured(
+    unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _evaluation(unbroken)
+    out = tmp_path / "models" / "tones"
+    out.mkdir(parents=True)
+    (out / "left-over.txt").write_text("of the one before")
+    assert main(["publish", str(unbroken), str(out)]) == 0
+    assert "3.30 % of 90 words wrong: tones test, 2 s of context" in capsys.readouterr().out
+    assert not (out / "left-over.txt").exists()
+    assert load_file(out / "model.safetensors").keys() == load_file(unbroken / "best" / "model.safetensors").keys()
+    record = json.loads((out / "undertext.json").read_text())
+    assert (record["languages"], record["context_s"], record["trained_with_prompts"]) == (["en", "sv"], 2.0, False)
+    assert [(row["snr_db"], row["wer_percent"]) for row in record["wer"]] == [(None, 3.3), (10.0, 9.9)]
+    assert record["provenance"]["command"].startswith("python -m trainer train")
+    card = (out / "README.md").read_text()
+    assert "| skånska | 4.4 % | 2.0–5.0 % | 1.5 % | 90 |" in card
+    assert "By speaker" not in card, "a table of one row says nothing"
+    assert "![loss](loss.svg)" in card
+    assert (out / "word-error-rate-on-dev.svg").read_text().startswith("<svg")
+
+
+def test_an_alarm_stops_publishing(unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _evaluation(unbroken, raised=True)
+    assert main(["publish", str(unbroken), str(tmp_path / "out")]) == 1
+    assert "the evaluation raised the alarm: the start token comes twice" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["publish", str(unbroken), str(tmp_path / "out"), "--despite-alarm"]) == 0
+    assert read(unbroken, "best").evaluations[0]["alarm"]["raised"]
+
+
+def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["publish", str(tmp_path), str(tmp_path / "out")]) == 1
+    assert "is no run: it has no plan.json" in capsys.readouterr().err
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    told = capsys.readouterr().out
+    assert told.count("python -m trainer prepare") == 2
+    assert "--model openai/whisper-large-v3 --run sv-large" in told
+    assert "--model new:tiny-demo --run digits" in told

@@ -1,0 +1,55 @@
+"""`python -m trainer publish RUN OUT`: a run's best model becomes a folder that transcribers and transformers load."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_EXAMPLES = """\
+OUT is replaced whole: transcribers with MODEL=OUT change over between two batches. It has the weights in half precision
+(adapters merged), processor, generation config, undertext.json, and a card with what evaluations in RUN measured.
+
+examples
+  python -m trainer evaluate runs/sv-small/best corpora/sv
+  python -m trainer publish runs/sv-small models/sv-small
+  python -m trainer publish sv-small models/sv-small --push our-lab/whisper-small-sv --ctranslate2 models/sv-small-ct2
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "publish",
+        help="a run's best model becomes a folder that transcribers load",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="RUN", help="a run's folder, or its name in runs/")
+    parser.add_argument("out", metavar="OUT", type=Path)
+    parser.add_argument("--which", choices=("best", "last"), default="best")
+    parser.add_argument("--despite-alarm", action="store_true", help="although an evaluation says decoding is broken")
+    parser.add_argument("--push", metavar="HUB_ID", help="upload it to the Hugging Face hub, too")
+    parser.add_argument("--ctranslate2", type=Path, metavar="FOLDER", help="export it for faster-whisper, too")
+    parser.add_argument("--quantization", default="int8", help="of the export (default int8)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from trainer.publishing import publish_run, push, to_ctranslate2
+
+    source = Path(options.source)
+    source = source if source.exists() or "/" in options.source else Path("runs") / options.source
+    rows = publish_run(source, options.out, options.which, options.despite_alarm)
+    for row in rows:
+        noise = "" if row.snr_db is None else f", {row.snr_db:g} dB"
+        print(f"{row.wer_percent:6.2f} % of {row.words} words wrong: {row.set}{noise}")
+    if not rows:
+        print(f"not measured: python -m trainer evaluate {source / options.which} CORPUS")
+    print(f"published: {options.out}")
+    if options.ctranslate2:
+        to_ctranslate2(options.out, options.ctranslate2, options.quantization)
+        print(f"exported: {options.ctranslate2}")
+    if options.push:
+        print(f"pushed: {push(options.out, options.push)}")
+    return 0

@@ -1,0 +1,41 @@
+"""Which clips a model can be trained on; what is left out is counted by its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from trainer.clips import Clip
+from trainer.errors import PlanError
+from trainer.tokenizer import Speller
+
+
+def fitting(
+    clips: Iterable[Clip], speller: Speller, context_s: float, most_tokens: int, language: str = ""
+) -> tuple[list[Clip], Counter[str]]:
+    """Clips no longer than the context, in audio and in tokens.
+
+    Raises:
+        PlanError: the tokenizer lacks a language of theirs.
+    """
+    kept: list[Clip] = []
+    dropped: Counter[str] = Counter()
+    for clip in clips:
+        prefix = _prefix(speller, language or clip.language)
+        text = sum(len(speller.word(word)) for word in clip.text.split())
+        # With timestamps, each segment has one at either end, and <|notimestamps|> is gone.
+        tokens = prefix + text + max(0, 2 * max(1, len(clip.segments)) - 1)
+        if clip.duration_s > context_s:
+            dropped[f"longer than the context of {context_s:g} s"] += 1
+        elif tokens > most_tokens:
+            dropped[f"more text than {most_tokens} tokens"] += 1
+        else:
+            kept.append(clip)
+    return kept, dropped
+
+
+def _prefix(speller: Speller, language: str) -> int:
+    try:
+        return len(speller.prefix(language))
+    except KeyError as error:
+        raise PlanError(f"the model has no language {language!r}: give one that it has with --language") from error

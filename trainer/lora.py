@@ -1,0 +1,42 @@
+"""Adapters of low rank (LoRA, Hu et al. 2021) by peft: put into a model, and merged into its weights to be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import Linear
+from torch import Tensor
+from transformers import WhisperForConditionalGeneration
+
+#: What is adapted unless something else is asked for: all of attention and of the feed-forward layers.
+TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+_ADAPTER = "default"
+
+
+def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets: Sequence[str], seed: int) -> None:
+    """Put adapters into the model, in place; nothing else of it is trained then.
+
+    Args:
+        alpha: the adapters' output counts alpha / rank.
+        targets: ends of the names of the linear layers that get one.
+    """
+    torch.manual_seed(seed)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets)), model, _ADAPTER)
+
+
+@torch.no_grad()
+def merged(model: WhisperForConditionalGeneration) -> dict[str, Tensor]:
+    """The weights of a Whisper without adapters that writes what this one writes.
+
+    peft's own merging changes the model in place and back, which leaves rounding errors in a run that goes on.
+    """
+    state = {
+        name.replace(".base_layer.", "."): value for name, value in model.state_dict().items() if ".lora_" not in name
+    }
+    for name, module in model.named_modules():
+        if isinstance(module, Linear):
+            state[f"{name}.weight"] = state[f"{name}.weight"] + module.get_delta_weight(_ADAPTER)
+    return state

@@ -1,0 +1,54 @@
+"""What is measured between two steps of training, on clips that are not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import WhisperForConditionalGeneration
+
+from trainer.batches import collate
+from trainer.clip_source import example_of
+from trainer.clips import Clip, Corpus
+from trainer.evaluate import word_errors
+from trainer.features import LogMel
+from trainer.losses import Heads, Targets, Weights, losses
+from trainer.recogniser import Recogniser
+from trainer.tokenizer import Speller
+from trainer.utterances import of_clips
+
+#: Clips in a batch of which the loss is measured.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class DevMeasure:
+    """Loss and word error rate on clips, at the acoustic context that the model is trained for."""
+
+    corpus: Corpus
+    clips: Sequence[Clip]
+    speller: Speller
+    context_s: float
+    language: str = ""
+
+    def __call__(self, model: WhisperForConditionalGeneration) -> dict[str, float]:
+        model.eval()
+        utterances = of_clips(self.corpus, self.clips, self.language or None)
+        found = word_errors(Recogniser.of(model, self.speller), utterances, self.context_s)
+        return {"dev_loss": self._loss(model), "dev_wer_percent": round(found.wer_percent, 4)}
+
+    @torch.no_grad()
+    def _loss(self, model: WhisperForConditionalGeneration) -> float:
+        heads, log_mel = Heads(model.config.d_model, 1), LogMel(model.config.num_mel_bins)
+        total, tokens = 0.0, 0
+        for start in range(0, len(self.clips), _BATCH):
+            examples = [
+                example_of(clip, self.corpus.audio(clip), language=self.language)
+                for clip in self.clips[start : start + _BATCH]
+            ]
+            batch = collate(examples, self.speller, log_mel, least_s=self.context_s, most_s=self.context_s)
+            count = Targets.of(batch).tokens
+            found = losses(model, heads, batch.to(model.device), Weights(0, 0, 0))
+            total, tokens = total + count * float(found.cross_entropy), tokens + count
+        return total / max(1, tokens)

@@ -1,0 +1,81 @@
+"""What can be asked of `train`, and the command line that asks for it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from trainer.plan import Plan
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that can be asked of `train`; `python -m trainer train --help` says what it means."""
+
+    corpus: Path
+    model: str
+    run: Path
+    language: str = ""
+    epochs: float = 10.0
+    seed: int = 1
+    batch: int = 64
+    batch_s: float = 240.0
+    accumulate: int = 1
+    learning_rate: float | None = None
+    warm_up: int | None = None
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    average: float = 0.998
+    dropout: float = 0.0
+    activation_dropout: float = 0.0
+    attention_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    bpe_dropout: float = 0.0
+    spec_augment: float = 0.0
+    misled: float = 0.0
+    ctc: float | None = None
+    timestamps: float = 0.0
+    prompts: float = 0.0
+    context_s: float | None = None
+    full_context: bool = False
+    lora: int = 0
+    lora_alpha: int | None = None
+    lora_targets: tuple[str, ...] = ()
+    freeze_encoder: bool = False
+    measure_every: int = 200
+    dev_clips: int = 500
+    patience: int | None = None
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    recompute: bool = False
+    device: str = "auto"
+    threads: int = 1
+    workers: int = 1
+    log_every: int = 10
+    checkpoint_every_s: float = 180.0
+
+    @property
+    def dropouts(self) -> dict[str, float]:
+        names = ("dropout", "activation_dropout", "attention_dropout")
+        return {name: float(getattr(self, name)) for name in names}
+
+
+def command(options: Options, plan: Plan) -> str:
+    """The command line that repeats a run, with everything that was chosen for it."""
+    chosen = replace(
+        options,
+        learning_rate=plan.learning_rate,
+        warm_up=plan.warm_up_steps,
+        ctc=plan.weights.ctc,
+        precision=plan.precision,
+    )
+    words = ["python", "-m", "trainer", "train", str(chosen.corpus)]
+    for field in fields(chosen):
+        value = getattr(chosen, field.name)
+        if field.name == "corpus" or value is None or value is False or value in ((), ""):
+            continue
+        words.append(f"--{field.name.replace('_', '-')}")
+        if value is not True:
+            words.append(",".join(value) if isinstance(value, tuple) else str(value))
+    return shlex.join(words)

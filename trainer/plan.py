@@ -1,0 +1,98 @@
+"""How to train: everything that decides what a step does, so that the same plan makes the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trainer.batches import BEGINNING, Position, Settings
+from trainer.errors import PlanError
+from trainer.losses import Weights
+
+#: What may differ when a run goes on: it decides nothing about the model.
+FREE = ("checkpoint_every_s", "log_every_steps")
+
+
+@dataclass
+class Progress:
+    """How far training has come, and where the next batch is in the data.
+
+    `elapsed_s` is time spent in steps; `best` the lowest error rate, and `since_best` how many measures came after it.
+    """
+
+    steps: int = 0
+    examples: int = 0
+    audio_s: float = 0.0
+    elapsed_s: float = 0.0
+    position: Position = BEGINNING
+    best: float | None = None
+    since_best: int = 0
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train. Ends after `utterances`, or, if `minutes` is given, when that much time was spent in training.
+
+    Attributes:
+        accumulate: batches of a step. Its loss is that of one batch of their examples.
+        average_decay: of the moving average of the weights; 0: none.
+        precision: of the forward pass; weights are always in single.
+        recompute: keep no activations but those between layers (gradient checkpointing): less memory, a third slower.
+        patience: measures without a new best after which training stops; None: it does not.
+        measure_every_steps: 0: never.
+        checkpoint_every_s: what a kill can cost, in seconds.
+    """
+
+    utterances: int = 200_000
+    minutes: float | None = None
+    seed: int = 1
+    batches: Settings = field(default_factory=Settings)
+    accumulate: int = 1
+    learning_rate: float = 1.5e-3
+    warm_up_steps: int = 400
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    average_decay: float = 0.998
+    weights: Weights = field(default_factory=Weights)
+    label_smoothing: float = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    recompute: bool = False
+    patience: int | None = None
+    measure_every_steps: int = 500
+    log_every_steps: int = 20
+    checkpoint_every_s: float = 180.0
+
+    def done(self, progress: Progress) -> float:
+        """How much of the training is behind: 0..1, by the clock or by the count."""
+        if progress.stopped:
+            return 1.0
+        if self.minutes is not None:
+            return min(1.0, progress.elapsed_s / (60 * self.minutes))
+        return min(1.0, progress.examples / self.utterances)
+
+    def rate(self, progress: Progress) -> float:
+        """Learning rate: up to the full one over the warm-up, then down to nothing along a straight line."""
+        warm = min(1.0, (progress.steps + 1) / max(1, self.warm_up_steps))
+        return self.learning_rate * warm * (1.0 - self.done(progress))
+
+
+def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A run goes on as it was begun.
+
+    Raises:
+        PlanError: it was begun with something else; the text names what differs.
+    """
+    old, new = _flat(before), _flat(now)
+    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key.split(".")[-1] not in FREE]
+    if changed:
+        told = "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
+        raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another --run")
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found.update(_flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value})
+    return found

@@ -1,0 +1,25 @@
+"""A folder that is replaced whole: a reader sees the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """An empty folder to write into, which takes the place of `folder` at the end of the block."""
+    unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    yield unfinished
+    for path in unfinished.rglob("*"):
+        # safetensors writes for its owner alone, and a container's user is another.
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)  # whoever is reading it reads on
+    unfinished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""A run: all that training changes, and the folder that keeps it.
+
+plan.json       how it was begun; a run goes on with the same or not at all
+metrics.jsonl   one JSON object a line: losses now and then, and every measure
+events.out.*    the same for TensorBoard, where it is installed
+checkpoint.pt   for an exact resume after a kill
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import WhisperForConditionalGeneration
+
+from trainer.averaging import Average, trained
+from trainer.checkpoint import restore, save
+from trainer.losses import Heads
+from trainer.plan import Plan, Progress, refuse_change
+from trainer.team import Team
+from trainer.tokenizer import Speller
+
+_PLAN, _METRICS = "plan.json", "metrics.jsonl"
+#: In plan.json beside the plan; where a run goes on is not how it was begun.
+_UNCHECKED = "environment"
+
+
+@dataclass
+class Run:
+    """Model, optimizer, average and how far they are. Use `start`, and `close` at the end."""
+
+    folder: Path
+    plan: Plan
+    model: WhisperForConditionalGeneration
+    heads: Heads
+    optimizer: torch.optim.Optimizer
+    average: Average
+    progress: Progress
+    team: Team = field(default_factory=Team)
+    _board: Any = None
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        model: WhisperForConditionalGeneration,
+        speller: Speller,
+        plan: Plan,
+        about: Mapping[str, Any] | None = None,
+        team: Team | None = None,
+    ) -> Run:
+        """A new run, or the one that was interrupted in `folder`.
+
+        Args:
+            about: what else plan.json is to say, and what must be the same when a run goes on; but for `environment`.
+
+        Raises:
+            PlanError: the run in the folder was begun otherwise.
+        """
+        team = team or Team()
+        folder.mkdir(parents=True, exist_ok=True)
+        _keep_plan(folder, {"plan": asdict(plan), **(about or {})}, team)
+        if plan.recompute:
+            model.activation_checkpointing_enable()
+        torch.manual_seed(plan.seed)
+        heads = Heads(model.config.d_model, speller.end).to(model.device)
+        torch.manual_seed(plan.seed + team.rank)
+        optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
+        run = cls(folder, plan, model, heads, optimizer, Average(model, plan.average_decay), Progress(), team)
+        run.progress = restore(folder, run.weights, optimizer) or run.progress
+        if team.first:
+            _cut_metrics(folder, run.progress.steps)
+            run._board = _board(folder, run.progress.steps)
+        return run
+
+    @property
+    def weights(self) -> dict[str, Mapping[str, Tensor]]:
+        """All weights that change, by what they belong to."""
+        return {
+            "model": trained(self.model),
+            "heads": dict(self.heads.named_parameters()),
+            "average": self.average.weights,
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.team.first:
+            save(self.folder, self.weights, self.optimizer, self.progress)
+
+    def log(self, entry: Mapping[str, float]) -> None:
+        """A line of metrics, and the same for TensorBoard."""
+        if not self.team.first:
+            return
+        with (self.folder / _METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.progress.steps, **entry}) + "\n")
+        if self._board:
+            for name, value in entry.items():
+                self._board.add_scalar(name, value, self.progress.steps)
+
+    def close(self) -> None:
+        if self._board:
+            self._board.close()
+
+
+def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) -> list[dict[str, Any]]:
+    """Biases and the gains of norms are not decayed: they are no weights of a sum that could grow too large."""
+    parameters = [*trained(model).values(), *heads.parameters()]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
+    path = folder / _PLAN
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        compared = ({k: v for k, v in each.items() if k != _UNCHECKED} for each in (before, json.loads(text)))
+        refuse_change(str(folder), *compared)
+    elif team.first:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _cut_metrics(folder: Path, steps: int) -> None:
+    """Lines from behind the checkpoint will be written again."""
+    path = folder / _METRICS
+    if path.exists():
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        kept = [line for line in lines if json.loads(line)["step"] <= steps]
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _board(folder: Path, steps: int) -> Any:
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(folder, purge_step=steps + 1)

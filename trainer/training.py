@@ -1,0 +1,234 @@
+"""What `train` puts together: a corpus, a checkpoint, a plan and a run folder."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import transformers
+
+from trainer import checkpoints
+from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
+from trainer.checkpoints import NEW, Loaded
+from trainer.clip_source import ClipSource
+from trainer.clips import Clip, Corpus, Split
+from trainer.errors import PlanError
+from trainer.examples import ExampleSource
+from trainer.fitting import fitting
+from trainer.keeping import about, keeper
+from trainer.loop import Measure, train
+from trainer.losses import Weights
+from trainer.measuring import DevMeasure
+from trainer.options import Options, command
+from trainer.plan import Plan
+from trainer.run import Run
+from trainer.sampling import Epochs
+from trainer.spelling import Style
+from trainer.team import Team
+
+#: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
+_JITTER_S, _WIDE_SHARE = 1.28, 0.1
+#: Of the steps, at most so many to warm up.
+_WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `best` is the lowest word error rate in percent; None: nothing was measured."""
+
+    steps: int
+    best: float | None
+    folder: Path
+
+
+def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None] | None = None) -> Outcome:
+    """Train, or go on with what was interrupted.
+
+    Args:
+        told: step and measures, whenever something was measured; what it raises ends the training.
+
+    Raises:
+        TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
+    """
+    team = Team.of_environment(torch.cuda.is_available())
+    device = _device(options.device, team)
+    if device.type == "cpu":
+        torch.set_num_threads(options.threads)
+        torch.use_deterministic_algorithms(True)
+    corpus = Corpus(options.corpus)
+    with team.first_first():
+        loaded = _loaded(options, corpus)
+    context_s, full = _context(options, loaded)
+    clips, dropped = _clips(options, corpus, loaded, context_s)
+    source = ClipSource(corpus, clips, Epochs(len(clips), options.seed), seed=options.seed, language=options.language)
+    plan = plan_of(options, loaded, source, len(clips), context_s, full, team)
+    model = _prepared(options, loaded, device)
+    described = about(options, loaded, corpus, clips, dropped, plan)
+    run = Run.start(options.run, model, loaded.speller, plan, described, team)
+    languages = sorted({options.language or clip.language for clip in clips})
+    keep = keeper(run, loaded, languages, context_s, 0.0 if not full else context_s, options)
+    measure = _measure(options, corpus, loaded, context_s)
+    if team.first:
+        (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
+    train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
+    if team.first:
+        with run.average.worn():
+            keep("last")
+            if measure is None:
+                keep("best")
+    run.close()
+    return Outcome(run.progress.steps, run.progress.best, options.run)
+
+
+def plan_of(
+    options: Options,
+    loaded: Loaded,
+    source: ExampleSource,
+    clips: int,
+    context_s: float,
+    full: bool,
+    team: Team,
+) -> Plan:
+    """The plan of a training run: what was asked for, and what suits the model where nothing was."""
+    least_s = context_s if full else 0.0
+    some_s = [max(least_s, source.duration_s(index)) for index in range(min(clips, 256))]
+    fitting_count = max(1, min(options.batch, int(options.batch_s * len(some_s) / sum(some_s))))
+    shape = Shape(
+        examples=options.batch,
+        seconds=options.batch_s,
+        # No more than an epoch: a clip would stand in a batch twice.
+        block=max(1, min(clips, BATCHES_PER_BLOCK * fitting_count)),
+        least_s=least_s,
+        jitter_s=0.0 if full else _JITTER_S,
+        wide_share=0.0 if full else _WIDE_SHARE,
+        most_s=context_s,
+    )
+    utterances = max(1, round(options.epochs * clips))
+    steps = utterances / (fitting_count * options.accumulate * team.size)
+    rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))
+    warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
+    ctc = options.ctc if options.ctc is not None else (0.3 if loaded.from_nothing else 0.0)
+    return Plan(
+        utterances=utterances,
+        seed=options.seed,
+        batches=Settings(
+            shape, Style(options.timestamps, options.prompts, options.bpe_dropout), options.misled, options.spec_augment
+        ),
+        accumulate=options.accumulate,
+        learning_rate=rate,
+        warm_up_steps=warm_up,
+        weight_decay=options.weight_decay,
+        clip_norm=options.clip_norm,
+        average_decay=options.average,
+        weights=Weights(ctc=ctc, letters=0.0, alignment=0.0),
+        label_smoothing=options.label_smoothing,
+        precision=_precision(options),
+        recompute=options.recompute,
+        patience=options.patience,
+        measure_every_steps=options.measure_every,
+        log_every_steps=options.log_every,
+        checkpoint_every_s=options.checkpoint_every_s,
+    )
+
+
+def _loaded(options: Options, corpus: Corpus) -> Loaded:
+    if not options.model.startswith(NEW):
+        return checkpoints.load(options.model, options.dropouts)
+    train_clips = corpus.split("train")
+    languages = sorted({options.language or clip.language for clip in train_clips})
+    texts = (clip.text for clip in train_clips)
+    return checkpoints.new(options.model, texts, languages, options.seed, options.run / "tokenizer", options.dropouts)
+
+
+def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
+    """The acoustic context in seconds that is trained for, and whether batches are padded to all of it.
+
+    A checkpoint of Whisper's own hears in 30 s and breaks below; one of ours was trained on any length up to its own.
+    """
+    if options.context_s is not None:
+        if not 0 < options.context_s <= loaded.context_s:
+            raise PlanError(f"--context-s is up to the model's own {loaded.context_s:g} s, not {options.context_s:g}")
+        return options.context_s, options.full_context
+    ours = loaded.from_nothing or loaded.declared_s is not None
+    return loaded.declared_s or loaded.context_s, options.full_context or not ours
+
+
+def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:
+    clips, dropped = _fitting(options, corpus, "train", loaded, context_s)
+    for reason, count in dropped.items():
+        print(f"left out: {count} clips, {reason}", file=sys.stderr)
+    if not clips:
+        raise PlanError(f"{options.corpus} has no clips to train on that fit the model")
+    return clips, dropped
+
+
+def _fitting(
+    options: Options, corpus: Corpus, split: Split, loaded: Loaded, context_s: float
+) -> tuple[list[Clip], dict[str, int]]:
+    most_tokens = loaded.model.config.max_target_positions
+    clips, dropped = fitting(corpus.split(split), loaded.speller, context_s, most_tokens, options.language)
+    return clips, dict(dropped)
+
+
+def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> Measure | None:
+    if not options.measure_every:
+        return None
+    clips, _ = _fitting(options, corpus, "dev", loaded, context_s)
+    if not clips:
+        raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
+    if len(clips) > options.dev_clips:
+        clips = random.Random(options.seed).sample(clips, options.dev_clips)
+    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language)
+
+
+def _telling(
+    run: Run, measure: Measure | None, told: Callable[[int, Mapping[str, float]], None] | None
+) -> Measure | None:
+    if measure is None or told is None:
+        return measure
+
+    def telling(model: transformers.WhisperForConditionalGeneration) -> dict[str, float]:
+        found = measure(model)
+        told(run.progress.steps, found)
+        return found
+
+    return telling
+
+
+def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transformers.WhisperForConditionalGeneration:
+    """The model with what is to be trained of it, on its device."""
+    model = loaded.model
+    if options.lora:
+        from trainer.lora import TARGETS, adapt
+
+        alpha = options.lora_alpha or 2 * options.lora
+        adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
+    if options.freeze_encoder:
+        model.get_encoder().requires_grad_(False)
+    torch.nn.Module.to(model, device)
+    return model
+
+
+def _device(name: str, team: Team) -> torch.device:
+    if name == "auto":
+        name = f"cuda:{team.local_rank}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise PlanError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def _precision(options: Options) -> Literal["fp32", "bf16"]:
+    if options.precision != "auto":
+        return options.precision
+    cuda = torch.cuda.is_available() and options.device != "cpu"
+    return "bf16" if cuda and torch.cuda.is_bf16_supported() else "fp32"
