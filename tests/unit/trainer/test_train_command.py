@@ -194,7 +194,7 @@ def _evaluation(run: Path, raised: bool = False) -> None:
     document = {
         **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test"},
         "alarm": {"raised": raised, "sentence": "the start token comes twice"},
-        "conditions": [{**about, **_summary(3.3)}, {**about, "snr_db": 10.0, **_summary(9.9)}],
+        "conditions": [*[{**about, **_summary(3.3)}] * 2, {**about, "snr_db": 10.0, **_summary(9.9)}],
         "groups": {"accent": {"skånska": _summary(4.4), "dalmål": _summary(5.5)}, "speaker": {"one": _summary(3.3)}},
     }
     (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
