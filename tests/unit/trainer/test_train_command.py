@@ -243,3 +243,11 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.count("python -m trainer prepare") == 2
     assert "--model openai/whisper-large-v3 --run sv-large" in told
     assert "--model new:tiny-demo --run digits" in told
+
+
+def test_a_published_model_is_exported_for_ctranslate2(unbroken: Path, tmp_path: Path) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="the extra ctranslate2 is not installed")
+    _evaluation(unbroken)
+    assert main(["publish", str(unbroken), str(tmp_path / "out"), "--ctranslate2", str(tmp_path / "ct2")]) == 0
+    assert ctranslate2.models.Whisper(str(tmp_path / "ct2")).n_mels == 80
+    assert json.loads((tmp_path / "ct2" / "preprocessor_config.json").read_text())["feature_size"] == 80
