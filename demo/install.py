@@ -37,7 +37,7 @@ PIP_INSTALL = (
     *("-c", str(ROOT / "constraints.txt")),
 )
 #: Everything; `make up` asks for less.
-ALL_EXTRAS = ("api", "datasets", "demo", "dev", "ingest", "trainer", "transcriber")
+ALL_EXTRAS = ("api", "ctranslate2", "datasets", "demo", "dev", "ingest", "trainer", "transcriber")
 #: The extras that bring torch.
 TORCH_EXTRAS = {"trainer", "transcriber"}
 #: PyTorch's own builds without CUDA: some 200 MB where the default Linux build and its CUDA

@@ -82,7 +82,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         for condition in document["conditions"]
     ]
     if rows:
-        yield _table(_HEADER, rows)
+        yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
     for document in evaluations:
         for column, groups in document["groups"].items():
             if 1 < len(groups) <= _VALUES_SHOWN:

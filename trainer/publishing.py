@@ -96,7 +96,7 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
 def wer_rows(found: Written) -> list[WerRow]:
     """A row for each condition of each evaluation."""
     languages = "+".join(found.declared["languages"])
-    return [
+    rows = [
         WerRow(
             languages,
             f"{Path(document['corpus']).name} {document['split']}, {condition['context_s']:g} s of context",
@@ -106,6 +106,7 @@ def wer_rows(found: Written) -> list[WerRow]:
         for document in found.evaluations
         for condition in document["conditions"]
     ]
+    return list(dict.fromkeys(rows))  # full and short context are the same where that is all a model has
 
 
 def provenance(found: Written) -> dict[str, str | int | float]:

@@ -194,7 +194,7 @@ def _evaluation(run: Path, raised: bool = False) -> None:
     document = {
         **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test"},
         "alarm": {"raised": raised, "sentence": "the start token comes twice"},
-        "conditions": [{**about, **_summary(3.3)}, {**about, "snr_db": 10.0, **_summary(9.9)}],
+        "conditions": [*[{**about, **_summary(3.3)}] * 2, {**about, "snr_db": 10.0, **_summary(9.9)}],
         "groups": {"accent": {"skånska": _summary(4.4), "dalmål": _summary(5.5)}, "speaker": {"one": _summary(3.3)}},
     }
     (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
@@ -243,3 +243,11 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.count("python -m trainer prepare") == 2
     assert "--model openai/whisper-large-v3 --run sv-large" in told
     assert "--model new:tiny-demo --run digits" in told
+
+
+def test_a_published_model_is_exported_for_ctranslate2(unbroken: Path, tmp_path: Path) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="the extra ctranslate2 is not installed")
+    _evaluation(unbroken)
+    assert main(["publish", str(unbroken), str(tmp_path / "out"), "--ctranslate2", str(tmp_path / "ct2")]) == 0
+    assert ctranslate2.models.Whisper(str(tmp_path / "ct2")).n_mels == 80
+    assert json.loads((tmp_path / "ct2" / "preprocessor_config.json").read_text())["feature_size"] == 80
