@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: A language that is less likely than this is out of the question. On the bundled model, whole windows of speech are
-#: surer than 99 % up to 20 dB of noise; at 10 dB, one Swedish window in seven is in doubt and none is mistaken.
+#: A language that is less likely than this is out of the question. Only noise as loud as radio seldom has it leaves the
+#: bundled model in doubt; `python -m benchmarks.engine --detect` shows what a second language costs.
 DOUBT = 0.05
 
 #: Most languages in which one utterance is heard; each costs as much decoding as the first.

@@ -7,9 +7,9 @@ Pure functions of a hypothesis and, for one rule, of what its source said before
 - Of a loop, what was said before it and its first round are kept, unless they are a guess.
 
 Left out, because they did not help on the demo's speech and music: a low mean log-probability alone (openai/whisper
-tries again at a higher temperature, and keeps what it gets then), and openai/whisper's `word_anomaly_score`, which
-calls words shorter than 0.133 s anomalous: of ours, whose silent ends do not count, a quarter are, and it found 8 of
-693 right hypotheses anomalous, and of the invented ones none.
+tries again at a higher temperature, and keeps what it gets then; `python -m benchmarks.rules` has a row for it), and
+openai/whisper's `word_anomaly_score`, which calls words shorter than 0.133 s anomalous: many of ours are, because their
+silent ends do not count.
 
 A rejected hypothesis leaves no words in its outcome, hence none in any caption. Prompts are made of final captions
 only (`context`), so rejected text never becomes a prompt, where it would make the next text loop, too
@@ -47,9 +47,9 @@ TOKENS_PER_S, SPARE_TOKENS = 22, 8
 #: nyrahealth/CrisperWhisper 61; three rounds of any length (WhisperLiveKit 339) would cut what people do say.
 LOOP_ROUNDS = {1: 6, 2: 4, 5: 3}
 
-#: Beyond these a hypothesis is in doubt. Of 1,404 that were right on the demo's speech down to 0 dB, 3 are, and 4 of
-#: the 5 that were invented over music. Others set no-speech from 0.06 (zachlatta/freeflow 81: a "thank you"
-#: that was said stays below 0.02) to Whisper's 0.6; in SYSTRAN/faster-whisper 621 a subtitle credit has 0.88 and -0.38.
+#: Beyond these a hypothesis is in doubt: hardly any that is right, and most that are invented over music
+#: (`python -m benchmarks.rules` counts them). Others set no-speech from 0.06 (zachlatta/freeflow 81: a "thank you" that
+#: was said stays below 0.02) to Whisper's 0.6; in SYSTRAN/faster-whisper 621 a subtitle credit has 0.88 and -0.38.
 DOUBT_NO_SPEECH, DOUBT_LOG_PROBABILITY = 0.2, -0.5
 
 #: Two hearings of one text begin no further apart than this, in seconds; a repetition begins later.
