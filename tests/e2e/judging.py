@@ -99,7 +99,8 @@ def parse_vtt(text: str) -> list[Cue]:
             "-->" in line or re.search(r"<(?!/?(?:[cibuv]|ruby|rt|lang|\d)[. >\d])", line) for line in lines[1:]
         )
         assert not any(re.search(r"&(?!amp;|lt;|gt;|nbsp;|lrm;|rlm;|#)", line) for line in lines[1:])
-        cues.append(_cue(match.groups(), lines[1:]))
+        # Word times and languages are marked up, and no part of what is shown.
+        cues.append(_cue(match.groups(), [re.sub(r"<[^>]*>", "", line) for line in lines[1:]]))
     return _in_order(cues)
 
 

@@ -35,8 +35,7 @@ def test_an_upload_says_what_was_recorded(
     document = system.finished(id)
     captions = document["captions"]
     assert document["complete"]
-    # The bundled model has hardly heard a telephone; its words are no matter here, that there are some is.
-    assert judging.wer(recording.text, captions) < (judging.MAX_WER if options[1] != "8000" else 0.95)
+    assert judging.wer(recording.text, captions) < judging.MAX_WER
     assert all(caption["final"] for caption in captions)
     assert [caption["id"] for caption in captions] == list(range(1, len(captions) + 1))
     assert captions[-1]["end_s"] <= recording.duration_s + 0.5
