@@ -121,6 +121,11 @@ class Augmentation:
     def __str__(self) -> str:
         return text_of(self.settings)
 
+    @property
+    def most_lengthening(self) -> float:
+        """How many times as long as it was a clip may become."""
+        return math.prod(1 / setting.low for setting in self.settings if KINDS[setting.name].lengthens)
+
     def only(self, setting: Setting, strength: float) -> Augmentation:
         """One of the effects alone, always, at one strength."""
         alone = copy.copy(self)

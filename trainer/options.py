@@ -34,6 +34,9 @@ class Options:
     label_smoothing: float = 0.0
     bpe_dropout: float = 0.0
     spec_augment: float = 0.0
+    augment: str = ""
+    balance: str = ""
+    without_speech: str = ""
     misled: float = 0.0
     ctc: float | None = None
     timestamps: float = 0.0

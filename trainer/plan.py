@@ -36,6 +36,7 @@ class Plan:
     """How to train. Ends after `utterances`, or, if `minutes` is given, when that much time was spent in training.
 
     Attributes:
+        examples: how clips are drawn and disturbed, in the words of the command line.
         accumulate: batches of a step. Its loss is that of one batch of their examples.
         average_decay: of the moving average of the weights; 0: none.
         precision: of the forward pass; weights are always in single.
@@ -48,6 +49,7 @@ class Plan:
     utterances: int = 200_000
     minutes: float | None = None
     seed: int = 1
+    examples: tuple[str, ...] = ()
     batches: Settings = field(default_factory=Settings)
     accumulate: int = 1
     learning_rate: float = 1.5e-3

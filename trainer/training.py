@@ -13,12 +13,12 @@ import torch
 import transformers
 
 from trainer import checkpoints
+from trainer.augment import Augmentation, parse
 from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import NEW, Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import Clip, Corpus, Split
 from trainer.errors import PlanError
-from trainer.examples import ExampleSource
 from trainer.fitting import fitting
 from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
@@ -26,8 +26,10 @@ from trainer.losses import Weights
 from trainer.measuring import DevMeasure
 from trainer.options import Options, command
 from trainer.plan import Plan
+from trainer.quiet import quiet_sounds
 from trainer.run import Run
-from trainer.sampling import Epochs
+from trainer.sampling import sampler, weights_of
+from trainer.seen import write_seen
 from trainer.spelling import Style
 from trainer.team import Team
 
@@ -64,8 +66,17 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
     with team.first_first():
         loaded = _loaded(options, corpus)
     context_s, full = _context(options, loaded)
-    clips, dropped = _clips(options, corpus, loaded, context_s)
-    source = ClipSource(corpus, clips, Epochs(len(clips), options.seed), seed=options.seed, language=options.language)
+    augment = Augmentation(parse(options.augment or "none"), options.run / "sounds")
+    clips, dropped = _clips(options, corpus, loaded, context_s / augment.most_lengthening)
+    source = ClipSource(
+        corpus,
+        clips,
+        sampler(options.balance, clips, options.seed, weights_of(corpus.about)),
+        augment if augment.settings else None,
+        quiet_sounds(options.without_speech, context_s, options.run / "sounds") if options.without_speech else None,
+        seed=options.seed,
+        language=options.language,
+    )
     plan = plan_of(options, loaded, source, len(clips), context_s, full, team)
     model = _prepared(options, loaded, device)
     described = about(options, loaded, corpus, clips, dropped, plan)
@@ -77,6 +88,7 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
     if team.first:
+        write_seen(options.run / "seen.json", source, run.progress.examples)
         with run.average.worn():
             keep("last")
             if measure is None:
@@ -88,7 +100,7 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
 def plan_of(
     options: Options,
     loaded: Loaded,
-    source: ExampleSource,
+    source: ClipSource,
     clips: int,
     context_s: float,
     full: bool,
@@ -108,7 +120,7 @@ def plan_of(
         wide_share=0.0 if full else _WIDE_SHARE,
         most_s=context_s,
     )
-    utterances = max(1, round(options.epochs * clips))
+    utterances = max(1, round(options.epochs * source.epoch_starts(1)))
     steps = utterances / (fitting_count * options.accumulate * team.size)
     rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))
     warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
@@ -116,6 +128,7 @@ def plan_of(
     return Plan(
         utterances=utterances,
         seed=options.seed,
+        examples=(options.augment, options.balance, options.without_speech),
         batches=Settings(
             shape, Style(options.timestamps, options.prompts, options.bpe_dropout), options.misled, options.spec_augment
         ),

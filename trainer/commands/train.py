@@ -50,6 +50,7 @@ def add_parser(subparsers: Any) -> None:
     _add_length(parser.add_argument_group("how long"))
     _add_batches(parser.add_argument_group("batches and steps"))
     _add_regularisation(parser.add_argument_group("regularisation: all shares and chances from 0 to 1, 0 by default"))
+    _add_examples(parser.add_argument_group("which clips are heard, and how they sound"))
     _add_texts(parser.add_argument_group("what is taught"))
     _add_parts(parser.add_argument_group("which part of the model"))
     _add_machine(parser.add_argument_group("the machine"))
@@ -98,6 +99,14 @@ def _add_regularisation(group: Any) -> None:
     group.add_argument("--bpe-dropout", type=float, help="merges that fail: words in other tokens than usual")
     group.add_argument("--spec-augment", type=float, help="clips with bands of time and frequency taken out")
     group.add_argument("--misled", type=float, help="tokens that the decoder reads wrong: it must listen")
+
+
+def _add_examples(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--augment", metavar="WORDS", help="disturb clips: radio,noise:0.5:0..20 (`listen --help`)")
+    group.add_argument("--balance", metavar="COLUMNS", help="draw rare groups more often: accent:3, accent,gender:inf")
+    group.add_argument(
+        "--without-speech", metavar="SHARE", help="of examples in which nobody speaks: 0.05, 0.05:FOLDER"
+    )
 
 
 def _add_texts(group: Any) -> None:

@@ -150,6 +150,23 @@ def _as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_as_it_was")
+def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "2", "--batch", "8"]
+    words += ["--balance", "language:inf", "--without-speech", "0.1", "--measure-every", "0"]
+    assert main(["train", *words, "--augment", "gain:0.5,noise:0.5:0..10"]) == 0
+    epochs = json.loads((tmp_path / "run" / "seen.json").read_text())["epochs"]
+    assert [epoch["draws"] for epoch in epochs[:2]] == [64, 64]
+    assert all(6 <= epoch["without_speech"] <= 8 for epoch in epochs[:2])
+    shares = {group["value"]: group["draws"] for group in epochs[0]["groups"]["language"]}
+    assert max(shares.values()) - min(shares.values()) <= 2
+    capsys.readouterr()
+    assert main(["train", *words, "--augment", "gain:0.5"]) == 1
+    assert "examples" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
