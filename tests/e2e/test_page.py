@@ -7,6 +7,7 @@ import functools
 import http.server
 import math
 import re
+import statistics
 import struct
 import threading
 import wave
@@ -380,8 +381,10 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     assert ingest.hello.language == "en"
     samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
     assert max(samples) > 3_000
-    crossings = sum(a < 0 <= b for a, b in pairwise(samples))
-    assert crossings / (len(samples) / ingest.hello.sample_rate) == pytest.approx(440, rel=0.1)
+    # A busy machine's browser leaves gaps in its microphone; between them a period is a period.
+    crossings = [n for n, (a, b) in enumerate(pairwise(samples)) if a < 0 <= b]
+    period = statistics.median(b - a for a, b in pairwise(crossings))
+    assert ingest.hello.sample_rate / period == pytest.approx(440, rel=0.05)
 
 
 def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> None:
