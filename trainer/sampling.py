@@ -7,6 +7,7 @@ afterwards without having been there.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Sampler(Protocol):
         """Which share of the draws each clip is to have, [clips]."""
 
 
-class _Ordered:
+class _Ordered(ABC):
     """A sampler that is told by its orders; keeps the last ones."""
 
     def __init__(self, draws: int) -> None:
@@ -64,8 +65,9 @@ class _Ordered:
             self._orders[epoch] = self._make(epoch)
         return self._orders[epoch]
 
+    @abstractmethod
     def _make(self, epoch: int) -> Order:
-        raise NotImplementedError
+        """The clips of one epoch."""
 
 
 class Epochs(_Ordered):
