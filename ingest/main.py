@@ -18,14 +18,14 @@ from ingest import stations_file
 from ingest.ffmpeg import find
 from ingest.microphones import MicrophoneDesk
 from ingest.playlist import make_client
-from ingest.settings import Settings, described
+from ingest.settings import Settings
 from ingest.speech import make_detectors
 from ingest.supervisor import SERVICE, Supervisor
 from wire.bus import AWAY, Redis, connect
 from wire.errors import SettingsError
 from wire.messages import Station
 from wire.metrics import IngestMetrics, exposition
-from wire.settings import load
+from wire.settings import describe, load
 from wire.sources import Stations
 from wire.workers import Worker
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description=ABOUT,
-        epilog="environment (name and default; ingest/settings.py explains each):\n" + described(),
+        epilog="environment (name and default; ingest/settings.py explains each):\n" + describe(Settings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="check the settings and stations.yml, and end")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +10,6 @@ from wire import keys
 from wire.audio import samples
 from wire.errors import SettingsError
 from wire.settings import setting
-
-_FIELD = re.compile(r'setting\("(\w+)", "?([^",)]*)')
 
 
 @dataclass(frozen=True)
@@ -84,17 +80,3 @@ class Settings:
     def uploads(self) -> Path:
         """The folder that jobs' paths are relative to."""
         return Path(self.data_dir).resolve()
-
-
-def described() -> str:
-    """Every variable with its default and what its comment above says, for `--help`."""
-    comments: list[str] = []
-    lines: list[str] = []
-    for line in inspect.getsource(Settings).splitlines():
-        text = line.strip()
-        if text.startswith("#:"):
-            comments.append(text.removeprefix("#:").strip())
-        elif (match := _FIELD.search(text)) is not None:
-            lines += [f"  {match[1]}={match[2]}", f"      {' '.join(comments)}"]
-            comments = []
-    return "\n".join(lines)

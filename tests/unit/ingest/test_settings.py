@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from ingest.main import main
-from ingest.settings import Settings, described
+from ingest.settings import Settings
 from wire.errors import SettingsError
-from wire.settings import load
+from wire.settings import describe, load
 
 
 def test_a_lead_longer_than_a_chunk_is_refused() -> None:
@@ -23,7 +23,7 @@ def test_samples_follow_from_seconds() -> None:
 
 
 def test_every_variable_is_explained() -> None:
-    text = described()
+    text = describe(Settings)
     for field in dataclasses.fields(Settings):
         variable = field.metadata["variable"]
         line = text.partition(f"  {variable}=")[2].splitlines()[1]
