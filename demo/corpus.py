@@ -35,12 +35,13 @@ GAP_SHARE, GAP_S = 0.35, (0.4, 4.0)
 #: Share of gaps before all speech, and after it; the others lie between two sentences.
 GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.4, 0.15
 #: Share of windows without a gap in which one sentence follows the other at once, and the pause then, in seconds.
-TIGHT_SHARE, TIGHT_S = 0.35, (0.0, 0.15)
+TIGHT_SHARE, TIGHT_S = 0.5, (0.0, 0.15)
 #: Loudness of what is heard in a gap, relative to the speech, in decibels.
 GAP_MUSIC_DB, GAP_NOISE_DB = (-12.0, 4.0), (-50.0, -20.0)
 #: Share of cut windows that begin where a word does: ingest cuts at the quietest place near by.
 AT_WORD_SHARE = 0.5
-SNR_DB = (5.0, 40.0)
+#: Decibels that speech is above the noise: half of it is loud, for there whole sentences and cut windows differ most.
+LOUD_SHARE, LOUD_SNR_DB, SOFT_SNR_DB = 0.5, (3.0, 15.0), (15.0, 40.0)
 GAIN_DB = (-30.0, 0.0)
 SPEED = (0.92, 1.08)
 
@@ -132,7 +133,7 @@ class Corpus:
 
     def _disturb(self, audio: Audio, rng: np.random.Generator) -> Audio:
         if rng.random() < NOISE_SHARE and audio.any():
-            snr_db = float(rng.uniform(*SNR_DB))
+            snr_db = float(rng.uniform(*(LOUD_SNR_DB if rng.random() < LOUD_SHARE else SOFT_SNR_DB)))
             audio = noise.at_snr(audio, self._disturbance(len(audio), rng), snr_db)
         if rng.random() < NARROW_SHARE:
             audio = noise.narrow(audio, rng)
