@@ -136,6 +136,8 @@ class Transcriber:
         for delivery in sorted_out.shed:
             self._metrics.shed_s.inc(delivery.chunk.duration_s)
             self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
+        for delivery in sorted_out.damaged:
+            self._bury(delivery, delivery.damage)
         for delivery in sorted_out.exhausted:
             self._bury(delivery, f"handed out {delivery.deliveries} times")
         if able := [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]:
