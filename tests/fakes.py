@@ -76,6 +76,13 @@ class ScriptedEngine:
     remembers: bool = False
     device: str = "cpu"
     context_s: float = 30.0
+    places: list[str] = field(default_factory=list)
+
+    def leave(self) -> None:
+        self.places.append("left")
+
+    def come_back(self) -> None:
+        self.places.append("came back")
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
         self.before(utterances)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """An empty folder to write into, which takes the place of `folder` at the end of the block."""
+    """An empty folder to write into, which takes the place of `folder` (or of what that links to) if all goes well."""
+    folder = folder.resolve()
     unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -12,7 +13,8 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
-from transcriber.engine import Engine
+from transcriber.edition import glance
+from transcriber.on_air import NoRoom, OnAir, Replaceable
 from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire.bus import AWAY, connect
@@ -52,26 +54,35 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own
         registry = CollectorRegistry()
         metrics = TranscriberMetrics(registry)
+        loaded = glance(settings.model)
         engine = make_engine(settings, metrics)
     except UndertextError as error:
         print(f"transcriber: {error}", file=sys.stderr)
         return 2
-    return serve(settings, engine, metrics, registry)
+    on_air = OnAir(
+        engine,
+        metrics,
+        loaded=loaded,
+        glance=lambda: glance(settings.model),
+        load=lambda: make_engine(settings, metrics),
+        release=release_memory,
+    )
+    del engine  # or the first would stay in memory when it goes off the air
+    return serve(settings, on_air, metrics, registry)
 
 
-def serve(settings: Settings, engine: Engine, metrics: TranscriberMetrics, registry: CollectorRegistry) -> int:
-    """Work with a loaded engine until told to stop; the exit code.
+def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, registry: CollectorRegistry) -> int:
+    """Work with a loaded model, and those that follow it, until told to stop; the exit code.
 
     The heartbeat begins only now that the model is loaded and warm: whoever counts transcribers counts ready ones.
     """
-    metrics.model_info.labels(engine.name, engine.device).set(1)
     redis = connect(settings.redis_url)
     try:
-        with Worker(redis, "transcriber", lambda: exposition(registry)) as worker:
+        with Worker(redis, "transcriber", lambda: exposition(registry)) as worker, on_air:
             transcriber = Transcriber(
                 redis,
                 worker.name,
-                lambda: engine,
+                on_air,
                 metrics,
                 queue=ChunkQueue(redis, claim_after_s=settings.claim_after_s, max_deliveries=settings.max_deliveries),
                 batch_size=settings.batch_size,
@@ -94,11 +105,12 @@ def serve(settings: Settings, engine: Engine, metrics: TranscriberMetrics, regis
     return 0
 
 
-def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
+def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
     """Load the model and run it once.
 
     Raises:
         ModelError: it cannot be loaded, or cannot do the task that all sources are put to.
+        NoRoom: it does not fit into the device's memory.
     """
     # Thread pools read these when torch is first imported.
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
@@ -112,14 +124,25 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
     torch.set_num_threads(settings.threads)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
-    engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
     try:
+        model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
+        engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
         engine.check(None, cast(Task, settings.task))
+        engine.warm_up()
+    except torch.OutOfMemoryError as error:
+        raise NoRoom(f"{settings.model} does not fit into the memory of DEVICE={settings.device}") from error
     except Unsupported as error:
         raise ModelError(f"TASK={settings.task}: {error}; {settings.model} can only write speech down") from error
-    engine.warm_up()
     return engine
+
+
+def release_memory() -> None:
+    """Give back what a model held that is no longer used."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _parser() -> argparse.ArgumentParser:

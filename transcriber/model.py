@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers.utils.hub import cached_file
 
+from transcriber.edition import fingerprint
 from transcriber.special_tokens import SpecialTokens
 from wire.errors import DecodeError, ModelError
 
@@ -68,6 +71,9 @@ class Model:
     """A checkpoint in memory."""
 
     name: str
+    title: (
+        str  # what captions say: its name on the hub with the commit, or the end of its folder's path with its edition
+    )
     whisper: Any  # WhisperForConditionalGeneration, in evaluation mode
     tokenizer: Any
     mel_filters: NDArray[np.floating]  # [n_fft / 2 + 1, n_mels]
@@ -75,15 +81,6 @@ class Model:
     device: torch.device
     dtype: torch.dtype
     trained_with_prompts: bool | None = None  # see `Manifest`
-
-    @property
-    def title(self) -> str:
-        """Its name on the hub with the commit, or the last two parts of its folder's path."""
-        path = Path(self.name).expanduser()
-        if path.is_dir():
-            return "/".join(path.resolve().parts[-2:])
-        commit = getattr(self.whisper.config, "_commit_hash", None)
-        return f"{self.name}@{commit[:12]}" if commit else self.name
 
     @property
     def positions(self) -> int:
@@ -109,17 +106,21 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
         raise ModelError(f"{name} is a {config.model_type} model, not a Whisper; set MODEL to a Whisper checkpoint")
     tokenizer = _fetch(name, transformers.AutoTokenizer)
     extractor = _fetch(name, transformers.AutoFeatureExtractor)
-    whisper = _fetch(name, transformers.WhisperForConditionalGeneration, dtype=precision)
+    whisper, found = _fetch(
+        name, transformers.WhisperForConditionalGeneration, dtype=precision, output_loading_info=True
+    )
     if extractor.feature_size != config.num_mel_bins:
         raise ModelError(f"{name}: features of {extractor.feature_size} mel bins for a model of {config.num_mel_bins}")
+    _check_weights(name, whisper, found["missing_keys"])
     manifest = _manifest(name)
     if manifest.context_s is not None:
         shorten(whisper, round(manifest.context_s * POSITIONS_PER_S))
     tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages, manifest.tasks)
-    whisper = whisper.to(place).eval().requires_grad_(False)
+    title = _title(name, config)
+    whisper = _moved(whisper.eval().requires_grad_(False), place)
     log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))
     filters = np.asarray(extractor.mel_filters)
-    return Model(name, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
+    return Model(name, title, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
 
 
 def shorten(whisper: Any, positions: int) -> None:
@@ -132,6 +133,39 @@ def shorten(whisper: Any, positions: int) -> None:
     embedding.num_embeddings = positions
     encoder.max_source_positions = positions
     whisper.config.max_source_positions = positions
+
+
+def _check_weights(name: str, whisper: Any, missing: Iterable[str]) -> None:
+    """Whether all weights are there, and are numbers: transformers makes up what a file lacks.
+
+    Raises:
+        ModelError: they are not.
+    """
+    lacking = sorted(missing)
+    if lacking:
+        raise ModelError(
+            f"{name} is not a whole Whisper checkpoint: it lacks {len(lacking)} weights, {lacking[0]} first"
+        )
+    broken = next((key for key, value in whisper.named_parameters() if not value.isfinite().all()), None)
+    if broken:
+        raise ModelError(f"{name}: {broken} has values that are no numbers; the training that made it went wrong")
+
+
+def _moved(whisper: Any, device: torch.device) -> Any:
+    """The model on its device. On a CPU its weights still lie in the file, and change if that is written over."""
+    if device.type == "cpu":
+        for weights in (*whisper.parameters(), *whisper.buffers()):
+            weights.data = weights.data.clone()
+    return whisper.to(device)
+
+
+def _title(name: str, config: Any) -> str:
+    """What a model is called in captions; nothing of this machine."""
+    path = Path(name).expanduser().resolve()
+    if path.is_dir():
+        return f"{'/'.join(path.parts[-2:])}@{fingerprint(path)}"
+    commit = getattr(config, "_commit_hash", None)
+    return f"{name}@{commit[:12]}" if commit else name
 
 
 def _context_s(whisper: Any) -> float:
@@ -153,6 +187,10 @@ def _fetch(name: str, cls: Any, **options: Any) -> Any:
             f"{name} is neither a folder here nor to be had from the hub: {_first_line(error).rstrip('.')}. "
             "Without a network, set MODEL to a folder such as demo/model"
         ) from error
+    except torch.OutOfMemoryError:
+        raise
+    except SafetensorError as error:
+        raise ModelError(f"the weights of {name} are damaged: {_first_line(error)}") from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{name} cannot be loaded as a Whisper: {_first_line(error)}") from error
 

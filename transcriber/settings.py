@@ -14,7 +14,8 @@ class Settings:
 
     #: Where Redis is.
     redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
-    #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small.
+    #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small. A folder,
+    #: or a link to one, is watched: what takes its place goes on air between two batches.
     model: str = setting("MODEL", "demo/model")
     #: What computes. `auto` takes a GPU where there is one.
     device: str = setting("DEVICE", "auto")

@@ -63,6 +63,14 @@ class TransformersEngine:
         """Run once, so that the first real batch does not pay for lazy initialisation."""
         self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])
 
+    def leave(self) -> None:
+        """See `Replaceable`."""
+        self._model.whisper.to("cpu")
+
+    def come_back(self) -> None:
+        """See `Replaceable`."""
+        self._model.whisper.to(self._model.device)
+
     def check(self, language: str | None, task: Task) -> None:
         """See `Engine`."""
         self._model.tokens.check(language, task)

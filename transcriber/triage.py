@@ -13,6 +13,7 @@ from wire.queue import Delivery
 class Triage:
     """Chunks by what is to be done with them."""
 
+    damaged: list[Delivery] = field(default_factory=list)  # cannot be decoded: a gap, and to the dead letters
     exhausted: list[Delivery] = field(default_factory=list)  # handed out too often: to the dead letters
     shed: list[Delivery] = field(default_factory=list)  # live, and too old to be worth the time
     quiet: list[Delivery] = field(default_factory=list)  # nothing to decode: silence, music, a gap, an end mark
@@ -29,7 +30,9 @@ def triage(deliveries: Iterable[Delivery], *, now_s: float, max_lag_s: float, ma
     result = Triage()
     for delivery in sorted(deliveries, key=lambda d: (not d.chunk.live, d.chunk.source, d.chunk.epoch, d.chunk.seq)):
         chunk = delivery.chunk
-        if chunk.content is not Content.SPEECH or not chunk.n_samples:
+        if delivery.damage:
+            result.damaged.append(delivery)
+        elif chunk.content is not Content.SPEECH or not chunk.n_samples:
             result.quiet.append(delivery)
         elif delivery.deliveries > max_deliveries:
             result.exhausted.append(delivery)

@@ -100,6 +100,7 @@ class Transcriber:
 
     def step(self, block_s: float = 1.0) -> int:
         """Take and settle one batch; how many chunks it had."""
+        engine = self._engine()  # with no chunk in hand: it may take its time to change
         deliveries = self._take(block_s)
         self._renewal.hold(deliveries)
         try:
@@ -107,7 +108,7 @@ class Transcriber:
                 self._queue.release(self._name, deliveries)
                 return 0
             if deliveries:
-                self._work(deliveries)
+                self._work(engine, deliveries)
             return len(deliveries)
         finally:
             self._renewal.hold(())
@@ -123,7 +124,7 @@ class Transcriber:
             self._claimed_s = now_s
         return self._queue.take(self._name, self._batch_size, block_s)
 
-    def _work(self, deliveries: Sequence[Delivery]) -> None:
+    def _work(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         sorted_out = triage(
             deliveries,
             now_s=self._clock(),
@@ -135,9 +136,10 @@ class Transcriber:
         for delivery in sorted_out.shed:
             self._metrics.shed_s.inc(delivery.chunk.duration_s)
             self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
+        for delivery in sorted_out.damaged:
+            self._bury(delivery, delivery.damage)
         for delivery in sorted_out.exhausted:
             self._bury(delivery, f"handed out {delivery.deliveries} times")
-        engine = self._engine()
         if able := [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]:
             self._transcribe(engine, able)
 

@@ -178,6 +178,30 @@ class Chunk:
         except (ValueError, TypeError, KeyError) as error:
             raise DecodeError(f"not a Chunk: {error}", fields) from error
 
+    @classmethod
+    def place(cls, fields: dict[bytes, bytes]) -> Chunk:
+        """What `decode` refuses, as a gap in its place: whoever waits for it must not wait for ever.
+
+        Raises:
+            DecodeError: not even the place can be read.
+        """
+        try:
+            header = json.loads(fields[b"header"])
+            split_source(header["source"])
+            return cls(
+                source=header["source"],
+                epoch=int(header["epoch"]),
+                seq=int(header["seq"]),
+                start_s=float(header["start_s"]),
+                n_samples=int(header["n_samples"]),
+                content=Content.GAP,
+                reason="failed",
+                last=bool(header.get("last")),
+                captured_s=float(header.get("captured_s", 0.0)),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DecodeError(f"no Chunk's place: {error}", fields) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Word(_Json):

@@ -85,6 +85,12 @@ class TranscriberMetrics:
         self.model_info = Gauge(
             "undertext_transcriber_model_info", "1 for the model in use.", ["model", "device"], registry=registry
         )
+        self.model_changes = Counter(
+            "undertext_transcriber_model_changes_total",
+            "New models taken up, or refused because they are broken.",
+            ["outcome"],
+            registry=registry,
+        )
 
 
 class ApiMetrics:

@@ -39,6 +39,7 @@ class Delivery:
     entry_id: bytes
     chunk: Chunk
     deliveries: int = 1  # how often it has been handed out, this time included
+    damage: str = ""  # why the entry could not be decoded; the chunk is then a gap in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +182,15 @@ class ChunkQueue:
     def _decode(self, stream: str, entries: Iterable[Any], counts: dict[bytes, int]) -> list[Delivery]:
         deliveries = []
         for entry_id, fields in entries:
+            count = counts.get(entry_id, 1)
             try:
-                deliveries.append(Delivery(stream, entry_id, Chunk.decode(fields), counts.get(entry_id, 1)))
-            except DecodeError:
-                # Nobody can ever decode it: to the dead letters with it, or it would be claimed for ever.
-                bury(self._redis, stream, entry_id, fields, "undecodable")
+                deliveries.append(Delivery(stream, entry_id, Chunk.decode(fields), count))
+            except DecodeError as error:
+                try:
+                    deliveries.append(Delivery(stream, entry_id, Chunk.place(fields), count, f"undecodable: {error}"))
+                except DecodeError:
+                    # Nobody can ever know whose it is: to the dead letters, or it would be claimed for ever.
+                    bury(self._redis, stream, entry_id, fields, "undecodable")
         return deliveries
 
     def _deliveries(self, stream: str, worker: str, ids: list[bytes]) -> dict[bytes, int]:

@@ -156,6 +156,17 @@ def test_what_cannot_be_decoded_goes_to_the_dead_letters(redis: Redis) -> None:
     assert fields[b"reason"] == b"undecodable"
 
 
+def test_what_cannot_be_decoded_keeps_its_place_where_that_can_be_read(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    fields = chunk(seq=3).encode()
+    redis.xadd(keys.LIVE_CHUNKS, {**fields, b"pcm": b"?"})  # type: ignore[dict-item]
+    redis.xadd(keys.LIVE_CHUNKS, {b"header": fields[b"header"].replace(b"speech", b"applause"), b"pcm": b""})
+    for delivery in queue.take("a", 8):
+        assert (delivery.chunk.source, delivery.chunk.seq, delivery.chunk.content) == ("stations/demo", 3, Content.GAP)
+        assert delivery.damage.startswith("undecodable: not a Chunk")
+    assert redis.xlen(keys.DEAD_CHUNKS) == 0, "whoever took it buries it, and commits its gap"
+
+
 def test_load_tells_length_and_age(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     assert [(load.stream, load.length, load.age_s) for load in queue.load()] == [(s, 0, 0.0) for s in STREAMS]

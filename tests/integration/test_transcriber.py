@@ -99,6 +99,22 @@ def test_batches_reach_across_sources_live_ones_first(redis: Redis) -> None:
     assert log.progress("jobs/1").next_seq == 1
 
 
+@pytest.mark.parametrize("seq", [2, 11])
+def test_a_job_ends_although_a_chunk_cannot_be_decoded(redis: Redis, seq: int) -> None:
+    """The last one, too."""
+    made = chunks("jobs/1", PCM)
+    for number, chunk in enumerate(made):
+        fields = chunk.encode()
+        redis.xadd(keys.UPLOAD_CHUNKS, {**fields, b"pcm": b"half"} if number == seq else fields)  # type: ignore[arg-type]
+    Bench(redis, ScriptedEngine()).drain()
+    assert CaptionLog(redis).progress("jobs/1").finished
+    [gap] = [caption for caption in shown(redis, "jobs/1") if caption.content is Content.GAP]
+    assert (gap.start_s, gap.end_s, gap.reason) == (made[seq].start_s, made[seq].end_s, "failed")
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert fields[b"reason"].startswith(b"undecodable: not a Chunk")
+    assert [load.length for load in ChunkQueue(redis).load()] == [0, 0]
+
+
 def test_silence_costs_no_decoding(redis: Redis) -> None:
     first, second, third = chunks("stations/demo", PCM)[:3]
     second = dataclasses.replace(second, pcm=b"", lead_samples=0, content=Content.SILENCE)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from tests.fakes import ScriptedEngine, numbers
 from transcriber.engine import Utterance
 from transcriber.main import serve
+from transcriber.on_air import OnAir
 from transcriber.settings import Settings
 from wire.bus import connect
 from wire.metrics import TranscriberMetrics
@@ -46,7 +47,8 @@ def main() -> int:
         redis_url=arguments.redis_url, claim_after_s=arguments.claim_after, batch_size=arguments.batch_size
     )
     registry = CollectorRegistry()
-    return serve(settings, ScriptedEngine(before), TranscriberMetrics(registry), registry)
+    metrics = TranscriberMetrics(registry)
+    return serve(settings, OnAir(ScriptedEngine(before), metrics), metrics, registry)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,226 @@
+"""Two transcribers change models while they work: every chunk once, every word once, and captions say by whom."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from prometheus_client.parser import text_string_to_metric_families
+from safetensors.torch import load_file, save_file
+
+from ingest.chunker import Chunker
+from ingest.settings import Settings
+from tests.e2e.recording import record
+from tests.integration.bench import shown, words
+from trainer.replacing import replaced
+from wire import keys
+from wire.bus import Redis
+from wire.captions import CaptionLog
+from wire.messages import Chunk, Kind, source_name
+from wire.queue import ChunkQueue
+from wire.workers import alive
+
+pytestmark = pytest.mark.timeout(400)
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "demo" / "model"
+WEIGHTS = "model.safetensors"
+
+#: Sources that are transcribed at the same time, and chunks that wait: the transcribers are never idle.
+AT_ONCE, WAITING = 3, 6
+
+
+@dataclass
+class Feed:
+    """Sources without end that all say the same: as soon as one is complete, the next begins."""
+
+    redis: Redis
+    make: Callable[[str], list[Chunk]]
+    sources: list[str] = field(default_factory=list)
+    put: int = 0
+
+    def __post_init__(self) -> None:
+        self._queue = ChunkQueue(self.redis)
+        self._numbers = itertools.count()
+        self._open = [self._next() for _ in range(AT_ONCE)]
+
+    def _next(self) -> Iterator[Chunk]:
+        self.sources.append(source_name(Kind.JOB, f"n{next(self._numbers)}"))
+        return iter(self.make(self.sources[-1]))
+
+    def work(self) -> None:
+        """Keep the queue filled."""
+        while sum(load.length for load in self._queue.load()) < WAITING:
+            place = self.put % AT_ONCE
+            chunk = next(self._open[place], None)
+            if chunk is None:
+                self._open[place] = self._next()
+                chunk = next(self._open[place])
+            self._queue.put(chunk)
+            self.put += 1
+
+    def finish(self) -> None:
+        """What has begun is ended; all of it fits into the queue."""
+        for chunk in itertools.chain(*self._open):
+            self._queue.put(chunk)
+            self.put += 1
+
+
+@pytest.fixture(scope="module")
+def speech() -> bytes:
+    """A minute of English."""
+    return record("en", 14, 7).audio.tobytes()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The folder that MODEL names: a link to a release, as is the habit."""
+    shutil.copytree(MODEL, tmp_path / "models" / "release-1")
+    (tmp_path / "models" / "on-air").symlink_to("release-1")
+    return tmp_path / "models" / "on-air"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of the trainer whose best model is the bundled one, a little different and with a shorter context."""
+    best = tmp_path / "runs" / "better" / "best"
+    shutil.copytree(MODEL, best)
+    generator = torch.Generator().manual_seed(1)
+    changed = {
+        name: weights * (1 + 1e-3 * torch.randn(weights.shape, generator=generator)).to(weights.dtype)
+        for name, weights in load_file(best / WEIGHTS).items()
+    }
+    save_file(changed, best / WEIGHTS, {"format": "pt"})
+    manifest = json.loads((best / "undertext.json").read_text())
+    (best / "undertext.json").write_text(json.dumps({**manifest, "context_s": 6.0, "trained_with_prompts": False}))
+    (best.parent / "plan.json").write_text("{}")
+    return best.parent
+
+
+@pytest.fixture
+def transcribers(redis_url: str, model: Path, tmp_path: Path) -> Iterator[Path]:
+    """Two of them, with MODEL=`model`; where their log is."""
+    environ = {"REDIS_URL": redis_url, "MODEL": str(model), "DEVICE": "cpu", "OMP_NUM_THREADS": "1", "BATCH_SIZE": "2"}
+    log = tmp_path / "transcribers.log"
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "transcriber"]
+        started = [
+            subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=out, stderr=out) for _ in range(2)
+        ]
+    yield log
+    for process in started:
+        process.terminate()
+    codes = [process.wait(timeout=60) for process in started]
+    print(log.read_text())
+    assert codes == [0, 0]
+
+
+def cut(source: str, audio: bytes) -> list[Chunk]:
+    """Chunks of a source, as ingest sends them."""
+    settings = Settings()
+    chunker = Chunker(settings.chunk_samples, settings.lead_samples)
+    pieces = [*chunker.feed(audio), chunker.finish()]
+    return [piece.chunk(source, epoch=1, origin_s=0.0, language="en") for piece in pieces]
+
+
+def total(redis: Redis, name: str, **labels: str) -> float:
+    """A metric of all transcribers, as their heartbeats tell it."""
+    return sum(
+        sample.value
+        for text in alive(redis).values()
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if sample.name == f"undertext_transcriber_{name}" and labels.items() <= sample.labels.items()
+    )
+
+
+def told(redis: Redis) -> set[str]:
+    """Models that are on air, as metrics tell."""
+    return {
+        sample.labels["model"]
+        for text in alive(redis).values()
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if sample.name == "undertext_transcriber_model_info" and sample.value
+    }
+
+
+def models(redis: Redis, source: str) -> list[str]:
+    """Which models wrote a source's captions, in their order, each once in a row."""
+    return [model for model, _ in itertools.groupby(c.model for c in shown(redis, source) if c.words)]
+
+
+def publish(run: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "trainer", "publish", str(run), str(out)]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+def test_a_model_is_published_under_load_and_nothing_is_lost(
+    redis: Redis,
+    model: Path,
+    run: Path,
+    transcribers: Path,
+    speech: bytes,
+    wait_until: Callable[..., None],
+) -> None:
+    feed = Feed(redis, lambda source: cut(source, speech))
+
+    def until(condition: Callable[[], object], what: str) -> None:
+        def worked() -> object:
+            feed.work()
+            return condition()
+
+        wait_until(worked, 120, what)
+
+    wait_until(lambda: len(alive(redis)) == 2, 120, "both are ready")
+    [old] = told(redis)
+    until(lambda: CaptionLog(redis).progress(feed.sources[0]).finished, "a source is complete before the change")
+
+    with replaced(model) as unfinished:  # publishing half a model
+        shutil.copytree(run / "best", unfinished, dirs_exist_ok=True)
+        os.truncate(unfinished / WEIGHTS, 100_000)
+    until(lambda: total(redis, "model_changes_total", outcome="refused") == 2, "both refuse it")
+    assert told(redis) == {old}
+
+    publishing = publish(run, model)
+    until(lambda: publishing.poll() is not None, "it is published")
+    assert publishing.returncode == 0
+    assert model.is_symlink()
+    until(lambda: total(redis, "model_changes_total", outcome="changed") == 2, "both have changed over")
+    [new] = told(redis)
+    begun = len(feed.sources)
+    until(lambda: len(feed.sources) > begun, "a source begins after the change")
+    feed.finish()
+    wait_until(lambda: all(CaptionLog(redis).progress(source).finished for source in feed.sources), 120, "all is done")
+
+    assert [load.length for load in ChunkQueue(redis).load()] == [0, 0]
+    assert redis.xlen(keys.DEAD_CHUNKS) == 0
+    wait_until(lambda: total(redis, "chunks_total") == feed.put, 30, "every chunk was committed exactly once")
+    assert total(redis, "chunks_total", outcome="transcribed") == feed.put
+    expected = words(redis, feed.sources[0])
+    assert len(expected) > 80
+    for source in feed.sources:
+        assert words(redis, source) == expected, models(redis, source)
+    check_models([models(redis, source) for source in feed.sources], old, new)
+    log = transcribers.read_text()
+    assert log.count("is refused") == 2
+    assert log.count(f"on air: {new}, instead of {old}") == 2
+
+
+def check_models(by_source: Sequence[Sequence[str]], old: str, new: str) -> None:
+    """The old one before, the new one after, and a few sources in which they meet."""
+    assert old != new
+    assert (old.split("@")[0], new.split("@")[0]) == ("models/release-1",) * 2
+    assert by_source[0] == [old]
+    assert by_source[-1] == [new]
+    assert [m for m in by_source if len(m) > 1], "the change fell into no source"
+    assert {model for found in by_source for model in found} == {old, new}

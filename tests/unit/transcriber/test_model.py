@@ -1,0 +1,102 @@
+"""What is loaded of a folder is whole, and does not change any longer; what is broken says how."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from transcriber.engine import Utterance
+from transcriber.model import load
+from transcriber.transformers_engine import TransformersEngine
+from wire.audio import SAMPLE_RATE_HZ
+from wire.errors import ModelError
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint of one's own."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "models" / "tiny"))
+
+
+def cut(folder: Path) -> None:
+    os.truncate(folder / WEIGHTS, (folder / WEIGHTS).stat().st_size // 2)
+
+
+def deepen(folder: Path) -> None:
+    """Say that there are more layers than there are."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "decoder_layers": config["decoder_layers"] + 1}))
+
+
+def widen(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "decoder_ffn_dim": 2 * config["decoder_ffn_dim"]}))
+
+
+def diverge(folder: Path) -> None:
+    """As training leaves weights that went wrong."""
+    weights = load_file(folder / WEIGHTS)
+    weights["model.decoder.layer_norm.weight"][0] = float("nan")
+    save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("break_it", "complaint"),
+    [
+        (cut, "weights of .* are damaged"),
+        (deepen, r"lacks \d+ weights"),
+        (widen, "cannot be loaded as a Whisper"),
+        (diverge, r"layer_norm\.weight has values that are no numbers"),
+    ],
+)
+def test_a_broken_checkpoint_says_how(copy: Path, break_it: Callable[[Path], None], complaint: str) -> None:
+    break_it(copy)
+    with pytest.raises(ModelError, match=complaint):
+        load(str(copy), device="cpu")
+
+
+def test_a_file_that_is_written_over_changes_no_model_in_memory(copy: Path) -> None:
+    """transformers leaves the weights in the file; who copies another over it would change them, or kill us."""
+    model = load(str(copy), device="cpu")
+    before = {name: weights.clone() for name, weights in model.whisper.named_parameters()}
+    with (copy / WEIGHTS).open("r+b") as file:
+        file.write(bytes((copy / WEIGHTS).stat().st_size))
+    cut(copy)
+    for name, weights in model.whisper.named_parameters():
+        assert torch.equal(weights, before[name]), name
+    assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "they are one"
+
+
+def test_a_title_tells_editions_of_a_folder_apart(copy: Path, tmp_path: Path) -> None:
+    first = load(str(copy), device="cpu").title
+    assert first.startswith("models/tiny@")
+    link = tmp_path / "on-air"
+    link.symlink_to(copy)
+    by_link = load(str(link), device="cpu")
+    assert by_link.title == first, "a link is what it leads to"
+    weights = load_file(copy / WEIGHTS)
+    save_file({name: value * 2 for name, value in weights.items()}, copy / WEIGHTS, {"format": "pt"})
+    assert load(str(copy), device="cpu").title != first
+    assert by_link.title == first, "it is still the same in memory"
+
+
+def test_another_model_that_is_being_loaded_disturbs_no_batch(tiny_checkpoint: Path) -> None:
+    """transformers sets torch's default type for as long as it loads, in all threads."""
+    engine = TransformersEngine(load(str(tiny_checkpoint), device="cpu"))
+    audio = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE_HZ).astype(np.float32)
+    expected = engine.transcribe([Utterance(audio)])
+    torch.set_default_dtype(torch.float16)
+    try:
+        assert engine.transcribe([Utterance(audio)]) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -1,0 +1,236 @@
+"""A new model takes its place between two batches, and a broken one takes nobody's."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.fakes import ScriptedEngine
+from transcriber.edition import fingerprint, glance
+from transcriber.on_air import NoRoom, OnAir, Replaceable
+from wire.errors import ModelError
+from wire.metrics import TranscriberMetrics
+
+
+@dataclass
+class Shelf:
+    """A folder whose one file is the model's title, and what is loaded of it."""
+
+    folder: Path
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    tries: int = 0
+    released: int = 0
+    before: Callable[[], None] = lambda: None  # called by every load; may raise
+
+    def __post_init__(self) -> None:
+        self.put("old")
+        self.first = ScriptedEngine(title="old")
+        self.on_air = OnAir(
+            self.first,
+            TranscriberMetrics(self.registry),
+            loaded=glance(str(self.folder)),
+            glance=lambda: glance(str(self.folder)),
+            load=self.load,
+            release=self.release,
+            look_every_s=0.01,
+        )
+
+    def put(self, title: str) -> None:
+        """Publish a model."""
+        unfinished = self.folder.with_name("unfinished")
+        unfinished.mkdir()
+        (unfinished / "config.json").write_text(title)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        unfinished.rename(self.folder)
+
+    def load(self) -> Replaceable:
+        self.tries += 1
+        title = (self.folder / "config.json").read_text()
+        self.before()
+        if title == "broken":
+            raise ModelError("it is damaged")
+        return ScriptedEngine(title=title)
+
+    def release(self) -> None:
+        self.released += 1
+
+    def look(self, times: int = 2) -> None:
+        for _ in range(times):
+            self.on_air.look()
+
+    def changes(self, outcome: str) -> float:
+        return self.registry.get_sample_value("undertext_transcriber_model_changes_total", {"outcome": outcome}) or 0.0
+
+    def told(self) -> set[str]:
+        """Models that metrics say are on air."""
+        [family] = [f for f in self.registry.collect() if f.name == "undertext_transcriber_model_info"]
+        return {sample.labels["model"] for sample in family.samples}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "model")
+
+
+def test_what_has_not_changed_is_loaded_once(shelf: Shelf) -> None:
+    shelf.look(5)
+    assert shelf.on_air() is shelf.first
+    assert shelf.tries == 0
+    assert shelf.told() == {"old"}
+
+
+def test_a_new_model_is_taken_up_when_the_worker_asks(shelf: Shelf) -> None:
+    shelf.put("new")
+    shelf.look()
+    assert shelf.told() == {"old"}, "it is loaded, and the worker has not asked yet"
+    assert shelf.on_air().title == "new"
+    assert shelf.told() == {"new"}
+    assert (shelf.changes("changed"), shelf.changes("refused"), shelf.released) == (1, 0, 1)
+    shelf.look(3)
+    assert shelf.tries == 1
+
+
+def test_a_folder_that_still_changes_is_left_to_come_to_rest(shelf: Shelf) -> None:
+    shelf.put("new")
+    shelf.look(1)
+    (shelf.folder / "config.json").write_text("newer")
+    shelf.look(1)
+    assert shelf.tries == 0
+    shelf.look(1)
+    assert shelf.on_air().title == "newer"
+
+
+def test_what_changes_while_it_is_loaded_is_not_taken_up(shelf: Shelf) -> None:
+    """It may be half of one and half of the other."""
+    shelf.put("new")
+    shelf.before = lambda: shelf.put("newer")
+    shelf.look()
+    assert shelf.on_air() is shelf.first
+    shelf.before = lambda: None
+    shelf.look()
+    assert shelf.on_air().title == "newer"
+    assert shelf.changes("refused") == 0
+
+
+def test_a_failure_while_the_folder_is_replaced_is_no_refusal(shelf: Shelf) -> None:
+    shelf.put("broken")
+    shelf.before = lambda: shelf.put("new")
+    shelf.look()
+    shelf.before = lambda: None
+    shelf.look()
+    assert shelf.on_air().title == "new"
+    assert shelf.changes("refused") == 0
+
+
+def test_a_folder_that_is_away_for_a_moment_changes_nothing(shelf: Shelf) -> None:
+    shutil.rmtree(shelf.folder)
+    shelf.look(3)
+    assert shelf.on_air() is shelf.first
+    assert shelf.changes("refused") == 0
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("boom"), OSError("it is away")])
+def test_a_broken_model_is_refused_once(
+    shelf: Shelf, error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        if error is not None:
+            raise error
+
+    shelf.put("broken")
+    shelf.before = fail
+    shelf.look(5)
+    assert shelf.on_air() is shelf.first
+    assert (shelf.tries, shelf.changes("refused"), shelf.told()) == (1, 1, {"old"})
+    [complaint] = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert complaint.startswith("the new model is refused and old stays on air: ")
+    shelf.before = lambda: None
+    shelf.put("new")
+    shelf.look()
+    assert shelf.on_air().title == "new"
+
+
+def test_the_same_model_once_more_is_no_change(shelf: Shelf) -> None:
+    shelf.put("old")
+    shelf.look(4)
+    assert shelf.on_air() is shelf.first
+    assert (shelf.tries, shelf.changes("changed")) == (1, 0)
+
+
+def test_what_has_no_room_beside_the_one_on_air_takes_its_place(shelf: Shelf) -> None:
+    def full() -> None:
+        if not shelf.first.places:
+            raise NoRoom("it does not fit")
+
+    shelf.put("new")
+    shelf.before = full
+    shelf.look()
+    assert shelf.first.places == [], "the batch in hand is decoded first"
+    assert shelf.on_air().title == "new"
+    assert shelf.first.places == ["left"]
+    assert (shelf.tries, shelf.changes("changed")) == (2, 1)
+
+
+def test_what_has_no_room_at_all_gives_the_place_back(shelf: Shelf) -> None:
+    def full() -> None:
+        raise NoRoom("it does not fit")
+
+    shelf.put("new")
+    shelf.before = full
+    shelf.look()
+    assert shelf.on_air() is shelf.first
+    assert shelf.first.places == ["left", "came back"]
+    shelf.look(3)
+    assert shelf.on_air() is shelf.first
+    assert (shelf.tries, shelf.changes("refused"), shelf.told()) == (2, 1, {"old"})
+
+
+def test_the_folder_is_watched_while_the_worker_works(shelf: Shelf) -> None:
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        loading.set()
+        assert go_on.wait(20)
+
+    shelf.before = slow
+    with shelf.on_air:
+        shelf.put("new")
+        assert loading.wait(20)
+        assert shelf.on_air() is shelf.first, "it is at hand while another is loaded"
+        go_on.set()
+        while shelf.on_air() is shelf.first:
+            threading.Event().wait(0.01)
+    assert shelf.on_air().title == "new"
+
+
+def test_a_link_that_is_moved_is_another_model(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("the same")
+    link = tmp_path / "on-air"
+    link.symlink_to("one")
+    before = glance(str(link))
+    link.unlink()
+    link.symlink_to("two")
+    assert None not in (before, glance(str(link)))
+    assert before != glance(str(link))
+
+
+def test_a_fingerprint_is_of_what_recognises_and_of_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    first = fingerprint(tmp_path)
+    (tmp_path / "README.md").write_text("a card")
+    assert fingerprint(tmp_path) == first
+    (tmp_path / "model.safetensors").write_bytes(b"Weights")
+    assert fingerprint(tmp_path) != first
+
+
+def test_a_name_on_the_hub_is_not_watched() -> None:
+    assert glance("KBLab/kb-whisper-small") is None
