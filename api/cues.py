@@ -17,8 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from wire.breaks import cut, first_line, fits
+from wire.breaks import first_line, fits, screens, words_of
 from wire.messages import Caption, Content
 
 #: Fastest text that is read at ease, in characters a second. Netflix, English Template: 17 for adults; the BBC's 160 to
@@ -105,18 +106,16 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
         return max(0, round((time_s - origin_s) * 1000))
 
     words, separator, exact = _words(caption)
-    screens: list[list[Piece]] = [[]]
-    for text, start_s in words:
-        screens[-1].append(Piece(text, ms(start_s)))
-        if not fits(_texts(screens[-1]), separator):
-            at = cut(_texts(screens[-1]), separator, caption.language)
-            screens[-1:] = [screens[-1][:at], screens[-1][at:]]
-    starts_ms = [ms(caption.start_s), *(screen[0].start_ms for screen in screens[1:])]
+    pieces = iter([Piece(text, ms(start_s)) for text, start_s in words])
+    counts = screens([text for text, _ in words], separator, caption.language)
+    shown = [tuple(islice(pieces, count)) for count in counts]
+    if not shown:
+        return []
+    starts_ms = [ms(caption.start_s), *(screen[0].start_ms for screen in shown[1:])]
     ends_ms = [*starts_ms[1:], ms(caption.end_s)]
     return [
-        Cue(start_ms, max(start_ms + 1, end_ms), tuple(screen), caption.language, separator, exact)
-        for start_ms, end_ms, screen in zip(starts_ms, ends_ms, screens, strict=True)
-        if screen
+        Cue(start_ms, max(start_ms + 1, end_ms), screen, caption.language, separator, exact)
+        for start_ms, end_ms, screen in zip(starts_ms, ends_ms, shown, strict=True)
     ]
 
 
@@ -124,11 +123,11 @@ def _words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
     """The words of its text with their times in seconds, what stands between them, and whether the times are exact."""
     text = clean(caption.text)
     heard = [clean(word.text) for word in caption.words]
-    for separator in (" ", ""):
-        if all(heard) and separator.join(heard) == text:
-            return list(zip(heard, (word.start_s for word in caption.words), strict=True)), separator, True
+    spelt, separator = words_of(text, heard)
+    if spelt == heard:
+        return list(zip(heard, (word.start_s for word in caption.words), strict=True)), separator, True
     words, said = [], 0
-    for word in text.split():
+    for word in spelt:
         words.append((word, caption.start_s + max(0.0, caption.end_s - caption.start_s) * said / len(text)))
         said += len(word) + 1
     return words, " ", False

@@ -132,17 +132,62 @@ def cut(words: Sequence[str], separator: str = " ", language: str | None = None)
     return max((at for at in range(1, len(words)) if 2 * len(separator.join(words[:at])) >= whole), key=rank)
 
 
-def first_line(words: Sequence[str], separator: str = " ", language: str | None = None) -> int:
-    """How many words of a screen stand on its first line: about half of them, but rather a phrase; all if they fit."""
+def screens(words: Sequence[str], separator: str = " ", language: str | None = None) -> list[int]:
+    """How many words each of the screens has that show all of them."""
+    counts, first = [], 0
+    for end in range(1, len(words) + 1):
+        if not fits(words[first:end], separator):
+            counts.append(cut(words[first:end], separator, language))
+            first += counts[-1]
+    return [*counts, len(words) - first] if first < len(words) else counts
+
+
+def first_line(
+    words: Sequence[str], separator: str = " ", language: str | None = None, *, growing: bool = False
+) -> int:
+    """How many words of a screen stand on its first line: about half of them, but rather a phrase; all if they fit.
+
+    Args:
+        growing: more words come. The best place in the second half of a full line then, which stays the best while the
+            rest has room: of the demo's sentences, a fourth are broken anew on their way, else more than half.
+    """
     if len(separator.join(words)) <= LINE_CHARACTERS:
         return len(words)
 
     def cost(at: int) -> tuple[int, int, int]:
         upper, lower = len(separator.join(words[:at])), len(separator.join(words[at:]))
         unfit = (upper > LINE_CHARACTERS and at > 1) + (lower > LINE_CHARACTERS and at < len(words) - 1)
-        return unfit, abs(upper - lower) + _COSTS[break_between(words[at - 1], words[at], language)], upper
+        kind = break_between(words[at - 1], words[at], language)
+        if growing:
+            return 2 * unfit + (2 * upper < LINE_CHARACTERS), -kind, -upper
+        return unfit, abs(upper - lower) + _COSTS[kind], upper
 
     return min(range(1, len(words)), key=cost, default=1)
+
+
+def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, growing: bool = False) -> list[str]:
+    """A text in lines: two at most, unless it is more than fits on a screen.
+
+    Args:
+        heard: its words, where they are known.
+        growing: more words come; see `first_line`.
+    """
+    words, separator = words_of(text, heard)
+    found, first = [], 0
+    for count in screens(words, separator, language):
+        screen = words[first : first + count]
+        at = first_line(screen, separator, language, growing=growing)
+        found += [separator.join(line) for line in (screen[:at], screen[at:]) if line]
+        first += count
+    return found
+
+
+def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
+    """The words of a text, and what stands between them: those that were heard, if they are what it is made of."""
+    for separator in (" ", ""):
+        if all(heard) and separator.join(heard) == text:
+            return list(heard), separator
+    return text.split(), " "
 
 
 def _key(word: str) -> str:

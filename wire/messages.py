@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
+from wire import breaks
 from wire.audio import SAMPLE_BYTES, seconds
 from wire.errors import DecodeError
 
@@ -241,8 +242,10 @@ class Caption(_Json):
     event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
 
     def as_dict(self) -> dict[str, Any]:
-        """The caption as JSON-ready values, with its message type first."""
-        return {"type": self.type, **dataclasses.asdict(self)}
+        """The caption as JSON-ready values, with its message type first, and its text in lines as it is to be shown."""
+        heard = [word.text for word in self.words]
+        shown = breaks.lines(self.text, heard, self.language, growing=not self.final)
+        return {"type": self.type, **dataclasses.asdict(self), "lines": shown}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Caption:

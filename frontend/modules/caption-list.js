@@ -124,7 +124,7 @@ export class CaptionList extends HTMLElement {
       const why = REASONS[line.reason] ?? line.reason;
       text.textContent = `${duration(line.end_s - line.start_s)} of sound lost${why ? ` (${why})` : ''}`;
     } else {
-      const parts = pieces(line.text, line.words);
+      const parts = pieces(line.lines.join('\n'), line.words);
       text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
       if (line.language) text.lang = line.language;
       if (line.final && line.text && !old) this.#speak(line);

@@ -116,6 +116,7 @@ function lineOf(caption) {
     start_s: caption.start_s,
     end_s: caption.end_s,
     text: caption.text,
+    lines: caption.lines ?? [caption.text],
     words: caption.words ?? [],
     final: Boolean(caption.final),
     language: caption.language ?? null,

@@ -16,6 +16,13 @@ test('doubtful words are pieces of their own, the others stay together', () => {
   ]);
 });
 
+test('a text in lines keeps its breaks', () => {
+  assert.deepEqual(pieces('Klockan är\nnog åtta.', said(['Klockan', 0.9], ['är', 0.8], ['nog', 0.3], ['åtta.', 0.9])).map(({ text }) => text), [
+    'Klockan är\n', 'nog', ' åtta.',
+  ]);
+  assert.deepEqual(pieces('今日\nは雨。', said(['今日', 0.9], ['は', 0.1], ['雨。', 0.9])).map(({ text }) => text), ['今日\n', 'は', '雨。']);
+});
+
 test('words without confidence are not doubted', () => {
   assert.deepEqual(pieces('en två', said(['en', null], ['två', undefined])), [{ text: 'en två', doubtful: false }]);
 });

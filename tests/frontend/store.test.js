@@ -32,6 +32,7 @@ test('golden messages make the lines they should', () => {
     ['caption', true], ['caption', false], ['gap', true], ['missed', undefined],
   ]);
   assert.equal(store.lines[0].text, 'God morgon, klockan är åtta.');
+  assert.deepEqual(store.lines[0].lines, ['God morgon, klockan är åtta.']);
   assert.equal(store.ended, true);
 });
 

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.breaks import LINE_CHARACTERS, Break, break_between, cut, ends_sentence, first_line, fits
+from wire.breaks import (
+    LINE_CHARACTERS,
+    LINES,
+    Break,
+    break_between,
+    cut,
+    ends_sentence,
+    first_line,
+    fits,
+    lines,
+    screens,
+    words_of,
+)
 
 TEXTS = st.lists(
     st.sampled_from(
@@ -149,3 +161,37 @@ def test_what_overflows_is_cut_to_what_fits(texts: list[str], language: str | No
             assert 1 <= at < count
             assert fits(texts[:at])
             assert fits(texts[at:count])
+
+
+@given(TEXTS, st.booleans())
+def test_lines_are_the_text_and_two_of_them_make_a_screen(words: list[str], growing: bool) -> None:
+    text = " ".join(words)
+    found = lines(text, words, "sv", growing=growing)
+    assert " ".join(found) == " ".join(words_of(text, words)[0])
+    assert len(found) <= LINES * len(screens(words, " ", "sv"))
+    assert all(len(line) <= LINE_CHARACTERS or " " not in line for line in found)
+
+
+@given(TEXTS)
+def test_screens_show_every_word_and_fit(words: list[str]) -> None:
+    counts = screens(words, " ", "sv")
+    assert sum(counts) == len(words)
+    for number, count in enumerate(counts):
+        first = sum(counts[:number])
+        assert count
+        assert fits(words[first : first + count])
+
+
+def test_the_break_of_a_line_that_grows_stays_while_there_is_room() -> None:
+    words = ["Enligt", "borgmästaren", "i", "Malmö", "är", "det", "klart", "att", "arbetet", "nästan", "är", "färdigt."]
+    grown = [words[:end] for end in range(8, len(words) + 1)]
+    assert len(" ".join(grown[0])) > LINE_CHARACTERS
+    assert {first_line(some, " ", "sv", growing=True) for some in grown} == {7}
+    assert {first_line(some, " ", "sv") for some in grown} == {2, 4, 7}
+
+
+def test_what_was_heard_says_whether_there_are_spaces() -> None:
+    assert lines("今日は雨。", ["今日", "は", "雨。"], "ja") == ["今日は雨。"]
+    assert words_of("今日は雨。", ["今日", "は", "雨。"]) == (["今日", "は", "雨。"], "")
+    assert words_of("en två", ["fel"]) == (["en", "två"], " ")
+    assert lines("") == []
