@@ -13,6 +13,7 @@ from typing import cast
 from prometheus_client import CollectorRegistry
 
 from transcriber.engine import Engine
+from transcriber.second_try import SecondTry
 from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire.bus import AWAY, connect
@@ -113,7 +114,11 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Engine:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
-    engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
+    engine = TransformersEngine(
+        model,
+        lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s),
+        SecondTry(settings.retry_below, settings.beams),
+    )
     try:
         engine.check(None, cast(Task, settings.task))
     except Unsupported as error:
