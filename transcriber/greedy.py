@@ -37,6 +37,11 @@ class Decoded:
     no_speech_probability: float
     truncated: bool
 
+    @property
+    def mean_log_probability(self) -> float:
+        """Over its tokens and the end token; 0 where there is neither."""
+        return sum(self.log_probabilities) / len(self.log_probabilities) if self.log_probabilities else 0.0
+
 
 #: Chooses what to start each row from, given the logits [B, vocabulary] behind the start token. A row that gets several
 #: prefixes is decoded from each of them.
@@ -124,6 +129,41 @@ class GreedyDecoder:
             decoded[owner].append(text)
         return decoded
 
+    @torch.inference_mode()
+    def read(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:
+        """What it would be to have written given texts, in encoder states [B, positions, d_model].
+
+        Args:
+            prefixes: what each row starts from.
+            texts: tokens of each row, with the end token if they have one.
+        """
+        rows = [[*prefix, *text] for prefix, text in zip(prefixes, texts, strict=True)]
+        longest = max(map(len, rows))
+        # Nothing looks ahead, so that padding behind a text does not reach it.
+        padded = [row + [self._tokens.end] * (longest - len(row)) for row in rows]
+        read = torch.tensor(padded, device=states.device)
+        with self._heads:
+            hidden = self._decoder(input_ids=read, encoder_hidden_states=states, use_cache=False).last_hidden_state
+            looks = self._heads.all()
+        logits: Tensor = self._project(hidden).float()
+        logits[:, :, self._never] = -torch.inf
+        decoded = []
+        for row, (prefix, text) in enumerate(zip(prefixes, texts, strict=True)):
+            logits[row, len(prefix) - 1, self._not_first] = -torch.inf
+            before = slice(len(prefix) - 1, len(prefix) - 1 + len(text))
+            chosen = torch.tensor(text, device=states.device)[:, None]
+            ended = bool(text) and text[-1] == self._tokens.end
+            decoded.append(
+                Decoded(
+                    tokens=text[: len(text) - ended],
+                    log_probabilities=logits[row, before].log_softmax(-1).gather(-1, chosen)[:, 0].tolist(),
+                    attention=looks[row, :, before.start : before.stop + (not ended)].float().cpu(),
+                    no_speech_probability=0.0,
+                    truncated=not ended,
+                )
+            )
+        return decoded
+
     def _logits(self, tokens: Tensor, states: Tensor, cache: Any, mask: Tensor | None = None) -> Tensor:
         """Logits [B, vocabulary] behind the last of `tokens` [B, n].
 
@@ -185,8 +225,12 @@ class _AlignmentHeads:
         self._caught = {}
 
     def last(self) -> Tensor:
-        """Attention of the newest position: [B, heads, positions]."""
-        return torch.cat([self._caught[layer][:, heads, -1] for layer, heads in self._by_layer.items()], 1)
+        """Attention of the newest token: [B, heads, positions]."""
+        return self.all()[:, :, -1]
+
+    def all(self) -> Tensor:
+        """Attention of all tokens that were just read: [B, heads, tokens, positions]."""
+        return torch.cat([self._caught[layer][:, heads] for layer, heads in self._by_layer.items()], 1)
 
     def _catcher(self, layer: int) -> Callable[..., None]:
         def catch(_module: Any, _inputs: Any, output: Any) -> None:

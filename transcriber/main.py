@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from transcriber.edition import glance
 from transcriber.on_air import NoRoom, OnAir, Replaceable
+from transcriber.second_try import SecondTry
 from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire.bus import AWAY, connect
@@ -126,7 +127,11 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
     transformers.utils.logging.disable_progress_bar()
     try:
         model = load_model(settings.model, device=settings.device, dtype=settings.dtype)
-        engine = TransformersEngine(model, lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s))
+        engine = TransformersEngine(
+            model,
+            lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s),
+            SecondTry(settings.retry_below, settings.beams),
+        )
         engine.check(None, cast(Task, settings.task))
         engine.warm_up()
     except torch.OutOfMemoryError as error:

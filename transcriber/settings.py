@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transcriber.second_try import SecondTry
 from wire import keys
 from wire.settings import setting
 
@@ -25,6 +26,11 @@ class Settings:
     threads: int = setting("THREADS", 1, minimum=1, maximum=256)
     #: Most chunks decoded together. More is faster on a GPU and makes each chunk wait longer on a CPU.
     batch_size: int = setting("BATCH_SIZE", 8, minimum=1, maximum=256)
+    #: A text whose tokens have a mean log-probability below this is doubtful and decoded again with beam search. 0: all
+    #: are, as openai/whisper does.
+    retry_below: float = setting("RETRY_BELOW", SecondTry.below, minimum=-100, maximum=0)
+    #: Texts that such a search weighs against each other; 1: nothing is decoded again.
+    beams: int = setting("BEAMS", SecondTry.beams, minimum=1, maximum=16)
     #: A live chunk older than this is marked as a gap instead of transcribed, in seconds.
     live_max_lag_s: float = setting("LIVE_MAX_LAG_S", 60.0, minimum=5, maximum=3600)
     #: A chunk whose worker has not been heard of for so long is taken over by another, in seconds.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from transcriber.beams import BeamSearch
 from transcriber.context import prompt_tokens
 from transcriber.engine import Heard, Hypothesis, Observe, Utterance
 from transcriber.greedy import Decoded, GreedyDecoder
@@ -17,6 +18,7 @@ from transcriber.language import candidates
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
 from transcriber.rules import SPARE_TOKENS, TOKENS_PER_S
+from transcriber.second_try import SecondTry
 from transcriber.token_words import words_of
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
@@ -28,16 +30,24 @@ class TransformersEngine:
     """Runs a loaded model.
 
     Args:
-        observe: told how long the stages `features`, `encode`, `decode` and `align` took.
+        observe: told how long the stages `features`, `encode`, `decode`, `again` and `align` took.
+        second_try: what is decoded again, and how.
     """
 
-    def __init__(self, model: Model, observe: Observe = lambda stage, duration_s: None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        observe: Observe = lambda stage, duration_s: None,
+        second_try: SecondTry = SecondTry(),  # noqa: B008  # frozen
+    ) -> None:
         self._model = model
         self._observe = observe
         self._log_mel = LogMel(model.mel_filters, model.device)
         config = model.whisper.config
         heads = alignment_heads(model.whisper.generation_config, config.decoder_layers, config.decoder_attention_heads)
         self._decode = GreedyDecoder(model.whisper, model.tokens, heads)
+        self._second_try = second_try
+        self._search = BeamSearch(model.whisper, model.tokens, second_try.beams)
 
     @property
     def name(self) -> str:
@@ -89,24 +99,55 @@ class TransformersEngine:
         began_s = self._lap("encode", began_s)
         probabilities: list[dict[str, float]] = []
         languages: list[list[str]] = []
+        prefixes: list[list[list[int]]] = []
 
-        def prefixes(first: Tensor) -> list[list[list[int]]]:
+        def choose(first: Tensor) -> list[list[list[int]]]:
             probabilities.extend(self._language_probabilities(utterances, first))
             for utterance, likely in zip(utterances, probabilities, strict=True):
                 languages.append(candidates(likely) or [utterance.language or "en"])
-            return [
-                [self._prompt(utterance) + self._model.tokens.prefix(language, utterance.task) for language in several]
-                for utterance, several in zip(utterances, languages, strict=True)
-            ]
+            for utterance, several in zip(utterances, languages, strict=True):
+                prompt = self._prompt(utterance)
+                prefixes.append([prompt + self._model.tokens.prefix(spoken, utterance.task) for spoken in several])
+            return prefixes
 
-        decoded = self._decode(states, prefixes, [_cap(u) for u in utterances])
+        caps = [_cap(u) for u in utterances]
+        first = self._decode(states, choose, caps)
         began_s = self._lap("decode", began_s)
+        decoded = self._again(states, prefixes, caps, first)
+        began_s = self._lap("again", began_s)
         heard = [
-            Heard({spoken: self._hypothesis(u, text, spoken) for spoken, text in zip(several, texts, strict=True)}, p)
-            for u, several, texts, p in zip(utterances, languages, decoded, probabilities, strict=True)
+            Heard({spoken: self._hypothesis(u, a, b, spoken) for spoken, a, b in zip(*several, strict=True)}, p)
+            for u, p, *several in zip(utterances, probabilities, languages, first, decoded, strict=True)
         ]
         self._lap("align", began_s)
         return heard
+
+    def _again(
+        self,
+        states: Tensor,
+        prefixes: Sequence[Sequence[list[int]]],
+        caps: Sequence[int],
+        first: Sequence[list[Decoded]],
+    ) -> list[list[Decoded]]:
+        """What was written at first; where that was in doubt and a search finds something likelier, that."""
+        decoded = [list(several) for several in first]
+        doubtful = [
+            (row, which)
+            for row, several in enumerate(first)
+            for which, one in enumerate(several)
+            if self._second_try.wanted(one.mean_log_probability, len(one.tokens))
+        ]
+        if not doubtful:
+            return decoded
+        chosen = states[[row for row, _ in doubtful]]
+        begun = [prefixes[row][which] for row, which in doubtful]
+        room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in begun]
+        limits = [min(caps[row], left) for (row, _), left in zip(doubtful, room, strict=True)]
+        texts = self._search(chosen, begun, limits)
+        for (row, which), found in zip(doubtful, self._decode.read(chosen, begun, texts), strict=True):
+            if found.mean_log_probability > first[row][which].mean_log_probability:
+                decoded[row][which] = found
+        return decoded
 
     def _check_length(self, utterance: Utterance) -> None:
         longest = self._model.positions * 2 * HOP_SAMPLES
@@ -143,7 +184,11 @@ class TransformersEngine:
                 found[row] = dict(zip(known, values, strict=True))
         return found
 
-    def _hypothesis(self, utterance: Utterance, decoded: Decoded, spoken: str) -> Hypothesis:
+    def _hypothesis(self, utterance: Utterance, first: Decoded, decoded: Decoded, spoken: str) -> Hypothesis:
+        """What was decoded at last; how sure the model is, is told by what it wrote at first.
+
+        A search looks for what is likely and finds it in music, too.
+        """
         text_tokens = [t for t in decoded.tokens if t < self._model.tokens.end]
         written = spoken if utterance.task == "transcribe" else "en"
         audio_s = len(utterance.audio) / SAMPLE_RATE_HZ
@@ -154,8 +199,8 @@ class TransformersEngine:
             words=words,
             text=self._text(text_tokens).strip(),
             language=written,
-            mean_log_probability=float(np.mean(decoded.log_probabilities)) if decoded.log_probabilities else 0.0,
-            no_speech_probability=decoded.no_speech_probability,
+            mean_log_probability=first.mean_log_probability,
+            no_speech_probability=first.no_speech_probability,
             tokens=len(text_tokens),
             truncated=decoded.truncated,
         )

@@ -18,6 +18,7 @@ from transcriber.model import Model, load
 from transcriber.outcome import Outcome, Reading
 from transcriber.recognition import recognise
 from transcriber.seam import Policy, advance
+from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 from wire.errors import Unsupported
 from wire.languages import CODES
@@ -56,7 +57,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def engine(model: Model) -> TransformersEngine:
-    return TransformersEngine(model)
+    return TransformersEngine(model, second_try=SecondTry(beams=1))
 
 
 @pytest.fixture

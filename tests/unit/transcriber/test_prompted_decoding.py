@@ -12,6 +12,7 @@ import torch
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
 from transcriber.model import Model, load
+from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 
 torch.set_num_threads(1)
@@ -40,7 +41,7 @@ def utterances() -> list[Utterance]:
 
 
 def test_text_is_that_of_transformers_generate(model: Model, utterances: list[Utterance]) -> None:
-    engine = TransformersEngine(model)
+    engine = TransformersEngine(model, second_try=SecondTry(beams=1))
     for utterance, heard in zip(utterances, engine.transcribe(utterances), strict=True):
         prompt = engine._prompt(utterance)
         written = model.whisper.generate(

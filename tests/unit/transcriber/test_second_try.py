@@ -1,0 +1,149 @@
+"""What is decoded again, and that it only gets likelier. On a Whisper of random weights, which is always in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import GenerationMixin
+from transformers.modeling_outputs import BaseModelOutput
+
+from transcriber.engine import Hypothesis, Utterance
+from transcriber.model import Model, load
+from transcriber.second_try import SecondTry
+from transcriber.transformers_engine import TransformersEngine
+
+torch.set_num_threads(1)
+
+GREEDY = SecondTry(beams=1)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint: Path) -> Model:
+    return load(str(tiny_checkpoint), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def utterances() -> list[Utterance]:
+    languages = ["sv", "en", "sv", "en", "sv", None]
+    generators = [np.random.default_rng(seed) for seed in range(len(languages))]
+    # Lengths differ, and with them the caps; two are alike and are searched together.
+    audio = [g.normal(0, 0.1, 16_000 * (1 + i // 2)).astype(np.float32) for i, g in enumerate(generators)]
+    return [Utterance(samples, language) for samples, language in zip(audio, languages, strict=True)]
+
+
+def likeliest(engine: TransformersEngine, utterances: Sequence[Utterance]) -> list[Hypothesis]:
+    return [heard.likeliest for heard in engine.transcribe(utterances)]
+
+
+@given(st.floats(-5, 0), st.integers(0, 50), st.floats(-5, 0), st.integers(1, 8))
+def test_only_doubtful_text_is_tried_again(mean: float, tokens: int, below: float, beams: int) -> None:
+    wanted = SecondTry(below, beams).wanted(mean, tokens)
+    assert wanted == (beams > 1 and tokens > 0 and mean < below)
+
+
+@torch.inference_mode()
+def test_a_second_try_is_kept_only_if_it_is_likelier(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    states = encoded(engine, utterances)
+    prefixes = [[model.tokens.prefix(utterance.language or "sv", "transcribe")] for utterance in utterances]
+    caps = [20] * len(utterances)
+    first = engine._decode(states, lambda _: prefixes, caps)
+    pairs = list(zip(first, engine._again(states, prefixes, caps, first), strict=True))
+    assert any(before.tokens != after.tokens for [before], [after] in pairs)
+    for [before], [after] in pairs:
+        assert after is before or after.mean_log_probability > before.mean_log_probability
+
+
+def test_doubt_is_that_of_the_first_try(model: Model, utterances: list[Utterance]) -> None:
+    first = likeliest(TransformersEngine(model, second_try=GREEDY), utterances)
+    second = likeliest(TransformersEngine(model), utterances)
+    assert any(before.text != after.text for before, after in zip(first, second, strict=True))
+    for before, after in zip(first, second, strict=True):
+        assert after.mean_log_probability == before.mean_log_probability
+        assert after.no_speech_probability == before.no_speech_probability
+
+
+def test_what_is_not_doubtful_stays(model: Model, utterances: list[Utterance]) -> None:
+    first = TransformersEngine(model, second_try=GREEDY).transcribe(utterances)
+    lowest = min(h.mean_log_probability for heard in first for h in heard.hypotheses.values())
+    assert TransformersEngine(model, second_try=SecondTry(below=lowest)).transcribe(utterances) == first
+
+
+def test_only_the_doubtful_rows_of_a_batch_are_tried_again(model: Model, utterances: list[Utterance]) -> None:
+    first = likeliest(TransformersEngine(model, second_try=GREEDY), utterances[:5])
+    middle = sorted(h.mean_log_probability for h in first)[2]
+    some = likeliest(TransformersEngine(model, second_try=SecondTry(below=middle)), utterances[:5])
+    every = likeliest(TransformersEngine(model), utterances[:5])
+    for before, after, tried in zip(first, some, every, strict=True):
+        assert after == (tried if before.mean_log_probability < middle else before)
+
+
+def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    for utterance, together in zip(utterances, engine.transcribe(utterances), strict=True):
+        [alone] = engine.transcribe([utterance])
+        assert {code: h.text for code, h in alone.hypotheses.items()} == {
+            code: h.text for code, h in together.hypotheses.items()
+        }
+        assert alone.likeliest.mean_log_probability == pytest.approx(together.likeliest.mean_log_probability, abs=1e-4)
+
+
+def test_words_have_times_in_order(model: Model, utterances: list[Utterance]) -> None:
+    for utterance, hypothesis in zip(utterances, likeliest(TransformersEngine(model), utterances), strict=True):
+        times = [t for word in hypothesis.words for t in (word.start_s, word.end_s)]
+        assert times
+        assert times == sorted(times)
+        assert 0 <= times[0] <= times[-1] <= len(utterance.audio) / 16_000
+
+
+# --- parts ------------------------------------------------------------------------------------------
+
+
+def encoded(engine: TransformersEngine, utterances: Sequence[Utterance]) -> Tensor:
+    features = engine._log_mel([utterance.audio for utterance in utterances], 700)
+    states: Tensor = engine._model.whisper.get_encoder()(features).last_hidden_state
+    return states
+
+
+@torch.inference_mode()
+def test_reading_a_text_gives_what_writing_it_gave(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    states = encoded(engine, utterances)
+    prefixes = [model.tokens.prefix(utterance.language or "sv", "transcribe") for utterance in utterances]
+    caps = [5, 30, 12, 20, 7, 40]
+    written = [one for [one] in engine._decode(states, lambda first: [[p] for p in prefixes], caps)]
+    end = model.tokens.end
+    texts = [one.tokens if one.truncated else [*one.tokens, end] for one in written]
+    for one, read in zip(written, engine._decode.read(states, prefixes, texts), strict=True):
+        assert (read.tokens, read.truncated) == (one.tokens, one.truncated)
+        assert read.log_probabilities == pytest.approx(one.log_probabilities, abs=1e-4)
+        assert read.attention.shape == one.attention.shape
+        assert torch.allclose(read.attention, one.attention, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_search_is_transformers(model: Model, utterances: list[Utterance]) -> None:
+    engine = TransformersEngine(model)
+    states = encoded(engine, utterances)
+    prefixes = [model.tokens.prefix(utterance.language or "sv", "transcribe") for utterance in utterances]
+    caps = [5, 30, 5, 20, 7, 40]
+    for row, found in enumerate(engine._search(states, prefixes, caps)):
+        [expected] = GenerationMixin.generate(
+            model.whisper,
+            encoder_outputs=BaseModelOutput(last_hidden_state=states[row : row + 1]),
+            decoder_input_ids=torch.tensor([prefixes[row]]),
+            num_beams=5,
+            do_sample=False,
+            max_new_tokens=caps[row],
+            eos_token_id=model.tokens.end,
+            pad_token_id=model.tokens.end,
+        )[:, len(prefixes[row]) :].tolist()
+        assert found == expected
+        assert len(found) <= caps[row]

@@ -1,0 +1,75 @@
+"""Beam search with a Whisper's decoder.
+
+It is transformers' own: it costs more for a token than our greedy loop does, but few windows need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, GenerationMixin
+from transformers.modeling_outputs import BaseModelOutput
+
+from transcriber.special_tokens import SpecialTokens
+
+
+class BeamSearch:
+    """Searches with a Whisper's decoder.
+
+    Args:
+        whisper: a WhisperForConditionalGeneration in evaluation mode.
+    """
+
+    def __init__(self, whisper: Any, tokens: SpecialTokens, beams: int) -> None:
+        self._whisper = whisper
+        self._tokens = tokens
+        self._beams = beams
+
+    def __call__(self, states: Tensor, prefixes: Sequence[list[int]], caps: Sequence[int]) -> list[list[int]]:
+        """The likeliest text of each row, of encoder states [B, positions, d_model], by its mean log-probability.
+
+        Args:
+            prefixes: what each row starts from.
+            caps: most tokens of each row.
+
+        Returns:
+            Tokens, with the end token if it was reached.
+        """
+        found: list[list[int]] = [[] for _ in prefixes]
+        alike: dict[tuple[int, int], list[int]] = {}  # rows that go together without padding
+        for row, (prefix, cap) in enumerate(zip(prefixes, caps, strict=True)):
+            alike.setdefault((len(prefix), cap), []).append(row)
+        for (length, cap), rows in alike.items():
+            index = torch.tensor(rows, device=states.device)
+            begun = torch.tensor([prefixes[row] for row in rows], device=states.device)
+            texts = self._search(states[index], begun, cap)[:, length:].tolist()
+            for row, text in zip(rows, texts, strict=True):
+                ended = self._tokens.end in text
+                found[row] = text[: text.index(self._tokens.end) + 1] if ended else text
+        return found
+
+    def _search(self, states: Tensor, begun: Tensor, cap: int) -> Tensor:
+        """Whisper's own `generate` is passed over: it would pad to 30 s and choose the prefix anew."""
+        tokens = self._tokens
+        config = GenerationConfig(
+            num_beams=self._beams,
+            do_sample=False,
+            length_penalty=1.0,
+            max_length=begun.shape[1] + cap,
+            eos_token_id=tokens.end,
+            pad_token_id=tokens.end,
+            decoder_start_token_id=tokens.start,
+            suppress_tokens=list(tokens.suppressed) or None,
+            begin_suppress_tokens=list(tokens.suppressed_first) or None,
+        )
+        searched: Any = GenerationMixin.generate(
+            self._whisper,
+            generation_config=config,
+            encoder_outputs=BaseModelOutput(last_hidden_state=states),
+            decoder_input_ids=begun,
+            decoder_attention_mask=torch.ones_like(begun),
+        )
+        return torch.as_tensor(searched)

@@ -1,0 +1,29 @@
+"""Whether what was written is tried again, with beam search, because the model was in doubt about it.
+
+Greedy decoding commits itself to its first word. A window that begins in the middle of a sentence gives the least to
+choose that by, and one wrong word there takes a whole sentence with it: with the bundled model, most words that were
+lost or wrong lay within 1.5 s behind the beginning of such a window, and the mean log-probability told which windows
+these were. openai/whisper tries again at a higher temperature, from -1.0 on, which a small model hardly ever reaches;
+beams find the better text at once, and always the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SecondTry:
+    """When there is one, and how wide it is.
+
+    Attributes:
+        below: mean log-probability of a text, below which it is tried again; 0: all are.
+        beams: texts that are weighed against each other; 1: there is no second try.
+    """
+
+    below: float = -0.1
+    beams: int = 5
+
+    def wanted(self, mean_log_probability: float, tokens: int) -> bool:
+        """Whether a text is tried again. Where nothing was written there is nothing that could be better."""
+        return self.beams > 1 and tokens > 0 and mean_log_probability < self.below
