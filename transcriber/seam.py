@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from transcriber.join import join
-from transcriber.language import WHOLE_VOTE_S, Votes
+from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
 from transcriber.rules import Reason, Said, remember, repeats
@@ -32,6 +32,10 @@ from wire.captions import Advance
 from wire.messages import Content, Kind, Word
 
 log = logging.getLogger(__name__)
+
+#: Words of another language turn a programme at once only where there are as many seconds of them: more than half of a
+#: chunk. A sentence of strangers, and what the next one is mistaken for because of it, are less.
+_FEW_S = 3.0
 
 #: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
 #: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
@@ -226,7 +230,7 @@ class _Seam:
         reading = outcome.spoken_in(self.votes.language)
         if not reading:
             # It is certainly in another language. Words are best heard in their own, but a few turn no programme.
-            few = self.language and outcome.speech_s < WHOLE_VOTE_S
+            few = self.language and outcome.speech_s < _FEW_S
             reading = Reading(outcome.words, self.language if few else outcome.language, outcome.doubtful)
         return reading if reading.words else Reading((), self.language)
 

@@ -145,7 +145,7 @@ class TransformersEngine:
         limits = [min(caps[row], left) for (row, _), left in zip(doubtful, room, strict=True)]
         texts = self._search(chosen, begun, limits)
         for (row, which), found in zip(doubtful, self._decode.read(chosen, begun, texts), strict=True):
-            if found.mean_log_probability > first[row][which].mean_log_probability:
+            if self._second_try.better(found.mean_log_probability, first[row][which].mean_log_probability):
                 decoded[row][which] = found
         return decoded
 

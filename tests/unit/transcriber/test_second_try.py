@@ -22,6 +22,8 @@ from transcriber.transformers_engine import TransformersEngine
 torch.set_num_threads(1)
 
 GREEDY = SecondTry(beams=1)
+#: Random weights are never sure of what they find, either.
+EVERY = SecondTry(above=-100.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,19 @@ def test_only_doubtful_text_is_tried_again(mean: float, tokens: int, below: floa
     assert wanted == (beams > 1 and tokens > 0 and mean < below)
 
 
+def test_a_guess_is_not_taken_for_a_guess(model: Model, utterances: list[Utterance]) -> None:
+    first = TransformersEngine(model, second_try=GREEDY).transcribe(utterances)
+    assert TransformersEngine(model).transcribe(utterances) == first
+
+
+@given(st.floats(-5, 0), st.floats(-5, 0), st.floats(-5, 0))
+def test_only_what_is_likely_and_likelier_is_taken(found: float, first: float, above: float) -> None:
+    assert SecondTry(above=above).better(found, first) == (found > first and found > above)
+
+
 @torch.inference_mode()
 def test_a_second_try_is_kept_only_if_it_is_likelier(model: Model, utterances: list[Utterance]) -> None:
-    engine = TransformersEngine(model)
+    engine = TransformersEngine(model, second_try=EVERY)
     states = encoded(engine, utterances)
     prefixes = [[model.tokens.prefix(utterance.language or "sv", "transcribe")] for utterance in utterances]
     caps = [20] * len(utterances)
@@ -63,7 +75,7 @@ def test_a_second_try_is_kept_only_if_it_is_likelier(model: Model, utterances: l
 
 def test_doubt_is_that_of_the_first_try(model: Model, utterances: list[Utterance]) -> None:
     first = likeliest(TransformersEngine(model, second_try=GREEDY), utterances)
-    second = likeliest(TransformersEngine(model), utterances)
+    second = likeliest(TransformersEngine(model, second_try=EVERY), utterances)
     assert any(before.text != after.text for before, after in zip(first, second, strict=True))
     for before, after in zip(first, second, strict=True):
         assert after.mean_log_probability == before.mean_log_probability
@@ -73,20 +85,20 @@ def test_doubt_is_that_of_the_first_try(model: Model, utterances: list[Utterance
 def test_what_is_not_doubtful_stays(model: Model, utterances: list[Utterance]) -> None:
     first = TransformersEngine(model, second_try=GREEDY).transcribe(utterances)
     lowest = min(h.mean_log_probability for heard in first for h in heard.hypotheses.values())
-    assert TransformersEngine(model, second_try=SecondTry(below=lowest)).transcribe(utterances) == first
+    assert TransformersEngine(model, second_try=SecondTry(below=lowest, above=-100.0)).transcribe(utterances) == first
 
 
 def test_only_the_doubtful_rows_of_a_batch_are_tried_again(model: Model, utterances: list[Utterance]) -> None:
     first = likeliest(TransformersEngine(model, second_try=GREEDY), utterances[:5])
     middle = sorted(h.mean_log_probability for h in first)[2]
-    some = likeliest(TransformersEngine(model, second_try=SecondTry(below=middle)), utterances[:5])
-    every = likeliest(TransformersEngine(model), utterances[:5])
+    some = likeliest(TransformersEngine(model, second_try=SecondTry(below=middle, above=-100.0)), utterances[:5])
+    every = likeliest(TransformersEngine(model, second_try=EVERY), utterances[:5])
     for before, after, tried in zip(first, some, every, strict=True):
         assert after == (tried if before.mean_log_probability < middle else before)
 
 
 def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances: list[Utterance]) -> None:
-    engine = TransformersEngine(model)
+    engine = TransformersEngine(model, second_try=EVERY)
     for utterance, together in zip(utterances, engine.transcribe(utterances), strict=True):
         [alone] = engine.transcribe([utterance])
         assert {code: h.text for code, h in alone.hypotheses.items()} == {
@@ -96,7 +108,9 @@ def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances:
 
 
 def test_words_have_times_in_order(model: Model, utterances: list[Utterance]) -> None:
-    for utterance, hypothesis in zip(utterances, likeliest(TransformersEngine(model), utterances), strict=True):
+    for utterance, hypothesis in zip(
+        utterances, likeliest(TransformersEngine(model, second_try=EVERY), utterances), strict=True
+    ):
         times = [t for word in hypothesis.words for t in (word.start_s, word.end_s)]
         assert times
         assert times == sorted(times)
@@ -114,7 +128,7 @@ def encoded(engine: TransformersEngine, utterances: Sequence[Utterance]) -> Tens
 
 @torch.inference_mode()
 def test_reading_a_text_gives_what_writing_it_gave(model: Model, utterances: list[Utterance]) -> None:
-    engine = TransformersEngine(model)
+    engine = TransformersEngine(model, second_try=EVERY)
     states = encoded(engine, utterances)
     prefixes = [model.tokens.prefix(utterance.language or "sv", "transcribe") for utterance in utterances]
     caps = [5, 30, 12, 20, 7, 40]
@@ -130,7 +144,7 @@ def test_reading_a_text_gives_what_writing_it_gave(model: Model, utterances: lis
 
 @torch.inference_mode()
 def test_the_search_is_transformers(model: Model, utterances: list[Utterance]) -> None:
-    engine = TransformersEngine(model)
+    engine = TransformersEngine(model, second_try=EVERY)
     states = encoded(engine, utterances)
     prefixes = [model.tokens.prefix(utterance.language or "sv", "transcribe") for utterance in utterances]
     caps = [5, 30, 5, 20, 7, 40]
