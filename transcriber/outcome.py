@@ -10,6 +10,10 @@ from typing import Any, Self
 from wire.messages import Chunk, Content, Word
 
 
+#: Longest time for which a word counts as speech, in seconds.
+_WORD_S = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A chunk's words, if it is spoken in a certain language."""
@@ -86,8 +90,11 @@ class Outcome:
 
     @property
     def speech_s(self) -> float:
-        """How long the words are that begin in the new audio; those of the lead have been counted."""
-        return sum(word.end_s - word.start_s for word in self.words if word.start_s >= self.start_s)
+        """How long the words are that begin in the new audio; those of the lead have been counted.
+
+        A word that was heard wrongly may reach over the pause behind it; no word takes that long.
+        """
+        return sum(min(_WORD_S, word.end_s - word.start_s) for word in self.words if word.start_s >= self.start_s)
 
     def spoken_in(self, language: str | None) -> Reading | None:
         """What was heard in a language; None if that is out of the question."""
