@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from wire.messages import Chunk, Content, Word
 
-
 #: Longest time for which a word counts as speech, in seconds.
 _WORD_S = 1.0
 
