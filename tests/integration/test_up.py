@@ -56,6 +56,8 @@ class Up:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # no signal but those that are sent here
+                # A shell ignores Ctrl-C for what it runs in the background, the tests perhaps; make would inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
