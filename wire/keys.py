@@ -19,6 +19,8 @@
 | undertext:microphones                 | list   | LTRIM                                                     |
 | undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
 | undertext:worker:NAME                 | string | expires                                                   |
+| undertext:study:NAME                  | list   | trials of a search; expires                               |
+| undertext:study:NAME:TOKEN            | string | expires                                                   |
 | undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
 
 What was captioned expires `RETENTION_S` after its last change; the keys of a station are deleted with it.
@@ -102,6 +104,11 @@ def microphone_read(id: str) -> str:
 def worker(name: str) -> str:
     """A worker's heartbeat: its metrics in Prometheus' text format."""
     return f"{WORKERS}{name}"
+
+
+def study(name: str) -> str:
+    """All that happened to a search for hyper-parameters, one entry each."""
+    return f"{PREFIX}:study:{name}"
 
 
 def of_source(source: str) -> list[str]:

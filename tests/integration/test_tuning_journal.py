@@ -1,0 +1,54 @@
+"""A study in a real Redis: seen by all who share it, written once, gone in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from trainer.tuning.journal import STUDY_TTL_S, RedisJournal, alone, shared
+from wire import keys
+from wire.bus import Redis
+
+
+def _study(storage: optuna.storages.BaseStorage) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(storage=storage, study_name="digits", load_if_exists=True)
+
+
+@pytest.mark.parametrize("where", ["redis", "folder"])
+def test_what_one_does_the_other_sees(where: str, redis: Redis, tmp_path: Path) -> None:
+    ours, theirs = (
+        _study(shared(redis, "digits") if where == "redis" else alone(tmp_path / "digits")) for _ in range(2)
+    )
+    ours.enqueue_trial({"dropout": 0.1})
+    number = ours.ask({"dropout": optuna.distributions.FloatDistribution(0.0, 0.3)}).number
+    assert theirs.trials[number].params == {"dropout": 0.1}
+    theirs.tell(number, 12.5)
+    assert [trial.value for trial in ours.trials] == [12.5]
+
+
+def test_an_entry_that_is_sent_again_is_written_once(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = RedisJournal(redis, "digits")
+    script = journal._append
+
+    def sent_twice(**words: Any) -> None:
+        script(**words)
+        script(**words)
+
+    monkeypatch.setattr(journal, "_append", sent_twice)
+    journal.append_logs([{"op_code": 4, "worker_id": "a"}, {"op_code": 4, "worker_id": "b"}])
+    journal.append_logs([{"op_code": 5, "worker_id": "a"}])
+    found = list(journal.read_logs(0))
+    assert [(entry["op_code"], entry["worker_id"]) for entry in found] == [(4, "a"), (4, "b"), (5, "a")]
+    assert list(journal.read_logs(2)) == found[2:]
+
+
+def test_studies_are_apart_and_expire(redis: Redis) -> None:
+    first, second = RedisJournal(redis, "first"), RedisJournal(redis, "second")
+    first.append_logs([{"op_code": 0}])
+    assert list(second.read_logs(0)) == []
+    assert 0 < redis.ttl(keys.study("first")) <= STUDY_TTL_S
+    assert all(redis.ttl(key) > 0 for key in redis.scan_iter("undertext:study:*"))

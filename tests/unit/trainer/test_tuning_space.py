@@ -1,0 +1,144 @@
+"""What a search varies, and what it tries next."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from trainer.errors import PlanError
+from trainer.tuning.search import propose, pruner
+from trainer.tuning.space import Space, parse
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("learning-rate=1e-5..1e-3:log", FloatDistribution(1e-5, 1e-3, log=True)),
+        ("--learning-rate=1e-5..1e-3:log:3", CategoricalDistribution([1e-5, 1e-4, 1e-3])),
+        ("dropout=0..0.3", FloatDistribution(0.0, 0.3)),
+        ("dropout=0..0.3:4", CategoricalDistribution([0.0, 0.1, 0.2, 0.3])),
+        ("batch=64,16,32", CategoricalDistribution([16, 32, 64])),
+        ("batch=8..64", IntDistribution(8, 64)),
+        ("batch=8..64:log:4", CategoricalDistribution([8, 16, 32, 64])),
+        ("augment=none,light,radio", CategoricalDistribution(["none", "light", "radio"])),
+        ("augment=none|radio,noise:0.5:0..20", CategoricalDistribution(["none", "radio,noise:0.5:0..20"])),
+        ("freeze-encoder=no,yes", CategoricalDistribution([False, True])),
+    ],
+)
+def test_words_become_distributions(word: str, found: Any) -> None:
+    [distribution] = parse([word]).distributions.values()
+    assert distribution == found
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["learnin-rate=1,2"], "--vary learnin-rate is no option of train: did you mean learning-rate?"),
+        (["device=cpu,cuda"], "--vary device makes no better model"),
+        (["dropout"], "--vary dropout is not NAME=VALUES"),
+        (["dropout=a,b"], "--vary dropout=a,b: it takes numbers, or LOW..HIGH"),
+        (["dropout=0.3..0"], "--vary dropout=0.3..0: it takes numbers"),
+        (["dropout=0..0.3:log"], "--vary dropout=0..0.3:log: it takes"),
+        (["dropout=0,nan"], "--vary dropout=0,nan: it takes"),
+        (["batch=1.5,2"], "--vary batch=1.5,2: it takes whole numbers"),
+        (["freeze-encoder=maybe"], "--vary freeze-encoder=maybe: it takes yes,no"),
+        (["dropout=0,1", "dropout=2,3"], "--vary dropout is given twice"),
+        ([], "nothing is varied"),
+    ],
+)
+def test_what_cannot_be_varied_is_told_in_a_sentence(words: list[str], sentence: str) -> None:
+    with pytest.raises(PlanError) as error:
+        parse(words)
+    assert sentence in str(error.value)
+
+
+def _trial(space: Space, params: dict[str, Any], value: float | None, state: TrialState) -> FrozenTrial:
+    reports = {1: 50.0} if state == TrialState.PRUNED else {}
+    return optuna.create_trial(
+        params=params, distributions=space.distributions, value=value, state=state, intermediate_values=reports
+    )
+
+
+def _searched(space: Space, search: str, count: int, seed: int = 1) -> list[FrozenTrial]:
+    """As many trials as that, or as there are; a third of them end otherwise than well."""
+    trials: list[FrozenTrial] = []
+    ends = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.FAIL)
+    while len(trials) < count and (params := propose(space, trials, search, seed)) is not None:
+        state = ends[len(trials) % len(ends)]
+        trials.append(_trial(space, params, _bowl(params) if state == TrialState.COMPLETE else None, state))
+    return trials
+
+
+def _bowl(params: dict[str, Any]) -> float:
+    """Best at a learning rate of 1e-4 and a dropout of 0.1."""
+    rate, dropout = params["learning_rate"], params["dropout"]
+    return float(abs(math.log10(rate) + 4) + 10 * abs(dropout - 0.1))
+
+
+GRID = ["learning-rate=1e-5..1e-3:log:5", "dropout=0..0.3:4", "augment=none,radio"]
+
+
+@pytest.mark.parametrize("search", ["grid", "random", "tpe"])
+def test_every_search_tries_each_point_once_and_then_ends(search: str) -> None:
+    space = parse(GRID)
+    trials = _searched(space, search, 100)
+    assert sorted(map(repr, (t.params for t in trials))) == sorted(map(repr, space.grid()))
+    assert len(trials) == 40
+
+
+@pytest.mark.parametrize("search", ["grid", "random", "tpe"])
+def test_a_search_goes_on_as_it_would_have(search: str) -> None:
+    space = parse(GRID)
+    trials = _searched(space, search, 15, seed=3)
+    assert [t.params for t in _searched(space, search, 15, seed=3)] == [t.params for t in trials]
+    assert propose(space, trials[:9], search, 3) == trials[9].params
+    assert [t.params for t in _searched(space, search, 15, seed=4)] != [t.params for t in trials]
+
+
+def test_a_part_of_a_grid_covers_all_of_it() -> None:
+    space = parse(GRID)
+    found = [trial.params for trial in _searched(space, "grid", 20)]
+    assert {p["learning_rate"] for p in found} == {p["learning_rate"] for p in space.grid()}
+    assert {p["augment"] for p in found} == {"none", "radio"}
+
+
+def test_a_grid_needs_points() -> None:
+    with pytest.raises(PlanError, match=r"--vary dropout=0..0.3:5 takes five of that range"):
+        propose(parse(["dropout=0..0.3"]), [], "grid", 1)
+
+
+def test_tpe_comes_closer_than_chance() -> None:
+    space = parse(["learning-rate=1e-6..1e-2:log", "dropout=0..0.5"])
+
+    def last_ten(search: str, seed: int) -> float:
+        trials: list[FrozenTrial] = []
+        for _ in range(30):
+            params = propose(space, trials, search, seed)
+            assert params is not None
+            trials.append(_trial(space, params, _bowl(params), TrialState.COMPLETE))
+        return sum(_bowl(trial.params) for trial in trials[-10:])
+
+    seeds = range(3)
+    assert sum(last_ten("tpe", seed) for seed in seeds) < 0.7 * sum(last_ten("random", seed) for seed in seeds)
+
+
+@pytest.mark.parametrize(("name", "pruned"), [("none", False), ("median", True), ("halving", True)])
+def test_a_pruner_stops_what_is_worse_than_most(name: str, pruned: bool) -> None:
+    study = optuna.create_study(pruner=pruner(name))
+    for value in (10.0, 11.0, 12.0, 13.0):
+        trial = study.ask()
+        for step in (1, 2):
+            trial.report(value, step)
+            trial.should_prune()
+        study.tell(trial, value)
+    bad = study.ask()
+    found = []
+    for step in (1, 2):
+        bad.report(90.0, step)
+        found.append(bad.should_prune())
+    assert any(found) == pruned
