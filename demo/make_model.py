@@ -39,7 +39,7 @@ _TOKENIZER_SENTENCES = 20_000
 #: Utterances a language and kind in the small exam during training, and in each exam of the finished model.
 _SMALL_EXAM, _EXAM = 60, 300
 #: Word times are known here, so letters teach the encoder and CTC is not needed.
-_WEIGHTS = Weights(ctc=0.0, letters=0.3, alignment=0.4)
+WEIGHTS = Weights(ctc=0.0, letters=0.3, alignment=0.4)
 #: The shortest windows in the corpus.
 _MIN_CONTEXT_S = 1.0
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         minutes=options.minutes,
         seed=options.seed,
         learning_rate=options.learning_rate,
-        weights=_WEIGHTS,
+        weights=WEIGHTS,
     )
     speller = Speller(_tokenizer(options.init) if options.init else learnt_tokenizer(run_folder, options.seed))
     run = Run.start(run_folder, _model(options.init, speller, options.seed), speller, plan)

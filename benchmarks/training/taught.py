@@ -1,0 +1,130 @@
+"""The bundled model, taught two things that it was not: prompts, and when each word is spoken, in timestamp tokens.
+
+It goes on from `demo/model` on the same bulletins. Half of the examples begin with a prompt: names, some of which are
+said in the window, and what was said before it. Half have each word between two timestamp tokens, 20 ms fine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Never
+
+import torch
+from tqdm import tqdm
+from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+
+from demo.bulletins import LANGUAGES
+from demo.corpus import Corpus, hasty
+from demo.make_model import WEIGHTS
+from demo.pool import BULLETINS_PER_SHARD, Bulletin, Pool, render_all
+from trainer.batches import Settings
+from trainer.examples import Example
+from trainer.loop import train
+from trainer.plan import Plan
+from trainer.publish import Record, publish
+from trainer.run import Run
+from trainer.spelling import Style
+from trainer.tokenizer import Speller
+
+BEGUN_FROM = Path("demo/model")
+#: Examples, rate, seed and half hours of bulletins.
+UTTERANCES, LEARNING_RATE, SEED, SHARDS = 30_000, 7e-4, 5, 20
+STYLE = Style(timestamps=0.5, prompts=0.5)
+
+#: More words than these, each between two timestamps, do not fit the decoder.
+_MOST_WORDS = 20
+#: Words before the window that a prompt has at most, and names.
+_PREVIOUS_WORDS, _NAMES = 25, 5
+#: Share of prompts with names, and of the names said in the window that such a prompt has.
+_NAMED_SHARE, _SAID_SHARE = 0.6, 0.7
+
+
+class TaughtCorpus(Corpus):
+    """The demo's corpus, with what was said before and the times of words as segments."""
+
+    def __init__(self, folder: Path, seed: int, shards: int) -> None:
+        super().__init__(folder, seed, shards)
+        self._bulletins_of, self._seed_of, self._count = Pool(folder, seed), seed, shards * BULLETINS_PER_SHARD
+
+    def example(self, index: int) -> Example:
+        example, window = super().example(index), self.window(index)
+        if not example.speech:
+            return example
+        rng = random.Random(f"taught-{self._seed_of}-{index}")
+        bulletin = hasty(self._bulletins_of.bulletin(window.bulletin), window.pause_s)
+        before = [
+            text
+            for text, end_s in zip(bulletin.texts, bulletin.ends_s, strict=True)
+            if end_s <= window.start_s  # words that the window cuts are in neither
+        ]
+        said = [word.text for word in example.words]
+        told = self._names(said, rng, example.language) if rng.random() < _NAMED_SHARE else []
+        first = max(0, len(before) - rng.randint(0, _PREVIOUS_WORDS))
+        previous = [", ".join(told), *before[first:]]
+        segments = tuple((word.start_s, word.end_s, word.text) for word in example.words)
+        return replace(
+            example,
+            previous=" ".join(previous).strip(),
+            segments=segments if len(segments) <= _MOST_WORDS else (),
+        )
+
+    def _names(self, said: list[str], rng: random.Random, language: str) -> list[str]:
+        """Some names that are said, among others of the same language."""
+        told = [name for name in names(said) if rng.random() < _SAID_SHARE]
+        while len(told) < _NAMES and rng.random() < 0.8:
+            other = self._bulletins_of.bulletin(rng.randrange(self._count))
+            if other.language == language:
+                told.append(rng.choice(list(all_names(other)) or ["Radio"]))
+        told = list(dict.fromkeys(told))[:_NAMES]
+        rng.shuffle(told)
+        return told
+
+
+def names(words: list[str]) -> Iterator[str]:
+    """Words with a capital letter that do not begin a sentence, without their punctuation."""
+    for before, word in itertools.pairwise(words):
+        if word[:1].isupper() and before[-1:] not in ".?!":
+            yield word.strip(".,?!:")
+
+
+def all_names(bulletin: Bulletin) -> list[str]:
+    """The names in a bulletin."""
+    return list(names(list(bulletin.texts)))
+
+
+def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
+    """The folder of the taught model; it is trained the first time, and a killed training goes on.
+
+    Args:
+        cache: for the corpus, the run and the model.
+    """
+    folder = cache / f"taught-{utterances}"
+    if folder.exists():
+        return folder
+    torch.set_num_threads(1)
+    with tqdm(total=SHARDS, unit="shard", desc="render", leave=False) as bar:
+        render_all(cache / "corpus", SEED, SHARDS, lambda done: _to(bar, done))
+    speller = Speller(WhisperTokenizer.from_pretrained(BEGUN_FROM))
+    plan = Plan(
+        utterances=utterances,
+        seed=SEED,
+        batches=Settings(style=STYLE),
+        learning_rate=LEARNING_RATE,
+        weights=WEIGHTS,
+    )
+    model = WhisperForConditionalGeneration.from_pretrained(BEGUN_FROM)
+    run = Run.start(cache / f"run-taught-{utterances}", model, speller, plan)
+    train(run, TaughtCorpus(cache / "corpus", SEED, SHARDS), speller)
+    run.close()
+    with run.average.worn():
+        record = Record(LANGUAGES, 1.0, (), {"begun_from": str(BEGUN_FROM)}, trained_with_prompts=True)
+        publish(run.model, speller, record, f"# {__doc__}", folder)
+    return folder
+
+
+def _to(bar: tqdm[Never], done: int) -> None:
+    bar.update(done - bar.n)
