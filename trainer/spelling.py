@@ -55,7 +55,10 @@ class _Body(NamedTuple):
 
 
 class Pen:
-    """Spells examples in a style; at most `most_tokens` of decoder input, where it is given."""
+    """Spells examples in a style; at most `most_tokens` of decoder input, where it is given.
+
+    Prompts are cut to what is left, and timestamps are left out where there is no room for them.
+    """
 
     def __init__(self, speller: Speller, style: Style = Style(), most_tokens: int | None = None) -> None:
         self._speller, self._style, self._most_tokens = speller, style, most_tokens
@@ -69,9 +72,9 @@ class Pen:
         speller = self._speller
         stamped, prompted = rng.random() < self._style.timestamps, rng.random() < self._style.prompts
         prefix = speller.prefix(example.language)
-        if stamped and example.speech and example.words:
+        body = self._stamped(example, rng) if stamped and example.speech and example.words else None
+        if body and self._fits(len(prefix) - 1 + len(body.labels)):
             prefix.pop()  # <|notimestamps|>
-            body = self._stamped(example, rng)
         else:
             body = self._words(example.words, example.timed, rng)
         labels = [*prefix[1:], *body.labels, speller.end]
@@ -82,6 +85,9 @@ class Pen:
         text = [id for id in body.labels if id < speller.end]
         prompt = self._prompt(example, len(tokens)) if prompted else []
         return Spelled(prompt + tokens, [IGNORED] * len(prompt) + labels, [UNKNOWN] * len(prompt) + spans, text)
+
+    def _fits(self, tokens: int) -> bool:
+        return self._most_tokens is None or tokens <= self._most_tokens
 
     def _stamped(self, example: Example, rng: random.Random) -> _Body:
         whole = _Body([], [])

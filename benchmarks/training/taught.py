@@ -35,8 +35,6 @@ BEGUN_FROM = Path("demo/model")
 UTTERANCES, LEARNING_RATE, SEED, SHARDS = 30_000, 7e-4, 5, 20
 STYLE = Style(timestamps=0.5, prompts=0.5)
 
-#: More words than these, each between two timestamps, do not fit the decoder.
-_MOST_WORDS = 20
 #: Words before the window that a prompt has at most, and names.
 _PREVIOUS_WORDS, _NAMES = 25, 5
 #: Share of prompts with names, and of the names said in the window that such a prompt has.
@@ -66,11 +64,7 @@ class TaughtCorpus(Corpus):
         first = max(0, len(before) - rng.randint(0, _PREVIOUS_WORDS))
         previous = [", ".join(told), *before[first:]]
         segments = tuple((word.start_s, word.end_s, word.text) for word in example.words)
-        return replace(
-            example,
-            previous=" ".join(previous).strip(),
-            segments=segments if len(segments) <= _MOST_WORDS else (),
-        )
+        return replace(example, previous=" ".join(previous).strip(), segments=segments)
 
     def _names(self, said: list[str], rng: random.Random, language: str) -> list[str]:
         """Some names that are said, among others of the same language."""

@@ -73,6 +73,16 @@ def test_a_long_prompt_loses_its_beginning(speller: Speller) -> None:
     assert len(found.tokens) <= 48
 
 
+def test_times_for_which_there_is_no_room_are_left_out(speller: Speller) -> None:
+    example = _example("låg mellan hög", segments=((0.0, 0.2, "låg"), (0.2, 0.6, "mellan"), (0.6, 1.0, "hög")))
+    stamped = Pen(speller, Style(timestamps=1.0)).spell(example, RNG)
+    assert speller.no_timestamps not in stamped.tokens
+    room = len(stamped.tokens)
+    assert Pen(speller, Style(timestamps=1.0), most_tokens=room).spell(example, RNG) == stamped
+    found = Pen(speller, Style(timestamps=1.0), most_tokens=room - 1).spell(example, RNG)
+    assert found == Pen(speller).spell(example, RNG), "all words are there, and fit"
+
+
 def test_where_nobody_speaks_the_end_comes_at_once(speller: Speller) -> None:
     found = Pen(speller, Style(timestamps=1.0, prompts=1.0)).spell(_example(""), RNG)
     assert found.tokens == speller.prefix("sv")

@@ -1,0 +1,186 @@
+"""`python -m benchmarks.word_times`: when each word is spoken, by cross-attention and by timestamp tokens.
+
+Cross-attention is what the transcriber uses: nothing more is written, and the decoder's attention is read. Timestamp
+tokens have to be taught, one before and one behind each word here, and they are written like words: they cost steps of
+the decoder, and words. The model that writes them is trained from the bundled one the first time
+(`benchmarks/training/taught.py`; some twenty minutes, in --cache); without them it is asked for attention, too, so that
+both are seen on one model. Held-out windows, cut anywhere; only words that were right have times to be judged.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmarks.alignment import normalised
+from benchmarks.report import Row, arguments, report
+from benchmarks.training.taught import UTTERANCES, taught
+from demo import exam
+from demo.bulletins import LANGUAGES
+from trainer.examples import Example
+from transcriber.engine import Utterance
+from transcriber.greedy import GreedyDecoder
+from transcriber.log_mel import LogMel
+from transcriber.model import Model, load
+from transcriber.second_try import SecondTry
+from transcriber.transformers_engine import TransformersEngine
+
+#: Windows for each language and SNR.
+_FULL, _QUICK = 150, 15
+SNRS_DB = (None, 10.0)
+_BATCH = 8
+#: Seconds of a timestamp's step, and tokens that a window may have: more than fit no decoder of the bundled size.
+_STEP_S, _MOST_TOKENS = 0.02, 90
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A word that was written, normalised, and when it is said to be spoken, in seconds."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass
+class Tally:
+    """What one way came to."""
+
+    words: int = 0
+    errors: int = 0
+    starts_s: list[float] = field(default_factory=list)
+    ends_s: list[float] = field(default_factory=list)
+    steps: int = 0
+    audio_s: float = 0.0
+    elapsed_s: float = 0.0
+
+    def add(self, example: Example, written: Sequence[Timed]) -> None:
+        """Judge what was written of an example."""
+        truth = [Timed(text, w.start_s, w.end_s) for w in example.words for text in normalised(w.text)]
+        self.audio_s += example.duration_s
+        self.words += len(truth)
+        if not truth or not written:
+            self.errors += len(truth) + len(written)
+            return
+        found = jiwer.process_words(" ".join(w.text for w in truth), " ".join(w.text for w in written))
+        self.errors += found.substitutions + found.deletions + found.insertions
+        for part in found.alignments[0]:
+            if part.type != "equal":
+                continue
+            ours = written[part.hyp_start_idx : part.hyp_end_idx]
+            for one, other in zip(truth[part.ref_start_idx : part.ref_end_idx], ours, strict=True):
+                self.starts_s.append(abs(one.start_s - other.start_s))
+                self.ends_s.append(abs(one.end_s - other.end_s))
+
+    def row(self, model: str, way: str, snr_db: float | None) -> dict[str, object]:
+        errors_s = np.array(self.starts_s + self.ends_s)
+        return {
+            "model": model,
+            "times by": way,
+            "noise": "clean" if snr_db is None else f"{snr_db:g} dB",
+            "WER %": 100 * self.errors / self.words,
+            "off by, median s": float(np.median(errors_s)),
+            "95th percentile s": float(np.percentile(errors_s, 95)),
+            "tokens a second": self.steps / self.audio_s,
+            "ms a second of audio": 1000 * self.elapsed_s / self.audio_s,
+        }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
+    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was taught already")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    ways: list[tuple[str, str, Model]] = [("bundled", "attention", load("demo/model", device="cpu"))]
+    if options.taught or not options.quick:
+        model = load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
+        ways += [("taught", "attention", model), ("taught", "timestamps", model)]
+    count = _QUICK if options.quick else _FULL
+    rows: list[dict[str, object]] = []
+    with tqdm(total=len(ways) * len(SNRS_DB) * len(LANGUAGES) * count, unit="window", desc="listen") as bar:
+        for snr_db in SNRS_DB:
+            examples = [e for language in LANGUAGES for e in exam.windows(language, count, snr_db, seed=13)]
+            for name, way, model in ways:
+                tally = Tally()
+                write = by_attention if way == "attention" else by_timestamps
+                for example, written in zip(examples, write(model, examples, tally), strict=True):
+                    tally.add(example, written)
+                    bar.update()
+                rows.append(tally.row(name, way, snr_db))
+    report("when words are spoken", rows, figures(rows), options.json)
+    return 0
+
+
+def by_attention(model: Model, examples: Sequence[Example], tally: Tally) -> Iterator[list[Timed]]:
+    """As the transcriber does it, but for its second try."""
+    engine = TransformersEngine(model, second_try=SecondTry(below=-float("inf")))
+    for batch in batches(examples):
+        began_s = time.perf_counter()
+        heard = engine.transcribe([Utterance(example.audio, example.language) for example in batch])
+        tally.elapsed_s += time.perf_counter() - began_s
+        for one in heard:
+            tally.steps += one.likeliest.tokens
+            yield [Timed(text, w.start_s, w.end_s) for w in one.likeliest.words for text in normalised(w.text)]
+
+
+def by_timestamps(model: Model, examples: Sequence[Example], tally: Tally) -> Iterator[list[Timed]]:
+    """With the same decoder, which is now asked for timestamps. It reads attention for nothing; that costs little."""
+    tokens = replace(model.tokens, suppressed=(*model.tokens.suppressed, model.tokens.no_timestamps))
+    decoder, log_mel = GreedyDecoder(model.whisper, tokens, [(0, 0)]), LogMel(model.mel_filters, model.device)
+    for batch in batches(examples):
+        began_s = time.perf_counter()
+        with torch.inference_mode():
+            features = log_mel([example.audio for example in batch], 2 * model.positions)
+            states = model.whisper.get_encoder()(features).last_hidden_state
+            prefixes = [[tokens.prefix(example.language, "transcribe")[:-1]] for example in batch]
+            decoded = decoder(states, partial(_from, prefixes), [_MOST_TOKENS] * len(batch))
+        tally.elapsed_s += time.perf_counter() - began_s
+        for [one] in decoded:
+            tally.steps += len(one.tokens)
+            yield list(words_between(model, one.tokens))
+
+
+def _from(prefixes: list[list[list[int]]], logits: Tensor) -> list[list[list[int]]]:
+    return prefixes
+
+
+def words_between(model: Model, tokens: Sequence[int]) -> Iterator[Timed]:
+    """Words between two timestamps; one that is not closed has no length."""
+    start_s, text = 0.0, []
+    for token in [*tokens, model.tokens.timestamps_from]:
+        if token < model.tokens.end:
+            text.append(token)
+        elif token >= model.tokens.timestamps_from:
+            time_s = _STEP_S * (token - model.tokens.timestamps_from)
+            for word in normalised(model.tokenizer.decode(text)):
+                yield Timed(word, start_s, max(start_s, time_s))
+            start_s, text = time_s, []
+
+
+def batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    return (examples[first : first + _BATCH] for first in range(0, len(examples), _BATCH))
+
+
+def figures(rows: Sequence[Row]) -> dict[str, float]:
+    """The 95th percentile of each way, without noise."""
+    return {
+        f"{row['model']}_{row['times by']}_p95_s": float(str(row["95th percentile s"]))
+        for row in rows
+        if row["noise"] == "clean"
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
