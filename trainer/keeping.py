@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,9 @@ def _fingerprint(corpus: Corpus) -> str:
 
 
 def _commit() -> str:
+    """Of the trainer's code; empty where it is no working tree, or there is no git, as in the container."""
     here = Path(__file__).parent
+    if shutil.which("git") is None:
+        return ""
     found = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
     return found.stdout.strip()

@@ -129,7 +129,8 @@ def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(unbroken: Path, tmp
     words = shlex.split((unbroken / "command.txt").read_text())
     assert words[:4] == ["python", "-m", "trainer", "train"]
     words[words.index("--run") + 1] = str(tmp_path / "again")
-    subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, env=_environment())
+    bare = {**_environment(), "PATH": ""}  # as in the container, which has no git
+    subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, env=bare)
     assert _metrics(tmp_path / "again") == _metrics(unbroken)
     ours, theirs = (load_file(run / "best" / "model.safetensors") for run in (unbroken, tmp_path / "again"))
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
