@@ -16,6 +16,7 @@ examples:
   python -m trainer listen corpora/sv --augment radio --out listen.html
   python -m trainer train corpora/sv --model openai/whisper-small --run sv-small
   python -m trainer evaluate runs/sv-small/best corpora/sv
+  python -m trainer report sv-small
   python -m trainer publish sv-small models/sv-small
   python -m trainer SUBCOMMAND --help
 """

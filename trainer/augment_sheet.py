@@ -18,7 +18,7 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from trainer import noises
+from trainer import noises, page
 from trainer.augment import KINDS, Augmentation, Setting, text_of
 from trainer.clips import Clip, Corpus
 from trainer.examples import SAMPLE_RATE
@@ -31,26 +31,16 @@ TOGETHER = 4
 #: The cost of an effect is measured on so much audio at least, over so much time.
 _COST_S, _MEASURED_S = 5.0, 0.15
 
-_PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #1b2733 }}
-h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.15rem; margin-top: 2rem }}
-table {{ border-collapse: collapse }}
-th, td {{ padding: .2rem .8rem; border-bottom: 1px solid #d8dee4; text-align: left }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
-.cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem }}
-figure {{ margin: 0; padding: .6rem; border: 1px solid #d8dee4; border-radius: .4rem }}
-figure.before {{ background: #eef4f8 }}
-figcaption {{ font-size: .85rem; min-height: 2.6em }}
-img {{ width: 100%; height: 7rem; image-rendering: auto; display: block }}
-audio {{ width: 100%; height: 2.2rem; margin-top: .4rem }}
-code {{ overflow-wrap: anywhere }}
-</style></head><body>
-{body}
-</body></html>
+#: What a row of `cost_rows` has.
+COST_HEAD = ("effect", "how often", "how strong", "ms a second of audio", "on average")
+
+_STYLE = """\
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem }
+figure { margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: .4rem }
+figure.before { background: var(--code) }
+figcaption { font-size: .85rem; min-height: 2.6em }
+img { width: 100%; height: 7rem; image-rendering: auto; display: block }
+audio { width: 100%; height: 2.2rem; margin-top: .4rem }
 """
 
 
@@ -121,24 +111,25 @@ def costs(audio: Audio, augmentation: Augmentation) -> list[Cost]:
     return found
 
 
-def page(corpus: Corpus, clips: Sequence[Clip], augmentation: Augmentation, seed: int) -> tuple[str, list[Cost]]:
+def sheet(corpus: Corpus, clips: Sequence[Clip], augmentation: Augmentation, seed: int) -> tuple[str, list[Cost]]:
     """The sheet, and what the effects cost."""
     measured = costs(np.concatenate([corpus.audio(clip) for clip in clips]), augmentation)
     parts = [
-        "<h1>Augmentation</h1>",
-        f"<p><code>--augment {html.escape(text_of(augmentation.settings))}</code></p>",
-        "<p>On the first clip each effect has its lowest value, on the last its highest. Pictures: what Whisper "
-        "hears, 80 mel bands from 0 to 8 kHz, one column for 10 ms.</p>",
-        _costs_table(measured),
+        page.code(f"--augment {text_of(augmentation.settings)}"),
+        page.text(
+            "On the first clip each effect has its lowest value, on the last its highest. Pictures: what Whisper "
+            "hears, 80 mel bands from 0 to 8 kHz, one column for 10 ms."
+        ),
+        page.table(COST_HEAD, cost_rows(measured), words=3),
     ]
     log_mel = LogMel()
     for number, clip in enumerate(clips):
         about = ", ".join(filter(None, (clip.speaker[:12], clip.accent, clip.gender, clip.source)))
-        parts += [f"<h2>{html.escape(clip.text)}</h2>", f"<p>{html.escape(f'{clip.id}: {about}')}</p>"]
+        parts += [f"<h2>{html.escape(clip.text)}</h2>", page.text(f"{clip.id}: {about}")]
         place = number / max(1, len(clips) - 1)
         heard = effects_on(corpus.audio(clip), augmentation, place, seed + number)
         parts += ['<div class="cards">', *[_card(each, log_mel) for each in heard], "</div>"]
-    return _PAGE.format(title="Augmentation", body="\n".join(parts)), measured
+    return page.page("Augmentation", parts, _STYLE), measured
 
 
 def cost_rows(measured: Sequence[Cost]) -> list[tuple[str, str, str, str, str]]:
@@ -156,18 +147,6 @@ def cost_rows(measured: Sequence[Cost]) -> list[tuple[str, str, str, str, str]]:
         for cost in measured
     ]
     return [*rows, ("all", "", "", "", f"{sum(cost.average_ms_per_s for cost in measured):.2f}")]
-
-
-def _costs_table(measured: Sequence[Cost]) -> str:
-    names = ("effect", "how often", "how strong", "ms a second of audio", "on average")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=number' if i > 2 else ''}>{html.escape(cell)}</td>" for i, cell in enumerate(r))
-        + "</tr>"
-        for r in cost_rows(measured)
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _card(heard: Heard, log_mel: LogMel) -> str:

@@ -33,10 +33,9 @@ from trainer.features import POSITIONS_PER_S
 from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER
 from trainer.model import SIZES, new_model
 from trainer.replacing import replaced
+from trainer.run_folder import RECORD_NAME
 from trainer.tokenizer import Speller, train_tokenizer
 
-#: What our trainer writes beside the weights.
-RECORD_NAME = "undertext.json"
 #: What a name begins with that is no checkpoint but a size, to begin from nothing.
 NEW = "new:"
 #: Learning rates of fine-tuning by d_model: a fortieth of what OpenAI trained the size with. Below tiny: of ours.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,47 +12,27 @@ from rich.table import Table
 
 from trainer.clips import SPLITS, Clip, Corpus, total_s
 from trainer.drops import Reason
+from trainer.page import page, plots, table, text
 from trainer.plots import bars, histogram
 
 REPORT_NAME = "report.html"
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _WORDS_SHOWN = 60
 
-_PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1b2733 }}
-h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.15rem; margin-top: 2rem }}
-table {{ border-collapse: collapse }}
-th, td {{ padding: .2rem .8rem; border-bottom: 1px solid #d8dee4; text-align: left }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums }}
-.plots {{ display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start }}
-.plots svg {{ max-width: 100%; height: auto }}
-.note {{ background: #fff6dd; padding: .4rem .8rem; border-left: 4px solid #d9a400 }}
-</style></head><body>
-{body}
-</body></html>
-"""
-
 
 def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
     """Write report.html into the corpus' folder."""
     clips = corpus.clips
-    parts = [f"<h1>Corpus {html.escape(corpus.folder.name)}</h1>", f"<p>{html.escape(_sentence(clips, dropped))}</p>"]
-    parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes(corpus)]
-    parts += ["<h2>Splits</h2>", _table(("", "clips", "hours", "speakers", "seconds a clip"), split_rows(clips))]
-    parts += ["<h2>Sources</h2>", _table(("", "weight", "clips", "hours"), _source_rows(corpus))]
+    parts = [text(_sentence(clips, dropped)), *(text(note, "note") for note in notes(corpus))]
+    parts += ["<h2>Splits</h2>", table(("", "clips", "hours", "speakers", "seconds a clip"), split_rows(clips))]
+    parts += ["<h2>Sources</h2>", table(("", "weight", "clips", "hours"), _source_rows(corpus))]
     if dropped:
-        parts += ["<h2>Dropped</h2>", _table(("reason", "clips"), drop_rows(dropped))]
-        parts += [f"<p>Which: {html.escape('dropped.jsonl')}.</p>"]
+        parts += ["<h2>Dropped</h2>", table(("reason", "clips"), drop_rows(dropped)), text("Which: dropped.jsonl.")]
     if clips:
-        parts += ["<h2>Plots</h2>", '<div class="plots">', *_plots(clips, dropped), "</div>"]
-        parts += ["<h2>Most frequent words</h2>", f"<p>{html.escape(_frequent(clips))}</p>"]
+        parts += ["<h2>Plots</h2>", plots(_plots(clips, dropped))]
+        parts += ["<h2>Most frequent words</h2>", text(_frequent(clips))]
     path = corpus.folder / REPORT_NAME
-    page = _PAGE.format(title=html.escape(f"Corpus {corpus.folder.name}"), body="\n".join(parts))
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page(f"Corpus {corpus.folder.name}", parts), encoding="utf-8")
     return path
 
 
@@ -158,14 +137,6 @@ def _source_rows(corpus: Corpus) -> list[tuple[str, ...]]:
         (str(s["name"]), f"{s['weight']:g}", f"{s['clips']:,}", f"{s['hours']:.3f}")
         for s in corpus.about.get("sources", ())
     ]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def line(tag: str, cells: Sequence[str]) -> str:
-        first, *others = (html.escape(cell) for cell in cells)
-        return f"<tr><{tag}>{first}</{tag}>" + "".join(f'<{tag} class="number">{c}</{tag}>' for c in others) + "</tr>"
-
-    return "<table>" + line("th", head) + "".join(line("td", row) for row in rows) + "</table>"
 
 
 def _rich(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -84,12 +84,24 @@ def evaluate(
     )
 
 
-def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
-    """The words alone, for a measure between two steps of training; `context_s` None: as long as each batch is."""
+def errors(
+    recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
+) -> tuple[Score, Score]:
+    """Words and characters alone, for a measure between two steps of training.
+
+    Args:
+        context_s: None: as long as each batch is.
+    """
     recogniser.model.eval()
     normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
-    rows = _rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None)
-    return total(row.words for row in rows if row.reference)
+    rows = list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
+    spoken = [row for row in rows if row.reference]
+    return total(row.words for row in spoken), total(row.characters for row in spoken)
+
+
+def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
+    """The words alone."""
+    return errors(recogniser, utterances, context_s)[0]
 
 
 def _conditions(

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-
-from trainer.scoring import Score
 
 #: Samples drawn with replacement; the ends of a 95 % interval then wobble by a few hundredths of its width.
 DRAWS = 1000
@@ -27,7 +26,25 @@ class Interval:
     high_percent: float
 
 
-def interval(scores: Sequence[Score], units: Sequence[str] | None = None, seed: int = 1) -> Interval | None:
+class Counted(Protocol):
+    """Words, and errors in them."""
+
+    @property
+    def words(self) -> int: ...
+
+    @property
+    def errors(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """By how many words more one of two models errs in the same utterance: below nothing, it is the better one."""
+
+    words: int
+    errors: int
+
+
+def interval(scores: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1) -> Interval | None:
     """Interval of the rate over all scores; None where there is nothing to draw from.
 
     Args:

@@ -15,7 +15,7 @@ import transformers
 
 from trainer import checkpoints
 from trainer.checkpoints import Loaded
-from trainer.clips import CLIPS_NAME, Clip, Corpus
+from trainer.clips import CLIPS_NAME, Clip, Corpus, total_s
 from trainer.loop import Keep
 from trainer.options import Options, command
 from trainer.plan import Plan
@@ -73,6 +73,7 @@ def about(
         },
         "environment": {
             "corpus": str(options.corpus),
+            "hours": round(total_s(clips) / 3600, 4),
             "command": command(options, plan),
             "commit": _commit(),
             "python": platform.python_version(),

@@ -22,14 +22,12 @@ from trainer.batches import Batch, Stream, loader
 from trainer.examples import ExampleSource
 from trainer.losses import Losses, Targets, losses
 from trainer.run import Run
+from trainer.run_folder import DECISIVE
 from trainer.tokenizer import Speller
 
 Measure = Callable[[WhisperForConditionalGeneration], dict[str, float]]
 #: Told to keep the model as it is now, by a name: "best" or "last".
 Keep = Callable[[str], None]
-
-#: The measure that decides which model is the best, and when to stop.
-DECISIVE = "dev_wer_percent"
 
 
 def train(

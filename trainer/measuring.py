@@ -11,10 +11,11 @@ from transformers import WhisperForConditionalGeneration
 from trainer.batches import collate
 from trainer.clip_source import example_of
 from trainer.clips import Clip, Corpus
-from trainer.evaluate import word_errors
+from trainer.evaluate import errors
 from trainer.features import LogMel
 from trainer.losses import Heads, Targets, Weights, losses
 from trainer.recogniser import Recogniser
+from trainer.run_folder import DECISIVE
 from trainer.tokenizer import Speller
 from trainer.utterances import of_clips
 
@@ -24,7 +25,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class DevMeasure:
-    """Loss and word error rate on clips, at the acoustic context that the model is trained for."""
+    """Loss and error rates on clips, at the acoustic context that the model is trained for."""
 
     corpus: Corpus
     clips: Sequence[Clip]
@@ -35,8 +36,9 @@ class DevMeasure:
     def __call__(self, model: WhisperForConditionalGeneration) -> dict[str, float]:
         model.eval()
         utterances = of_clips(self.corpus, self.clips, self.language or None)
-        found = word_errors(Recogniser.of(model, self.speller), utterances, self.context_s)
-        return {"dev_loss": self._loss(model), "dev_wer_percent": round(found.wer_percent, 4)}
+        words, characters = errors(Recogniser.of(model, self.speller), utterances, self.context_s)
+        rates = {DECISIVE: words.wer_percent, "dev_cer_percent": characters.wer_percent}
+        return {"dev_loss": self._loss(model), **{name: round(rate, 4) for name, rate in rates.items()}}
 
     @torch.no_grad()
     def _loss(self, model: WhisperForConditionalGeneration) -> float:

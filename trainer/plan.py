@@ -9,6 +9,7 @@ from typing import Any, Literal
 from trainer.batches import BEGINNING, Position, Settings
 from trainer.errors import PlanError
 from trainer.losses import Weights
+from trainer.run_folder import flat
 
 #: What may differ when a run goes on: it decides nothing about the model.
 FREE = ("checkpoint_every_s", "log_every_steps")
@@ -86,15 +87,8 @@ def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
     Raises:
         PlanError: it was begun with something else; the text names what differs.
     """
-    old, new = _flat(before), _flat(now)
+    old, new = flat(before), flat(now)
     changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key.split(".")[-1] not in FREE]
     if changed:
         told = "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
         raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another --run")
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found.update(_flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value})
-    return found

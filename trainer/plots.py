@@ -6,7 +6,11 @@ import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+#: A value and the ends of its interval.
+Estimate = tuple[float, float, float]
 
 COLORS = ("#b3bcc4", "#d9a400", "#2f6f9f")
 COLOR, GRID = "#2f6f9f", "#d8dee4"
@@ -91,8 +95,43 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_lab
         axes.set_ylim(bottom=0)
         axes.grid(axis="y")
         if len(series) > 1:
-            axes.legend(frameon=False)
+            _legend(axes, list(series))
         return _svg(figure)
+
+
+def intervals(
+    names: Sequence[str], series: Mapping[str, Sequence[Estimate | None]], title: str, x_label: str, at_most: int = 20
+) -> str:
+    """For each of the first names, a dot of every series that has a value there, in its interval."""
+    shown, step = [_short(name) for name in names[:at_most]], 0.6 / max(1, len(series))
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        height = 1.2 + len(shown) * max(0.26, 0.14 * len(series))
+        figure = Figure(figsize=(5.4, height), layout="constrained")
+        axes = figure.add_subplot()
+        for order, found in enumerate(series.values()):
+            rows = [(place, one) for place, one in enumerate(found[:at_most]) if one]
+            values = [value for _, (value, _, _) in rows]
+            # The middle of a skewed interval may lie outside of it.
+            ends = [[max(0.0, v - low) for _, (v, low, _) in rows], [max(0.0, high - v) for _, (v, _, high) in rows]]
+            places = [place + (order - (len(series) - 1) / 2) * step for place, _ in rows]
+            axes.errorbar(values, places, xerr=ends, fmt="o", markersize=4, capsize=2, linewidth=1.2)
+        axes.set_yticks(range(len(shown)), shown, parse_math=False)
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_xlim(left=0)
+        left_out = f" (the first {at_most} of {len(names)})" if len(names) > at_most else ""
+        axes.set(title=f"{title}{left_out}", xlabel=x_label)
+        axes.grid(axis="x")
+        if len(series) > 1:
+            _legend(axes, list(series))
+        return _svg(figure)
+
+
+def _legend(axes: Axes, names: Sequence[str]) -> None:
+    """A legend above the axes that takes names as they are: no formulas, and none that hides behind a `_`."""
+    drawn = axes.containers or axes.lines
+    legend = axes.legend(drawn, [_short(name) for name in names], frameon=False, fontsize=8)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _short(name: str, length: int = 34) -> str:

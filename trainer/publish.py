@@ -15,9 +15,10 @@ from pathlib import Path
 
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from trainer.checkpoints import RECORD_NAME, generation_config, save
+from trainer.checkpoints import generation_config, save
 from trainer.features import POSITIONS_PER_S
 from trainer.replacing import replaced
+from trainer.run_folder import RECORD_NAME
 from trainer.tokenizer import Speller
 
 #: Version of undertext.json.

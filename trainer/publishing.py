@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transformers import WhisperFeatureExtractor
 
-from trainer.checkpoints import RECORD_NAME
+from trainer.curves import PUBLISHED, curves
 from trainer.errors import TrainerError
 from trainer.model_card import Facts, card
-from trainer.plots import lines
 from trainer.publish import Record, WerRow, describe
 from trainer.replacing import replaced
+from trainer.run_folder import read_run
 
-#: What is drawn from metrics.jsonl: title, unit, and the entries.
-_CURVES = (
-    ("Loss", "nats a token", ("loss", "dev_loss")),
-    ("Word error rate on dev", "percent", ("dev_wer_percent",)),
-)
 #: What provenance tells of how a run was begun, out of plan.json.
 _TOLD = ("command", "commit", "torch", "transformers", "device")
 
@@ -37,7 +31,7 @@ class Written:
 
     plan: Mapping[str, Any]
     declared: Mapping[str, Any]
-    metrics: tuple[Mapping[str, float], ...]
+    metrics: Sequence[Mapping[str, float]]
     evaluations: tuple[Mapping[str, Any], ...]
 
 
@@ -45,22 +39,16 @@ def read(run: Path, which: str) -> Written:
     """What a run has of the model `which`: best or last.
 
     Raises:
-        PublishError: it is no run, or has no such model yet.
+        RunError: it is no run.
+        PublishError: it has no such model yet, or something in it is damaged.
     """
-    model = run / which
-    if not (run / "plan.json").exists():
-        raise PublishError(f"{run} is no run: it has no plan.json")
-    if not (model / RECORD_NAME).exists():
+    found = read_run(run)
+    if which not in found.declared:
         raise PublishError(f"{run} has no {which}/ yet: it comes with the first measure, or at the end of training")
-    metrics = run / "metrics.jsonl"
-    rows = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
-    documents = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("evaluation-*.json")))
-    return Written(
-        json.loads((run / "plan.json").read_text(encoding="utf-8")),
-        json.loads((model / RECORD_NAME).read_text(encoding="utf-8")),
-        tuple(json.loads(row) for row in rows),
-        tuple(document for document in documents if Path(str(document.get("model"))).name == which),
-    )
+    if found.unread:
+        raise PublishError(f"{run / found.unread[0]} is damaged: evaluate again, or remove it")
+    of_it = (document for document in found.evaluations if Path(str(document["model"])).name == which)
+    return Written(found.plan, found.declared[which], found.metrics, tuple(of_it))
 
 
 def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool = False) -> list[WerRow]:
@@ -83,12 +71,13 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
         trained_with_prompts=found.declared["trained_with_prompts"],
     )
     context_s = float(found.declared["context_s"])
-    curves = {f"{title.lower().replace(' ', '-')}.svg": svg for title, svg in _curves(found).items()}
+    drawn = curves({"": found.metrics}, PUBLISHED)
+    pictures = {f"{title.lower().replace(' ', '-')}.svg": svg for title, svg in drawn.items()}
     with replaced(out) as folder:
         shutil.copytree(run / which, folder, dirs_exist_ok=True)
-        for name, svg in curves.items():
+        for name, svg in pictures.items():
             (folder / name).write_text(svg, encoding="utf-8")
-        facts = Facts(out.name, context_s, record, found.evaluations, tuple(curves))
+        facts = Facts(out.name, context_s, record, found.evaluations, tuple(pictures))
         describe(folder, record, context_s, card(facts))
     return rows
 
@@ -151,14 +140,3 @@ def to_ctranslate2(folder: Path, out: Path, quantization: str) -> None:
         converter.convert(str(unfinished), quantization=quantization, force=True)
         # faster-whisper reads the number of mel bins there, which transformers 5 writes into another file.
         WhisperFeatureExtractor.from_pretrained(folder).save_pretrained(unfinished)
-
-
-def _curves(found: Written) -> dict[str, str]:
-    """A picture for each of _CURVES of which there is anything."""
-    drawn = {}
-    for title, unit, names in _CURVES:
-        series = {name: [(row["step"], row[name]) for row in found.metrics if name in row] for name in names}
-        series = {name: points for name, points in series.items() if points}
-        if series:
-            drawn[title] = lines(series, title, "step", unit)
-    return drawn

@@ -23,12 +23,9 @@ from trainer.averaging import Average, trained
 from trainer.checkpoint import restore, save
 from trainer.losses import Heads
 from trainer.plan import Plan, Progress, refuse_change
+from trainer.run_folder import METRICS_NAME, PLAN_NAME, UNCHECKED
 from trainer.team import Team
 from trainer.tokenizer import Speller
-
-_PLAN, _METRICS = "plan.json", "metrics.jsonl"
-#: In plan.json beside the plan; where a run goes on is not how it was begun.
-_UNCHECKED = "environment"
 
 
 @dataclass
@@ -97,7 +94,7 @@ class Run:
         """A line of metrics, and the same for TensorBoard."""
         if not self.team.first:
             return
-        with (self.folder / _METRICS).open("a", encoding="utf-8") as file:
+        with (self.folder / METRICS_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": self.progress.steps, **entry}) + "\n")
         if self._board:
             for name, value in entry.items():
@@ -118,11 +115,11 @@ def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) ->
 
 
 def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
-    path = folder / _PLAN
+    path = folder / PLAN_NAME
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        compared = ({k: v for k, v in each.items() if k != _UNCHECKED} for each in (before, json.loads(text)))
+        compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in (before, json.loads(text)))
         refuse_change(str(folder), *compared)
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")
@@ -130,7 +127,7 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
 
 def _cut_metrics(folder: Path, steps: int) -> None:
     """Lines from behind the checkpoint will be written again."""
-    path = folder / _METRICS
+    path = folder / METRICS_NAME
     if path.exists():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= steps]

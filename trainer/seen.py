@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from trainer.clips import Clip
 from trainer.plots import grouped_bars
 from trainer.sampling import Sampler, group
 
-SEEN_NAME = "seen.json"
-#: What is told of each epoch; other columns have too many values to be looked at, or one.
-COLUMNS_TOLD = ("accent", "gender", "age", "language", "source")
+#: What is told of each epoch.
+COLUMNS_TOLD = ("accent", "speaker", "gender", "age", "language", "source")
+#: Values of a column that are told one by one, the most frequent; the others are told together.
+VALUES_TOLD = 100
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,15 @@ def seen_groups(clips: Sequence[Clip], sampler: Sampler, column: str, drawn: NDA
     return sorted(rows, key=lambda row: (-row.clips, row.value))
 
 
+def told_groups(rows: Sequence[Group], at_most: int = VALUES_TOLD) -> list[Group]:
+    """The first rows, and all others as one: a corpus may have thousands of speakers."""
+    rest = rows[at_most:]
+    if not rest:
+        return list(rows)
+    sums = {f.name: round(sum(getattr(row, f.name) for row in rest), 4) for f in fields(Group) if f.name != "value"}
+    return [*rows[:at_most], Group(f"{len(rest):,} others", **sums)]
+
+
 def epochs_of(source: ClipSource, examples: int) -> Iterator[tuple[int, NDArray[np.int64], int]]:
     """Number, clips drawn, and examples without speech, of each epoch of which the first `examples` saw something."""
     epoch = 0
@@ -95,7 +105,7 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
     told = []
     for epoch, drawn, quiet in epochs_of(source, examples):
         groups = {
-            column: [asdict(row) for row in seen_groups(source.clips, source.sampler, column, drawn)]
+            column: [asdict(row) for row in told_groups(seen_groups(source.clips, source.sampler, column, drawn))]
             for column in columns
         }
         hours = sum(source.clips[i].duration_s for i in drawn.tolist()) / 3600

@@ -28,6 +28,8 @@ from trainer.options import Options, command
 from trainer.plan import Plan
 from trainer.quiet import quiet_sounds
 from trainer.run import Run
+from trainer.run_folder import SEEN_NAME
+from trainer.run_report import write_report
 from trainer.sampling import sampler, weights_of
 from trainer.seen import write_seen
 from trainer.spelling import Style
@@ -88,11 +90,12 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
     if team.first:
-        write_seen(options.run / "seen.json", source, run.progress.examples)
+        write_seen(options.run / SEEN_NAME, source, run.progress.examples)
         with run.average.worn():
             keep("last")
             if measure is None:
                 keep("best")
+        write_report(options.run)
     run.close()
     return Outcome(run.progress.steps, run.progress.best, options.run)
 

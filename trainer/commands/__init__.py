@@ -10,5 +10,6 @@ COMMANDS: tuple[str, ...] = (
     "listen",
     "train",
     "evaluate",
+    "report",
     "publish",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.clips import SPLITS, Corpus
 from trainer.errors import PlanError
 from trainer.grouping import GROUPABLE
+from trainer.run_folder import PLAN_NAME
 
 if TYPE_CHECKING:
     from trainer.evaluate import Plan
@@ -76,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     from trainer.evaluate import Plan, evaluate
     from trainer.evaluation_table import show
     from trainer.recogniser import load
+    from trainer.run_report import write_report
 
     plan = Plan(
         contexts=options.context,
@@ -96,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
     _write(found, out, options)
     show(found)
     print(f"written: {out}")
+    if (out.parent / PLAN_NAME).exists():
+        print(f"renewed: {write_report(out.parent)}")
     return ALARM if found.alarm.raised else 0
 
 
@@ -128,7 +132,7 @@ def _beside(options: argparse.Namespace) -> Path:
     """In the run's folder, if the model lies in one."""
     name = f"{options.corpus.resolve().name}-{options.split}"
     folder = Path(options.model).resolve().parent
-    if (folder / "plan.json").exists():
+    if (folder / PLAN_NAME).exists():
         return folder / f"evaluation-{Path(options.model).name}-{name}.json"
     return Path(f"evaluation-{options.model.strip('/').replace('/', '-').lstrip('.-')}-{name}.json")
 

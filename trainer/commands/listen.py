@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from trainer.augment import augmentation
-    from trainer.augment_sheet import choose, cost_rows, page
+    from trainer.augment_sheet import COST_HEAD, choose, cost_rows, sheet
     from trainer.clips import Corpus
 
     effects = augmentation(options.augment)
@@ -76,11 +76,11 @@ def run(options: argparse.Namespace) -> int:
     clips = choose(corpus.clips, options.clips, options.seed)
     if not clips:
         raise PlanError(f"{options.corpus} has no clips with speech, or --clips {options.clips} is none")
-    sheet, costs = page(corpus, clips, effects, options.seed)
+    page, costs = sheet(corpus, clips, effects, options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(sheet, encoding="utf-8")
+    options.out.write_text(page, encoding="utf-8")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(("effect", "how often", "how strong", "ms a second of audio", "on average")):
+    for number, name in enumerate(COST_HEAD):
         table.add_column(name, justify="right" if number > 2 else "left")
     for row in cost_rows(costs):
         table.add_row(*row)

@@ -37,9 +37,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.publishing import publish_run, push, to_ctranslate2
+    from trainer.run_folder import run_path
 
-    source = Path(options.source)
-    source = source if source.exists() or "/" in options.source else Path("runs") / options.source
+    source = run_path(options.source)
     rows = publish_run(source, options.out, options.which, options.despite_alarm)
     for row in rows:
         noise = "" if row.snr_db is None else f", {row.snr_db:g} dB"

@@ -27,6 +27,7 @@ examples
 
 A killed run goes on with the same command; a changed plan is refused by name. runs/NAME has
 
+  report.html                   all of it on one page, with curves (`report --help`)
   metrics.jsonl, events.out.*   losses and measures, for you and for TensorBoard (tensorboard --logdir runs)
   best/, last/                  whole checkpoints: lowest word error rate on dev, and the last one
   command.txt, plan.json        what repeats the run; on a CPU, bit for bit

@@ -63,6 +63,7 @@ def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) 
     run(model, corpus, "--limit", 2)
     document = json.loads((model.parent / "evaluation-best-sv-test.json").read_text(encoding="utf-8"))
     assert len(document["rows"]) == 2
+    assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")
 
 
 def test_without_a_run_it_writes_here(

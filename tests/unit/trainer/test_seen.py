@@ -15,7 +15,7 @@ from trainer.clip_source import ClipSource
 from trainer.clips import Clip
 from trainer.quiet import QuietSounds
 from trainer.sampling import UNKNOWN, Balanced, Epochs, Sampler
-from trainer.seen import balance_plot, seen_groups, write_seen
+from trainer.seen import balance_plot, seen_groups, told_groups, write_seen
 
 CLIPS = [
     Clip(str(n), 0, 0, 16_000 * (n % 3 + 1), "x", "sv", "train", accent=accent, speaker=str(n % 4))
@@ -73,3 +73,12 @@ def test_the_plot_has_every_group(tmp_path: Path) -> None:
     assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent, epoch 1")
     for word in ("skånska", "gotländska", UNKNOWN, "asked for", "seen"):
         assert word in svg
+
+
+def test_of_thousands_of_values_the_rare_ones_are_told_together() -> None:
+    rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.arange(12))
+    first, others = told_groups(rows, 1)
+    assert (first, others.value) == (rows[0], "2 others")
+    assert (others.clips, others.draws, others.distinct) == (6, 6, 6)
+    assert others.drawn_percent == pytest.approx(50, abs=0.01)
+    assert told_groups(rows, 3) == rows

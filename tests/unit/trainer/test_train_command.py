@@ -94,6 +94,9 @@ def test_a_run_leaves_what_its_help_promises(unbroken: Path) -> None:
     assert plan["data"]["left_out"] == {"longer than the context of 2 s": 1}
     assert plan["plan"]["utterances"] == 3 * 64
     assert list(unbroken.glob("events.out.tfevents.*"))
+    report = (unbroken / "report.html").read_text(encoding="utf-8")
+    assert "12 steps in" in report
+    assert "1 longer than the context of 2 s" in report
     for name in ("best", "last"):
         model = WhisperForConditionalGeneration.from_pretrained(unbroken / name)
         assert model.config.dropout == 0.0

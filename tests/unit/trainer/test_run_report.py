@@ -1,0 +1,216 @@
+"""The report of a run and the comparison of several: whole pages of whatever a run has left, which believe no name."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.trainer.html_pages import tags_of
+from trainer.__main__ import main
+from trainer.curves import MOST_POINTS, thinned
+from trainer.plots import intervals, lines
+from trainer.run_comparison import named, write_comparison
+from trainer.run_folder import RunError, read_run, run_path
+from trainer.run_report import write_report
+
+NASTY = "<script>alert(1)</script> & $x^2$"
+
+
+def _plan(dropout: float) -> dict[str, Any]:
+    return {
+        "plan": {
+            "utterances": 90,
+            "seed": 1,
+            "examples": ["radio", NASTY, ""],
+            "learning_rate": 4e-4,
+            "label_smoothing": 0.0,
+            "batches": {"shape": {"examples": 8, "seconds": 60.0, "least_s": 0.0, "most_s": 7.0}, "spec_augment": 0.5},
+        },
+        "model": {"name": NASTY, "fingerprint": "abc", "dropout": dropout, "lora": None},
+        "data": {"clips": 30, "left_out": {"longer than the context of 7 s": 2}, "language": ""},
+        "environment": {"corpus": f"corpora/{NASTY}", "hours": 0.5, "command": f"train {NASTY}", "torch": "2.13"},
+    }
+
+
+def _group(value: str, drawn: int, percent: float) -> dict[str, Any]:
+    there = {"clips": 15, "hours": 0.25, "expected_percent": 50.0}
+    return {"value": value, **there, "draws": drawn, "drawn_percent": percent, "distinct": drawn, "drawn_hours": 0.2}
+
+
+def _seen() -> dict[str, Any]:
+    epochs = [
+        {
+            "epoch": number,
+            "draws": 30,
+            "hours": 0.5,
+            "without_speech": 2,
+            "groups": {
+                "accent": [_group(NASTY, 20 - number, 66.7 - number), _group("dalmål", 10 + number, 33.3 + number)],
+                "gender": [_group("female", 30, 100.0)],
+            },
+        }
+        for number in range(3)
+    ]
+    return {"columns": ["accent", "gender"], "epochs": epochs}
+
+
+def _summary(errors: int) -> dict[str, Any]:
+    counts = {"utterances": 40, "words": 40, "substitutions": errors, "deletions": 0, "insertions": 0}
+    rate = 2.5 * errors
+    ends = {"wer_interval_percent": [rate - 1, rate + 2], "wer_interval_by_speaker_percent": None}
+    return {**counts, "wer_percent": rate, "cer_percent": rate / 2, **ends}
+
+
+def _evaluation(which: Path, errors: int, raised: bool = False) -> dict[str, Any]:
+    conditions = [("short", 7.0, None), ("full", 30.0, None), ("short", 7.0, 10.0), ("full", 30.0, 10.0)]
+    rows = [{"id": str(n), "reference": "hej", "words": 1, "errors": int(n < errors)} for n in range(40)]
+    return {
+        **{"model": str(which), "corpus": f"corpora/{NASTY}", "split": "test", "limit": None, "seed": 1},
+        "device": "CPU, 1 threads",
+        "normalisers": {"sv": "basic"},
+        "figures": {"short_context_penalty_points": 0.75, "false_words_per_hour": 2.0, "samples_per_s": 80.0},
+        "alarm": {"raised": raised, "sentence": f"It says {NASTY}."},
+        "conditions": [
+            {"context": context, "context_s": s, "snr_db": snr, "left_out": 3, **_summary(errors + bool(snr))}
+            for context, s, snr in conditions
+        ],
+        "groups": {"accent": {NASTY: _summary(errors), "dalmål": _summary(1)}, "gender": {"female": _summary(errors)}},
+        "confusions": {"substitutions": [[NASTY, "nio", 4]], "deletions": [["ja", 2]], "insertions": []},
+        "worst": [{"reference": NASTY, "hypothesis": "nej", "errors": 2, "words": 3, "truncated": True}],
+        "rows": rows,
+    }
+
+
+def _run(folder: Path, dropout: float = 0.1, errors: int = 4, raised: bool = False) -> Path:
+    """A run that has ended and was evaluated."""
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_text(json.dumps(_plan(dropout)))
+    metrics: list[dict[str, float]] = [
+        {"step": 10 * n, "loss": 3 / n, "cross_entropy": 2 / n, "ctc": 1 / n, "learning_rate": 1e-3, "samples_per_s": 8}
+        for n in range(1, 10)
+    ]
+    metrics += [{"step": step, "dev_loss": 0.4, "dev_wer_percent": wer} for step, wer in ((30, 9), (60, 5), (90, 5))]
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in metrics))
+    (folder / "seen.json").write_text(json.dumps(_seen()))
+    for which in ("best", "last"):
+        (folder / which).mkdir()
+        (folder / which / "undertext.json").write_text(json.dumps({"languages": ["sv"], "context_s": 7.0}))
+    document = _evaluation(folder / "best", errors, raised)
+    (folder / "evaluation-best-x-test.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_the_page_of_a_run_tells_all_of_it_and_is_alone(tmp_path: Path) -> None:
+    page = write_report(_run(tmp_path / "mine")).read_text(encoding="utf-8")
+    assert {"svg", "table", "details"} <= tags_of(page)
+    told = (
+        *("Run mine", "90 steps in 0.2 min; 5.00 % of the words in dev were wrong at best, at step 60"),
+        *("any length up to 7 s", "2 longer than the context of 7 s", "0.500", "up to 8 clips, up to 60 s"),
+        *("Loss", "Learning rate", "Parts of the loss", "clips with SpecAugment", "--augment", "radio"),
+        *("By accent, all epochs together", "examples without speech", "hours heard", "torch", "2.13"),
+        *("10.0", "9.0–12.0", "noise at 10 dB", "full 30 s", "+0.75 points", "2.0 words an hour", "nio", "nej ✂"),
+    )
+    assert [words for words in told if words not in page] == []
+    assert "gender, epoch by epoch" not in page, "a column that is the same for all is no table"
+    assert "label smoothing" in page.split("Not used: ")[1].split("</p>")[0]
+
+
+def test_an_alarm_stands_above_all_else(tmp_path: Path) -> None:
+    page = write_report(_run(tmp_path / "mine", raised=True)).read_text(encoding="utf-8")
+    assert page.index('class="alarm">It says') < page.index("What it was")
+
+
+def test_a_run_that_was_killed_is_told_as_far_as_it_came(tmp_path: Path) -> None:
+    run = tmp_path / "killed"
+    run.mkdir()
+    (run / "plan.json").write_text(json.dumps(_plan(0.0)))
+    (run / "metrics.jsonl").write_text('{"step": 10, "loss": NaN}\n{"step": 20, "loss": 2.5}\n{"step": 30, "lo')
+    (run / "evaluation-best-x-test.json").write_text('{"model": ')
+    page = write_report(run).read_text(encoding="utf-8")
+    tags_of(page)
+    told = ("20 steps; nothing was measured yet", "Training has not ended", "evaluation-best-x-test.json is damaged")
+    assert [words for words in told if words not in page] == []
+
+
+def test_a_run_that_has_done_nothing_yet_has_a_page_too(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"plan": {"utterances": 5, "minutes": null}}')
+    assert "0 steps" in write_report(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("plan", [None, "[]", "{"])
+def test_what_is_no_run_is_told_in_a_sentence(
+    plan: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if plan is not None:
+        (tmp_path / "plan.json").write_text(plan)
+    assert main(["report", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"trainer: {tmp_path}" in said
+    assert ("is no run: it has no plan.json" if plan is None else "is damaged") in said
+    assert main(["report", str(tmp_path), str(tmp_path / "other")]) == 1
+
+
+def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
+    folders = [_run(tmp_path / "plain", 0.0, errors=9), _run(tmp_path / "dropout", 0.1, errors=3)]
+    page = write_comparison(folders, tmp_path / "new" / "both.html").read_text(encoding="utf-8")
+    assert {"svg", "table"} <= tags_of(page)
+    differing = page.split("In what they differ")[1].split("Curves")[0]
+    assert "<td>model.dropout</td><td>0.0</td><td>0.1</td>" in differing
+    assert "learning_rate" not in differing, "it is the same in both"
+    assert '<td class="number">22.5 (21.5–24.5)</td><td class="number">7.5 (6.5–9.5)</td>' in page
+    change = page.split("change from plain")[1].split("</table>")[0]
+    assert "-15.0 (-27.5 to -5.0)" in change, "over the same forty utterances"
+    for words in ("Loss on train", "Word error rate on dev", "By accent"):
+        assert words in page
+
+
+def test_runs_without_anything_in_common_are_compared_all_the_same(tmp_path: Path) -> None:
+    first, second = _run(tmp_path / "a" / "run"), tmp_path / "b" / "run"
+    second.mkdir(parents=True)
+    (second / "plan.json").write_text('{"plan": {}}')
+    page = write_comparison([first, second], tmp_path / "both.html").read_text(encoding="utf-8")
+    tags_of(page)
+    assert "Runs a/run, b/run" in page
+    assert "change from" not in page
+    assert len(named([read_run(first), read_run(first)])) == 1, "the same folder twice is one run"
+
+
+def test_the_command_writes_where_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        _run(tmp_path / "runs" / name)
+    monkeypatch.chdir(tmp_path)
+    assert run_path("one") == Path("runs/one")
+    assert main(["report", "one"]) == 0
+    assert main(["report", "one", "runs/two"]) == 0
+    assert main(["report", "runs/one", "one", "--out", "deep/one.html"]) == 0
+    written = capsys.readouterr().out
+    for path in ("runs/one/report.html", "comparison.html", "deep/one.html"):
+        assert Path(path).read_text(encoding="utf-8").startswith("<!doctype html>")
+        assert f"{path}: open it" in written
+    with pytest.raises(RunError, match="no-such is no run"):
+        read_run(Path("runs/no-such"))
+
+
+def test_long_curves_keep_their_level_and_their_end() -> None:
+    points = [(float(step), float(step % 2)) for step in range(1, 10_001)]
+    thin = thinned(points)
+    assert len(thin) <= MOST_POINTS
+    assert thin[-1][0] == 10_000
+    assert {round(y, 3) for _, y in thin} == {0.5}
+    assert thinned(points[:9]) == points[:9]
+
+
+def test_pictures_take_names_as_they_are() -> None:
+    names = ("_hidden", "$\\frac$ & <b>")
+    curve = lines({name: [(1, 2), (2, 3)] for name in names}, "t", "x", "y")
+    dots = intervals(["$a$", "b"], {name: [(5, 4, 4.5), None] for name in names}, "t", "x")
+    for svg in (curve, dots):
+        xml.etree.ElementTree.fromstring(svg)
+        assert "_hidden" in svg
+        assert "$\\frac$ &amp; &lt;b&gt;" in svg
