@@ -1,0 +1,197 @@
+"""`python -m benchmarks.prompts`: whether it helps a model to be told what was said before, and names to expect.
+
+The bundled model was trained without prompts, so that none reach it on air; here it gets them all the same, to show
+why. The other model was taught to be prompted, from the bundled one on (`benchmarks/training/taught.py`; some twenty
+minutes the first time, in --cache). Windows are cut anywhere in held-out bulletins by held-out voices. Told is:
+nothing; what was said before, as it was; what was said elsewhere; the names that the window has, among as many others,
+as a station's hot words would be; names that it does not have. *Names* have a capital within a sentence.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.alignment import TruthWord, align, normalised
+from benchmarks.report import Row, arguments, report
+from benchmarks.training.taught import UTTERANCES, names, taught
+from demo import exam, noise
+from demo.bulletins import LANGUAGES, Language, bulletin
+from demo.noise import Audio
+from demo.voices import draw_voice, speak_all
+from transcriber.context import NO_PROMPT, Prompt
+from transcriber.engine import Utterance
+from transcriber.model import Model, load
+from transcriber.transformers_engine import TransformersEngine
+
+#: Windows for each language.
+_FULL, _QUICK = 200, 20
+SNRS_DB = (None, 10.0, 0.0)
+#: Hot words of a window that it does not have, and words that were said before.
+_OTHERS, _PREVIOUS_WORDS = 4, 25
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window without noise; all words that are whole in it, what was said before, and names from elsewhere."""
+
+    audio: Audio
+    language: Language
+    words: tuple[str, ...]
+    previous: str
+    others: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(names(list(self.words))))
+
+
+@dataclass
+class Tally:
+    """Errors in all words, and names that were not written."""
+
+    words: int = 0
+    errors: int = 0
+    names: int = 0
+    missed: int = 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
+    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was trained with prompts already")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    # It is told, though its manifest says that it should not be.
+    models = {"bundled": replace(load("demo/model", device="cpu"), trained_with_prompts=True)}
+    if options.taught or not options.quick:
+        models["taught"] = load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
+    material = [w for language in LANGUAGES for w in windows(language, _QUICK if options.quick else _FULL)]
+    total = len(models) * len(TOLD) * len(SNRS_DB) * len(material)
+    rows: list[dict[str, object]] = []
+    with tqdm(total=total, unit="window", desc="listen") as bar:
+        for name, model in models.items():
+            for told in TOLD:
+                row: dict[str, object] = {"model": name, "told": told}
+                for snr_db in SNRS_DB:
+                    tally = judged(model, material, told, snr_db, bar.update)
+                    at = "clean" if snr_db is None else f"{snr_db:g} dB"
+                    row[f"WER % {at}"] = 100 * tally.errors / tally.words
+                    row[f"names missed % {at}"] = 100 * tally.missed / tally.names
+                rows.append(row)
+    report(f"{len(material)} windows", rows, figures(rows), options.json)
+    return 0
+
+
+def windows(language: Language, count: int, seed: int = 17) -> list[Window]:
+    """Windows from within bulletins, with something said before them."""
+    rng = random.Random(f"prompts-{language}-{seed}")
+    found: list[Window] = []
+    while len(found) < count:
+        speech = speak_all(
+            bulletin(language, rng, "held-out", 6), draw_voice(language, rng, "held-out"), rng, (0.2, 1.0)
+        )
+        start_s = rng.uniform(exam.WINDOW_S, max(exam.WINDOW_S, speech.duration_s - exam.WINDOW_S))
+        example = exam.window(speech, language, start_s)
+        before = [word.text for word in speech.words if word.end_s <= start_s][-_PREVIOUS_WORDS:]
+        if example.words:
+            words = tuple(word.text for word in example.words)
+            found.append(Window(example.audio, language, words, " ".join(before), ()))
+    every = sorted({name for window in found for name in window.names})
+    others = [[name for name in every if name not in window.names] for window in found]
+    return [
+        replace(window, others=tuple(rng.sample(absent, min(len(absent), _OTHERS))))
+        for window, absent in zip(found, others, strict=True)
+    ]
+
+
+def _with_names(window: Window, elsewhere: Window) -> Prompt:
+    told = [*window.names, *window.others[: max(1, len(window.names))]]
+    return Prompt(hot_words=tuple(random.Random(window.previous).sample(told, len(told))))
+
+
+#: What is told: of a window, and another one of the same language.
+TOLD: Mapping[str, Callable[[Window, Window], Prompt]] = {
+    "nothing": lambda window, elsewhere: NO_PROMPT,
+    "what was said before": lambda window, elsewhere: Prompt(previous=window.previous),
+    "what was said elsewhere": lambda window, elsewhere: Prompt(previous=elsewhere.previous),
+    "its names among others": _with_names,
+    "other names": lambda window, elsewhere: Prompt(hot_words=window.others),
+    "its names, and what was said before": lambda window, elsewhere: replace(
+        _with_names(window, elsewhere), previous=window.previous
+    ),
+}
+
+
+def judged(
+    model: Model, material: Sequence[Window], told: str, snr_db: float | None, progress: Callable[[int], object]
+) -> Tally:
+    """What a model makes of all windows, told something."""
+    engine, tally = TransformersEngine(model), Tally()
+    for first in range(0, len(material), _BATCH):
+        batch = range(first, min(len(material), first + _BATCH))
+        utterances = [
+            Utterance(
+                noisy(material[i], i, snr_db), material[i].language, prompt=TOLD[told](material[i], _other(material, i))
+            )
+            for i in batch
+        ]
+        for i, heard in zip(batch, engine.transcribe(utterances), strict=True):
+            count(tally, material[i], [text for word in heard.likeliest.words for text in normalised(word.text)])
+        progress(len(batch))
+    return tally
+
+
+def count(tally: Tally, window: Window, said: Sequence[str]) -> None:
+    """Count what was written of a window."""
+    truth = [TruthWord(text, 0.0, 0.0, window.language, True) for w in window.words for text in normalised(w)]
+    found = align(truth, said)
+    errors = found.by_language()[window.language]
+    tally.words += errors.words
+    # Words before the first one that was said belong to none, and are wrong all the same.
+    tally.errors += errors.substituted + errors.deleted + errors.inserted
+    tally.errors += sum(len(words) for index, words in found.invented if index < 0)
+    named = {text for name in window.names for text in normalised(name)}
+    for word, heard in zip(truth, found.heard, strict=True):
+        tally.names += word.text in named
+        tally.missed += word.text in named and heard != word.text
+
+
+def noisy(window: Window, number: int, snr_db: float | None) -> Audio:
+    """A window in noise of one kind after the other."""
+    if snr_db is None:
+        return window.audio
+    kind = noise.KINDS[number % len(noise.KINDS)]
+    sound = noise.noise(kind, len(window.audio), np.random.default_rng([17, number]))
+    audio = noise.at_snr(window.audio, sound, snr_db)
+    return np.asarray(audio / max(1.0, float(np.abs(audio).max())), np.float32)
+
+
+def _other(material: Sequence[Window], number: int) -> Window:
+    """The next window of the same language, from another bulletin."""
+    same = [i for i, window in enumerate(material) if window.language == material[number].language]
+    return material[same[(same.index(number) + 1) % len(same)]]
+
+
+def figures(rows: Sequence[Row]) -> dict[str, float]:
+    """WER at 10 dB of the taught model, or of the only one, by what it was told."""
+    last = rows[-1]["model"]
+    told = {"nothing": "nothing", "what was said before": "previous", "its names among others": "hot_words"}
+    return {
+        f"wer_percent_10db_{told[str(row['told'])]}": float(str(row["WER % 10 dB"]))
+        for row in rows
+        if row["model"] == last and row["told"] in told
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
