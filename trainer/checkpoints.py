@@ -103,7 +103,8 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         raise CheckpointError(f"{name} is no whole Whisper checkpoint: {str(error).strip().splitlines()[0]}") from error
     if extractor.feature_size != config.num_mel_bins:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
-    multilingual = getattr(model.generation_config, "is_multilingual", config.vocab_size >= 51865)
+    # As `recogniser.load` has it: not every generation config says so, and a vocabulary may have any size.
+    multilingual = getattr(model.generation_config, "is_multilingual", "<|transcribe|>" in tokenizer.get_vocab())
     speller = Speller(tokenizer, bool(multilingual))
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(folder)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from trainer.clips import Writer
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
 from trainer.model import Size
 from trainer.tokenizer import Speller, train_tokenizer
@@ -43,6 +45,22 @@ class Tones:
 @pytest.fixture(scope="session")
 def tones() -> Tones:
     return Tones()
+
+
+@pytest.fixture(scope="session")
+def corpus(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """80 of them prepared, 16 of these in dev; and one clip that no context of 2 s holds."""
+    folder = tmp_path_factory.mktemp("corpora") / "tones"
+    with Writer(folder) as writer:
+        for index in range(80):
+            example = tones.example(index)
+            audio = (example.audio * 32767).astype(np.int16)
+            split = "dev" if index >= 64 else "train"
+            writer.add(audio, id=f"clip-{index}", text=example.text, language=example.language, split=split)
+        long = np.zeros(3 * 16_000, np.int16)
+        writer.add(long, id="too-long", text="låg", language="sv", split="train")
+        writer.finish({"sources": []})
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,16 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from tests.unit.trainer.conftest import Tones
 from trainer.__main__ import main
 from trainer.checkpoints import generation_config, save
-from trainer.clips import Writer
 from trainer.model import Size, new_model
 from trainer.publishing import read
 from trainer.tokenizer import Speller
@@ -37,21 +34,6 @@ STEADY = (
     *("--dropout", "0.1", "--attention-dropout", "0.1", "--bpe-dropout", "0.2", "--spec-augment", "0.5"),
     *("--timestamps", "0.3", "--label-smoothing", "0.1", "--learning-rate", "0.003", "--accumulate", "2"),
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpora") / "tones"
-    with Writer(folder) as writer:
-        for index in range(80):
-            example = tones.example(index)
-            audio = (example.audio * 32767).astype(np.int16)
-            split = "dev" if index >= 64 else "train"
-            writer.add(audio, id=f"clip-{index}", text=example.text, language=example.language, split=split)
-        long = np.zeros(3 * 16_000, np.int16)
-        writer.add(long, id="too-long", text="låg", language="sv", split="train")
-        writer.finish({"sources": []})
-    return folder
 
 
 @pytest.fixture(scope="module")

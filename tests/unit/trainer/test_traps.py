@@ -1,26 +1,42 @@
 """One regression test for each trap of training Whisper that the field knows of.
 
 Some cannot happen in a loop of our own; they are tested all the same, as whoever puts transformers' Trainer in its
-place would fall into them again. Accumulation is in test_loop, ids and mel bins of large-v3 are in test_checkpoints.
+place would fall into them again. Accumulation is in test_loop, ids and mel bins of large-v3 are in test_checkpoints and
+test_large_v3, a low loss beside a high error rate is in test_planted.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from transformers import WhisperForConditionalGeneration
+from transformers import TrainingArguments, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+import trainer
+from tests.whispers import like_openai
 from trainer.batches import Batch, Settings, Shape, Stream, collate, loader
-from trainer.checkpoints import generation_config, told
-from trainer.examples import ExampleSource
+from trainer.checkpoints import CheckpointError, generation_config, load, save, told
+from trainer.decoding import TOKENS_AT_LEAST, TOKENS_PER_S, decode
+from trainer.errors import SourceError
+from trainer.evaluate import word_errors
+from trainer.examples import SAMPLE_RATE, ExampleSource
 from trainer.features import LogMel
 from trainer.losses import Heads, Weights, losses, token_loss
 from trainer.model import Size, new_model
+from trainer.prepare import Plan, prepare
+from trainer.recogniser import Recogniser
+from trainer.sources import hub
+from trainer.sources.candidate import Source
 from trainer.spelling import IGNORED
 from trainer.tokenizer import Speller
+from trainer.utterances import of_examples
 
 NEXT_TOKEN = Weights(ctc=0.0, letters=0.0, alignment=0.0)
 
@@ -121,3 +137,104 @@ def test_language_and_task_are_told_to_generate(model: WhisperForConditionalGene
         features, 1, generation, model.config, num_segment_frames=features.shape[-1], kwargs={}
     )
     assert forced[0].tolist() == speller.prefix("sv")
+
+
+def test_errors_are_counted_in_normalised_words(
+    model: WhisperForConditionalGeneration, speller: Speller, tones: ExampleSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a normaliser, every capital and comma is an error; with one that drops diacritics, låg is lag."""
+    example = replace(tones.example(1), language="sv")
+    said = [replace(one, text=example.text.upper()) for one in of_examples([example])]
+    assert any(letter in said[0].text for letter in "ÅÄÖ")
+    recogniser = Recogniser.of(model, speller)
+    for written, errors in ((example.text + ",", 0), (example.text.replace("å", "a").replace("ö", "o"), 1)):
+        monkeypatch.setattr(Recogniser, "text", lambda self, ids, written=written: written)
+        score = word_errors(recogniser, said, 2.0)
+        assert score.words == len(example.words)
+        assert (score.errors > 0) == bool(errors)
+
+
+def test_a_model_that_repeats_itself_is_ended_by_how_long_the_clip_is(
+    model: WhisperForConditionalGeneration, speller: Speller, tones: ExampleSource
+) -> None:
+    """Without a cap one clip of 30 s fills 448 tokens with the same word, and word errors go beyond 100 %."""
+    example = tones.example(0)
+    recogniser = replace(Recogniser.of(model, speller), suppressed=tuple(range(5, model.config.vocab_size)))
+    (written,) = decode(recogniser, of_examples([example]))
+    assert written.truncated
+    assert len(written.tokens) == TOKENS_AT_LEAST + int(np.ceil(TOKENS_PER_S * example.duration_s))
+
+
+def test_a_processor_of_another_checkpoint_is_refused(tmp_path: Path) -> None:
+    """large-v3 needs 128 mel bins; features of tiny's processor would be an error of shapes in the first step."""
+    folder = like_openai(tmp_path / "large-v3", large=True)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    with pytest.raises(CheckpointError, match="features of 80 mel bins for 128"):
+        load(str(folder))
+
+
+def test_a_small_vocabulary_is_not_english_only(
+    model: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
+) -> None:
+    """Not every generation config says `is_multilingual`, and the number of ids does not tell it."""
+    generation = generation_config(model, speller, ["en", "sv"])
+    del generation.is_multilingual
+    save(tmp_path, model, speller, WhisperFeatureExtractor(chunk_length=2), generation)
+    assert load(str(tmp_path)).speller.prefix("sv") == speller.prefix("sv")
+
+
+#: What transformers 5 renamed or took away, of training and of loading.
+GONE = {
+    "evaluation_strategy",
+    "group_by_length",
+    "warmup_ratio",
+    "torch_dtype",
+    "forced_bos_token_id",
+    "use_auth_token",
+}
+
+
+def test_no_argument_is_used_that_transformers_has_no_more() -> None:
+    """`from_pretrained` takes any word: an old one would change nothing, and say nothing."""
+    assert not {"evaluation_strategy", "group_by_length", "warmup_ratio"} & {f.name for f in fields(TrainingArguments)}
+    used = {
+        (path.name, keyword.arg)
+        for path in Path(trainer.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+    }
+    assert ("checkpoints.py", "dtype") in used
+    assert not [one for one in used if one[1] in GONE]
+
+
+def test_half_precision_on_disk_is_trained_in_single(
+    model: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
+) -> None:
+    """Adam's steps are smaller than what half precision tells apart: such a fine-tuning stands still."""
+    generation = generation_config(model, speller, ["sv"])
+    save(tmp_path, model.half(), speller, WhisperFeatureExtractor(chunk_length=2), generation)
+    assert {weight.dtype for weight in load(str(tmp_path)).model.parameters()} == {torch.float32}
+
+
+def test_a_release_of_common_voice_is_read_from_disk_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It left the hub in October 2025, and `datasets` 4 runs no script that would load it."""
+    import soundfile
+
+    clips = tmp_path / "cv" / "sv-SE" / "clips"
+    clips.mkdir(parents=True)
+    rows = ["client_id\tpath\tsentence\taccents\tlocale"]
+    for n in range(4):
+        tone = 0.3 * np.sin(2 * np.pi * (300 + 90 * n) * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+        soundfile.write(clips / f"{n}.mp3", tone, SAMPLE_RATE)
+        rows.append(f"speaker-{n}\t{n}.mp3\tlåg mellan hög\tskånska\tsv-SE")
+    (clips.parent / "train.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    source = Source(str(clips.parent))
+    corpus = prepare(Plan((source,), tmp_path / "out", processes=1, progress=False)).corpus
+    assert [(clip.language, clip.accent) for clip in corpus.clips] == [("sv", "skånska")] * 4
+    hub._open.cache_clear()
+    with pytest.raises(SourceError, match="need another library"):
+        next(hub.read(Source("mozilla-foundation/common_voice_17_0")))
