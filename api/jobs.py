@@ -95,7 +95,7 @@ def download(id: str, format: str) -> Response:
         "source": source,
         "state": state,
         "complete": complete,
-        "language": job.language,
+        "language": job.language or captions.language_of(found),
         "duration_s": job.duration_s,
         "next": max((caption.event for caption in found), default=0),
     }

@@ -40,6 +40,7 @@ def test_an_upload_says_what_was_recorded(
     assert [caption["id"] for caption in captions] == list(range(1, len(captions) + 1))
     assert captions[-1]["end_s"] <= recording.duration_s + 0.5
     assert {caption["language"] for caption in captions} == {language}
+    assert document["language"] == language
     seen = system.job(id)
     assert seen["progress"] == 1
     assert seen["duration_s"] == pytest.approx(recording.duration_s, abs=0.3)
