@@ -33,7 +33,7 @@ CER = Curve("Character error rate on dev", "percent", {"dev_cer_percent": ""})
 PARTS = Curve(
     "Parts of the loss, as they are before they are weighed",
     "each in its own unit",
-    {name: name.replace("_", " ") for name in ("cross_entropy", "ctc", "letters", "alignment")},
+    {name: name.replace("_", " ") for name in ("cross_entropy", "ctc", "letters", "alignment", "matching")},
 )
 RATE = Curve("Learning rate", "", {"learning_rate": ""})
 SPEED = Curve("Speed, since the run began", "samples a second", {"samples_per_s": ""})

@@ -35,3 +35,16 @@ class LogMel(torch.nn.Module):
         # Whisper keeps 80 dB below the loudest bin of each clip.
         log = torch.maximum(log, log.amax(dim=(-2, -1), keepdim=True) - 8.0)
         return (log + 4.0) / 4.0
+
+
+def with_silence(features: Tensor, frames: int) -> Tensor:
+    """Log-mel features [B, mels, F] as they would be if the audio went on in silence up to so many frames, or F.
+
+    Digital silence lies at the floor: 80 dB below each clip's loudest bin, and nowhere below 1e-10. Only the three
+    frames around the end of the audio, whose windows hear both sides of it, are not quite what `LogMel` makes.
+    """
+    missing = frames - features.shape[-1]
+    if missing <= 0:
+        return features
+    floor = (features.amax(dim=(-2, -1), keepdim=True) - 2.0).clamp(min=-1.5)
+    return torch.cat([features, floor.expand(-1, features.shape[1], missing)], dim=-1)

@@ -70,7 +70,9 @@ def step(run: Run, batches: Sequence[Batch]) -> Losses:
     parts = []
     for batch in batches:
         with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bf16"):
-            part = losses(run.model, run.heads, batch.to(device), plan.weights, targets, plan.label_smoothing)
+            part = losses(
+                run.model, run.heads, batch.to(device), plan.weights, targets, plan.label_smoothing, run.teacher
+            )
         part.total.backward()
         parts.append(part.detach())
     parameters = [*trained(run.model).values(), *run.heads.parameters()]

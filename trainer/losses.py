@@ -1,4 +1,5 @@
-"""What training minimises: the next token; letters or CTC on the encoder; attention that looks at the word it writes.
+"""What training minimises: the next token; letters or CTC on the encoder; attention that looks at the word it writes;
+and, where there is a teacher, what it sees that the model does not.
 
 CTC needs no word times, but from nothing it takes long to find them by itself. Where they are known, the letter that
 is spoken at each moment teaches the encoder to hear within minutes.
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import WhisperForConditionalGeneration
 
+from trainer.acft import Teacher, matching_loss
 from trainer.batches import Batch
 from trainer.model import short_context
 from trainer.spelling import IGNORED, SILENCE
@@ -38,6 +40,8 @@ class Weights:
     ctc: float = 0.3
     letters: float = 0.3
     alignment: float = 0.2
+    #: Of what a teacher's states are matched by (`acft`); the cross entropy counts what this leaves of 1.
+    matching: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Losses:
     ctc: Tensor
     letters: Tensor
     alignment: Tensor
+    matching: Tensor
 
     def detach(self) -> Losses:
         return Losses(*(value.detach() for value in vars(self).values()))
@@ -113,8 +118,13 @@ def losses(
     weights: Weights,
     targets: Targets | None = None,
     label_smoothing: float = 0.0,
+    teacher: Teacher | None = None,
 ) -> Losses:
-    """Run the model on a batch and measure it: means over `targets`, by default those of the batch."""
+    """Run the model on a batch and measure it: means over `targets`, by default those of the batch.
+
+    Args:
+        teacher: whose states are matched, where `weights.matching` is not nothing.
+    """
     targets = targets or Targets.of(batch)
     layers = range(model.config.decoder_layers) if weights.alignment else ()
     aligned = [_AlignedHead(model, layer, head) for layer in layers for head in range(ALIGNED_HEADS)]
@@ -134,8 +144,12 @@ def losses(
     )
     pointing = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
     alignment = torch.stack(pointing).mean() / max(1, targets.spans) if pointing else nothing
-    total = cross_entropy + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
-    return Losses(total, cross_entropy, connectionist, letters, alignment)
+    matching = nothing
+    if teacher and weights.matching:
+        matching = matching_loss(decoded, teacher.states(batch), batch.labels) / max(1, targets.tokens)
+    told = (1 - weights.matching) * cross_entropy + weights.matching * matching
+    total = told + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
+    return Losses(total, cross_entropy, connectionist, letters, alignment, matching)
 
 
 def token_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:

@@ -42,6 +42,7 @@ class Options:
     timestamps: float = 0.0
     prompts: float = 0.0
     context_s: float | None = None
+    acft: float = 0.0
     full_context: bool = False
     lora: int = 0
     lora_alpha: int | None = None

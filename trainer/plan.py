@@ -82,13 +82,14 @@ class Plan:
 
 
 def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """A run goes on as it was begun.
+    """A run goes on as it was begun. What there was no word for then, and is not asked for now, has not changed.
 
     Raises:
         PlanError: it was begun with something else; the text names what differs.
     """
     old, new = flat(before), flat(now)
-    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key.split(".")[-1] not in FREE]
+    checked = [key for key in sorted({*old, *new}) if key.split(".")[-1] not in FREE]
+    changed = [key for key in checked if old.get(key) != new.get(key) and (key in old or new[key])]
     if changed:
         told = "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
         raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another --run")

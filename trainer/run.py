@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
+from trainer.acft import Teacher
 from trainer.averaging import Average, trained
 from trainer.checkpoint import restore, save
 from trainer.losses import Heads
@@ -40,6 +41,7 @@ class Run:
     average: Average
     progress: Progress
     team: Team = field(default_factory=Team)
+    teacher: Teacher | None = None
     _board: Any = None
 
     @classmethod
@@ -51,11 +53,13 @@ class Run:
         plan: Plan,
         about: Mapping[str, Any] | None = None,
         team: Team | None = None,
+        teacher: Teacher | None = None,
     ) -> Run:
         """A new run, or the one that was interrupted in `folder`.
 
         Args:
             about: what else plan.json is to say, and what must be the same when a run goes on; but for `environment`.
+            teacher: whose states the model is to match, by the plan's weight.
 
         Raises:
             PlanError: the run in the folder was begun otherwise.
@@ -69,7 +73,7 @@ class Run:
         heads = Heads(model.config.d_model, speller.end).to(model.device)
         torch.manual_seed(plan.seed + team.rank)
         optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
-        run = cls(folder, plan, model, heads, optimizer, Average(model, plan.average_decay), Progress(), team)
+        run = cls(folder, plan, model, heads, optimizer, Average(model, plan.average_decay), Progress(), team, teacher)
         run.progress = restore(folder, run.weights, optimizer) or run.progress
         if team.first:
             _cut_metrics(folder, run.progress.steps)

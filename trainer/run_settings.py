@@ -26,6 +26,7 @@ _REGULARISATION: tuple[tuple[str, str, object], ...] = (
     ("model.freeze_encoder", "the encoder is frozen", False),
     ("plan.batches.style.timestamps", "examples with timestamps", 0.0),
     ("plan.batches.style.prompts", "examples with what was said before", 0.0),
+    ("plan.weights.matching", "share of the loss that matches the full context (ACFT)", 0.0),
     ("plan.weights.ctc", "weight of CTC on the encoder", 0.0),
     ("plan.weights.letters", "weight of letters on the encoder", 0.0),
     ("plan.weights.alignment", "weight of attention to the word that is written", 0.0),

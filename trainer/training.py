@@ -13,6 +13,7 @@ import torch
 import transformers
 
 from trainer import checkpoints
+from trainer.acft import Teacher
 from trainer.augment import Augmentation, parse
 from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import NEW, Loaded
@@ -68,6 +69,7 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
     with team.first_first():
         loaded = _loaded(options, corpus)
     context_s, full = _context(options, loaded)
+    _refuse_acft(options, loaded, full)
     augment = Augmentation(parse(options.augment or "none"), options.run / "sounds")
     clips, dropped = _clips(options, corpus, loaded, context_s / augment.most_lengthening)
     source = ClipSource(
@@ -80,9 +82,10 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
         language=options.language,
     )
     plan = plan_of(options, loaded, source, len(clips), context_s, full, team)
+    teacher = _teacher(options, loaded, device, plan)
     model = _prepared(options, loaded, device)
     described = about(options, loaded, corpus, clips, dropped, plan)
-    run = Run.start(options.run, model, loaded.speller, plan, described, team)
+    run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
     languages = sorted({options.language or clip.language for clip in clips})
     keep = keeper(run, loaded, languages, context_s, 0.0 if not full else context_s, options)
     measure = _measure(options, corpus, loaded, context_s)
@@ -141,7 +144,7 @@ def plan_of(
         weight_decay=options.weight_decay,
         clip_norm=options.clip_norm,
         average_decay=options.average,
-        weights=Weights(ctc=ctc, letters=0.0, alignment=0.0),
+        weights=Weights(ctc=ctc, letters=0.0, alignment=0.0, matching=options.acft),
         label_smoothing=options.label_smoothing,
         precision=_precision(options),
         recompute=options.recompute,
@@ -172,6 +175,24 @@ def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
         return options.context_s, options.full_context
     ours = loaded.from_nothing or loaded.declared_s is not None
     return loaded.declared_s or loaded.context_s, options.full_context or not ours
+
+
+def _refuse_acft(options: Options, loaded: Loaded, full: bool) -> None:
+    """There must be a full context that is known, and a shorter one to learn."""
+    if not 0 <= options.acft <= 1:
+        raise PlanError(f"--acft is a share of the loss, from 0 to 1, not {options.acft:g}")
+    if options.acft and loaded.from_nothing:
+        raise PlanError(f"--acft matches what a checkpoint knows at its full context, and {loaded.name} knows nothing")
+    if options.acft and full:
+        raise PlanError("--acft teaches a context shorter than the full one: give --context-s, without --full-context")
+
+
+def _teacher(options: Options, loaded: Loaded, device: torch.device, plan: Plan) -> Teacher | None:
+    """The checkpoint as it is, before adapters, at the context that it is sure of."""
+    if not options.acft:
+        return None
+    torch.nn.Module.to(loaded.model, device)
+    return Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, half=plan.precision == "bf16")
 
 
 def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from trainer.features import HOP_SAMPLES, LogMel
+from trainer.features import HOP_SAMPLES, LogMel, with_silence
 
 
 @pytest.mark.parametrize("mels", [80, 128])
@@ -23,3 +23,15 @@ def test_the_loudest_bin_of_one_clip_does_not_hide_another() -> None:
     loud, quiet = torch.randn(16_000), 1e-4 * torch.randn(16_000)
     log_mel = LogMel()
     torch.testing.assert_close(log_mel(torch.stack([loud, quiet]))[1], log_mel(quiet[None])[0])
+
+
+@pytest.mark.parametrize("gain", [0.5, 1e-4, 0.0])
+def test_silence_behind_features_is_silence_behind_the_audio(gain: float) -> None:
+    rng = np.random.default_rng(2)
+    audio = torch.from_numpy(gain * rng.standard_normal((2, 16_000)).astype(np.float32))
+    longer = torch.nn.functional.pad(audio, (0, 32_000))
+    theirs, ours = LogMel()(longer), with_silence(LogMel()(audio), 300)
+    heard = torch.ones(300, dtype=torch.bool)
+    heard[99:102] = False  # the frames that hear the end of the audio
+    torch.testing.assert_close(ours[..., heard], theirs[..., heard])
+    assert with_silence(ours, 200) is ours

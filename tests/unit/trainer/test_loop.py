@@ -9,12 +9,13 @@ import torch
 from transformers import WhisperForConditionalGeneration
 
 from trainer import loop
+from trainer.acft import Teacher
 from trainer.batches import Batch, Settings, Shape, collate
 from trainer.errors import PlanError
 from trainer.examples import Example, ExampleSource
 from trainer.features import LogMel
 from trainer.loop import DECISIVE, Keep, Measure, step, train
-from trainer.losses import Losses
+from trainer.losses import Losses, Weights
 from trainer.model import Size, new_model
 from trainer.plan import Plan, Progress
 from trainer.run import Run
@@ -39,7 +40,9 @@ def _train(
     measure: Measure | None = None,
     keep: Keep | None = None,
 ) -> Run:
-    run = Run.start(folder, new_model(size, speller, plan.seed, DROPOUTS), speller, plan)
+    model = new_model(size, speller, plan.seed, DROPOUTS)
+    teacher = Teacher.of(model, size.context_s) if plan.weights.matching else None
+    run = Run.start(folder, model, speller, plan, teacher=teacher)
     real, steps = loop.step, 0
 
     def counted(run: Run, batches: list[Batch]) -> Losses:
@@ -62,7 +65,13 @@ def _losses(folder: Path) -> list[tuple[int, float]]:
 
 
 @pytest.mark.parametrize(
-    "plan", [PLAN, replace(PLAN, utterances=48, accumulate=2, average_decay=0.0)], ids=["plain", "accumulated"]
+    "plan",
+    [
+        PLAN,
+        replace(PLAN, utterances=48, accumulate=2, average_decay=0.0),
+        replace(PLAN, weights=Weights(matching=0.5)),
+    ],
+    ids=["plain", "accumulated", "matched"],
 )
 def test_a_killed_run_resumes_to_the_very_weights_and_losses_of_an_unbroken_one(
     plan: Plan, speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
@@ -102,6 +111,18 @@ def test_a_run_goes_on_with_its_plan_or_not_at_all(
     with pytest.raises(PlanError) as caught:
         Run.start(tmp_path, new_model(tiny, speller, 1), speller, changed)
     assert "plan.batches.misled was 0.2, not 0.5; plan.learning_rate was 0.0015, not 0.001" in str(caught.value)
+
+
+def test_a_run_that_was_begun_before_a_weight_was_known_goes_on_without_it(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    _train(tmp_path, PLAN, speller, tiny, tones)
+    begun = json.loads((tmp_path / "plan.json").read_text())
+    del begun["plan"]["weights"]["matching"]
+    (tmp_path / "plan.json").write_text(json.dumps(begun))
+    Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN).close()
+    with pytest.raises(PlanError, match=r"plan\.weights\.matching was None, not 0\.5"):
+        _train(tmp_path, replace(PLAN, weights=Weights(matching=0.5)), speller, tiny, tones)
 
 
 def test_a_finished_run_trains_no_further(speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path) -> None:

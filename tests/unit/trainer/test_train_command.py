@@ -159,6 +159,9 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
         (("--language", "fi"), "no language 'fi'"),
         (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
+        (("--acft", "2", "--context-s", "1"), "--acft is a share of the loss, from 0 to 1, not 2"),
+        (("--acft", "0.5"), "--acft teaches a context shorter than the full one: give --context-s"),
+        (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
     ],
 )
 def test_what_does_not_fit_is_told_in_a_sentence(
