@@ -15,6 +15,7 @@ examples:
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
   python -m trainer listen corpora/sv --augment radio --out listen.html
   python -m trainer train corpora/sv --model openai/whisper-small --run sv-small
+  python -m trainer tune corpora/sv --model openai/whisper-small --study sv --vary learning-rate=3e-6..1e-4:log
   python -m trainer evaluate runs/sv-small/best corpora/sv
   python -m trainer report sv-small
   python -m trainer publish sv-small models/sv-small

@@ -49,6 +49,7 @@ class Options:
     lora_targets: tuple[str, ...] = ()
     freeze_encoder: bool = False
     measure_every: int = 200
+    measures: int | None = None
     dev_clips: int = 500
     patience: int | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -74,10 +75,21 @@ def command(options: Options, plan: Plan) -> str:
         ctc=plan.weights.ctc,
         precision=plan.precision,
     )
-    words = ["python", "-m", "trainer", "train", str(chosen.corpus)]
-    for field in fields(chosen):
-        value = getattr(chosen, field.name)
+    return line(chosen)
+
+
+def line(options: Options, brief: bool = False) -> str:
+    """The command line that asks for these options.
+
+    Args:
+        brief: leave out what is so by default.
+    """
+    words = ["python", "-m", "trainer", "train", str(options.corpus)]
+    for field in fields(options):
+        value = getattr(options, field.name)
         if field.name == "corpus" or value is None or value is False or value in ((), ""):
+            continue
+        if brief and value == field.default:
             continue
         words.append(f"--{field.name.replace('_', '-')}")
         if value is not True:

@@ -81,8 +81,10 @@ class Plan:
         return self.learning_rate * warm * (1.0 - self.done(progress))
 
 
-def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """A run goes on as it was begun. What there was no word for then, and is not asked for now, has not changed.
+def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any], *, option: str = "--run") -> None:
+    """A run, or what `option` names, goes on as it was begun.
+
+    What there was no word for then, and is not asked for now, has not changed.
 
     Raises:
         PlanError: it was begun with something else; the text names what differs.
@@ -92,4 +94,4 @@ def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
     changed = [key for key in checked if old.get(key) != new.get(key) and (key in old or new[key])]
     if changed:
         told = "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
-        raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another --run")
+        raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another {option}")

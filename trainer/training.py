@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -51,11 +53,15 @@ class Outcome:
     folder: Path
 
 
-def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None] | None = None) -> Outcome:
+#: Hears how much of the training is behind (0..1) and what was measured.
+Told = Callable[[float, Mapping[str, float]], None]
+
+
+def train_run(options: Options, told: Told | None = None) -> Outcome:
     """Train, or go on with what was interrupted.
 
     Args:
-        told: step and measures, whenever something was measured; what it raises ends the training.
+        told: called whenever something was measured; what it raises ends the training.
 
     Raises:
         TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
@@ -91,15 +97,15 @@ def train_run(options: Options, told: Callable[[int, Mapping[str, float]], None]
     measure = _measure(options, corpus, loaded, context_s)
     if team.first:
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
-    train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
-    if team.first:
-        write_seen(options.run / SEEN_NAME, source, run.progress.examples)
-        with run.average.worn():
-            keep("last")
-            if measure is None:
-                keep("best")
-        write_report(options.run)
-    run.close()
+    with closing(run):
+        train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
+        if team.first:
+            write_seen(options.run / SEEN_NAME, source, run.progress.examples)
+            with run.average.worn():
+                keep("last")
+                if measure is None:
+                    keep("best")
+            write_report(options.run)
     return Outcome(run.progress.steps, run.progress.best, options.run)
 
 
@@ -128,6 +134,9 @@ def plan_of(
     )
     utterances = max(1, round(options.epochs * source.epoch_starts(1)))
     steps = utterances / (fitting_count * options.accumulate * team.size)
+    measure_every = options.measure_every
+    if options.measures:
+        measure_every = max(1, math.ceil(steps / options.measures))
     rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))
     warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
     ctc = options.ctc if options.ctc is not None else (0.3 if loaded.from_nothing else 0.0)
@@ -149,7 +158,7 @@ def plan_of(
         precision=_precision(options),
         recompute=options.recompute,
         patience=options.patience,
-        measure_every_steps=options.measure_every,
+        measure_every_steps=measure_every,
         log_every_steps=options.log_every,
         checkpoint_every_s=options.checkpoint_every_s,
     )
@@ -213,7 +222,7 @@ def _fitting(
 
 
 def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> Measure | None:
-    if not options.measure_every:
+    if not options.measure_every and not options.measures:
         return None
     clips, _ = _fitting(options, corpus, "dev", loaded, context_s)
     if not clips:
@@ -223,15 +232,13 @@ def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float)
     return DevMeasure(corpus, clips, loaded.speller, context_s, options.language)
 
 
-def _telling(
-    run: Run, measure: Measure | None, told: Callable[[int, Mapping[str, float]], None] | None
-) -> Measure | None:
+def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | None:
     if measure is None or told is None:
         return measure
 
     def telling(model: transformers.WhisperForConditionalGeneration) -> dict[str, float]:
         found = measure(model)
-        told(run.progress.steps, found)
+        told(run.plan.done(run.progress), found)
         return found
 
     return telling

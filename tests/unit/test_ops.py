@@ -115,7 +115,7 @@ def test_compose_has_every_service() -> None:
 
 
 def test_what_scales_has_neither_a_name_nor_a_port() -> None:
-    for name in ("ingest", "transcriber"):
+    for name in ("ingest", "transcriber", "trainer"):
         service = compose()["services"][name]
         assert "container_name" not in service
         assert "ports" not in service
@@ -158,11 +158,15 @@ def test_the_stations_file_of_the_environment_is_the_one_that_is_mounted() -> No
     assert mounted["target"] == f"/app/{ingest['environment']['STATIONS_FILE']}"
 
 
-def test_what_the_trainer_runs_exists() -> None:
+def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:
     *_, command = (ROOT / "trainer/Dockerfile").read_text().strip().splitlines()
-    [module, option] = json.loads(command.removeprefix("CMD "))
-    assert importlib.util.find_spec(module)
-    assert option == "--help"
+    service = compose()["services"]["trainer"]
+    for module, *words in (json.loads(command.removeprefix("CMD ")), service["command"]):
+        assert importlib.util.find_spec(module)
+        main = importlib.import_module(f"{module}.__main__")
+        assert main.parser(words[:1]).parse_args(words).run.__module__ == "trainer.commands.worker"
+    assert service["environment"]["REDIS_URL"] == "redis://redis:6379/0"
+    assert "redis" in service["depends_on"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

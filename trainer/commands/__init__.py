@@ -9,6 +9,8 @@ COMMANDS: tuple[str, ...] = (
     "prepare",
     "listen",
     "train",
+    "tune",
+    "worker",
     "evaluate",
     "report",
     "publish",

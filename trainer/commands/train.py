@@ -47,9 +47,15 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--run", dest="name", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All that decides what a run does; `tune` has the same."""
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--model", required=True, help="a checkpoint's folder, its name on the hub, or new:SIZE")
-    parser.add_argument("--run", dest="name", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
     parser.add_argument("--language", metavar="CODE", help="of all clips, in place of what they say")
     _add_length(parser.add_argument_group("how long"))
     _add_batches(parser.add_argument_group("batches and steps"))
@@ -58,7 +64,11 @@ def add_parser(subparsers: Any) -> None:
     _add_texts(parser.add_argument_group("what is taught"))
     _add_parts(parser.add_argument_group("which part of the model"))
     _add_machine(parser.add_argument_group("the machine"))
-    parser.set_defaults(run=run)
+
+
+def folder_of(name: str) -> Path:
+    """Where a run or a study of that name is kept."""
+    return Path(name) if "/" in name else Path("runs") / name
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
     logging.disable_progress_bar()
     values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}
-    folder = Path(options.name) if "/" in options.name else Path("runs") / options.name
-    found = train_run(Options(run=folder, **values))
+    found = train_run(Options(run=folder_of(options.name), **values))
     best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"
     print(f"{found.folder}: {found.steps} steps{best}")
     return 0
@@ -80,6 +89,7 @@ def _add_length(group: Any) -> None:
     group.add_argument("--epochs", type=float, help="times that every clip is heard (default 10)")
     group.add_argument("--patience", type=int, metavar="N", help="stop after N measures without a better one")
     group.add_argument("--measure-every", type=int, metavar="STEPS", help="WER on dev (default 200); 0: never")
+    group.add_argument("--measures", type=int, metavar="N", help="so many, evenly spread, in place of --measure-every")
     group.add_argument("--dev-clips", type=int, metavar="N", help="drawn from dev to measure on (default 500)")
     group.add_argument("--seed", type=int, help="of everything that is drawn (default 1)")
 

@@ -49,7 +49,7 @@ def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int)
 def pruner(name: str) -> optuna.pruners.BasePruner:
     """A pruner by the words of PRUNERS. Steps are measures of a trial, spread evenly over its training."""
     if name == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=1)
+        return optuna.pruners.MedianPruner(n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=2)
     if name == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     return optuna.pruners.NopPruner()

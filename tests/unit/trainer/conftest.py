@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import WhisperFeatureExtractor
 
+from trainer.checkpoints import generation_config, save
 from trainer.clips import Writer
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
-from trainer.model import Size
+from trainer.model import Size, new_model
 from trainer.tokenizer import Speller, train_tokenizer
 
 TONES_HZ = {"låg": 300.0, "mellan": 900.0, "hög.": 2400.0}
@@ -72,6 +74,16 @@ def speller() -> Speller:
 @pytest.fixture(scope="session")
 def tiny() -> Size:
     return Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=2, context_s=2, max_tokens=48)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(speller: Speller, tiny: Size, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper with random weights that spells tones."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    model = new_model(tiny, speller, 1)
+    generation = generation_config(model, speller, ["en", "sv"])
+    save(folder, model, speller, WhisperFeatureExtractor(chunk_length=2), generation)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -16,13 +16,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers import WhisperForConditionalGeneration
 
 from trainer.__main__ import main
-from trainer.checkpoints import generation_config, save
-from trainer.model import Size, new_model
 from trainer.publishing import read
-from trainer.tokenizer import Speller
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,15 +31,6 @@ STEADY = (
     *("--dropout", "0.1", "--attention-dropout", "0.1", "--bpe-dropout", "0.2", "--spec-augment", "0.5"),
     *("--timestamps", "0.3", "--label-smoothing", "0.1", "--learning-rate", "0.003", "--accumulate", "2"),
 )
-
-
-@pytest.fixture(scope="module")
-def checkpoint(speller: Speller, tiny: Size, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    model = new_model(tiny, speller, 1)
-    generation = generation_config(model, speller, ["en", "sv"])
-    save(folder, model, speller, WhisperFeatureExtractor(chunk_length=2), generation)
-    return folder
 
 
 def _train(*words: str | Path) -> list[str]:

@@ -1,0 +1,128 @@
+"""Trials of a study in a real Redis, by workers in processes of their own, two of which are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from tests.unit.trainer.test_tuning import SPACE
+from trainer.__main__ import main
+from trainer.tuning.conducting import add
+from trainer.tuning.jobs import Workers
+from trainer.tuning.journal import shared
+from trainer.tuning.space import parse
+from trainer.tuning.study import Asked, begin, trials_of
+from wire.bus import Redis, connect
+from wire.jobs import TRIALS, queue
+
+ROOT = Path(__file__).parents[3]
+
+#: Each worker starts Python and torch anew, on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+#: A worker that is taken for dead sooner.
+WORKER = """\
+import sys
+from trainer.tuning import worker
+from wire.bus import connect
+worker.BEAT_S, worker.TTL_S = 1, 3
+worker.work(connect(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    client = connect(redis_url)
+    yield client
+    client.close()
+
+
+@contextlib.contextmanager
+def _worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, url], cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "COLUMNS": "80"}
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
+    redis: Redis,
+    redis_url: str,
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    wait_until: Callable[..., None],
+) -> None:
+    fixed = {
+        **{"corpus": str(corpus), "model": str(checkpoint), "measures": 2, "epochs": 15, "batch": 8},
+        **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
+    }
+    space = parse(["learning-rate=1e-3,2e-3"])
+    asked = Asked(tmp_path / "tones", space, fixed, search="grid", trials=1)
+    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
+    metrics = tmp_path / "tones" / "trial-0000" / "metrics.jsonl"
+
+    def behind(steps: int) -> bool:
+        return metrics.exists() and metrics.read_text().count('"loss"') >= steps
+
+    assert crew.news() == "waiting for workers: python -m trainer worker"
+
+    assert add(study, asked)
+    crew.see_to(study, 0)
+    with _worker(redis_url, tmp_path / "first.log") as first:
+        wait_until(lambda: behind(5), 120, "the first worker trains")
+        assert crew.news() == "1 worker"
+        first.send_signal(signal.SIGKILL)
+    trained = metrics.read_text().count('"loss"')
+    with _worker(redis_url, tmp_path / "second.log") as second:
+        wait_until(lambda: behind(trained + 20), 120, "the second worker goes on")
+        # An orderly stop hands the trial back at once.
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(timeout=60) == 0
+    assert Job.fetch("tones-0", connection=redis, serializer=JSONSerializer).get_status() == "queued"
+    with _worker(redis_url, tmp_path / "third.log"):
+        wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the third worker ends it")
+    assert sorted(trials_of(study)[0].intermediate_values) == [1, 2]
+    for name in ("second", "third"):
+        first_percent = re.search(r"train:\s+(\d+)%", (tmp_path / f"{name}.log").read_text())
+        assert first_percent, "it did not train"
+        assert int(first_percent[1]) > 0, "it began anew"
+
+
+def test_a_trial_that_no_worker_survives_fails(redis: Redis, tmp_path: Path) -> None:
+    asked = Asked(tmp_path / "tones", parse(SPACE), {"corpus": "c", "model": "m", "measures": 2}, trials=1)
+    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
+
+    assert add(study, asked)
+    crew.see_to(study, 0)
+    job = Job.fetch("tones-0", connection=redis, serializer=JSONSerializer)
+    assert (job.retries_left, job.timeout) == (9, -1)
+    assert queue(TRIALS, redis).job_ids == ["tones-0"]
+    crew.see_to(study, 0)
+    assert queue(TRIALS, redis).job_ids == ["tones-0"], "one that waits is not handed out twice"
+    job.set_status("failed")
+    crew.see_to(study, 0)
+    assert trials_of(study)[0].state == TrialState.FAIL
+    assert "10 workers could not bring it to its end" in trials_of(study)[0].user_attrs["reason"]
+
+
+def test_without_a_redis_a_worker_says_so(free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    assert main(["worker", "--redis", url]) == 1
+    assert f"no Redis at {url}" in capsys.readouterr().err

@@ -1,0 +1,164 @@
+"""`python -m trainer tune CORPUS --model MODEL --study NAME --vary ...`: search for the options that train best."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer.commands import train
+from trainer.errors import PlanError
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trainer.tuning.conducting import Crew
+    from trainer.tuning.study import Asked
+    from wire.bus import Redis
+
+_EXAMPLES = """\
+Each trial is a run of `train` with the options given here, and values of its own for what varies. Its result is the
+lowest word error rate on dev. --vary takes any option of `train` that makes another model:
+
+  --vary batch=16,32,64              one of these
+  --vary dropout=0..0.3              anything between
+  --vary learning-rate=1e-5..1e-3:log    anything between, drawn evenly by its logarithm
+  --vary learning-rate=1e-5..1e-3:log:5  five of these: a grid needs points
+  --vary "augment=none|light|radio,noise:0.5"    parted by | where a value has commas
+
+--search tpe believes in what was good so far, random in nothing, grid takes every point. --prune median stops a trial
+that is worse than half of the others when as much of its training is behind, halving the worse half again and again.
+
+examples
+
+  in this process, trial by trial
+    python -m trainer tune corpora/digits --model demo/model --study digits --epochs 2 --trials 20 \\
+        --vary learning-rate=1e-4..3e-3:log --vary batch=16,32,64 --vary dropout=0..0.3 --vary augment=none,light,radio
+
+  by as many workers as are started, on any machine that sees the same folders, and a Redis that hands trials out
+    export REDIS_URL=redis://127.0.0.1:6379/0
+    CUDA_VISIBLE_DEVICES=0 python -m trainer worker &
+    CUDA_VISIBLE_DEVICES=1 python -m trainer worker &
+    python -m trainer tune corpora/sv --model openai/whisper-small --study sv --epochs 2 --trials 60 \\
+        --vary learning-rate=3e-6..1e-4:log --vary "augment=none|light|radio" --vary spec-augment=0..1
+
+The same command goes on with a search that was stopped, and --trials 100 adds to one that came to its end. A worker
+that is killed costs nothing but time: another goes on with its trial from the last checkpoint. runs/NAME has
+
+  trial-0007/     a run as `train` leaves it; the weights of the best trial alone, unless --keep-all
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "tune",
+        help="search for the options that train best, here or by many workers",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--study", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
+    parser.add_argument(
+        "--vary", action="append", required=True, metavar="NAME=VALUES", help="see below; once for each"
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="at most (default 20; of a grid, all)")
+    parser.add_argument("--search", choices=("tpe", "random", "grid"), default="tpe", help="(default tpe)")
+    parser.add_argument("--prune", choices=("median", "halving", "none"), default="median", help="(default median)")
+    parser.add_argument("--keep-all", action="store_true", help="the weights of all trials, not only of the best")
+    parser.add_argument("--local", action="store_true", help="no workers: trials run here, one after another")
+    parser.add_argument(
+        "--redis", metavar="URL", default=os.environ.get("REDIS_URL"), help="that workers share (default: $REDIS_URL)"
+    )
+    train.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from transformers.utils import logging
+
+    from trainer.tuning.conducting import conduct
+    from trainer.tuning.results import show
+
+    logging.disable_progress_bar()
+    asked = asked_of(options)
+    study, crew = _begun(options, asked)
+    try:
+        conduct(study, asked, crew, options.keep_all)
+    finally:
+        show(study)
+    return 0
+
+
+def asked_of(options: argparse.Namespace) -> Asked:
+    """What the command line asks for.
+
+    Raises:
+        PlanError: an option contradicts another; the text names it.
+    """
+    from trainer.clips import Corpus
+    from trainer.options import Options
+    from trainer.tuning.space import parse
+    from trainer.tuning.study import Asked
+
+    space = parse(options.vary)
+    Corpus(options.corpus)  # refused now, not in every trial
+    names = {field.name for field in fields(Options)} - {"run"}
+    fixed = {key: value for key, value in vars(options).items() if key in names and value is not None}
+    if twice := sorted(set(fixed) & set(space.words)):
+        raise PlanError(f"--{twice[0].replace('_', '-')} is given, and varied: leave one of them out")
+    if "measure_every" in fixed:
+        raise PlanError("--measure-every counts steps, of which trials have more and less: give --measures")
+    fixed = {"measures": 8, **fixed, "corpus": str(options.corpus.absolute())}
+    if fixed["measures"] < 1:
+        raise PlanError("--measures 0 leaves nothing to compare trials by")
+    if "model" in fixed and Path(options.model).is_dir():
+        fixed["model"] = str(Path(options.model).absolute())
+    if options.search == "grid":
+        space.grid()
+    return Asked(
+        folder=_folder(options.study),
+        space=space,
+        fixed={key: list(value) if isinstance(value, tuple) else value for key, value in fixed.items()},
+        prune=options.prune,
+        search=options.search,
+        seed=fixed.get("seed", 1),
+        trials=options.trials or (None if options.search == "grid" else 20),
+    )
+
+
+def _folder(name: str) -> Path:
+    folder = train.folder_of(name).absolute()
+    if not folder.name.replace("-", "").replace("_", "").isalnum() or not folder.name.isascii():
+        raise PlanError(f"--study {name}: the name has letters, digits, - and _")
+    return folder
+
+
+def _begun(options: argparse.Namespace, asked: Asked) -> tuple[optuna.Study, Crew]:
+    """The study, and who performs its trials: workers, if there is a Redis to reach them by."""
+    from trainer.tuning.conducting import Here
+    from trainer.tuning.jobs import Workers
+    from trainer.tuning.journal import alone, shared
+    from trainer.tuning.study import begin
+
+    redis = None if options.local else _redis(options.redis)
+    if redis is not None:
+        return begin(shared(redis, asked.name), asked), Workers(redis)
+    return begin(alone(asked.folder), asked), Here()
+
+
+def _redis(url: str | None) -> Redis | None:
+    from wire.bus import AWAY, connect
+
+    try:
+        redis = connect(url) if url else None
+        if redis is not None:
+            redis.ping()
+            return redis
+        why = "REDIS_URL is not set"
+    except (*AWAY, ValueError) as error:
+        why = f"no Redis at {url} ({error})"
+    print(f"{why}: trials run here, one after another", file=sys.stderr)
+    return None

@@ -1,0 +1,51 @@
+"""`python -m trainer worker`: train the trials of a search that `tune` hands out, with as many others as there are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from trainer.errors import PlanError
+
+_EXAMPLES = """\
+Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
+see the corpus, the checkpoint and runs/ under the same paths as `tune` does. Ctrl-C hands its trial back.
+
+examples
+  REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker
+  CUDA_VISIBLE_DEVICES=1 python -m trainer worker --burst
+  docker compose --profile train up --scale trainer=4
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "worker",
+        help="train trials of a search that `tune` hands out",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--burst", action="store_true", help="end when no trial is waiting")
+    parser.add_argument(
+        "--redis",
+        metavar="URL",
+        default=os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0",
+        help="that hands out trials (default: $REDIS_URL, or one on this machine)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from trainer.tuning.worker import work
+    from wire.bus import AWAY, connect
+
+    try:
+        redis = connect(options.redis)
+        redis.ping()
+    except (*AWAY, ValueError) as error:
+        raise PlanError(f"no Redis at {options.redis}: {error}. Start one, or name another with --redis") from error
+    print(f"waiting for trials at {options.redis}", flush=True)
+    work(redis, options.burst)
+    return 0

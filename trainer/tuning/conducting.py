@@ -1,0 +1,130 @@
+"""The search itself: propose trials, have them performed, and take up what was left behind, until there are enough."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Never, Protocol
+
+import optuna
+from optuna.trial import TrialState
+from tqdm import tqdm
+
+from trainer.errors import TrainerError
+from trainer.tuning.held import held
+from trainer.tuning.search import propose
+from trainer.tuning.study import Asked, best_of, ended, folder_of, trials_of
+from trainer.tuning.trial import REASON, perform
+
+#: If so many trials fail before any does not, all others would.
+GIVE_UP_TRIALS = 3
+#: What a trial's run leaves that is large.
+_WEIGHTS = ("best", "last", "checkpoint.pt")
+
+
+class Crew(Protocol):
+    """Those who perform trials."""
+
+    def width(self) -> int:
+        """How many trials at once."""
+
+    def see_to(self, study: optuna.Study, number: int) -> None:
+        """Have a trial performed that has no end: a new one, or one that was left behind. Called until it has one."""
+
+    def pause(self) -> None:
+        """Wait a little until something may have changed."""
+
+    def news(self) -> str:
+        """What a user should know of them now, if anything."""
+
+
+class Here:
+    """This process performs trials, one after another."""
+
+    def width(self) -> int:
+        return 1
+
+    def see_to(self, study: optuna.Study, number: int) -> None:
+        perform(study, number)
+
+    def pause(self) -> None:
+        """Nothing changes by itself."""
+
+    def news(self) -> str:
+        return ""
+
+
+def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = False) -> None:
+    """Search until there are `asked.trials`, or nothing is left to try.
+
+    Args:
+        keep_all: the weights of all trials, not only of the best.
+
+    Raises:
+        PlanError: another process conducts this study.
+        TrainerError: the first trials all failed.
+    """
+    exhausted = False
+    with held(asked.folder, wait=False), _bar(asked) as bar:
+        while True:
+            trials = trials_of(study)
+            running = [trial.number for trial in trials if not ended(trial)]
+            _show(bar, study, crew)
+            _refuse_hopeless(study)
+            if not keep_all:
+                _forget(study)
+            for number in running:
+                crew.see_to(study, number)
+            wanted = asked.trials is None or len(trials) < asked.trials
+            if wanted and not exhausted and len(running) < crew.width():
+                exhausted = not add(study, asked)
+            elif running:
+                crew.pause()
+            else:
+                return
+
+
+def add(study: optuna.Study, asked: Asked) -> bool:
+    """One more trial, unless there is nothing left to try."""
+    params = propose(asked.space, trials_of(study), asked.search, asked.seed)
+    if params is None:
+        return False
+    # At once with its parameters: an enqueued trial would have none if we were killed before it is asked for.
+    trial = optuna.create_trial(
+        state=TrialState.RUNNING, params=params, distributions=asked.space.distributions, value=None
+    )
+    study.add_trial(trial)
+    return True
+
+
+def _refuse_hopeless(study: optuna.Study) -> None:
+    ends = [trial for trial in trials_of(study) if ended(trial)]
+    if len(ends) >= GIVE_UP_TRIALS and all(trial.state == TrialState.FAIL for trial in ends):
+        reason = ends[-1].user_attrs.get(REASON, "")
+        raise TrainerError(f"none of the first {len(ends)} trials came to an end: {reason}")
+
+
+def _forget(study: optuna.Study) -> None:
+    """Delete the weights of trials that are not the best."""
+    trials = trials_of(study)
+    best = best_of(trials)
+    for trial in trials:
+        if ended(trial) and trial is not best:
+            for name in _WEIGHTS:
+                path = folder_of(study, trial.number) / name
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+def _bar(asked: Asked) -> tqdm[Never]:
+    return tqdm(total=asked.trials, unit="trial", desc=f"tune {asked.name}", smoothing=0.1)
+
+
+def _show(bar: tqdm[Never], study: optuna.Study, crew: Crew) -> None:
+    trials = trials_of(study)
+    best = best_of(trials)
+    told = [f"best {best.value:.2f} % of trial {best.number}"] if best else []
+    told += [news] if (news := crew.news()) else []
+    bar.set_postfix_str(", ".join(told))
+    bar.update(sum(map(ended, trials)) - bar.n)

@@ -1,0 +1,97 @@
+"""What came of a search: a table of its trials, and the command line that trains as the best of them did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trainer.options import line
+from trainer.tuning.study import best_of, ended, folder_of, options_of, trials_of
+from trainer.tuning.trial import REASON
+
+#: Rows of the table on the terminal; the page has all of them.
+MOST_ROWS = 15
+
+_STATES = {
+    TrialState.COMPLETE: "",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def ranked(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials, the best first; behind them those that were pruned, and those that have no result."""
+    order = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING, TrialState.FAIL]
+
+    def key(trial: FrozenTrial) -> tuple[int, float, int]:
+        value = trial.value if trial.value is not None else float("inf")
+        return order.index(trial.state), value, trial.number
+
+    return sorted(trials_of(study), key=key)
+
+
+def head(study: optuna.Study) -> list[str]:
+    """Names of a row's cells."""
+    return ["trial", "WER on dev %", *(name.replace("_", "-") for name in varied(study)), "minutes", ""]
+
+
+def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
+    """Cells of a trial: its number, error rate, parameters, how long it took, and how it ended if not well."""
+    value = trial.value if ended(trial) else None
+    took = trial.duration.total_seconds() / 60 if trial.duration else None
+    reason = trial.user_attrs.get(REASON, "")
+    return [
+        str(trial.number),
+        "" if value is None else f"{value:.2f}",
+        *(shown(trial.params.get(name)) for name in varied(study)),
+        "" if took is None else f"{took:.1f}",
+        f"{_STATES[trial.state]}{': ' if reason else ''}{reason}",
+    ]
+
+
+def varied(study: optuna.Study) -> list[str]:
+    """Names of what varies."""
+    return list(dict.fromkeys(name for trial in trials_of(study) for name in trial.params))
+
+
+def shown(value: Any) -> str:
+    """A parameter as it is read."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def best_command(study: optuna.Study) -> str | None:
+    """The command line of a new run with the best trial's parameters; None: no trial came to its end."""
+    best = best_of(trials_of(study))
+    if best is None:
+        return None
+    options = options_of(study, best)
+    return line(replace(options, run=options.run.parent.with_name(f"{options.run.parent.name}-best")), brief=True)
+
+
+def show(study: optuna.Study, console: Console | None = None) -> None:
+    """Print the table, and what to do with the best."""
+    console = console or Console()
+    trials = ranked(study)
+    names = head(study)
+    drawn = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    for name in names:
+        drawn.add_column(name, justify="right" if name in names[:2] or name == "minutes" else "left", overflow="fold")
+    for trial in trials[:MOST_ROWS]:
+        drawn.add_row(*map(escape, row(study, trial)))
+    console.print(drawn)
+    if len(trials) > MOST_ROWS:
+        console.print(f"and {len(trials) - MOST_ROWS} more")
+    best, command = best_of(trials), best_command(study)
+    if best and command:
+        told = f"best: {best.value:.2f} % of the words in dev wrong, {folder_of(study, best.number) / 'best'}"
+        for text in (told, f"again: {command}"):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)

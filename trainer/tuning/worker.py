@@ -1,0 +1,73 @@
+"""A worker: an RQ worker that takes trials of all studies, each in a process of its own, which gives all memory back.
+
+RQ finds out by its heartbeats that a worker was killed, and hands its trial to another. What it trained must not go on
+behind its back: the kernel kills the trial's process with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+
+from rq import Worker
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+
+from wire.bus import Redis
+from wire.jobs import TRIALS, queue
+
+#: RQ hears of a worker this often, in seconds.
+BEAT_S = 4
+#: And gives its trial to another if it has not for so long, in seconds.
+TTL_S = 15
+
+_PR_SET_PDEATHSIG = 1
+
+
+class TrialWorker(Worker):
+    """RQ's worker, with heartbeats that tell sooner of its death."""
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """What the forked process runs."""
+        _die_with(self.pid)
+        super().main_work_horse(job, queue)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long a silent worker keeps its trial."""
+        return TTL_S
+
+    def handle_warm_shutdown_request(self) -> None:
+        """SIGTERM or Ctrl-C: the trial of the moment ends where it is, and goes back into the queue."""
+        if self.horse_pid:
+            self.kill_horse(signal.SIGTERM)
+
+
+def work(redis: Redis, burst: bool = False) -> None:
+    """Take trials until told to stop.
+
+    Args:
+        burst: end when none is waiting.
+    """
+    worker = TrialWorker(
+        [queue(TRIALS, redis)],
+        name=f"{socket.gethostname()}-{os.getpid()}",
+        connection=redis,
+        serializer=JSONSerializer,
+        worker_ttl=TTL_S,
+        job_monitoring_interval=BEAT_S,
+        maintenance_interval=BEAT_S,
+        log_job_description=False,
+    )
+    worker.work(burst=burst, logging_level="WARNING")
+
+
+def _die_with(parent: int | None) -> None:
+    """Ask the kernel for SIGKILL when the worker dies, however it does (prctl(2))."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
