@@ -14,7 +14,7 @@ Estimate = tuple[float, float, float]
 
 COLORS = ("#b3bcc4", "#d9a400", "#2f6f9f")
 COLOR, GRID = "#2f6f9f", "#d8dee4"
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",  # text, not outlines: smaller, and it can be searched
     "svg.hashsalt": "undertext",  # ids that do not change from run to run
     "font.family": "sans-serif",
@@ -32,14 +32,14 @@ def histogram(values: Sequence[float], title: str, x_label: str, y_label: str = 
     ordered = sorted(values)
     top = ordered[min(len(ordered) - 1, int(0.995 * len(ordered)))]
     shown = [value for value in ordered if value <= top]
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # its stubs list names one by one
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]  # its stubs list names one by one
         figure = Figure(figsize=(5.4, 2.6), layout="constrained")
         axes = figure.add_subplot()
         axes.hist(shown, bins=min(bins, max(1, len(set(shown)))), color=COLOR)
         beyond = len(ordered) - len(shown)
         axes.set(title=title, xlabel=f"{x_label} ({beyond} beyond)" if beyond else x_label, ylabel=y_label)
         axes.grid(axis="y")
-        return _svg(figure)
+        return svg(figure)
 
 
 def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 20) -> str:
@@ -47,7 +47,7 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
     ordered = sorted(values.items(), key=lambda item: -item[1])
     rest = ordered[at_most:]
     shown = [*ordered[:at_most], *([(f"{len(rest)} others", sum(v for _, v in rest))] if rest else [])]
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 0.8 + 0.24 * max(2, len(shown))), layout="constrained")
         axes = figure.add_subplot()
         # Two names may be shortened to the same, and matplotlib would draw them as one.
@@ -58,7 +58,7 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
         axes.margins(x=0.15)
         axes.set(title=title, xlabel=x_label)
         axes.grid(axis="x")
-        return _svg(figure)
+        return svg(figure)
 
 
 def grouped_bars(
@@ -66,7 +66,7 @@ def grouped_bars(
 ) -> str:
     """For each of the first names a horizontal bar of every series."""
     shown, height = [_short(name) for name in names[:at_most]], 0.8 / max(1, len(series))
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 1.2 + 0.5 * len(shown)), layout="constrained")
         axes = figure.add_subplot()
         for order, (label, values) in enumerate(series.items()):
@@ -80,12 +80,12 @@ def grouped_bars(
         axes.set(title=f"{title}{left_out}", xlabel=x_label)
         axes.legend(fontsize=8, frameon=False)
         axes.grid(axis="x")
-        return _svg(figure)
+        return svg(figure)
 
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_label: str, y_label: str) -> str:
     """A line through the points of each series."""
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 2.8), layout="constrained")
         axes = figure.add_subplot()
         for name, points in series.items():
@@ -96,7 +96,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_lab
         axes.grid(axis="y")
         if len(series) > 1:
             _legend(axes, list(series))
-        return _svg(figure)
+        return svg(figure)
 
 
 def intervals(
@@ -104,7 +104,7 @@ def intervals(
 ) -> str:
     """For each of the first names, a dot of every series that has a value there, in its interval."""
     shown, step = [_short(name) for name in names[:at_most]], 0.6 / max(1, len(series))
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         height = 1.2 + len(shown) * max(0.26, 0.14 * len(series))
         figure = Figure(figsize=(5.4, height), layout="constrained")
         axes = figure.add_subplot()
@@ -123,7 +123,7 @@ def intervals(
         axes.grid(axis="x")
         if len(series) > 1:
             _legend(axes, list(series))
-        return _svg(figure)
+        return svg(figure)
 
 
 def _legend(axes: Axes, names: Sequence[str]) -> None:
@@ -138,7 +138,7 @@ def _short(name: str, length: int = 34) -> str:
     return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
     """The element alone, without the declarations before it."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})

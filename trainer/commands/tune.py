@@ -48,6 +48,7 @@ examples
 The same command goes on with a search that was stopped, and --trials 100 adds to one that came to its end. A worker
 that is killed costs nothing but time: another goes on with its trial from the last checkpoint. runs/NAME has
 
+  report.html     every trial, the history, what mattered, which values went together, and the best's command line
   trial-0007/     a run as `train` leaves it; the weights of the best trial alone, unless --keep-all
 """
 
@@ -80,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.tuning.conducting import conduct
+    from trainer.tuning.report import write_report
     from trainer.tuning.results import show
 
     logging.disable_progress_bar()
@@ -89,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         conduct(study, asked, crew, options.keep_all)
     finally:
         show(study)
+        print(f"report: {write_report(study, asked.folder)}")
     return 0
 
 

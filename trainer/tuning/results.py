@@ -19,8 +19,9 @@ from trainer.tuning.trial import REASON
 #: Rows of the table on the terminal; the page has all of them.
 MOST_ROWS = 15
 
-_STATES = {
-    TrialState.COMPLETE: "",
+#: How a trial ended, or has not, in words.
+STATES = {
+    TrialState.COMPLETE: "to the end",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
@@ -41,21 +42,25 @@ def ranked(study: optuna.Study) -> list[FrozenTrial]:
 
 def head(study: optuna.Study) -> list[str]:
     """Names of a row's cells."""
-    return ["trial", "WER on dev %", *(name.replace("_", "-") for name in varied(study)), "minutes", ""]
+    return ["trial", "trained", "WER on dev %", *(name.replace("_", "-") for name in varied(study)), "minutes"]
 
 
 def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
-    """Cells of a trial: its number, error rate, parameters, how long it took, and how it ended if not well."""
+    """Cells of a trial: its number, how it ended, its error rate, parameters, and how long it took."""
     value = trial.value if ended(trial) else None
     took = trial.duration.total_seconds() / 60 if trial.duration else None
-    reason = trial.user_attrs.get(REASON, "")
     return [
         str(trial.number),
+        STATES[trial.state],
         "" if value is None else f"{value:.2f}",
         *(shown(trial.params.get(name)) for name in varied(study)),
         "" if took is None else f"{took:.1f}",
-        f"{_STATES[trial.state]}{': ' if reason else ''}{reason}",
     ]
+
+
+def failures(study: optuna.Study) -> list[tuple[str, str]]:
+    """Trials that failed, by number, and why."""
+    return [(str(trial.number), trial.user_attrs[REASON]) for trial in trials_of(study) if REASON in trial.user_attrs]
 
 
 def varied(study: optuna.Study) -> list[str]:
@@ -84,12 +89,15 @@ def show(study: optuna.Study, console: Console | None = None) -> None:
     names = head(study)
     drawn = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for name in names:
-        drawn.add_column(name, justify="right" if name in names[:2] or name == "minutes" else "left", overflow="fold")
+        numeric = name in (names[0], names[2], names[-1])
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for trial in trials[:MOST_ROWS]:
         drawn.add_row(*map(escape, row(study, trial)))
     console.print(drawn)
     if len(trials) > MOST_ROWS:
         console.print(f"and {len(trials) - MOST_ROWS} more")
+    for number, reason in failures(study):
+        console.print(f"trial {number} failed: {reason}", markup=False, highlight=False, soft_wrap=True)
     best, command = best_of(trials), best_command(study)
     if best and command:
         told = f"best: {best.value:.2f} % of the words in dev wrong, {folder_of(study, best.number) / 'best'}"

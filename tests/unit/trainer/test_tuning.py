@@ -20,7 +20,7 @@ from trainer.tuning import trial
 from trainer.tuning.conducting import Here, conduct
 from trainer.tuning.held import held
 from trainer.tuning.journal import alone
-from trainer.tuning.results import best_command, ranked, row
+from trainer.tuning.results import best_command, failures, ranked
 from trainer.tuning.space import parse
 from trainer.tuning.study import Asked, begin, trials_of
 
@@ -155,7 +155,7 @@ def test_a_failed_trial_says_why_and_the_search_goes_on(
     study = _search(_asked(tmp_path, trials=4))
     failed = trials_of(study)[1]
     assert [found.state for found in trials_of(study)].count(TrialState.COMPLETE) == 3
-    assert row(study, failed)[-1] == f"failed: {reason}"
+    assert failures(study) == [(str(failed.number), reason)]
 
 
 def test_a_search_whose_trials_all_fail_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +209,7 @@ def test_a_search_by_its_command(
     assert (options.measures, options.batch, options.epochs) == (2, 16, 1.0)
     best = Path(told.partition("wrong, ")[2].splitlines()[0])
     assert (best / "model.safetensors").exists()
+    assert "<svg" in (tmp_path / "tones" / "report.html").read_text()
     metrics = (best.parent / "metrics.jsonl").read_text()
     assert metrics.count("dev_wer_percent") == 2, "spread over the four steps"
 

@@ -1,0 +1,86 @@
+"""The page of a search: pictures, the best one's command line, and why trials failed."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+
+from tests.unit.trainer.html_pages import tags_of
+from trainer.tuning.pictures import Axis, importance
+from trainer.tuning.report import write_report
+from trainer.tuning.search import propose
+from trainer.tuning.space import parse
+from trainer.tuning.study import Asked, begin, trials_of
+
+WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,<b>"]
+
+
+def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> optuna.Study:
+    """The learning rate decides, and nothing else; one model babbles."""
+    asked = Asked(folder / "digits", parse(WORDS), {"corpus": "/corpora/digits", "model": "tiny", "measures": 4})
+    asked.folder.mkdir()
+    study = begin(InMemoryStorage(), asked)
+    ends = [*[TrialState.COMPLETE] * complete, *[TrialState.PRUNED] * pruned, *[TrialState.FAIL] * failed]
+    for number, state in enumerate(ends):
+        params = propose(asked.space, trials_of(study), "random", 1)
+        assert params
+        value = 2235.0 if number == 1 else 10 + 5 * abs(math.log10(params["learning_rate"]) + 3)
+        study.add_trial(
+            optuna.create_trial(
+                state=state,
+                value=None if state == TrialState.FAIL else value,
+                params=params,
+                distributions=asked.space.distributions,
+                user_attrs={"reason": "out of <memory>"} if state == TrialState.FAIL else {},
+            )
+        )
+    return study
+
+
+def test_the_page_has_all_there_is_to_know(tmp_path: Path) -> None:
+    study = _study(tmp_path, complete=12, pruned=3, failed=1)
+    path = write_report(study, tmp_path / "digits")
+    text = path.read_text()
+    assert "16 trials: 12 to the end, 3 pruned, 1 failed." in text
+    assert f"python -m trainer train /corpora/digits --model tiny --run {tmp_path}/digits-best" in text
+    assert text.count("<svg") == 3 + 3
+    assert text.count("WER on dev, % (1 beyond)") == 5, "the one that babbles does not press the others together"
+    assert "out of &lt;memory&gt;" in text
+    assert {"table", "svg", "code"} <= tags_of(text)
+
+
+def test_what_mattered_is_told_when_there_are_trials_enough(tmp_path: Path) -> None:
+    drawn = importance(_study(tmp_path, complete=40))
+    assert drawn
+    assert drawn.index("learning-rate") < min(drawn.index("batch"), drawn.index("augment")), "the largest comes first"
+    (tmp_path / "few").mkdir()
+    assert importance(_study(tmp_path / "few", complete=7)) is None
+
+
+def test_a_search_without_results_has_a_page(tmp_path: Path) -> None:
+    text = write_report(_study(tmp_path, complete=0, failed=2), tmp_path / "digits").read_text()
+    assert "2 trials: 2 failed." in text
+    assert "<svg" not in text
+
+
+@pytest.mark.parametrize(
+    ("distribution", "value", "place", "ticks"),
+    [
+        (FloatDistribution(1e-5, 1e-3, log=True), 1e-4, 0.5, ["1e-05", "0.0001", "0.001"]),
+        (FloatDistribution(0.0, 0.4), 0.1, 0.25, ["0", "0.2", "0.4"]),
+        (IntDistribution(2, 10), 4, 0.25, ["2", "6", "10"]),
+        (CategoricalDistribution([16, 32, 64]), 64, 1.0, ["16", "32", "64"]),
+        (CategoricalDistribution(["none", "radio,noise:0.5:0..20"]), "none", 0.0, ["none", "radio,noise:0…"]),
+    ],
+)
+def test_values_have_their_place_on_an_axis(distribution: Any, value: Any, place: float, ticks: list[str]) -> None:
+    axis = Axis("name", distribution)
+    assert axis.place(value) == pytest.approx(place)
+    assert [words for _, words in axis.ticks] == ticks

@@ -1,0 +1,190 @@
+"""Pictures of a search: how the best came down, what mattered, and which values went together."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import optuna
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from trainer.plots import COLOR, COLORS, STYLE, bars, svg
+from trainer.tuning.study import best_of, trials_of
+
+#: With fewer trials that came to their end, what mattered is chance.
+IMPORTANCE_TRIALS = 8
+#: A model that babbles is as wrong as it likes, and would press all others together: axes end at so many medians.
+_MOST_MEDIANS = 3.0
+#: Of a word at an axis, in letters.
+_MOST_LETTERS = 14
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the values of one parameter are on an axis from 0 to 1, and what is written there."""
+
+    name: str
+    distribution: BaseDistribution
+
+    def place(self, value: Any) -> float:
+        found = self.distribution
+        if isinstance(found, CategoricalDistribution):
+            return list(found.choices).index(value) / max(1, len(found.choices) - 1)
+        assert isinstance(found, FloatDistribution | IntDistribution)
+        if found.log:
+            return math.log(value / found.low) / math.log(found.high / found.low)
+        return float((value - found.low) / (found.high - found.low))
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and words: every value of a list; of a range its ends, and powers of ten or the middle."""
+        found = self.distribution
+        if isinstance(found, CategoricalDistribution):
+            values: list[Any] = list(found.choices)
+        else:
+            assert isinstance(found, FloatDistribution | IntDistribution)
+            values = [found.low, *_between(found), found.high]
+        return [(self.place(value), _word(value)) for value in values]
+
+
+def axes_of(study: optuna.Study) -> list[Axis]:
+    """An axis for each parameter, in the order in which they were asked for."""
+    found = {name: each for trial in trials_of(study) for name, each in trial.distributions.items()}
+    return [Axis(name.replace("_", "-"), each) for name, each in found.items()]
+
+
+def history(study: optuna.Study) -> str:
+    """Error rates in the order of trials, and the best so far."""
+    trials = trials_of(study)
+    done, pruned = _valued(trials, TrialState.COMPLETE), _valued(trials, TrialState.PRUNED)
+    top = _top(done)
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(5.4, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "trained to the end")):
+            if found:
+                axes.scatter([t.number for t in found], _heights(found, top), s=18, color=color, label=label)
+        best, steps = math.inf, []
+        for trial in done:
+            best = min(best, _height(trial, top))
+            steps.append((trial.number, best))
+        axes.step(*zip(*steps, strict=True), where="post", color=COLORS[1], linewidth=1.4, label="best so far")
+        axes.set(title="History", xlabel="trial", ylabel=_title(done, top))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y")
+        axes.legend(frameon=False, fontsize=8)
+        return svg(figure)
+
+
+def importance(study: optuna.Study) -> str | None:
+    """How much of what set good trials apart each parameter explains; None: too few trials tell.
+
+    PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
+    Subspaces", 2023).
+    """
+    done = _valued(trials_of(study), TrialState.COMPLETE)
+    if len(done) < IMPORTANCE_TRIALS or len({trial.value for trial in done}) < 2 or len(axes_of(study)) < 2:
+        return None
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        shares = optuna.importance.get_param_importances(study)
+    return bars({name.replace("_", "-"): share for name, share in shares.items()}, "Importance", "share")
+
+
+def parallel(study: optuna.Study) -> str:
+    """A line for each trial through its values and its error rate; the best ones dark, the very best in colour."""
+    axes_shown, done = axes_of(study), _valued(trials_of(study), TrialState.COMPLETE)
+    top, best = _top(done), best_of(done)
+    low = min(_heights(done, top))
+    reach = (top - low) or 1.0
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(max(5.4, 1.5 * (len(axes_shown) + 1)), 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        for trial in sorted(done, key=lambda each: -_height(each, top)):
+            height = (_height(trial, top) - low) / reach
+            places = [axis.place(trial.params[axis.name.replace("-", "_")]) for axis in axes_shown]
+            color, width = (COLORS[1], 2.4) if trial is best else (COLOR, 1.0)
+            opacity = 1.0 if trial is best else 0.15 + 0.75 * (1 - height) ** 2
+            axes.plot([*places, height], color=color, linewidth=width, alpha=opacity)
+        for number, axis in enumerate(axes_shown):
+            _scale(axes, number, axis.ticks)
+        _scale(axes, len(axes_shown), [(share, f"{low + share * reach:.3g}") for share in (0.0, 0.5, 1.0)])
+        axes.set_xticks(range(len(axes_shown) + 1), [*(axis.name for axis in axes_shown), _title(done, top)])
+        axes.set_xlim(-0.1, len(axes_shown) + 0.45)
+        axes.set_ylim(-0.05, 1.05)
+        axes.set_yticks([])
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.tick_params(axis="x", length=0)
+        axes.set(title="Trials as lines: what went together")
+        return svg(figure)
+
+
+def slices(study: optuna.Study) -> list[str]:
+    """For each parameter, error rates over its values."""
+    trials = trials_of(study)
+    done = _valued(trials, TrialState.COMPLETE)
+    top = _top(done)
+    drawn = []
+    for axis in axes_of(study):
+        with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+            figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+            axes = figure.add_subplot()
+            places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in done]
+            axes.scatter(places, _heights(done, top), s=18, color=COLOR, alpha=0.8)
+            axes.set_xticks(*map(list, zip(*axis.ticks, strict=True)))
+            axes.set_xlim(-0.08, 1.08)
+            axes.set(title=axis.name, ylabel=_title(done, top))
+            axes.grid(axis="y")
+            drawn.append(svg(figure))
+    return drawn
+
+
+def _scale(axes: Any, number: int, ticks: Sequence[tuple[float, str]]) -> None:
+    axes.axvline(number, color="#7a858f", linewidth=0.8, zorder=0)
+    for place, words in ticks:
+        box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0}
+        axes.text(number + 0.04, place, words, fontsize=8, va="center", parse_math=False, zorder=3, bbox=box)
+
+
+def _between(found: FloatDistribution | IntDistribution) -> list[float]:
+    if not found.log:
+        middle = (found.low + found.high) / 2
+        return [round(middle) if isinstance(found, IntDistribution) else middle]
+    powers = range(math.floor(math.log10(found.low)) + 1, math.ceil(math.log10(found.high)))
+    # One that lies beside an end would be written over it.
+    return [10.0**power for power in powers if found.low * 1.3 < 10.0**power < found.high / 1.3]
+
+
+def _valued(trials: Sequence[FrozenTrial], state: TrialState) -> list[FrozenTrial]:
+    return [trial for trial in trials if trial.state == state and trial.value is not None]
+
+
+def _top(done: Sequence[FrozenTrial]) -> float:
+    """Where axes of error rates end."""
+    values = [trial.value for trial in done if trial.value is not None]
+    return min(max(values), _MOST_MEDIANS * statistics.median(values)) or max(values)
+
+
+def _title(done: Sequence[FrozenTrial], top: float) -> str:
+    beyond = sum(trial.value is not None and trial.value > top for trial in done)
+    return f"WER on dev, %{f' ({beyond} beyond)' if beyond else ''}"
+
+
+def _height(trial: FrozenTrial, top: float) -> float:
+    return min(trial.value or 0.0, top)
+
+
+def _heights(trials: Sequence[FrozenTrial], top: float) -> list[float]:
+    return [_height(trial, top) for trial in trials]
+
+
+def _word(value: Any) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
