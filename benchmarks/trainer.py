@@ -3,8 +3,16 @@
 planted_causes_caught         of 4 known faults of training, planted in tiny Whispers, that the alarm names
 evaluate_samples_per_s        5 s clips a second, by the architecture of Whisper small at full context on this device
 short_context_penalty_points  what a model's WER rises by at a context of 5 s, on clips that fit it
-digits_wer_percent            of a release of spoken digits' test split, after training on it (--digits)
+prepare_hours_per_minute      hours of MP3 that become a corpus in a minute, beside what peers decode in it
+digits_wer_percent            of a release of spoken digits' test split, after training the model on it (--digits)
+..._from_nothing              the same of a model of random weights that heard nothing else
 resume_loss_difference        between a run that is killed and gone on with, and an unbroken one (--digits)
+unseen_accent_wer_percent_plain, unseen_accent_wer_percent_balanced_augmented
+                              of each accent of the release, by models that were trained on the others (--digits)
+
+Two tables without a figure: `robustness`, what noise, pitch and speed cost with and without augmentation; and
+`regularisation`, what keeps a run on few clips from learning them by heart (both --digits). Measures that train take
+minutes each; --quick leaves them out.
 
 Weights of small are random and write 24 tokens a clip: what it costs does not depend on what it learnt. The lab
 measured 1.48 samples a second on an RTX A6000.
@@ -14,10 +22,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +33,9 @@ from tqdm import tqdm
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from benchmarks.report import Row, arguments, show
-from benchmarks.training.digits import corpus_of, digits_wer_percent, resume_loss_difference
+from benchmarks.training import proofs
+from benchmarks.training.measured import Measured
+from benchmarks.training.preparing import preparing
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
@@ -42,14 +51,6 @@ CLIP_S, CLIP_TOKENS = 5.0, 24
 FULL_S, LIVE_S = 30.0, 7.0
 #: The short context that the penalty is taken at; the bundled model was trained for 1 to 7 s.
 SHORT_S = 5.0
-
-
-@dataclass
-class Measured:
-    """What one measure found; a figure that cannot be had on this machine is left out."""
-
-    rows: list[dict[str, object]] = field(default_factory=list)
-    figures: dict[str, float] = field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -136,35 +137,17 @@ def short_context(options: argparse.Namespace) -> Measured:
     return Measured(rows, {} if points is None else {"short_context_penalty_points": points})
 
 
-def digits(options: argparse.Namespace) -> Measured:
-    """Training on a release of digits, from the model of `--model`; nothing without `--digits`, or in haste."""
-    if options.digits is None or options.quick:
-        return Measured([], {})
-    with tempfile.TemporaryDirectory() as folder:
-        wer_percent, minutes = digits_wer_percent(options.digits, options.model, Path(folder))
-    row = {"of": f"digits, from {options.model}", "WER %": wer_percent, "minutes": minutes}
-    return Measured([row], {"digits_wer_percent": wer_percent})
-
-
-def resume(options: argparse.Namespace) -> Measured:
-    """A run that is killed and gone on with, against an unbroken one; nothing without `--digits`, or in haste."""
-    if options.digits is None or options.quick:
-        return Measured([], {})
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = corpus_of(options.digits, Path(folder) / "corpus")
-        difference = resume_loss_difference(corpus, options.model, Path(folder))
-    return Measured(
-        [{"of": "killed and gone on with", "loss apart": difference}], {"resume_loss_difference": difference}
-    )
-
-
 #: Each measure by its name; a new one is a line here.
 MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "planted": planted,
     "speed": speed,
     "short-context": short_context,
-    "digits": digits,
-    "resume": resume,
+    "prepare": preparing,
+    "digits": proofs.digits,
+    "resume": proofs.resume,
+    "unseen-accent": proofs.accents,
+    "robustness": proofs.disturbed,
+    "regularisation": proofs.few_clips,
 }
 
 

@@ -84,18 +84,22 @@ def evaluate(
     )
 
 
-def errors(
-    recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
-) -> tuple[Score, Score]:
-    """Words and characters alone, for a measure between two steps of training.
+def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> list[Row]:
+    """What is written of each utterance, and its errors.
 
     Args:
         context_s: None: as long as each batch is.
     """
     recogniser.model.eval()
     normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
-    rows = list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
-    spoken = [row for row in rows if row.reference]
+    return list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
+
+
+def errors(
+    recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
+) -> tuple[Score, Score]:
+    """Words and characters alone, for a measure between two steps of training; `context_s` as `transcribed` has it."""
+    spoken = [row for row in transcribed(recogniser, utterances, context_s) if row.reference]
     return total(row.words for row in spoken), total(row.characters for row in spoken)
 
 

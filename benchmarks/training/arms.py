@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.augment import augmentation
-from trainer.clip_source import Augment
 from trainer.clips import Clip
 from trainer.examples import Example
-from trainer.sampling import Sampler, sampler
 
 Model = TypeVar("Model")
 
@@ -31,12 +28,6 @@ class Counted(Protocol):
     def errors(self) -> int: ...
 
 
-#: Trains a model on clips, drawn by a sampler and disturbed.
-Train = Callable[[Sequence[Clip], Sampler, Augment | None], Model]
-#: What a model makes of examples: one count for each, in their order.
-Evaluate = Callable[[Model, Sequence[Example]], Sequence[Counted]]
-
-
 @dataclass(frozen=True)
 class Arm:
     """A way to train, in the words of the command line."""
@@ -44,13 +35,12 @@ class Arm:
     balance: str = ""
     augment: str = "none"
 
-    def train(
-        self, train: Train[Model], clips: Sequence[Clip], seed: int, weights: Mapping[str, float] | None = None
-    ) -> Model:
-        return train(clips, sampler(self.balance, clips, seed, weights), augmentation(self.augment))
-
 
 PLAIN = Arm()
+#: Trains a model on clips in a way, by a seed.
+Train = Callable[[Sequence[Clip], Arm, int], Model]
+#: What a model makes of examples: one count for each, in their order.
+Evaluate = Callable[[Model, Sequence[Example]], Sequence[Counted]]
 
 
 @dataclass(frozen=True)

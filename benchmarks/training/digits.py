@@ -18,22 +18,23 @@ from trainer.sources.candidate import Source
 from trainer.training import train_run
 from trainer.utterances import of_clips
 
+#: A model of random weights, of the bundled one's size.
+NOTHING = "new:tiny-demo"
 #: Times that every clip is heard: from nothing, and from a model that knows speech.
-EPOCHS = {"new:tiny-demo": 20.0, "demo/model": 4.0}
+EPOCHS = {NOTHING: 20.0, "demo/model": 4.0}
 #: Batches as small as these learn fastest from a few thousand clips.
 BATCH = 16
 #: Steps of the run that is killed, and after which it is.
 STEPS, KILLED_BEHIND = 12, 5
 
 
-def digits_wer_percent(release: Path, model: str, folder: Path, epochs: float | None = None) -> tuple[float, float]:
+def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float | None = None) -> tuple[float, float]:
     """Train on a release's own train and dev; the error rate of its test in percent, and minutes of training.
 
     Args:
         model: a checkpoint, or new:SIZE.
-        folder: for the corpus and the run.
+        folder: for the run.
     """
-    corpus = corpus_of(release, folder / "corpus")
     run = folder / model.strip("/").replace("/", "-").replace(":", "-")
     options = Options(
         corpus.folder, model, run, epochs=epochs or EPOCHS.get(model, 4.0), batch=BATCH, measure_every=500

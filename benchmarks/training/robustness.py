@@ -83,9 +83,10 @@ def robustness(
         at_most: clips that are judged.
         progress: called behind each trained model and each condition.
     """
-    plain = PLAIN.train(train, [c for c in corpus.split("train") if c.text], seed)
+    heard = [clip for clip in corpus.split("train") if clip.text]
+    plain = train(heard, PLAIN, seed)
     progress()
-    other = arm.train(train, [c for c in corpus.split("train") if c.text], seed)
+    other = train(heard, arm, seed)
     progress()
     spoken = [clip for clip in corpus.split("test") if clip.text]
     chosen = sorted(np.random.default_rng(seed).permutation(len(spoken))[:at_most].tolist())

@@ -18,27 +18,36 @@ from trainer.clips import Clip, Corpus
 
 #: What is compared with training on clips as they are.
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")
+#: All accents together.
+ALL = "all"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison for each accent, and all accents together."""
+    """One comparison for each accent, and all accents together.
+
+    `speakers` says how many there are; where there are several, `by_speaker` has the same comparison with whole
+    speakers drawn: how sure it is of other people, and not of these very ones.
+    """
 
     accents: Mapping[str, Comparison]
     together: Comparison
+    speakers: Mapping[str, int]
+    by_speaker: Mapping[str, Comparison]
 
     def rows(self) -> list[dict[str, object]]:
-        shown = {**self.accents, "all": self.together}
         return [
             {
                 "unseen accent": accent,
+                "speakers": self.speakers[accent],
                 "clips": found.utterances,
                 "plain WER %": str(found.plain),
                 "balanced, augmented WER %": str(found.other),
                 "change": str(found.change),
                 "verdict": found.verdict,
+                "change, by speaker": str(self.by_speaker[accent].change) if accent in self.by_speaker else "",
             }
-            for accent, found in shown.items()
+            for accent, found in {**self.accents, ALL: self.together}.items()
         ]
 
     def figures(self) -> dict[str, float]:
@@ -71,17 +80,28 @@ def unseen_accent(
     if len(accents) < 2:
         raise ValueError(f"to leave one {column} out takes two; the corpus has {accents or 'none'}")
     counts: dict[str, tuple[Sequence[Counted], Sequence[Counted]]] = {}
+    voices: dict[str, list[str]] = {}
     for accent in accents:
         others, unseen = leave_out(corpus.clips, column, accent, at_most, seed)
         examples = [example_of(clip, corpus.audio(clip)) for clip in unseen]
         found = []
         for each in (PLAIN, arm):
-            found.append(evaluate(each.train(train, others, seed), examples))
+            found.append(evaluate(train(others, each, seed), examples))
             progress()
         counts[accent] = (found[0], found[1])
+        # Whoever does not say who they are may be anyone.
+        voices[accent] = [clip.speaker or clip.id for clip in unseen]
     plain = [count for one, _ in counts.values() for count in one]
     other = [count for _, two in counts.values() for count in two]
-    return Result({accent: compare(*pair) for accent, pair in counts.items()}, compare(plain, other))
+    together = {ALL: (plain, other)}
+    voices[ALL] = [voice for some in voices.values() for voice in some]
+    speakers = {accent: len(set(some)) for accent, some in voices.items()}
+    return Result(
+        {accent: compare(*pair) for accent, pair in counts.items()},
+        compare(plain, other),
+        speakers,
+        {a: compare(*pair, voices[a]) for a, pair in {**counts, **together}.items() if speakers[a] > 1},
+    )
 
 
 def leave_out(clips: Sequence[Clip], column: str, value: str, at_most: int, seed: int) -> tuple[list[Clip], list[Clip]]:

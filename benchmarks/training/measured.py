@@ -1,0 +1,13 @@
+"""What one measure of `benchmarks.trainer` found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Measured:
+    """Rows of its table, and figures; a figure that cannot be had on this machine is left out."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,168 @@
+"""How fast clips become a corpus: `prepare` beside what people write by hand, on MP3 at 48 kHz as Common Voice has it.
+
+The peers decode and resample, and no more: a plain loop over soundfile and soxr, and transformers' `ffmpeg_read`, which
+its pipelines use. Ours also judges each clip, looks for doubles, splits by speaker, and writes the corpus. All take
+turns, so that whatever else the machine does comes upon each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+from transformers.pipelines.audio_utils import ffmpeg_read
+
+from benchmarks.training.measured import Measured
+from demo import exam
+from trainer.clips import Corpus, total_s
+from trainer.decode import find_ffmpeg
+from trainer.examples import SAMPLE_RATE
+
+#: Clips, and rounds in which each way has its turn; the same in haste.
+CLIPS, ROUNDS = 900, 3
+QUICK_CLIPS, QUICK_ROUNDS = 24, 1
+#: Different sentences among the clips; the others are the same in other noise.
+SENTENCES = 100
+#: The name of our own way, which has two rows where there are several cores.
+OURS = "prepare"
+#: Of clips on disk, in Hz.
+MP3_RATE = 48_000
+_SAID = re.compile(r"([\d.]+) hours of audio prepared a minute")
+#: ffmpeg is a process a clip: it is given one clip in so many.
+FFMPEG_ONE_IN = 6
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to read the clips of a release: all of them, or one in `one_in`.
+
+    `read` may write into a folder that is not there yet. It tells the seconds that it worked, without its start; None:
+    all that it took.
+    """
+
+    name: str
+    processes: int
+    read: Callable[[Sequence[Path], Path], float | None]
+    one_in: int = 1
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Hours of audio a minute: at work, and with the start of the program in it."""
+
+    at_work: float
+    in_all: float
+
+
+def preparing(options: argparse.Namespace) -> Measured:
+    """Hours of audio a minute, by each way: the median of its turns."""
+    clips, rounds = (QUICK_CLIPS, QUICK_ROUNDS) if options.quick else (CLIPS, ROUNDS)
+    with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
+        durations_s = release(Path(folder) / "release", clips)
+        found = raced(Path(folder), durations_s, rounds, list(ways()))
+    at_work = {way: statistics.median(turn.at_work for turn in turns) for way, turns in found.items()}
+    rows: list[dict[str, object]] = [
+        {
+            "of": way.name,
+            "processes": way.processes,
+            "hours of audio a minute": at_work[way],
+            "with its start": statistics.median(turn.in_all for turn in turns),
+        }
+        for way, turns in found.items()
+    ]
+    ours = max((way for way in found if way.name == OURS), key=lambda way: way.processes)
+    return Measured(rows, {"prepare_hours_per_minute": at_work[ours]})
+
+
+def raced(
+    folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: Sequence[Way]
+) -> dict[Way, list[Turn]]:
+    """Every turn of every way."""
+    found: dict[Way, list[Turn]] = {way: [] for way in runners}
+    with _ffmpeg_on_path(), tqdm(total=rounds * len(runners), unit="turn", desc="prepare") as bar:
+        for turn in range(rounds):
+            for way in runners:
+                clips = list(durations_s)[:: way.one_in]
+                audio_min = sum(durations_s[clip] for clip in clips) / 60
+                began_s = time.perf_counter()
+                worked_s = way.read(clips, folder / f"{turn}-{way.processes}")
+                took_s = time.perf_counter() - began_s
+                found[way].append(Turn(audio_min / (worked_s or took_s), audio_min / took_s))
+                bar.update()
+    return found
+
+
+def ways() -> Iterator[Way]:
+    """Ours by one process and by as many as there are cores; and those of the peers."""
+    for processes in sorted({1, os.cpu_count() or 1}):
+        yield Way(OURS, processes, partial(_prepared, processes))
+    yield Way("soundfile and soxr, decoding alone", 1, _by_soundfile)
+    yield Way("ffmpeg_read of transformers, decoding alone", 1, _by_ffmpeg, FFMPEG_ONE_IN)
+
+
+def release(folder: Path, clips: int) -> dict[Path, float]:
+    """A release as Common Voice's, of synthetic speech; the clips and how long they are, in seconds."""
+    audio_folder = folder / "clips"
+    audio_folder.mkdir(parents=True)
+    spoken = exam.sentences("en", min(clips, SENTENCES), exam.PROMISED_SNR_DB)
+    lines = ["client_id\tpath\tsentence\tlocale"]
+    durations_s = {}
+    for number in tqdm(range(clips), unit="clip", desc="make a release", leave=False):
+        example = spoken[number % len(spoken)]
+        # What was heard before would be dropped as a double, and decoding does not care what it decodes.
+        audio = example.audio + np.random.default_rng(number).normal(0, 1e-3, len(example.audio)).astype(np.float32)
+        path = audio_folder / f"common_voice_en_{number}.mp3"
+        soundfile.write(path, soxr.resample(audio, SAMPLE_RATE, MP3_RATE), MP3_RATE)
+        lines.append(f"speaker-{number}\t{path.name}\t{example.text}\ten")
+        durations_s[path] = example.duration_s
+    (folder / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return durations_s
+
+
+def _prepared(processes: int, clips: Sequence[Path], out: Path) -> float:
+    """The command; the seconds that it says it worked, which are those behind the reading of lists."""
+    words = ["prepare", "--source", clips[0].parents[1], "--out", out, "--processes", processes]
+    command = [sys.executable, "-m", "trainer", *map(str, words)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    prepared = Corpus(out).clips
+    told = _SAID.search(said)
+    if len(prepared) != len(clips) or told is None:
+        raise RuntimeError(f"{len(clips) - len(prepared)} of {len(clips)} clips were dropped:\n{said}")
+    return total_s(prepared) / 60 / float(told[1])
+
+
+def _by_soundfile(clips: Sequence[Path], out: Path) -> None:
+    for clip in clips:
+        samples, rate = soundfile.read(clip, dtype="float32")
+        soxr.resample(samples, rate, SAMPLE_RATE)
+
+
+def _by_ffmpeg(clips: Sequence[Path], out: Path) -> None:
+    for clip in clips:
+        ffmpeg_read(clip.read_bytes(), SAMPLE_RATE)
+
+
+@contextmanager
+def _ffmpeg_on_path() -> Iterator[None]:
+    """transformers looks for a program of this name there; ours may be out of a wheel."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([before, str(Path(find_ffmpeg()).parent)])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before

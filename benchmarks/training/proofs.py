@@ -1,0 +1,87 @@
+"""The measures of `benchmarks.trainer` that train on a release of digits; each finds nothing without one, or in haste.
+
+They take minutes each. All begin with the corpus as `prepare` makes it of the release, in its own splits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.training.digits import NOTHING, corpus_of, digits_wer_percent, resume_loss_difference
+from benchmarks.training.measured import Measured
+from benchmarks.training.regularisation import RUNS, regularisation
+from benchmarks.training.robustness import conditions, robustness
+from benchmarks.training.trained import Trained
+from benchmarks.training.unseen_accent import unseen_accent
+from trainer.clips import Corpus
+
+#: Clips that each model is judged on: of each accent, and under each condition.
+ACCENT_CLIPS, CONDITION_CLIPS = 500, 300
+
+
+def _on_a_release(
+    proof: Callable[[Corpus, str, Path], Measured],
+) -> Callable[[argparse.Namespace], Measured]:
+    """A measure of a proof: given a corpus, the model that is begun with, and a folder for its runs."""
+
+    @wraps(proof)
+    def measure(options: argparse.Namespace) -> Measured:
+        if options.digits is None or options.quick:
+            return Measured()
+        with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
+            return proof(corpus_of(options.digits, Path(folder) / "corpus"), options.model, Path(folder))
+
+    return measure
+
+
+@_on_a_release
+def digits(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """Word errors after training, from a model that knows speech and from nothing."""
+    found = Measured()
+    for begun_from, figure in ((model, "digits_wer_percent"), (NOTHING, "digits_wer_percent_from_nothing")):
+        wer_percent, minutes = digits_wer_percent(corpus, begun_from, folder)
+        found.rows.append({"of": f"digits, from {begun_from}", "WER %": wer_percent, "minutes": minutes})
+        found.figures[figure] = wer_percent
+    return found
+
+
+@_on_a_release
+def resume(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """A run that is killed and gone on with, against an unbroken one."""
+    difference = resume_loss_difference(corpus, model, folder)
+    return Measured(
+        [{"of": "killed and gone on with", "loss apart": difference}], {"resume_loss_difference": difference}
+    )
+
+
+@_on_a_release
+def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """Each accent left out of training once, with and without balance and augmentation."""
+    trained = Trained(corpus, model, folder)
+    count = len({clip.accent for clip in corpus.clips if clip.accent and clip.text})
+    with tqdm(total=2 * count, unit="model", desc="unseen accent") as bar:
+        found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
+    return Measured(found.rows(), found.figures())
+
+
+@_on_a_release
+def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """What noise, babble, pitch and speed cost, with and without augmentation."""
+    trained = Trained(corpus, model, folder)
+    with tqdm(total=2 + len(list(conditions())), unit="step", desc="robustness") as bar:
+        found = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
+    return Measured(found.rows())
+
+
+@_on_a_release
+def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """What keeps a run on few clips from learning them by heart."""
+    with tqdm(total=len(RUNS), unit="run", desc="regularisation") as bar:
+        found = regularisation(corpus, model, folder / "runs", progress=bar.update)
+    return Measured([one.row(name) for name, one in found.items()])

@@ -1,0 +1,70 @@
+"""Models for the proofs: each way to train is a real run of `train`, on a corpus of the clips that it may hear."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.training.arms import Arm
+from trainer.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, Clip, Corpus
+from trainer.evaluate import transcribed
+from trainer.examples import Example
+from trainer.options import Options
+from trainer.recogniser import load
+from trainer.scoring import Score
+from trainer.training import train_run
+from trainer.utterances import of_examples
+
+#: Steps of a run, and clips in a batch: enough for the bundled model to learn ten words of strangers.
+STEPS, BATCH = 150, 16
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trains and judges; what is the same of all ways to train.
+
+    Attributes:
+        corpus: that all clips are of.
+        model: what every run begins with: a checkpoint, or new:SIZE.
+        folder: where runs are put.
+        steps: of BATCH clips, however many clips there are.
+    """
+
+    corpus: Corpus
+    model: str
+    folder: Path
+    steps: int = STEPS
+
+    def train(self, clips: Sequence[Clip], arm: Arm, seed: int) -> Path:
+        """The folder of a model that heard these clips, whatever split they are in."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        heard = subset(self.corpus, [replace(clip, split="train") for clip in clips], folder / "corpus")
+        options = Options(
+            heard.folder,
+            self.model,
+            folder / "run",
+            epochs=self.steps * BATCH / len(clips),
+            seed=seed,
+            batch=BATCH,
+            augment=arm.augment,
+            balance=arm.balance,
+            measure_every=0,
+        )
+        return train_run(options).folder / "best"
+
+    def evaluate(self, model: Path, examples: Sequence[Example]) -> list[Score]:
+        """Word errors of each example, at the context that the model was trained for."""
+        recogniser = load(str(model))
+        return [row.words for row in transcribed(recogniser, of_examples(examples), recogniser.declared_s)]
+
+
+def subset(corpus: Corpus, clips: Sequence[Clip], folder: Path) -> Corpus:
+    """A corpus of some clips of another one, which keeps their audio."""
+    folder.mkdir(parents=True)
+    (folder / AUDIO_NAME).symlink_to((corpus.folder / AUDIO_NAME).resolve(), target_is_directory=True)
+    (folder / CLIPS_NAME).write_text("".join(f"{clip.line()}\n" for clip in clips), encoding="utf-8")
+    (folder / CORPUS_NAME).write_text(json.dumps({"sources": corpus.about.get("sources", [])}), encoding="utf-8")
+    return Corpus(folder)
