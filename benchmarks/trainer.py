@@ -9,6 +9,8 @@ digits_wer_percent            of a release of spoken digits' test split, after t
 resume_loss_difference        between a run that is killed and gone on with, and an unbroken one (--digits)
 unseen_accent_wer_percent_plain, unseen_accent_wer_percent_balanced_augmented
                               of each accent of the release, by models that were trained on the others (--digits)
+search_wer_percent_grid, ..._random, ..._tpe
+                              on dev of the best of 12 short trials, by three ways to choose them (--digits)
 
 Two tables without a figure: `robustness`, what noise, pitch and speed cost with and without augmentation; and
 `regularisation`, what keeps a run on few clips from learning them by heart (both --digits). Measures that train take
@@ -148,6 +150,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "unseen-accent": proofs.accents,
     "robustness": proofs.disturbed,
     "regularisation": proofs.few_clips,
+    "search": proofs.searches,
 }
 
 

@@ -17,6 +17,7 @@ from benchmarks.training.digits import NOTHING, corpus_of, digits_wer_percent, r
 from benchmarks.training.measured import Measured
 from benchmarks.training.regularisation import RUNS, regularisation
 from benchmarks.training.robustness import conditions, robustness
+from benchmarks.training.search import SEARCHES, SEEDS, compared, measured
 from benchmarks.training.trained import Trained
 from benchmarks.training.unseen_accent import unseen_accent
 from trainer.clips import Corpus
@@ -85,3 +86,12 @@ def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
     with tqdm(total=len(RUNS), unit="run", desc="regularisation") as bar:
         found = regularisation(corpus, model, folder / "runs", progress=bar.update)
     return Measured([one.row(name) for name, one in found.items()])
+
+
+@_on_a_release
+def searches(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """A grid, chance and TPE at the same number of trials."""
+    table = measured(corpus, model, folder / "search")
+    with tqdm(total=len(SEARCHES) * SEEDS, unit="search", desc="search") as bar:
+        found = compared(table, progress=bar.update)
+    return Measured(found.rows(), found.figures())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.commands import train
-from trainer.errors import PlanError
+from trainer.errors import PlanError, TrainerError
 
 if TYPE_CHECKING:
     import optuna
@@ -81,18 +82,30 @@ def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.tuning.conducting import conduct
-    from trainer.tuning.report import write_report
-    from trainer.tuning.results import show
+    from wire.bus import AWAY
 
     logging.disable_progress_bar()
     asked = asked_of(options)
     study, crew = _begun(options, asked)
     try:
         conduct(study, asked, crew, options.keep_all)
+    except AWAY as error:
+        raise TrainerError(f"Redis went away ({error}): the same command goes on when it is back") from error
     finally:
+        with suppress(*AWAY):
+            _tell(study, asked)
+    return 0
+
+
+def _tell(study: optuna.Study, asked: Asked) -> None:
+    """What came of it so far, if anything."""
+    from trainer.tuning.report import write_report
+    from trainer.tuning.results import show
+    from trainer.tuning.study import trials_of
+
+    if trials_of(study):
         show(study)
         print(f"report: {write_report(study, asked.folder)}")
-    return 0
 
 
 def asked_of(options: argparse.Namespace) -> Asked:

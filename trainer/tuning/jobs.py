@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from trainer.tuning import trial
 from trainer.tuning.journal import shared
+from trainer.tuning.results import described, ending
 from trainer.tuning.study import load
 from wire.bus import Redis
 from wire.jobs import TRIALS, queue
@@ -73,4 +74,7 @@ def perform(name: str, number: int) -> None:
     logging.disable_progress_bar()  # of writing weights; that of training is enough
     job = get_current_job()
     assert job is not None
-    trial.perform(load(shared(job.connection, name), name), number)
+    study = load(shared(job.connection, name), name)
+    print(f"{name}, trial {number}: {described(study, number)}", flush=True)
+    trial.perform(study, number)
+    print(f"{name}, trial {number}: {ending(study, number)}", flush=True)

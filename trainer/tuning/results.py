@@ -58,6 +58,19 @@ def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
     ]
 
 
+def described(study: optuna.Study, number: int) -> str:
+    """A trial's parameters in a line."""
+    params = trials_of(study)[number].params
+    return ", ".join(f"{name.replace('_', '-')} {shown(value)}" for name, value in params.items())
+
+
+def ending(study: optuna.Study, number: int) -> str:
+    """How a trial ended in a line."""
+    trial = trials_of(study)[number]
+    value = "" if trial.value is None else f", {trial.value:.2f} % of the words in dev wrong"
+    return f"{STATES[trial.state]}{value}{': ' * (REASON in trial.user_attrs)}{trial.user_attrs.get(REASON, '')}"
+
+
 def failures(study: optuna.Study) -> list[tuple[str, str]]:
     """Trials that failed, by number, and why."""
     return [(str(trial.number), trial.user_attrs[REASON]) for trial in trials_of(study) if REASON in trial.user_attrs]

@@ -195,13 +195,19 @@ def _as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_as_it_was")
-def test_a_search_by_its_command(
-    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_search_by_its_command_where_there_is_no_redis(
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    free_port: Callable[[], int],
 ) -> None:
-    words = ["tune", str(corpus), "--model", str(checkpoint), "--study", str(tmp_path / "tones"), "--local"]
+    words = ["tune", str(corpus), "--model", str(checkpoint), "--study", str(tmp_path / "tones")]
+    words += ["--redis", f"redis://127.0.0.1:{free_port()}/0"]
     words += ["--epochs", "1", "--batch", "16", "--measures", "2", "--workers", "0", "--search", "grid"]
     assert cli.main([*words, "--vary", "learning-rate=1e-4,1e-2"]) == 0
-    told = capsys.readouterr().out
+    told, warned = capsys.readouterr()
+    assert "trials run here, one after another" in warned
     assert "WER on dev %  learning-rate" in told
     again = shlex.split(told.partition("again: ")[2].splitlines()[0])
     options = cli.parser(["train"]).parse_args(again[3:])

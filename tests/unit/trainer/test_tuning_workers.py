@@ -99,6 +99,7 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     with _worker(redis_url, tmp_path / "third.log"):
         wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the third worker ends it")
     assert sorted(trials_of(study)[0].intermediate_values) == [1, 2]
+    assert "tones, trial 0: learning-rate 0.00" in (tmp_path / "third.log").read_text()
     for name in ("second", "third"):
         first_percent = re.search(r"train:\s+(\d+)%", (tmp_path / f"{name}.log").read_text())
         assert first_percent, "it did not train"

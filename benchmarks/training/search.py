@@ -1,0 +1,114 @@
+"""A grid against chance against TPE, at the same number of trials, on a small search over a release of digits.
+
+All points are trained once, by `tune`'s own grid; then each search is repeated with many seeds, and looks results up
+in that table instead of training (a tabular benchmark, as Klein and Hutter, "Tabular Benchmarks for Joint Architecture
+and Hyperparameter Optimization", 2019). So a search is judged by forty repetitions for the price of one, on results
+that are real; what it cannot show is what lies between the points.
+
+With few trials a grid must be coarse: it is given as many points as it may have trials. The others draw from all.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from trainer.clips import Corpus
+from trainer.tuning.conducting import Here, conduct
+from trainer.tuning.journal import alone
+from trainer.tuning.search import propose
+from trainer.tuning.space import Space, parse
+from trainer.tuning.study import Asked, begin, trials_of
+
+#: All points, and those of a grid of BUDGET points, which are among them.
+POINTS = ("learning-rate=1e-4..1e-2:log:7", "batch=4,8,16", "dropout=0,0.2")
+COARSE = ("learning-rate=1e-4..1e-2:log:3", "batch=4,16", "dropout=0,0.2")
+#: A trial hears a tenth of the digits, and is judged on so many others: some seconds on a CPU.
+EPOCHS, DEV_CLIPS = 0.1, 100
+#: After how many trials the best is told; the last is the budget.
+AFTER = (3, 6, 9, 12)
+SEEDS = 40
+SEARCHES = ("grid", "random", "tpe")
+
+#: Error rates in percent by parameters.
+Table = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The best error rate after each number of AFTER, of every seed, by the name of the search."""
+
+    best: Mapping[str, Sequence[Sequence[float]]]
+    table: Table
+
+    def rows(self) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = []
+        for name, seeds in self.best.items():
+            row: dict[str, object] = {"search": name}
+            for place, count in enumerate(AFTER):
+                values = [one[place] for one in seeds]
+                low, *_, high = statistics.quantiles(values, n=10)
+                row[f"best of {count}, WER %"] = f"{statistics.fmean(values):.1f} ({low:.1f} to {high:.1f})"
+            row["found the best"] = f"{sum(one[-1] <= min(self.table.values()) for one in seeds)} of {len(seeds)}"
+            found.append(row)
+        values = sorted(self.table.values())
+        of = f"all {len(values)} points"
+        return [*found, {"search": of, f"best of {AFTER[-1]}, WER %": f"{values[0]:.1f} to {values[-1]:.1f}"}]
+
+    def figures(self) -> dict[str, float]:
+        return {
+            f"search_wer_percent_{name}": statistics.fmean(one[-1] for one in seeds)
+            for name, seeds in self.best.items()
+        }
+
+
+def measured(corpus: Corpus, model: str, folder: Path) -> Table:
+    """Train all points, or go on with it: the error rate of each."""
+    fixed = {"corpus": str(corpus.folder.absolute()), "model": model, "epochs": EPOCHS, "dev_clips": DEV_CLIPS}
+    fixed |= {"measures": 1, "workers": 0}
+    asked = Asked(folder.absolute(), parse(POINTS), fixed, prune="none", search="grid", trials=None)
+    study = begin(alone(asked.folder), asked)
+    conduct(study, asked, Here())
+    return {key(trial.params): trial.value for trial in trials_of(study) if trial.value is not None}
+
+
+def compared(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = lambda: None) -> Outcome:
+    """Each search with every seed.
+
+    Args:
+        progress: called behind each repetition; there are as many for each seed as SEARCHES.
+    """
+    best: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
+    for name, found in best.items():
+        space = parse(COARSE if name == "grid" else POINTS)
+        for seed in range(seeds):
+            # Seeds that are neighbours share no trial: a proposal's own seed is that of its search and its number.
+            values = searched(space, table, name, 1000 * seed, AFTER[-1])
+            found.append([min(values[:count]) for count in AFTER])
+            progress()
+    return Outcome(best, table)
+
+
+def searched(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
+    """The error rates of a search's trials, in their order."""
+    done: list[FrozenTrial] = []
+    while len(done) < trials and (params := propose(space, done, search, seed)) is not None:
+        # A trial that failed has no error rate: to the search, it is the worst.
+        value = table.get(key(params), max(table.values()))
+        done.append(
+            optuna.create_trial(
+                state=TrialState.COMPLETE, params=params, distributions=space.distributions, value=value
+            )
+        )
+    return [trial.value for trial in done if trial.value is not None]
+
+
+def key(params: Mapping[str, Any]) -> str:
+    """A point's name in the table."""
+    return repr(sorted(params.items()))
