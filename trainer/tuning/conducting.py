@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import Never, Protocol
 
 import optuna
@@ -126,5 +127,8 @@ def _show(bar: tqdm[Never], study: optuna.Study, crew: Crew) -> None:
     best = best_of(trials)
     told = [f"best {best.value:.2f} % of trial {best.number}"] if best else []
     told += [news] if (news := crew.news()) else []
-    bar.set_postfix_str(", ".join(told))
-    bar.update(sum(map(ended, trials)) - bar.n)
+    # The clock of a terminal goes on; a log hears what is new.
+    bar.set_postfix_str(", ".join(told), refresh=", ".join(told) != bar.postfix or sys.stderr.isatty())
+    # An update by nothing would be taken for the time that a trial takes.
+    if new := sum(map(ended, trials)) - bar.n:
+        bar.update(new)

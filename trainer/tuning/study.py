@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Asked:
     prune: str = "median"
     search: str = "tpe"
     seed: int = 1
-    trials: int | None = field(default=20)
+    trials: int | None = 20
 
     @property
     def name(self) -> str:
