@@ -56,4 +56,5 @@ def test_rows_tell_means_and_spread() -> None:
     assert [row["search"] for row in rows] == ["grid", "random", "all 2 points"]
     assert rows[0]["best of 3, WER %"] == "40.0 (40.0 to 40.0)"
     assert [row.get("found the best") for row in rows] == ["0 of 4", "4 of 4", None]
+    assert [row.get("against chance, points") for row in rows] == ["+10.0 (+10.0 to +10.0)", "", None]
     assert rows[2]["best of 12, WER %"] == "10.0 to 90.0"
