@@ -111,7 +111,7 @@ def parallel(study: optuna.Study) -> str:
             height = (_height(trial, top) - low) / reach
             places = [axis.place(trial.params[axis.name.replace("-", "_")]) for axis in axes_shown]
             color, width = (COLORS[1], 2.4) if trial is best else (COLOR, 1.0)
-            opacity = 1.0 if trial is best else 0.15 + 0.75 * (1 - height) ** 2
+            opacity = 1.0 if trial is best else 0.25 + 0.65 * (1 - height) ** 2
             axes.plot([*places, height], color=color, linewidth=width, alpha=opacity)
         for number, axis in enumerate(axes_shown):
             _scale(axes, number, axis.ticks)

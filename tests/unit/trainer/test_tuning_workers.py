@@ -13,12 +13,17 @@ from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
+from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tests.unit.trainer.test_tuning import SPACE
+from tests.unit.trainer.test_tuning import SPACE, Fake
 from trainer.__main__ import main
-from trainer.tuning.conducting import add
+from trainer.errors import PlanError
+from trainer.options import Options
+from trainer.training import Outcome, Told
+from trainer.tuning import trial
+from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.jobs import Workers
 from trainer.tuning.journal import shared
 from trainer.tuning.space import parse
@@ -104,6 +109,40 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
         first_percent = re.search(r"train:\s+(\d+)%", (tmp_path / f"{name}.log").read_text())
         assert first_percent, "it did not train"
         assert int(first_percent[1]) > 0, "it began anew"
+
+
+class AtOnce(Workers):
+    """A worker takes what waits while the search pauses."""
+
+    def pause(self) -> None:
+        kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        worker = SimpleWorker([self._queue], connection=self._redis, serializer=JSONSerializer)
+        worker.work(burst=True, logging_level="CRITICAL")
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def test_a_search_by_workers_ends_as_one_that_is_conducted_alone(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = Fake()
+
+    def training(options: Options, told: Told | None) -> Outcome:
+        if options.run.name == "trial-0002":
+            raise PlanError("too few clips")
+        return fake(options, told)
+
+    monkeypatch.setattr(trial, "train_run", training)
+    found = []
+    for name, crew in (("alone", Here()), ("shared", AtOnce(redis))):
+        asked = Asked(tmp_path / name, parse(SPACE), {"corpus": "c", "model": "m", "measures": 4}, trials=6)
+        study = begin(shared(redis, name), asked)
+        conduct(study, asked, crew)
+        found.append([(each.params, each.state, each.value, each.user_attrs) for each in trials_of(study)])
+    assert found[0] == found[1]
+    assert [state for _, state, _, _ in found[0]].count(TrialState.FAIL) == 1
+    assert "shared, trial 2: failed: too few clips" in capsys.readouterr().out
+    assert queue(TRIALS, redis).count == 0
 
 
 def test_a_trial_that_no_worker_survives_fails(redis: Redis, tmp_path: Path) -> None:
