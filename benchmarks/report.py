@@ -53,7 +53,10 @@ def table(title: str, rows: Sequence[Row]) -> Table:
     drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for name in columns:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=not numeric)
+        # Names of rows keep to one line; other text goes on in the next one where the terminal is narrow.
+        drawn.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=not numeric and name == columns[0]
+        )
     for row in rows:
         drawn.add_row(*(_cell(row.get(name)) for name in columns))
     return drawn

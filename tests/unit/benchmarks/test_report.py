@@ -1,0 +1,19 @@
+"""The table of a benchmark loses nothing where the terminal is narrow."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from benchmarks.report import table
+
+
+def test_text_goes_on_in_the_next_line_and_names_keep_to_one() -> None:
+    rows = [{"of": "a name that stays whole", "rate": "19.4 (17.6 to 21.2)", "change": "-2.9 (-4.8 to -1.2)", "n": 5}]
+    console = Console(width=50)
+    with console.capture() as captured:
+        console.print(table("narrow", rows))
+    lines = captured.get().splitlines()
+    assert any("a name that stays whole" in line for line in lines)
+    assert max(map(len, lines)) <= 50
+    for word in ("19.4", "(17.6", "21.2)", "-2.9", "(-4.8", "-1.2)"):
+        assert any(word in line for line in lines), word
