@@ -101,7 +101,9 @@ def _refuse_hopeless(study: optuna.Study) -> None:
     ends = [trial for trial in trials_of(study) if ended(trial)]
     if len(ends) >= GIVE_UP_TRIALS and all(trial.state == TrialState.FAIL for trial in ends):
         reason = ends[-1].user_attrs.get(REASON, "")
-        raise TrainerError(f"none of the first {len(ends)} trials came to an end: {reason}")
+        raise TrainerError(
+            f"none of the first {len(ends)} trials came to an end: {reason}; mend that, and choose another --study"
+        )
 
 
 def _forget(study: optuna.Study) -> None:
