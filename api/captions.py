@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +30,7 @@ def everything(log: CaptionLog, source: str) -> list[Caption]:
 
 def language_of(captions: Sequence[Caption]) -> str | None:
     """The language that is spoken for most of the time; None where nothing is said."""
-    spoken_s: Counter[str] = Counter()
+    spoken_s: defaultdict[str, float] = defaultdict(float)
     for caption in captions:
         if caption.text and caption.language:
             spoken_s[caption.language] += caption.end_s - caption.start_s

@@ -194,6 +194,11 @@ def _refuse_acft(options: Options, loaded: Loaded, full: bool) -> None:
         raise PlanError(f"--acft matches what a checkpoint knows at its full context, and {loaded.name} knows nothing")
     if options.acft and full:
         raise PlanError("--acft teaches a context shorter than the full one: give --context-s, without --full-context")
+    known_s = loaded.declared_s or loaded.context_s
+    if options.acft and (options.context_s or known_s) >= known_s:
+        raise PlanError(
+            f"--acft teaches a context shorter than the {known_s:g} s that {loaded.name} knows: --context-s"
+        )
 
 
 def _teacher(options: Options, loaded: Loaded, device: torch.device, plan: Plan) -> Teacher | None:

@@ -141,9 +141,14 @@ class OnAir:
         self._engine.leave()
         self._release()
         try:
-            return self._loaded()
+            engine = self._loaded()
         except Exception as error:  # noqa: BLE001  # as above
             self._refuse(found, error)
+        else:
+            if self._glance() == found:
+                return engine
+            log.info("the model changed again while it was loaded")
+            del engine
         self._release()
         self._engine.come_back()
         return None

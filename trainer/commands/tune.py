@@ -46,6 +46,8 @@ examples
     python -m trainer tune corpora/sv --model openai/whisper-small --study sv --epochs 2 --trials 60 \\
         --vary learning-rate=3e-6..1e-4:log --vary "augment=none|light|radio" --vary spec-augment=0..1
 
+Folders of sounds (--augment noise:0.5:0..20:FOLDER) are absolute where workers start elsewhere.
+
 The same command goes on with a search that was stopped, and --trials 100 adds to one that came to its end. A worker
 that is killed costs nothing but time: another goes on with its trial from the last checkpoint. runs/NAME has
 
@@ -119,6 +121,8 @@ def asked_of(options: argparse.Namespace) -> Asked:
     from trainer.tuning.space import parse
     from trainer.tuning.study import Asked
 
+    if options.trials is not None and options.trials < 1:
+        raise PlanError(f"--trials {options.trials}: there must be one at least")
     space = parse(options.vary)
     Corpus(options.corpus)  # refused now, not in every trial
     names = {field.name for field in fields(Options)} - {"run"}
@@ -141,7 +145,7 @@ def asked_of(options: argparse.Namespace) -> Asked:
         prune=options.prune,
         search=options.search,
         seed=fixed.get("seed", 1),
-        trials=options.trials or (None if options.search == "grid" else 20),
+        trials=options.trials if options.trials is not None else None if options.search == "grid" else 20,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import datetime
 from typing import Never, Protocol
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from trainer.errors import TrainerError
@@ -18,8 +19,11 @@ from trainer.tuning.trial import REASON, perform
 
 #: If so many trials fail before any does not, all others would.
 GIVE_UP_TRIALS = 3
+#: If so many fail in a row, it is hardly their parameters: a worker whose disk is full takes one after another.
+GIVE_UP_IN_A_ROW = 5
 #: What a trial's run leaves that is large.
 _WEIGHTS = ("best", "last", "checkpoint.pt")
+_KEEP_ALL = "keep_all"
 
 
 class Crew(Protocol):
@@ -58,19 +62,22 @@ def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = Fals
     """Search until there are `asked.trials`, or nothing is left to try.
 
     Args:
-        keep_all: the weights of all trials, not only of the best.
+        keep_all: the weights of all trials, not only of the best; from now on, in this study.
 
     Raises:
         PlanError: another process conducts this study.
-        TrainerError: the first trials all failed.
+        TrainerError: all trials failed, or too many in a row.
     """
-    exhausted = False
+    exhausted, began = False, datetime.now()
+    if keep_all:
+        study.set_user_attr(_KEEP_ALL, True)
+    keep_all = study.user_attrs.get(_KEEP_ALL, False)
     with held(asked.folder, wait=False), _bar(asked) as bar:
         while True:
             trials = trials_of(study)
             running = [trial.number for trial in trials if not ended(trial)]
             _show(bar, study, crew)
-            _refuse_hopeless(study)
+            _refuse_hopeless(trials, began)
             if not keep_all:
                 _forget(study)
             for number in running:
@@ -80,6 +87,8 @@ def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = Fals
                 exhausted = not add(study, asked)
             elif running:
                 crew.pause()
+            elif trials and best_of(trials) is None:
+                raise TrainerError(f"none of {len(trials)} trials came to a result: {_reason(trials[-1])}")
             else:
                 return
 
@@ -97,13 +106,23 @@ def add(study: optuna.Study, asked: Asked) -> bool:
     return True
 
 
-def _refuse_hopeless(study: optuna.Study) -> None:
-    ends = [trial for trial in trials_of(study) if ended(trial)]
+def _refuse_hopeless(trials: list[FrozenTrial], began: datetime) -> None:
+    """Refuse to go on if nothing ever succeeds, or nothing does any more since this search was taken up."""
+    ends = sorted((t for t in trials if t.datetime_complete), key=lambda t: t.datetime_complete or began)
     if len(ends) >= GIVE_UP_TRIALS and all(trial.state == TrialState.FAIL for trial in ends):
-        reason = ends[-1].user_attrs.get(REASON, "")
         raise TrainerError(
-            f"none of the first {len(ends)} trials came to an end: {reason}; mend that, and choose another --study"
+            f"none of the first {len(ends)} trials came to an end: {_reason(ends[-1])}; mend that, and choose another "
+            "--study"
         )
+    last = [trial for trial in ends if trial.datetime_complete and trial.datetime_complete > began][-GIVE_UP_IN_A_ROW:]
+    if len(last) == GIVE_UP_IN_A_ROW and all(trial.state == TrialState.FAIL for trial in last):
+        raise TrainerError(
+            f"the last {len(last)} trials failed: {_reason(last[-1])}; mend that, and the same command goes on"
+        )
+
+
+def _reason(trial: FrozenTrial) -> str:
+    return str(trial.user_attrs.get(REASON, "nobody said why"))
 
 
 def _forget(study: optuna.Study) -> None:

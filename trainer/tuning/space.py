@@ -17,7 +17,7 @@ from trainer.options import Options
 #: What decides nothing about the model, or what its error rate is measured on.
 _FIXED = frozenset(
     (
-        *("corpus", "run", "language", "lora_targets", "measures", "measure_every", "dev_clips"),
+        *("corpus", "run", "model", "language", "lora_targets", "measures", "measure_every", "dev_clips"),
         *("precision", "recompute", "device", "threads", "workers", "log_every", "checkpoint_every_s"),
     )
 )
@@ -71,6 +71,8 @@ def _refuse_unknown(name: str, hints: dict[str, Any]) -> None:
     allowed = [field.name for field in fields(Options) if field.name not in _FIXED]
     if name in allowed:
         return
+    if name == "model":
+        raise PlanError("--vary model: trials of one study share a --model; give each model a --study of its own")
     if name in hints:
         raise PlanError(f"--vary {name.replace('_', '-')} makes no better model: give it as an option of its own")
     near = difflib.get_close_matches(name, allowed, 1)

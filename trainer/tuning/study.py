@@ -19,6 +19,8 @@ from trainer.tuning.space import Space
 #: How a trial ended that did.
 _ENDS = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _ASKED = "asked"
+#: Of the shared options, what decides nothing about the models: it may change when a study goes on.
+_MACHINE = ("device", "threads", "workers", "log_every", "checkpoint_every_s")
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,24 @@ def begin(storage: BaseStorage, asked: Asked) -> optuna.Study:
     study = optuna.create_study(storage=storage, study_name=asked.name, load_if_exists=True)
     before = study.user_attrs.get(_ASKED)
     if before is not None:
-        refuse_change(str(asked.folder), before, asked.document(), option="--study")
+        refuse_change(str(asked.folder), _deciding(before), _deciding(asked.document()), option="--study")
+        best = best_of(trials_of(study))
+        if best and not folder_of(study, best.number).exists():
+            raise PlanError(
+                f"{asked.folder} has lost trials that the study remembers: put them back, or choose another --study"
+            )
     elif any(asked.folder.glob("trial-*")):
         raise PlanError(
             f"{asked.folder} has trials that are not known here: go on where they were begun (with the same Redis, or "
             "with --local), or choose another --study"
         )
-    else:
-        study.set_user_attr(_ASKED, asked.document())
+    study.set_user_attr(_ASKED, asked.document())
     return load(storage, asked.name)
+
+
+def _deciding(document: dict[str, Any]) -> dict[str, Any]:
+    fixed = {name: value for name, value in document["fixed"].items() if name not in _MACHINE}
+    return {**document, "fixed": fixed}
 
 
 def load(storage: BaseStorage, name: str) -> optuna.Study:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import optuna
 from optuna.trial import TrialState
 
 from trainer.errors import TrainerError
-from trainer.run_folder import DECISIVE
+from trainer.options import Options
+from trainer.run_folder import DECISIVE, PLAN_NAME
 from trainer.training import Told, train_run
 from trainer.tuning.held import held
 from trainer.tuning.study import ended, options_of, trials_of
@@ -32,6 +35,7 @@ def perform(study: optuna.Study, number: int) -> None:
     frozen = trials_of(study)[number]
     options = options_of(study, frozen)
     with held(options.run):
+        options = _as_begun(options)
         # Whoever had it until now may have brought it to its end.
         if ended(trials_of(study)[number]):
             return
@@ -46,6 +50,14 @@ def perform(study: optuna.Study, number: int) -> None:
             fail(study, number, _sentence(error))
         else:
             study.tell(number, found.best)
+
+
+def _as_begun(options: Options) -> Options:
+    """In the precision that the trial was begun in, though this machine would choose another."""
+    path = options.run / PLAN_NAME
+    if not path.exists():
+        return options
+    return replace(options, precision=json.loads(path.read_text(encoding="utf-8"))["plan"]["precision"])
 
 
 def fail(study: optuna.Study, number: int, reason: str) -> None:

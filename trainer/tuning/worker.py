@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -54,7 +55,8 @@ def work(redis: Redis, burst: bool = False) -> None:
     """
     worker = TrialWorker(
         [queue(TRIALS, redis)],
-        name=f"{socket.gethostname()}-{os.getpid()}",
+        # A container that is started again has the same host and process, and RQ would take it for its dead self.
+        name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         connection=redis,
         serializer=JSONSerializer,
         worker_ttl=TTL_S,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -87,6 +89,12 @@ def test_all_weights_are_kept_if_asked(fake: Fake, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("study/*/best"))) == 3
 
 
+def test_weights_that_were_to_be_kept_are_kept_when_the_search_goes_on(fake: Fake, tmp_path: Path) -> None:
+    _search(_asked(tmp_path, trials=3), keep_all=True)
+    _search(_asked(tmp_path, trials=4))
+    assert len(list(tmp_path.glob("study/*/best"))) == 4
+
+
 def test_a_finished_search_is_added_to(fake: Fake, tmp_path: Path) -> None:
     _search(_asked(tmp_path, trials=3))
     _search(_asked(tmp_path, trials=3))
@@ -167,6 +175,57 @@ def test_a_search_whose_trials_all_fail_ends(tmp_path: Path, monkeypatch: pytest
         _search(_asked(tmp_path))
 
 
+def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(options: Options, told: Told | None) -> Outcome:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(trial, "train_run", failing)
+    with pytest.raises(TrainerError, match="none of 2 trials came to a result: RuntimeError: out of memory"):
+        _search(_asked(tmp_path, trials=2))
+
+
+def test_when_every_trial_fails_from_some_time_on_the_search_ends_and_goes_on_later(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(options: Options, told: Told | None) -> Outcome:
+        if fake.runs:
+            raise OSError("no space left on device")
+        return fake(options, told)
+
+    monkeypatch.setattr(trial, "train_run", full)
+    with pytest.raises(TrainerError, match="the last 5 trials failed: OSError: no space left on device"):
+        _search(_asked(tmp_path, trials=12))
+    monkeypatch.setattr(trial, "train_run", fake)
+    states = [found.state for found in trials_of(_search(_asked(tmp_path, trials=8)))]
+    assert states == [TrialState.COMPLETE, *[TrialState.FAIL] * 5, *[TrialState.COMPLETE] * 2]
+
+
+def test_a_trial_goes_on_in_the_precision_it_was_begun_in(fake: Fake, tmp_path: Path) -> None:
+    asked = _asked(tmp_path, trials=1)
+    study = begin(alone(asked.folder), asked)
+    run = asked.folder / "trial-0000"
+    run.mkdir()
+    (run / "plan.json").write_text('{"plan": {"precision": "bf16"}}')
+    conduct(study, asked, Here())
+    assert [each.precision for each in fake.runs] == ["bf16"]
+
+
+def test_the_machine_may_change_when_a_search_goes_on(fake: Fake, tmp_path: Path) -> None:
+    asked = _asked(tmp_path, trials=1)
+    _search(asked)
+    _search(replace(asked, trials=2, fixed={**asked.fixed, "workers": 3, "checkpoint_every_s": 20.0}))
+    assert [each.workers for each in fake.runs] == [1, 3]
+    assert fake.runs[1].checkpoint_every_s == 20.0
+
+
+def test_a_study_whose_folder_has_gone_is_refused(fake: Fake, tmp_path: Path) -> None:
+    asked = _asked(tmp_path, trials=1)
+    _search(asked)
+    shutil.rmtree(asked.folder / "trial-0000")
+    with pytest.raises(PlanError, match="has lost trials that the study remembers"):
+        _search(asked)
+
+
 def test_a_changed_search_is_refused_by_name(fake: Fake, tmp_path: Path) -> None:
     _search(_asked(tmp_path, trials=2))
     changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
@@ -228,6 +287,8 @@ def test_a_search_by_its_command_where_there_is_no_redis(
         (["--vary", "dropout=0,0.1", "--measure-every", "5"], "give --measures"),
         (["--vary", "dropout=0,0.1", "--measures", "0"], "nothing to compare trials by"),
         (["--vary", "dropuot=0,0.1"], "did you mean dropout?"),
+        (["--vary", "model=x,y"], "give each model a --study of its own"),
+        (["--vary", "dropout=0,0.1", "--trials", "0"], "--trials 0: there must be one at least"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
