@@ -11,6 +11,7 @@ unseen_accent_wer_percent_plain, unseen_accent_wer_percent_balanced_augmented
                               of each accent of the release, by models that were trained on the others (--digits)
 search_wer_percent_grid, ..._random, ..._tpe
                               on dev of the best of 12 short trials, by three ways to choose them (--digits)
+repair_wer_percent_*          in short windows: of a model that breaks there, and behind each repair of it
 
 Two tables without a figure: `robustness`, what noise, pitch and speed cost with and without augmentation; and
 `regularisation`, what keeps a run on few clips from learning them by heart (both --digits). Measures that train take
@@ -38,6 +39,7 @@ from benchmarks.report import Row, arguments, show
 from benchmarks.training import proofs
 from benchmarks.training.measured import Measured
 from benchmarks.training.preparing import preparing
+from benchmarks.training.short_context import repair
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
@@ -151,6 +153,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "robustness": proofs.disturbed,
     "regularisation": proofs.few_clips,
     "search": proofs.searches,
+    "repair": repair,
 }
 
 

@@ -32,7 +32,7 @@ WER = Curve("Word error rate on dev", "percent", {"dev_wer_percent": ""})
 CER = Curve("Character error rate on dev", "percent", {"dev_cer_percent": ""})
 PARTS = Curve(
     "Parts of the loss, as they are before they are weighed",
-    "each in its own unit",
+    "",
     {name: name.replace("_", " ") for name in ("cross_entropy", "ctc", "letters", "alignment", "matching")},
 )
 RATE = Curve("Learning rate", "", {"learning_rate": ""})

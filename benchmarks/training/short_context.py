@@ -1,0 +1,160 @@
+"""What repairs a model that breaks in short windows: plain training in them, matching its full context (ACFT), or both.
+
+The model learns a language of tones from nothing, in clips that are all padded to its full context, as Whisper's were.
+It learns where speech ends by the silence behind it; in a window without that silence it goes on writing. (The bundled
+model does not break so: it learnt in short windows, and training it in its full context alone does not undo that.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+from transformers import WhisperFeatureExtractor
+
+from benchmarks.training.arms import Comparison, compare
+from benchmarks.training.measured import Measured
+from benchmarks.training.tones import tones
+from trainer.checkpoints import generation_config, save
+from trainer.clips import Corpus
+from trainer.evaluate import Plan, evaluate
+from trainer.evaluation import Condition, Evaluation
+from trainer.model import Size, new_model
+from trainer.options import Options
+from trainer.recogniser import load
+from trainer.run_folder import RECORD_NAME
+from trainer.tokenizer import Speller, train_tokenizer
+from trainer.training import train_run
+from trainer.utterances import of_clips
+
+#: Its full context is 6 s, which a CPU can afford.
+SIZE = Size(d_model=48, heads=2, ffn=192, encoder_layers=2, decoder_layers=2, context_s=6, max_tokens=48)
+#: Seconds of the windows that are to be safe.
+SHORT_S = 2.0
+#: Times that every clip is heard in the full context, and in what steps: small ones get it to hear sooner.
+EPOCHS, FIRST_BATCH, LEARNING_RATE, CTC, AVERAGE = 10.0, 8, 2e-3, 0.3, 0.99
+#: Steps of a repair, and clips of each.
+STEPS, BATCH = (10, 50), 16
+#: What is compared, by the share of the loss that matches the full context.
+REPAIRS: Mapping[str, float] = {"plain": 0.0, "ACFT alone": 1.0, "both": 0.5}
+#: What `repairs` tells of, for a bar.
+MODELS = 1 + len(STEPS) * len(REPAIRS)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A model and what was found of it: as it was broken (`steps` 0), or behind a repair."""
+
+    name: str
+    steps: int
+    minutes: float
+    found: Evaluation
+
+    def clean(self, context: str) -> Condition:
+        return next(condition for condition in self.found.conditions if condition.context == context)
+
+    def against(self, other: Repaired) -> Comparison:
+        """At the short context, on the same clips: `change` below nothing says that this one is better."""
+        theirs, ours = ([row.words for row in each.clean("short").rows if row.reference] for each in (other, self))
+        return compare(theirs, ours)
+
+
+def repair(options: argparse.Namespace) -> Measured:
+    """The measure of `benchmarks.trainer`; it takes minutes, and finds nothing in haste."""
+    if options.quick:
+        return Measured()
+    with (
+        tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder,
+        tqdm(total=MODELS, unit="model", desc="repair", leave=False) as bar,
+    ):
+        corpus = tones(Path(folder) / "corpus")
+        return Measured(*repair_table(list(repairs(corpus, Path(folder), done=bar.update))))
+
+
+def repairs(
+    corpus: Corpus,
+    folder: Path,
+    epochs: float = EPOCHS,
+    many: Sequence[int] = STEPS,
+    done: Callable[[], object] = lambda: None,
+) -> Iterator[Repaired]:
+    """Break a model, then repair it in each way, for each number of steps; judged on the test split.
+
+    Args:
+        folder: for the runs.
+        epochs: in the full context.
+        many: numbers of steps.
+        done: called behind each model.
+    """
+    began_s = time.monotonic()
+    broken = full_context_only(corpus, folder, epochs)
+    yield _judged("broken", 0, began_s, broken, corpus)
+    done()
+    for steps in many:
+        for name, share in REPAIRS.items():
+            began_s = time.monotonic()
+            run = folder / f"{name.replace(' ', '-')}-{steps}"
+            epochs = steps * BATCH / len(corpus.split("train"))
+            options = Options(corpus.folder, str(broken), run, epochs=epochs, batch=BATCH, measure_every=0)
+            train_run(replace(options, context_s=SHORT_S, acft=share))
+            yield _judged(name, steps, began_s, run / "last", corpus)
+            done()
+
+
+def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
+    """A model from nothing that never heard less than its full context; its folder."""
+    clips = corpus.split("train")
+    languages = sorted({clip.language for clip in clips})
+    speller = Speller(train_tokenizer((clip.text for clip in clips), languages))
+    beginning, run = folder / "beginning", folder / "full"
+    model = new_model(SIZE, speller, 1)
+    extractor = WhisperFeatureExtractor(feature_size=SIZE.mels, chunk_length=SIZE.context_s)
+    save(beginning, model, speller, extractor, generation_config(model, speller, languages))
+    options = Options(corpus.folder, str(beginning), run, epochs=epochs, batch=FIRST_BATCH, measure_every=0)
+    train_run(replace(options, full_context=True, learning_rate=LEARNING_RATE, ctc=CTC, average=AVERAGE))
+    # What it declares would say that it is one of ours; a checkpoint of Whisper's own declares nothing.
+    (run / "last" / RECORD_NAME).unlink()
+    return run / "last"
+
+
+def repair_table(found: Sequence[Repaired]) -> tuple[list[dict[str, object]], dict[str, float]]:
+    """Rows, each beside plain training for as many steps; and the error rates at the short context as figures."""
+    plain = {each.steps: each for each in found if each.name == "plain"}
+    rows: list[dict[str, object]] = [
+        {
+            "of": f"{each.name}, {each.steps} steps" if each.steps else each.name,
+            "full WER %": _rate(each.clean("full")),
+            "short WER %": _rate(each.clean("short")),
+            "penalty, points": each.found.penalty_points,
+            "short, against plain": str(each.against(plain[each.steps]).change)
+            if each.steps in plain and each is not plain[each.steps]
+            else "",
+            "minutes": each.minutes,
+        }
+        for each in found
+    ]
+    figures = {
+        f"repair_wer_percent_{'_'.join(filter(None, (each.name.lower().replace(' ', '_'), str(each.steps or ''))))}": (
+            each.clean("short").summary.wer_percent
+        )
+        for each in found
+    }
+    return rows, figures
+
+
+def _rate(condition: Condition) -> str:
+    """An error rate with its interval by utterance."""
+    ends = condition.summary.by_utterance
+    rate = f"{condition.summary.wer_percent:.1f}"
+    return f"{rate} ({ends.low_percent:.1f}–{ends.high_percent:.1f})" if ends else rate
+
+
+def _judged(name: str, steps: int, began_s: float, model: Path, corpus: Corpus) -> Repaired:
+    minutes = (time.monotonic() - began_s) / 60
+    utterances = of_clips(corpus, corpus.split("test"))
+    return Repaired(name, steps, minutes, evaluate(load(str(model), "cpu"), utterances, Plan(short_s=SHORT_S)))
