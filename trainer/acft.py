@@ -2,8 +2,8 @@
 
 Whisper pads everything to 30 s, and breaks where it is not padded. A frozen copy of it, the teacher, hears each batch
 with silence up to the full context, and reads what the student reads; the student, who hears the batch as it is, is to
-have the same states behind the decoder's last layer (FUTO, whisper-acft). No transcript is better than the teacher's
-own view of it, so nothing that it knew has to be learnt anew.
+have the same states behind the decoder's last layer (FUTO, whisper-acft). Texts are read all the same: both decoders
+are given them.
 """
 
 from __future__ import annotations
