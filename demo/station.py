@@ -14,7 +14,6 @@ import html
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -29,6 +28,7 @@ from demo.broadcast import Broadcast
 from demo.encoder import BIT_RATE
 from wire.errors import SettingsError
 from wire.settings import load, setting
+from wire.stopping import stop_on_signals
 
 log = logging.getLogger("demo.station")
 
@@ -188,8 +188,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"port {options.port} cannot be opened ({error.strerror}); set DEMO_PORT", file=sys.stderr)
         return 1
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop.set)
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     broadcast.start()
     log.info("the demo station is at http://%s:%d/ (seed %d)", options.host, server.server_port, options.seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from wire.messages import Station
 from wire.metrics import IngestMetrics, exposition
 from wire.settings import describe, load
 from wire.sources import Stations
+from wire.stopping import stop_on_signals
 from wire.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop.set)
     run(settings, seeds, stop)
     return 0
 

@@ -6,7 +6,6 @@ import argparse
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -24,6 +23,7 @@ from wire.messages import Task
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
 from wire.settings import describe, load
+from wire.stopping import stop_on_signals
 from wire.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,7 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
                 task=cast(Task, settings.task),
                 retention_s=settings.retention_s,
             )
-            for signum in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(signum, lambda *_: transcriber.stop())
+            stop_on_signals(transcriber.stop)
             log.info("%s is ready", worker.name)
             transcriber.run()
     except AWAY as error:

@@ -77,7 +77,7 @@ class Transcriber:
         self._failures = 0
 
     def stop(self) -> None:
-        """Finish the batch in hand, then return from `run`. May be called from a signal handler."""
+        """Finish the batch in hand, then return from `run`. May be called on any thread."""
         self._stop.set()
 
     def run(self) -> None:
