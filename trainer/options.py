@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from trainer.errors import PlanError
 from trainer.plan import Plan
+
+#: Options, what their values must fulfil, and how that is said.
+_RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (
+        (
+            *("dropout", "activation_dropout", "attention_dropout", "label_smoothing", "bpe_dropout"),
+            *("spec_augment", "misled", "timestamps", "prompts", "average"),
+        ),
+        lambda value: 0 <= value <= 1,
+        "from 0 to 1",
+    ),
+    (
+        ("epochs", "batch", "batch_s", "accumulate", "learning_rate", "clip_norm", "threads", "log_every", "patience"),
+        lambda value: value > 0,
+        "more than 0",
+    ),
+    (
+        ("warm_up", "weight_decay", "ctc", "lora", "workers", "measure_every", "dev_clips", "checkpoint_every_s"),
+        lambda value: value >= 0,
+        "0 or more",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +83,18 @@ class Options:
     workers: int = 1
     log_every: int = 10
     checkpoint_every_s: float = 180.0
+
+    def check(self) -> None:
+        """Refuse what no training could make sense of.
+
+        Raises:
+            PlanError: a value is out of its range; the text names the option.
+        """
+        for names, fits, told in _RANGES:
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not fits(value):
+                    raise PlanError(f"--{name.replace('_', '-')} {value}: it is {told}")
 
     @property
     def dropouts(self) -> dict[str, float]:

@@ -55,8 +55,9 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
     """Make `out` the published model of a run: whole, at once. Returns the word error rates that it tells.
 
     Raises:
-        PublishError: there is nothing to publish, or an evaluation of it raised the alarm.
+        PublishError: there is nothing to publish, an evaluation of it raised the alarm, or `out` is something else.
     """
+    _refuse_another(out)
     found = read(run, which)
     alarms = [document["alarm"]["sentence"] for document in found.evaluations if document["alarm"]["raised"]]
     if alarms and not despite_alarm:
@@ -80,6 +81,14 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
         facts = Facts(out.name, context_s, record, found.evaluations, tuple(pictures))
         describe(folder, record, context_s, card(facts))
     return rows
+
+
+def _refuse_another(out: Path) -> None:
+    """What is there is replaced whole: it must be a model, which has a config.json, and no corpus or run."""
+    if out.is_dir() and (not any(out.iterdir()) or (out / "config.json").exists()):
+        return
+    if out.exists():
+        raise PublishError(f"{out} is there already and is no model, which alone would be replaced: choose another OUT")
 
 
 def wer_rows(found: Written) -> list[WerRow]:
@@ -135,6 +144,7 @@ def to_ctranslate2(folder: Path, out: Path, quantization: str) -> None:
         from ctranslate2.converters import TransformersConverter
     except ImportError as error:
         raise PublishError("--ctranslate2 needs a library: pip install 'undertext[ctranslate2]'") from error
+    _refuse_another(out)
     with replaced(out) as unfinished:
         converter = TransformersConverter(str(folder), copy_files=["tokenizer.json"])
         converter.convert(str(unfinished), quantization=quantization, force=True)

@@ -20,7 +20,7 @@ from trainer.augment import Augmentation, parse
 from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import NEW, Loaded
 from trainer.clip_source import ClipSource
-from trainer.clips import Clip, Corpus, Split
+from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
 from trainer.errors import PlanError
 from trainer.fitting import fitting
 from trainer.keeping import about, keeper
@@ -66,12 +66,15 @@ def train_run(options: Options, told: Told | None = None) -> Outcome:
     Raises:
         TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
     """
+    options.check()
     team = Team.of_environment(torch.cuda.is_available())
     device = _device(options.device, team)
     if device.type == "cpu":
         torch.set_num_threads(options.threads)
         torch.use_deterministic_algorithms(True)
     corpus = Corpus(options.corpus)
+    if (options.run / CORPUS_NAME).exists():
+        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
     with team.first_first():
         loaded = _loaded(options, corpus)
     context_s, full = _context(options, loaded)

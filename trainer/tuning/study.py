@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from trainer.errors import PlanError
 from trainer.options import Options
 from trainer.plan import refuse_change
+from trainer.run_folder import PLAN_NAME
 from trainer.tuning.search import pruner
 from trainer.tuning.space import Space
 
@@ -58,6 +59,8 @@ def begin(storage: BaseStorage, asked: Asked) -> optuna.Study:
         PlanError: it was begun otherwise, or elsewhere.
     """
     _quiet()
+    if (asked.folder / PLAN_NAME).exists():
+        raise PlanError(f"{asked.folder} is a run of train: choose another --study")
     study = optuna.create_study(storage=storage, study_name=asked.name, load_if_exists=True)
     before = study.user_attrs.get(_ASKED)
     if before is not None:

@@ -147,6 +147,10 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
         (("--language", "fi"), "no language 'fi'"),
         (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
+        (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
+        (("--epochs", "0"), "--epochs 0.0: it is more than 0"),
+        (("--accumulate", "0"), "--accumulate 0: it is more than 0"),
+        (("--workers", "-1"), "--workers -1: it is 0 or more"),
         (("--acft", "2", "--context-s", "1"), "--acft is a share of the loss, from 0 to 1, not 2"),
         (("--acft", "0.5"), "--acft teaches a context shorter than the full one: give --context-s"),
         (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
@@ -201,6 +205,7 @@ def test_a_run_is_published_with_what_was_measured(
     out = tmp_path / "models" / "tones"
     out.mkdir(parents=True)
     (out / "left-over.txt").write_text("of the one before")
+    (out / "config.json").touch()
     assert main(["publish", str(unbroken), str(out)]) == 0
     assert "3.30 % of 90 words wrong: tones test, 2 s of context" in capsys.readouterr().out
     assert not (out / "left-over.txt").exists()
@@ -223,6 +228,17 @@ def test_an_alarm_stops_publishing(unbroken: Path, tmp_path: Path, capsys: pytes
     assert not (tmp_path / "out").exists()
     assert main(["publish", str(unbroken), str(tmp_path / "out"), "--despite-alarm"]) == 0
     assert read(unbroken, "best").evaluations[0]["alarm"]["raised"]
+
+
+def test_what_is_no_model_is_not_replaced_by_one(
+    unbroken: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(corpus.rglob("*"))
+    assert main(["publish", str(unbroken), str(corpus), "--despite-alarm"]) == 1
+    assert "is there already and is no model" in capsys.readouterr().err
+    assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
+    assert "is a corpus, and no place for a run" in capsys.readouterr().err
+    assert sorted(corpus.rglob("*")) == before
 
 
 def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,6 +218,14 @@ def test_the_machine_may_change_when_a_search_goes_on(fake: Fake, tmp_path: Path
     assert fake.runs[1].checkpoint_every_s == 20.0
 
 
+def test_a_study_is_not_put_into_a_run(fake: Fake, tmp_path: Path) -> None:
+    asked = _asked(tmp_path, trials=1)
+    asked.folder.mkdir(parents=True)
+    (asked.folder / "plan.json").touch()
+    with pytest.raises(PlanError, match="is a run of train: choose another --study"):
+        _search(asked)
+
+
 def test_a_study_whose_folder_has_gone_is_refused(fake: Fake, tmp_path: Path) -> None:
     asked = _asked(tmp_path, trials=1)
     _search(asked)
