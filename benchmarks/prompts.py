@@ -14,7 +14,6 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment import TruthWord, align, normalised
 from benchmarks.report import Row, arguments, report
-from benchmarks.training.taught import UTTERANCES, names, taught
+from benchmarks.training.taught import names, taught_model, with_taught
 from demo import exam, noise
 from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.noise import Audio
@@ -67,16 +66,12 @@ class Tally:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
-    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
-    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was trained with prompts already")
-    options = parser.parse_args(argv)
+    options = with_taught(arguments(__doc__)).parse_args(argv)
     torch.set_num_threads(1)
     # It is told, though its manifest says that it should not be.
     models = {"bundled": replace(load("demo/model", device="cpu"), trained_with_prompts=True)}
-    if options.taught or not options.quick:
-        models["taught"] = load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
+    if model := taught_model(options):
+        models["taught"] = model
     material = [w for language in LANGUAGES for w in windows(language, _QUICK if options.quick else _FULL)]
     total = len(models) * len(TOLD) * len(SNRS_DB) * len(material)
     rows: list[dict[str, object]] = []

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import jiwer
 import numpy as np
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment import normalised
 from benchmarks.report import Row, arguments, report
-from benchmarks.training.taught import UTTERANCES, taught
+from benchmarks.training.taught import taught_model, with_taught
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.examples import Example
@@ -97,15 +96,10 @@ class Tally:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
-    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
-    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was taught already")
-    options = parser.parse_args(argv)
+    options = with_taught(arguments(__doc__)).parse_args(argv)
     torch.set_num_threads(1)
     ways: list[tuple[str, str, Model]] = [("bundled", "attention", load("demo/model", device="cpu"))]
-    if options.taught or not options.quick:
-        model = load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
+    if model := taught_model(options):
         ways += [("taught", "attention", model), ("taught", "timestamps", model)]
     count = _QUICK if options.quick else _FULL
     rows: list[dict[str, object]] = []

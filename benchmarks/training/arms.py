@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.clips import Clip
 from trainer.examples import Example
+from trainer.intervals import Counted
 
 Model = TypeVar("Model")
 
 #: Draws of a bootstrap.
 DRAWS = 2000
-
-
-class Counted(Protocol):
-    """Words of a reference, and errors in what was written of it."""
-
-    @property
-    def words(self) -> int: ...
-
-    @property
-    def errors(self) -> int: ...
 
 
 @dataclass(frozen=True)

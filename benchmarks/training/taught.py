@@ -6,12 +6,12 @@ said in the window, and what was said before it. Half have each word between two
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Never
 
 import torch
 from tqdm import tqdm
@@ -20,7 +20,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 from demo.bulletins import LANGUAGES
 from demo.corpus import Corpus, hasty
 from demo.make_model import WEIGHTS
-from demo.pool import BULLETINS_PER_SHARD, Bulletin, Pool, render_all
+from demo.pool import Bulletin, Pool
 from trainer.batches import Settings
 from trainer.examples import Example
 from trainer.loop import train
@@ -29,6 +29,7 @@ from trainer.publish import Record, publish
 from trainer.run import Run
 from trainer.spelling import Style
 from trainer.tokenizer import Speller
+from transcriber.model import Model, load
 
 BEGUN_FROM = Path("demo/model")
 #: Examples, rate, seed and half hours of bulletins.
@@ -44,16 +45,12 @@ _NAMED_SHARE, _SAID_SHARE = 0.6, 0.7
 class TaughtCorpus(Corpus):
     """The demo's corpus, with what was said before and the times of words as segments."""
 
-    def __init__(self, folder: Path, seed: int, shards: int) -> None:
-        super().__init__(folder, seed, shards)
-        self._bulletins_of, self._seed_of, self._count = Pool(folder, seed), seed, shards * BULLETINS_PER_SHARD
-
     def example(self, index: int) -> Example:
         example, window = super().example(index), self.window(index)
         if not example.speech:
             return example
-        rng = random.Random(f"taught-{self._seed_of}-{index}")
-        bulletin = hasty(self._bulletins_of.bulletin(window.bulletin), window.pause_s)
+        rng = random.Random(f"taught-{self._seed}-{index}")
+        bulletin = hasty(self._pool.bulletin(window.bulletin), window.pause_s)
         before = [
             text
             for text, end_s in zip(bulletin.texts, bulletin.ends_s, strict=True)
@@ -70,7 +67,7 @@ class TaughtCorpus(Corpus):
         """Some names that are said, among others of the same language."""
         told = [name for name in names(said) if rng.random() < _SAID_SHARE]
         while len(told) < _NAMES and rng.random() < 0.8:
-            other = self._bulletins_of.bulletin(rng.randrange(self._count))
+            other = self._pool.bulletin(rng.randrange(self._bulletins))
             if other.language == language:
                 told.append(rng.choice(list(all_names(other)) or ["Radio"]))
         told = list(dict.fromkeys(told))[:_NAMES]
@@ -90,6 +87,21 @@ def all_names(bulletin: Bulletin) -> list[str]:
     return list(names(list(bulletin.texts)))
 
 
+def with_taught(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The same parser, with what `taught_model` is asked for."""
+    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
+    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was taught already")
+    return parser
+
+
+def taught_model(options: argparse.Namespace) -> Model | None:
+    """The model that was named, or the taught one; None in haste, where none was named."""
+    if options.taught is None and options.quick:
+        return None
+    return load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
+
+
 def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
     """The folder of the taught model; it is trained the first time, and a killed training goes on.
 
@@ -100,8 +112,9 @@ def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
     if folder.exists():
         return folder
     torch.set_num_threads(1)
-    with tqdm(total=SHARDS, unit="shard", desc="render", leave=False) as bar:
-        render_all(cache / "corpus", SEED, SHARDS, lambda done: _to(bar, done))
+    pool = Pool(cache / "corpus", SEED)
+    for shard in tqdm(range(SHARDS), unit="shard", desc="render", leave=False):
+        pool.prepare(shard)
     speller = Speller(WhisperTokenizer.from_pretrained(BEGUN_FROM))
     plan = Plan(
         utterances=utterances,
@@ -118,7 +131,3 @@ def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
         record = Record(LANGUAGES, 1.0, (), {"begun_from": str(BEGUN_FROM)}, trained_with_prompts=True)
         publish(run.model, speller, record, f"# {__doc__}", folder)
     return folder
-
-
-def _to(bar: tqdm[Never], done: int) -> None:
-    bar.update(done - bar.n)

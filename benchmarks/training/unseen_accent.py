@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.training.arms import PLAIN, Arm, Comparison, Counted, Evaluate, Model, Train, compare
+from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
 from trainer.clip_source import example_of
 from trainer.clips import Clip, Corpus
+from trainer.intervals import Counted
 
 #: What is compared with training on clips as they are.
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")

@@ -76,10 +76,10 @@ def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = Fals
         while True:
             trials = trials_of(study)
             running = [trial.number for trial in trials if not ended(trial)]
-            _show(bar, study, crew)
+            _show(bar, trials, crew)
             _refuse_hopeless(trials, began)
             if not keep_all:
-                _forget(study)
+                _forget(study, trials)
             for number in running:
                 crew.see_to(study, number)
             wanted = asked.trials is None or len(trials) < asked.trials
@@ -125,9 +125,8 @@ def _reason(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get(REASON, "nobody said why"))
 
 
-def _forget(study: optuna.Study) -> None:
+def _forget(study: optuna.Study, trials: list[FrozenTrial]) -> None:
     """Delete the weights of trials that are not the best."""
-    trials = trials_of(study)
     best = best_of(trials)
     for trial in trials:
         if ended(trial) and trial is not best:
@@ -143,8 +142,7 @@ def _bar(asked: Asked) -> tqdm[Never]:
     return tqdm(total=asked.trials, unit="trial", desc=f"tune {asked.name}", smoothing=0.1)
 
 
-def _show(bar: tqdm[Never], study: optuna.Study, crew: Crew) -> None:
-    trials = trials_of(study)
+def _show(bar: tqdm[Never], trials: list[FrozenTrial], crew: Crew) -> None:
     best = best_of(trials)
     told = [f"best {best.value:.2f} % of trial {best.number}"] if best else []
     told += [news] if (news := crew.news()) else []

@@ -10,7 +10,7 @@ import optuna
 from trainer.page import code, heading, page, plots, table, text
 from trainer.tuning.pictures import history, importance, parallel, slices
 from trainer.tuning.results import STATES, best_command, failures, head, ranked, row, shown
-from trainer.tuning.study import best_of, folder_of, trials_of
+from trainer.tuning.study import best_of, document_of, folder_of, trials_of
 
 REPORT_NAME = "report.html"
 
@@ -30,7 +30,7 @@ def write_report(study: optuna.Study, folder: Path) -> Path:
     parts += [heading("Trials"), table(head(study), (row(study, trial) for trial in ranked(study)), words=2)]
     if failed := failures(study):
         parts += [heading("Why trials failed", 3), table(("trial", "reason"), failed, words=2)]
-    asked = study.user_attrs["asked"]
+    asked = document_of(study)
     varied = [(name.replace("_", "-"), words) for name, words in asked["vary"].items()]
     fixed = [(name.replace("_", "-"), shown(value)) for name, value in asked["fixed"].items()]
     parts += [heading("What varied"), table(("option", "values"), varied, words=2)]

@@ -93,13 +93,19 @@ def load(storage: BaseStorage, name: str) -> optuna.Study:
     _quiet()
     # Which parameters are tried is decided elsewhere; this sampler is never asked.
     study = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler())
-    study.pruner = pruner(study.user_attrs[_ASKED]["prune"])
+    study.pruner = pruner(document_of(study)["prune"])
     return study
+
+
+def document_of(study: optuna.Study) -> dict[str, Any]:
+    """What was asked of a study, as `Asked.document` has it."""
+    found: dict[str, Any] = study.user_attrs[_ASKED]
+    return found
 
 
 def options_of(study: optuna.Study, trial: FrozenTrial) -> Options:
     """What a trial asks of `train`."""
-    asked = study.user_attrs[_ASKED]
+    asked = document_of(study)
     values = {**asked["fixed"], **trial.params}
     corpus, targets = Path(values.pop("corpus")), tuple(values.pop("lora_targets", ()))
     return Options(**values, corpus=corpus, lora_targets=targets, run=folder_of(study, trial.number))
@@ -107,7 +113,7 @@ def options_of(study: optuna.Study, trial: FrozenTrial) -> Options:
 
 def folder_of(study: optuna.Study, number: int) -> Path:
     """The run folder of a trial."""
-    return Path(study.user_attrs[_ASKED]["folder"]) / f"trial-{number:04d}"
+    return Path(document_of(study)["folder"]) / f"trial-{number:04d}"
 
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:
