@@ -85,12 +85,12 @@ def effects_on(audio: Audio, augmentation: Augmentation, place: float, seed: int
     for setting in augmentation.settings:
         strength = setting.low + place * (setting.high - setting.low)
         made = augmentation.only(setting, strength)(audio, np.random.default_rng([seed, 0]))
-        unit = f" {strength:.3g} {KINDS[setting.name].unit}" if KINDS[setting.name].unit else ""
+        unit = f" {strength:.4g} {KINDS[setting.name].unit}" if KINDS[setting.name].unit else ""
         yield Heard(f"{setting.name}{unit}", KINDS[setting.name].does, made)
     for index in range(TOGETHER):
         made = augmentation(audio, np.random.default_rng([seed, index, 1]))
         names = augmentation.drawn(np.random.default_rng([seed, index, 1]))
-        told = ", ".join(f"{name} {strength:.3g}" for name, strength in names.items()) or "nothing, this time"
+        told = ", ".join(f"{name} {strength:.4g}" for name, strength in names.items()) or "nothing, this time"
         yield Heard(f"as in training, {index + 1}", told, made)
 
 

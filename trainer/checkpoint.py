@@ -16,7 +16,7 @@ from torch import Tensor
 from trainer.batches import Position
 from trainer.plan import Progress
 
-_NAME = "checkpoint.pt"
+CHECKPOINT_NAME = "checkpoint.pt"
 
 Weights = Mapping[str, Tensor]
 
@@ -29,17 +29,17 @@ def save(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Op
         "progress": asdict(progress),
         "random": _random_state(),
     }
-    unfinished = folder / f"{_NAME}.tmp"
+    unfinished = folder / f"{CHECKPOINT_NAME}.tmp"
     with unfinished.open("wb") as file:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(folder / _NAME)
+    unfinished.replace(folder / CHECKPOINT_NAME)
 
 
 def restore(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Optimizer) -> Progress | None:
     """Put everything back as `save` found it, into the same tensors; None if `folder` has no checkpoint."""
-    path = folder / _NAME
+    path = folder / CHECKPOINT_NAME
     if not path.exists():
         return None
     # Our own file with the states of random generators in it, which weights_only does not read.

@@ -32,6 +32,7 @@ from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
 from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER
 from trainer.model import SIZES, new_model
+from trainer.names import checkpoint
 from trainer.replacing import replaced
 from trainer.run_folder import RECORD_NAME
 from trainer.tokenizer import Speller, train_tokenizer
@@ -77,21 +78,16 @@ class Loaded:
 
 
 def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
-    """A checkpoint's folder, or its name on the Hugging Face hub.
+    """A checkpoint's folder, a run's, or its name on the Hugging Face hub.
 
     Args:
         dropouts: `dropout`, `activation_dropout` and `attention_dropout` in training.
 
     Raises:
+        PlanError: there is no such folder.
         CheckpointError: it cannot be found, or is no whole Whisper.
     """
-    folder = Path(name).expanduser()
-    looks_local = name.startswith((".", "/", "~")) or folder.exists()
-    if looks_local and not folder.is_dir():
-        raise CheckpointError(
-            f"there is no folder {folder}; --model is a checkpoint's folder, its name on the hub or new:SIZE"
-        )
-    place = str(folder) if looks_local else name
+    place = checkpoint(name)
     try:
         config = AutoConfig.from_pretrained(place)
         if config.model_type != "whisper":
@@ -107,7 +103,7 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     multilingual = getattr(model.generation_config, "is_multilingual", "<|transcribe|>" in tokenizer.get_vocab())
     speller = Speller(tokenizer, bool(multilingual))
     known = {key: getattr(config, key) for key in dropouts or {}}
-    fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(folder)
+    fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
     return Loaded(name, model, speller, extractor, fingerprint, known, _declared_s(place))
 
 

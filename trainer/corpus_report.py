@@ -12,6 +12,7 @@ from rich.table import Table
 
 from trainer.clips import SPLITS, Clip, Corpus, total_s
 from trainer.drops import Reason
+from trainer.grouping import shown
 from trainer.page import page, plots, table, text
 from trainer.plots import bars, histogram
 
@@ -106,12 +107,18 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
         ("age", "Ages"),
     ):
         hours = hours_by(clips, column)
+        if column == "split":
+            hours = {split: hours[split] for split in SPLITS if split in hours}
         if len(hours) > 1:
-            yield bars(hours, title, "hours")
+            yield bars(hours, title, "hours", as_given=column == "split")
     speakers = Counter(clip.speaker for clip in clips if clip.speaker)
     if speakers:
         yield histogram(list(speakers.values()), f"Clips of each of {len(speakers):,} speakers", "clips", "speakers")
-        yield bars({name: float(count) for name, count in speakers.most_common(15)}, "Those who say most", "clips")
+        yield bars(
+            {shown("speaker", name): float(count) for name, count in speakers.most_common(15)},
+            "Those who say most",
+            "clips",
+        )
     if dropped:
         yield bars({reason.value: float(count) for reason, count in dropped.items()}, "Dropped", "clips")
 

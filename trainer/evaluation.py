@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -37,9 +37,10 @@ class Condition:
         return sum(row.utterance.duration_s for row in self.rows)
 
     def document(self) -> dict[str, Any]:
-        """Its form in JSON, without the rows."""
+        """Its form in JSON; of the rows, their errors by the utterances' ids."""
         about = {"context": self.context, "context_s": self.context_s, "snr_db": self.snr_db}
-        return {**about, "left_out": self.left_out, **self.summary.document()}
+        errors = {row.utterance.id: row.words.errors for row in self.rows if row.reference}
+        return {**about, "left_out": self.left_out, **self.summary.document(), "errors": errors}
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,16 @@ class Evaluation:
             "worst": [row.document() for row in self.worst],
             "rows": [row.document() for row in self.conditions[0].rows],
         }
+
+
+def context_of(context: str, number: int, conditions: Sequence[tuple[float, float | None]]) -> str | None:
+    """What a condition's context is called, by the seconds and noise of all; None: it is one that was told before.
+
+    A model that declares all of its context has no shorter one.
+    """
+    same = [place for place, condition in enumerate(conditions) if condition == conditions[number]]
+    name = context if len(same) == 1 else "full and short"
+    return f"{name} {conditions[number][0]:g} s" if same[0] == number else None
 
 
 def _rate(rows: Iterable[Row]) -> float:

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.evaluation import context_of
+from trainer.grouping import shown
 from trainer.intervals import Change, interval
 from trainer.page import beside, folded, heading, plots, table, text
 from trainer.plots import Estimate, intervals
 
 Document = Mapping[str, Any]
+#: Errors by utterance: its id, what was said, and how many words that is.
+Wrong = Mapping[tuple[str, str, int], int]
 
 _FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips")
 #: Columns that say the same of all clips are no groups; what noise costs has a picture of its own.
@@ -30,13 +34,14 @@ def evaluation(document: Document) -> Iterator[str]:
     yield heading(title(document), 3)
     alarm = document["alarm"]
     yield text(str(alarm["sentence"]), "alarm" if alarm["raised"] else "dim")
-    rows = [(*_condition(each), *_figures(each), str(each.get("left_out") or "")) for each in document["conditions"]]
+    conditions = told_once(document["conditions"])
+    rows = [(*_condition(each), *_figures(each), str(each.get("left_out") or "")) for each in conditions]
     yield table(("context", "noise", *_FIGURES, "too long"), rows, words=2)
     yield from (text(sentence) for sentence in _sentences(document))
     groups = {column: found for column, found in document["groups"].items() if len(found) > 1}
-    yield plots(_pictures(document, groups))
+    yield plots(_pictures(conditions, groups))
     tables = [
-        table((column, *_FIGURES), [(value, *_figures(group)) for value, group in found.items()])
+        table((column, *_FIGURES), [(shown(column, value), *_figures(group)) for value, group in found.items()])
         for column, found in groups.items()
         if column not in _NO_GROUPS
     ]
@@ -59,8 +64,7 @@ def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
     for run, documents in runs.items():
         for document in documents:
             for condition in document["conditions"]:
-                name = f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
-                found.setdefault(name, {})[run] = condition
+                found.setdefault(_named(document, condition), {})[run] = condition
     if not found:
         yield text("No run was evaluated: python -m trainer evaluate RUN/best CORPUS", "note")
         return
@@ -72,7 +76,7 @@ def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
     if changes:
         first, *others = runs
         yield table((f"change from {first}, points (95 %)", *others), changes)
-        yield text("Changes are of the same utterances of both, each at the context that counts for it.", "dim")
+        yield text("Changes are of the same utterances of both.", "dim")
     yield from _groups_side_by_side(runs)
 
 
@@ -82,20 +86,31 @@ def _changes(runs: Mapping[str, Sequence[Document]]) -> Iterator[tuple[str, ...]
     A paired bootstrap, so that what is hard for both does not blur the difference (Bisani and Ney, 2004).
     """
     first, *others = runs
-    by_title = {run: {title(document): document for document in documents} for run, documents in runs.items()}
-    for name, plain in by_title[first].items():
-        cells = [_change(plain, by_title[run][name]) if name in by_title[run] else "" for run in others]
+    found: dict[str, dict[str, Wrong]] = {}
+    for run, documents in runs.items():
+        for document in documents:
+            for condition in document["conditions"]:
+                found.setdefault(_named(document, condition), {})[run] = _wrong(document, condition)
+    for name, of in found.items():
+        cells = [_change(of[first], of[run]) if first in of and run in of else "" for run in others]
         if any(cells):
             yield (name, *cells)
 
 
-def _change(plain: Document, other: Document) -> str:
-    before = {row["id"]: row for row in plain.get("rows", ())}
-    pairs = [(before[row["id"]], row) for row in other.get("rows", ()) if row["words"] and row["id"] in before]
-    changes = [Change(a["words"], b["errors"] - a["errors"]) for a, b in pairs if a["reference"] == b["reference"]]
+def _named(document: Document, condition: Document) -> str:
+    return f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
+
+
+def _wrong(document: Document, condition: Document) -> Wrong:
+    said = {row["id"]: (row["reference"], row["words"]) for row in document.get("rows", ()) if row["words"]}
+    return {(id, *said[id]): errors for id, errors in condition.get("errors", {}).items() if id in said}
+
+
+def _change(plain: Wrong, other: Wrong) -> str:
+    changes = [Change(said[2], other[said] - errors) for said, errors in plain.items() if said in other]
     found = interval(changes)
     if found is None:
-        return ""
+        return "0.0" if changes else ""
     points = 100 * sum(change.errors for change in changes) / sum(change.words for change in changes)
     return f"{points:+.1f} ({found.low_percent:+.1f} to {found.high_percent:+.1f})"
 
@@ -112,7 +127,9 @@ def _groups_side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str
     drawn = []
     for (name, column), groups in shared.items():
         series = {run: [_estimate(of[run]) if run in of else None for of in groups.values()] for run in runs}
-        drawn.append(intervals(list(groups), series, f"By {column}, {name}", "WER in percent"))
+        drawn.append(
+            intervals([shown(column, value) for value in groups], series, f"By {column}, {name}", "WER in percent")
+        )
     yield plots(drawn)
 
 
@@ -131,8 +148,14 @@ def _sentences(document: Document) -> Iterator[str]:
     yield f"Measured on {', '.join(filter(None, told))}." if any(told) else ""
 
 
-def _pictures(document: Document, groups: Mapping[str, Mapping[str, Document]]) -> Iterator[str]:
-    conditions = document["conditions"]
+def told_once(conditions: Sequence[Document]) -> list[Document]:
+    """Conditions, those that are the same at full and at short context once; `context` has its seconds then."""
+    heard = [(each["context_s"], each["snr_db"]) for each in conditions]
+    named = [(context_of(each["context"], number, heard), each) for number, each in enumerate(conditions)]
+    return [{**each, "context": context} for context, each in named if context is not None]
+
+
+def _pictures(conditions: Sequence[Document], groups: Mapping[str, Mapping[str, Document]]) -> Iterator[str]:
     names = list(dict.fromkeys(_condition(each)[1] for each in conditions))
     if len(names) > 1:
         series: dict[str, list[Estimate | None]] = {}
@@ -143,9 +166,9 @@ def _pictures(document: Document, groups: Mapping[str, Mapping[str, Document]]) 
     for column, found in groups.items():
         if column not in _NO_GROUPS:
             worst = sorted(found.items(), key=lambda item: -item[1]["wer_percent"])
-            shown = worst if len(found) > 20 else list(found.items())
-            of = [_estimate(group) for _, group in shown]
-            yield intervals([value for value, _ in shown], {"": of}, f"By {column}", "WER in percent")
+            drawn = worst if len(found) > 20 else list(found.items())
+            of = [_estimate(group) for _, group in drawn]
+            yield intervals([shown(column, value) for value, _ in drawn], {"": of}, f"By {column}", "WER in percent")
 
 
 def _mistakes(document: Document) -> Iterator[str]:
@@ -172,10 +195,7 @@ def _mistakes(document: Document) -> Iterator[str]:
 
 def _condition(condition: Document) -> tuple[str, str]:
     snr_db = condition["snr_db"]
-    return (
-        f"{condition['context']} {condition['context_s']:g} s",
-        "clean" if snr_db is None else f"noise at {snr_db:g} dB",
-    )
+    return str(condition["context"]), "clean" if snr_db is None else f"noise at {snr_db:g} dB"
 
 
 def _figures(summary: Document) -> tuple[str, ...]:

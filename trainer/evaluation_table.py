@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.evaluation import Condition, Evaluation
+from trainer.evaluation import Evaluation, context_of
 from trainer.grouping import UNKNOWN
+from trainer.grouping import shown as shown_value
 from trainer.intervals import Interval
 from trainer.summary import Summary
 
@@ -40,14 +41,12 @@ def show(found: Evaluation, console: Console | None = None) -> None:
 
 def _conditions(found: Evaluation, normalisers: str) -> Table:
     drawn = _table(f"{found.model} on {found.device}; {normalisers}", "context", "noise", *_FIGURES, "too long")
-    for condition in found.conditions:
-        noise = "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB"
-        drawn.add_row(_context(condition), noise, *_cells(condition.summary), str(condition.left_out or ""))
+    conditions = [(each.context_s, each.snr_db) for each in found.conditions]
+    for number, condition in enumerate(found.conditions):
+        if (context := context_of(condition.context, number, conditions)) is not None:
+            noise = "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB"
+            drawn.add_row(context, noise, *_cells(condition.summary), str(condition.left_out or ""))
     return drawn
-
-
-def _context(condition: Condition) -> str:
-    return f"{condition.context} {condition.context_s:g} s"
 
 
 def _groups(column: str, groups: Mapping[str, Summary]) -> Table:
@@ -59,7 +58,7 @@ def _groups(column: str, groups: Mapping[str, Summary]) -> Table:
         title += f": the worst {MOST_ROWS} of {len(groups)}"
     drawn = _table(title, column, *_FIGURES)
     for value, summary in shown:
-        drawn.add_row(escape(value), *_cells(summary))
+        drawn.add_row(escape(shown_value(column, value)), *_cells(summary))
     return drawn
 
 

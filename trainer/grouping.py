@@ -17,6 +17,8 @@ MEASURED = ("duration", "snr")
 GROUPABLE = (*COLUMNS, *MEASURED)
 #: What the corpus does not say.
 UNKNOWN = "(unknown)"
+#: Enough to tell speakers apart.
+_SPEAKER_DIGITS = 10
 
 _DURATIONS_S = (2.0, 5.0, 10.0, 20.0)
 _SNRS_DB = (10.0, 20.0, 30.0, 40.0)
@@ -35,6 +37,11 @@ def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
         groups[_value(utterance, column)].append(index)
     order = {name: place for place, name in enumerate([*_names(_DURATIONS_S, "s"), *_names(_SNRS_DB, "dB")])}
     return dict(sorted(groups.items(), key=lambda item: (order.get(item[0], 0), item[0])))
+
+
+def shown(column: str, value: str) -> str:
+    """A value as it is read: speakers of Common Voice are 128 digits."""
+    return f"{value[:_SPEAKER_DIGITS]}…" if column == "speaker" and len(value) > 2 * _SPEAKER_DIGITS else value
 
 
 def _value(utterance: Utterance, column: str) -> str:

@@ -45,7 +45,7 @@ class Change:
 
 
 def interval(scores: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1) -> Interval | None:
-    """Interval of the rate over all scores; None where there is nothing to draw from.
+    """Interval of the rate over all scores; None where there is nothing to draw from, or not one error to draw.
 
     Args:
         units: what is drawn whole: each utterance's speaker. None: utterances.
@@ -55,7 +55,7 @@ def interval(scores: Sequence[Counted], units: Sequence[str] | None = None, seed
     if units is not None:
         _, inverse = np.unique(np.array(units), return_inverse=True)
         errors, words = np.bincount(inverse, errors), np.bincount(inverse, words)
-    if len(words) < 2 or not words.sum():
+    if len(words) < 2 or not words.sum() or not errors.any():
         return None
     rng = np.random.default_rng(seed)
     rates: list[float] = []

@@ -10,6 +10,8 @@ from peft.tuners.lora import Linear
 from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
+from trainer.errors import PlanError
+
 #: What is adapted unless something else is asked for: all of attention and of the feed-forward layers.
 TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
@@ -21,8 +23,14 @@ def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets
 
     Args:
         alpha: the adapters' output counts alpha / rank.
-        targets: ends of the names of the linear layers that get one.
+        targets: names of the linear layers that get one, in every block.
+
+    Raises:
+        PlanError: there is no layer of such a name.
     """
+    layers = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    if unknown := [name for name in targets if name not in layers]:
+        raise PlanError(f"--lora-targets: no layer is called {unknown[0]!r}; there are {', '.join(sorted(layers))}")
     torch.manual_seed(seed)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets)), model, _ADAPTER)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.grouping import shown
 from trainer.publish import Record
 
 _CARD = """\
@@ -70,10 +71,16 @@ def card(facts: Facts) -> str:
     )
 
 
+def measured_on(evaluation: Mapping[str, Any]) -> str:
+    """The corpus and its split; a rate on what was trained on is no promise."""
+    known = " (trained on)" if evaluation["split"] == "train" else ""
+    return f"{Path(str(evaluation['corpus'])).name} {evaluation['split']}{known}"
+
+
 def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         (
-            f"{Path(document['corpus']).name} {document['split']}",
+            measured_on(document),
             f"{condition['context_s']:g} s",
             "clean" if condition["snr_db"] is None else f"{condition['snr_db']:g} dB",
             *_figures(condition),
@@ -86,8 +93,9 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     for document in evaluations:
         for column, groups in document["groups"].items():
             if 1 < len(groups) <= _VALUES_SHOWN:
-                yield f"### By {column}, {Path(document['corpus']).name} {document['split']}"
-                yield _table((column, *_HEADER[3:]), [(value, *_figures(group)) for value, group in groups.items()])
+                yield f"### By {column}, {measured_on(document)}"
+                rates = ((shown(column, value), *_figures(group)) for value, group in groups.items())
+                yield _table((column, *_HEADER[3:]), rates)
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from trainer.augment import parse
 from trainer.errors import PlanError
 from trainer.plan import Plan
+from trainer.quiet import without_speech
+from trainer.sampling import balance
+
+#: What decides nothing about the model: it may change when a run or a study goes on.
+MACHINE = ("device", "threads", "workers", "log_every", "checkpoint_every_s")
 
 #: Options, what their values must fulfil, and how that is said.
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
         (
             *("dropout", "activation_dropout", "attention_dropout", "label_smoothing", "bpe_dropout"),
-            *("spec_augment", "misled", "timestamps", "prompts", "average"),
+            *("spec_augment", "misled", "timestamps", "prompts", "average", "acft"),
         ),
         lambda value: 0 <= value <= 1,
         "from 0 to 1",
@@ -95,6 +101,11 @@ class Options:
                 value = getattr(self, name)
                 if value is not None and not fits(value):
                     raise PlanError(f"--{name.replace('_', '-')} {value}: it is {told}")
+        parse(self.augment)
+        balance(self.balance)
+        without_speech(self.without_speech)
+        if (self.lora_alpha is not None or self.lora_targets) and not self.lora:
+            raise PlanError("--lora-alpha and --lora-targets are of adapters: give --lora RANK, too")
 
     @property
     def dropouts(self) -> dict[str, float]:
@@ -131,3 +142,25 @@ def line(options: Options, brief: bool = False) -> str:
         if value is not True:
             words.append(",".join(value) if isinstance(value, tuple) else str(value))
     return shlex.join(words)
+
+
+def changes(before: str, now: str) -> Iterator[str]:
+    """In what two lines of `line` ask for other models, in words."""
+    old, new = _asked(before), _asked(now)
+    for name in dict.fromkeys((*old, *new)):
+        if name.removeprefix("--").replace("-", "_") in ("run", *MACHINE) or old.get(name) == new.get(name):
+            continue
+        if name not in new:
+            yield f"{name} was {old[name]}, and is not given"
+        else:
+            yield f"{name} was {old.get(name, 'not given')}, not {new[name]}"
+
+
+def _asked(line: str) -> dict[str, str]:
+    """Values by the names of options; that of one that takes none is yes."""
+    found, name = {}, "CORPUS"
+    for word in shlex.split(line)[4:]:
+        if word.startswith("--"):
+            name, word = word, "yes"
+        found[name] = word
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -81,10 +81,15 @@ class Plan:
         return self.learning_rate * warm * (1.0 - self.done(progress))
 
 
-def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any], *, option: str = "--run") -> None:
+def refuse_change(
+    name: str, before: Mapping[str, Any], now: Mapping[str, Any], *, option: str = "--run", words: Iterable[str] = ()
+) -> None:
     """A run, or what `option` names, goes on as it was begun.
 
     What there was no word for then, and is not asked for now, has not changed.
+
+    Args:
+        words: what differs, in those of the command line; none: the entries that do are named as they are.
 
     Raises:
         PlanError: it was begun with something else; the text names what differs.
@@ -93,5 +98,5 @@ def refuse_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any], 
     checked = [key for key in sorted({*old, *new}) if key.split(".")[-1] not in FREE]
     changed = [key for key in checked if old.get(key) != new.get(key) and (key in old or new[key])]
     if changed:
-        told = "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
+        told = "; ".join(words) or "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
         raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another {option}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 #: A value and the ends of its interval.
 Estimate = tuple[float, float, float]
@@ -38,13 +39,20 @@ def histogram(values: Sequence[float], title: str, x_label: str, y_label: str = 
         axes.hist(shown, bins=min(bins, max(1, len(set(shown)))), color=COLOR)
         beyond = len(ordered) - len(shown)
         axes.set(title=title, xlabel=f"{x_label} ({beyond} beyond)" if beyond else x_label, ylabel=y_label)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        if all(isinstance(value, int) for value in shown):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
         return svg(figure)
 
 
-def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 20) -> str:
-    """A horizontal bar for each of the largest values, and one for all others together."""
-    ordered = sorted(values.items(), key=lambda item: -item[1])
+def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 20, as_given: bool = False) -> str:
+    """A horizontal bar for each of the largest values, and one for all others together.
+
+    Args:
+        as_given: in the order that they come in, the largest or not.
+    """
+    ordered = list(values.items()) if as_given else sorted(values.items(), key=lambda item: -item[1])
     rest = ordered[at_most:]
     shown = [*ordered[:at_most], *([(f"{len(rest)} others", sum(v for _, v in rest))] if rest else [])]
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
@@ -78,7 +86,7 @@ def grouped_bars(
         axes.margins(x=0.15)
         left_out = f" (the first {at_most} of {len(names)})" if len(names) > at_most else ""
         axes.set(title=f"{title}{left_out}", xlabel=x_label)
-        axes.legend(fontsize=8, frameon=False)
+        figure.legend(loc="outside lower center", ncols=len(series), fontsize=8, frameon=False)
         axes.grid(axis="x")
         return svg(figure)
 

@@ -63,6 +63,17 @@ def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) 
         PlanError: it is no share.
         SourceError: a folder has no recordings.
     """
+    share, folders = without_speech(text)
+    sounds = tuple(Sounds(Path(folder), cache) for folder in folders)
+    return QuietSounds(share, longest_s, sounds) if share else None
+
+
+def without_speech(text: str) -> tuple[float, list[str]]:
+    """Share and folders out of `SHARE[:FOLDER…]`.
+
+    Raises:
+        PlanError: it is no share.
+    """
     number, *folders = text.split(":")
     try:
         share = float(number or 0)
@@ -70,5 +81,4 @@ def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) 
         raise PlanError(f"--without-speech: {number!r} is no share: 0.05, or 0.05:FOLDER for its sounds") from None
     if not 0 <= share < 1:
         raise PlanError(f"--without-speech: a share is from 0 to below 1, not {share:g}")
-    sounds = tuple(Sounds(Path(folder), cache) for folder in folders)
-    return QuietSounds(share, longest_s, sounds) if share else None
+    return share, folders

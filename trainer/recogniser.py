@@ -17,6 +17,7 @@ from transformers.utils.hub import cached_file
 
 from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
+from trainer.names import checkpoint
 from trainer.tokenizer import Speller
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
@@ -105,12 +106,14 @@ class Recogniser:
 
 
 def load(name: str, device: str = "auto") -> Recogniser:
-    """A checkpoint's folder, or its name on the hub; half precision on a GPU.
+    """A checkpoint's folder, a run's, or its name on the hub; half precision on a GPU.
 
     Raises:
+        PlanError: there is no such folder.
         RecogniserError: it cannot be loaded, or is no Whisper.
     """
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    name = checkpoint(name)
     try:
         config = transformers.AutoConfig.from_pretrained(name)
         if config.model_type != "whisper":

@@ -21,10 +21,11 @@ from transformers import WhisperForConditionalGeneration
 
 from trainer.acft import Teacher
 from trainer.averaging import Average, trained
-from trainer.checkpoint import restore, save
+from trainer.checkpoint import CHECKPOINT_NAME, restore, save
 from trainer.losses import Heads
+from trainer.options import changes
 from trainer.plan import Plan, Progress, refuse_change
-from trainer.run_folder import METRICS_NAME, PLAN_NAME, UNCHECKED
+from trainer.run_folder import METRICS_NAME, MODELS, PLAN_NAME, UNCHECKED
 from trainer.team import Team
 from trainer.tokenizer import Speller
 
@@ -119,12 +120,14 @@ def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) ->
 
 
 def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
+    """Refuse another plan than the run's, unless it left nothing that could go on: it failed before it learnt."""
     path = folder / PLAN_NAME
     text = json.dumps(document, indent=1, ensure_ascii=False)
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in (before, json.loads(text)))
-        refuse_change(str(folder), *compared)
+    if path.exists() and any((folder / name).exists() for name in (CHECKPOINT_NAME, *MODELS)):
+        documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
+        compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
+        asked = [each.get(UNCHECKED, {}).get("asked", "") for each in documents]
+        refuse_change(str(folder), *compared, words=changes(*asked) if all(asked) else ())
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")
 

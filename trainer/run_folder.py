@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from trainer.errors import TrainerError
 
 PLAN_NAME, METRICS_NAME, SEEN_NAME, RECORD_NAME = "plan.json", "metrics.jsonl", "seen.json", "undertext.json"
+#: Models that a run leaves, whole ones.
+MODELS = ("best", "last")
 #: The measure that decides which model is the best, and when to stop.
 DECISIVE = "dev_wer_percent"
 #: In plan.json beside the plan: where a run goes on is not how it was begun.
@@ -75,12 +77,6 @@ class RunFolder:
         return next((row[name] for row in reversed(self.metrics) if name in row), None)
 
 
-def run_path(name: str) -> Path:
-    """A run's folder, or that of its name in runs/."""
-    path = Path(name)
-    return path if path.exists() or "/" in name else Path("runs") / name
-
-
 def read_run(path: Path) -> RunFolder:
     """What there is of a run.
 
@@ -88,7 +84,7 @@ def read_run(path: Path) -> RunFolder:
         RunError: it is none.
     """
     if not (path / PLAN_NAME).exists():
-        raise RunError(f"{path} is no run: it has no {PLAN_NAME}")
+        raise RunError(_no_run(path))
     unread: list[str] = []
 
     def whole(file: Path, of_text: Callable[[str], Found]) -> Found | None:
@@ -103,7 +99,7 @@ def read_run(path: Path) -> RunFolder:
     plan = whole(path / PLAN_NAME, _document)
     if plan is None:
         raise RunError(f"{path / PLAN_NAME} is damaged: it is no JSON object")
-    declared = {name: whole(path / name / RECORD_NAME, _document) for name in ("best", "last")}
+    declared = {name: whole(path / name / RECORD_NAME, _document) for name in MODELS}
     evaluations = [whole(file, _evaluation) for file in sorted(path.glob("evaluation-*.json"))]
     return RunFolder(
         path,
@@ -114,6 +110,15 @@ def read_run(path: Path) -> RunFolder:
         {name: document for name, document in declared.items() if document},
         unread,
     )
+
+
+def _no_run(path: Path) -> str:
+    trials = sorted(trial.parent for trial in path.glob(f"trial-*/{PLAN_NAME}"))
+    if not trials:
+        return f"{path} is no run: it has no {PLAN_NAME}"
+    kept = [trial for trial in trials if (trial / "best").is_dir()]
+    best = f"its best trial is {kept[0]}" if len(kept) == 1 else f"{path / 'report.html'} tells which trial is the best"
+    return f"{path} is a search, and its trials are runs: {best}"
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:

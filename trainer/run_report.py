@@ -9,6 +9,7 @@ from typing import Any
 
 from trainer.curves import curves
 from trainer.evaluation_section import evaluations
+from trainer.grouping import shown
 from trainer.page import code, folded, heading, page, plots, table, text
 from trainer.run_folder import RunFolder, read_run
 from trainer.run_settings import about, examples, made_with, regularisation
@@ -87,11 +88,12 @@ def _seen(run: RunFolder) -> Iterator[str]:
         yield text("What each epoch saw is told at the end of training.", "dim")
         return
     epochs: Sequence[Mapping[str, Any]] = run.seen["epochs"]
-    rows = [(str(e["epoch"] + 1), f"{e['draws']:,}", f"{e['hours']:.3f}", f"{e['without_speech']:,}") for e in epochs]
+    rows = [(_number(e, epochs), f"{e['draws']:,}", f"{e['hours']:.3f}", f"{e['without_speech']:,}") for e in epochs]
     head = ("epoch", "clips", "hours", "examples without speech")
     yield table(head, rows) if len(rows) <= _EPOCHS_SHOWN else folded(f"{len(rows)} epochs", [table(head, rows)])
     columns = [c for c in run.seen["columns"] if any(len(epoch["groups"].get(c, ())) > 1 for epoch in epochs)]
-    yield plots(balance_plot(_together(epochs, column), f"By {column}, all epochs together") for column in columns)
+    together = "all epochs together"
+    yield plots(balance_plot(_together(epochs, column), column, f"By {column}, {together}") for column in columns)
     for column in columns:
         yield _shares(epochs, column)
 
@@ -121,13 +123,13 @@ def _together(epochs: Sequence[Mapping[str, Any]], column: str) -> list[Group]:
 
 def _shares(epochs: Sequence[Mapping[str, Any]], column: str) -> str:
     """A column's values: how much there is of each, what was asked for, and what epochs saw."""
-    shown = epochs if len(epochs) <= _EPOCHS_SHOWN else [*epochs[: _EPOCHS_SHOWN - 1], epochs[-1]]
-    percent = [{row["value"]: row["drawn_percent"] for row in epoch["groups"].get(column, ())} for epoch in shown]
+    told = epochs if len(epochs) <= _EPOCHS_SHOWN else [*epochs[: _EPOCHS_SHOWN - 1], epochs[-1]]
+    percent = [{row["value"]: row["drawn_percent"] for row in epoch["groups"].get(column, ())} for epoch in told]
     groups = _together(epochs, column)
     total = max(1, sum(group.clips for group in groups))
     rows = [
         (
-            group.value,
+            shown(column, group.value),
             f"{group.clips:,}",
             f"{group.hours:.3f}",
             f"{100 * group.clips / total:.1f}",
@@ -137,9 +139,15 @@ def _shares(epochs: Sequence[Mapping[str, Any]], column: str) -> str:
         )
         for group in groups
     ]
-    names = [f"epoch {epoch['epoch'] + 1} %" for epoch in shown]
+    names = [f"epoch {_number(epoch, epochs)} %" for epoch in told]
     head = (column, "clips", "hours", "of all %", "asked for %", *names, "hours heard")
     return folded(f"by {column}, epoch by epoch", [table(head, rows)])
+
+
+def _number(epoch: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
+    """An epoch, the first being 1. The last batch may reach into one more, which is told as begun."""
+    begun = epoch is not epochs[0] and epoch["draws"] < epochs[0]["draws"]
+    return f"{epoch['epoch'] + 1}{' (begun)' * begun}"
 
 
 def _heard(seen: Mapping[str, Any] | None) -> int:

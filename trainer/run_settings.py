@@ -34,7 +34,10 @@ _REGULARISATION: tuple[tuple[str, str, object], ...] = (
 #: Of `plan.examples`, in their order.
 _EXAMPLES = ("--augment", "--balance", "--without-speech")
 #: What says nothing about how a run was begun that another entry does not.
-_NOT_COMPARED = ("environment.command", "environment.python", "plan.checkpoint_every_s", "plan.log_every_steps")
+_NOT_COMPARED = (
+    *("environment.command", "environment.asked", "environment.python"),
+    *("plan.checkpoint_every_s", "plan.log_every_steps"),
+)
 #: Versions and the machine.
 _MADE_WITH = ("commit", "python", "torch", "transformers", "device", "threads")
 

@@ -117,7 +117,7 @@ class Balanced(_Ordered):
         weights: of sources, by name; others have 1. A source's parts (`name/part`) have its weight.
 
     Raises:
-        PlanError: there is nothing to draw from, or the arguments make no sense.
+        PlanError: there is nothing to draw from.
     """
 
     def __init__(
@@ -129,10 +129,6 @@ class Balanced(_Ordered):
         weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(len(clips))
-        if not temperature >= 1:
-            raise PlanError(f"a temperature is 1 (as it is) or more (more even), not {temperature:g}")
-        if unknown := [name for name in columns if name not in COLUMNS]:
-            raise PlanError(f"clips have no column {unknown[0]!r} to balance by; there are {', '.join(COLUMNS)}")
         self._seed = seed
         self.strata = _strata(clips, columns, temperature, weights or {})
 
@@ -239,12 +235,26 @@ def sampler(words: str, clips: Sequence[Clip], seed: int, weights: Mapping[str, 
     Raises:
         PlanError: it is not understood, or there are no clips.
     """
-    names, _, number = words.partition(":")
-    columns = [name.strip() for name in names.split(",") if name.strip()]
+    columns, temperature = balance(words)
     if not columns and len({weight_of(clip.source, weights or {}) for clip in clips}) <= 1:
         return Epochs(len(clips), seed)
+    return Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
+
+
+def balance(words: str) -> tuple[list[str], float]:
+    """Columns and temperature out of `COLUMN[,COLUMN…][:TEMPERATURE]`.
+
+    Raises:
+        PlanError: it is not understood.
+    """
+    names, _, number = words.partition(":")
+    columns = [name.strip() for name in names.split(",") if name.strip()]
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise PlanError(f"--balance: clips have no column {unknown[0]!r}; there are {', '.join(COLUMNS)}")
     try:
         temperature = float(number) if number else USUAL_TEMPERATURE
     except ValueError:
         raise PlanError(f"--balance: {number!r} is no temperature: 1, 3 or inf, as in accent:3") from None
-    return Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
+    if not temperature >= 1:
+        raise PlanError(f"--balance: a temperature is 1 (as it is) or more (more even), not {temperature:g}")
+    return columns, temperature

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.clip_source import ClipSource
 from trainer.clips import Clip
+from trainer.grouping import shown
 from trainer.plots import grouped_bars
 from trainer.sampling import Sampler, group
 
@@ -124,8 +125,8 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
     unfinished.replace(path)
 
 
-def balance_plot(groups: Sequence[Group] | Sequence[Mapping[str, object]], title: str) -> str:
-    """An SVG: for each group three bars, of what is there, what was asked for, and what was drawn, in percent."""
+def balance_plot(groups: Sequence[Group] | Sequence[Mapping[str, object]], column: str, title: str) -> str:
+    """An SVG: for each group of a column three bars in percent: what is there, what was asked for, what was drawn."""
     rows = [row if isinstance(row, Group) else Group(**dict(row)) for row in groups]  # type: ignore[arg-type]
     total = max(1, sum(row.clips for row in rows))
     series = {
@@ -133,7 +134,7 @@ def balance_plot(groups: Sequence[Group] | Sequence[Mapping[str, object]], title
         "asked for": [row.expected_percent for row in rows],
         "seen": [row.drawn_percent for row in rows],
     }
-    return grouped_bars([row.value for row in rows], series, title, "percent of clips")
+    return grouped_bars([shown(column, row.value) for row in rows], series, title, "percent of clips")
 
 
 def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:

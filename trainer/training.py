@@ -96,6 +96,9 @@ def train_run(options: Options, told: Told | None = None) -> Outcome:
     described = about(options, loaded, corpus, clips, dropped, plan)
     run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
     languages = sorted({options.language or clip.language for clip in clips})
+    if run.progress.steps and team.first:
+        done = 100 * plan.done(run.progress)
+        print(f"{options.run} goes on behind step {run.progress.steps}, {done:.0f} % of it", file=sys.stderr)
     keep = keeper(run, loaded, languages, context_s, 0.0 if not full else context_s, options)
     measure = _measure(options, corpus, loaded, context_s)
     if team.first:
@@ -191,8 +194,6 @@ def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
 
 def _refuse_acft(options: Options, loaded: Loaded, full: bool) -> None:
     """There must be a full context that is known, and a shorter one to learn."""
-    if not 0 <= options.acft <= 1:
-        raise PlanError(f"--acft is a share of the loss, from 0 to 1, not {options.acft:g}")
     if options.acft and loaded.from_nothing:
         raise PlanError(f"--acft matches what a checkpoint knows at its full context, and {loaded.name} knows nothing")
     if options.acft and full:

@@ -25,13 +25,13 @@ _BY = ("accent", "speaker", "gender", "age", "source", "duration")
 
 _EXAMPLES = f"""\
 examples
-  python -m trainer evaluate runs/mine/best corpora/sv
+  python -m trainer evaluate mine corpora/sv
   python -m trainer evaluate openai/whisper-small corpora/sv --language sv --limit 500
   python -m trainer evaluate runs/mine/best corpora/sv --by accent,gender --snr 20,10,0 --out mine.json
 
-MODEL is any Whisper checkpoint: a folder, or its name on the hub. Language and task are forced. `full` is the whole
-context that it was built for; `short` is what its undertext.json declares, or --context-s; which one counts first is
-what it declares.
+MODEL is any Whisper checkpoint: a folder, its name on the hub, or a run, of which it is the best. Language and task are
+forced. `full` is the whole context that it was built for; `short` is what its undertext.json declares, or --context-s;
+which one counts first is what it declares.
 
 Groups: {", ".join(GROUPABLE)};
 snr is estimated from the recording, and --snr adds noise.
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder or its name on the hub")
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a name on the hub")
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--language", metavar="CODE", help="instead of what the corpus says")
@@ -76,9 +76,12 @@ def run(options: argparse.Namespace) -> int:
 
     from trainer.evaluate import Plan, evaluate
     from trainer.evaluation_table import show
+    from trainer.names import checkpoint
     from trainer.recogniser import load
     from trainer.run_report import write_report
 
+    _refuse_useless(options)
+    options.model = checkpoint(options.model)
     plan = Plan(
         contexts=options.context,
         short_s=options.context_s,
@@ -101,6 +104,13 @@ def run(options: argparse.Namespace) -> int:
     if (out.parent / PLAN_NAME).exists():
         print(f"renewed: {write_report(out.parent)}")
     return ALARM if found.alarm.raised else 0
+
+
+def _refuse_useless(options: argparse.Namespace) -> None:
+    for name in ("limit", "processes", "batch_s", "context_s"):
+        value = getattr(options, name)
+        if value is not None and value <= 0:
+            raise PlanError(f"--{name.replace('_', '-')} {value:g}: it is more than 0")
 
 
 def passes(plan: Plan) -> int:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from trainer.corpus_report import notes, tables, write_report
-    from trainer.drops import Limits
+    from trainer.drops import DROPPED_NAME, Limits
     from trainer.prepare import Plan, prepare, start_again
     from trainer.splits import Shares
 
@@ -101,6 +101,8 @@ def run(options: argparse.Namespace) -> int:
     if prepared.took_s:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
     console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
+    if not prepared.corpus.clips:
+        raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped")
     return 0
 
 
@@ -116,10 +118,13 @@ def source(words: list[str]) -> Any:
     values: dict[str, Any] = {}
     for word in rest:
         key, equals, value = word.partition("=")
+        if not equals or key not in _KEYS:
+            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}")
         try:
-            values[key] = _KEYS[key](value) if equals else _KEYS["none"](value)
+            values[key] = _KEYS[key](value)
         except (KeyError, ValueError) as error:
-            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}") from error
+            takes = {"weight": "a number above 0", "speech": "yes or no"}[key]
+            raise PlanError(f"{word!r} after --source {path}: {key} is {takes}") from error
     return Source(path, **values)
 
 

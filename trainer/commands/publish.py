@@ -36,8 +36,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from trainer.names import run_path
     from trainer.publishing import publish_run, push, to_ctranslate2
-    from trainer.run_folder import run_path
 
     source = run_path(options.source)
     rows = publish_run(source, options.out, options.which, options.despite_alarm)

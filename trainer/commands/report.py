@@ -37,8 +37,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from trainer.names import run_path
     from trainer.run_comparison import write_comparison
-    from trainer.run_folder import run_path
     from trainer.run_report import write_report
 
     folders = list(dict.fromkeys(run_path(name).resolve() for name in options.runs))

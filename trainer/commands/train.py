@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 _EXAMPLES = """\
-MODEL is any Whisper checkpoint, a folder or its name on the hub; or new:SIZE, to begin from nothing: new:tiny-demo (the
-bundled model's), new:tiny, new:base, new:small, new:medium, new:large-v3, new:large-v3-turbo.
+MODEL is any Whisper checkpoint: a folder, a run, or its name on the hub; or new:SIZE, to begin from nothing:
+new:tiny-demo (the bundled model's), new:tiny, new:base, new:small, new:medium, new:large-v3, new:large-v3-turbo.
 
 examples
 
@@ -28,14 +28,15 @@ examples
     python -m trainer prepare --source digits-common-voice/en --language en --splits release --out corpora/digits
     python -m trainer train corpora/digits --model new:tiny-demo --run digits --epochs 40
 
-A killed run goes on with the same command; a changed plan is refused by name. runs/NAME has
+A killed run goes on with the same command, from its last checkpoint (--checkpoint-every-s); another plan is refused,
+and the options that differ are named. runs/NAME has
 
   report.html                   all of it on one page, with curves (`report --help`)
   metrics.jsonl, events.out.*   losses and measures, for you and for TensorBoard (tensorboard --logdir runs)
   best/, last/                  whole checkpoints: lowest word error rate on dev, and the last one
   command.txt, plan.json        what repeats the run; on a CPU, bit for bit
 
-Then: python -m trainer evaluate runs/NAME/best CORPUS; python -m trainer publish NAME OUT
+Then: python -m trainer evaluate NAME CORPUS; python -m trainer publish NAME OUT
 """
 
 
@@ -52,12 +53,12 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """All that decides what a run does; `tune` has the same."""
+def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:
+    """All that decides what a run does, or a trial of `tune`, which is measured as often as any other."""
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--model", required=True, help="a checkpoint's folder, its name on the hub, or new:SIZE")
     parser.add_argument("--language", metavar="CODE", help="of all clips, in place of what they say")
-    _add_length(parser.add_argument_group("how long"))
+    _add_length(parser.add_argument_group("how long"), trial)
     _add_batches(parser.add_argument_group("batches and steps"))
     _add_regularisation(parser.add_argument_group("regularisation: all shares and chances from 0 to 1, 0 by default"))
     _add_examples(parser.add_argument_group("which clips are heard, and how they sound"))
@@ -66,30 +67,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_machine(parser.add_argument_group("the machine"))
 
 
-def folder_of(name: str) -> Path:
-    """Where a run or a study of that name is kept."""
-    return Path(name) if "/" in name else Path("runs") / name
-
-
 def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
+    from trainer.names import run_path
     from trainer.options import Options
     from trainer.training import train_run
 
     logging.disable_progress_bar()
     values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}
-    found = train_run(Options(run=folder_of(options.name), **values))
+    found = train_run(Options(run=run_path(options.name), **values))
     best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"
     print(f"{found.folder}: {found.steps} steps{best}")
     return 0
 
 
-def _add_length(group: Any) -> None:
+def _add_length(group: Any, trial: bool) -> None:
     group.add_argument("--epochs", type=float, help="times that every clip is heard (default 10)")
     group.add_argument("--patience", type=int, metavar="N", help="stop after N measures without a better one")
-    group.add_argument("--measure-every", type=int, metavar="STEPS", help="WER on dev (default 200); 0: never")
-    group.add_argument("--measures", type=int, metavar="N", help="so many, evenly spread, in place of --measure-every")
+    every, measures = "WER on dev (default 200); 0: never", "so many, evenly spread, in place of --measure-every"
+    if trial:
+        every, measures = argparse.SUPPRESS, "of WER on dev, evenly spread (default 8)"
+    group.add_argument("--measure-every", type=int, metavar="STEPS", help=every)
+    group.add_argument("--measures", type=int, metavar="N", help=measures)
     group.add_argument("--dev-clips", type=int, metavar="N", help="drawn from dev to measure on (default 500)")
     group.add_argument("--seed", type=int, help="of everything that is drawn (default 1)")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.commands import train
 from trainer.errors import PlanError, TrainerError
+from trainer.names import run_path
 
 if TYPE_CHECKING:
     import optuna
@@ -76,7 +77,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--redis", metavar="URL", default=os.environ.get("REDIS_URL"), help="that workers share (default: $REDIS_URL)"
     )
-    train.add_options(parser)
+    train.add_options(parser, trial=True)
     parser.set_defaults(run=run)
 
 
@@ -150,7 +151,7 @@ def asked_of(options: argparse.Namespace) -> Asked:
 
 
 def _folder(name: str) -> Path:
-    folder = train.folder_of(name).absolute()
+    folder = run_path(name).absolute()
     if not folder.name.replace("-", "").replace("_", "").isalnum() or not folder.name.isascii():
         raise PlanError(f"--study {name}: the name has letters, digits, - and _")
     return folder
@@ -170,15 +171,15 @@ def _begun(options: argparse.Namespace, asked: Asked) -> tuple[optuna.Study, Cre
 
 
 def _redis(url: str | None) -> Redis | None:
+    """The Redis that workers share; None: nobody named one."""
     from wire.bus import AWAY, connect
 
+    if not url:
+        print("REDIS_URL is not set: trials run here, one after another", file=sys.stderr)
+        return None
     try:
-        redis = connect(url) if url else None
-        if redis is not None:
-            redis.ping()
-            return redis
-        why = "REDIS_URL is not set"
+        redis = connect(url)
+        redis.ping()
     except (*AWAY, ValueError) as error:
-        why = f"no Redis at {url} ({error})"
-    print(f"{why}: trials run here, one after another", file=sys.stderr)
-    return None
+        raise PlanError(f"no Redis at {url} ({error}): start it, name another, or give --local") from error
+    return redis

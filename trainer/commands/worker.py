@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         redis = connect(options.redis)
         redis.ping()
     except (*AWAY, ValueError) as error:
-        raise PlanError(f"no Redis at {options.redis}: {error}. Start one, or name another with --redis") from error
+        raise PlanError(f"no Redis at {options.redis} ({error}): start one, or name another with --redis") from error
     print(f"waiting for trials at {options.redis}", flush=True)
     work(redis, options.burst)
     return 0

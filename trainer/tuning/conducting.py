@@ -11,7 +11,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from trainer.checkpoint import CHECKPOINT_NAME
 from trainer.errors import TrainerError
+from trainer.run_folder import MODELS
 from trainer.tuning.held import held
 from trainer.tuning.search import propose
 from trainer.tuning.study import Asked, best_of, ended, folder_of, trials_of
@@ -22,7 +24,7 @@ GIVE_UP_TRIALS = 3
 #: If so many fail in a row, it is hardly their parameters: a worker whose disk is full takes one after another.
 GIVE_UP_IN_A_ROW = 5
 #: What a trial's run leaves that is large.
-_WEIGHTS = ("best", "last", "checkpoint.pt")
+_WEIGHTS = (*MODELS, CHECKPOINT_NAME)
 _KEEP_ALL = "keep_all"
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import optuna
+from optuna.trial import TrialState
 
 from trainer.page import code, heading, page, plots, table, text
 from trainer.tuning.pictures import history, importance, parallel, slices
@@ -25,6 +26,7 @@ def write_report(study: optuna.Study, folder: Path) -> Path:
         parts.append(text(f"Best: {best.value:.2f} % of the words in dev wrong, by trial {best.number}."))
         parts += [code(str(folder_of(study, best.number) / "best")), text("A run of its own with the same options:")]
         parts.append(code(command))
+    if counts[STATES[TrialState.COMPLETE]] > 1:
         parts += [heading("Pictures"), plots(filter(None, [history(study), importance(study), parallel(study)]))]
         parts += [heading("One parameter at a time", 3), plots(slices(study))]
     parts += [heading("Trials"), table(head(study), (row(study, trial) for trial in ranked(study)), words=2)]

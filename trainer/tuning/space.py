@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -22,6 +23,8 @@ _FIXED = frozenset(
     )
 )
 _TRUTH = {"yes": True, "no": False}
+#: What others call it.
+_ALSO_CALLED = {"lr": "learning_rate", "batch_size": "batch", "warmup": "warm_up", "wd": "weight_decay"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def parse(words: Sequence[str]) -> Space:
             raise PlanError(f"--vary {option} is given twice: give all of its values in one")
         space.words[name] = text.strip()
         space.distributions[name] = _distribution(option, text.strip(), hints[name])
+        _refuse_useless(word, name, space.distributions[name])
     if not space.words:
         raise PlanError("nothing is varied: give --vary learning-rate=1e-5..1e-3:log, for one")
     return space
@@ -75,9 +79,20 @@ def _refuse_unknown(name: str, hints: dict[str, Any]) -> None:
         raise PlanError("--vary model: trials of one study share a --model; give each model a --study of its own")
     if name in hints:
         raise PlanError(f"--vary {name.replace('_', '-')} makes no better model: give it as an option of its own")
-    near = difflib.get_close_matches(name, allowed, 1)
+    near = [_ALSO_CALLED[name]] if name in _ALSO_CALLED else difflib.get_close_matches(name, allowed, 1)
     told = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
     raise PlanError(f"--vary {name.replace('_', '-')} is no option of train: {told}".replace("_", "-"))
+
+
+def _refuse_useless(word: str, name: str, found: BaseDistribution) -> None:
+    """A value that `train` would refuse costs no trial."""
+    ends = found.choices if isinstance(found, CategoricalDistribution) else (found.low, found.high)  # type: ignore[attr-defined]
+    for value in ends:
+        given: dict[str, Any] = {name: value, **({"lora": 1} if name == "lora_alpha" else {})}
+        try:
+            Options(Path(), "", Path(), **given).check()
+        except PlanError as error:
+            raise PlanError(f"--vary {word}: {error}") from error
 
 
 def _distribution(option: str, text: str, hint: Any) -> BaseDistribution:
@@ -108,8 +123,12 @@ def _range(text: str, kind: type[int] | type[float]) -> BaseDistribution:
     low, high = kind(start), kind(end)
     log = flags[:1] == ["log"]
     count = flags[log:]
-    if not (math.isfinite(low) and math.isfinite(high) and low < high and len(count) <= 1) or (log and low <= 0):
+    if not (math.isfinite(low) and math.isfinite(high) and len(count) <= 1):
         raise ValueError(text)
+    if low >= high:
+        raise PlanError(f"--vary: {span} is no range: the lower end comes first")
+    if log and low <= 0:
+        raise PlanError(f"--vary: {text} has no logarithm: give a lower end above 0, or leave :log out")
     if count:
         return CategoricalDistribution(_spread(low, high, log, int(count[0]), kind))
     return IntDistribution(int(low), int(high), log=log) if kind is int else FloatDistribution(low, high, log=log)

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.errors import PlanError
-from trainer.options import Options
+from trainer.options import MACHINE, Options
 from trainer.plan import refuse_change
 from trainer.run_folder import PLAN_NAME
 from trainer.tuning.search import pruner
@@ -20,8 +20,6 @@ from trainer.tuning.space import Space
 #: How a trial ended that did.
 _ENDS = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _ASKED = "asked"
-#: Of the shared options, what decides nothing about the models: it may change when a study goes on.
-_MACHINE = ("device", "threads", "workers", "log_every", "checkpoint_every_s")
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,11 @@ def begin(storage: BaseStorage, asked: Asked) -> optuna.Study:
 
 
 def _deciding(document: dict[str, Any]) -> dict[str, Any]:
-    fixed = {name: value for name, value in document["fixed"].items() if name not in _MACHINE}
-    return {**document, "fixed": fixed}
+    """What makes trials what they are, by the names of the command line."""
+    fixed = {f"--{name}": value for name, value in document["fixed"].items() if name not in MACHINE}
+    vary = {f"--vary {name}": value for name, value in document["vary"].items()}
+    named = {**fixed, **vary, "--prune": document["prune"], "folder": document["folder"]}
+    return {name.replace("_", "-").replace("--corpus", "CORPUS"): value for name, value in named.items()}
 
 
 def load(storage: BaseStorage, name: str) -> optuna.Study:

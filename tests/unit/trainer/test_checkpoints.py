@@ -11,6 +11,7 @@ from trainer import checkpoints
 from trainer.batches import Batch, collate
 from trainer.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, told
 from trainer.decoding import decode
+from trainer.errors import PlanError
 from trainer.examples import ExampleSource
 from trainer.features import LogMel
 from trainer.losses import Heads, Weights, losses
@@ -99,7 +100,7 @@ def test_an_english_only_whisper_is_told_neither(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_loaded_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="there is no folder"):
+    with pytest.raises(PlanError, match="there is no folder"):
         load(str(tmp_path / "nowhere"))
     with pytest.raises(CheckpointError, match="no whole Whisper checkpoint"):
         load(str(tmp_path))

@@ -60,7 +60,7 @@ def test_a_model_that_writes_nonsense_raises_the_alarm(model: Path, corpus: Path
 
 def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
     (model.parent / "plan.json").write_text("{}")
-    run(model, corpus, "--limit", 2)
+    run(model.parent, corpus, "--limit", 2)  # a run is its best model
     document = json.loads((model.parent / "evaluation-best-sv-test.json").read_text(encoding="utf-8"))
     assert len(document["rows"]) == 2
     assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")
@@ -80,6 +80,7 @@ def test_without_a_run_it_writes_here(
     [
         (("--split", "dev"), "no clips in its split dev"),
         (("--language", "de"), "no language 'de'"),
+        (("--limit", "0"), "--limit 0: it is more than 0"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(

@@ -33,9 +33,20 @@ def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_every_word_after_a_source_is_understood_or_refused() -> None:
     words = ["a/b", "weight=0.5", "language=sv", "name=x", "speech=no", "lists=train,other.tsv", "config=c", "text=t"]
     assert source(words) == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t")
-    for word in ("weight=0", "weight=x", "speech=maybe", "nonsense=1", "word"):
-        with pytest.raises(PlanError, match="weight="):
+    for word, told in (
+        *(("weight=0", "weight is a number above 0"), ("weight=zwei", "weight is a number above 0")),
+        *(("speech=maybe", "speech is yes or no"), ("nonsense=1", "none of weight="), ("word", "none of weight=")),
+    ):
+        with pytest.raises(PlanError, match=told):
             source(["a", word])
+
+
+def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = release(tmp_path / "cv", clips=2), tmp_path / "out"
+    assert main(["prepare", "--source", str(folder), "--out", str(out), "--processes", "1", "--max-s", "0.2"]) == 1
+    printed, said = capsys.readouterr()
+    assert "dropped because" in printed
+    assert f"no clips are left: {out / 'dropped.jsonl'} says why" in said
 
 
 @pytest.mark.parametrize("words", [["--max-s", "31"], ["--min-s", "-1"], ["--dev", "60", "--test", "40"]])

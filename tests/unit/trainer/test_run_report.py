@@ -12,9 +12,10 @@ import pytest
 from tests.unit.trainer.html_pages import tags_of
 from trainer.__main__ import main
 from trainer.curves import MOST_POINTS, thinned
+from trainer.names import run_path
 from trainer.plots import intervals, lines
 from trainer.run_comparison import named, write_comparison
-from trainer.run_folder import RunError, read_run, run_path
+from trainer.run_folder import RunError, read_run
 from trainer.run_report import write_report
 
 NASTY = "<script>alert(1)</script> & $x^2$"
@@ -75,7 +76,11 @@ def _evaluation(which: Path, errors: int, raised: bool = False) -> dict[str, Any
         "figures": {"short_context_penalty_points": 0.75, "false_words_per_hour": 2.0, "samples_per_s": 80.0},
         "alarm": {"raised": raised, "sentence": f"It says {NASTY}."},
         "conditions": [
-            {"context": context, "context_s": s, "snr_db": snr, "left_out": 3, **_summary(errors + bool(snr))}
+            {
+                **{"context": context, "context_s": s, "snr_db": snr, "left_out": 3},
+                **_summary(errors + bool(snr)),
+                "errors": {str(n): int(n < errors) for n in range(40)},
+            }
             for context, s, snr in conditions
         ],
         "groups": {"accent": {NASTY: _summary(errors), "dalmål": _summary(1)}, "gender": {"female": _summary(errors)}},
@@ -163,7 +168,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     assert "learning_rate" not in differing, "it is the same in both"
     assert '<td class="number">22.5 (21.5–24.5)</td><td class="number">7.5 (6.5–9.5)</td>' in page
     change = page.split("change from plain")[1].split("</table>")[0]
-    assert "-15.0 (-27.5 to -5.0)" in change, "over the same forty utterances"
+    assert change.count("-15.0 (-27.5 to -5.0)") == 4, "over the same forty utterances, clean and in noise"
     for words in ("Loss on train", "Word error rate on dev", "By accent"):
         assert words in page
 

@@ -121,20 +121,19 @@ def test_weights_are_read_from_what_the_corpus_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "temperature", "weights", "told"),
+    ("words", "weights", "told"),
     [
-        (["shoe size"], 1, {}, "shoe size"),
-        (["accent"], 0.5, {}, "temperature"),
-        (["accent"], math.nan, {}, "temperature"),
-        (["accent"], 1, {"a": 0}, "weight 0"),
-        (["accent"], 1, {"a": -1}, "weight"),
+        ("shoe size", {}, "shoe size"),
+        ("accent:0.5", {}, "temperature"),
+        ("accent:nan", {}, "temperature"),
+        ("accent:hot", {}, "'hot' is no temperature"),
+        ("accent:1", {"a": 0}, "weight 0"),
+        ("accent:1", {"a": -1}, "weight"),
     ],
 )
-def test_arguments_that_make_no_sense_are_named(
-    columns: list[str], temperature: float, weights: dict[str, float], told: str
-) -> None:
+def test_words_that_make_no_sense_are_named(words: str, weights: dict[str, float], told: str) -> None:
     with pytest.raises(PlanError, match=told):
-        Balanced(clips("x", "y"), columns, temperature, 1, weights)
+        sampler(words, clips("x", "y"), 1, weights)
 
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), epoch=st.integers(0, 1000), seed=st.integers(0, 99))

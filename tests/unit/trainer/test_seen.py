@@ -68,9 +68,9 @@ def test_the_plot_has_every_group(tmp_path: Path) -> None:
     sampler = SAMPLERS[1]
     write_seen(tmp_path / "seen.json", source(sampler), 12, columns=("accent",))
     epoch = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"][0]
-    svg = balance_plot(epoch["groups"]["accent"], "accent, epoch 1")
+    svg = balance_plot(epoch["groups"]["accent"], "accent", "accent, epoch 1")
     xml.etree.ElementTree.fromstring(svg)
-    assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent, epoch 1")
+    assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent", "accent, epoch 1")
     for word in ("skånska", "gotländska", UNKNOWN, "asked for", "seen"):
         assert word in svg
 

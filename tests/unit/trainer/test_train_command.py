@@ -114,13 +114,26 @@ def test_a_changed_plan_is_refused_by_name(
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
     assert main(words) == 1
-    assert "begun otherwise: model.dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+    assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
 
 
 @pytest.fixture
 def _as_it_was() -> Iterator[None]:
     yield
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
+    corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--measure-every", "0"]
+    with monkeypatch.context() as patched:
+        patched.setattr("trainer.loop.step", lambda *words: (_ for _ in ()).throw(MemoryError("out of memory")))
+        with pytest.raises(MemoryError):
+            main([*words, "--batch", "64"])
+    assert main([*words, "--batch", "16", "--epochs", "0.5"]) == 0
+    assert json.loads((tmp_path / "run" / "plan.json").read_text())["plan"]["batches"]["shape"]["examples"] == 16
 
 
 @pytest.mark.usefixtures("_as_it_was")
@@ -137,7 +150,9 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
     assert max(shares.values()) - min(shares.values()) <= 2
     capsys.readouterr()
     assert main(["train", *words, "--augment", "gain:0.5"]) == 1
-    assert "examples" in capsys.readouterr().err
+    assert "--augment was gain:0.5,noise:0.5:0..10, not gain:0.5" in capsys.readouterr().err
+    assert main(["train", *words, "--augment", "gain:0.5,noise:0.5:0..10"]) == 0
+    assert f"{tmp_path / 'run'} goes on behind step 18, 100 % of it" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_as_it_was")
@@ -151,7 +166,11 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
         (("--epochs", "0"), "--epochs 0.0: it is more than 0"),
         (("--accumulate", "0"), "--accumulate 0: it is more than 0"),
         (("--workers", "-1"), "--workers -1: it is 0 or more"),
-        (("--acft", "2", "--context-s", "1"), "--acft is a share of the loss, from 0 to 1, not 2"),
+        (("--acft", "2", "--context-s", "1"), "--acft 2.0: it is from 0 to 1"),
+        (("--lora", "2", "--lora-targets", "q_proj,foo"), "no layer is called 'foo'; there are fc1, fc2, k_proj"),
+        (("--lora-targets", "q_proj"), "give --lora RANK, too"),
+        (("--balance", "colour"), "no column 'colour'"),
+        (("--model", "runs/no/such"), "there is no folder runs/no/such"),
         (("--acft", "0.5"), "--acft teaches a context shorter than the full one: give --context-s"),
         (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
     ],

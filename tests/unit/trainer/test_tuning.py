@@ -237,9 +237,9 @@ def test_a_study_whose_folder_has_gone_is_refused(fake: Fake, tmp_path: Path) ->
 def test_a_changed_search_is_refused_by_name(fake: Fake, tmp_path: Path) -> None:
     _search(_asked(tmp_path, trials=2))
     changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
-    with pytest.raises(PlanError, match=r"vary.dropout was 0,0.1,0.2, not 0,0.3. .* choose another --study"):
+    with pytest.raises(PlanError, match=r"otherwise: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):
         _search(_asked(tmp_path, space=changed))
-    with pytest.raises(PlanError, match=r"fixed.model was tiny, not small"):
+    with pytest.raises(PlanError, match=r"--model was tiny, not small"):
         _search(_asked(tmp_path, fixed={"corpus": "/corpora/tones", "model": "small", "measures": 4}))
 
 
@@ -267,10 +267,10 @@ def test_a_search_by_its_command_where_there_is_no_redis(
     checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    free_port: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
     words = ["tune", str(corpus), "--model", str(checkpoint), "--study", str(tmp_path / "tones")]
-    words += ["--redis", f"redis://127.0.0.1:{free_port()}/0"]
     words += ["--epochs", "1", "--batch", "16", "--measures", "2", "--workers", "0", "--search", "grid"]
     assert cli.main([*words, "--vary", "learning-rate=1e-4,1e-2"]) == 0
     told, warned = capsys.readouterr()
@@ -304,6 +304,16 @@ def test_options_that_contradict_each_other_are_refused(
 ) -> None:
     assert cli.main(["tune", str(corpus), "--model", "x", "--study", str(tmp_path / "s"), "--local", *words]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_redis_that_was_named_and_does_not_answer_is_refused(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
+) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    words = ["--model", "x", "--study", str(tmp_path / "s"), "--vary", "dropout=0,0.1", "--redis", url]
+    assert cli.main(["tune", str(corpus), *words]) == 1
+    assert f"no Redis at {url}" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
