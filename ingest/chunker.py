@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.overlap import LONGEST, overlap_samples
+from ingest.overlap import overlap_samples, saved_samples
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.messages import Chunk, Content, Task
 
@@ -84,12 +84,12 @@ class Chunker:
     """
 
     def __init__(self, chunk_samples: int, lead_samples: int) -> None:
-        if chunk_samples < 1 or not 0 <= round(lead_samples * LONGEST) <= chunk_samples:
+        if chunk_samples < 1 or not 0 <= lead_samples <= chunk_samples:
             raise ValueError(f"a lead of {lead_samples} samples does not fit a chunk of {chunk_samples}")
         self._chunk_bytes = chunk_samples * SAMPLE_BYTES
         self._lead_samples = lead_samples
         self._buffer = bytearray()
-        self._lead = b""
+        self._lead, self._saved = b"", 0
         self._seq = 0
         self._samples = 0  # cut so far
 
@@ -114,7 +114,8 @@ class Chunker:
     def _cut(self, n_bytes: int, *, last: bool = False) -> Piece:
         new = bytes(self._buffer[:n_bytes])
         del self._buffer[:n_bytes]
-        tail_samples = 0 if last else overlap_samples(new, self._lead_samples)
+        tail_samples = 0 if last else overlap_samples(new, self._lead_samples, self._saved)
+        self._saved = saved_samples(self._saved, self._lead_samples, tail_samples)
         piece = Piece(
             seq=self._seq,
             first_sample=self._samples,

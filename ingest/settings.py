@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.overlap import LONGEST
 from wire import keys
 from wire.audio import samples
 from wire.errors import SettingsError
@@ -24,8 +23,8 @@ class Settings:
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
-    #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins at the quietest place
-    #: between 0.7 and 1.4 times this. It is decoded twice.
+    #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins in a pause, if there is one
+    #: within twice this, and else so far back as pauses that were near have left to spare. It is decoded twice.
     lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
     #: What finds speech, so that music and silence are not transcribed. `off`: only digital silence is left out.
     vad: str = setting("VAD", "silero", choices=("silero", "off"))
@@ -60,11 +59,8 @@ class Settings:
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     def __post_init__(self) -> None:
-        if self.lead_s * LONGEST > self.chunk_s:
-            raise SettingsError(
-                f"LEAD_S={self.lead_s:g} must be at most {self.chunk_s / LONGEST:.3g}, "
-                f"so that a chunk of CHUNK_S={self.chunk_s:g} holds it"
-            )
+        if self.lead_s > self.chunk_s:
+            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}, which holds it")
 
     @property
     def chunk_samples(self) -> int:

@@ -1,4 +1,4 @@
-"""Where the next window begins: between two words, if there is such a place."""
+"""Where the next window begins: in a pause, or between two words, or as far back as there is audio to spare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ingest.overlap import LONGEST, SHORTEST, overlap_samples
+from ingest.overlap import LONGEST, SHORTEST, overlap_samples, saved_samples
 from wire.audio import SAMPLE_RATE_HZ, samples
 
 USUAL = samples(1.0)
@@ -21,21 +21,41 @@ def loud(amplitude: int = 3000) -> NDArray[np.int16]:
     return np.asarray(amplitude * np.sin(2 * np.pi * 200 * t), "<i2")
 
 
-@pytest.mark.parametrize("before_end_s", [0.75, 0.9, 1.2, 1.35])
+def hushed(audio: NDArray[np.int16], middle_s: float, length_s: float, noise: int = 0) -> NDArray[np.int16]:
+    """The same, silent for a while around a place before its end, in noise."""
+    middle = len(audio) - samples(middle_s)
+    audio[middle - samples(length_s / 2) : middle + samples(length_s / 2)] = 0
+    return audio + np.random.default_rng(1).integers(-noise, noise + 1, len(audio)).astype("<i2")
+
+
+@pytest.mark.parametrize("before_end_s", [0.6, 0.9, 1.35, 1.75])
 @pytest.mark.parametrize("noise", [0, 200])
-def test_the_next_window_begins_in_the_pause(before_end_s: float, noise: int) -> None:
-    audio = loud()
-    middle = len(audio) - samples(before_end_s)
-    audio[middle - samples(0.06) : middle + samples(0.06)] = 0
-    audio += np.random.default_rng(1).integers(-noise, noise + 1, len(audio)).astype("<i2")
+def test_the_next_window_begins_in_a_pause(before_end_s: float, noise: int) -> None:
+    audio = hushed(loud(), before_end_s, 0.32, noise)
     assert overlap_samples(audio.tobytes(), USUAL) == pytest.approx(samples(before_end_s), abs=samples(0.05))
 
 
 def test_of_a_long_pause_the_end_costs_least() -> None:
-    audio = loud()
-    audio[-samples(1.3) : -samples(0.9)] = 0
+    audio = hushed(loud(), 1.4, 1.0)
     # Half a window of silence stays before what is said next.
-    assert overlap_samples(audio.tobytes(), USUAL) == pytest.approx(samples(0.95), abs=samples(0.02))
+    assert overlap_samples(audio.tobytes(), USUAL) == pytest.approx(samples(1.05), abs=samples(0.02))
+
+
+@pytest.mark.parametrize("before_end_s", [0.75, 0.95])
+def test_without_a_pause_it_begins_between_two_words(before_end_s: float) -> None:
+    audio = hushed(loud(), before_end_s, 0.12)
+    assert overlap_samples(audio.tobytes(), USUAL) == pytest.approx(samples(before_end_s), abs=samples(0.05))
+
+
+def test_what_is_right_before_the_end_is_no_pause_to_begin_in() -> None:
+    audio = hushed(loud(), 0.2, 0.32)
+    assert overlap_samples(audio.tobytes(), USUAL) >= round(USUAL * SHORTEST)
+
+
+def test_a_window_without_a_pause_hears_as_much_more_as_others_have_saved() -> None:
+    spared, poor = (overlap_samples(loud().tobytes(), USUAL, saved) for saved in (USUAL, -USUAL))
+    assert round(2 * USUAL * SHORTEST) <= spared <= 2 * USUAL
+    assert round(USUAL * SHORTEST) <= poor <= USUAL
 
 
 def test_without_overlap_there_is_none() -> None:
@@ -46,12 +66,19 @@ def test_without_overlap_there_is_none() -> None:
 @given(
     n_samples=st.integers(0, 60_000),
     usual=st.integers(0, 20_000),
+    saved=st.integers(-40_000, 40_000),
     seed=st.integers(0, 1000),
     amplitude=st.sampled_from([0, 1, 40, 32_767]),
 )
-def test_the_overlap_keeps_its_bounds(n_samples: int, usual: int, seed: int, amplitude: int) -> None:
+def test_the_overlap_keeps_its_bounds(n_samples: int, usual: int, saved: int, seed: int, amplitude: int) -> None:
     audio = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, n_samples).astype("<i2")
-    found = overlap_samples(audio.tobytes(), usual)
-    assert 0 <= found <= n_samples
-    if n_samples >= round(usual * LONGEST):
-        assert round(usual * SHORTEST) <= found <= round(usual * LONGEST)
+    assert 0 <= overlap_samples(audio.tobytes(), usual, saved) <= min(n_samples, round(usual * LONGEST))
+
+
+@given(st.lists(st.sampled_from([0.4, 0.7, 1.0, 1.5, 2.0]), max_size=50))
+def test_what_is_saved_is_neither_hoarded_nor_owed_for_ever(repeated: list[float]) -> None:
+    saved = 0
+    for each in repeated:
+        before, saved = saved, saved_samples(saved, USUAL, samples(each))
+        assert abs(saved) <= 2 * USUAL
+        assert saved == before + USUAL - samples(each) or abs(saved) == 2 * USUAL
