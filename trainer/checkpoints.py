@@ -159,7 +159,12 @@ def save(
     """
     shell = _shell(model.config, config or {})
     shell.generation_config = generation
-    weights = {name: value.detach().to("cpu", torch.float16) for name, value in (state or _state(model)).items()}
+    tied = shell.all_tied_weights_keys  # names of the same weights twice: in half precision they would be written twice
+    weights = {
+        name: value.detach().to("cpu", torch.float16)
+        for name, value in (state or _state(model)).items()
+        if name not in tied
+    }
     shell.save_pretrained(folder, state_dict=weights)
     # Half precision is for the disk: loaded with no dtype named, the model computes in single precision.
     path = folder / "config.json"

@@ -28,7 +28,8 @@ def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets
     Raises:
         PlanError: there is no layer of such a name.
     """
-    layers = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    layers = {name.rpartition(".")[2] for name in linear if ".layers." in name}
     if unknown := [name for name in targets if name not in layers]:
         raise PlanError(f"--lora-targets: no layer is called {unknown[0]!r}; there are {', '.join(sorted(layers))}")
     torch.manual_seed(seed)

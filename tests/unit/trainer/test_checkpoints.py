@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
 
 from tests.whispers import like_openai
@@ -60,6 +61,7 @@ def test_it_trains_saves_reloads_and_writes_the_same(
     assert found[-1] < 0.7 * found[0]
     generation = told(model.generation_config, ["sv"], True)
     save(tmp_path / "saved", model, loaded.speller, loaded.extractor, generation, config=loaded.known)
+    assert "proj_out.weight" not in load_file(tmp_path / "saved" / "model.safetensors"), "it is the embedding's"
     again = load(str(tmp_path / "saved"))
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[name], value.half().float(), rtol=0, atol=0)
