@@ -30,7 +30,9 @@ def show(found: Evaluation, console: Console | None = None) -> None:
         spoken = {value: summary for value, summary in groups.items() if summary.utterances}
         if set(spoken) - {UNKNOWN}:
             console.print(_groups(column, spoken))
-    console.print(_confusions(found))
+    confusions = _confusions(found)
+    if confusions.row_count:
+        console.print(confusions)
     if found.worst:
         console.print(_worst(found))
     for name, value in found.figures.items():

@@ -67,9 +67,10 @@ def join(
     if not earlier or not later:
         # A window in which nothing at all was heard (or was believed) contradicts nobody.
         return in_order([*earlier, *later], settled)
-    # Words outside the overlap were heard by one window only; those at its rim may be placed a little wrongly.
+    # Words outside the overlap were heard by one window only; those at its rim may be placed a little wrongly, and what
+    # the earlier window has left of a word at its end belongs to the first one behind it.
     first = next((i for i, w in enumerate(earlier) if w.end_s > begin_s - JITTER_S), len(earlier))
-    behind = next((j for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
+    behind = next((j + 1 for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
     left, right = earlier[first:], later[:behind]
     pairs = _align(left, right, begin_s, end_s)
     switch = _switch(pairs, left, right, begin_s, end_s, max(0, settled - first))

@@ -1,0 +1,32 @@
+"""Two hearings of one stretch become one: words whose times are off, and words that an edge has cut."""
+
+from __future__ import annotations
+
+from transcriber.join import join
+from wire.messages import Word
+
+
+def word(text: str, start_s: float, end_s: float) -> Word:
+    return Word(text, start_s, end_s, 0.9)
+
+
+def joined(earlier: list[Word], later: list[Word], begin_s: float, end_s: float) -> list[str]:
+    return [word.text for word in join(earlier, later, begin_s=begin_s, end_s=end_s)]
+
+
+def test_a_word_that_is_said_twice_and_heard_twice_by_both_windows_comes_twice() -> None:
+    said = [word("nej", 99.1, 99.3), word("nej", 99.4, 99.6)]
+    assert joined(said, said, 99.0, 100.0) == ["nej", "nej"]
+
+
+def test_a_word_that_is_said_again_behind_the_overlap_comes_again() -> None:
+    assert joined([word("ja", 99.5, 99.7)], [word("ja", 99.5, 99.7), word("ja", 100.4, 100.6)], 99.0, 100.0) == [
+        *("ja", "ja")
+    ]
+    assert joined([word("ja", 99.1, 99.3)], [word("ja", 100.4, 100.6)], 99.0, 100.0) == ["ja", "ja"]
+
+
+def test_what_is_left_of_a_word_at_the_end_belongs_to_the_one_behind_it() -> None:
+    earlier = [word("enligt", 229.46, 229.72), word("e", 229.93, 230.0)]
+    later = [word("enligt", 229.63, 230.04), word("en", 230.22, 230.24), word("grupp", 230.3, 230.6)]
+    assert joined(earlier, later, 229.33, 230.0) == ["enligt", "en", "grupp"]
