@@ -27,8 +27,9 @@ WORD_PAUSE_S, SENTENCE_PAUSE_S = (0.0, 0.05), (0.02, 1.0)
 #: A letter takes so long, and a word so long besides, in seconds.
 LETTER_S, WORD_S = 0.055, 0.08
 #: Times are off by normal deviates, most of them small and some large: deviation in seconds and share. Together they
-#: are what was measured on the bundled model: half of all times off by less than 0.05 s, one in twenty by 0.25 s.
-SURE_S, UNSURE_S, UNSURE_SHARE = 0.07, 0.25, 0.15
+#: are what was measured on the bundled model: half of all times off by less than 0.04 s, one in twenty by more than
+#: 0.19 s, one in a hundred by more than 0.32 s.
+SURE_S, UNSURE_S, UNSURE_SHARE = 0.055, 0.2, 0.2
 #: A word may stick out of a window by so much and is still whole: its edges are faint.
 TOLERANCE_S = 0.06
 #: Peaks of the audio's noise where somebody speaks, and where not.
