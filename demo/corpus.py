@@ -38,7 +38,7 @@ GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.4, 0.15
 TIGHT_SHARE, TIGHT_S = 0.5, (0.0, 0.15)
 #: Loudness of what is heard in a gap, relative to the speech, in decibels.
 GAP_MUSIC_DB, GAP_NOISE_DB = (-12.0, 4.0), (-50.0, -20.0)
-#: Share of cut windows that begin where a word does: ingest cuts at the quietest place near by.
+#: Share of cut windows that begin where a word does: ingest begins them in pauses and between words where it can.
 AT_WORD_SHARE = 0.5
 #: Decibels that speech is above the noise: half of it is loud, for there whole sentences and cut windows differ most.
 LOUD_SHARE, LOUD_SNR_DB, SOFT_SNR_DB = 0.5, (3.0, 15.0), (15.0, 40.0)

@@ -37,17 +37,18 @@ def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
 
     Args:
         pcm: the chunk's new audio, s16le.
-        usual: what the answer is on average, in samples; 0 for no overlap at all.
-        saved: how many samples less were repeated so far than are usual; below 0: how many more.
+        usual: what the answer is on average, or a little less than it, in samples; 0 for no overlap at all.
+        saved: how many samples less were repeated so far than are usual; below 0: how many more, as where every pause
+            is far. Only what has no pause has to do with less then.
 
     Returns:
         At most LONGEST of `usual`, or as many samples as there are if that is less.
     """
     audio = np.frombuffer(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], dtype="<i2")
     usual = min(usual, len(audio))
-    if usual < _PAUSE or len(audio) < 2 * _PAUSE:
-        return usual
     longest = min(round(usual * LONGEST), len(audio))
+    if usual < _GAP or longest < _GAP:
+        return usual
     return _to_pause(audio, longest) or _to_gap(audio, round(usual * SHORTEST), min(longest, usual + max(0, saved)))
 
 
@@ -61,7 +62,7 @@ def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
     """Samples behind the last place in the quietest pause, if it is at most `longest` before the end; 0: none is."""
     level_db, behind = _levels(audio, _PAUSE)
     near = (behind <= longest) & (behind >= _NEAREST)
-    if not near.any():
+    if not near.any():  # too short for one
         return 0
     lowest_db = level_db[near].min()
     if np.percentile(level_db, 90) - lowest_db < _PAUSE_DB:

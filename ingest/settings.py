@@ -23,8 +23,9 @@ class Settings:
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
-    #: Audio of the chunk before that each chunk repeats, in seconds, on average: it begins in a pause, if there is one
-    #: within twice this, and else so far back as pauses that were near have left to spare. It is decoded twice.
+    #: Audio of the chunk before that each chunk repeats, in seconds, about on average: it begins in a pause, if there
+    #: is one within twice this, and else so far back as pauses that were near have left to spare. It is decoded twice.
+    #: A chunk and twice this are best no longer than the model's context: 7 seconds for the bundled one.
     lead_s: float = setting("LEAD_S", 1.0, minimum=0, maximum=5)
     #: What finds speech, so that music and silence are not transcribed. `off`: only digital silence is left out.
     vad: str = setting("VAD", "silero", choices=("silero", "off"))

@@ -32,13 +32,11 @@ from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
 from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER
 from trainer.model import SIZES, new_model
-from trainer.names import checkpoint
+from trainer.names import NEW, checkpoint
 from trainer.replacing import replaced
 from trainer.run_folder import RECORD_NAME
 from trainer.tokenizer import Speller, train_tokenizer
 
-#: What a name begins with that is no checkpoint but a size, to begin from nothing.
-NEW = "new:"
 #: Learning rates of fine-tuning by d_model: a fortieth of what OpenAI trained the size with. Below tiny: of ours.
 FINE_TUNING_RATES = {128: 4e-4, 384: 3.75e-5, 512: 2.5e-5, 768: 1.25e-5, 1024: 6.25e-6, 1280: 5e-6}
 #: Training from nothing takes this times as much, and adapters of low rank this.
@@ -159,7 +157,7 @@ def save(
     """
     shell = _shell(model.config, config or {})
     shell.generation_config = generation
-    tied = shell.all_tied_weights_keys  # names of the same weights twice: in half precision they would be written twice
+    tied = model.all_tied_weights_keys  # other names of the same weights: in half precision they would be written twice
     weights = {
         name: value.detach().to("cpu", torch.float16)
         for name, value in (state or _state(model)).items()

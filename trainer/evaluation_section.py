@@ -76,7 +76,7 @@ def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
     if changes:
         first, *others = runs
         yield table((f"change from {first}, points (95 %)", *others), changes)
-        yield text("Changes are of the same utterances of both.", "dim")
+        yield text("Changes are of the utterances that both heard at the context that counts for them.", "dim")
     yield from _groups_side_by_side(runs)
 
 
@@ -108,11 +108,12 @@ def _wrong(document: Document, condition: Document) -> Wrong:
 
 def _change(plain: Wrong, other: Wrong) -> str:
     changes = [Change(said[2], other[said] - errors) for said, errors in plain.items() if said in other]
-    found = interval(changes)
-    if found is None:
-        return "0.0" if changes else ""
+    if not changes:
+        return ""
     points = 100 * sum(change.errors for change in changes) / sum(change.words for change in changes)
-    return f"{points:+.1f} ({found.low_percent:+.1f} to {found.high_percent:+.1f})"
+    found = interval(changes)
+    ends = f" ({found.low_percent:+.1f} to {found.high_percent:+.1f})" if found else ""
+    return f"{points:+.1f}{ends}"
 
 
 def _groups_side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:

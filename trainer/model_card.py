@@ -73,7 +73,7 @@ def card(facts: Facts) -> str:
 
 def measured_on(evaluation: Mapping[str, Any]) -> str:
     """The corpus and its split; a rate on what was trained on is no promise."""
-    known = " (trained on)" if evaluation["split"] == "train" else ""
+    known = " (trained on)" if evaluation.get("trained_on") else ""
     return f"{Path(str(evaluation['corpus'])).name} {evaluation['split']}{known}"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainer.errors import PlanError
-from trainer.run_folder import MODELS, PLAN_NAME
+from trainer.run_folder import MODELS, PLAN_NAME, no_run
 
 #: Where runs and searches are kept that have a name and no path.
 RUNS = Path("runs")
+#: What a name begins with that is no checkpoint but a size, to begin from nothing.
+NEW = "new:"
 
 
 def run_path(name: str) -> Path:
@@ -25,19 +27,31 @@ def checkpoint(name: str) -> str:
     What cannot be a name on the hub is a folder, be it there or not: nobody waits for an answer from the hub then.
 
     Raises:
-        PlanError: it is a folder, and not there.
+        PlanError: it is a folder that is not there, or a run or a search that has no model.
     """
-    folder = Path(name).expanduser()
-    run = folder if folder.exists() else run_path(name)
+    run, folder = run_path(name), Path(name).expanduser()
     if (run / PLAN_NAME).exists():
-        found = [run / which for which in MODELS if (run / which).is_dir()]
-        return str(found[0] if found else run)
-    if not folder.is_dir() and (_local(name) or folder.exists()):
-        raise PlanError(f"there is no folder {folder}: a model is a checkpoint's folder, a run, or a name on the hub")
-    return str(folder) if folder.is_dir() else name
+        models = [run / which for which in MODELS if (run / which).is_dir()]
+        if not models:
+            raise PlanError(f"{run} has no model yet: it comes with the first measure, or at the end of training")
+        return str(models[0])
+    if folder.is_dir():
+        return str(folder)
+    if run.is_dir():
+        raise PlanError(no_run(run))
+    if _local(name):
+        told = "a model is a checkpoint's folder, a run, or a name on the hub"
+        raise PlanError(f"there is no folder {folder}: {told}{_why(name)}")
+    return name
 
 
 def _local(name: str) -> bool:
     """A name on the hub has one slash, and its first word is no folder here."""
     owner, *rest = name.split("/")
     return name.startswith((".", "/", "~")) or len(rest) > 1 or (bool(rest) and Path(owner).is_dir())
+
+
+def _why(name: str) -> str:
+    owner, *rest = name.split("/")
+    on_hub = len(rest) == 1 and not name.startswith((".", "/", "~"))
+    return f" ({owner}/ is a folder here, so it is looked for in that, and not on the hub)" if on_hub else ""

@@ -28,12 +28,18 @@ _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "from 0 to 1",
     ),
     (
-        ("epochs", "batch", "batch_s", "accumulate", "learning_rate", "clip_norm", "threads", "log_every", "patience"),
+        (
+            *("epochs", "batch", "batch_s", "accumulate", "learning_rate", "clip_norm", "threads", "log_every"),
+            *("patience", "lora_alpha", "context_s"),
+        ),
         lambda value: value > 0,
         "more than 0",
     ),
     (
-        ("warm_up", "weight_decay", "ctc", "lora", "workers", "measure_every", "dev_clips", "checkpoint_every_s"),
+        (
+            *("warm_up", "weight_decay", "ctc", "lora", "workers", "measure_every", "measures", "dev_clips"),
+            *("checkpoint_every_s", "seed"),
+        ),
         lambda value: value >= 0,
         "0 or more",
     ),

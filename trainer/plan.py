@@ -98,5 +98,8 @@ def refuse_change(
     checked = [key for key in sorted({*old, *new}) if key.split(".")[-1] not in FREE]
     changed = [key for key in checked if old.get(key) != new.get(key) and (key in old or new[key])]
     if changed:
-        told = "; ".join(words) or "; ".join(f"{key} was {old.get(key)}, not {new.get(key)}" for key in changed)
+        named = list(words)
+        # What no option explains: a corpus that was prepared anew, a checkpoint that is another under the same name.
+        entries = [key for key in changed if not named or key.endswith("fingerprint")]
+        told = "; ".join([*named, *(f"{key} was {old.get(key)}, not {new.get(key)}" for key in entries)])
         raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another {option}")

@@ -47,7 +47,12 @@ def read(run: Path, which: str) -> Written:
         raise PublishError(f"{run} has no {which}/ yet: it comes with the first measure, or at the end of training")
     if found.unread:
         raise PublishError(f"{run / found.unread[0]} is damaged: evaluate again, or remove it")
-    of_it = (document for document in found.evaluations if Path(str(document["model"])).name == which)
+    corpus = Path(str(found.plan.get("environment", {}).get("corpus", ""))).name
+    of_it = (
+        {**document, "trained_on": document["split"] == "train" and Path(str(document["corpus"])).name == corpus}
+        for document in found.evaluations
+        if Path(str(document["model"])).name == which
+    )
     return Written(found.plan, found.declared[which], found.metrics, tuple(of_it))
 
 

@@ -119,11 +119,16 @@ def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) ->
     ]
 
 
+def has_learnt(folder: Path) -> bool:
+    """Whether a run's folder has anything that another plan must not replace."""
+    return any((folder / name).exists() for name in (CHECKPOINT_NAME, METRICS_NAME, *MODELS))
+
+
 def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
     """Refuse another plan than the run's, unless it left nothing that could go on: it failed before it learnt."""
     path = folder / PLAN_NAME
     text = json.dumps(document, indent=1, ensure_ascii=False)
-    if path.exists() and any((folder / name).exists() for name in (CHECKPOINT_NAME, *MODELS)):
+    if path.exists() and has_learnt(folder):
         documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
         compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
         asked = [each.get(UNCHECKED, {}).get("asked", "") for each in documents]

@@ -84,7 +84,7 @@ def read_run(path: Path) -> RunFolder:
         RunError: it is none.
     """
     if not (path / PLAN_NAME).exists():
-        raise RunError(_no_run(path))
+        raise RunError(no_run(path))
     unread: list[str] = []
 
     def whole(file: Path, of_text: Callable[[str], Found]) -> Found | None:
@@ -112,7 +112,8 @@ def read_run(path: Path) -> RunFolder:
     )
 
 
-def _no_run(path: Path) -> str:
+def no_run(path: Path) -> str:
+    """What a folder is that is no run, in a sentence."""
     trials = sorted(trial.parent for trial in path.glob(f"trial-*/{PLAN_NAME}"))
     if not trials:
         return f"{path} is no run: it has no {PLAN_NAME}"

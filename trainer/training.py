@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -18,7 +19,7 @@ from trainer import checkpoints
 from trainer.acft import Teacher
 from trainer.augment import Augmentation, parse
 from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
-from trainer.checkpoints import NEW, Loaded
+from trainer.checkpoints import Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
 from trainer.errors import PlanError
@@ -27,10 +28,11 @@ from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
 from trainer.losses import Weights
 from trainer.measuring import DevMeasure
+from trainer.names import NEW
 from trainer.options import Options, command
 from trainer.plan import Plan
 from trainer.quiet import quiet_sounds
-from trainer.run import Run
+from trainer.run import Run, has_learnt
 from trainer.run_folder import SEEN_NAME
 from trainer.run_report import write_report
 from trainer.sampling import sampler, weights_of
@@ -176,6 +178,8 @@ def _loaded(options: Options, corpus: Corpus) -> Loaded:
     train_clips = corpus.split("train")
     languages = sorted({options.language or clip.language for clip in train_clips})
     texts = (clip.text for clip in train_clips)
+    if not has_learnt(options.run):  # an attempt that failed may have been of other texts
+        shutil.rmtree(options.run / "tokenizer", ignore_errors=True)
     return checkpoints.new(options.model, texts, languages, options.seed, options.run / "tokenizer", options.dropouts)
 
 

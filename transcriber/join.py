@@ -42,6 +42,9 @@ _CUT_S = 0.1
 #: How sure a recogniser is of nothing: near the edge of a window it often leaves out what the other one heard.
 _NOTHING = 0.4
 
+#: What it costs to leave out a word behind what the earlier window has heard at all.
+_UNHEARD = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
@@ -172,6 +175,8 @@ def _switch(
         trust = _trust_in_earlier(a, b, begin_s, end_s)
         as_earlier.append(0.0 if pair.equal else (1 - trust) * _certainty(b))
         as_later.append(0.0 if pair.equal else trust * _certainty(a))
+        if b and pair.earlier < 0 and b.start_s >= end_s + JITTER_S:
+            as_earlier[-1] = _UNHEARD
         if a and pair.earlier < settled:
             as_later[-1] = float("inf")
         middles.append(_middle(a or b))

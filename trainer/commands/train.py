@@ -56,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
 def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:
     """All that decides what a run does, or a trial of `tune`, which is measured as often as any other."""
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
-    parser.add_argument("--model", required=True, help="a checkpoint's folder, its name on the hub, or new:SIZE")
+    parser.add_argument("--model", required=True, help="a checkpoint's folder, a run, a name on the hub, or new:SIZE")
     parser.add_argument("--language", metavar="CODE", help="of all clips, in place of what they say")
     _add_length(parser.add_argument_group("how long"), trial)
     _add_batches(parser.add_argument_group("batches and steps"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.commands import train
 from trainer.errors import PlanError, TrainerError
-from trainer.names import run_path
+from trainer.names import NEW, checkpoint, run_path
 
 if TYPE_CHECKING:
     import optuna
@@ -135,8 +135,14 @@ def asked_of(options: argparse.Namespace) -> Asked:
     fixed = {"measures": 8, **fixed, "corpus": str(options.corpus.absolute())}
     if fixed["measures"] < 1:
         raise PlanError("--measures 0 leaves nothing to compare trials by")
-    if "model" in fixed and Path(options.model).is_dir():
-        fixed["model"] = str(Path(options.model).absolute())
+    if not options.model.startswith(NEW):
+        found = checkpoint(options.model)
+        fixed["model"] = str(Path(found).absolute()) if Path(found).is_dir() else found  # workers start anywhere
+    lora = fixed.get("lora") or int("lora" in space.words)
+    if "lora_alpha" in space.words and not lora:
+        raise PlanError("--vary lora-alpha is of adapters: give --lora RANK, or vary that, too")
+    # Refused now, not in every trial.
+    Options(run=Path(), **{**fixed, "corpus": options.corpus, "lora": lora}).check()
     if options.search == "grid":
         space.grid()
     return Asked(

@@ -100,7 +100,7 @@ def _distribution(option: str, text: str, hint: Any) -> BaseDistribution:
     kind = str if get_origin(hint) is Literal else kinds[0]
     try:
         if kind in (int, float):
-            return _range(text, kind) if ".." in text else CategoricalDistribution(_numbers(text, kind))
+            return _range(option, text, kind) if ".." in text else CategoricalDistribution(_numbers(text, kind))
         texts = [value.strip() for value in text.split("|" if "|" in text else ",")]
         values = [_TRUTH[value] for value in texts] if kind is bool else texts
         return CategoricalDistribution(list(dict.fromkeys(values)))
@@ -117,7 +117,7 @@ def _numbers(text: str, kind: type[int] | type[float]) -> list[int] | list[float
     return values
 
 
-def _range(text: str, kind: type[int] | type[float]) -> BaseDistribution:
+def _range(option: str, text: str, kind: type[int] | type[float]) -> BaseDistribution:
     span, *flags = text.split(":")
     start, _, end = span.partition("..")
     low, high = kind(start), kind(end)
@@ -126,9 +126,9 @@ def _range(text: str, kind: type[int] | type[float]) -> BaseDistribution:
     if not (math.isfinite(low) and math.isfinite(high) and len(count) <= 1):
         raise ValueError(text)
     if low >= high:
-        raise PlanError(f"--vary: {span} is no range: the lower end comes first")
+        raise PlanError(f"--vary {option}={text}: {span} is no range, whose lower end comes first")
     if log and low <= 0:
-        raise PlanError(f"--vary: {text} has no logarithm: give a lower end above 0, or leave :log out")
+        raise PlanError(f"--vary {option}={text}: {low:g} has no logarithm: give one above 0, or leave :log out")
     if count:
         return CategoricalDistribution(_spread(low, high, log, int(count[0]), kind))
     return IntDistribution(int(low), int(high), log=log) if kind is int else FloatDistribution(low, high, log=log)

@@ -108,6 +108,8 @@ def options_of(study: optuna.Study, trial: FrozenTrial) -> Options:
     """What a trial asks of `train`."""
     asked = document_of(study)
     values = {**asked["fixed"], **trial.params}
+    if not values.get("lora"):  # a trial without adapters, among others with them
+        values = {name: value for name, value in values.items() if name not in ("lora_alpha", "lora_targets")}
     corpus, targets = Path(values.pop("corpus")), tuple(values.pop("lora_targets", ()))
     return Options(**values, corpus=corpus, lora_targets=targets, run=folder_of(study, trial.number))
 

@@ -58,6 +58,11 @@ def test_a_window_without_a_pause_hears_as_much_more_as_others_have_saved() -> N
     assert round(USUAL * SHORTEST) <= poor <= USUAL
 
 
+def test_a_short_lead_begins_at_the_quietest_place_too() -> None:
+    audio = hushed(loud(), 0.22, 0.06)
+    assert overlap_samples(audio.tobytes(), samples(0.25)) == pytest.approx(samples(0.22), abs=samples(0.03))
+
+
 def test_without_overlap_there_is_none() -> None:
     assert overlap_samples(loud().tobytes(), 0) == 0
 
@@ -72,7 +77,10 @@ def test_without_overlap_there_is_none() -> None:
 )
 def test_the_overlap_keeps_its_bounds(n_samples: int, usual: int, saved: int, seed: int, amplitude: int) -> None:
     audio = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, n_samples).astype("<i2")
-    assert 0 <= overlap_samples(audio.tobytes(), usual, saved) <= min(n_samples, round(usual * LONGEST))
+    found = overlap_samples(audio.tobytes(), usual, saved)
+    assert 0 <= found <= min(n_samples, round(usual * LONGEST))
+    if n_samples >= round(usual * LONGEST):
+        assert found >= min(samples(0.4), round(usual * SHORTEST))
 
 
 @given(st.lists(st.sampled_from([0.4, 0.7, 1.0, 1.5, 2.0]), max_size=50))

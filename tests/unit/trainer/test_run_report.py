@@ -159,6 +159,28 @@ def test_what_is_no_run_is_told_in_a_sentence(
     assert main(["report", str(tmp_path), str(tmp_path / "other")]) == 1
 
 
+def test_what_is_the_same_at_full_and_short_context_is_told_once(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    file = run / "evaluation-best-x-test.json"
+    document = json.loads(file.read_text())
+    for condition in document["conditions"]:
+        condition["context_s"] = 7.0
+    file.write_text(json.dumps(document))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert page.count("<td>full and short 7 s</td>") == 2, "clean and in noise"
+    assert "<td>short 7 s</td>" not in page
+
+
+def test_an_epoch_that_the_last_batch_reached_into_is_begun(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    seen = _seen()
+    seen["epochs"][2]["draws"] = 3
+    (run / "seen.json").write_text(json.dumps(seen))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "3 (begun)" in page
+    assert "2 (begun)" not in page
+
+
 def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     folders = [_run(tmp_path / "plain", 0.0, errors=9), _run(tmp_path / "dropout", 0.1, errors=3)]
     page = write_comparison(folders, tmp_path / "new" / "both.html").read_text(encoding="utf-8")

@@ -297,6 +297,9 @@ def test_a_search_by_its_command_where_there_is_no_redis(
         (["--vary", "dropuot=0,0.1"], "did you mean dropout?"),
         (["--vary", "model=x,y"], "give each model a --study of its own"),
         (["--vary", "dropout=0,0.1", "--trials", "0"], "--trials 0: there must be one at least"),
+        (["--vary", "dropout=0,0.1", "--epochs", "0"], "--epochs 0.0: it is more than 0"),
+        (["--vary", "dropout=0,0.1", "--model", "no/such/model"], "there is no folder no/such/model"),
+        (["--vary", "lora-alpha=8,16"], "--vary lora-alpha is of adapters"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

@@ -26,6 +26,12 @@ def test_a_word_that_is_said_again_behind_the_overlap_comes_again() -> None:
     assert joined([word("ja", 99.1, 99.3)], [word("ja", 100.4, 100.6)], 99.0, 100.0) == ["ja", "ja"]
 
 
+def test_a_word_behind_the_overlap_comes_however_unsure_its_recogniser_was() -> None:
+    later = [word("hej,", 99.6, 99.8), Word("du", 100.25, 100.4, 0.2), word("där", 100.5, 100.7)]
+    for begin_s in (99.0, 99.5):
+        assert joined([word("hej", 99.6, 99.8)], later, begin_s, 100.0)[-2:] == ["du", "där"]
+
+
 def test_what_is_left_of_a_word_at_the_end_belongs_to_the_one_behind_it() -> None:
     earlier = [word("enligt", 229.46, 229.72), word("e", 229.93, 230.0)]
     later = [word("enligt", 229.63, 230.04), word("en", 230.22, 230.24), word("grupp", 230.3, 230.6)]

@@ -1,0 +1,58 @@
+"""What a name on the command line means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainer.errors import PlanError
+from trainer.names import checkpoint, run_path
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with runs/mine (best and last), runs/young (no model yet), a search, and a download."""
+    for folder in ("runs/mine/best", "runs/mine/last", "runs/young", "runs/sv/trial-0000/best", "openai/whisper-tiny"):
+        (tmp_path / folder).mkdir(parents=True)
+    for run in ("runs/mine", "runs/young", "runs/sv/trial-0000"):
+        (tmp_path / run / "plan.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_run_is_its_best_model(place: Path) -> None:
+    assert checkpoint("mine") == checkpoint("runs/mine") == "runs/mine/best"
+    (place / "mine").mkdir()
+    assert checkpoint("mine") == "runs/mine/best", "as `report` and `publish` have it"
+    assert checkpoint("runs/mine/last") == "runs/mine/last"
+    (place / "runs/mine/best").rmdir()
+    assert checkpoint("mine") == "runs/mine/last"
+
+
+def test_a_run_right_here_is_meant_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place / "runs")
+    assert run_path("mine") == Path("mine")
+    assert checkpoint("mine") == "mine/best"
+    assert run_path("new") == Path("runs/new")
+
+
+def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
+    assert checkpoint("whisper-mine") == "whisper-mine"
+    assert checkpoint("KBLab/kb-whisper-small") == "KBLab/kb-whisper-small"
+    assert checkpoint("openai/whisper-tiny") == "openai/whisper-tiny"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("young", "runs/young has no model yet"),
+        ("sv", "runs/sv is a search, and its trials are runs: its best trial is runs/sv/trial-0000"),
+        ("./modle", "there is no folder modle"),
+        ("a/b/c", "there is no folder a/b/c"),
+        ("openai/whisper-small", "openai/ is a folder here"),
+    ],
+)
+def test_what_is_not_there_is_told_without_asking_the_hub(name: str, told: str) -> None:
+    with pytest.raises(PlanError, match=told):
+        checkpoint(name)
