@@ -126,10 +126,12 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 equal = spelled_left[i - 1] == spelled_right[j - 1] != ""
                 # Well inside the overlap both windows hear everything: what each heard once was said once.
                 inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
+                # So were two words that stand behind the same one in both.
+                follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
                 apart_s = _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
-                if apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) or (equal and inside):
-                    cost = _APART_COST * apart_s**2
+                if apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) or (equal and (inside or follows)):
+                    cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
             if choices:

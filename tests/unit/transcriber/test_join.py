@@ -14,6 +14,12 @@ def joined(earlier: list[Word], later: list[Word], begin_s: float, end_s: float)
     return [word.text for word in join(earlier, later, begin_s=begin_s, end_s=end_s)]
 
 
+def test_a_word_behind_the_same_word_in_both_is_one_however_far_off_its_times_are() -> None:
+    earlier = [word("road", 189.42, 189.77), word("to", 189.69, 189.71)]
+    later = [word("road", 189.48, 189.6), word("to", 190.34, 190.37), word("oxford", 190.37, 190.44)]
+    assert joined(earlier, later, 189.25, 190.0) == ["road", "to", "oxford"]
+
+
 def test_a_word_that_is_said_twice_and_heard_twice_by_both_windows_comes_twice() -> None:
     said = [word("nej", 99.1, 99.3), word("nej", 99.4, 99.6)]
     assert joined(said, said, 99.0, 100.0) == ["nej", "nej"]
