@@ -19,7 +19,7 @@ from trainer.tuning.search import propose
 from trainer.tuning.space import parse
 from trainer.tuning.study import Asked, begin, trials_of
 
-WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,<b>"]
+WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,noise:0.5:0..20:<b>"]
 
 
 def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> optuna.Study:
@@ -54,6 +54,12 @@ def test_the_page_has_all_there_is_to_know(tmp_path: Path) -> None:
     assert text.count("WER on dev, % (1 beyond)") == 5, "the one that babbles does not press the others together"
     assert "out of &lt;memory&gt;" in text
     assert {"table", "svg", "code"} <= tags_of(text)
+
+
+def test_one_trial_makes_no_picture(tmp_path: Path) -> None:
+    text = write_report(_study(tmp_path, complete=1, failed=1), tmp_path / "digits").read_text()
+    assert "python -m trainer train" in text
+    assert "<svg" not in text
 
 
 def test_what_mattered_is_told_when_there_are_trials_enough(tmp_path: Path) -> None:
