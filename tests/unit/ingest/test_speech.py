@@ -161,7 +161,7 @@ def test_a_machine_without_onnxruntime_does_without(
 
 @pytest.mark.skipif(RECORDINGS is None, reason="UNDERTEXT_SPEECH names no folder of recordings")
 def test_real_speech_in_seven_languages_is_heard(model: Silero, need_program: Callable[..., str]) -> None:
-    folder = Path(str(RECORDINGS))
+    folder = Path(str(RECORDINGS)) / "clips"
     with (folder / "SOURCES.tsv").open(encoding="utf-8") as file:
         files = [row["file"] for row in csv.DictReader(file, delimiter="\t") if row["kind"] == "speech"]
     assert files
