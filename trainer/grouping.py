@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from string import hexdigits
 
 from trainer.clips import COLUMNS
 from trainer.snr import estimate_db
@@ -40,8 +41,9 @@ def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
 
 
 def shown(column: str, value: str) -> str:
-    """A value as it is read: speakers of Common Voice are 128 digits."""
-    return f"{value[:_SPEAKER_DIGITS]}…" if column == "speaker" and len(value) > 2 * _SPEAKER_DIGITS else value
+    """A value as it is read: speakers of Common Voice are 128 digits, of which the first tell them apart."""
+    digits = len(value) > 2 * _SPEAKER_DIGITS and set(value) <= set(hexdigits)
+    return f"{value[:_SPEAKER_DIGITS]}…" if column == "speaker" and digits else value
 
 
 def _value(utterance: Utterance, column: str) -> str:

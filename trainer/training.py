@@ -40,6 +40,8 @@ from trainer.seen import write_seen
 from trainer.spelling import Style
 from trainer.team import Team
 
+#: The folder of a tokenizer that a run learnt, since it began from nothing.
+TOKENIZER_NAME = "tokenizer"
 #: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
 _JITTER_S, _WIDE_SHARE = 1.28, 0.1
 #: Of the steps, at most so many to warm up.
@@ -78,6 +80,8 @@ def train_run(options: Options, told: Told | None = None) -> Outcome:
     if (options.run / CORPUS_NAME).exists():
         raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
     with team.first_first():
+        if team.first and not has_learnt(options.run):  # an attempt that failed may have been of other texts
+            shutil.rmtree(options.run / TOKENIZER_NAME, ignore_errors=True)
         loaded = _loaded(options, corpus)
     context_s, full = _context(options, loaded)
     _refuse_acft(options, loaded, full)
@@ -178,9 +182,8 @@ def _loaded(options: Options, corpus: Corpus) -> Loaded:
     train_clips = corpus.split("train")
     languages = sorted({options.language or clip.language for clip in train_clips})
     texts = (clip.text for clip in train_clips)
-    if not has_learnt(options.run):  # an attempt that failed may have been of other texts
-        shutil.rmtree(options.run / "tokenizer", ignore_errors=True)
-    return checkpoints.new(options.model, texts, languages, options.seed, options.run / "tokenizer", options.dropouts)
+    folder = options.run / TOKENIZER_NAME
+    return checkpoints.new(options.model, texts, languages, options.seed, folder, options.dropouts)
 
 
 def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.grouping import group
+from trainer.grouping import group, shown
 from trainer.utterances import Utterance
 
 
@@ -25,6 +25,14 @@ def test_by_duration_in_the_order_of_durations() -> None:
 
 def test_by_the_guess_at_noise() -> None:
     assert group([of(1)], "snr") == {"< 10 dB": [0]}
+
+
+def test_speakers_who_are_digits_are_told_by_the_first_of_them_and_names_are_told_whole() -> None:
+    digits = "0f3a" * 32
+    assert shown("speaker", digits) == "0f3a0f3a0f…"
+    assert shown("accent", digits) == digits
+    names = [f"interviews/spring/speaker-{number}" for number in (1, 2)]
+    assert [shown("speaker", name) for name in names] == names
 
 
 def test_an_unknown_group_names_those_there_are() -> None:
