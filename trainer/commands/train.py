@@ -18,7 +18,7 @@ examples
         --batch-s 960 --dropout 0.1 --bpe-dropout 0.1 --spec-augment 0.5 --timestamps 0.5
 
   large-v3 by adapters of low rank, on as many GPUs as there are; one that is short of memory takes --recompute
-    torchrun --nproc-per-node gpu -m trainer train corpora/sv --model openai/whisper-large-v3 --run sv-large \\
+    torchrun --nproc-per-node gpu -m -- trainer train corpora/sv --model openai/whisper-large-v3 --run sv-large \\
         --lora 32 --batch-s 240 --accumulate 4 --recompute
 
   windows of 5 to 7 s, in which a checkpoint of Whisper's own breaks, at a fraction of the cost of 30 s

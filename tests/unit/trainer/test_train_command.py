@@ -117,6 +117,16 @@ def test_a_changed_plan_is_refused_by_name(
     assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
 
 
+def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, tmp_path: Path) -> None:
+    # Without `--`, torchrun takes --run for one of its own.
+    words = ["--nproc-per-node", "3", "-m", "--", "trainer", "train", str(corpus), "--model", "new:tiny-demo"]
+    words += ["--run", str(tmp_path / "team"), "--epochs", "0.5", "--batch", "8", "--measure-every", "0"]
+    command = [str(Path(sys.executable).with_name("torchrun")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, env={**_environment(), "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "team" / "last" / "model.safetensors").exists()
+
+
 @pytest.fixture
 def _as_it_was() -> Iterator[None]:
     yield
