@@ -46,9 +46,9 @@ def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
     """
     audio = np.frombuffer(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], dtype="<i2")
     usual = min(usual, len(audio))
-    longest = min(round(usual * LONGEST), len(audio))
-    if usual < _GAP or longest < _GAP:
+    if usual < _GAP:
         return usual
+    longest = min(round(usual * LONGEST), len(audio))
     return _to_pause(audio, longest) or _to_gap(audio, round(usual * SHORTEST), min(longest, usual + max(0, saved)))
 
 

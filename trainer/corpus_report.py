@@ -98,8 +98,10 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
     paces = [len(clip.text) / clip.duration_s for clip in clips if clip.text]
     if paces:
         yield histogram(paces, "Pace", "characters a second")
+    hours = hours_by(clips, "split")
+    if len(hours) > 1:
+        yield bars({split: hours[split] for split in SPLITS if split in hours}, "Splits", "hours", as_given=True)
     for column, title in (
-        ("split", "Splits"),
         ("source", "Sources"),
         ("language", "Languages"),
         ("accent", "Accents"),
@@ -107,10 +109,8 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
         ("age", "Ages"),
     ):
         hours = hours_by(clips, column)
-        if column == "split":
-            hours = {split: hours[split] for split in SPLITS if split in hours}
         if len(hours) > 1:
-            yield bars(hours, title, "hours", as_given=column == "split")
+            yield bars(hours, title, "hours")
     speakers = Counter(clip.speaker for clip in clips if clip.speaker)
     if speakers:
         yield histogram(list(speakers.values()), f"Clips of each of {len(speakers):,} speakers", "clips", "speakers")

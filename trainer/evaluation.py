@@ -116,14 +116,17 @@ class Evaluation:
         }
 
 
-def context_of(context: str, number: int, conditions: Sequence[tuple[float, float | None]]) -> str | None:
-    """What a condition's context is called, by the seconds and noise of all; None: it is one that was told before.
+def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[str | None]:
+    """What each condition's context is called, by context, seconds and noise of all; None: it was told before.
 
     A model that declares all of its context has no shorter one.
     """
-    same = [place for place, condition in enumerate(conditions) if condition == conditions[number]]
-    name = context if len(same) == 1 else "full and short"
-    return f"{name} {conditions[number][0]:g} s" if same[0] == number else None
+    heard = [(context_s, snr_db) for _, context_s, snr_db in conditions]
+    names: list[str | None] = []
+    for place, (context, context_s, snr_db) in enumerate(conditions):
+        name = context if heard.count((context_s, snr_db)) == 1 else "full and short"
+        names.append(None if heard.index((context_s, snr_db)) < place else f"{name} {context_s:g} s")
+    return names
 
 
 def _rate(rows: Iterable[Row]) -> float:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.evaluation import context_of
+from trainer.evaluation import contexts_of
 from trainer.grouping import shown
 from trainer.intervals import Change, interval
 from trainer.page import beside, folded, heading, plots, table, text
 from trainer.plots import Estimate, intervals
 
 Document = Mapping[str, Any]
-#: Errors by utterance: its id, what was said, and how many words that is.
+#: What was said and how many words that is, by the utterance's id; and errors by all three.
+Said = Mapping[str, tuple[str, int]]
 Wrong = Mapping[tuple[str, str, int], int]
 
 _FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips")
@@ -61,10 +62,8 @@ def title(document: Document) -> str:
 def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
     """What several runs were measured on, with intervals; and by how much each differs from the first."""
     found: dict[str, dict[str, Document]] = {}
-    for run, documents in runs.items():
-        for document in documents:
-            for condition in document["conditions"]:
-                found.setdefault(_named(document, condition), {})[run] = condition
+    for name, run, _, condition in _measured(runs):
+        found.setdefault(name, {})[run] = condition
     if not found:
         yield text("No run was evaluated: python -m trainer evaluate RUN/best CORPUS", "note")
         return
@@ -87,23 +86,23 @@ def _changes(runs: Mapping[str, Sequence[Document]]) -> Iterator[tuple[str, ...]
     """
     first, *others = runs
     found: dict[str, dict[str, Wrong]] = {}
-    for run, documents in runs.items():
-        for document in documents:
-            for condition in document["conditions"]:
-                found.setdefault(_named(document, condition), {})[run] = _wrong(document, condition)
+    for name, run, said, condition in _measured(runs):
+        errors = condition.get("errors", {})
+        found.setdefault(name, {})[run] = {(id, *said[id]): errors[id] for id in errors if id in said}
     for name, of in found.items():
         cells = [_change(of[first], of[run]) if first in of and run in of else "" for run in others]
         if any(cells):
             yield (name, *cells)
 
 
-def _named(document: Document, condition: Document) -> str:
-    return f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
-
-
-def _wrong(document: Document, condition: Document) -> Wrong:
-    said = {row["id"]: (row["reference"], row["words"]) for row in document.get("rows", ()) if row["words"]}
-    return {(id, *said[id]): errors for id, errors in condition.get("errors", {}).items() if id in said}
+def _measured(runs: Mapping[str, Sequence[Document]]) -> Iterator[tuple[str, str, Said, Document]]:
+    """What was measured, by which run, what was said in it, and what came of it."""
+    for run, documents in runs.items():
+        for document in documents:
+            said = {row["id"]: (row["reference"], row["words"]) for row in document.get("rows", ()) if row["words"]}
+            for condition in document["conditions"]:
+                name = f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
+                yield name, run, said, condition
 
 
 def _change(plain: Wrong, other: Wrong) -> str:
@@ -151,8 +150,8 @@ def _sentences(document: Document) -> Iterator[str]:
 
 def told_once(conditions: Sequence[Document]) -> list[Document]:
     """Conditions, those that are the same at full and at short context once; `context` has its seconds then."""
-    heard = [(each["context_s"], each["snr_db"]) for each in conditions]
-    named = [(context_of(each["context"], number, heard), each) for number, each in enumerate(conditions)]
+    contexts = contexts_of([(each["context"], each["context_s"], each["snr_db"]) for each in conditions])
+    named = zip(contexts, conditions, strict=True)
     return [{**each, "context": context} for context, each in named if context is not None]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.evaluation import Evaluation, context_of
+from trainer.evaluation import Evaluation, contexts_of
 from trainer.grouping import UNKNOWN
 from trainer.grouping import shown as shown_value
 from trainer.intervals import Interval
@@ -43,9 +43,9 @@ def show(found: Evaluation, console: Console | None = None) -> None:
 
 def _conditions(found: Evaluation, normalisers: str) -> Table:
     drawn = _table(f"{found.model} on {found.device}; {normalisers}", "context", "noise", *_FIGURES, "too long")
-    conditions = [(each.context_s, each.snr_db) for each in found.conditions]
-    for number, condition in enumerate(found.conditions):
-        if (context := context_of(condition.context, number, conditions)) is not None:
+    contexts = contexts_of([(each.context, each.context_s, each.snr_db) for each in found.conditions])
+    for context, condition in zip(contexts, found.conditions, strict=True):
+        if context is not None:
             noise = "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB"
             drawn.add_row(context, noise, *_cells(condition.summary), str(condition.left_out or ""))
     return drawn

@@ -39,19 +39,10 @@ def checkpoint(name: str) -> str:
         return str(folder)
     if run.is_dir():
         raise PlanError(no_run(run))
-    if _local(name):
-        told = "a model is a checkpoint's folder, a run, or a name on the hub"
-        raise PlanError(f"there is no folder {folder}: {told}{_why(name)}")
+    owner, *rest = name.split("/")
+    missing = f"there is no folder {folder}: a model is a checkpoint's folder, a run, or a name on the hub"
+    if name.startswith((".", "/", "~")) or len(rest) > 1:
+        raise PlanError(missing)
+    if rest and Path(owner).is_dir():
+        raise PlanError(f"{missing} ({owner}/ is a folder here, so it is looked for in that, and not on the hub)")
     return name
-
-
-def _local(name: str) -> bool:
-    """A name on the hub has one slash, and its first word is no folder here."""
-    owner, *rest = name.split("/")
-    return name.startswith((".", "/", "~")) or len(rest) > 1 or (bool(rest) and Path(owner).is_dir())
-
-
-def _why(name: str) -> str:
-    owner, *rest = name.split("/")
-    on_hub = len(rest) == 1 and not name.startswith((".", "/", "~"))
-    return f" ({owner}/ is a folder here, so it is looked for in that, and not on the hub)" if on_hub else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -103,10 +103,7 @@ class Options:
             PlanError: a value is out of its range; the text names the option.
         """
         for names, fits, told in _RANGES:
-            for name in names:
-                value = getattr(self, name)
-                if value is not None and not fits(value):
-                    raise PlanError(f"--{name.replace('_', '-')} {value}: it is {told}")
+            refuse_outside(self, names, fits, told)
         parse(self.augment)
         balance(self.balance)
         without_speech(self.without_speech)
@@ -117,6 +114,18 @@ class Options:
     def dropouts(self) -> dict[str, float]:
         names = ("dropout", "activation_dropout", "attention_dropout")
         return {name: float(getattr(self, name)) for name in names}
+
+
+def refuse_outside(options: object, names: Iterable[str], fits: Callable[[float], bool], told: str) -> None:
+    """Refuse values that do not fit, of options that were given (the others are None).
+
+    Raises:
+        PlanError: one does not; the text names the option, and says what would fit.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not fits(value):
+            raise PlanError(f"--{name.replace('_', '-')} {value}: it is {told}")
 
 
 def command(options: Options, plan: Plan) -> str:

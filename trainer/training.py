@@ -192,7 +192,7 @@ def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
     A checkpoint of Whisper's own hears in 30 s and breaks below; one of ours was trained on any length up to its own.
     """
     if options.context_s is not None:
-        if not 0 < options.context_s <= loaded.context_s:
+        if options.context_s > loaded.context_s:
             raise PlanError(f"--context-s is up to the model's own {loaded.context_s:g} s, not {options.context_s:g}")
         return options.context_s, options.full_context
     ours = loaded.from_nothing or loaded.declared_s is not None

@@ -77,10 +77,11 @@ def run(options: argparse.Namespace) -> int:
     from trainer.evaluate import Plan, evaluate
     from trainer.evaluation_table import show
     from trainer.names import checkpoint
+    from trainer.options import refuse_outside
     from trainer.recogniser import load
     from trainer.run_report import write_report
 
-    _refuse_useless(options)
+    refuse_outside(options, ("limit", "processes", "batch_s", "context_s"), lambda value: value > 0, "more than 0")
     options.model = checkpoint(options.model)
     plan = Plan(
         contexts=options.context,
@@ -104,13 +105,6 @@ def run(options: argparse.Namespace) -> int:
     if (out.parent / PLAN_NAME).exists():
         print(f"renewed: {write_report(out.parent)}")
     return ALARM if found.alarm.raised else 0
-
-
-def _refuse_useless(options: argparse.Namespace) -> None:
-    for name in ("limit", "processes", "batch_s", "context_s"):
-        value = getattr(options, name)
-        if value is not None and value <= 0:
-            raise PlanError(f"--{name.replace('_', '-')} {value:g}: it is more than 0")
 
 
 def passes(plan: Plan) -> int:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from trainer.run_folder import MODELS
+
 _EXAMPLES = """\
 OUT is replaced whole: transcribers with MODEL=OUT change over between two batches. It has the weights in half precision
 (adapters merged), processor, generation config, undertext.json, and a card with what evaluations in RUN measured.
@@ -27,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("source", metavar="RUN", help="a run's folder, or its name in runs/")
     parser.add_argument("out", metavar="OUT", type=Path)
-    parser.add_argument("--which", choices=("best", "last"), default="best")
+    parser.add_argument("--which", choices=MODELS, default="best")
     parser.add_argument("--despite-alarm", action="store_true", help="although an evaluation says decoding is broken")
     parser.add_argument("--push", metavar="HUB_ID", help="upload it to the Hugging Face hub, too")
     parser.add_argument("--ctranslate2", type=Path, metavar="FOLDER", help="export it for faster-whisper, too")

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.commands import train
+from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
 from trainer.names import NEW, checkpoint, run_path
 
@@ -178,14 +178,7 @@ def _begun(options: argparse.Namespace, asked: Asked) -> tuple[optuna.Study, Cre
 
 def _redis(url: str | None) -> Redis | None:
     """The Redis that workers share; None: nobody named one."""
-    from wire.bus import AWAY, connect
-
     if not url:
         print("REDIS_URL is not set: trials run here, one after another", file=sys.stderr)
         return None
-    try:
-        redis = connect(url)
-        redis.ping()
-    except (*AWAY, ValueError) as error:
-        raise PlanError(f"no Redis at {url} ({error}): start it, name another, or give --local") from error
-    return redis
+    return worker.redis_at(url, "start it, name another, or give --local")

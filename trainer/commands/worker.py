@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainer.errors import PlanError
+
+if TYPE_CHECKING:
+    from wire.bus import Redis
 
 _EXAMPLES = """\
 Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
@@ -39,13 +42,24 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.tuning.worker import work
-    from wire.bus import AWAY, connect
 
-    try:
-        redis = connect(options.redis)
-        redis.ping()
-    except (*AWAY, ValueError) as error:
-        raise PlanError(f"no Redis at {options.redis} ({error}): start one, or name another with --redis") from error
+    redis = redis_at(options.redis, "start one, or name another with --redis")
     print(f"waiting for trials at {options.redis}", flush=True)
     work(redis, options.burst)
     return 0
+
+
+def redis_at(url: str, remedy: str) -> Redis:
+    """A Redis that answers.
+
+    Raises:
+        PlanError: it does not; the text has the remedy.
+    """
+    from wire.bus import AWAY, connect
+
+    try:
+        redis = connect(url)
+        redis.ping()
+    except (*AWAY, ValueError) as error:
+        raise PlanError(f"no Redis at {url} ({error}): {remedy}") from error
+    return redis
