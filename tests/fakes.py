@@ -62,6 +62,7 @@ class ScriptedEngine:
         before: called with every batch; may raise, or kill the process.
         batches: sizes of the batches so far.
         detect: the probabilities of languages in an utterance that comes without one, given the words' numbers.
+        turns: whether it notices where the language turns.
         spell: how a word is written in a language.
         check: whether a language and a task are known; may raise Unsupported.
     """
@@ -69,6 +70,7 @@ class ScriptedEngine:
     before: Callable[[Sequence[Utterance]], None] = lambda utterances: None
     batches: list[int] = field(default_factory=list)
     detect: Callable[[set[int]], Mapping[str, float]] = lambda numbers: {"sv": 1.0, "en": 0.0}
+    turns: bool = False
     spell: Callable[[str, int], str] = lambda language, number: f"w{number}"
     check: Callable[[str | None, Task], None] = lambda language, task: None
     name: str = "scripted"
@@ -93,7 +95,19 @@ class ScriptedEngine:
         if utterance.language:
             return Heard({utterance.language: self._write(utterance, utterance.language)})
         likely = self.detect(numbers(utterance.audio))
-        return Heard({language: self._write(utterance, language) for language in candidates(likely)}, likely)
+        hypotheses = {language: self._write(utterance, language) for language in candidates(likely)}
+        return Heard(hypotheses, likely, self._turns_s(utterance))
+
+    def _turns_s(self, utterance: Utterance) -> tuple[float, ...]:
+        """The middle of every pause behind which another language is likeliest."""
+        spoken = [
+            (start_s, end_s, max((p := self.detect({n})), key=p.get)) for n, start_s, end_s in _runs(utterance.audio)
+        ]
+        return tuple(
+            (end_s + start_s) / 2
+            for (_, end_s, before), (start_s, _, now) in itertools.pairwise(spoken)
+            if self.turns and before != now
+        )
 
     def _write(self, utterance: Utterance, spoken: str) -> Hypothesis:
         words = tuple(

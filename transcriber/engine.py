@@ -44,10 +44,13 @@ class Heard:
         hypotheses: by the language that is spoken, the likeliest first: one, unless that is in doubt.
         probabilities: of all languages that the model knows, among themselves; empty where the language was given,
             and for a model that knows English only.
+        turns_s: where another language begins, in seconds from the beginning of its audio. What was written there is
+            not to be trusted: the audio between two turns is to be heard alone.
     """
 
     hypotheses: Mapping[str, Hypothesis]
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    turns_s: tuple[float, ...] = ()
 
     @property
     def likeliest(self) -> Hypothesis:

@@ -130,6 +130,14 @@ class GreedyDecoder:
         return decoded
 
     @torch.inference_mode()
+    def first(self, states: Tensor) -> Tensor:
+        """Logits [B, vocabulary] behind the start token, of encoder states [B, positions, d_model]."""
+        start = torch.full((len(states), 1), self._tokens.start, device=states.device)
+        hidden = self._decoder(input_ids=start, encoder_hidden_states=states, use_cache=False).last_hidden_state
+        logits: Tensor = self._project(hidden[:, -1]).float()
+        return logits
+
+    @torch.inference_mode()
     def read(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:
         """What it would be to have written given texts, in encoder states [B, positions, d_model].
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ _WORD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A chunk's words, if it is spoken in a certain language."""
+    """The words, if they are spoken in a certain language."""
 
     words: tuple[Word, ...] = ()
     language: str | None = None  # that the words are in: English for a translation
@@ -23,13 +23,59 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What was heard in a chunk, or between two turns of its language.
+
+    Attributes:
+        readings: by the language that may be spoken, the likeliest first; the one that was given, or "" for none.
+        probabilities: of the languages, the likeliest first; empty where it was given.
+    """
+
+    readings: Mapping[str, Reading]
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, readings: Mapping[str, Reading], probabilities: Mapping[str, float]) -> Self:
+        """A part with what is worth keeping of it: all of a hundred languages would make the seam's state long."""
+        likely = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
+        return cls(readings, {language: round(p, 3) for language, p in likely if p >= 0.001})
+
+    @property
+    def likeliest(self) -> Reading:
+        """The reading in the likeliest language, or in the one that was given."""
+        return next(iter(self.readings.values()))
+
+    def speech_s(self, from_s: float = -float("inf")) -> float:
+        """How long the words are that begin at `from_s` or later.
+
+        A word that was heard wrongly may reach over the pause behind it; no word takes that long.
+        """
+        return sum(min(_WORD_S, w.end_s - w.start_s) for w in self.likeliest.words if w.start_s >= from_s)
+
+    def as_list(self) -> list[Any]:
+        """JSON-ready values."""
+        readings = {
+            spoken: [reading.language, reading.doubtful, [pack(word) for word in reading.words]]
+            for spoken, reading in self.readings.items()
+        }
+        return [readings, dict(self.probabilities)]
+
+    @classmethod
+    def from_list(cls, values: list[Any]) -> Self:
+        """The inverse of `as_list`."""
+        readings = {
+            spoken: Reading(tuple(unpack(word) for word in words), language, doubtful)
+            for spoken, (language, doubtful, words) in values[0].items()
+        }
+        return cls(readings, values[1])
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A chunk without its audio, and what was heard in it. Times are on the source's clock.
 
     Attributes:
-        words, doubtful: as in a `Reading`, in the likeliest language, or in the one that was given.
-        probabilities: of the languages, the likeliest first; empty where it was given.
-        others: what was heard in other languages that may be spoken, by their codes.
+        parts: what was heard between the turns of its language: one, unless it turns; none where nothing was heard.
         model: that heard it.
     """
 
@@ -39,29 +85,16 @@ class Outcome:
     end_s: float
     lead_s: float
     tail_s: float = 0.0  # at its end, to be heard in the next chunk, too
-    words: tuple[Word, ...] = ()
-    language: str | None = None
+    parts: tuple[Part, ...] = ()
     content: Content = Content.SPEECH
     reason: str = ""
     last: bool = False
     captured_s: float = 0.0
-    doubtful: bool = False
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    others: Mapping[str, Reading] = field(default_factory=dict)
     model: str = ""
 
     @classmethod
-    def of(
-        cls,
-        chunk: Chunk,
-        readings: Mapping[str, Reading] | None = None,
-        probabilities: Mapping[str, float] | None = None,
-        *,
-        model: str = "",
-    ) -> Outcome:
-        """The outcome of a chunk that was heard in some languages, the likeliest first; of one without speech."""
-        (_, first), *others = (readings or {"": Reading()}).items()
-        likely = sorted((probabilities or {}).items(), key=lambda item: (-item[1], item[0]))
+    def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
+        """The outcome of a chunk; without parts, of one in which nobody listened for speech."""
         return cls(
             epoch=chunk.epoch,
             seq=chunk.seq,
@@ -69,16 +102,11 @@ class Outcome:
             end_s=chunk.end_s,
             lead_s=chunk.lead_s,
             tail_s=chunk.tail_s,
-            words=first.words,
-            language=first.language or chunk.language,
+            parts=tuple(parts),
             content=chunk.content,
             reason=chunk.reason,
             last=chunk.last,
             captured_s=chunk.captured_s,
-            doubtful=first.doubtful,
-            # All of a hundred languages would make the seam's state long.
-            probabilities={language: round(p, 3) for language, p in likely if p >= 0.001},
-            others=dict(others),
             model=model,
         )
 
@@ -87,45 +115,19 @@ class Outcome:
         """The outcome of a chunk that could not be transcribed."""
         return cls.of(chunk.without_audio(reason))
 
-    @property
-    def speech_s(self) -> float:
-        """How long the words are that begin in the new audio; those of the lead have been counted.
-
-        A word that was heard wrongly may reach over the pause behind it; no word takes that long.
-        """
-        return sum(min(_WORD_S, word.end_s - word.start_s) for word in self.words if word.start_s >= self.start_s)
-
-    def spoken_in(self, language: str | None) -> Reading | None:
-        """What was heard in a language; None if that is out of the question."""
-        if language == next(iter(self.probabilities), ""):
-            return Reading(self.words, self.language, self.doubtful)
-        return self.others.get(language or "")
-
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values, without those that are as usual."""
-        usual = {f.name: f.default for f in dataclasses.fields(self)} | {"probabilities": {}, "others": {}}
+        usual = {f.name: f.default for f in dataclasses.fields(self)}
         values = {name: getattr(self, name) for name in usual if getattr(self, name) != usual[name]}
-        if self.words:
-            values["words"] = [pack(word) for word in self.words]
-        if self.others:
-            values["others"] = {
-                spoken: [reading.language, reading.doubtful, [pack(word) for word in reading.words]]
-                for spoken, reading in self.others.items()
-            }
-        return values
+        return values | ({"parts": [part.as_list() for part in self.parts]} if self.parts else {})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_dict`; what another version has besides is left out."""
         names = {f.name for f in dataclasses.fields(cls)}
         known = {name: value for name, value in values.items() if name in names}
-        words = tuple(unpack(word) for word in values.get("words", ()))
-        content = Content(values.get("content", Content.SPEECH))
-        others = {
-            spoken: Reading(tuple(unpack(word) for word in words), language, doubtful)
-            for spoken, (language, doubtful, words) in values.get("others", {}).items()
-        }
-        return cls(**{**known, "words": words, "content": content, "others": others})
+        parts = tuple(Part.from_list(part) for part in values.get("parts", ()))
+        return cls(**{**known, "content": Content(values.get("content", Content.SPEECH)), "parts": parts})
 
 
 def pack(word: Word) -> list[Any]:

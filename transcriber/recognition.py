@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transcriber.context import Prompt
 from transcriber.engine import Engine, Heard, Hypothesis, Utterance
@@ -19,39 +20,68 @@ from wire.messages import Chunk, Task
 OVERLAP_S = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretch:
+    """Audio of a chunk, and where it begins on its source's clock."""
+
+    chunk: Chunk
+    audio: NDArray[np.float32]
+    begin_s: float
+
+    def cut(self, places_s: Sequence[float]) -> list[_Stretch]:
+        """What lies between some places, on the source's clock."""
+        borders = [0, *(round((place_s - self.begin_s) * SAMPLE_RATE_HZ) for place_s in places_s), len(self.audio)]
+        return [
+            _Stretch(self.chunk, self.audio[start:end], self.begin_s + start / SAMPLE_RATE_HZ)
+            for start, end in itertools.pairwise(borders)
+        ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A part of a chunk's audio, on its source's clock."""
+    """A part of a stretch that an engine hears at once, on the source's clock."""
 
-    chunk: int  # its index
+    stretch: int  # its index
     begin_s: float
     end_s: float
 
 
 def recognise(
     engine: Engine, chunks: Sequence[Chunk], task: Task, previous: Callable[[Chunk], str] = lambda chunk: ""
-) -> list[Heard]:
-    """What was heard in each chunk; times of its words are those of the source.
+) -> list[list[Heard]]:
+    """What was heard in each chunk, between the turns of its language; times of its words are those of the source.
 
     A chunk that is longer than the engine hears at once is recognised in overlapping windows, which are joined as the
-    windows of successive chunks are.
+    windows of successive chunks are. One in which the language turns is heard once more, in parts.
 
     Args:
         task: of the chunks that do not name theirs.
         previous: what was said before a chunk; asked only for a model that was trained to be told.
     """
+    whole = [
+        _Stretch(chunk, np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0, chunk.begin_s)
+        for chunk in chunks
+    ]
+    first = _hear(engine, whole, task, previous)
+    turned = [(stretch, heard.turns_s) for stretch, heard in zip(whole, first, strict=True) if heard.turns_s]
+    parts = [part for stretch, turns_s in turned for part in stretch.cut(turns_s)]
+    again = iter(_hear(engine, parts, task, previous) if parts else ())
+    return [[next(again) for _ in range(len(heard.turns_s) + 1)] if heard.turns_s else [heard] for heard in first]
+
+
+def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task, previous: Callable[[Chunk], str]) -> list[Heard]:
+    """What was heard in each stretch."""
     utterances: list[Utterance] = []
     places: list[_Window] = []
-    for index, chunk in enumerate(chunks):
-        audio = np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0
-        begin_s = chunk.begin_s
+    for index, stretch in enumerate(stretches):
+        chunk, audio, begin_s = stretch.chunk, stretch.audio, stretch.begin_s
         prompt = Prompt(chunk.hot_words, previous(chunk) if engine.remembers else "")
         for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
             utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, prompt))
             places.append(_Window(index, begin_s + start / SAMPLE_RATE_HZ, begin_s + end / SAMPLE_RATE_HZ))
     heard = [_later(h, place.begin_s) for h, place in zip(engine.transcribe(utterances), places, strict=True)]
-    by_chunk = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].chunk)
-    return [_whole(list(parts)) for _, parts in by_chunk]
+    by_stretch = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].stretch)
+    return [_whole(list(parts)) for _, parts in by_stretch]
 
 
 def windows(samples: int, limit: int) -> list[tuple[int, int]]:
@@ -78,11 +108,12 @@ def _later(heard: Heard, by_s: float) -> Heard:
             )
             for language, hypothesis in heard.hypotheses.items()
         },
+        turns_s=tuple(turn_s + by_s for turn_s in heard.turns_s),
     )
 
 
 def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
-    """What was heard in a chunk, out of what was heard in its windows.
+    """What was heard in a stretch, out of what was heard in its windows.
 
     In every language that one of them may be in; a window that is certainly in another is believed in that.
     """
@@ -95,10 +126,19 @@ def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
         whole, end_s = first[0], first[1].end_s
         for hypothesis, window in others:
             whole, end_s = _joined(whole, hypothesis, window.begin_s, end_s), window.end_s
-        # That of a window in which the language was out of the question is not the chunk's.
+        # That of a window in which the language was out of the question is not the stretch's.
         written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
         hypotheses[language] = replace(whole, language=written)
-    return Heard(hypotheses, mean)
+    return Heard(hypotheses, mean, _apart(turn_s for heard, _ in parts for turn_s in heard.turns_s))
+
+
+def _apart(turns_s: Iterable[float]) -> tuple[float, ...]:
+    """Turns without those that two windows heard in their overlap."""
+    kept: list[float] = []
+    for turn_s in sorted(turns_s):
+        if not kept or turn_s - kept[-1] > OVERLAP_S:
+            kept.append(turn_s)
+    return tuple(kept)
 
 
 def _joined(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:

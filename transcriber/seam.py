@@ -27,15 +27,12 @@ from transcriber.join import join
 from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
+from transcriber.reading import misheard, readings
 from transcriber.rules import Reason, Said, remember, repeats
 from wire.captions import Advance
 from wire.messages import Content, Kind, Word
 
 log = logging.getLogger(__name__)
-
-#: Words of another language turn a programme at once only where there are as many seconds of them: more than half of a
-#: chunk. A sentence of strangers, and what the next one is mistaken for because of it, are less.
-_FEW_S = 3.0
 
 #: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
 #: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
@@ -207,11 +204,19 @@ class _Seam:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
         self.model = outcome.model
-        reading, before = self._read(outcome), self.tail
-        self.tail = join(before, self._believed(reading), begin_s=begin_s, end_s=outcome.start_s, settled=self.settled)
-        if reading.language != self.language:
-            places = {(word.start_s, word.text) for word in before}  # the last one's end may have been moved
-            self._turn(reading.language, sum((word.start_s, word.text) in places for word in self.tail), policy)
+        heard, before, end_s = self._read(outcome), self.tail, outcome.start_s
+        words = [word for word, _ in heard]
+        if heard and heard[0][1] != self.language:
+            old = [word for word in self.provisional if word.start_s >= begin_s]
+            if old and misheard(old, [word for word in words if word.start_s < end_s]):
+                before, end_s = before[: -len(old)], begin_s
+        self.tail = join(before, words, begin_s=begin_s, end_s=end_s, settled=self.settled)
+        places = {(word.start_s, word.text) for word in before}  # the last one's end may have been moved
+        kept = sum((word.start_s, word.text) in places for word in self.tail)
+        new = len(self.tail) - kept
+        for place, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
+            if language != self.language:
+                self._turn(language, place, policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
@@ -222,17 +227,10 @@ class _Seam:
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
-    def _read(self, outcome: Outcome) -> Reading:
-        """A chunk's words in the language that is voted for, and the language that captions say from now on."""
-        if not outcome.probabilities:
-            return Reading(outcome.words, outcome.language or self.language, outcome.doubtful)
-        self.votes = self.votes.after(outcome.probabilities, outcome.speech_s)
-        reading = outcome.spoken_in(self.votes.language)
-        if not reading:
-            # It is certainly in another language. Words are best heard in their own, but a few turn no programme.
-            few = self.language and outcome.speech_s < _FEW_S
-            reading = Reading(outcome.words, self.language if few else outcome.language, outcome.doubtful)
-        return reading if reading.words else Reading((), self.language)
+    def _read(self, outcome: Outcome) -> list[tuple[Word, str | None]]:
+        """A chunk's words as far as they are believed, each with the language that captions say of it."""
+        found, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s)
+        return [(word, reading.language) for reading in found for word in self._believed(reading)]
 
     def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
         """From here on words are in another language; the first `kept` of the tail are not, and end their line."""

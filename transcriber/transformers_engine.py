@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from transcriber.beams import BeamSearch
@@ -20,17 +21,24 @@ from transcriber.model import Model
 from transcriber.rules import SPARE_TOKENS, TOKENS_PER_S
 from transcriber.second_try import SecondTry
 from transcriber.token_words import words_of
+from transcriber.turns import HINT_COST, TURN_COST, parts, turns
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
 from wire.messages import Task, Word
+
+#: Samples of one position of the encoder, whose convolutions halve the frames.
+_POSITION = 2 * HOP_SAMPLES
+
+#: Positions of a part of an utterance that are looked at to tell its language: those of two seconds.
+_LOOKS = 100
 
 
 class TransformersEngine:
     """Runs a loaded model.
 
     Args:
-        observe: told how long the stages `features`, `encode`, `decode`, `again` and `align` took.
+        observe: told how long the stages `encode`, `turns`, `decode`, `again` and `align` took.
         second_try: what is decoded again, and how.
     """
 
@@ -93,9 +101,7 @@ class TransformersEngine:
         for utterance in utterances:
             self._check_length(utterance)
         began_s = time.perf_counter()
-        features = self._log_mel([u.audio for u in utterances], 2 * self._model.positions)
-        began_s = self._lap("features", began_s)
-        states = self._model.whisper.get_encoder()(features.to(self._model.dtype)).last_hidden_state
+        states = self._encode([u.audio for u in utterances])
         began_s = self._lap("encode", began_s)
         probabilities: list[dict[str, float]] = []
         languages: list[list[str]] = []
@@ -113,14 +119,30 @@ class TransformersEngine:
         caps = [_cap(u) for u in utterances]
         first = self._decode(states, choose, caps)
         began_s = self._lap("decode", began_s)
-        decoded = self._again(states, prefixes, caps, first)
+        doubted = [[self._doubted(one) for one in several] for several in first]
+        turned = self._turns(utterances, states, [all(several) for several in doubted])
+        began_s = self._lap("turns", began_s)
+        # What was written over a turn is not trusted, whatever a search finds.
+        wanted = [
+            (row, which)
+            for row, several in enumerate(doubted)
+            for which, in_doubt in enumerate(several)
+            if in_doubt and not turned[row]
+        ]
+        decoded = self._again(states, prefixes, caps, first, wanted)
         began_s = self._lap("again", began_s)
         heard = [
-            Heard({spoken: self._hypothesis(u, a, b, spoken) for spoken, a, b in zip(*several, strict=True)}, p)
-            for u, p, *several in zip(utterances, probabilities, languages, first, decoded, strict=True)
+            Heard({spoken: self._hypothesis(u, a, b, spoken) for spoken, a, b in zip(*several, strict=True)}, p, t)
+            for u, p, t, *several in zip(utterances, probabilities, turned, languages, first, decoded, strict=True)
         ]
         self._lap("align", began_s)
         return heard
+
+    def _encode(self, audios: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Encoder states [B, positions, d_model]."""
+        features = self._log_mel(audios, 2 * self._model.positions)
+        states: Tensor = self._model.whisper.get_encoder()(features.to(self._model.dtype)).last_hidden_state
+        return states
 
     def _again(
         self,
@@ -128,26 +150,24 @@ class TransformersEngine:
         prefixes: Sequence[Sequence[list[int]]],
         caps: Sequence[int],
         first: Sequence[list[Decoded]],
+        wanted: Sequence[tuple[int, int]],
     ) -> list[list[Decoded]]:
-        """What was written at first; where that was in doubt and a search finds something likelier, that."""
+        """What was written at first; where a search is wanted and finds something likelier, that."""
         decoded = [list(several) for several in first]
-        doubtful = [
-            (row, which)
-            for row, several in enumerate(first)
-            for which, one in enumerate(several)
-            if self._second_try.wanted(one.mean_log_probability, len(one.tokens))
-        ]
-        if not doubtful:
+        if not wanted:
             return decoded
-        chosen = states[[row for row, _ in doubtful]]
-        begun = [prefixes[row][which] for row, which in doubtful]
+        chosen = states[[row for row, _ in wanted]]
+        begun = [prefixes[row][which] for row, which in wanted]
         room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in begun]
-        limits = [min(caps[row], left) for (row, _), left in zip(doubtful, room, strict=True)]
+        limits = [min(caps[row], left) for (row, _), left in zip(wanted, room, strict=True)]
         texts = self._search(chosen, begun, limits)
-        for (row, which), found in zip(doubtful, self._decode.read(chosen, begun, texts), strict=True):
+        for (row, which), found in zip(wanted, self._decode.read(chosen, begun, texts), strict=True):
             if self._second_try.better(found.mean_log_probability, first[row][which].mean_log_probability):
                 decoded[row][which] = found
         return decoded
+
+    def _doubted(self, one: Decoded) -> bool:
+        return self._second_try.wanted(one.mean_log_probability, len(one.tokens))
 
     def _check_length(self, utterance: Utterance) -> None:
         longest = self._model.positions * 2 * HOP_SAMPLES
@@ -163,11 +183,45 @@ class TransformersEngine:
         if tokens.start_of_previous is None:
             return []
         positions = int(self._model.whisper.config.max_target_positions)
-        return prompt_tokens(prompt, self._encode, tokens.start_of_previous, tokens.end, positions)
+        return prompt_tokens(prompt, self._token_ids, tokens.start_of_previous, tokens.end, positions)
 
-    def _encode(self, text: str) -> list[int]:
+    def _token_ids(self, text: str) -> list[int]:
         ids: list[int] = self._model.tokenizer.encode(text, add_special_tokens=False)
         return ids
+
+    def _turns(
+        self, utterances: Sequence[Utterance], states: Tensor, doubted: Sequence[bool]
+    ) -> list[tuple[float, ...]]:
+        """Where the language of each utterance turns, in seconds; nowhere if it is told.
+
+        The parts of an utterance are told apart in what its encoder made of all of it: that costs a step of the
+        decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded alone.
+
+        Args:
+            doubted: whether what was written of an utterance is in doubt: then it may turn, too.
+        """
+        spans = {
+            row: cut
+            for row, utterance in enumerate(utterances)
+            if utterance.language is None and len(self._model.tokens.languages) > 1
+            if len(cut := parts(utterance.audio)) > 1
+        }
+        if not spans:
+            return [() for _ in utterances]
+        within = [
+            _looks(states[row, begin // _POSITION : -(-end // _POSITION)])
+            for row, cut in spans.items()
+            for begin, end in cut
+        ]
+        likely = iter(self._languages(self._decode.first(torch.stack(within))))
+        seen = {row: [next(likely) for _ in cut] for row, cut in spans.items()}
+        spans = {row: cut for row, cut in spans.items() if doubted[row] or turns(cut, seen[row], HINT_COST)}
+        if not spans:
+            return [() for _ in utterances]
+        alone = [utterances[row].audio[begin:end] for row, cut in spans.items() for begin, end in cut]
+        likely = iter(self._languages(self._decode.first(self._encode(alone))))
+        found = {row: turns(cut, [next(likely) for _ in cut], TURN_COST) for row, cut in spans.items()}
+        return [tuple(place / SAMPLE_RATE_HZ for place in found.get(row, ())) for row in range(len(utterances))]
 
     def _language_probabilities(self, utterances: Sequence[Utterance], first: Tensor) -> list[dict[str, float]]:
         """Probabilities of the languages the model knows, among themselves; none where the language is given.
@@ -175,14 +229,18 @@ class TransformersEngine:
         Args:
             first: logits behind the start token, [B, vocabulary].
         """
-        known = self._model.tokens.languages
-        asked = [row for row, utterance in enumerate(utterances) if utterance.language is None and known]
+        asked = [row for row, u in enumerate(utterances) if u.language is None and self._model.tokens.languages]
         found: list[dict[str, float]] = [{} for _ in utterances]
         if asked:
-            scores = first[asked][:, list(known.values())].softmax(-1).tolist()
-            for row, values in zip(asked, scores, strict=True):
-                found[row] = dict(zip(known, values, strict=True))
+            for row, likely in zip(asked, self._languages(first[asked]), strict=True):
+                found[row] = likely
         return found
+
+    def _languages(self, first: Tensor) -> list[dict[str, float]]:
+        """Probabilities of the languages among themselves, given logits behind the start token, [B, vocabulary]."""
+        known = self._model.tokens.languages
+        scores = first[:, list(known.values())].softmax(-1).tolist()
+        return [dict(zip(known, values, strict=True)) for values in scores]
 
     def _hypothesis(self, utterance: Utterance, first: Decoded, decoded: Decoded, spoken: str) -> Hypothesis:
         """What was decoded at last; how sure the model is, is told by what it wrote at first.
@@ -231,6 +289,15 @@ class TransformersEngine:
         now_s = time.perf_counter()
         self._observe(stage, now_s - began_s)
         return now_s
+
+
+def _looks(states: Tensor) -> Tensor:
+    """Encoder states [n, d_model] as _LOOKS of them, whatever else is in the batch.
+
+    Padding would need a mask, which Whisper's decoder has none of. A position that stands there twice, or not at all,
+    changes the weights of its attention a little.
+    """
+    return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
 
 
 def _cap(utterance: Utterance) -> int:

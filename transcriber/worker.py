@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from transcriber import seam
 from transcriber.context import previous_text
 from transcriber.engine import Engine, Heard, Hypothesis
-from transcriber.outcome import Outcome, Reading
+from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
 from transcriber.rules import doubtful, judge
@@ -171,8 +171,10 @@ class Transcriber:
         busy_s = time.perf_counter() - began_s
         self._count(deliveries, busy_s)
         began_s = time.perf_counter()
-        for delivery, one in zip(deliveries, heard, strict=True):
-            self._commit(delivery, self._outcome(delivery.chunk, one, engine.title), "transcribed")
+        for delivery, parts in zip(deliveries, heard, strict=True):
+            chunk = delivery.chunk
+            outcome = Outcome.of(chunk, (self._part(chunk, part) for part in parts), model=engine.title)
+            self._commit(delivery, outcome, "transcribed")
         self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
     def _previous(self, chunk: Chunk) -> str:
@@ -186,10 +188,10 @@ class Transcriber:
         captions = self._log.latest(chunk.source, _REMEMBERED)
         return previous_text(captions, chunk.begin_s, chunk.language)
 
-    def _outcome(self, chunk: Chunk, heard: Heard, model: str) -> Outcome:
-        """What was heard in a chunk, in each language that it may be in."""
+    def _part(self, chunk: Chunk, heard: Heard) -> Part:
+        """What was heard in a chunk or a part of it, in each language that it may be in."""
         readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
-        return Outcome.of(chunk, readings, heard.probabilities, model=model)
+        return Part.of(readings, heard.probabilities)
 
     def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
         """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""

@@ -17,6 +17,10 @@ decoded_audio_ratio                   audio that was decoded, by the audio of th
 false_captions_per_hour               of music, noise and silence
 speech_withheld_percent               of the time of spoken words
 first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
+turning_wer_percent, turning_mislabelled_percent
+                                      where Swedish and English come in turn, one to three sentences each, and nobody
+                                      says so; words in captions that name the wrong language; turning_whole_wer_percent
+                                      of whole sentences, each of which the model must tell by itself
 revisions_per_word                    how often a word that was shown is replaced or withdrawn, by final words
 """
 
@@ -36,7 +40,7 @@ from benchmarks.captions.judge import NOBODY, Tally, judge, written
 from benchmarks.captions.local_agreement import local_agreement
 from benchmarks.captions.peers import whole_sentences, windows
 from benchmarks.captions.pipeline import follow, ours
-from benchmarks.captions.programme import Programme, programme, quiet
+from benchmarks.captions.programme import Programme, programme, quiet, turning
 from benchmarks.captions.recordings import detect, recordings
 from benchmarks.captions.run import Meter, Run, one_thread
 from benchmarks.report import arguments, show
@@ -75,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables.append(("Seconds; words revised, by all; captions where nobody speaks", rows.columns(found, rows.TIMES)))
         tables.append(("WER % by condition", rows.columns(found, rows.DISTURBED)))
         figures = rows.figures_of(tallies)
+        turned = measure_turning(meter, minutes, options.seed)
+        tables.append(("sv and en in turn, 1 to 3 sentences each, no language told", rows.turning_rows(turned)))
+        figures |= rows.turning_figures(turned)
     if options.audio:
         try:
             detected, more = detect(recordings(options.audio), meter)
@@ -111,6 +118,14 @@ def measure(meter: Meter, minutes: float, borders: int, seed: int = 1, *, detect
             _add(tallies, rows.PERFECT, judge(each, follow(each, partial(script.perfect, each, seed), None)))
         bar.update()
     return tallies
+
+
+def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Tally]:
+    """Captions of a programme whose language turns again and again."""
+    told = turning(minutes, seed)
+    methods = _methods(meter, detected=True)
+    chosen = (rows.OURS, rows.NAIVE, rows.WHOLE)
+    return {name: judge(told, methods[name](told, meter)) for name in tqdm(chosen, "turning", leave=False, unit="run")}
 
 
 def _methods(meter: Meter, detected: bool) -> dict[str, Method]:

@@ -9,6 +9,8 @@ doubled
     repeats what stands right before or behind it.
 cut
     A word near a border of which only a fragment was written, or a fragment besides.
+mislabelled
+    A word that is in a caption which says that another language is spoken.
 false captions
     Final captions all words of which lie where nobody speaks; an hour is one of music, noise and silence.
 """
@@ -60,6 +62,8 @@ class Tally:
     sent_s: float = 0.0
     withheld_s: float = 0.0  # of speech
     speech_s: float = 0.0
+    right: int = 0  # words
+    mislabelled: int = 0  # of these, in captions that say another language
 
     def __add__(self, other: Tally) -> Tally:
         """Both together."""
@@ -104,9 +108,13 @@ def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -
     """
     said = final_words(run)
     found = align(programme.words, [word.text for word in said])
+    told = [caption.language for _, caption in run.finals() for _ in spelled(caption.words)]
     known = frozenset(range(len(programme.words))) if known is None else known
     tally = Tally(decoded_s=run.decoded_s, sent_s=run.sent_s, words=len(said), rewritten=_rewritten(run))
     _count_errors(tally, programme, found, said)
+    right = [(word, j) for word, j in zip(programme.words, found.opposite, strict=True) if j >= 0]
+    tally.right = len(right)
+    tally.mislabelled = sum(told[j] != word.language for word, j in right)
     _count_borders(tally, programme, run, found, said, known)
     _count_times(tally, programme, run, found, said)
     quiet = programme.quiet()
@@ -132,7 +140,7 @@ def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Se
         condition = programme.words[i].condition if i >= 0 and not _within(said[j], quiet) else NOBODY
         tally.by_condition.setdefault(condition, Errors()).inserted += 1
     if programme.words:
-        tally.errors = {programme.language: sum(tally.by_condition.values(), Errors())}
+        tally.errors = {programme.language or programme.name: sum(tally.by_condition.values(), Errors())}
 
 
 def _invented(found: Alignment) -> list[tuple[int, int]]:

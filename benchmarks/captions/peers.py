@@ -68,7 +68,7 @@ def _heard(programme: Programme, meter: Meter, spans: Sequence[tuple[float, floa
         batch = spans[first : first + BATCH]
         heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
         for (start_s, end_s), one in zip(batch, heard, strict=True):
-            run.events.append((end_s, in_lines(later(one.likeliest.words, start_s), programme.language)))
+            run.events.append((end_s, in_lines(later(one.likeliest.words, start_s), one.likeliest.language)))
     meter.settle(run)
     return run
 

@@ -15,7 +15,7 @@ from ingest.settings import Settings
 from ingest.speech import make_detectors
 from transcriber import rules, seam
 from transcriber.engine import Heard, Hypothesis
-from transcriber.outcome import Outcome, Reading
+from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.messages import Chunk, Content, Kind, source_name
@@ -23,8 +23,8 @@ from wire.messages import Chunk, Content, Kind, source_name
 #: PCM comes in steps of this length, in seconds: so exactly is known when a piece was whole.
 ARRIVAL_S = 0.1
 
-#: What recognises chunks of one source, in their order.
-Hear = Callable[[Sequence[Chunk]], list[Heard]]
+#: What recognises chunks of one source, in their order; each between the turns of its language.
+Hear = Callable[[Sequence[Chunk]], list[list[Heard]]]
 
 
 def ours(programme: Programme, meter: Meter, *, detected: bool = False) -> Run:
@@ -82,9 +82,9 @@ def cut(pcm: bytes) -> Iterator[tuple[Piece, float]]:
     yield chunker.finish(), seconds(chunker.samples)
 
 
-def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[Heard]:
+def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Heard]]:
     """What the engine hears in chunks of one source."""
-    heard: list[Heard] = []
+    heard: list[list[Heard]] = []
     for first in range(0, len(chunks), BATCH):
         heard += recognise(meter, chunks[first : first + BATCH], "transcribe")
     return heard
@@ -97,9 +97,11 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
         if not chunk.pcm:
             yield Outcome.of(chunk)
             continue
-        one = next(heard)
-        readings = {spoken: believed(hypothesis) for spoken, hypothesis in one.hypotheses.items()}
-        yield Outcome.of(chunk, readings, one.probabilities)
+        parts = [
+            Part.of({spoken: believed(h) for spoken, h in part.hypotheses.items()}, part.probabilities)
+            for part in next(heard)
+        ]
+        yield Outcome.of(chunk, parts)
 
 
 def believed(hypothesis: Hypothesis) -> Reading:

@@ -7,6 +7,7 @@ two runs of a program that make the same programmes in the same order hear the s
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import soxr
 
 from benchmarks.alignment import TruthWord, normalised
 from demo import music, noise
-from demo.bulletins import Language, bulletin
+from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.noise import Audio
 from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
 from wire.messages import Word
@@ -41,6 +42,9 @@ UNSTEADY = "f2"
 #: Sentences of a section: about a minute; of a programme of less than SHORT_MINUTES, so few that each condition comes.
 SENTENCES, FEW_SENTENCES, SHORT_MINUTES = 12, 4, 12.0
 
+#: Sentences in one language before the next.
+TURNING_SENTENCES = (1, 3)
+
 #: Nobody speaks where no word is within so many seconds; such a stretch begins and ends so long beside the words.
 QUIET_S, QUIET_MARGIN_S = 3.0, 0.5
 
@@ -55,10 +59,10 @@ class SpokenWord(TruthWord):
 
 @dataclass(frozen=True, eq=False)
 class Programme:
-    """Mono int16 audio at 16 kHz, and what is said in it."""
+    """Mono int16 audio at 16 kHz, and what is said in it; in no certain language if that turns."""
 
     name: str
-    language: Language
+    language: Language | None
     audio: np.ndarray[tuple[int], np.dtype[np.int16]] = field(repr=False)
     words: tuple[SpokenWord, ...] = field(repr=False)
 
@@ -86,20 +90,30 @@ def programme(language: Language, minutes: float, seed: int = 1) -> Programme:
     """At least `minutes` of bulletins under every condition in turn."""
     rng = random.Random(f"captions-{language}-{seed}")
     sentences = SENTENCES if minutes >= SHORT_MINUTES else FEW_SENTENCES
-    tape, conditions, interludes = _Tape(language), _rounds(CONDITIONS, rng), _rounds(INTERLUDES, rng)
+    tape, conditions, interludes = _Tape(), _rounds(CONDITIONS, rng), _rounds(INTERLUDES, rng)
     while tape.duration_s < 60 * minutes:
-        tape.add(*_section(language, next(conditions), sentences, rng))
+        tape.add(*_section(language, next(conditions), sentences, rng), language)
         tape.add(_interlude(language, next(interludes), rng))
-    return tape.programme(language)
+    return tape.programme(language, language)
+
+
+def turning(minutes: float, seed: int = 1) -> Programme:
+    """At least `minutes` of one to three sentences in each language in turn, with a pause and a new reader between."""
+    rng = random.Random(f"captions-turning-{seed}")
+    tape, languages = _Tape(), itertools.cycle(LANGUAGES)
+    while tape.duration_s < 60 * minutes:
+        language = next(languages)
+        tape.add(*_section(language, "clean", rng.randint(*TURNING_SENTENCES), rng), language)
+    return tape.programme("turning", None)
 
 
 def quiet(minutes: float, seed: int = 1) -> Programme:
     """`minutes` in which nobody speaks."""
     rng = random.Random(f"captions-quiet-{seed}")
-    tape, interludes = _Tape("en"), _rounds(INTERLUDES, rng)
+    tape, interludes = _Tape(), _rounds(INTERLUDES, rng)
     while tape.duration_s < 60 * minutes:
         tape.add(_interlude(rng.choice(("en", "sv")), next(interludes), rng))
-    return tape.programme("quiet")
+    return tape.programme("quiet", "en")
 
 
 def spoken(words: Iterable[Word], language: str, condition: str, sentence: int) -> list[SpokenWord]:
@@ -114,8 +128,7 @@ def spoken(words: Iterable[Word], language: str, condition: str, sentence: int) 
 class _Tape:
     """Audio put together piece by piece, with its words."""
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
+    def __init__(self) -> None:
         self._parts: list[Audio] = []
         self._words: list[SpokenWord] = []
         self._samples = 0
@@ -125,20 +138,20 @@ class _Tape:
     def duration_s(self) -> float:
         return self._samples / SAMPLE_RATE
 
-    def add(self, audio: Audio, sentences: Iterable[tuple[str, list[Word]]] = ()) -> None:
+    def add(self, audio: Audio, sentences: Iterable[tuple[str, list[Word]]] = (), language: str = "") -> None:
         """Append audio; times of its sentences' words are seconds from its start."""
         for condition, words in sentences:
             placed = [Word(w.text, w.start_s + self.duration_s, w.end_s + self.duration_s) for w in words]
-            self._words += spoken(placed, self._language, condition, self._sentences)
+            self._words += spoken(placed, language, condition, self._sentences)
             self._sentences += 1
         self._parts.append(audio)
         self._samples += len(audio)
 
-    def programme(self, name: str) -> Programme:
+    def programme(self, name: str, language: Language | None) -> Programme:
         """What is on the tape."""
         audio = np.concatenate(self._parts)
         samples = np.asarray(np.clip(audio, -1, 1) * 32767, np.int16)
-        return Programme(name, self._language, samples, tuple(self._words))
+        return Programme(name, language, samples, tuple(self._words))
 
 
 def _section(

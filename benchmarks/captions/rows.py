@@ -60,6 +60,29 @@ def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
+def turning_rows(tallies: Mapping[str, Tally]) -> list[Row]:
+    """One row for each way of captioning a programme whose language turns and is not told."""
+    return [
+        {
+            "row": name,
+            "all %": _rounded(tally.total.wer_percent),
+            "mislabelled %": _rounded(_share(100 * tally.mislabelled, tally.right), 1),
+            "audio": _rounded(_share(tally.decoded_s, tally.sent_s)),
+        }
+        for name, tally in tallies.items()
+    ]
+
+
+def turning_figures(tallies: Mapping[str, Tally]) -> dict[str, float]:
+    """What is promised of such a programme."""
+    figures = {
+        "turning_wer_percent": tallies[OURS].total.wer_percent,
+        "turning_whole_wer_percent": tallies[WHOLE].total.wer_percent,
+        "turning_mislabelled_percent": _share(100 * tallies[OURS].mislabelled, tallies[OURS].right),
+    }
+    return {name: value for name, value in figures.items() if value is not None}
+
+
 def penalty(tally: Tally, whole: float | None) -> float | None:
     """What a row adds to the word error rate of whole sentences, in points."""
     live = tally.total.wer_percent

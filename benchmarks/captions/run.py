@@ -110,7 +110,7 @@ def spelled(words: Iterable[Word]) -> list[Heard]:
     return [Heard(text, word.start_s, word.end_s) for word in words for text in normalised(word.text)]
 
 
-def in_lines(words: Sequence[Word], language: str) -> tuple[Caption, ...]:
+def in_lines(words: Sequence[Word], language: str | None) -> tuple[Caption, ...]:
     """Words that are final at once, as captions like ours."""
     lines, origin = Lines(), Origin(language=language)
     lines.settle(words, origin, quiet_until_s=0.0)

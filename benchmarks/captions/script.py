@@ -44,8 +44,8 @@ def sources(borders: int, seed: int = 1) -> Iterator[Programme]:
         yield _source(f"script-{number}", rng.choice(LANGUAGES), hiss, rng)
 
 
-def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[Heard]:
-    """What a perfect recogniser hears in chunks of a script."""
+def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[list[Heard]]:
+    """What a perfect recogniser hears in chunks of a script, in which no language turns."""
     rng = random.Random(f"{programme.name}-{seed}")
     starts = [word.start_s for word in programme.words]
     heard = []
@@ -57,10 +57,10 @@ def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[He
         for word in programme.words[first:last]:
             for written, confidence in _written(word, begin_s, end_s, rng):
                 words.append(_placed(written, confidence, word, words[-1].start_s if words else begin_s, end_s, rng))
-        text = joined((word.text for word in words), programme.language)
-        language = programme.language
+        language = programme.words[0].language
+        text = joined((word.text for word in words), language)
         whole = Hypothesis(tuple(words), text, language, mean_log_probability=-0.1, tokens=len(words))
-        heard.append(Heard({language: whole}))
+        heard.append([Heard({language: whole})])
     return heard
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from benchmarks.captions import rows
-from benchmarks.captions.__main__ import measure
+from benchmarks.captions.__main__ import measure, measure_turning
 from benchmarks.captions.judge import Tally
 from benchmarks.captions.run import Meter, one_thread
 from transcriber.model import load
@@ -48,3 +48,14 @@ def test_the_tables_have_a_row_for_each_way(tallies: dict[str, Tally]) -> None:
     words, disturbed = rows.columns(found, rows.WORDS), rows.columns(found, rows.DISTURBED)
     assert len(words) == len(found) == len(disturbed) + 1  # perfect ears are not disturbed
     assert all(set(row) <= set(rows.WORDS) for row in words)
+
+
+def test_a_programme_whose_language_turns_is_followed() -> None:
+    one_thread()
+    found = measure_turning(Meter(TransformersEngine(load("demo/model", device="cpu"))), minutes=1.0)
+    figures = rows.turning_figures(found)
+    assert [row["row"] for row in rows.turning_rows(found)] == [rows.OURS, rows.NAIVE, rows.WHOLE]
+    naive = found[rows.NAIVE].total.wer_percent
+    assert naive is not None
+    assert figures["turning_wer_percent"] < naive / 2
+    assert figures["turning_mislabelled_percent"] < 10

@@ -15,7 +15,7 @@ from ingest.chunker import Chunker
 from tests.whispers import OPENAI, TIMESTAMPS, like_openai
 from transcriber.engine import Utterance
 from transcriber.model import Model, load
-from transcriber.outcome import Outcome, Reading
+from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from transcriber.seam import Policy, advance
 from transcriber.second_try import SecondTry
@@ -184,8 +184,11 @@ def test_from_chunks_to_captions(engine: TransformersEngine, task: Task) -> None
     state: bytes | None = None
     captions: list[Caption] = []
     for chunk, heard in zip(chunks, recognise(engine, chunks, task), strict=True):
-        readings = {spoken: Reading(h.words, h.language) for spoken, h in heard.hypotheses.items()}
-        advanced = advance(state, Outcome.of(chunk, readings, heard.probabilities), Policy("jobs/1"), 0.0)
+        parts = [
+            Part.of({spoken: Reading(h.words, h.language) for spoken, h in part.hypotheses.items()}, part.probabilities)
+            for part in heard
+        ]
+        advanced = advance(state, Outcome.of(chunk, parts), Policy("jobs/1"), 0.0)
         assert advanced is not None
         state = advanced.state
         captions += advanced.captions

@@ -42,7 +42,7 @@ def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() 
 def test_a_long_chunk_is_heard_whole_whatever_the_context(context_s: float) -> None:
     [chunk] = chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5, origin_s=1000.0)
     engine = ScriptedEngine(context_s=context_s)
-    [heard] = recognise(engine, [chunk], "transcribe")
+    [[heard]] = recognise(engine, [chunk], "transcribe")
     hypothesis = heard.likeliest
     assert list(heard.hypotheses) == ["sv"]
     assert [word.text for word in hypothesis.words] == [f"w{n}" for n, _, _ in WORDS]
@@ -57,7 +57,7 @@ def test_windows_of_several_chunks_go_in_one_batch() -> None:
     heard = recognise(engine, parts, "transcribe")
     assert len(heard) == 3
     assert engine.batches == [2 + 2 + 1]
-    assert heard[1].likeliest.words[0].start_s >= 9.0, "its lead is heard, too"
+    assert heard[1][0].likeliest.words[0].start_s >= 9.0, "its lead is heard, too"
 
 
 def test_a_task_of_its_own_goes_before_the_general_one() -> None:
@@ -66,7 +66,7 @@ def test_a_task_of_its_own_goes_before_the_general_one() -> None:
     plain, own = chunks("jobs/1", speech(WORDS, 10.0))
     heard = recognise(engine, [plain, dataclasses.replace(own, task="translate")], "transcribe")
     assert asked == ["transcribe", "translate"]
-    assert [h.likeliest.language for h in heard] == ["sv", "en"]
+    assert [h.likeliest.language for [h] in heard] == ["sv", "en"]
 
 
 # --- languages ----------------------------------------------------------------------------------------
@@ -85,8 +85,8 @@ def spell(language: str, number: int) -> str:
 def test_a_chunk_in_doubt_is_heard_in_every_language_that_it_may_be_in() -> None:
     parts = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
     heard = recognise(ScriptedEngine(detect=by_half, spell=spell), parts, "transcribe")
-    assert [list(h.hypotheses) for h in heard] == [["sv"], ["sv"], ["sv", "en"], ["en"], ["en"], ["en"]]
-    doubtful = heard[2]
+    assert [list(h.hypotheses) for [h] in heard] == [["sv"], ["sv"], ["sv", "en"], ["en"], ["en"], ["en"]]
+    [doubtful] = heard[2]
     for language, hypothesis in doubtful.hypotheses.items():
         assert {word.text[:2] for word in hypothesis.words} == {language} == {hypothesis.language}
     assert sum(doubtful.probabilities.values()) == pytest.approx(1.0)
@@ -95,7 +95,7 @@ def test_a_chunk_in_doubt_is_heard_in_every_language_that_it_may_be_in() -> None
 def test_a_long_chunk_is_put_together_in_every_language() -> None:
     """A window that is certainly in one language is believed, whatever the others say."""
     [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5))
-    [heard] = recognise(ScriptedEngine(context_s=7.0, detect=by_half, spell=spell), [chunk], "transcribe")
+    [[heard]] = recognise(ScriptedEngine(context_s=7.0, detect=by_half, spell=spell), [chunk], "transcribe")
     assert set(heard.hypotheses) == {"sv", "en"}
     for language, hypothesis in heard.hypotheses.items():
         assert hypothesis.language == language
@@ -105,3 +105,27 @@ def test_a_long_chunk_is_put_together_in_every_language() -> None:
     in_doubt = [heard.hypotheses[language].words[25].text for language in ("sv", "en")]
     assert in_doubt == ["sv26", "en26"]
     assert sum(heard.probabilities.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("context_s", [30.0, 7.0])
+def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(context_s: float) -> None:
+    """Whole, or in windows: the turn lies between the words 25 and 26, in the overlap of two windows of 7 s."""
+    [chunk] = (
+        dataclasses.replace(c, language=None)
+        for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5, origin_s=1000.0)
+    )
+    engine = ScriptedEngine(context_s=context_s, detect=by_half, spell=spell, turns=True)
+    [parts] = recognise(engine, [chunk], "transcribe")
+    assert [list(part.hypotheses) for part in parts] == [["sv"], ["en"]]
+    texts = [word.text for part in parts for word in part.likeliest.words]
+    assert texts == [f"{'sv' if n <= 25 else 'en'}{n}" for n, _, _ in WORDS]
+    assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + WORDS[25][1])
+    assert len(engine.batches) == 2
+
+
+def test_only_chunks_with_a_turn_are_heard_again() -> None:
+    told = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
+    engine = ScriptedEngine(detect=by_half, spell=spell, turns=True)
+    heard = recognise(engine, told, "transcribe")
+    assert [len(parts) for parts in heard] == [1, 1, 2, 1, 1, 1]
+    assert engine.batches == [6, 2]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transcriber.language import candidates
-from transcriber.outcome import Outcome, Reading
+from transcriber.outcome import Outcome, Part, Reading
 from transcriber.seam import PATIENCE_S, Policy, advance
 from wire.captions import latest_revisions
 from wire.messages import Caption, Content, Word
@@ -74,7 +74,15 @@ class Listener:
         return " ".join(caption.text for caption in self.shown if caption.text)
 
 
-def outcome(seq: int, words: Iterable[Word] = (), **changes: object) -> Outcome:
+def part(
+    words: Iterable[Word], language: str = "sv", p: float | None = None, *, doubtful: bool = False, **others: Reading
+) -> Part:
+    """Words of a part, in a language that was given, or that is likely so far; in others, too, if it is in doubt."""
+    own = {language: Reading(tuple(words), language, doubtful)}
+    return Part.of(own | others, {} if p is None else {language: p, "en" if language == "sv" else "sv": 1 - p})
+
+
+def outcome(seq: int, words: Iterable[Word] = (), *, doubtful: bool = False, **changes: object) -> Outcome:
     plain = Outcome(
         epoch=1,
         seq=seq,
@@ -82,11 +90,14 @@ def outcome(seq: int, words: Iterable[Word] = (), **changes: object) -> Outcome:
         end_s=(seq + 1) * CHUNK_S,
         lead_s=LEAD_S if seq else 0.0,
         tail_s=LEAD_S,
-        words=tuple(words),
-        language="sv",
+        parts=(part(words, doubtful=doubtful),),
         captured_s=1000.0 + (seq + 1) * CHUNK_S,
     )
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def words_of(outcome: Outcome) -> list[Word]:
+    return [word for part in outcome.parts for word in part.likeliest.words]
 
 
 def word(text: str, start_s: float, end_s: float | None = None) -> Word:
@@ -189,7 +200,7 @@ def test_whatever_is_heard_final_captions_stay(words: list[Word], seed: int) -> 
     """Hypotheses that have nothing to do with each other; the listener checks what must hold."""
     rng = random.Random(seed)
     outcomes = [
-        dataclasses.replace(o, words=tuple(w for w in o.words if rng.random() < 0.7), language=rng.choice(["sv", "ja"]))
+        dataclasses.replace(o, parts=(part((w for w in words_of(o) if rng.random() < 0.7), rng.choice(["sv", "ja"])),))
         for o in windows(words, 1.0, True, rng)
     ]
     rng.shuffle(outcomes)
@@ -384,7 +395,7 @@ def again(chunks: Sequence[Outcome], epoch: int = 2, after_s: float = 100.0) -> 
             epoch=epoch,
             start_s=o.start_s + after_s,
             end_s=o.end_s + after_s,
-            words=tuple(word(w.text, w.start_s + after_s) for w in o.words),
+            parts=(part(word(w.text, w.start_s + after_s) for w in words_of(o)),),
         )
         for o in chunks
     ]
@@ -496,16 +507,22 @@ def test_repetitions_are_the_same_whatever_comes_first() -> None:
 def spoken(seq: int, english: float, n_words: int = 6, **changes: object) -> Outcome:
     """A chunk of half-second words that are heard in English, in Swedish, or, where it is in doubt, in both."""
     likely = {"sv": 1.0 - english, "en": english}
-    codes = candidates(likely)
     starts_s = [seq * CHUNK_S + 0.5 + 0.6 * n for n in range(n_words)]
     readings = {
         code: Reading(tuple(Word(f"{code}{seq}.{n}", at_s, at_s + 0.5) for n, at_s in enumerate(starts_s)), code)
-        for code in codes
+        for code in candidates(likely)
     }
-    own, *others = readings.items()
-    likely = {code: likely[code] for code in sorted(likely, key=lambda code: (-likely[code], code))}
-    plain = {"words": own[1].words, "language": own[0], "probabilities": likely, "others": dict(others)}
-    return outcome(seq, **{**plain, **changes})
+    return outcome(seq, **{"parts": (Part.of(readings, likely),), **changes})
+
+
+def in_parts(seq: int, *parts: tuple[str, float, int]) -> Outcome:
+    """A chunk of parts, each certainly in a language, from a second of the chunk on, with so many half-second words."""
+    told = []
+    for code, at_s, n_words in parts:
+        starts_s = [seq * CHUNK_S + at_s + 0.6 * n for n in range(n_words)]
+        words = [Word(f"{code}@{start_s:.1f}", start_s, start_s + 0.5, 0.9) for start_s in starts_s]
+        told.append(part(words, code, 1.0))
+    return outcome(seq, parts=tuple(told))
 
 
 def in_turn(*english: float) -> list[Outcome]:
@@ -543,10 +560,9 @@ def test_a_programme_that_turns_is_followed_within_three_chunks_however_much_it_
 
 
 def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None:
-    first = outcome(0, [word("Hej", 3.2), word("då", 3.6)], probabilities={"sv": 1.0})
-    second = outcome(1, [word(f"so{n}", 5.5 + 0.5 * n, 5.9 + 0.5 * n) for n in range(6)])
-    second = dataclasses.replace(second, language="en", probabilities={"en": 1.0})
-    listener = Listener().hear(first, second)
+    first = outcome(0, parts=(part([word("Hej", 3.2), word("då", 3.6)], p=1.0),))
+    second = [word(f"so{n}", 5.5 + 0.5 * n, 5.9 + 0.5 * n) for n in range(6)]
+    listener = Listener().hear(first, outcome(1, parts=(part(second, "en", 1.0),)))
     assert [(c.language, c.text, c.final) for c in listener.shown] == [
         ("sv", "Hej då", True),
         ("en", "so0 so1 so2 so3 so4 so5", False),
@@ -554,10 +570,9 @@ def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None
 
 
 def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
-    first = outcome(0, [word("Hej", 3.2), word("då", 3.9, 4.9)], probabilities={"sv": 1.0})
-    second = outcome(1, [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)])
-    second = dataclasses.replace(second, language="en", probabilities={"en": 1.0})
-    listener = Listener().hear(first, second)
+    first = outcome(0, parts=(part([word("Hej", 3.2), word("då", 3.9, 4.9)], p=1.0),))
+    second = [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)]
+    listener = Listener().hear(first, outcome(1, parts=(part(second, "en", 1.0),)))
     assert [(c.language, c.text.split()[0], c.text.split()[-1]) for c in listener.shown] == [
         ("sv", "Hej", "då"),
         ("en", "so0", "so5"),
@@ -565,22 +580,65 @@ def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
 
 
 def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_changes() -> None:
-    silent = {"words": (), "others": {}}
-    unheard = [spoken(seq, 1.0, **silent) for seq in range(1, 6)]
+    unheard = [outcome(seq, parts=(part((), "en", 1.0),)) for seq in range(1, 6)]
     listener = Listener(JOB).hear(spoken(0, 0.0), *unheard, spoken(6, 0.5), outcome(7, last=True))
     assert heard_in(listener) == ["sv", "sv"]
 
 
 def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_language() -> None:
-    doubtful = spoken(2, 0.6, others={"sv": Reading((), "sv")})
+    [heard] = spoken(2, 0.6).parts
+    doubtful = outcome(2, parts=(dataclasses.replace(heard, readings={**heard.readings, "sv": Reading((), "sv")}),))
     listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
     assert heard_in(listener) == ["sv", "sv"]
 
 
 def test_a_translation_is_english_whatever_is_spoken() -> None:
-    translated = {"others": {"en": Reading((word("no", 6.0),), "en")}, "language": "en"}
-    chunks = [spoken(0, 0.1, **translated), spoken(1, 0.4, **translated), outcome(2, last=True)]
+    heard, said = Reading((word("yes", 1.0),), "en"), Reading((word("no", 6.0),), "en")
+    first, second = Part({"sv": heard}, {"sv": 0.9, "en": 0.1}), Part({"sv": said, "en": said}, {"sv": 0.6, "en": 0.4})
+    chunks = [outcome(0, parts=(first,)), outcome(1, parts=(second,)), outcome(2, last=True)]
     assert {c.language for c in Listener(JOB).hear(*chunks).shown} == {"en"}
+
+
+def test_a_chunk_in_which_the_language_turns_is_in_two() -> None:
+    listener = Listener(JOB).hear(in_parts(0, ("sv", 0.5, 3), ("en", 2.6, 3)), outcome(1, last=True))
+    assert [(c.language, {w.text[:2] for w in c.words}) for c in listener.shown] == [("sv", {"sv"}), ("en", {"en"})]
+
+
+def test_a_language_that_turns_and_turns_back_within_a_chunk_is_followed_but_not_for_a_word() -> None:
+    turns = in_parts(0, ("sv", 0.2, 2), ("en", 1.4, 3), ("sv", 3.3, 3))
+    assert [c.language for c in Listener(JOB).hear(turns, outcome(1, last=True)).shown] == ["sv", "en", "sv"]
+    word_only = in_parts(0, ("sv", 0.2, 2), ("en", 1.6, 1), ("sv", 2.6, 3))
+    assert {c.language for c in Listener(JOB).hear(word_only, outcome(1, last=True)).shown} == {"sv"}
+
+
+def test_what_the_overlap_repeats_in_the_old_language_turns_nothing_back() -> None:
+    first = dataclasses.replace(in_parts(0, ("sv", 1.0, 4), ("en", 3.4, 3)), tail_s=2.5)
+    second = dataclasses.replace(in_parts(1, ("sv", -2.2, 1), ("en", -1.6, 8)), lead_s=2.5)
+    listener = Listener(JOB).hear(first, second, outcome(2, last=True))
+    assert [(c.language, len(c.words)) for c in listener.shown] == [("sv", 4), ("en", 8)]
+
+
+def test_words_that_the_window_before_wrote_in_the_old_language_are_replaced_where_the_new_one_is_surer() -> None:
+    """A window that ends with the first words of another language makes something up for them."""
+    old = [word("Hej", 3.0), word("då.", 3.4), Word("Hemma", 4.2, 4.6, 0.3), Word("laget", 4.6, 4.9, 0.4)]
+    told = ("Here", "are", "the", "main", "stories", "now")
+    new = [Word(text, 4.1 + 0.3 * n, 4.3 + 0.3 * n, 0.95) for n, text in enumerate(told)]
+    heard = outcome(0, parts=(part(old, p=1.0),)), outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True)
+    assert [(c.language, c.text) for c in Listener(JOB).hear(*heard).shown] == [
+        ("sv", "Hej då."),
+        ("en", "Here are the main stories now"),
+    ]
+
+
+def test_words_of_the_old_language_that_the_new_window_mishears_stay() -> None:
+    old = [word("Hej", 3.0), word("på", 4.1), word("onsdag.", 4.4, 4.9)]
+    new = [Word("on", 4.1, 4.4, 0.3), Word("ounce", 4.4, 4.9, 0.4)]
+    new += [word(text, 5.1 + 0.4 * n) for n, text in enumerate(("Here", "are", "the", "stories"))]
+    heard = outcome(0, parts=(part(old, p=1.0),)), outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True)
+    assert [(c.language, c.text) for c in Listener(JOB).hear(*heard).shown] == [
+        ("sv", "Hej på onsdag."),
+        ("en", "Here are the stories"),
+    ]
 
 
 def test_a_state_from_before_the_votes_is_read() -> None:
@@ -614,5 +672,5 @@ def test_whoever_finishes_first_the_language_is_the_same(english: list[float], s
 
 
 def test_an_outcome_waits_as_it_is() -> None:
-    for waiting in (spoken(3, 0.4), spoken(3, 0.0), outcome(3), lost(3)):
+    for waiting in (spoken(3, 0.4), spoken(3, 0.0), in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2)), outcome(3), lost(3)):
         assert Outcome.from_dict(json.loads(json.dumps(waiting.as_dict()))) == waiting

@@ -67,7 +67,8 @@ def test_a_second_try_is_kept_only_if_it_is_likelier(model: Model, utterances: l
     prefixes = [[model.tokens.prefix(utterance.language or "sv", "transcribe")] for utterance in utterances]
     caps = [20] * len(utterances)
     first = engine._decode(states, lambda _: prefixes, caps)
-    pairs = list(zip(first, engine._again(states, prefixes, caps, first), strict=True))
+    every = [(row, 0) for row in range(len(utterances))]
+    pairs = list(zip(first, engine._again(states, prefixes, caps, first, every), strict=True))
     assert any(before.tokens != after.tokens for [before], [after] in pairs)
     for [before], [after] in pairs:
         assert after is before or after.mean_log_probability > before.mean_log_probability
