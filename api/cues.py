@@ -5,9 +5,9 @@ Then every cue gets the time that its reader needs: at least a second, and one f
 is taken, in this order,
 
 1. from a neighbour, if the next cue comes within a second: both are shown as one, where they fit on one screen;
-2. from the silence behind the cue, never over the next one;
-3. from the next cue, which comes later, and then from the one before, which goes earlier: what they do not need
-   themselves, and no more than `MOST_SHIFTED_MS`.
+2. from the silence behind it; cues between that come later, by no more than `MOST_SHIFTED_MS`, and none is shorter than
+   it needs for the sake of another;
+3. from the time before it likewise: cues go earlier.
 
 Where people speak faster than that for long, cues stay faster than can be read at ease: no word is ever dropped.
 """
@@ -38,6 +38,9 @@ MOST_SHIFTED_MS = 1000
 
 #: Behind the last cue there is always time.
 _NEVER_MS = 1 << 62
+
+# Begin and end, in milliseconds.
+_Span = tuple[int, int]
 
 # Control characters, line separators, and what UTF-8 cannot carry.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]+")
@@ -169,29 +172,37 @@ def _both(one: Cue, other: Cue) -> Cue | None:
 
 
 def _timed(cues: Sequence[Cue]) -> list[Cue]:
-    """Cues that stay as long as they need, as far as there is time."""
-    found = list(cues)
-    for n, cue in enumerate(found):
-        before = found[n - 1] if n else None
-        after = found[n + 1] if n + 1 < len(found) else None
-        until_ms = after.start_ms if after else _NEVER_MS
-        start_ms, end_ms = cue.start_ms, max(cue.end_ms, min(cue.start_ms + cue.needed_ms, until_ms))
-        if after and (missing_ms := cue.needed_ms - (end_ms - start_ms)) > 0:
-            free_until_ms = found[n + 2].start_ms if n + 2 < len(found) else _NEVER_MS
-            shift_ms = _spared(missing_ms, free_until_ms - after.start_ms - after.needed_ms)
-            end_ms += shift_ms
-            begin_ms = after.start_ms + shift_ms
-            found[n + 1] = replace(after, start_ms=begin_ms, end_ms=max(after.end_ms, begin_ms + 1))
-        if before and (missing_ms := cue.needed_ms - (end_ms - start_ms)) > 0:
-            start_ms -= _spared(missing_ms, start_ms - before.start_ms - before.needed_ms)
-            found[n - 1] = replace(before, end_ms=min(before.end_ms, start_ms))
-        found[n] = replace(cue, start_ms=start_ms, end_ms=end_ms)
+    """Cues that stay as long as they need, as far as there is time behind them, and then before them."""
+    needed_ms = [cue.needed_ms for cue in cues]
+    spans = _stretched([(cue.start_ms, cue.end_ms) for cue in cues], needed_ms)
+    spans = _reversed(_stretched(_reversed(spans), needed_ms[::-1], until_ms=0, most_ms=MOST_SHIFTED_MS))
+    return [
+        replace(cue, start_ms=start_ms, end_ms=end_ms) for cue, (start_ms, end_ms) in zip(cues, spans, strict=True)
+    ]
+
+
+def _stretched(
+    spans: Sequence[_Span], needed_ms: Sequence[int], until_ms: int = _NEVER_MS, most_ms: int = _NEVER_MS
+) -> list[_Span]:
+    """Spans that end later, as far as the ones behind them can begin later without being shorter than they need.
+
+    Args:
+        until_ms: when the last one ends at the latest.
+        most_ms: by how much each ends later at the most.
+    """
+    latest_ms = [until_ms]  # that each may begin, from the last one on
+    for (start_ms, _), needed in zip(reversed(spans), reversed(needed_ms), strict=True):
+        latest_ms.append(max(start_ms, min(start_ms + MOST_SHIFTED_MS, latest_ms[-1] - needed)))
+    found: list[_Span] = []
+    for (start_ms, end_ms), needed, next_ms in zip(spans, needed_ms, latest_ms[-2::-1], strict=True):
+        begin_ms = max(start_ms, found[-1][1]) if found else start_ms
+        found.append((begin_ms, max(end_ms, min(begin_ms + needed, next_ms, end_ms + most_ms))))
     return found
 
 
-def _spared(missing_ms: int, spare_ms: int) -> int:
-    """How much of the missing time a neighbour gives."""
-    return max(0, min(missing_ms, spare_ms, MOST_SHIFTED_MS))
+def _reversed(spans: Sequence[_Span]) -> list[_Span]:
+    """The same as time runs backwards."""
+    return [(-end_ms, -start_ms) for start_ms, end_ms in reversed(spans)]
 
 
 def _texts(pieces: Iterable[Piece]) -> list[str]:

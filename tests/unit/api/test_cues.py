@@ -113,20 +113,26 @@ def test_a_short_cue_is_joined_with_the_next_or_else_with_the_one_before() -> No
 def test_hasty_text_stays_in_the_silence_behind_it_but_not_over_the_next() -> None:
     text = "Polisen söker en man i en röd bil."  # 34 characters: two seconds
     assert shown(caption(text, 0.0, 1.2)) == [(0, 2000, (text,))]
-    assert shown(caption(text, 0.0, 1.2), caption(text, 1.8, 3.0, 2), caption(text, 3.0, 4.0, 3))[0][1] == 1800
+    hasty = [caption(text, float(n), n + 1.0, n) for n in range(2, 6)]
+    assert shown(caption(text, 0.0, 1.2), *hasty)[0] == (0, 2000, (text,))
+    assert shown(caption(text, 0.0, 1.2), caption(text, 1.8, 2.0, 1), *hasty)[0] == (0, 1800, (text,))
 
 
 def test_neighbours_share_their_time() -> None:
     hasty = "Polisen söker en man i en röd bil."
     after = shown(caption(hasty, 0.0, 1.5), caption("Han är efterlyst.", 1.5, 5.0, 2))
     assert [(start, end) for start, end, _ in after] == [(0, 2000), (2000, 5000)]
-    before = shown(
-        caption("Han är efterlyst.", 0.0, 4.0),
-        caption(hasty, 4.0, 5.5, 2),
-        caption(hasty, 5.5, 7.0, 3),
-        caption(hasty, 7.0, 9.0, 4),
-    )
-    assert [(start, end) for start, end, _ in before] == [(0, 3500), (3500, 5500), (5500, 7500), (7500, 9500)]
+    before = shown(caption("Han är efterlyst.", 0.0, 4.0), *(caption(hasty, 4.0 + n, 5.0 + n, n + 2) for n in range(5)))
+    assert [(start, end) for start, end, _ in before][:2] == [(0, 3000), (3000, 5000)]
+
+
+def test_silence_behind_several_hasty_cues_is_for_all_of_them() -> None:
+    hasty = "Polisen söker en man i en röd bil."
+    found = shown(*(caption(hasty, 1.5 * n, 1.5 * n + 1.5, n) for n in range(3)))
+    assert [(start, end) for start, end, _ in found] == [(0, 2000), (2000, 4000), (4000, 6000)]
+    found = shown(*(caption(hasty, 1.5 * n, 1.5 * n + 1.5, n) for n in range(4)))
+    starts = [start for start, _, _ in found]
+    assert starts == [0, 1500, 3500, 5500], "none comes more than a second late, so the first is hasty"
 
 
 def test_times_count_from_the_origin() -> None:
