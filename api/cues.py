@@ -176,9 +176,7 @@ def _timed(cues: Sequence[Cue]) -> list[Cue]:
     needed_ms = [cue.needed_ms for cue in cues]
     spans = _stretched([(cue.start_ms, cue.end_ms) for cue in cues], needed_ms)
     spans = _reversed(_stretched(_reversed(spans), needed_ms[::-1], until_ms=0, most_ms=MOST_SHIFTED_MS))
-    return [
-        replace(cue, start_ms=start_ms, end_ms=end_ms) for cue, (start_ms, end_ms) in zip(cues, spans, strict=True)
-    ]
+    return [replace(cue, start_ms=start_ms, end_ms=end_ms) for cue, (start_ms, end_ms) in zip(cues, spans, strict=True)]
 
 
 def _stretched(

@@ -38,6 +38,8 @@ SENTENCES = (30, 40)
 STORY_SENTENCES = (3, 6)
 SENTENCE_PAUSE_S = (0.35, 0.9)
 STORY_PAUSE_S = (0.5, 1.1)
+#: Music at a programme's end: more than a chunk, so that the page shows it.
+CLOSING_S = (9.0, 13.0)
 
 _NAMES: dict[Language, tuple[str, ...]] = {
     "sv": ("Nyhetstimmen", "Dagens läge", "Runt om i landet", "Nyheter i korthet"),
@@ -103,7 +105,7 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
         story += 1
         if texts:
             yield _item(title, _between(rng))
-    yield _item(title, _then_silence(music.levelled(music.bed(rng.uniform(4, 7), rng), MUSIC_DBFS), 0.1))
+    yield _item(title, _then_silence(music.levelled(music.bed(rng.uniform(*CLOSING_S), rng), MUSIC_DBFS), 0.1))
 
 
 def _reader(language: Language, rng: random.Random) -> Voice:

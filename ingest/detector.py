@@ -9,11 +9,16 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from wire.audio import samples
 from wire.messages import Content
 
 #: Samples no larger than this are silence: −78 dBFS, above the dither of a quiet encoder.
 SILENT_PEAK = 4
+
+#: What is heard "now" is what so many samples hold, two seconds: longer than readers pause between two sentences.
+NOW_SAMPLES = samples(2.0)
 
 
 class Detector(Protocol):
@@ -22,6 +27,10 @@ class Detector(Protocol):
     @property
     def onset_samples(self) -> int:
         """So many samples at the beginning of the newest piece are certainly no speech; nothing is said of the rest."""
+
+    @property
+    def now(self) -> Content:
+        """What is heard at the end of the newest piece, whatever else is in it."""
 
     def __call__(self, new: bytes) -> Content:
         """What a piece holds. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
@@ -38,9 +47,17 @@ class SilenceDetector:
     #: It tells whole pieces only.
     onset_samples = 0
 
+    def __init__(self) -> None:
+        self.now = Content.SPEECH
+
     def __call__(self, new: bytes) -> Content:
         """`SILENCE` if no sample rises above `SILENT_PEAK`."""
-        samples = np.frombuffer(new, dtype="<i2")
-        # Not abs(): the absolute value of −32768 is negative in 16 bits.
-        loud = samples.size and (int(samples.max()) > SILENT_PEAK or int(samples.min()) < -SILENT_PEAK)
-        return Content.SPEECH if loud else Content.SILENCE
+        audio = np.frombuffer(new, dtype="<i2")
+        self.now = _content(audio[-NOW_SAMPLES:])
+        return _content(audio)
+
+
+def _content(audio: NDArray[np.int16]) -> Content:
+    # Not abs(): the absolute value of −32768 is negative in 16 bits.
+    loud = audio.size and (int(audio.max()) > SILENT_PEAK or int(audio.min()) < -SILENT_PEAK)
+    return Content.SPEECH if loud else Content.SILENCE

@@ -46,8 +46,13 @@ class Hysteresis:
         self._voiced = False
         self._run = 0  # voiced frames that belong together
         self._unvoiced = PAD_FRAMES + 1  # frames since the last voiced one
-        self._without = 0  # frames since the last speech
+        self._without = 0  # see `without`
         self.onset = 0  # of the newest frames, so many before the first that may be speech
+
+    @property
+    def without(self) -> int:
+        """Frames since the last speech, or since the epoch began."""
+        return self._without
 
     def feed(self, probabilities: Iterable[float]) -> bool:
         """Take the frames that follow, if any; whether there is speech in them. It may reach in from those before."""

@@ -127,7 +127,7 @@ class LiveCutter:
         for piece, captured_s in sent:
             with self._metrics.stage_s.labels("detect").time():
                 content = self._detector(piece.new_pcm)
-            self.activity = str(content)
+            self.activity = str(self._detector.now)
             chunk = piece.chunk(
                 self._source,
                 epoch=self._connection,  # the courier puts the true one in its place

@@ -10,7 +10,7 @@ import logging
 
 import numpy as np
 
-from ingest.detector import MakeDetector, SilenceDetector
+from ingest.detector import NOW_SAMPLES, MakeDetector, SilenceDetector
 from ingest.hysteresis import Hysteresis
 from ingest.settings import Settings
 from ingest.silero import FRAME_SAMPLES, Audio, Memory, Silero
@@ -47,6 +47,7 @@ class SpeechDetector:
         self._loudest_dbfs = -100.0
         self._rest: Audio = np.zeros(0, np.float32)  # less than a frame, heard with the next piece
         self.onset_samples = 0
+        self.now = Content.SPEECH
 
     def __call__(self, new: bytes) -> Content:
         """`SPEECH` if a moment of it may be, else `MUSIC` or `SILENCE`."""
@@ -59,9 +60,13 @@ class SpeechDetector:
         self._rest = heard[len(probabilities) * FRAME_SAMPLES :]
         speech = self._hysteresis.feed(probabilities.tolist())
         self.onset_samples = max(0, self._hysteresis.onset * FRAME_SAMPLES - before)
-        if speech:
-            return Content.SPEECH
-        return Content.MUSIC if now_dbfs > SILENCE_DBFS else Content.SILENCE
+        lately = self._hysteresis.without * FRAME_SAMPLES < NOW_SAMPLES
+        self.now = Content.SPEECH if lately else _wordless(loudest_dbfs(audio[-NOW_SAMPLES:]))
+        return Content.SPEECH if speech else _wordless(now_dbfs)
+
+
+def _wordless(dbfs: float) -> Content:
+    return Content.MUSIC if dbfs > SILENCE_DBFS else Content.SILENCE
 
 
 def loudest_dbfs(audio: Audio) -> float:

@@ -124,6 +124,7 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
 def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld(swedish: Programme) -> None:
     class Late:
         onset_samples = 2 * 16_000
+        now = Content.SPEECH
 
         def __call__(self, new: bytes) -> Content:
             return Content.SPEECH if new else Content.SILENCE

@@ -22,3 +22,11 @@ from wire.messages import Content
 )
 def test_silence_is_what_nobody_hears(samples: tuple[int, ...], content: Content) -> None:
     assert SilenceDetector()(np.array(samples, dtype="<i2").tobytes()) is content
+
+
+def test_now_is_what_the_last_two_seconds_hold() -> None:
+    detector = SilenceDetector()
+    sound, silence = np.full(16_000, 1000, "<i2"), np.zeros(3 * 16_000, "<i2")
+    assert detector(np.concatenate([sound, silence]).tobytes()) is Content.SPEECH
+    assert detector.now is Content.SILENCE
+    assert detector(sound.tobytes()) is detector.now is Content.SPEECH

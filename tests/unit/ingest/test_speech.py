@@ -101,6 +101,18 @@ def test_speech_that_ends_in_a_chunks_first_moments_keeps_it(model: Silero, talk
     assert contents(model, talking)[:3] == [Content.SPEECH, Content.SPEECH, Content.MUSIC]
 
 
+def test_now_is_what_the_last_two_seconds_hold(model: Silero, talk: Audio, tune: Audio) -> None:
+    silence = np.zeros(CHUNK, np.float32)
+    for ending, expected in ((tune, Content.MUSIC), (silence, Content.SILENCE)):
+        for ending_s, now in ((2.6, expected), (1.0, Content.SPEECH)):
+            detector = SpeechDetector(model, 0.5)
+            piece = np.concatenate([talk[: CHUNK - samples(ending_s)], ending[: samples(ending_s)]])
+            assert detector(pcm(piece)) is Content.SPEECH, "the piece is heard for what it has besides"
+            assert detector.now is now
+    assert detector(pcm(silence)) is detector.now is Content.SILENCE
+    assert detector(pcm(talk[:CHUNK])) is detector.now is Content.SPEECH
+
+
 def test_pieces_of_any_length_are_heard_as_one(model: Silero, talk: Audio) -> None:
     detector = SpeechDetector(model, 0.5)
     found = [detector(pcm(talk[start : start + 100])) for start in range(0, CHUNK, 100)]
