@@ -88,7 +88,7 @@ def download(id: str, format: str) -> Response:
     found = captions.everything(ctx.log, source)
     if state is State.CANCELLED:
         raise Problem(410, "The job was cancelled; its captions are gone.")
-    if state is State.FAILED and not found:
+    if state is State.FAILED and not any(caption.text for caption in found):
         raise Problem(409, f"The job has failed: {job.error or 'the log of ingest says why'}")
     complete = state is State.FINISHED
     about = {

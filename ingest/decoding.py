@@ -296,10 +296,11 @@ class Decoding:
     def _fail(self, why: str) -> None:
         log.warning("job %s: %s", self._id, why)
         try:
-            self._patiently(lambda: self._jobs.change(self._id, state=State.FAILED, error=why))
+            failed = self._patiently(lambda: self._jobs.fail(self._id, why))
         except UnknownSource:
             return
-        self._report(dataclasses.replace(self._status, state=State.FAILED, detail=why, since_s=time.time()))
+        if failed:
+            self._report(dataclasses.replace(self._status, state=State.FAILED, detail=why, since_s=time.time()))
 
     def _report(self, status: Status) -> None:
         self._status = status

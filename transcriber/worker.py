@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from transcriber import seam
 from transcriber.context import previous_text
@@ -18,10 +19,11 @@ from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
 from wire.captions import Advance, CaptionLog
-from wire.errors import ModelError, Unsupported
-from wire.messages import Chunk, Task, split_source
+from wire.errors import ModelError, UnknownSource, Unsupported
+from wire.messages import Chunk, Kind, State, Task, split_source
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue, Delivery
+from wire.sources import Jobs, Statuses
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class Transcriber:
         self._metrics = metrics
         self._queue = queue
         self._log = CaptionLog(redis, retention_s=retention_s)
+        self._jobs = Jobs(redis, retention_s=retention_s)
+        self._statuses = Statuses(redis, retention_s=retention_s)
         self._batch_size = batch_size
         self._max_lag_s = max_lag_s
         self._claim_every_s = claim_every_s
@@ -149,8 +153,22 @@ class Transcriber:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
             self._bury(delivery, str(error), error.reason)
+            self._give_up(delivery.chunk.source, error)
             return False
         return True
+
+    def _give_up(self, source: str, error: Unsupported) -> None:
+        """A job of which no chunk can be captioned has failed: who sent it learns why, and nothing more is decoded."""
+        kind, id = split_source(source)
+        if kind is not Kind.JOB:
+            return  # a station may get a model that can, and its gaps say what is missing
+        why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
+        try:
+            if self._jobs.fail(id, why):
+                status = self._statuses.get(kind, id)
+                self._statuses.save(replace(status, state=State.FAILED, detail=why, since_s=self._clock()))
+        except UnknownSource:
+            log.info("%s was forgotten meanwhile", source)
 
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         """Decode chunks in one batch; if that fails, each alone."""

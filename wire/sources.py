@@ -95,7 +95,7 @@ class Jobs:
         pipe.execute()
 
     def change(self, id: str, **changes: Any) -> Job:
-        """Change fields of a job, atomically; one that was cancelled meanwhile stays as it is.
+        """Change fields of a job, atomically; one that was cancelled or has failed meanwhile stays as it is.
 
         Returns:
             The job as it is now: a decoder looks at its state to see that it should stop.
@@ -116,7 +116,7 @@ class Jobs:
             if value is None:
                 raise UnknownSource(f"there is no job {id!r}; it may have expired")
             job = Job.decode(value)
-            if job.state is State.CANCELLED:
+            if job.state.ended:
                 return job
             job = dataclasses.replace(job, **changes)
             pipe.multi()
@@ -141,6 +141,15 @@ class Jobs:
         ids = [id.decode() for id in members]
         values = self._redis.mget([keys.job(id) for id in ids]) if ids else []
         return [Job.decode(value) for value in values if value is not None]
+
+    def fail(self, id: str, why: str) -> bool:
+        """Say that a job has failed, and why; whether it was not settled before.
+
+        Raises:
+            UnknownSource: there is none with this id, or it has expired.
+        """
+        settled = self.get(id).state.ended
+        return not settled and self.change(id, state=State.FAILED, error=why).error == why
 
     def remove(self, id: str) -> None:
         """Delete a job's record."""

@@ -264,6 +264,8 @@ class TestJobs:
         Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))
         assert api.http.get("/jobs/j").json()["error"] == "it holds no audio track"
         assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409)
+        Speaker(redis, "jobs/j").say(content=Content.GAP, reason="task")
+        assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409), "a gap is nothing to read"
 
     def test_cancelling_removes_the_file_and_the_captions(self, api: Api, redis: Redis) -> None:
         id = api.http.post("/jobs", files={"file": ("a.mp3", b"x")}).json()["id"]

@@ -25,9 +25,10 @@ from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog
 from wire.errors import ModelError, Unsupported
-from wire.messages import Chunk, Content, Task, Word
+from wire.messages import Chunk, Content, Job, Kind, State, Task, Word
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
+from wire.sources import Jobs, Statuses
 from wire.workers import alive
 
 #: A minute of words of various lengths, some of them across every border of 5 s.
@@ -247,6 +248,25 @@ def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up
     reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
     assert reasons == {b"this model does not know the language 'fi'", b"this model cannot translate"}
     assert bench.count("claimed_total") == 0, "another try would not help"
+
+
+def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if task == "translate":
+            raise Unsupported("this model cannot translate", "task")
+
+    jobs = Jobs(redis)
+    jobs.save(Job("1", 1.0, task="translate", state=State.RUNNING))
+    jobs.save(Job("2", 2.0, task="translate", state=State.CANCELLED))
+    for source in ("jobs/1", "jobs/2", "jobs/forgotten"):
+        put(redis, *(dataclasses.replace(chunk, task="translate") for chunk in chunks(source, PCM)))
+    Bench(redis, ScriptedEngine(check=check), batch_size=36).drain()
+    why = "this model cannot translate; leave task out, or set MODEL to one that can"
+    assert (jobs.get("1").state, jobs.get("1").error) == (State.FAILED, why)
+    status = Statuses(redis).get(Kind.JOB, "1")
+    assert (status.state, status.detail) == (State.FAILED, why)
+    assert jobs.get("2").state is State.CANCELLED
+    assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it is over"
 
 
 def test_a_source_may_have_a_task_of_its_own(redis: Redis) -> None:
