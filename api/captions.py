@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -26,15 +25,6 @@ def everything(log: CaptionLog, source: str) -> list[Caption]:
         found += page
         after = page[-1].event
     return latest_revisions(found)
-
-
-def language_of(captions: Sequence[Caption]) -> str | None:
-    """The language that is spoken for most of the time; None where nothing is said."""
-    spoken_s: defaultdict[str, float] = defaultdict(float)
-    for caption in captions:
-        if caption.text and caption.language:
-            spoken_s[caption.language] += caption.end_s - caption.start_s
-    return max(spoken_s, key=spoken_s.__getitem__, default=None)
 
 
 def answer(

@@ -49,13 +49,15 @@ def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     """WebVTT, with the time of every word inside its cue ("cue timestamps"), as for karaoke.
 
-    The language stands in a comment, because the specification has no header for it, and around the cues of another
-    language, where browsers heed it. Cues have no settings: below, in the middle, and clear of the player's controls
-    is where browsers put such. The grammar asks for a blank line behind the header even where no cue follows.
+    Languages stand in a comment, because the specification has no header for them, the one of most cues first; others
+    stand around their cues, too, where browsers heed them. Cues have no settings: below, in the middle, and clear of
+    the player's controls is where browsers put such. The grammar asks for a blank line behind the header even where no
+    cue follows.
     """
     found = cues(captions, origin_s)
-    main = _main_language(found)
-    header = f"WEBVTT\n\nNOTE Language: {main}\n\n" if main else "WEBVTT\n\n"
+    languages = _languages(found)
+    main = languages[0] if languages else ""
+    header = f"WEBVTT\n\nNOTE Language: {', '.join(languages)}\n\n" if languages else "WEBVTT\n\n"
     return header + "\n".join(
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
     )
@@ -106,10 +108,10 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _main_language(found: Sequence[Cue]) -> str:
-    """The language of most cues; empty if none is known."""
+def _languages(found: Sequence[Cue]) -> list[str]:
+    """The languages of cues, that of most cues first."""
     counted = Counter(cue.language for cue in found if cue.language and _LANGUAGE.fullmatch(cue.language))
-    return max(counted, key=lambda language: counted[language], default="")
+    return [language for language, _ in counted.most_common()]
 
 
 def _marked_up(cue: Cue, main: str) -> str:

@@ -84,18 +84,21 @@ def download(id: str, format: str) -> Response:
     ctx = context()
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
-    state = state_of(job, ctx.log.progress(source))
+    progress = ctx.log.progress(source)
+    state = state_of(job, progress)
     found = captions.everything(ctx.log, source)
     if state is State.CANCELLED:
         raise Problem(410, "The job was cancelled; its captions are gone.")
     if state is State.FAILED and not any(caption.text for caption in found):
-        raise Problem(409, f"The job has failed: {job.error or 'the log of ingest says why'}")
+        why = job.error or "the log of ingest says why"
+        raise Problem(409, f"The job has failed: {job.filename or job.url or id}: {why}")
     complete = state is State.FINISHED
     about = {
         "source": source,
         "state": state,
         "complete": complete,
-        "language": job.language or captions.language_of(found),
+        "language": job.language or next(iter(progress.languages), None),
+        "languages": progress.languages,
         "duration_s": job.duration_s,
         "next": max((caption.event for caption in found), default=0),
     }
@@ -136,9 +139,11 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "state": state_of(job, progress),
         "progress": progress_of(job, progress),
         "error": job.error,
+        "detail": "" if job.error else status.detail,
         "filename": job.filename,
         "url": job.url,
         "language": job.language,
+        "languages": progress.languages,
         "task": job.task,
         "created_s": job.created_s,
         "duration_s": job.duration_s,
@@ -166,7 +171,8 @@ def _receive(ctx: Context) -> Job:
         size = file.stream.tell()
         file.close()
         if not size:
-            raise BadRequest("the file is empty")
+            name = shown(file.filename or "") or "the file"
+            raise BadRequest(f"{name} is empty (0 bytes); save it anew and send it again")
         if size > settings.max_upload_bytes:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."

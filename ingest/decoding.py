@@ -191,6 +191,9 @@ class Decoding:
         expected_s = recording.probe.duration_s or 0.0
         if chunker.samples == 0 and (code or expected_s):
             raise _NothingDecoded(explain(process.last_lines))
+        promised_s = recording.probe.promised_s or 0.0
+        if not code and seconds(chunker.samples) < promised_s - EARLY_S:
+            return f"it is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
         if code or (process.last_lines and seconds(chunker.samples) < expected_s - EARLY_S):
             why = process.last_lines or f"ffmpeg ended with code {code}"
             return f"it is damaged; captioned as far as it goes ({why})"

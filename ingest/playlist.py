@@ -16,6 +16,7 @@ import httpx
 
 from ingest.errors import Refused, Unreachable
 from ingest.ffmpeg import USER_AGENT
+from ingest.probe import looks_like_html
 from wire.errors import NotAudio, SourceError
 
 #: Playlists that name playlists that name playlists …
@@ -99,7 +100,7 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
         if not entries:
             raise NotAudio(f"the playlist at {host} names no stream")
         return resolve(entries[turn % len(entries)], client, turn=turn, depth=depth + 1)
-    if kind in ("text/html", "application/xhtml+xml") or _looks_like_html(head):
+    if kind in ("text/html", "application/xhtml+xml") or looks_like_html(head):
         raise NotAudio(f"{host} answers with a web page, not with audio; use the address of the stream itself")
     length = answer.headers.get("content-length", "")
     icy = any(name.startswith("icy-") for name in answer.headers)
@@ -129,10 +130,6 @@ def _head(answer: httpx.Response, n_bytes: int) -> bytes:
         if len(head) >= n_bytes:
             break
     return head[:n_bytes]
-
-
-def _looks_like_html(head: bytes) -> bool:
-    return head.lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _refused(host: str, status: int) -> SourceError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import signal
 import subprocess
-from dataclasses import dataclass
+import wave
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ class Probe:
     tracks: tuple[Track, ...]  # at least one
     format: str = ""
     duration_s: float | None = None  # None: a stream, or a file that does not know
+    promised_s: float | None = None  # by a header that was certainly written for the whole
 
     @property
     def hls(self) -> bool:
@@ -52,6 +55,12 @@ class Probe:
             return wanted
         return next((n for n, track in enumerate(self.tracks) if track.default), 0)
 
+
+#: So much of a file tells a web page from a recording.
+_HEAD_BYTES = 512
+
+#: A WAV's length from here on was never filled in.
+_UNKNOWN_BYTES = 0x7FFF_F000
 
 #: What ffmpeg says of files that are something else. The last comes of its MP3 reader, for any name in .mp3.
 _NO_RECORDING = (
@@ -72,8 +81,28 @@ def probe_file(path: Path) -> Probe:
     if not path.is_file():
         raise SourceError("the uploaded file is gone")
     if path.stat().st_size == 0:
-        raise NotAudio("the file is empty (0 bytes)")
-    return _probe(str(path), remote=False, live=False, timeout_s=60.0)
+        raise NotAudio("the file is empty (0 bytes); save it anew and send it again")
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if looks_like_html(head):
+        raise NotAudio("it is a web page, not a recording; save what is played there, and send that")
+    return replace(_probe(str(path), remote=False, live=False, timeout_s=60.0), promised_s=_promised_s(path))
+
+
+def looks_like_html(head: bytes) -> bool:
+    """Whether bytes are the beginning of a web page."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _promised_s(path: Path) -> float | None:
+    """How long a WAV is by its header, which ffprobe does not tell of one that is cut off; None where none says."""
+    try:
+        with wave.open(str(path)) as wav:
+            frames, rate_hz, n_bytes = wav.getnframes(), wav.getframerate(), wav.getnchannels() * wav.getsampwidth()
+    except (wave.Error, EOFError):
+        return None
+    # Who writes to a pipe cannot come back to fill the length in, and leaves nothing or the largest number there.
+    return frames / rate_hz if 0 < frames * n_bytes < _UNKNOWN_BYTES and rate_hz else None
 
 
 def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
@@ -121,7 +150,7 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
     if not tracks:
         found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
         if found:
-            raise NotAudio(f"it has no audio track, only {' and '.join(found)}")
+            raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
         raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
     shape = answer.get("format", {})
     duration = _number(shape.get("duration"))
@@ -136,9 +165,9 @@ def explain(complaint: str) -> SourceError:
     """What ffmpeg's complaint means, in a sentence that names the remedy."""
     lowered = complaint.lower()
     if "moov atom not found" in lowered:
-        return SourceError("the recording is cut off: its index, which is at its end, is missing")
+        return SourceError("the recording is cut off: its index, which is at its end, is missing; copy it whole")
     if any(words in lowered for words in _NO_RECORDING):
-        return NotAudio("it is not a recording in any format that ffmpeg knows")
+        return NotAudio("it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …")
     if "end of file" in lowered:
         return NotAudio("it ends before any audio")
     if "not on whitelist" in lowered:

@@ -45,7 +45,11 @@ class Progress:
     next_seq: int = 0
     until_s: float = 0.0
     finished: bool = False
+    languages: tuple[str, ...] = ()  # of its captions, the one that is spoken for most of the time first
 
+
+#: Before the fields that say for how many seconds a language is spoken.
+_SPOKEN = "spoken:"
 
 #: Given the state (None at first), what a chunk makes of it; None if it changes nothing (it was committed before).
 Step = Callable[[bytes | None], Advance | None]
@@ -100,6 +104,9 @@ class CaptionLog:
                 pipe.set(state_key, advance.state)
                 pipe.hset(progress_key, mapping=_encode_progress(advance, before.event + len(captions)))
             for caption in captions:
+                if caption.final and caption.text and caption.language:
+                    spoken_s = caption.end_s - caption.start_s
+                    pipe.hincrbyfloat(progress_key, f"{_SPOKEN}{caption.language}", spoken_s)
                 trim = self._live_events if live else None
                 pipe.xadd(
                     log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0", maxlen=trim, approximate=True
@@ -164,10 +171,16 @@ def _encode_progress(advance: Advance, event: int) -> Mapping[Any, str]:
 def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
     if not fields:
         return Progress()
+    spoken_s = {
+        name.decode().removeprefix(_SPOKEN): float(value)
+        for name, value in fields.items()
+        if name.startswith(_SPOKEN.encode())
+    }
     return Progress(
         event=int(fields[b"event"]),
         epoch=int(fields[b"epoch"]),
         next_seq=int(fields[b"next_seq"]),
         until_s=float(fields[b"until_s"]),
         finished=fields[b"finished"] == b"1",
+        languages=tuple(sorted(spoken_s, key=lambda language: (-spoken_s[language], language))),
     )

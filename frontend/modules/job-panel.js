@@ -107,11 +107,11 @@ class JobPanel extends HTMLElement {
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);
     if (job.tracks > 1) facts.push(`${job.tracks} audio tracks`);
-    facts.push(job.language ? languageName(job.language) : 'language detected');
+    facts.push(job.language ? languageName(job.language) : job.languages.map(languageName).join(', ') || 'language detected');
     this.facts.textContent = facts.join(' · ');
     const words = WORDS[job.state] ?? job.state;
     const state = job.state === 'running' ? `${words}: ${percent(job.progress)}` : words;
-    this.state.textContent = job.error ? `${state}: ${job.error}` : state;
+    this.state.textContent = [state, job.error || job.detail].filter(Boolean).join(': ');
     this.state.className = `state ${job.state}`;
     this.progress.hidden = SETTLED.has(job.state);
     this.progress.value = job.progress;

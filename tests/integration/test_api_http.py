@@ -252,6 +252,8 @@ class TestJobs:
         whole = api.http.get("/jobs/j/captions.json")
         assert (whole.status_code, whole.headers["captions-complete"]) == (200, "true")
         fits(whole.json(), "JobCaptions")
+        assert (whole.json()["language"], whole.json()["languages"]) == ("sv", ["sv"])
+        assert api.http.get("/jobs/j").json()["languages"] == ["sv"]
         assert [(c["id"], c["revision"]) for c in whole.json()["captions"]] == [(1, 1), (2, 0)]
         [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
         assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")

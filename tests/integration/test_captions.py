@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable
@@ -43,6 +44,18 @@ def test_a_commit_writes_captions_cursor_and_state_and_settles_the_chunk(redis: 
     assert (progress.event, progress.epoch, progress.next_seq, progress.until_s) == (2, 1, 2, 10.0)
     assert queue.claim("b", 8) == []
     assert queue.load()[0].length == 0
+
+
+def test_progress_says_which_languages_are_spoken_the_longest_first(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    said = [("sv", 2.0, True), ("en", 5.0, True), ("sv", 4.0, True), ("fi", 60.0, False), (None, 9.0, True)]
+    assert log.progress(SOURCE).languages == ()
+    for delivery, (language, length_s, final) in zip(put(ChunkQueue(redis), len(said)), said, strict=True):
+        one = dataclasses.replace(caption(1), language=language, start_s=0.0, end_s=length_s, final=final)
+        log.commit(delivery, lambda state, one=one: Advance(b"1", (one,), 1, 1, 5.0))  # type: ignore[misc]
+    assert log.progress(SOURCE).languages == ("sv", "en")
+    log.forget(SOURCE)
+    assert log.progress(SOURCE).languages == ()
 
 
 def test_a_step_that_changes_nothing_only_settles_the_chunk(redis: Redis) -> None:

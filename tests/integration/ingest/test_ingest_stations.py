@@ -175,7 +175,7 @@ def test_a_stream_that_stalls_is_connected_to_again(
         ("/page", "127.0.0.1 answers with a web page, not with audio; use the address of the stream itself"),
         ("/missing", "127.0.0.1 answers 404 Not Found: look up its new address"),
         ("/broken", "127.0.0.1 answers 503 Service Unavailable"),
-        ("/text", "it is not a recording in any format that ffmpeg knows"),
+        ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),
         ("/recording.mp3", "it is a recording of 12 s, not a live stream: send it to POST /jobs"),
         ("/empty.pls", "the playlist at 127.0.0.1 names no stream"),
     ],

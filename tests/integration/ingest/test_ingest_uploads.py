@@ -162,7 +162,7 @@ def test_a_track_that_begins_late_keeps_its_place_beside_the_picture(
     [
         ("x.mp3", b"", "the file is empty (0 bytes)"),
         ("x.txt", b"Good evening. These are the news.\n" * 200, "it is not a recording"),
-        ("x.mp3", b"<!DOCTYPE html><html><body>No such file</body></html>" * 50, "it is not a recording"),
+        ("x.mp3", b"<!DOCTYPE html><html><body>No such file</body></html>" * 50, "it is a web page"),
         ("x.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nfile:///etc/hostname\n", "it is not a recording"),
         ("x.wav", b"ffconcat version 1.0\nfile /etc/hostname\n", "it is not a recording"),
         ("x.srt", b"1\n00:00:00,000 --> 00:00:02,000\nHello\n", "it is not a recording"),
@@ -185,7 +185,10 @@ def test_what_is_no_recording_is_called_so(
 
 def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
     job = decode(make_audio("x.mp4", source="testsrc=duration=2:size=64x64"))
-    assert (job.state, job.error) == (State.FAILED, "it has no audio track, only video")
+    assert (job.state, job.error) == (
+        State.FAILED,
+        "it has no audio track, only video; send one with sound",
+    )
 
 
 def test_a_picture_is_an_error(decode: Decode, make_audio: Make) -> None:
@@ -210,6 +213,32 @@ def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
     assert found[-1].last
     assert len(audio_of(found)) / 16_000 == pytest.approx(7, abs=0.2)
     assert job.duration_s == pytest.approx(7, abs=0.2)
+
+
+@pytest.mark.parametrize("rest", [0, 1], ids=["between two samples", "within one"])
+def test_a_cut_off_wav_is_captioned_and_says_so(
+    rest: int, decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
+) -> None:
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -2 * 16_000 * 5 - rest])
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    length_s = len(audio_of(chunks("jobs/j"))) / 16_000
+    assert job.duration_s == pytest.approx(length_s)
+    detail = Statuses(redis_client).get(Kind.JOB, "j").detail
+    assert detail == f"it is cut off: its header says {length_s + 5:.1f} s; captioned as far as it goes"
+
+
+def test_a_wav_whose_length_was_never_filled_in_is_whole(
+    decode: Decode, make_audio: Make, redis_client: Any, tmp_path: Path
+) -> None:
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
+    audio = path.read_bytes()
+    at = audio.index(b"data") + 4
+    path.write_bytes(audio[:at] + b"\xff\xff\xff\xff" + audio[at + 4 :])
+    assert decode(path).error == ""
+    assert Statuses(redis_client).get(Kind.JOB, "j").detail == ""
 
 
 def test_a_cut_off_mp4_says_what_is_missing(decode: Decode, make_audio: Make) -> None:
@@ -328,7 +357,7 @@ def test_a_live_stream_is_no_recording(decode: Decode, make_audio: Make, web: We
     [
         ("/missing.mp3", "127.0.0.1 answers 404 Not Found: look up its new address"),
         ("/page", "127.0.0.1 answers with a web page, not with audio; use the address of the stream itself"),
-        ("/text", "it is not a recording in any format that ffmpeg knows"),
+        ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),
         ("/big", "it has 3 MB; at most 2 MB are fetched (MAX_FETCH_MB)"),
         ("/leads-to-our-disk.m3u8", None),
     ],

@@ -146,7 +146,7 @@ def heard(text: str, start_s: float, language: str = "sv", id: int = 1) -> Capti
 def test_vtt_has_the_times_of_words_and_the_languages() -> None:
     found = [heard("Nu på engelska:", 1.0), heard("this is R&D.", 4.0, "en", 2), heard("Tack för i dag.", 7.0, id=3)]
     assert formats.vtt(found) == (
-        "WEBVTT\n\nNOTE Language: sv\n\n"
+        "WEBVTT\n\nNOTE Language: sv, en\n\n"
         "00:00:01.000 --> 00:00:02.400\nNu <00:00:01.500>på <00:00:02.000>engelska:\n\n"
         "00:00:04.000 --> 00:00:05.400\n<lang en>this <00:00:04.500>is <00:00:05.000>R&amp;D.</lang>\n\n"
         "00:00:07.000 --> 00:00:08.900\nTack <00:00:07.500>för <00:00:08.000>i <00:00:08.500>dag.\n"
