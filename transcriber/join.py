@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from transcriber.orthography import normalised
+from transcriber.orthography import bare, normalised
 from wire.messages import Word
 
 #: Equal words whose middles lie further apart than this are two words, in seconds.
@@ -55,9 +56,14 @@ class _Pair:
     equal: bool
 
 
-def join(
-    earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
-) -> list[Word]:
+class Joined(NamedTuple):
+    """Words of two hypotheses, each once; the first `kept` of them are the earlier one's."""
+
+    words: list[Word]
+    kept: int
+
+
+def join(earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0) -> Joined:
     """The words of both hypotheses, each once.
 
     Args:
@@ -69,7 +75,7 @@ def join(
     """
     if not earlier or not later:
         # A window in which nothing at all was heard (or was believed) contradicts nobody.
-        return in_order([*earlier, *later], settled)
+        return Joined(in_order([*earlier, *later], settled), len(earlier))
     # Words outside the overlap were heard by one window only; those at its rim may be placed a little wrongly, and what
     # the earlier window has left of a word at its end belongs to the first one behind it.
     first = next((i for i, w in enumerate(earlier) if w.end_s > begin_s - JITTER_S), len(earlier))
@@ -77,9 +83,27 @@ def join(
     left, right = earlier[first:], later[:behind]
     pairs = _align(left, right, begin_s, end_s)
     switch = _switch(pairs, left, right, begin_s, end_s, max(0, settled - first))
-    kept = [left[p.earlier] for p in pairs[:switch] if p.earlier >= 0]
-    taken = [right[p.later] for p in pairs[switch:] if p.later >= 0]
-    return in_order([*earlier[:first], *kept, *taken, *later[behind:]], settled)
+    heard: list[Word] = []
+    kept = first
+    for step, pair in enumerate(pairs):
+        one = left[pair.earlier] if pair.earlier >= 0 else None
+        other = right[pair.later] if pair.later >= 0 else None
+        word = one if step < switch else other
+        if word is not None:
+            if one and other and pair.equal and first + pair.earlier >= settled:
+                word = replace(word, text=_written(one.text, other.text))
+            heard.append(word)
+            kept += step < switch
+    return Joined(in_order([*earlier[:first], *heard, *later[behind:]], settled), kept)
+
+
+def _written(earlier: str, later: str) -> str:
+    """A word with the case of the earlier and the punctuation of the later window.
+
+    The earlier one knows what comes before it, and so whether a sentence begins with it; the later one what comes
+    behind it, and so whether a sentence ends there.
+    """
+    return bare(earlier) + later[len(bare(later)) :]
 
 
 def in_order(words: Sequence[Word], settled: int = 0) -> list[Word]:

@@ -19,6 +19,11 @@ def joined(words: Iterable[str], language: str | None) -> str:
     return separator(language).join(words)
 
 
+def bare(word: str) -> str:
+    """A word without the punctuation behind it; one that is only punctuation as it is."""
+    return word.rstrip("".join(c for c in word if unicodedata.category(c)[0] == "P")) or word
+
+
 def normalised(word: str) -> str:
     """A word without case and punctuation, to be compared; empty for one that is only punctuation."""
     folded = unicodedata.normalize("NFKC", word).casefold()

@@ -142,7 +142,7 @@ def _apart(turns_s: Iterable[float]) -> tuple[float, ...]:
 
 
 def _joined(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:
-    words = join(before.words, after.words, begin_s=begin_s, end_s=end_s)
+    words, _ = join(before.words, after.words, begin_s=begin_s, end_s=end_s)
     tokens = before.tokens + after.tokens
     total = before.mean_log_probability * before.tokens + after.mean_log_probability * after.tokens
     return Hypothesis(

@@ -210,9 +210,7 @@ class _Seam:
             old = [word for word in self.provisional if word.start_s >= begin_s]
             if old and misheard(old, [word for word in words if word.start_s < end_s]):
                 before, end_s = before[: -len(old)], begin_s
-        self.tail = join(before, words, begin_s=begin_s, end_s=end_s, settled=self.settled)
-        places = {(word.start_s, word.text) for word in before}  # the last one's end may have been moved
-        kept = sum((word.start_s, word.text) in places for word in self.tail)
+        self.tail, kept = join(before, words, begin_s=begin_s, end_s=end_s, settled=self.settled)
         new = len(self.tail) - kept
         for place, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
             if language != self.language:

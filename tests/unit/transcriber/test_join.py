@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from transcriber.join import join
+from transcriber.orthography import bare
 from wire.messages import Word
 
 
@@ -11,7 +14,12 @@ def word(text: str, start_s: float, end_s: float) -> Word:
 
 
 def joined(earlier: list[Word], later: list[Word], begin_s: float, end_s: float) -> list[str]:
-    return [word.text for word in join(earlier, later, begin_s=begin_s, end_s=end_s)]
+    return [word.text for word in join(earlier, later, begin_s=begin_s, end_s=end_s).words]
+
+
+def spread(text: str, at_s: float) -> list[Word]:
+    """A word every 0.3 s."""
+    return [word(w, at_s + 0.3 * n, at_s + 0.3 * n + 0.25) for n, w in enumerate(text.split())]
 
 
 def test_a_word_behind_the_same_word_in_both_is_one_however_far_off_its_times_are() -> None:
@@ -42,3 +50,31 @@ def test_what_is_left_of_a_word_at_the_end_belongs_to_the_one_behind_it() -> Non
     earlier = [word("enligt", 229.46, 229.72), word("e", 229.93, 230.0)]
     later = [word("enligt", 229.63, 230.04), word("en", 230.22, 230.24), word("grupp", 230.3, 230.6)]
     assert joined(earlier, later, 229.33, 230.0) == ["enligt", "en", "grupp"]
+
+
+def test_a_sentence_begins_as_the_window_before_heard_and_ends_as_the_one_behind_did() -> None:
+    """A window that ends with a word puts a full stop there; one that begins with a word begins a sentence with it."""
+    earlier, later = spread("i den nya budgeten.", 3.0), spread("Nya budgeten i Göteborg.", 3.6)
+    assert joined(earlier, later, 3.6, 4.2) == ["i", "den", "nya", "budgeten", "i", "Göteborg."]
+
+
+def test_what_was_shown_as_final_keeps_its_full_stop() -> None:
+    earlier, later = spread("i den nya budgeten.", 3.0), spread("Nya budgeten i Göteborg.", 3.6)
+    found = join(earlier, later, begin_s=3.6, end_s=4.2, settled=4)
+    assert [word.text for word in found.words] == ["i", "den", "nya", "budgeten.", "i", "Göteborg."]
+
+
+@pytest.mark.parametrize(
+    ("word", "plain"),
+    [
+        ("budgeten.", "budgeten"),
+        ('"Hej!"', '"Hej'),
+        ("o'clock,", "o'clock"),
+        ("i", "i"),
+        ("…", "…"),
+        ("C++.", "C++"),
+        ("", ""),
+    ],
+)
+def test_a_word_is_bare_without_what_stands_behind_it(word: str, plain: str) -> None:
+    assert bare(word) == plain
