@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,8 +16,13 @@ Row = Mapping[str, object]
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes; add your own to it."""
-    parser = argparse.ArgumentParser(description=description)
+    """A parser with what every benchmark takes; add your own to it.
+
+    Args:
+        description: the module's docstring; the command that it begins with is what the usage calls the program.
+    """
+    command = re.match(r"`(python -m [\w.]+)", description or "")
+    parser = argparse.ArgumentParser(prog=command[1] if command else None, description=description)
     parser.add_argument("--quick", action="store_true", help="end within a minute on 2 cores")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and rows to FILE")
     return parser

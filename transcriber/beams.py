@@ -70,6 +70,7 @@ class BeamSearch:
             generation_config=config,
             encoder_outputs=BaseModelOutput(last_hidden_state=states),
             decoder_input_ids=begun,
+            attention_mask=torch.ones(states.shape[:2], dtype=torch.long, device=states.device),
             decoder_attention_mask=torch.ones_like(begun),
         )
         return torch.as_tensor(searched)
