@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = rows.table_rows(tallies)
         title = (
             f"{meter.name}, {len(LANGUAGES)} x {minutes:g} min: WER, and what it is above that of whole sentences;"
-            f" words lost, doubled and cut for 10,000 borders ({tallies[rows.OURS].borders} of ours were counted); audio"
+            f" words lost, doubled and cut for 10,000 borders ({tallies[rows.OURS].borders} of ours); audio"
             " decoded, by that of the chunks"
         )
         tables = [(title, rows.columns(found, rows.WORDS))]
