@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import sys
+from typing import Any
 
 from rq import Worker
 from rq.job import Job
@@ -45,6 +46,12 @@ class TrialWorker(Worker):
         """SIGTERM or Ctrl-C: the trial of the moment ends where it is, and goes back into the queue."""
         if self.horse_pid:
             self.kill_horse(signal.SIGTERM)
+
+    def handle_job_failure(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
+        """A trial that an orderly stop hands back is not one that a worker could not bring to its end."""
+        if self._shutdown_requested_date and job.retries_left is not None:
+            job.retries_left += 1
+        super().handle_job_failure(job, queue, *args, **kwargs)
 
 
 def work(redis: Redis, burst: bool = False) -> None:

@@ -24,7 +24,7 @@ from trainer.options import Options
 from trainer.training import Outcome, Told
 from trainer.tuning import trial
 from trainer.tuning.conducting import Here, add, conduct
-from trainer.tuning.jobs import Workers
+from trainer.tuning.jobs import ATTEMPTS, Workers
 from trainer.tuning.journal import shared
 from trainer.tuning.space import parse
 from trainer.tuning.study import Asked, begin, trials_of
@@ -97,10 +97,11 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     trained = metrics.read_text().count('"loss"')
     with _worker(redis_url, tmp_path / "second.log") as second:
         wait_until(lambda: behind(trained + 20), 120, "the second worker goes on")
-        # An orderly stop hands the trial back at once.
+        # An orderly stop hands the trial back at once, and is no failed attempt.
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=60) == 0
-    assert Job.fetch("tones-0", connection=redis, serializer=JSONSerializer).get_status() == "queued"
+    handed_back = Job.fetch("tones-0", connection=redis, serializer=JSONSerializer)
+    assert (handed_back.get_status(), handed_back.retries_left) == ("queued", ATTEMPTS - 2), "one worker was killed"
     with _worker(redis_url, tmp_path / "third.log"):
         wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the third worker ends it")
     assert sorted(trials_of(study)[0].intermediate_values) == [1, 2]
