@@ -65,7 +65,8 @@ def recognise(
     first = _hear(engine, whole, task, previous)
     turned = [(stretch, heard.turns_s) for stretch, heard in zip(whole, first, strict=True) if heard.turns_s]
     parts = [part for stretch, turns_s in turned for part in stretch.cut(turns_s)]
-    again = iter(_hear(engine, parts, task, previous) if parts else ())
+    groups = [parts[start : start + len(chunks)] for start in range(0, len(parts), max(1, len(chunks)))]
+    again = (heard for group in groups for heard in _hear(engine, group, task, previous))
     return [[next(again) for _ in range(len(heard.turns_s) + 1)] if heard.turns_s else [heard] for heard in first]
 
 

@@ -219,7 +219,9 @@ class TransformersEngine:
         if not spans:
             return [() for _ in utterances]
         alone = [utterances[row].audio[begin:end] for row, cut in spans.items() for begin, end in cut]
-        likely = iter(self._languages(self._decode.first(self._encode(alone))))
+        # No more at once than there are utterances: that is what the device has room for.
+        groups = [alone[start : start + len(utterances)] for start in range(0, len(alone), len(utterances))]
+        likely = (each for group in groups for each in self._languages(self._decode.first(self._encode(group))))
         found = {row: turns(cut, [next(likely) for _ in cut], TURN_COST) for row, cut in spans.items()}
         return [tuple(place / SAMPLE_RATE_HZ for place in found.get(row, ())) for row in range(len(utterances))]
 

@@ -26,7 +26,7 @@ _STEP = samples(0.01)
 #: all parts are with it.
 TURN_COST, HINT_COST = 2.5, 0.5
 #: No part is more certain than this not to be in a language, and one that is shorter than so many seconds counts less.
-_LEAST, _WHOLE_S = 0.01, 0.5
+_LEAST, _WHOLE_S = 0.01, 1.0
 
 
 def parts(audio: NDArray[np.float32]) -> list[tuple[int, int]]:

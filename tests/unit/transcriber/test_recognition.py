@@ -120,7 +120,7 @@ def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(c
     texts = [word.text for part in parts for word in part.likeliest.words]
     assert texts == [f"{'sv' if n <= 25 else 'en'}{n}" for n, _, _ in WORDS]
     assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + WORDS[25][1])
-    assert len(engine.batches) == 2
+    assert max(engine.batches) == engine.batches[0], "no more at once than at first"
 
 
 def test_only_chunks_with_a_turn_are_heard_again() -> None:

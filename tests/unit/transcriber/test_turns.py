@@ -87,7 +87,8 @@ def test_doubt_turns_nothing_but_may_hint_at_a_turn() -> None:
 
 def test_a_bit_of_sound_counts_little() -> None:
     assert turns(spans(3.0, 0.2), english(0.0, 1.0), TURN_COST) == []
-    assert turns(spans(3.0, 0.5), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
+    assert turns(spans(3.0, 0.5), english(0.0, 1.0), TURN_COST) == []
+    assert turns(spans(3.0, 0.7), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
 
 
 def test_one_part_never_turns() -> None:
@@ -100,7 +101,7 @@ def test_the_path_is_the_cheapest_of_all(parts_: list[tuple[float, float]]) -> N
     cut, likely = spans(*(s for s, _ in parts_)), english(*(p for _, p in parts_))
 
     def price(path: tuple[str, ...]) -> float:
-        weights = [min(1.0, (end - begin) / RATE_HZ / 0.5) for begin, end in cut]
+        weights = [min(1.0, (end - begin) / RATE_HZ / 1.0) for begin, end in cut]
         said_wrong = sum(-w * np.log(max(0.01, p[code])) for w, p, code in zip(weights, likely, path, strict=True))
         return float(said_wrong) + TURN_COST * sum(a != b for a, b in itertools.pairwise(path))
 
