@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from transcriber.join import Joined, in_order
 from transcriber.language import Votes
+from transcriber.orthography import normalised
 from transcriber.outcome import Part, Reading
 from wire.messages import Word
 
@@ -14,17 +16,23 @@ from wire.messages import Word
 _FEW_S = 1.0
 
 
-def readings(parts: Iterable[Part], votes: Votes, language: str | None, start_s: float) -> tuple[list[Reading], Votes]:
-    """Each part of a chunk in the language that is voted for, if it may be in that; and the votes with its own.
+def readings(
+    parts: Iterable[Part],
+    votes: Votes,
+    language: str | None,
+    start_s: float,
+    believed: Callable[[Reading], Sequence[Word]],
+) -> tuple[list[tuple[Word, str | None]], Votes]:
+    """The words of a chunk, each with the language that captions say of it, and the votes with the chunk's own.
+
+    Each part is taken in the language that is voted for, if it may be in that.
 
     Args:
         language: that captions say up to the chunk.
         start_s: where what was not heard in the chunk before begins.
-
-    Returns:
-        Readings that have words, in the languages that captions say of them.
+        believed: the words of a reading that are believed.
     """
-    found: list[Reading] = []
+    found: list[tuple[Word, str | None]] = []
     for part in parts:
         reading = part.likeliest
         if part.probabilities:
@@ -33,19 +41,38 @@ def readings(parts: Iterable[Part], votes: Votes, language: str | None, start_s:
             few = language and part.speech_s() <= _FEW_S
             certain = replace(reading, language=language) if few else reading
             reading = part.readings.get(votes.language or "", certain)
-        if reading.words:
+        if words := believed(reading):
             language = reading.language or language
-            found.append(replace(reading, language=language))
+            found += [(word, language) for word in words]
     return found, votes
 
 
-def misheard(before: Sequence[Word], again: Sequence[Word]) -> bool:
-    """Whether of what two windows heard in two languages the later one is right: the surer one is.
+def reheard(
+    before: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
+) -> Joined | None:
+    """The words of two windows in two languages, where the earlier one heard the beginning of the later one's wrongly.
+
+    Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both heard the same. None
+    if the earlier one was the surer, or wrote the same.
 
     Args:
-        before, again: what the earlier and the later window wrote of the audio that both have.
+        before: words of the earlier window.
+        later: words of the later window.
+        settled: so many words of the earlier window stay whatever the later one says.
     """
-    return _certainty(again) > _certainty(before)
+    wrong = [w for w in before[settled:] if w.start_s >= begin_s and later and w.end_s > later[0].start_s]
+    right = [w for w in later if w.start_s < end_s]
+    if not wrong or not (_same(wrong, right) or _certainty(right) > _certainty(wrong)):
+        return None
+    kept = before[: len(before) - len(wrong)]
+    until_s = kept[-1].end_s if kept else begin_s
+    first = next((n for n, word in enumerate(later) if (word.start_s + word.end_s) / 2 > until_s), len(later))
+    return Joined(in_order([*kept, *later[first:]], settled), len(kept))
+
+
+def _same(one: Sequence[Word], other: Sequence[Word]) -> bool:
+    """Whether the same is written: then it is a matter of the language alone, and the later window has heard more."""
+    return [normalised(word.text) for word in one] == [normalised(word.text) for word in other[: len(one)]]
 
 
 def _certainty(words: Sequence[Word]) -> float:

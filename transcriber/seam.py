@@ -10,7 +10,8 @@ clock, not in audio: behind a backlog, minutes of audio come within a second, an
 that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
 committed as a gap.
 
-Words that the next window hears too stay provisional until it has been heard; all others are settled at once.
+Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
+are words before a turn of the language: they end their line.
 
 A chunk whose language is in doubt was heard in several. Here, where a source's chunks come in order, it is decided
 which of them counts; so it does not matter how many workers there are.
@@ -27,7 +28,7 @@ from transcriber.join import join
 from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
-from transcriber.reading import misheard, readings
+from transcriber.reading import readings, reheard
 from transcriber.rules import Reason, Said, remember, repeats
 from wire.captions import Advance
 from wire.messages import Content, Kind, Word
@@ -204,17 +205,15 @@ class _Seam:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
         begin_s = outcome.start_s - outcome.lead_s
         self.model = outcome.model
-        heard, before, end_s = self._read(outcome), self.tail, outcome.start_s
-        words = [word for word, _ in heard]
-        if heard and heard[0][1] != self.language:
-            old = [word for word in self.provisional if word.start_s >= begin_s]
-            if old and misheard(old, [word for word in words if word.start_s < end_s]):
-                before, end_s = before[: -len(old)], begin_s
-        self.tail, kept = join(before, words, begin_s=begin_s, end_s=end_s, settled=self.settled)
+        heard, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s, self._believed)
+        words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
+        place = {"begin_s": begin_s, "end_s": outcome.start_s}
+        joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
+        self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
         new = len(self.tail) - kept
-        for place, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
+        for count, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
             if language != self.language:
-                self._turn(language, place, policy)
+                self._turn(language, count, policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
@@ -224,11 +223,6 @@ class _Seam:
         self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
-
-    def _read(self, outcome: Outcome) -> list[tuple[Word, str | None]]:
-        """A chunk's words as far as they are believed, each with the language that captions say of it."""
-        found, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s)
-        return [(word, reading.language) for reading in found for word in self._believed(reading)]
 
     def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
         """From here on words are in another language; the first `kept` of the tail are not, and end their line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 from collections.abc import Iterable, Sequence
@@ -638,6 +639,85 @@ def test_words_of_the_old_language_that_the_new_window_mishears_stay() -> None:
     assert [(c.language, c.text) for c in Listener(JOB).hear(*heard).shown] == [
         ("sv", "Hej på onsdag."),
         ("en", "Here are the stories"),
+    ]
+
+
+@st.composite
+def turning(draw: st.DrawFn) -> list[tuple[Word, str]]:
+    """Words of two languages in turn, each a second and more long, with pauses between, and all told apart."""
+    at_s = draw(st.floats(0, 2))
+    words: list[tuple[Word, str]] = []
+    for turn in range(draw(st.integers(1, 8))):
+        for _ in range(draw(st.integers(4, 14))):
+            at_s += draw(st.floats(0.02, 0.15))
+            length_s = draw(st.floats(0.25, 0.5))
+            words.append((Word(f"w{len(words)}", at_s, at_s + length_s), ("sv", "en")[turn % 2]))
+            at_s += length_s
+        at_s += draw(st.floats(0.3, 1.5))
+    return words
+
+
+def heard_in_turn(words: Sequence[tuple[Word, str]], rng: random.Random) -> list[Outcome]:
+    """What perfect ears hear of them, with overlaps of 0.6 to 2 s and sureness that differs from window to window."""
+    outcomes: list[Outcome] = []
+    lead_s, end_s = 0.0, words[-1][0].end_s
+    for seq in range(int(end_s // CHUNK_S) + 1):
+        tail_s = rng.uniform(0.6, 2.0)
+        inside = [
+            (w, code) for w, code in words if w.start_s >= seq * CHUNK_S - lead_s and w.end_s <= (seq + 1) * CHUNK_S
+        ]
+        confidence = rng.uniform(0.5, 1.0)
+        parts = [
+            part((dataclasses.replace(w, confidence=confidence) for w, _ in group), code, 1.0)
+            for code, group in itertools.groupby(inside, key=lambda item: item[1])
+        ]
+        outcomes.append(outcome(seq, parts=tuple(parts), lead_s=lead_s, tail_s=tail_s))
+        lead_s = tail_s
+    return [*outcomes[:-1], dataclasses.replace(outcomes[-1], last=True)]
+
+
+@EXAMPLES
+@given(words=turning(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, JOB, MICROPHONE]))
+def test_where_languages_come_in_turn_every_word_comes_once_and_in_order(
+    words: list[tuple[Word, str]], seed: int, policy: Policy
+) -> None:
+    rng = random.Random(seed)
+    outcomes = heard_in_turn(words, rng)
+    assert Listener(policy).hear(*outcomes).words == [w.text for w, _ in words]
+    deliveries = outcomes[1:] + rng.choices(outcomes, k=2)
+    rng.shuffle(deliveries)
+    listener = Listener(policy).hear(outcomes[0], *deliveries)
+    assert listener.words == [w.text for w, _ in words]
+    told = {w.text: code for w, code in words}
+    wrong = sum(told[w.text] != c.language for c in listener.shown for w in c.words)
+    assert wrong <= 4 * len(outcomes), "but a few words at a chunk's edge stand in their own language"
+
+
+def test_a_word_before_a_turn_that_only_the_window_before_heard_stays() -> None:
+    """The later window begins with it and does not hear it; what that is sure of comes behind."""
+    first = outcome(0, parts=(part([word("Stort", 3.0), Word("tack.", 4.1, 4.5, 0.8)], p=1.0),))
+    new = [Word(text, 4.7 + 0.4 * n, 5.0 + 0.4 * n, 0.95) for n, text in enumerate(("Good", "evening", "to", "you"))]
+    heard = Listener(JOB).hear(first, outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True))
+    assert [(c.language, c.text) for c in heard.shown] == [("sv", "Stort tack."), ("en", "Good evening to you")]
+
+
+def test_what_is_not_believed_turns_nothing() -> None:
+    thanks_in = [part(thanks(n * CHUNK_S + 2.5), "en", 1.0, doubtful=True) for n in range(2)]
+    greeting = [
+        part([Word(f"hej{n}", at_s + 0.4 * n, at_s + 0.4 * n + 0.4) for n in range(4)], p=1.0) for at_s in (0.2, 5.2)
+    ]
+    short = part([word("Tack", 9.0)], "sv", 1.0)
+    listener = Listener(JOB).hear(
+        outcome(0, parts=(greeting[0], thanks_in[0])),
+        outcome(1, parts=(greeting[1], thanks_in[1], short)),
+        outcome(2, last=True),
+    )
+    assert listener.rejections == ["repeated"]
+    assert [(c.language, c.text.split()[0]) for c in listener.shown] == [
+        ("sv", "hej0"),
+        ("en", "Thanks"),
+        ("sv", "hej0"),
+        ("sv", "Tack"),
     ]
 
 
