@@ -702,21 +702,21 @@ def test_a_word_before_a_turn_that_only_the_window_before_heard_stays() -> None:
 
 
 def test_what_is_not_believed_turns_nothing() -> None:
-    thanks_in = [part(thanks(n * CHUNK_S + 2.5), "en", 1.0, doubtful=True) for n in range(2)]
-    greeting = [
-        part([Word(f"hej{n}", at_s + 0.4 * n, at_s + 0.4 * n + 0.4) for n in range(4)], p=1.0) for at_s in (0.2, 5.2)
-    ]
-    short = part([word("Tack", 9.0)], "sv", 1.0)
-    listener = Listener(JOB).hear(
-        outcome(0, parts=(greeting[0], thanks_in[0])),
-        outcome(1, parts=(greeting[1], thanks_in[1], short)),
-        outcome(2, last=True),
-    )
+    def said(text: str, at_s: float) -> list[Word]:
+        return [Word(w, at_s + 0.4 * n, at_s + 0.4 * n + 0.4) for n, w in enumerate(text.split())]
+
+    def parts(at_s: float) -> tuple[Part, Part]:
+        greeting = part(said("Hej och god kväll.", at_s), p=1.0)
+        return greeting, part(said("Thanks for watching this!", at_s + 2.5), "en", 1.0, doubtful=True)
+
+    short = part([word("Tack", 9.2)], "sv", 1.0)
+    heard = outcome(0, parts=parts(0.2)), outcome(1, parts=(*parts(5.2), short)), outcome(2, last=True)
+    listener = Listener(JOB).hear(*heard)
     assert listener.rejections == ["repeated"]
-    assert [(c.language, c.text.split()[0]) for c in listener.shown] == [
-        ("sv", "hej0"),
-        ("en", "Thanks"),
-        ("sv", "hej0"),
+    assert [(c.language, c.text) for c in listener.shown] == [
+        ("sv", "Hej och god kväll."),
+        ("en", "Thanks for watching this!"),
+        ("sv", "Hej och god kväll."),
         ("sv", "Tack"),
     ]
 
