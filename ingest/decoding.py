@@ -53,8 +53,16 @@ TURN_S = 60.0
 TURN_FACTOR = 5.0
 
 
-class Cancelled(UndertextError):
-    """Nobody wants the captions any more."""
+class Settled(UndertextError):
+    """Nobody wants more captions: the job was cancelled, or has failed elsewhere.
+
+    Attributes:
+        state: which of the two.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"the job is {state}")
+        self.state = state
 
 
 class Interrupted(UndertextError):
@@ -124,9 +132,12 @@ class Decoding:
             if not (job.state.ended or job.decoded):  # RQ may call again for what is done
                 self._decode(job)
             outcome = "decoded"
-        except (Cancelled, UnknownSource):
-            log.info("job %s: cancelled", self._id)
+        except UnknownSource:
+            log.info("job %s: forgotten", self._id)
             outcome = "cancelled"
+        except Settled as end:
+            log.info("job %s: %s", self._id, end.state)
+            outcome = str(end.state)
         except Interrupted:
             log.info("job %s: to be continued", self._id)
             outcome = "interrupted"
@@ -202,7 +213,7 @@ class Decoding:
     def _finish(self, complaint: str) -> None:
         self._put(self._chunker.finish())
         length_s = seconds(self._chunker.samples)
-        self._patiently(lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True))
+        _go_on(self._patiently(lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True)))
         notes = [note for note in (self._status.detail, complaint) if note]
         self._report(dataclasses.replace(self._status, audio_s=length_s, detail="; ".join(notes)))
         log.info("job %s: decoded %.1f s", self._id, length_s)
@@ -214,8 +225,7 @@ class Decoding:
                 self._id, state=State.RUNNING, duration_s=probe.duration_s, tracks=len(probe.tracks)
             )
         )
-        if job.state.ended:
-            raise Cancelled
+        _go_on(job)
         self._report(
             Status(
                 self._source,
@@ -283,8 +293,7 @@ class Decoding:
             raise Interrupted
         if time.monotonic() - self._asked_s >= ASK_EVERY_S:
             self._asked_s = time.monotonic()
-            if self._patiently(lambda: self._jobs.get(self._id)).state.ended:
-                raise Cancelled
+            _go_on(self._patiently(lambda: self._jobs.get(self._id)))
             self._give_way()
 
     def _give_way(self) -> None:
@@ -317,3 +326,9 @@ class Decoding:
                 upload_path(job, self._settings).unlink(missing_ok=True)
         except (OSError, SourceError) as error:
             log.warning("job %s: its file stays: %s", self._id, error)
+
+
+def _go_on(job: Job) -> None:
+    """Raises if the job is settled."""
+    if job.state.ended:
+        raise Settled(job.state)

@@ -99,7 +99,7 @@ def _promised_s(path: Path) -> float | None:
     try:
         with wave.open(str(path)) as wav:
             frames, rate_hz, n_bytes = wav.getnframes(), wav.getframerate(), wav.getnchannels() * wav.getsampwidth()
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # the last where the sizes of its chunks contradict each other
         return None
     # Who writes to a pipe cannot come back to fill the length in, and leaves nothing or the largest number there.
     return frames / rate_hz if 0 < frames * n_bytes < _UNKNOWN_BYTES and rate_hz else None

@@ -106,7 +106,7 @@ class ScriptedEngine:
         return tuple(
             (end_s + start_s) / 2
             for (_, end_s, before), (start_s, _, now) in itertools.pairwise(spoken)
-            if self.turns and before != now
+            if self.turns and utterance.may_turn and before != now
         )
 
     def _write(self, utterance: Utterance, spoken: str) -> Hypothesis:

@@ -21,6 +21,7 @@ class Utterance:
     language: str | None = None  # None: to be detected
     task: Task = "transcribe"
     prompt: Prompt = NO_PROMPT
+    may_turn: bool = True  # where its language turns is looked for; it costs up to another encoding of the audio
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ with 180 characters of history).
 A chunk that may be in several languages is heard in each of them. Which it is, is decided where the chunks of a source
 come in order, in the seam: every chunk votes with the probabilities that the model gives, by how much is said in it,
 and older votes fade. The language in use changes only when another leads clearly, so that one foreign word or one
-mistaken chunk does not turn it, and a new programme does within three chunks.
+chunk in doubt does not turn it, and a new programme does within three chunks. A sentence that is certainly in another
+language is not a matter of votes: it is taken in its own (`reading`), and so is the one behind it.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
                 claim_every_s=min(2.0, settings.claim_after_s / 2),
                 renew_every_s=settings.claim_after_s / 4,
                 task=cast(Task, settings.task),
+                follow_turns=settings.follow_turns,
                 retention_s=settings.retention_s,
             )
             stop_on_signals(transcriber.stop)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from wire.breaks import SENTENCE_ENDS
+
 #: Whisper's languages that put no spaces between words; a "word" of theirs is a character or a syllable.
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+
+#: Marks that end sentences and clauses, and quotations and brackets.
+_BEHIND_WORDS = "".join(SENTENCE_ENDS) + ",;:–—、，；：،؛" + "\"'”’»)]」』"
 
 
 def separator(language: str | None) -> str:
@@ -20,8 +25,8 @@ def joined(words: Iterable[str], language: str | None) -> str:
 
 
 def bare(word: str) -> str:
-    """A word without the punctuation behind it; one that is only punctuation as it is."""
-    return word.rstrip("".join(c for c in word if unicodedata.category(c)[0] == "P")) or word
+    """A word without what a sentence puts behind it; one that is nothing else as it is."""
+    return word.rstrip(_BEHIND_WORDS) or word
 
 
 def normalised(word: str) -> str:

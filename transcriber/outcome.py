@@ -127,6 +127,10 @@ class Outcome:
         names = {f.name for f in dataclasses.fields(cls)}
         known = {name: value for name, value in values.items() if name in names}
         parts = tuple(Part.from_list(part) for part in values.get("parts", ()))
+        if "words" in values:  # as the version before languages turned within a chunk wrote it
+            words = tuple(unpack(word) for word in values["words"])
+            reading = Reading(words, values.get("language"), values.get("doubtful", False))
+            parts = (Part({reading.language or "": reading}, values.get("probabilities", {})),)
         return cls(**{**known, "content": Content(values.get("content", Content.SPEECH)), "parts": parts})
 
 

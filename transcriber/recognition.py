@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,17 +22,24 @@ OVERLAP_S = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretch:
-    """Audio of a chunk, and where it begins on its source's clock."""
+    """Audio of a chunk, where it begins on its source's clock, and what the engine is told before it."""
 
     chunk: Chunk
     audio: NDArray[np.float32]
     begin_s: float
+    prompt: Prompt
+    may_turn: bool = False  # the language in it
 
     def cut(self, places_s: Sequence[float]) -> list[_Stretch]:
-        """What lies between some places, on the source's clock."""
+        """What lies between some places, on the source's clock. What was said before is said before the first."""
         borders = [0, *(round((place_s - self.begin_s) * SAMPLE_RATE_HZ) for place_s in places_s), len(self.audio)]
         return [
-            _Stretch(self.chunk, self.audio[start:end], self.begin_s + start / SAMPLE_RATE_HZ)
+            _Stretch(
+                self.chunk,
+                self.audio[start:end],
+                self.begin_s + start / SAMPLE_RATE_HZ,
+                replace(self.prompt, previous="") if start else self.prompt,
+            )
             for start, end in itertools.pairwise(borders)
         ]
 
@@ -47,7 +54,12 @@ class _Window:
 
 
 def recognise(
-    engine: Engine, chunks: Sequence[Chunk], task: Task, previous: Callable[[Chunk], str] = lambda chunk: ""
+    engine: Engine,
+    chunks: Sequence[Chunk],
+    task: Task,
+    previous: Callable[[Chunk], str] = lambda chunk: "",
+    *,
+    follow_turns: bool = True,
 ) -> list[list[Heard]]:
     """What was heard in each chunk, between the turns of its language; times of its words are those of the source.
 
@@ -57,28 +69,35 @@ def recognise(
     Args:
         task: of the chunks that do not name theirs.
         previous: what was said before a chunk; asked only for a model that was trained to be told.
+        follow_turns: look for them in chunks whose language is not given.
     """
     whole = [
-        _Stretch(chunk, np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0, chunk.begin_s)
+        _Stretch(
+            chunk,
+            np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0,
+            chunk.begin_s,
+            Prompt(chunk.hot_words, previous(chunk) if engine.remembers else ""),
+            follow_turns,
+        )
         for chunk in chunks
     ]
-    first = _hear(engine, whole, task, previous)
+    first = _hear(engine, whole, task)
     turned = [(stretch, heard.turns_s) for stretch, heard in zip(whole, first, strict=True) if heard.turns_s]
     parts = [part for stretch, turns_s in turned for part in stretch.cut(turns_s)]
     groups = [parts[start : start + len(chunks)] for start in range(0, len(parts), max(1, len(chunks)))]
-    again = (heard for group in groups for heard in _hear(engine, group, task, previous))
+    again = (heard for group in groups for heard in _hear(engine, group, task))
     return [[next(again) for _ in range(len(heard.turns_s) + 1)] if heard.turns_s else [heard] for heard in first]
 
 
-def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task, previous: Callable[[Chunk], str]) -> list[Heard]:
-    """What was heard in each stretch."""
+def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Heard]:
+    """What was heard in each stretch, and where the language turns in those in which it may."""
     utterances: list[Utterance] = []
     places: list[_Window] = []
     for index, stretch in enumerate(stretches):
-        chunk, audio, begin_s = stretch.chunk, stretch.audio, stretch.begin_s
-        prompt = Prompt(chunk.hot_words, previous(chunk) if engine.remembers else "")
-        for start, end in windows(len(audio), round(engine.context_s * SAMPLE_RATE_HZ)):
-            utterances.append(Utterance(audio[start:end], chunk.language, chunk.task or task, prompt))
+        chunk, begin_s = stretch.chunk, stretch.begin_s
+        for start, end in windows(len(stretch.audio), round(engine.context_s * SAMPLE_RATE_HZ)):
+            audio = stretch.audio[start:end]
+            utterances.append(Utterance(audio, chunk.language, chunk.task or task, stretch.prompt, stretch.may_turn))
             places.append(_Window(index, begin_s + start / SAMPLE_RATE_HZ, begin_s + end / SAMPLE_RATE_HZ))
     heard = [_later(h, place.begin_s) for h, place in zip(engine.transcribe(utterances), places, strict=True)]
     by_stretch = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].stretch)
@@ -130,15 +149,15 @@ def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
         # That of a window in which the language was out of the question is not the stretch's.
         written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
         hypotheses[language] = replace(whole, language=written)
-    return Heard(hypotheses, mean, _apart(turn_s for heard, _ in parts for turn_s in heard.turns_s))
+    return Heard(hypotheses, mean, _apart([heard.turns_s for heard, _ in parts]))
 
 
-def _apart(turns_s: Iterable[float]) -> tuple[float, ...]:
-    """Turns without those that two windows heard in their overlap."""
+def _apart(windows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """The turns in successive windows, each once: two windows hear one that is in their overlap."""
     kept: list[float] = []
-    for turn_s in sorted(turns_s):
-        if not kept or turn_s - kept[-1] > OVERLAP_S:
-            kept.append(turn_s)
+    for turns_s in windows:
+        before_s = kept[-1] if kept else -float("inf")
+        kept += [turn_s for turn_s in turns_s if turn_s > before_s + OVERLAP_S]
     return tuple(kept)
 
 

@@ -38,7 +38,7 @@ class TransformersEngine:
     """Runs a loaded model.
 
     Args:
-        observe: told how long the stages `encode`, `turns`, `decode`, `again` and `align` took.
+        observe: told how long the stages `encode`, `decode`, `turns`, `again` and `align` took.
         second_try: what is decoded again, and how.
     """
 
@@ -203,7 +203,7 @@ class TransformersEngine:
         spans = {
             row: cut
             for row, utterance in enumerate(utterances)
-            if utterance.language is None and len(self._model.tokens.languages) > 1
+            if utterance.may_turn and utterance.language is None and len(self._model.tokens.languages) > 1
             if len(cut := parts(utterance.audio)) > 1
         }
         if not spans:
@@ -211,14 +211,14 @@ class TransformersEngine:
         within = [
             _looks(states[row, begin // _POSITION : -(-end // _POSITION)])
             for row, cut in spans.items()
-            for begin, end in cut
+            for begin, end, _ in cut
         ]
         likely = iter(self._languages(self._decode.first(torch.stack(within))))
         seen = {row: [next(likely) for _ in cut] for row, cut in spans.items()}
         spans = {row: cut for row, cut in spans.items() if doubted[row] or turns(cut, seen[row], HINT_COST)}
         if not spans:
             return [() for _ in utterances]
-        alone = [utterances[row].audio[begin:end] for row, cut in spans.items() for begin, end in cut]
+        alone = [utterances[row].audio[begin:end] for row, cut in spans.items() for begin, end, _ in cut]
         # No more at once than there are utterances: that is what the device has room for.
         groups = [alone[start : start + len(utterances)] for start in range(0, len(alone), len(utterances))]
         likely = (each for group in groups for each in self._languages(self._decode.first(self._encode(group))))

@@ -9,57 +9,83 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transcriber.language import DOUBT
 from wire.audio import SAMPLE_RATE_HZ, samples
 
 #: A pause lasts for so many samples (300 ms), and is so many decibels below what is louder than nine tenths of the
-#: utterance.
+#: utterance. Where ingest begins a window it looks for the same (`ingest.overlap`).
 _PAUSE, _PAUSE_DB = samples(0.3), 10.0
+#: Sound is at most so many decibels below that.
+_SOUND_DB = 25.0
 #: Energy is looked at every so many samples.
 _STEP = samples(0.01)
 
 #: What a turn must gain to be believed, and to be looked for more closely: the natural logarithm of how much likelier
 #: all parts are with it.
 TURN_COST, HINT_COST = 2.5, 0.5
-#: No part is more certain than this not to be in a language, and one that is shorter than so many seconds counts less.
+#: No part is more certain than this not to be in a language, and one with less sound than so many seconds counts less.
 _LEAST, _WHOLE_S = 0.01, 1.0
 
 
-def parts(audio: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Begin and end of what lies between the middles of pauses, in samples; the whole where there is none."""
-    sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
-    power = (sums[_PAUSE:] - sums[:-_PAUSE])[::_STEP] / _PAUSE
-    if not len(power):
-        return [(0, len(audio))]
-    level_db = 10 * np.log10(np.maximum(power, 1e-9))
-    quiet = level_db < np.percentile(level_db, 90) - _PAUSE_DB
-    cuts = []
-    for is_quiet, run in itertools.groupby(range(len(quiet)), key=lambda place: bool(quiet[place])):
+class Span(NamedTuple):
+    """A part of an utterance, in samples."""
+
+    begin: int
+    end: int
+    sound: int  # so many of its samples are none of a pause
+
+
+def parts(audio: NDArray[np.float32]) -> list[Span]:
+    """What lies between the middles of pauses; the whole where there is none."""
+    level_db = _levels(audio, _PAUSE)
+    if not len(level_db):
+        return [Span(0, len(audio), len(audio))]
+    loud_db = np.percentile(level_db, 90)
+    cuts: list[int] = []
+    for is_quiet, run in itertools.groupby(range(len(level_db)), key=lambda n: bool(level_db[n] < loud_db - _PAUSE_DB)):
         if is_quiet:
-            quietest = min(run, key=lambda place: level_db[place])
-            cuts.append(quietest * _STEP + _PAUSE // 2)
-    return list(itertools.pairwise([0, *cuts, len(audio)]))
+            quietest = min(run, key=lambda n: level_db[n])
+            # Noise that is about as loud as a pause may be would cut one into slivers.
+            if not cuts or (quietest - cuts[-1]) * _STEP >= _PAUSE:
+                cuts.append(quietest)
+            elif level_db[quietest] < level_db[cuts[-1]]:
+                cuts[-1] = quietest
+    sound = _levels(audio, _STEP) > loud_db - _SOUND_DB
+    edges = [0, *(cut * _STEP + _PAUSE // 2 for cut in cuts), len(audio)]
+    return [
+        Span(begin, end, int(sound[begin // _STEP : end // _STEP].sum()) * _STEP)
+        for begin, end in itertools.pairwise(edges)
+    ]
 
 
-def turns(spans: Sequence[tuple[int, int]], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[int]:
+def turns(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[int]:
     """Where another language begins, in samples: the cheapest path through the languages of parts (Viterbi).
 
+    Only languages that are not out of the question for all of it count.
+
     Args:
-        spans: begin and end of the parts.
-        probabilities: of the languages in each of them.
+        probabilities: of the languages in each part.
         cost: what a turn must gain.
     """
-    languages = sorted({language for each in probabilities for language in each})
+    weights = [min(1.0, span.sound / SAMPLE_RATE_HZ / _WHOLE_S) for span in spans]
+    shares = Counter[str]()
+    for weight, likely in zip(weights, probabilities, strict=True):
+        shares.update({language: weight * p for language, p in likely.items()})
+    languages = sorted(language for language, share in shares.items() if share >= DOUBT * sum(weights))
+    if len(languages) < 2:
+        return []
     costs = dict.fromkeys(languages, 0.0)
     came_from: list[dict[str, str]] = []
-    for (begin, end), likely in zip(spans, probabilities, strict=True):
+    for weight, likely in zip(weights, probabilities, strict=True):
         best = min(languages, key=lambda language: costs[language])
         came = {language: language if costs[language] <= costs[best] + cost else best for language in languages}
-        weight = min(1.0, (end - begin) / SAMPLE_RATE_HZ / _WHOLE_S)
         costs = {
             language: min(costs[language], costs[best] + cost)
             - weight * math.log(max(_LEAST, likely.get(language, 0.0)))
@@ -70,4 +96,11 @@ def turns(spans: Sequence[tuple[int, int]], probabilities: Sequence[Mapping[str,
     for came in reversed(came_from[1:]):
         path.append(came[path[-1]])
     path.reverse()
-    return [span[0] for span, before, now in zip(spans[1:], path, path[1:], strict=False) if now != before]
+    return [span.begin for span, before, now in zip(spans[1:], path, path[1:], strict=False) if now != before]
+
+
+def _levels(audio: NDArray[np.float32], width: int) -> NDArray[np.float64]:
+    """Level in decibels over `width` samples, from every place on."""
+    sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
+    power: NDArray[np.float64] = (sums[width:] - sums[:-width])[::_STEP] / width
+    return 10 * np.log10(np.maximum(power, 1e-9))

@@ -44,6 +44,7 @@ class Transcriber:
         name: its name as a consumer of the queue.
         engine: asked for before every batch, so that a model can be exchanged between two of them.
         task: what is done with the speech of sources that do not name a task.
+        follow_turns: whether chunks are looked through for turns of their language.
         clock: Unix time.
     """
 
@@ -60,6 +61,7 @@ class Transcriber:
         claim_every_s: float = 2.0,
         renew_every_s: float = 3.0,
         task: Task = "transcribe",
+        follow_turns: bool = True,
         retention_s: int = keys.RETENTION_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +77,7 @@ class Transcriber:
         self._claim_every_s = claim_every_s
         self._renewal = Renewal(queue, name, renew_every_s)
         self._task = task
+        self._follow_turns = follow_turns
         self._clock = clock
         self._stop = threading.Event()
         self._claimed_s = -float("inf")
@@ -152,16 +155,17 @@ class Transcriber:
         try:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
+            self._give_up(delivery.chunk.source, error)  # before the chunk is gone, should Redis be away
             self._bury(delivery, str(error), error.reason)
-            self._give_up(delivery.chunk.source, error)
             return False
         return True
 
     def _give_up(self, source: str, error: Unsupported) -> None:
-        """A job of which no chunk can be captioned has failed: who sent it learns why, and nothing more is decoded."""
+        """A job that this model can do nothing for has failed: who sent it learns why, and nothing more is decoded."""
         kind, id = split_source(source)
-        if kind is not Kind.JOB:
-            return  # a station may get a model that can, and its gaps say what is missing
+        # What a model before this one captioned is kept, and a station may get one that can: gaps say what is missing.
+        if kind is not Kind.JOB or self._log.progress(source).languages:
+            return
         why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
         try:
             if self._jobs.fail(id, why):
@@ -174,7 +178,8 @@ class Transcriber:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
         try:
-            heard = recognise(engine, [d.chunk for d in deliveries], self._task, self._previous)
+            chunks = [d.chunk for d in deliveries]
+            heard = recognise(engine, chunks, self._task, self._previous, follow_turns=self._follow_turns)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer

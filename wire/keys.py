@@ -5,7 +5,7 @@
 | undertext:chunks:live, …:upload       | stream | ChunkQueue's limits; entries are deleted when committed   |
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
-| undertext:progress:SOURCE             | hash   | five fields, one for each language; dies with the source    |
+| undertext:progress:SOURCE             | hash   | five fields, and one a language; dies with the source     |
 | undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |

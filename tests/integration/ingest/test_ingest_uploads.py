@@ -29,7 +29,7 @@ from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.bus import connect
 from wire.captions import Advance, CaptionLog
 from wire.jobs import enqueue_decode
-from wire.messages import Chunk, Content, Job, Kind, State
+from wire.messages import Chunk, Content, Job, Kind, State, Status
 from wire.metrics import IngestMetrics
 from wire.queue import STREAMS, ChunkQueue
 from wire.sources import Jobs, Statuses
@@ -239,6 +239,34 @@ def test_a_wav_whose_length_was_never_filled_in_is_whole(
     path.write_bytes(audio[:at] + b"\xff\xff\xff\xff" + audio[at + 4 :])
     assert decode(path).error == ""
     assert Statuses(redis_client).get(Kind.JOB, "j").detail == ""
+
+
+def test_a_wav_whose_sizes_contradict_each_other_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    """A recorder that was killed has written the length of its samples, and not that of the file."""
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1", "-metadata", "title=News")
+    audio = path.read_bytes()
+    assert b"LIST" in audio[:100]
+    path.write_bytes(audio[:4] + (36).to_bytes(4, "little") + audio[8:])
+    assert decode(path).error == ""
+    assert len(audio_of(chunks("jobs/j"))) > 16_000
+
+
+def test_a_job_that_failed_elsewhere_meanwhile_stays_failed(
+    decode: Decode, make_audio: Make, redis_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transcriber finds out with the first chunk that its model cannot do what is asked."""
+    change = Jobs.change
+
+    def failing(self: Jobs, id: str, **changes: Any) -> Job:
+        if changes.get("decoded"):
+            self.fail(id, "this model cannot translate")
+            Statuses(redis_client).save(Status(f"jobs/{id}", State.FAILED))
+        return change(self, id, **changes)
+
+    monkeypatch.setattr(Jobs, "change", failing)
+    job = decode(make_audio("x.wav"))
+    assert (job.state, job.error) == (State.FAILED, "this model cannot translate")
+    assert Statuses(redis_client).get(Kind.JOB, "j").state is State.FAILED
 
 
 def test_a_cut_off_mp4_says_what_is_missing(decode: Decode, make_audio: Make) -> None:

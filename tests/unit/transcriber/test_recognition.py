@@ -129,3 +129,27 @@ def test_only_chunks_with_a_turn_are_heard_again() -> None:
     heard = recognise(engine, told, "transcribe")
     assert [len(parts) for parts in heard] == [1, 1, 2, 1, 1, 1]
     assert engine.batches == [6, 2]
+
+
+def test_turns_are_looked_for_once_and_only_where_they_are_wanted() -> None:
+    asked: list[bool] = []
+    engine = ScriptedEngine(lambda batch: asked.extend(u.may_turn for u in batch), detect=by_half, turns=True)
+    told = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
+    recognise(engine, told, "transcribe")
+    assert asked == [True] * 6 + [False] * 2
+    asked.clear()
+    assert [len(parts) for parts in recognise(engine, told, "transcribe", follow_turns=False)] == [1] * 6
+    assert asked == [False] * 6
+
+
+def test_what_was_said_before_a_chunk_is_told_before_its_first_part_alone() -> None:
+    told: list[Prompt] = []
+    engine = ScriptedEngine(
+        lambda batch: told.extend(u.prompt for u in batch), detect=by_half, turns=True, remembers=True
+    )
+    [chunk] = (
+        dataclasses.replace(c, language=None, hot_words=("Umeå",))
+        for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5)
+    )
+    recognise(engine, [chunk], "transcribe", lambda _: "Hej.")
+    assert told == [Prompt(("Umeå",), "Hej."), Prompt(("Umeå",), "Hej."), Prompt(("Umeå",))]

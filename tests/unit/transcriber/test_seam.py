@@ -751,6 +751,12 @@ def test_whoever_finishes_first_the_language_is_the_same(english: list[float], s
     assert one_by_one == at_once
 
 
+def test_an_outcome_that_an_older_version_wrote_keeps_its_words() -> None:
+    written = {"epoch": 1, "seq": 3, "start_s": 15.0, "end_s": 20.0, "lead_s": 1.0, "language": "sv"}
+    found = Outcome.from_dict({**written, "words": [["Hej", 16.0, 16.4, 0.9]], "probabilities": {"sv": 1.0}})
+    assert found.parts == (Part({"sv": Reading((Word("Hej", 16.0, 16.4, 0.9),), "sv")}, {"sv": 1.0}),)
+
+
 def test_an_outcome_waits_as_it_is() -> None:
     for waiting in (spoken(3, 0.4), spoken(3, 0.0), in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2)), outcome(3), lost(3)):
         assert Outcome.from_dict(json.loads(json.dumps(waiting.as_dict()))) == waiting

@@ -15,10 +15,11 @@ from demo.bulletins import Language
 from demo.voices import Voice, speak
 from tests.fakes import chunks
 from transcriber.engine import Utterance
+from transcriber.language import DOUBT
 from transcriber.model import load
 from transcriber.recognition import recognise
 from transcriber.transformers_engine import TransformersEngine
-from transcriber.turns import HINT_COST, TURN_COST, parts, turns
+from transcriber.turns import HINT_COST, TURN_COST, Span, parts, turns
 
 RATE_HZ = 16_000
 
@@ -37,10 +38,21 @@ def said(*seconds: float, level: float = 0.1, floor: float = 0.0) -> NDArray[np.
 @pytest.mark.parametrize("floor", [0.0, 0.02])
 def test_parts_meet_in_the_pauses(floor: float) -> None:
     """Digital silence, or noise 14 dB below the speech."""
-    first, second = parts(said(2.0, 0.5, 1.0, 0.4, 2.1, floor=floor))[:-1]
-    assert first[0] == 0
-    assert 2.0 * RATE_HZ < first[1] < 2.5 * RATE_HZ
-    assert 3.5 * RATE_HZ < second[1] < 3.9 * RATE_HZ
+    first, second, _ = parts(said(2.0, 0.5, 1.0, 0.4, 2.1, floor=floor))
+    assert first.begin == 0
+    assert 2.0 * RATE_HZ < first.end < 2.5 * RATE_HZ
+    assert 3.5 * RATE_HZ < second.end < 3.9 * RATE_HZ
+
+
+@pytest.mark.parametrize("floor", [0.0316, 0.032, 0.031])
+def test_noise_that_is_as_loud_as_a_pause_may_be_cuts_no_slivers(floor: float) -> None:
+    assert all(span.end - span.begin >= 0.15 * RATE_HZ for span in parts(said(2.0, 0.6, 2.0, 0.5, 1.5, floor=floor)))
+
+
+def test_silence_is_no_sound() -> None:
+    speech, silence = parts(said(2.0, 3.0))
+    assert speech.sound == pytest.approx(2.0 * RATE_HZ, abs=0.05 * RATE_HZ)
+    assert silence.sound == 0
 
 
 @pytest.mark.parametrize(
@@ -49,21 +61,22 @@ def test_parts_meet_in_the_pauses(floor: float) -> None:
     ids=["no pause", "a short one", "noise 6 dB below", "next to nothing", "shorter than a pause"],
 )
 def test_without_a_pause_there_is_one_part(audio: NDArray[np.float32]) -> None:
-    assert parts(audio) == [(0, len(audio))]
+    [span] = parts(audio)
+    assert (span.begin, span.end) == (0, len(audio))
 
 
 @given(st.lists(st.floats(0.05, 2.0), min_size=1, max_size=9))
 def test_parts_cover_everything(seconds: list[float]) -> None:
     audio = said(*seconds)
     found = parts(audio)
-    assert (found[0][0], found[-1][1]) == (0, len(audio))
-    assert all(a[1] == b[0] for a, b in itertools.pairwise(found))
-    assert all(begin < end for begin, end in found)
+    assert (found[0].begin, found[-1].end) == (0, len(audio))
+    assert all(a.end == b.begin for a, b in itertools.pairwise(found))
+    assert all(begin < end and 0 <= sound <= end - begin for begin, end, sound in found)
 
 
-def spans(*seconds: float) -> list[tuple[int, int]]:
+def spans(*seconds: float) -> list[Span]:
     edges = [0, *itertools.accumulate(round(s * RATE_HZ) for s in seconds)]
-    return list(itertools.pairwise(edges))
+    return [Span(begin, end, end - begin) for begin, end in itertools.pairwise(edges)]
 
 
 def english(*shares: float) -> list[dict[str, float]]:
@@ -72,8 +85,8 @@ def english(*shares: float) -> list[dict[str, float]]:
 
 def test_a_turn_is_where_another_language_begins() -> None:
     cut = spans(1.5, 1.0, 2.0)
-    assert turns(cut, english(0.0, 1.0, 0.98), TURN_COST) == [cut[1][0]]
-    assert turns(cut, english(0.0, 0.1, 1.0), TURN_COST) == [cut[2][0]]
+    assert turns(cut, english(0.0, 1.0, 0.98), TURN_COST) == [cut[1].begin]
+    assert turns(cut, english(0.0, 0.1, 1.0), TURN_COST) == [cut[2].begin]
     assert turns(cut, english(0.0, 1.0, 0.0), TURN_COST) == []  # two turns cost more than one part can gain
     assert turns(spans(1, 1, 1, 1), english(0, 1, 1, 0), TURN_COST) == [RATE_HZ, 3 * RATE_HZ]
 
@@ -81,7 +94,7 @@ def test_a_turn_is_where_another_language_begins() -> None:
 def test_doubt_turns_nothing_but_may_hint_at_a_turn() -> None:
     cut = spans(1.5, 2.0)
     assert turns(cut, english(0.1, 0.8), TURN_COST) == []
-    assert turns(cut, english(0.1, 0.8), HINT_COST) == [cut[1][0]]
+    assert turns(cut, english(0.1, 0.8), HINT_COST) == [cut[1].begin]
     assert turns(cut, english(0.1, 0.2), HINT_COST) == []
 
 
@@ -91,8 +104,31 @@ def test_a_bit_of_sound_counts_little() -> None:
     assert turns(spans(3.0, 0.7), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
 
 
+def test_silence_turns_nothing_however_sure_a_model_is_of_its_language() -> None:
+    silence = [Span(0, 3 * RATE_HZ, 3 * RATE_HZ), Span(3 * RATE_HZ, 6 * RATE_HZ, 0)]
+    assert turns(silence, english(0.0, 1.0), HINT_COST) == []
+
+
+def test_a_language_that_is_out_of_the_question_for_all_of_it_is_none() -> None:
+    """Of a hundred languages, some are likely in a short part by chance."""
+    likely = [{"sv": 1.0}, {"sv": 0.95, "en": 0.05}, {"sv": 1.0}, {"sv": 0.98, "no": 0.02}, {"sv": 0.02, "no": 0.98}]
+    cut = spans(3.0, 3.0, 3.0, 3.0, 0.1)
+    assert turns(cut, likely, 0.0) == []
+    assert turns(spans(3.0, 3.0, 3.0, 3.0, 1.0), likely, TURN_COST) == [12 * RATE_HZ]
+    three = [{"sv": 0.99, "no": 0.01}, {"en": 0.99, "no": 0.01}, {"no": 0.9, "sv": 0.1}]
+    assert turns(spans(1.0, 2.0, 2.0), three, TURN_COST) == [RATE_HZ, 3 * RATE_HZ]
+
+
 def test_one_part_never_turns() -> None:
     assert turns(spans(3.0), english(0.5), HINT_COST) == []
+
+
+def weights(cut: list[Span]) -> list[float]:
+    return [min(1.0, span.sound / RATE_HZ) for span in cut]
+
+
+def shares(cut: list[Span], likely: list[dict[str, float]], code: str) -> float:
+    return sum(w * p[code] for w, p in zip(weights(cut), likely, strict=True)) / sum(weights(cut))
 
 
 @given(st.lists(st.tuples(st.floats(0.05, 4.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
@@ -100,16 +136,17 @@ def test_the_path_is_the_cheapest_of_all(parts_: list[tuple[float, float]]) -> N
     """Against every path there is, at the least certainty and the weights that the module gives."""
     cut, likely = spans(*(s for s, _ in parts_)), english(*(p for _, p in parts_))
 
+    codes = [code for code in ("en", "sv") if shares(cut, likely, code) >= DOUBT]
+
     def price(path: tuple[str, ...]) -> float:
-        weights = [min(1.0, (end - begin) / RATE_HZ / 1.0) for begin, end in cut]
-        said_wrong = sum(-w * np.log(max(0.01, p[code])) for w, p, code in zip(weights, likely, path, strict=True))
+        said_wrong = sum(-w * np.log(max(0.01, p[code])) for w, p, code in zip(weights(cut), likely, path, strict=True))
         return float(said_wrong) + TURN_COST * sum(a != b for a, b in itertools.pairwise(path))
 
-    best = min(price(path) for path in itertools.product(("en", "sv"), repeat=len(cut)))
-    borders = [begin for begin, _ in cut]
+    best = min(price(path) for path in itertools.product(codes, repeat=len(cut)))
+    borders = [span.begin for span in cut]
     found = [n for n, begin in enumerate(borders) if begin in turns(cut, likely, TURN_COST) and n]
     segment = [sum(n >= border for border in found) for n in range(len(cut))]
-    by_first = [tuple(("en", "sv")[(s + first) % 2] for s in segment) for first in (0, 1)]
+    by_first = [tuple(codes[(s + first) % len(codes)] for s in segment) for first in (0, 1)]
     assert min(map(price, by_first)) == pytest.approx(best, abs=1e-9)
 
 
