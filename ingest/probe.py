@@ -62,6 +62,9 @@ _HEAD_BYTES = 512
 #: A WAV's length from here on was never filled in.
 _UNKNOWN_BYTES = 0x7FFF_F000
 
+#: What ffmpeg says of an MP3 whose header counts more audio than there is.
+_SHORTER_THAN_ITS_HEADER = "filesize and duration do not match"
+
 #: What ffmpeg says of files that are something else. The last comes of its MP3 reader, for any name in .mp3.
 _NO_RECORDING = (
     "format not on whitelist",
@@ -86,7 +89,8 @@ def probe_file(path: Path) -> Probe:
         head = file.read(_HEAD_BYTES)
     if looks_like_html(head):
         raise NotAudio("it is a web page, not a recording; save what is played there, and send that")
-    return replace(_probe(str(path), remote=False, live=False, timeout_s=60.0), promised_s=_promised_s(path))
+    found = _probe(str(path), remote=False, live=False, timeout_s=60.0)
+    return replace(found, promised_s=found.promised_s or _promised_s(path))
 
 
 def looks_like_html(head: bytes) -> bool:
@@ -116,7 +120,7 @@ def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
 
 
 def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
-    command = [find("ffprobe"), "-v", "error", "-show_streams", "-show_format", "-of", "json"]
+    command = [find("ffprobe"), "-v", "warning", "-show_streams", "-show_format", "-of", "json"]
     for name, value in input_options(remote=remote, live=live, timeout_s=timeout_s).items():
         command += [f"-{name}", str(value)]
     try:
@@ -153,11 +157,12 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
         raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
     shape = answer.get("format", {})
-    duration = _number(shape.get("duration"))
+    duration = _number(shape.get("duration")) or 0.0
     return Probe(
         tracks=tracks,
         format=shape.get("format_name", ""),
-        duration_s=duration if duration and duration > 0 else None,
+        duration_s=duration if duration > 0 else None,
+        promised_s=duration if duration > 0 and _SHORTER_THAN_ITS_HEADER in complaint else None,
     )
 
 

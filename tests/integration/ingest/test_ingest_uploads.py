@@ -203,7 +203,7 @@ def test_a_video_with_sound_is_captioned(decode: Decode, make_audio: Make, chunk
 
 
 def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
-    decode: Decode, make_audio: Make, chunks: Chunks, tmp_path: Path
+    decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
 ) -> None:
     path = make_audio("whole.mp3", "-b:a", "64k")
     path.write_bytes(path.read_bytes()[: 64_000 // 8 * 7 + 77])
@@ -213,6 +213,7 @@ def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
     assert found[-1].last
     assert len(audio_of(found)) / 16_000 == pytest.approx(7, abs=0.2)
     assert job.duration_s == pytest.approx(7, abs=0.2)
+    assert Statuses(redis_client).get(Kind.JOB, "j").detail.startswith("it is cut off: its header says 12.0 s")
 
 
 @pytest.mark.parametrize("rest", [0, 1], ids=["between two samples", "within one"])
