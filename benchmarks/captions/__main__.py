@@ -18,7 +18,7 @@ false_captions_per_hour               of music, noise and silence
 speech_withheld_percent               of the time of spoken words
 first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
 turning_wer_percent, turning_mislabelled_percent
-                                      where Swedish and English come in turn, one to three sentences each, and nobody
+                                      where Swedish and English come in turn, two or three sentences each, and nobody
                                       says so; words in captions that name the wrong language; turning_whole_wer_percent
                                       of whole sentences, each of which the model must tell by itself
 revisions_per_word                    how often a word that was shown is replaced or withdrawn, by final words
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables.append(("WER % by condition", rows.columns(found, rows.DISTURBED)))
         figures = rows.figures_of(tallies)
         turned = measure_turning(meter, minutes, options.seed)
-        tables.append(("sv and en in turn, 1 to 3 sentences each, no language told", rows.turning_rows(turned)))
+        tables.append(("sv and en in turn, 2 or 3 sentences each, no language told", rows.turning_rows(turned)))
         figures |= rows.turning_figures(turned)
     if options.audio:
         try:

@@ -42,7 +42,7 @@ UNSTEADY = "f2"
 #: Sentences of a section: about a minute; of a programme of less than SHORT_MINUTES, so few that each condition comes.
 SENTENCES, FEW_SENTENCES, SHORT_MINUTES = 12, 4, 12.0
 
-#: Sentences in one language before the next.
+#: Sentences in one language before the next, as they are asked for: a bulletin has two at least.
 TURNING_SENTENCES = (1, 3)
 
 #: Nobody speaks where no word is within so many seconds; such a stretch begins and ends so long beside the words.
@@ -98,7 +98,7 @@ def programme(language: Language, minutes: float, seed: int = 1) -> Programme:
 
 
 def turning(minutes: float, seed: int = 1) -> Programme:
-    """At least `minutes` of one to three sentences in each language in turn, with a pause and a new reader between."""
+    """At least `minutes` of two or three sentences in each language in turn, with a pause and a new reader between."""
     rng = random.Random(f"captions-turning-{seed}")
     tape, languages = _Tape(), itertools.cycle(LANGUAGES)
     while tape.duration_s < 60 * minutes:
