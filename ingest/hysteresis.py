@@ -46,13 +46,8 @@ class Hysteresis:
         self._voiced = False
         self._run = 0  # voiced frames that belong together
         self._unvoiced = PAD_FRAMES + 1  # frames since the last voiced one
-        self._without = 0  # see `without`
+        self.without = 0  # frames since the last speech, or since the epoch began
         self.onset = 0  # of the newest frames, so many before the first that may be speech
-
-    @property
-    def without(self) -> int:
-        """Frames since the last speech, or since the epoch began."""
-        return self._without
 
     def feed(self, probabilities: Iterable[float]) -> bool:
         """Take the frames that follow, if any; whether there is speech in them. It may reach in from those before."""
@@ -67,7 +62,7 @@ class Hysteresis:
         return heard
 
     def _step(self, probability: float) -> bool:
-        alert = self._without < ALERT_FRAMES
+        alert = self.without < ALERT_FRAMES
         needed = self._threshold * (ALERT_SHARE if alert else 1.0)
         self._voiced = probability >= needed * (OFF_SHARE if self._voiced else 1.0)
         if self._voiced:
@@ -77,5 +72,5 @@ class Hysteresis:
             self._unvoiced += 1
         needed_frames = ALERT_MIN_FRAMES if alert else MIN_FRAMES
         self._speech = self._run >= needed_frames and self._unvoiced <= PAD_FRAMES
-        self._without = 0 if self._speech else self._without + 1
+        self.without = 0 if self._speech else self.without + 1
         return self._speech

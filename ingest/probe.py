@@ -157,12 +157,13 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
         raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
     shape = answer.get("format", {})
-    duration = _number(shape.get("duration")) or 0.0
+    duration = _number(shape.get("duration"))
+    duration_s = duration if duration and duration > 0 else None
     return Probe(
         tracks=tracks,
         format=shape.get("format_name", ""),
-        duration_s=duration if duration > 0 else None,
-        promised_s=duration if duration > 0 and _SHORTER_THAN_ITS_HEADER in complaint else None,
+        duration_s=duration_s,
+        promised_s=duration_s if _SHORTER_THAN_ITS_HEADER in complaint else None,
     )
 
 

@@ -77,8 +77,7 @@ class GreedyDecoder:
         device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         with self._heads:
-            start = torch.full((len(states), 1), self._tokens.start, device=device)
-            first = self._logits(start, states, cache)
+            first = self.first(states, cache)
             no_speech = self._no_speech(first)
             chosen = choose(first)
             owners = [row for row, several in enumerate(chosen) for _ in several]
@@ -130,12 +129,10 @@ class GreedyDecoder:
         return decoded
 
     @torch.inference_mode()
-    def first(self, states: Tensor) -> Tensor:
+    def first(self, states: Tensor, cache: Any = None) -> Tensor:
         """Logits [B, vocabulary] behind the start token, of encoder states [B, positions, d_model]."""
         start = torch.full((len(states), 1), self._tokens.start, device=states.device)
-        hidden = self._decoder(input_ids=start, encoder_hidden_states=states, use_cache=False).last_hidden_state
-        logits: Tensor = self._project(hidden[:, -1]).float()
-        return logits
+        return self._logits(start, states, cache)
 
     @torch.inference_mode()
     def read(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:

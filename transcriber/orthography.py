@@ -5,13 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from wire.breaks import SENTENCE_ENDS
+from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
 
 #: Whisper's languages that put no spaces between words; a "word" of theirs is a character or a syllable.
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
 
 #: Marks that end sentences and clauses, and quotations and brackets.
-_BEHIND_WORDS = "".join(SENTENCE_ENDS) + ",;:–—、，；：،؛" + "\"'”’»)]」』"
+_BEHIND_WORDS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
 
 
 def separator(language: str | None) -> str:

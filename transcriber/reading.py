@@ -53,7 +53,7 @@ def reheard(
     """The words of two windows in two languages, where the earlier one heard the beginning of the later one's wrongly.
 
     Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both heard the same. None
-    if the earlier one was the surer, or wrote the same.
+    if the earlier one was the surer and did not write the same.
 
     Args:
         before: words of the earlier window.

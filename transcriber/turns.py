@@ -17,15 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcriber.language import DOUBT
-from wire.audio import SAMPLE_RATE_HZ, samples
+from wire.audio import SAMPLE_RATE_HZ
+from wire.pauses import PAUSE_DB, PAUSE_SAMPLES, STEP_SAMPLES, levels_db
 
-#: A pause lasts for so many samples (300 ms), and is so many decibels below what is louder than nine tenths of the
-#: utterance. Where ingest begins a window it looks for the same (`ingest.overlap`).
-_PAUSE, _PAUSE_DB = samples(0.3), 10.0
-#: Sound is at most so many decibels below that.
-_SOUND_DB = 25.0
-#: Energy is looked at every so many samples.
-_STEP = samples(0.01)
+#: Sound is at most so many decibels below what is louder than nine tenths of an utterance; less power is silence.
+_SOUND_DB, _LEAST_POWER = 25.0, 1e-9
 
 #: What a turn must gain to be believed, and to be looked for more closely: the natural logarithm of how much likelier
 #: all parts are with it.
@@ -44,23 +40,23 @@ class Span(NamedTuple):
 
 def parts(audio: NDArray[np.float32]) -> list[Span]:
     """What lies between the middles of pauses; the whole where there is none."""
-    level_db = _levels(audio, _PAUSE)
+    level_db = levels_db(audio, PAUSE_SAMPLES, _LEAST_POWER)
     if not len(level_db):
         return [Span(0, len(audio), len(audio))]
     loud_db = np.percentile(level_db, 90)
     cuts: list[int] = []
-    for is_quiet, run in itertools.groupby(range(len(level_db)), key=lambda n: bool(level_db[n] < loud_db - _PAUSE_DB)):
+    for is_quiet, run in itertools.groupby(range(len(level_db)), key=lambda n: bool(level_db[n] < loud_db - PAUSE_DB)):
         if is_quiet:
             quietest = min(run, key=lambda n: level_db[n])
             # Noise that is about as loud as a pause may be would cut one into slivers.
-            if not cuts or (quietest - cuts[-1]) * _STEP >= _PAUSE:
+            if not cuts or (quietest - cuts[-1]) * STEP_SAMPLES >= PAUSE_SAMPLES:
                 cuts.append(quietest)
             elif level_db[quietest] < level_db[cuts[-1]]:
                 cuts[-1] = quietest
-    sound = _levels(audio, _STEP) > loud_db - _SOUND_DB
-    edges = [0, *(cut * _STEP + _PAUSE // 2 for cut in cuts), len(audio)]
+    sound = levels_db(audio, STEP_SAMPLES, _LEAST_POWER) > loud_db - _SOUND_DB
+    edges = [0, *(cut * STEP_SAMPLES + PAUSE_SAMPLES // 2 for cut in cuts), len(audio)]
     return [
-        Span(begin, end, int(sound[begin // _STEP : end // _STEP].sum()) * _STEP)
+        Span(begin, end, int(sound[begin // STEP_SAMPLES : end // STEP_SAMPLES].sum()) * STEP_SAMPLES)
         for begin, end in itertools.pairwise(edges)
     ]
 
@@ -97,10 +93,3 @@ def turns(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], c
         path.append(came[path[-1]])
     path.reverse()
     return [span.begin for span, before, now in zip(spans[1:], path, path[1:], strict=False) if now != before]
-
-
-def _levels(audio: NDArray[np.float32], width: int) -> NDArray[np.float64]:
-    """Level in decibels over `width` samples, from every place on."""
-    sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
-    power: NDArray[np.float64] = (sums[width:] - sums[:-width])[::_STEP] / width
-    return 10 * np.log10(np.maximum(power, 1e-9))

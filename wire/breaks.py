@@ -25,11 +25,13 @@ _ORPHAN_CHARACTERS = 12
 #: Marks that end a sentence, in the scripts that Whisper writes.
 SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။")
 
-# What may stand behind the mark that ends a sentence or a clause, and before a word.
-_CLOSERS = "\"'”’»)]」』"
+#: What may stand behind the mark that ends a sentence or a clause.
+CLOSERS = "\"'”’»)]」』"
+# What may stand before a word.
 _OPENERS = "\"'”“„‘’«([「『¿¡"
 
-_CLAUSE_ENDS = frozenset(",;:–—、，；：،؛")
+#: Marks that end a clause within a sentence.
+CLAUSE_ENDS = frozenset(",;:–—、，；：،؛")
 
 
 class Break(IntEnum):
@@ -89,7 +91,7 @@ _NONE: frozenset[str] = frozenset()
 
 def ends_sentence(word: str, language: str | None = None) -> bool:
     """Whether a sentence ends with this word."""
-    bare = word.rstrip(_CLOSERS)
+    bare = word.rstrip(CLOSERS)
     return bool(bare) and bare[-1] in SENTENCE_ENDS and _key(bare) not in _ABBREVIATIONS.get(language or "", _NONE)
 
 
@@ -97,7 +99,7 @@ def break_between(before: str, after: str, language: str | None) -> Break:
     """How well a text may be broken between two words. Without a table for the language, punctuation alone tells."""
     if ends_sentence(before, language):
         return Break.SENTENCE
-    if before.rstrip(_CLOSERS)[-1:] in _CLAUSE_ENDS or after[:1] in ("–", "—"):
+    if before.rstrip(CLOSERS)[-1:] in CLAUSE_ENDS or after[:1] in ("–", "—"):
         return Break.CLAUSE
     begin, lean = (table.get(language or "", _NONE) for table in (_BEGIN, _LEAN))
     if _key(before) in begin:
@@ -192,4 +194,4 @@ def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
 
 def _key(word: str) -> str:
     """A word as the tables have it."""
-    return word.strip(_OPENERS + _CLOSERS).casefold()
+    return word.strip(_OPENERS + CLOSERS).casefold()

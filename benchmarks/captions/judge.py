@@ -62,7 +62,7 @@ class Tally:
     sent_s: float = 0.0
     withheld_s: float = 0.0  # of speech
     speech_s: float = 0.0
-    right: int = 0  # words
+    captioned: int = 0  # words of truth that something was written for
     mislabelled: int = 0  # of these, in captions that say another language
 
     def __add__(self, other: Tally) -> Tally:
@@ -108,13 +108,10 @@ def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -
     """
     said = final_words(run)
     found = align(programme.words, [word.text for word in said])
-    told = [caption.language for _, caption in run.finals() for _ in spelled(caption.words)]
     known = frozenset(range(len(programme.words))) if known is None else known
     tally = Tally(decoded_s=run.decoded_s, sent_s=run.sent_s, words=len(said), rewritten=_rewritten(run))
     _count_errors(tally, programme, found, said)
-    right = [(word, j) for word, j in zip(programme.words, found.opposite, strict=True) if j >= 0]
-    tally.right = len(right)
-    tally.mislabelled = sum(told[j] != word.language for word, j in right)
+    _count_languages(tally, programme, run, found)
     _count_borders(tally, programme, run, found, said, known)
     _count_times(tally, programme, run, found, said)
     quiet = programme.quiet()
@@ -141,6 +138,13 @@ def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Se
         tally.by_condition.setdefault(condition, Errors()).inserted += 1
     if programme.words:
         tally.errors = {programme.language or programme.name: sum(tally.by_condition.values(), Errors())}
+
+
+def _count_languages(tally: Tally, programme: Programme, run: Run, found: Alignment) -> None:
+    told = [caption.language for _, caption in run.finals() for _ in spelled(caption.words)]
+    for word, j in zip(programme.words, found.opposite, strict=True):
+        tally.captioned += j >= 0
+        tally.mislabelled += j >= 0 and told[j] != word.language
 
 
 def _invented(found: Alignment) -> list[tuple[int, int]]:

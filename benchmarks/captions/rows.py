@@ -66,7 +66,7 @@ def turning_rows(tallies: Mapping[str, Tally]) -> list[Row]:
         {
             "row": name,
             "all %": _rounded(tally.total.wer_percent),
-            "mislabelled %": _rounded(_share(100 * tally.mislabelled, tally.right), 1),
+            "mislabelled %": _rounded(_share(100 * tally.mislabelled, tally.captioned), 1),
             "audio": _rounded(_share(tally.decoded_s, tally.sent_s)),
         }
         for name, tally in tallies.items()
@@ -78,7 +78,7 @@ def turning_figures(tallies: Mapping[str, Tally]) -> dict[str, float]:
     figures = {
         "turning_wer_percent": tallies[OURS].total.wer_percent,
         "turning_whole_wer_percent": tallies[WHOLE].total.wer_percent,
-        "turning_mislabelled_percent": _share(100 * tallies[OURS].mislabelled, tallies[OURS].right),
+        "turning_mislabelled_percent": _share(100 * tallies[OURS].mislabelled, tallies[OURS].captioned),
     }
     return {name: value for name, value in figures.items() if value is not None}
 
