@@ -154,7 +154,13 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
                 apart_s = _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
-                if apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) or (equal and (inside or follows)):
+                # The last word of the one and the first of the other, behind a pause: nothing lies between them.
+                if i == len(left) and j == 1 and begin_s <= a.start_s and b.start_s < end_s and (equal or cut):
+                    apart_s = 0.0
+                # What the later window heard whole is not another hearing of what began well before that.
+                other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
+                near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
+                if near or ((equal or cut) and (inside or follows)):
                     cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
@@ -179,7 +185,8 @@ def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, 
     """Whether one of two hearings is what a window's edge has left of the other."""
     if not spelled_a or not spelled_b:
         return False
-    cut_at_end = a.end_s > end_s - JITTER_S and spelled_b.startswith(spelled_a)
+    # Where a word that is cut at the end begins is a guess.
+    cut_at_end = max(a.end_s, b.end_s) > end_s - JITTER_S and spelled_b.startswith(spelled_a)
     cut_at_begin = b.start_s < begin_s + JITTER_S and spelled_a.endswith(spelled_b)
     return cut_at_end or cut_at_begin
 
@@ -208,7 +215,9 @@ def _switch(
         middles.append(_middle(a or b))
     middle_s = (begin_s + end_s) / 2
     best, best_cost = 0, (float("inf"), 0.0)
-    for switch in range(len(pairs) + 1):
+    # Behind its last word the earlier window heard nothing at all: it is believed in all of that, or in none.
+    silent = max((step + 1 for step, pair in enumerate(pairs) if pair.earlier >= 0), default=0)
+    for switch in sorted({*range(silent + 1), len(pairs)}):
         wrong = sum(as_earlier[:switch]) + sum(as_later[switch:])
         border_s = middles[switch - 1] if switch else begin_s
         cost = (round(wrong, 6), abs(border_s - middle_s))

@@ -40,6 +40,20 @@ def test_a_word_that_is_said_again_behind_the_overlap_comes_again() -> None:
     assert joined([word("ja", 99.1, 99.3)], [word("ja", 100.4, 100.6)], 99.0, 100.0) == ["ja", "ja"]
 
 
+def test_a_sentence_that_the_earlier_window_heard_nothing_of_comes_with_its_first_word() -> None:
+    """The last word before it reaches over the pause, as a word often does that nothing follows."""
+    earlier = [word("klockan", 2.26, 2.66), word("åtta.", 2.8, 4.18)]
+    later = [*spread("Good morning, you are", 3.62), word("listening", 4.88, 5.4)]
+    assert joined(earlier, later, 3.48, 5.0) == ["klockan", "åtta.", "Good", "morning,", "you", "are", "listening"]
+
+
+@pytest.mark.parametrize(("begun", "whole"), [("The", "The"), ("A", "According")])
+def test_the_first_word_behind_a_pause_is_one_wherever_the_earlier_window_put_it(begun: str, whole: str) -> None:
+    earlier = [word("again.", 9.4, 9.9), Word(begun, 10.3, 10.32, 0.76)]
+    later = [word(whole, 11.1, 11.5), *spread("young champions", 11.6)]
+    assert joined(earlier, later, 10.1, 11.5) == ["again.", whole, "young", "champions"]
+
+
 def test_a_word_behind_the_overlap_comes_however_unsure_its_recogniser_was() -> None:
     later = [word("hej,", 99.6, 99.8), Word("du", 100.25, 100.4, 0.2), word("där", 100.5, 100.7)]
     for begin_s in (99.0, 99.5):
