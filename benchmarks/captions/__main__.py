@@ -18,7 +18,7 @@ false_captions_per_hour               of music, noise and silence
 speech_withheld_percent               of the time of spoken words
 first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
 turning_wer_percent, turning_mislabelled_percent
-                                      where Swedish and English come in turn, two or three sentences each, and nobody
+                                      where Swedish and English come in turn, one to three sentences each, and nobody
                                       says so; words in captions that name the wrong language; turning_whole_wer_percent
                                       of whole sentences, each of which the model must tell by itself
 revisions_per_word                    how often a word that was shown is replaced or withdrawn, by final words

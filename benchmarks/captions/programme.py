@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,8 +42,8 @@ UNSTEADY = "f2"
 #: Sentences of a section: about a minute; of a programme of less than SHORT_MINUTES, so few that each condition comes.
 SENTENCES, FEW_SENTENCES, SHORT_MINUTES = 12, 4, 12.0
 
-#: Sentences in one language before the next, as they are asked for: a bulletin has two at least.
-TURNING_SENTENCES = (1, 3)
+#: Sentences in one language before the next, out of a bulletin of so many.
+TURNING_SENTENCES, BULLETIN_SENTENCES = (1, 3), 6
 
 #: Nobody speaks where no word is within so many seconds; such a stretch begins and ends so long beside the words.
 QUIET_S, QUIET_MARGIN_S = 3.0, 0.5
@@ -92,18 +92,22 @@ def programme(language: Language, minutes: float, seed: int = 1) -> Programme:
     sentences = SENTENCES if minutes >= SHORT_MINUTES else FEW_SENTENCES
     tape, conditions, interludes = _Tape(), _rounds(CONDITIONS, rng), _rounds(INTERLUDES, rng)
     while tape.duration_s < 60 * minutes:
-        tape.add(*_section(language, next(conditions), sentences, rng), language)
+        condition, voice = next(conditions), _reader(language, rng)
+        tape.add(*_section(voice, condition, bulletin(language, rng, "held-out", sentences), rng), language)
         tape.add(_interlude(language, next(interludes), rng))
     return tape.programme(language, language)
 
 
 def turning(minutes: float, seed: int = 1) -> Programme:
-    """At least `minutes` of two or three sentences in each language in turn, with a pause and a new reader between."""
+    """At least `minutes` of one to three sentences in each language in turn, with a pause and a new reader between."""
     rng = random.Random(f"captions-turning-{seed}")
     tape, languages = _Tape(), itertools.cycle(LANGUAGES)
     while tape.duration_s < 60 * minutes:
         language = next(languages)
-        tape.add(*_section(language, "clean", rng.randint(*TURNING_SENTENCES), rng), language)
+        voice = _reader(language, rng)
+        texts, count = bulletin(language, rng, "held-out", BULLETIN_SENTENCES), rng.randint(*TURNING_SENTENCES)
+        first = rng.randint(0, len(texts) - count)
+        tape.add(*_section(voice, "clean", texts[first : first + count], rng), language)
     return tape.programme("turning", None)
 
 
@@ -155,20 +159,19 @@ class _Tape:
 
 
 def _section(
-    language: Language, condition: str, sentences: int, rng: random.Random
+    voice: Voice, condition: str, texts: Sequence[str], rng: random.Random
 ) -> tuple[Audio, list[tuple[str, list[Word]]]]:
     """Audio of a section at its level, and each sentence's words."""
-    voice = _reader(language, rng)
     parts: list[Audio] = [np.zeros(round(0.3 * SAMPLE_RATE), np.float32)]
     told, samples = [], len(parts[0])
-    for text in bulletin(language, rng, "held-out", sentences):
+    for text in texts:
         speech = speak(text, voice)
         at_s = samples / SAMPLE_RATE
         told.append((condition, [Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in speech.words]))
         pause = np.zeros(round(rng.uniform(*PACED.get(condition, PAUSE_S)) * SAMPLE_RATE), np.float32)
         parts += [speech.audio.astype(np.float32) / np.float32(32768), pause]
         samples += len(parts[-2]) + len(pause)
-    audio = _disturbed(np.concatenate(parts), language, condition, rng)
+    audio = _disturbed(np.concatenate(parts), voice.language, condition, rng)
     gain = 10 ** (rng.uniform(*SPEECH_DBFS) / 20) / max(noise.active_rms(np.concatenate(parts)), 1e-9)
     return np.asarray(audio * np.float32(gain), np.float32), told
 
