@@ -11,9 +11,11 @@ from transcriber.orthography import normalised
 from transcriber.outcome import Part, Reading
 from wire.messages import Word
 
-#: Words of another language turn a programme at once only where there are more seconds of them: a single word, which
-#: counts a second at most, never does.
-_FEW_S = 1.0
+#: So many words of another language, of so many seconds together, turn a programme only by votes: a name never does.
+_FEW_WORDS, _FEW_S = 2, 1.0
+
+#: A text that a recogniser is surer of by so much, on average over its words, is in the language that is spoken.
+_SURER = 0.2
 
 
 def readings(
@@ -25,7 +27,8 @@ def readings(
 ) -> tuple[list[tuple[Word, str | None]], Votes]:
     """The words of a chunk, each with the language that captions say of it, and the votes with the chunk's own.
 
-    Each part is taken in the language that is voted for, if it may be in that.
+    A chunk is taken in the language that is voted for, if it may be in that; one that turns is no matter of votes. What
+    its recogniser was by far surer of in another language counts in any case.
 
     Args:
         language: that captions say up to the chunk.
@@ -33,14 +36,18 @@ def readings(
         believed: the words of a reading that are believed.
     """
     found: list[tuple[Word, str | None]] = []
+    parts = list(parts)
     for part in parts:
         reading = part.likeliest
         if part.probabilities:
             votes = votes.after(part.probabilities, part.speech_s(start_s))
-            # One that is certainly in another language is best heard in its own, but a few words turn no programme.
-            few = language and part.speech_s() <= _FEW_S
-            certain = replace(reading, language=language) if few else reading
-            reading = part.readings.get(votes.language or "", certain)
+            few = language and len(reading.words) <= _FEW_WORDS and part.speech_s() <= _FEW_S
+            if len(parts) == 1 and (voted := part.readings.get(votes.language or "")):
+                reading = voted
+            elif few:  # best heard in its own language, but captions do not say so
+                reading = replace(reading, language=language)
+            if not few:
+                reading = _surest(part, reading)
         if words := believed(reading):
             language = reading.language or language
             found += [(word, language) for word in words]
@@ -50,10 +57,11 @@ def readings(
 def reheard(
     before: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
 ) -> Joined | None:
-    """The words of two windows in two languages, where the earlier one heard the beginning of the later one's wrongly.
+    """The words of two windows, where what the later one heard begins in another language.
 
-    Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both heard the same. None
-    if the earlier one was the surer and did not write the same.
+    Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both heard the same, one
+    of them in the wrong language. The one that was surer is believed for all of it; the later one, if they wrote the
+    same. None if the earlier one wrote nothing there.
 
     Args:
         before: words of the earlier window.
@@ -62,12 +70,22 @@ def reheard(
     """
     wrong = [w for w in before[settled:] if w.start_s >= begin_s and later and w.end_s > later[0].start_s]
     right = [w for w in later if w.start_s < end_s]
-    if not wrong or not (_same(wrong, right) or _certainty(right) > _certainty(wrong)):
+    if not wrong:
         return None
-    kept = before[: len(before) - len(wrong)]
+    surer = _same(wrong, right) or _certainty(right) > _certainty(wrong)
+    kept = before[: len(before) - len(wrong)] if surer else before
     until_s = kept[-1].end_s if kept else begin_s
+    if not _same(wrong, right) and False:
+        pass
     first = next((n for n, word in enumerate(later) if (word.start_s + word.end_s) / 2 > until_s), len(later))
     return Joined(in_order([*kept, *later[first:]], settled), len(kept))
+
+
+def _surest(part: Part, reading: Reading) -> Reading:
+    """A reading, or the one that its recogniser was by far surer of. One without words was rejected, and stays so."""
+    surest = max(part.readings.values(), key=lambda other: _certainty(other.words))
+    far = _certainty(surest.words) > _certainty(reading.words) + _SURER
+    return surest if reading.words and far else reading
 
 
 def _same(one: Sequence[Word], other: Sequence[Word]) -> bool:

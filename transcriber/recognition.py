@@ -15,6 +15,7 @@ from transcriber.join import join
 from transcriber.orthography import joined
 from wire.audio import SAMPLE_RATE_HZ
 from wire.messages import Chunk, Task
+from wire.pauses import PAUSE_SAMPLES
 
 #: Overlap of the windows that a chunk is cut into when it is longer than the engine's context, in seconds.
 OVERLAP_S = 1.0
@@ -31,8 +32,13 @@ class _Stretch:
     may_turn: bool = False  # the language in it
 
     def cut(self, places_s: Sequence[float]) -> list[_Stretch]:
-        """What lies between some places, on the source's clock. What was said before is said before the first."""
-        borders = [0, *(round((place_s - self.begin_s) * SAMPLE_RATE_HZ) for place_s in places_s), len(self.audio)]
+        """What lies between the pauses around some places, on the source's clock; each part has all of its pauses.
+
+        A model takes a word that its audio ends with for one that is cut. What was said before is told for the first.
+        """
+        places = [round((place_s - self.begin_s) * SAMPLE_RATE_HZ) for place_s in places_s]
+        begins = [0, *(max(0, place - PAUSE_SAMPLES // 2) for place in places)]
+        ends = [*(place + PAUSE_SAMPLES // 2 for place in places), len(self.audio)]
         return [
             _Stretch(
                 self.chunk,
@@ -40,7 +46,7 @@ class _Stretch:
                 self.begin_s + start / SAMPLE_RATE_HZ,
                 replace(self.prompt, previous="") if start else self.prompt,
             )
-            for start, end in itertools.pairwise(borders)
+            for start, end in zip(begins, ends, strict=True)
         ]
 
 

@@ -38,8 +38,8 @@ LOG_PROBABILITY = -1.0
 #: Probability above which silence is believed, if the text is a guess, too (the same).
 NO_SPEECH = 0.6
 
-#: Nobody speaks faster than this: tokens a second of the time that the words span. The engine caps the tokens of an
-#: utterance alike; a loop runs into the cap, but text that is invented at the end of a window piles up there.
+#: Nobody speaks faster than this: tokens a second of the time that the words span. A loop runs into the engine's cap of
+#: an utterance's tokens, which is the same, but text that is invented at the end of a window piles up there.
 TOKENS_PER_S, SPARE_TOKENS = 22, 8
 
 #: So many rounds of the same words are a loop: by the number of words in a round, the most that applies. Fewer are
@@ -160,10 +160,15 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
+def most_tokens(duration_s: float) -> int:
+    """Nobody says more tokens in that time; what is longer is a loop (whisper_streaming and others cap likewise)."""
+    return SPARE_TOKENS + math.ceil(TOKENS_PER_S * duration_s)
+
+
 def too_fast(hypothesis: Hypothesis) -> bool:
     """Whether its words could not be said in the time that they span, or were still going on at the cap."""
     span_s = hypothesis.words[-1].end_s - hypothesis.words[0].start_s
-    return hypothesis.truncated or hypothesis.tokens > SPARE_TOKENS + TOKENS_PER_S * span_s
+    return hypothesis.truncated or hypothesis.tokens > most_tokens(span_s)
 
 
 #: What rejects a whole hypothesis (one with words, without its loop), in the order in which reasons are given.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
@@ -18,20 +17,14 @@ from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.language import candidates
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
-from transcriber.rules import SPARE_TOKENS, TOKENS_PER_S
+from transcriber.rules import most_tokens
 from transcriber.second_try import SecondTry
 from transcriber.token_words import words_of
-from transcriber.turns import HINT_COST, TURN_COST, parts, turns
+from transcriber.turn_finder import TurnFinder, among
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
 from wire.messages import Task, Word
-
-#: Samples of one position of the encoder, whose convolutions halve the frames.
-_POSITION = 2 * HOP_SAMPLES
-
-#: Positions of a part of an utterance that are looked at to tell its language: those of two seconds.
-_LOOKS = 100
 
 
 class TransformersEngine:
@@ -56,6 +49,7 @@ class TransformersEngine:
         self._decode = GreedyDecoder(model.whisper, model.tokens, heads)
         self._second_try = second_try
         self._search = BeamSearch(model.whisper, model.tokens, second_try.beams)
+        self._turns = TurnFinder(model.tokens, self._encode, self._decode)
 
     @property
     def name(self) -> str:
@@ -116,18 +110,19 @@ class TransformersEngine:
                 prefixes.append([prompt + self._model.tokens.prefix(spoken, utterance.task) for spoken in several])
             return prefixes
 
-        caps = [_cap(u) for u in utterances]
+        caps = [most_tokens(len(u.audio) / SAMPLE_RATE_HZ) for u in utterances]
         first = self._decode(states, choose, caps)
         began_s = self._lap("decode", began_s)
         doubted = [[self._doubted(one) for one in several] for several in first]
-        turned = self._turns(utterances, states, [all(several) for several in doubted])
+        in_doubt = [len(several) > 1 or all(several) for several in doubted]
+        turned = self._turns(utterances, states, in_doubt)
         began_s = self._lap("turns", began_s)
         # What was written over a turn is not trusted, whatever a search finds.
         wanted = [
             (row, which)
             for row, several in enumerate(doubted)
-            for which, in_doubt in enumerate(several)
-            if in_doubt and not turned[row]
+            for which, is_doubted in enumerate(several)
+            if is_doubted and not turned[row]
         ]
         decoded = self._again(states, prefixes, caps, first, wanted)
         began_s = self._lap("again", began_s)
@@ -189,42 +184,6 @@ class TransformersEngine:
         ids: list[int] = self._model.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
-    def _turns(
-        self, utterances: Sequence[Utterance], states: Tensor, doubted: Sequence[bool]
-    ) -> list[tuple[float, ...]]:
-        """Where the language of each utterance turns, in seconds; nowhere if it is told.
-
-        The parts of an utterance are told apart in what its encoder made of all of it: that costs a step of the
-        decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded alone.
-
-        Args:
-            doubted: whether what was written of an utterance is in doubt: then it may turn, too.
-        """
-        spans = {
-            row: cut
-            for row, utterance in enumerate(utterances)
-            if utterance.may_turn and utterance.language is None and len(self._model.tokens.languages) > 1
-            if len(cut := parts(utterance.audio)) > 1
-        }
-        if not spans:
-            return [() for _ in utterances]
-        within = [
-            _looks(states[row, begin // _POSITION : -(-end // _POSITION)])
-            for row, cut in spans.items()
-            for begin, end, _ in cut
-        ]
-        likely = iter(self._languages(self._decode.first(torch.stack(within))))
-        seen = {row: [next(likely) for _ in cut] for row, cut in spans.items()}
-        spans = {row: cut for row, cut in spans.items() if doubted[row] or turns(cut, seen[row], HINT_COST)}
-        if not spans:
-            return [() for _ in utterances]
-        alone = [utterances[row].audio[begin:end] for row, cut in spans.items() for begin, end, _ in cut]
-        # No more at once than there are utterances: that is what the device has room for.
-        groups = [alone[start : start + len(utterances)] for start in range(0, len(alone), len(utterances))]
-        likely = (each for group in groups for each in self._languages(self._decode.first(self._encode(group))))
-        found = {row: turns(cut, [next(likely) for _ in cut], TURN_COST) for row, cut in spans.items()}
-        return [tuple(place / SAMPLE_RATE_HZ for place in found.get(row, ())) for row in range(len(utterances))]
-
     def _language_probabilities(self, utterances: Sequence[Utterance], first: Tensor) -> list[dict[str, float]]:
         """Probabilities of the languages the model knows, among themselves; none where the language is given.
 
@@ -234,15 +193,9 @@ class TransformersEngine:
         asked = [row for row, u in enumerate(utterances) if u.language is None and self._model.tokens.languages]
         found: list[dict[str, float]] = [{} for _ in utterances]
         if asked:
-            for row, likely in zip(asked, self._languages(first[asked]), strict=True):
+            for row, likely in zip(asked, among(self._model.tokens.languages, first[asked]), strict=True):
                 found[row] = likely
         return found
-
-    def _languages(self, first: Tensor) -> list[dict[str, float]]:
-        """Probabilities of the languages among themselves, given logits behind the start token, [B, vocabulary]."""
-        known = self._model.tokens.languages
-        scores = first[:, list(known.values())].softmax(-1).tolist()
-        return [dict(zip(known, values, strict=True)) for values in scores]
 
     def _hypothesis(self, utterance: Utterance, first: Decoded, decoded: Decoded, spoken: str) -> Hypothesis:
         """What was decoded at last; how sure the model is, is told by what it wrote at first.
@@ -291,17 +244,3 @@ class TransformersEngine:
         now_s = time.perf_counter()
         self._observe(stage, now_s - began_s)
         return now_s
-
-
-def _looks(states: Tensor) -> Tensor:
-    """Encoder states [n, d_model] as _LOOKS of them, whatever else is in the batch.
-
-    Padding would need a mask, which Whisper's decoder has none of. A position that stands there twice, or not at all,
-    changes the weights of its attention a little.
-    """
-    return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
-
-
-def _cap(utterance: Utterance) -> int:
-    """Nobody says more tokens in that time; what is longer is a loop (whisper_streaming and others cap likewise)."""
-    return SPARE_TOKENS + math.ceil(TOKENS_PER_S * len(utterance.audio) / SAMPLE_RATE_HZ)

@@ -26,8 +26,13 @@ _SOUND_DB, _LEAST_POWER = 25.0, 1e-9
 #: What a turn must gain to be believed, and to be looked for more closely: the natural logarithm of how much likelier
 #: all parts are with it.
 TURN_COST, HINT_COST = 2.5, 0.5
-#: No part is more certain than this not to be in a language, and one with less sound than so many seconds counts less.
-_LEAST, _WHOLE_S = 0.01, 1.0
+#: No part is more certain than this not to be in a language; it counts by its seconds of sound, up to so many: a whole
+#: sentence outweighs the turn before it and the one behind it.
+_LEAST, _MOST_S = 0.001, 2.0
+
+#: What sounds for less than so many seconds has too little for a model to tell its language by that, however sure it
+#: is; with less than so many it holds no word.
+_SHORT_S, _WORDLESS_S = 1.0, 0.15
 
 
 class Span(NamedTuple):
@@ -61,6 +66,45 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
     ]
 
 
+def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
+    """The languages that are not out of the question for all of an utterance.
+
+    Args:
+        probabilities: of the languages in each part.
+    """
+    weights = _weights(spans)
+    shares = Counter[str]()
+    for weight, likely in zip(weights, probabilities, strict=True):
+        shares.update({language: weight * p for language, p in likely.items()})
+    return sorted(language for language, share in shares.items() if share >= DOUBT * sum(weights))
+
+
+def hard_to_tell(span: Span, likely: Mapping[str, float]) -> bool:
+    """Whether what is written in each language is to tell the one that is spoken in a part: its sound does not."""
+    sound_s = span.sound / SAMPLE_RATE_HZ
+    return sound_s >= _WORDLESS_S and (sound_s < _SHORT_S or max(likely.values(), default=1.0) < 1 - DOUBT)
+
+
+def weighed(likely: Mapping[str, float], written: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Probabilities of languages by what is written in each of them: p(language) p(text | language), as shares.
+
+    To write nothing is no sign of a language where another one writes something.
+
+    Args:
+        likely: probabilities by sound.
+        written: the natural logarithms of the probabilities of a text's tokens and of its end; of that alone where
+            nothing is written.
+    """
+    something = any(len(tokens) > 1 for tokens in written.values())
+    scores = {
+        language: max(_LEAST, likely.get(language, 0.0))
+        * (_LEAST if something and len(tokens) < 2 else math.exp(sum(tokens)))
+        for language, tokens in written.items()
+    }
+    total = sum(scores.values())
+    return {language: score / total for language, score in scores.items()} if total else dict(likely)
+
+
 def turns(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[int]:
     """Where another language begins, in samples: the cheapest path through the languages of parts (Viterbi).
 
@@ -70,11 +114,7 @@ def turns(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], c
         probabilities: of the languages in each part.
         cost: what a turn must gain.
     """
-    weights = [min(1.0, span.sound / SAMPLE_RATE_HZ / _WHOLE_S) for span in spans]
-    shares = Counter[str]()
-    for weight, likely in zip(weights, probabilities, strict=True):
-        shares.update({language: weight * p for language, p in likely.items()})
-    languages = sorted(language for language, share in shares.items() if share >= DOUBT * sum(weights))
+    weights, languages = _weights(spans), in_play(spans, probabilities)
     if len(languages) < 2:
         return []
     costs = dict.fromkeys(languages, 0.0)
@@ -93,3 +133,7 @@ def turns(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], c
         path.append(came[path[-1]])
     path.reverse()
     return [span.begin for span, before, now in zip(spans[1:], path, path[1:], strict=False) if now != before]
+
+
+def _weights(spans: Sequence[Span]) -> list[float]:
+    return [min(_MOST_S, span.sound / SAMPLE_RATE_HZ) for span in spans]

@@ -85,9 +85,7 @@ def test_a_programme_that_turns_is_followed(
     assert sum(word in said for word in heard) > 0.8 * len(heard), "the words are of that language, too"
 
 
-@pytest.mark.parametrize(
-    "bit", ["Oxford.", "Manchester United.", "Okay.", "The mayor of London.", "The trains were late."]
-)
+@pytest.mark.parametrize("bit", ["Oxford.", "Manchester United.", "Okay."])
 @pytest.mark.parametrize("pause_s", [0.4, 3.0])
 def test_a_programme_does_not_turn_for_a_few_words(
     redis: Redis, bundled: TransformersEngine, bit: str, pause_s: float
@@ -100,6 +98,17 @@ def test_a_programme_does_not_turn_for_a_few_words(
     captions = captioned(redis, bundled, audio)
     assert len(captions) >= 5
     assert {caption.language for caption in captions} == {"sv"}
+
+
+def test_a_short_sentence_is_in_its_own_language_and_so_is_what_follows(
+    redis: Redis, bundled: TransformersEngine
+) -> None:
+    rng = random.Random(2)
+    swedish, stranger = read_by("sv", rng, 10), draw_voice("en", rng, "held-out")
+    audio, _ = programme(*swedish[:5], ("That was the news from Oxford.", stranger), *swedish[5:], pause_s=0.4)
+    captions = captioned(redis, bundled, audio)
+    assert [c.text for c in captions if c.language == "en"] == ["That was the news from Oxford."]
+    assert len([c for c in captions if c.language == "sv"]) >= 5
 
 
 # --- however many workers ------------------------------------------------------------------------------

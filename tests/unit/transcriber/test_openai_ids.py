@@ -118,7 +118,7 @@ def generated(
 def test_languages_are_those_that_transformers_detects(
     engine: TransformersEngine, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transcriber.transformers_engine.TOKENS_PER_S", 0.0)  # the texts take time and do not matter
+    monkeypatch.setattr("transcriber.rules.TOKENS_PER_S", 0.0)  # the texts take time and do not matter
     seen = set()
     for audio in (noise(1.0), noise(29.0), *(tone(20.0, frequency_hz) for frequency_hz in (100, 300, 1000, 3000))):
         [heard] = engine.transcribe([Utterance(audio)])

@@ -109,17 +109,18 @@ def test_a_long_chunk_is_put_together_in_every_language() -> None:
 
 @pytest.mark.parametrize("context_s", [30.0, 7.0])
 def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(context_s: float) -> None:
-    """Whole, or in windows: the turn lies between the words 25 and 26, in the overlap of two windows of 7 s."""
+    """Whole, or in windows: the turn lies in a pause behind word 25, in the overlap of two windows of 7 s."""
+    words = [(n, start_s + 0.3 * (n > 25), end_s + 0.3 * (n > 25)) for n, start_s, end_s in WORDS]
     [chunk] = (
         dataclasses.replace(c, language=None)
-        for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5, origin_s=1000.0)
+        for c in chunks("jobs/1", speech(words, 25.8), chunk_s=25.8, origin_s=1000.0)
     )
     engine = ScriptedEngine(context_s=context_s, detect=by_half, spell=spell, turns=True)
     [parts] = recognise(engine, [chunk], "transcribe")
     assert [list(part.hypotheses) for part in parts] == [["sv"], ["en"]]
     texts = [word.text for part in parts for word in part.likeliest.words]
     assert texts == [f"{'sv' if n <= 25 else 'en'}{n}" for n, _, _ in WORDS]
-    assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + WORDS[25][1])
+    assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + words[25][1])
     assert max(engine.batches) == engine.batches[0], "no more at once than at first"
 
 

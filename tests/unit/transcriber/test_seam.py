@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -94,7 +94,7 @@ def outcome(seq: int, words: Iterable[Word] = (), *, doubtful: bool = False, **c
         parts=(part(words, doubtful=doubtful),),
         captured_s=1000.0 + (seq + 1) * CHUNK_S,
     )
-    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)  # type: ignore[arg-type]
 
 
 def words_of(outcome: Outcome) -> list[Word]:
@@ -127,7 +127,7 @@ def told_apart(words: Sequence[Word], apart_s: float) -> list[Word]:
     result: list[Word] = []
     for n, w in enumerate(words):
         near = any(w.start_s - other.start_s < apart_s and w.text == other.text for other in result)
-        result.append(dataclasses.replace(w, text=f"{w.text}{n}") if near else w)
+        result.append(replace(w, text=f"{w.text}{n}") if near else w)
     return result
 
 
@@ -201,7 +201,7 @@ def test_whatever_is_heard_final_captions_stay(words: list[Word], seed: int) -> 
     """Hypotheses that have nothing to do with each other; the listener checks what must hold."""
     rng = random.Random(seed)
     outcomes = [
-        dataclasses.replace(o, parts=(part((w for w in words_of(o) if rng.random() < 0.7), rng.choice(["sv", "ja"])),))
+        replace(o, parts=(part((w for w in words_of(o) if rng.random() < 0.7), rng.choice(["sv", "ja"])),))
         for o in windows(words, 1.0, True, rng)
     ]
     rng.shuffle(outcomes)
@@ -391,7 +391,7 @@ def test_a_gap_at_the_end_of_a_job_is_final_too() -> None:
 def again(chunks: Sequence[Outcome], epoch: int = 2, after_s: float = 100.0) -> list[Outcome]:
     """The same chunks after a reconnection."""
     return [
-        dataclasses.replace(
+        replace(
             o,
             epoch=epoch,
             start_s=o.start_s + after_s,
@@ -414,7 +414,7 @@ def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
 
 def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
     first, second, third = numbered(3)
-    third = dataclasses.replace(third, last=True)
+    third = replace(third, last=True)
     listener = Listener().hear(first, *again(numbered(2)), third)
     assert listener.words == ["0."]
     assert listener.hear(second).words == ["0.", "1.", "2.", "0.", "1."]
@@ -429,7 +429,7 @@ def test_an_epoch_that_never_ended_is_given_up() -> None:
 
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
-    listener = Listener().hear(dataclasses.replace(first, last=True), *again(numbered(1)))
+    listener = Listener().hear(replace(first, last=True), *again(numbered(1)))
     assert advance(listener.state, second, STATION, 0.0) is None
 
 
@@ -446,7 +446,7 @@ def test_jobs_and_microphones_finish_with_their_last_chunk() -> None:
 
 
 def test_an_end_mark_without_audio_settles_everything() -> None:
-    end = dataclasses.replace(outcome(1, last=True), start_s=5.0, end_s=5.0, lead_s=0.0)
+    end = replace(outcome(1, last=True), start_s=5.0, end_s=5.0, lead_s=0.0)
     listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), end)
     assert [(c.text, c.final) for c in listener.shown] == [("Slut", True)]
 
@@ -588,9 +588,17 @@ def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_change
 
 def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_language() -> None:
     [heard] = spoken(2, 0.6).parts
-    doubtful = outcome(2, parts=(dataclasses.replace(heard, readings={**heard.readings, "sv": Reading((), "sv")}),))
+    doubtful = outcome(2, parts=(replace(heard, readings={**heard.readings, "sv": Reading((), "sv")}),))
     listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
     assert heard_in(listener) == ["sv", "sv"]
+
+
+def test_what_a_recogniser_was_by_far_surer_of_in_another_language_counts() -> None:
+    [heard] = spoken(2, 0.4).parts
+    guess = replace(heard.readings["sv"], words=tuple(replace(w, confidence=0.5) for w in heard.readings["sv"].words))
+    doubted = outcome(2, parts=(replace(heard, readings={**heard.readings, "sv": guess}),))
+    listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubted, outcome(3, last=True))
+    assert heard_in(listener) == ["sv", "sv", "en"]
 
 
 def test_a_translation_is_english_whatever_is_spoken() -> None:
@@ -612,9 +620,21 @@ def test_a_language_that_turns_and_turns_back_within_a_chunk_is_followed_but_not
     assert {c.language for c in Listener(JOB).hear(word_only, outcome(1, last=True)).shown} == {"sv"}
 
 
+def test_what_the_earlier_window_was_surer_of_stays_where_the_later_one_heard_it_in_another_language() -> None:
+    """Of "o'clock" the later window heard but the end."""
+    first = replace(in_parts(0, ("sv", 0.2, 3), ("en", 2.4, 5)), tail_s=1.2)
+    second = replace(in_parts(1, ("sv", -0.7, 8)), lead_s=1.2)
+    [part] = second.parts
+    [(spoken_in, reading)] = part.readings.items()
+    guessed = (*(replace(w, confidence=0.4) for w in reading.words[:2]), *reading.words[2:])
+    unsure = replace(part, readings={spoken_in: replace(reading, words=guessed)})
+    listener = Listener(JOB).hear(first, replace(second, parts=(unsure,)), outcome(2, last=True))
+    assert [(c.language, len(c.words)) for c in listener.shown] == [("sv", 3), ("en", 5), ("sv", 6)]
+
+
 def test_what_the_overlap_repeats_in_the_old_language_turns_nothing_back() -> None:
-    first = dataclasses.replace(in_parts(0, ("sv", 1.0, 4), ("en", 3.4, 3)), tail_s=2.5)
-    second = dataclasses.replace(in_parts(1, ("sv", -2.2, 1), ("en", -1.6, 8)), lead_s=2.5)
+    first = replace(in_parts(0, ("sv", 1.0, 4), ("en", 3.4, 3)), tail_s=2.5)
+    second = replace(in_parts(1, ("sv", -2.2, 1), ("en", -1.6, 8)), lead_s=2.5)
     listener = Listener(JOB).hear(first, second, outcome(2, last=True))
     assert [(c.language, len(c.words)) for c in listener.shown] == [("sv", 4), ("en", 8)]
 
@@ -668,12 +688,12 @@ def heard_in_turn(words: Sequence[tuple[Word, str]], rng: random.Random) -> list
         ]
         confidence = rng.uniform(0.5, 1.0)
         parts = [
-            part((dataclasses.replace(w, confidence=confidence) for w, _ in group), code, 1.0)
+            part((replace(w, confidence=confidence) for w, _ in group), code, 1.0)
             for code, group in itertools.groupby(inside, key=lambda item: item[1])
         ]
         outcomes.append(outcome(seq, parts=tuple(parts), lead_s=lead_s, tail_s=tail_s))
         lead_s = tail_s
-    return [*outcomes[:-1], dataclasses.replace(outcomes[-1], last=True)]
+    return [*outcomes[:-1], replace(outcomes[-1], last=True)]
 
 
 @EXAMPLES
@@ -739,14 +759,13 @@ def test_a_state_from_before_the_votes_is_read() -> None:
 def test_whoever_finishes_first_the_language_is_the_same(english: list[float], seed: int, policy: Policy) -> None:
     rng = random.Random(seed)
     chunks = [spoken(seq, p, rng.randint(0, 7)) for seq, p in enumerate(english)]
-    chunks[-1] = dataclasses.replace(chunks[-1], last=True)
+    chunks[-1] = replace(chunks[-1], last=True)
     one = Listener(policy).hear(*chunks)
     deliveries = chunks + rng.choices(chunks, k=3)
     rng.shuffle(deliveries)
     several = Listener(policy).hear(*deliveries)
     one_by_one, at_once = (
-        [dataclasses.replace(c, revision=0, captured_s=0.0) for c in listener.shown if c.text]
-        for listener in (one, several)
+        [replace(c, revision=0, captured_s=0.0) for c in listener.shown if c.text] for listener in (one, several)
     )
     assert one_by_one == at_once
 

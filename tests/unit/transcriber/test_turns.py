@@ -19,7 +19,7 @@ from transcriber.language import DOUBT
 from transcriber.model import load
 from transcriber.recognition import recognise
 from transcriber.transformers_engine import TransformersEngine
-from transcriber.turns import HINT_COST, TURN_COST, Span, parts, turns
+from transcriber.turns import HINT_COST, TURN_COST, Span, parts, turns, weighed
 
 RATE_HZ = 16_000
 
@@ -87,21 +87,22 @@ def test_a_turn_is_where_another_language_begins() -> None:
     cut = spans(1.5, 1.0, 2.0)
     assert turns(cut, english(0.0, 1.0, 0.98), TURN_COST) == [cut[1].begin]
     assert turns(cut, english(0.0, 0.1, 1.0), TURN_COST) == [cut[2].begin]
-    assert turns(cut, english(0.0, 1.0, 0.0), TURN_COST) == []  # two turns cost more than one part can gain
+    assert turns(cut, english(0.0, 1.0, 0.0), TURN_COST) == [cut[1].begin, cut[2].begin]
+    assert turns(spans(1.5, 0.7, 2.0), english(0.0, 1.0, 0.0), TURN_COST) == []  # less than two turns cost
     assert turns(spans(1, 1, 1, 1), english(0, 1, 1, 0), TURN_COST) == [RATE_HZ, 3 * RATE_HZ]
 
 
 def test_doubt_turns_nothing_but_may_hint_at_a_turn() -> None:
     cut = spans(1.5, 2.0)
-    assert turns(cut, english(0.1, 0.8), TURN_COST) == []
-    assert turns(cut, english(0.1, 0.8), HINT_COST) == [cut[1].begin]
+    assert turns(cut, english(0.1, 0.7), TURN_COST) == []
+    assert turns(cut, english(0.1, 0.7), HINT_COST) == [cut[1].begin]
     assert turns(cut, english(0.1, 0.2), HINT_COST) == []
 
 
 def test_a_bit_of_sound_counts_little() -> None:
     assert turns(spans(3.0, 0.2), english(0.0, 1.0), TURN_COST) == []
-    assert turns(spans(3.0, 0.5), english(0.0, 1.0), TURN_COST) == []
-    assert turns(spans(3.0, 0.7), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
+    assert turns(spans(3.0, 0.3), english(0.0, 1.0), TURN_COST) == []
+    assert turns(spans(3.0, 0.5), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
 
 
 def test_silence_turns_nothing_however_sure_a_model_is_of_its_language() -> None:
@@ -123,8 +124,23 @@ def test_one_part_never_turns() -> None:
     assert turns(spans(3.0), english(0.5), HINT_COST) == []
 
 
+def test_what_is_written_tells_the_language_of_a_short_part() -> None:
+    """Of "Good evening," alone, which sounds Swedish: the figures are the bundled model's."""
+    likely = {"sv": 0.65, "en": 0.35}
+    found = weighed(likely, {"sv": [-0.5, -0.6, -0.2], "en": [-0.1, -0.1, -0.1]})
+    assert found["en"] > found["sv"]
+    assert sum(found.values()) == pytest.approx(1.0)
+
+
+def test_to_write_nothing_is_no_sign_of_a_language_unless_nothing_is_written_in_any() -> None:
+    likely = {"sv": 0.9, "en": 0.1}
+    assert weighed(likely, {"sv": [-0.5], "en": [-0.4, -0.2, -0.1]})["en"] > 0.9
+    assert weighed(likely, {"sv": [-0.01], "en": [-0.01]}) == pytest.approx(likely)
+    assert weighed({}, {"sv": [-900.0, -1.0], "en": [-900.0, -1.0]}) == {}
+
+
 def weights(cut: list[Span]) -> list[float]:
-    return [min(1.0, span.sound / RATE_HZ) for span in cut]
+    return [min(2.0, span.sound / RATE_HZ) for span in cut]
 
 
 def shares(cut: list[Span], likely: list[dict[str, float]], code: str) -> float:
@@ -139,7 +155,9 @@ def test_the_path_is_the_cheapest_of_all(parts_: list[tuple[float, float]]) -> N
     codes = [code for code in ("en", "sv") if shares(cut, likely, code) >= DOUBT]
 
     def price(path: tuple[str, ...]) -> float:
-        said_wrong = sum(-w * np.log(max(0.01, p[code])) for w, p, code in zip(weights(cut), likely, path, strict=True))
+        said_wrong = sum(
+            -w * np.log(max(0.001, p[code])) for w, p, code in zip(weights(cut), likely, path, strict=True)
+        )
         return float(said_wrong) + TURN_COST * sum(a != b for a, b in itertools.pairwise(path))
 
     best = min(price(path) for path in itertools.product(codes, repeat=len(cut)))
@@ -158,15 +176,19 @@ def engine() -> TransformersEngine:
     return TransformersEngine(load("demo/model", device="cpu"))
 
 
-def spoken(*sentences: tuple[Language, str]) -> tuple[NDArray[np.float32], list[float]]:
-    """Sentences with half a second behind each, and when each one ends, in seconds."""
+def spoken(*sentences: tuple[Language, str], pause_s: float = 0.5) -> tuple[NDArray[np.float32], list[float]]:
+    """Sentences with a pause behind each, and when each one ends, in seconds."""
     audio: list[NDArray[np.float32]] = []
     ends_s = []
     for language, text in sentences:
         speech = speak(text, Voice(f"{language}+m3", language, 50, 170)).audio.astype(np.float32) / 32768
         ends_s.append((sum(map(len, audio)) + len(speech)) / RATE_HZ)
-        audio += [speech, np.zeros(RATE_HZ // 2, np.float32)]
+        audio += [speech, np.zeros(round(pause_s * RATE_HZ), np.float32)]
     return np.concatenate(audio), ends_s
+
+
+def pcm(audio: NDArray[np.float32]) -> bytes:
+    return np.round(audio * 32767).astype("<i2").tobytes()
 
 
 SV: tuple[Language, str] = ("sv", "Det var nyheterna från Gävle.")
@@ -187,8 +209,23 @@ def test_a_model_tells_where_the_language_turns_whatever_else_is_in_the_batch(en
 
 def test_each_sentence_is_written_in_its_own_language(engine: TransformersEngine) -> None:
     mixed, _ = spoken(SV, EN)
-    pcm = np.round(mixed * 32767).astype("<i2").tobytes()
-    [chunk] = (replace(c, language=None) for c in chunks("jobs/1", pcm, chunk_s=7.0))
+    [chunk] = (replace(c, language=None) for c in chunks("jobs/1", pcm(mixed), chunk_s=7.0))
     [parts] = recognise(engine, [chunk], "transcribe")
     assert [part.likeliest.language for part in parts] == ["sv", "en"]
     assert [part.likeliest.text for part in parts] == [SV[1], EN[1]]
+
+
+def test_one_sentence_between_two_of_another_language_is_in_its_own(engine: TransformersEngine) -> None:
+    mixed, _ = spoken(("en", "Rain is expected in the north."), SV, ("en", "Trains are late."), pause_s=0.4)
+    [chunk] = (replace(c, language=None) for c in chunks("jobs/1", pcm(mixed), chunk_s=7.0))
+    [found] = recognise(engine, [chunk], "transcribe")
+    assert [part.likeliest.language for part in found] == ["en", "sv", "en"]
+    assert found[1].likeliest.text == SV[1]
+
+
+def test_a_greeting_belongs_to_what_it_opens(engine: TransformersEngine) -> None:
+    """By its sound alone, "Good evening," is Swedish to the bundled model."""
+    mixed, (end_s, greeted_s, _) = spoken(SV, ("en", "Good evening,"), ("en", "this is the news."), pause_s=0.4)
+    [heard] = engine.transcribe([Utterance(mixed)])
+    [turn_s] = heard.turns_s
+    assert end_s < turn_s < greeted_s

@@ -1,0 +1,142 @@
+"""Where the language of utterances turns, by what a model hears in their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from transcriber.engine import Utterance
+from transcriber.greedy import GreedyDecoder
+from transcriber.language import MOST_CANDIDATES
+from transcriber.log_mel import HOP_SAMPLES
+from transcriber.rules import most_tokens
+from transcriber.special_tokens import SpecialTokens
+from transcriber.turns import HINT_COST, TURN_COST, Span, hard_to_tell, in_play, parts, turns, weighed
+from wire.audio import SAMPLE_RATE_HZ
+
+#: Samples of one position of the encoder, whose convolutions halve the frames.
+_POSITION = 2 * HOP_SAMPLES
+
+#: Positions of a part of an utterance that are looked at to tell its language: those of two seconds.
+_LOOKS = 100
+
+_T = TypeVar("_T")
+
+#: Encoder states [B, positions, d_model] of some audios.
+Encode = Callable[[Sequence[NDArray[np.float32]]], Tensor]
+
+
+class TurnFinder:
+    """Looks for turns with a model's encoder and decoder."""
+
+    def __init__(self, tokens: SpecialTokens, encode: Encode, decode: GreedyDecoder) -> None:
+        self._tokens = tokens
+        self._encode = encode
+        self._decode = decode
+
+    def __call__(
+        self, utterances: Sequence[Utterance], states: Tensor, doubted: Sequence[bool]
+    ) -> list[tuple[float, ...]]:
+        """Where the language of each utterance turns, in seconds; nowhere if it is told.
+
+        The parts of an utterance are told apart in what its encoder made of all of it: that costs a step of the
+        decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded alone, and
+        decoded, too, where its sound does not tell.
+
+        Args:
+            states: encoder states of the utterances, [B, positions, d_model].
+            doubted: whether an utterance's language or text is in doubt: then it may turn, too.
+        """
+        spans = {
+            row: cut
+            for row, utterance in enumerate(utterances)
+            if utterance.may_turn and utterance.language is None and len(self._tokens.languages) > 1
+            if len(cut := parts(utterance.audio)) > 1
+        }
+        if spans:
+            looks = [
+                _looks(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
+                for row, cut in spans.items()
+                for span in cut
+            ]
+            seen = _by_row(spans, iter(self._likely(torch.stack(looks))))
+            spans = {row: cut for row, cut in spans.items() if doubted[row] or turns(cut, seen[row], HINT_COST)}
+        likely = self._likely_alone(utterances, spans)
+        found = {row: turns(cut, likely[row], TURN_COST) for row, cut in spans.items()}
+        return [tuple(place / SAMPLE_RATE_HZ for place in found.get(row, ())) for row in range(len(utterances))]
+
+    def _likely_alone(
+        self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]]
+    ) -> dict[int, list[dict[str, float]]]:
+        """Probabilities of the languages in the parts of each utterance, none of which hears another."""
+        # No more at once than there are utterances: that is what the device has room for.
+        most = len(utterances)
+        cuts = [(row, span) for row, cut in spans.items() for span in cut]
+        audios = [utterances[row].audio[span.begin : span.end] for row, span in cuts]
+        states = [state for group in _groups(audios, most) for state in self._encode(group)]
+        heard = [each for group in _groups(states, most) for each in self._likely(torch.stack(group))]
+        likely = _by_row(spans, iter(heard))
+        spoken = {row: _likeliest(in_play(cut, likely[row]), likely[row]) for row, cut in spans.items()}
+        hard = [n for n, (row, span) in enumerate(cuts) if len(spoken[row]) > 1 and hard_to_tell(span, heard[n])]
+        for group in _groups(hard, most):
+            wanted = [spoken[cuts[n][0]] for n in group]
+            caps = [most_tokens(len(audios[n]) / SAMPLE_RATE_HZ) for n in group]
+            written = self._written(torch.stack([states[n] for n in group]), wanted, caps)
+            for n, texts in zip(group, written, strict=True):
+                heard[n] = weighed(heard[n], texts)
+        return _by_row(spans, iter(heard))
+
+    def _written(
+        self, states: Tensor, languages: Sequence[Sequence[str]], caps: Sequence[int]
+    ) -> list[dict[str, list[float]]]:
+        """The logarithms of the probabilities of what is written in each of some languages, for each row of states."""
+        prefixes = [[self._tokens.prefix(language, "transcribe") for language in several] for several in languages]
+        decoded = self._decode(states, lambda _: prefixes, caps)
+        return [
+            {language: one.log_probabilities for language, one in zip(several, texts, strict=True)}
+            for several, texts in zip(languages, decoded, strict=True)
+        ]
+
+    def _likely(self, states: Tensor) -> list[dict[str, float]]:
+        return among(self._tokens.languages, self._decode.first(states))
+
+
+def among(languages: Mapping[str, int], first: Tensor) -> list[dict[str, float]]:
+    """Probabilities of languages among themselves.
+
+    Args:
+        languages: the token of each.
+        first: logits behind the start token, [B, vocabulary].
+    """
+    scores = first[:, list(languages.values())].softmax(-1).tolist()
+    return [dict(zip(languages, values, strict=True)) for values in scores]
+
+
+def _likeliest(languages: Iterable[str], likely: Sequence[Mapping[str, float]]) -> list[str]:
+    """No more languages than one utterance is heard in: those that are likely in some part."""
+    best = {language: max(each[language] for each in likely) for language in languages}
+    return sorted(best, key=lambda language: (-best[language], language))[:MOST_CANDIDATES]
+
+
+def _looks(states: Tensor) -> Tensor:
+    """Encoder states [n, d_model] as _LOOKS of them, whatever else is in the batch.
+
+    Padding would need a mask, which Whisper's decoder has none of. A position that stands there twice, or not at all,
+    changes the weights of its attention a little.
+    """
+    return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
+
+
+def _by_row(spans: Mapping[int, Sequence[Span]], each: Iterator[dict[str, float]]) -> dict[int, list[dict[str, float]]]:
+    """What there is for each part, by its utterance."""
+    return {row: [next(each) for _ in cut] for row, cut in spans.items()}
+
+
+def _groups(rows: Sequence[_T], most: int) -> Iterator[list[_T]]:
+    for start in range(0, len(rows), most):
+        yield list(rows[start : start + most])
