@@ -49,6 +49,9 @@ def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     """WebVTT, with the time of every word inside its cue ("cue timestamps"), as for karaoke.
 
+    Words without one have that of the cue's beginning, where the specification allows none: the first one, and what is
+    said before its cue begins.
+
     Languages stand in a comment, because the specification has no header for them, the one of most cues first; others
     stand around their cues, too, where browsers heed them. Cues have no settings: below, in the middle, and clear of
     the player's controls is where browsers put such. The grammar asks for a blank line behind the header even where no

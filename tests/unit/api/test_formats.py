@@ -153,6 +153,18 @@ def test_vtt_has_the_times_of_words_and_the_languages() -> None:
     )
 
 
+def test_words_that_are_said_before_their_cue_begins_are_shown_from_its_beginning() -> None:
+    hasty = Caption("jobs/x", 1, 0, 0.0, 2.8, "Polisen i Sundsvall söker en man i en stulen bil...", True, "sv")
+    slow = "Han är efterlyst, och i natt har han synts i Timrå."
+    words = tuple(Word(w, 2.8 + n * 0.15, 2.9 + n * 0.15) for n, w in enumerate(slow.split()))
+    found = [hasty, Caption("jobs/x", 2, 0, 2.8, 7.0, slow, True, "sv", words)]
+    assert formats.vtt(found).endswith(
+        "00:00:03.000 --> 00:00:07.000\nHan är <00:00:03.100>efterlyst,\n<00:00:03.250>och "
+        "<00:00:03.400>i <00:00:03.550>natt <00:00:03.700>har <00:00:03.850>han <00:00:04.000>synts "
+        "<00:00:04.150>i <00:00:04.300>Timrå.\n"
+    )
+
+
 @given(captions())
 def test_vtt_is_read_by_another_library(found: list[Caption]) -> None:
     parsed = webvtt.from_buffer(io.StringIO(formats.vtt(found)))
