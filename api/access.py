@@ -79,7 +79,7 @@ def allow_cross_origin(settings: Settings, request: Request, answer: Response) -
     origin = request.headers.get("Origin", "")
     if origin.lower() in settings.origins:
         answer.headers["Access-Control-Allow-Origin"] = origin
-        answer.headers["Access-Control-Expose-Headers"] = "Location, Retry-After, Captions-Complete"
+        answer.headers["Access-Control-Expose-Headers"] = "Location, Link, Retry-After, Captions-Complete"
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
             answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"

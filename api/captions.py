@@ -1,4 +1,4 @@
-"""Reading captions out of the log, for the routes of stations and jobs alike."""
+"""Reading captions out of the log, for the routes of every kind of source."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import quote
 from flask import Response
 
 from api import formats
+from api.parameters import natural, next_page
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
 from wire.messages import Caption
@@ -16,15 +17,50 @@ from wire.messages import Caption
 #: Events read from Redis at once.
 PAGE = 1000
 
+#: Events that one request may ask for.
+LIMIT = 5000
 
-def everything(log: CaptionLog, source: str) -> list[Caption]:
-    """All captions of a source, each in its newest revision."""
+
+def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
+    """All captions of a source that are kept, or those behind event `after`, each in its newest revision."""
     found: list[Caption] = []
-    after = 0
     while page := log.read(source, after, PAGE):
-        found += page
+        found = latest_revisions([*found, *page])
         after = page[-1].event
-    return latest_revisions(found)
+    return found
+
+
+def stretch(
+    log: CaptionLog, source: str, format: str, *, about: Mapping[str, Any], filename: str, limit: int | None = None
+) -> Response:
+    """Captions of a live source as a file: all that are kept, or what the query's `after` and `limit` ask for.
+
+    Times of SRT and WebVTT count from the first of them.
+
+    Args:
+        about: what JSON says of the source.
+        limit: most events if the query has no `limit`; None for all.
+
+    Raises:
+        BadRequest: the query is unfit.
+        UnknownSource: there is no such format.
+    """
+    after, limit = natural("after", None), natural("limit", limit, minimum=1, maximum=LIMIT)
+    newest_event = log.progress(source).event
+    if limit is None:
+        found = everything(log, source, after or 0)
+    else:
+        found = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
+    next = max((caption.event for caption in found), default=after or 0)
+    origin_s = min((caption.start_s for caption in found), default=0.0)
+    # Ids count from 1: older captions than the first of these are no longer kept, or were not asked for.
+    complete = next >= newest_event and (found[0].id == 1 if found else newest_event == 0)
+    about = {**about, "source": source, "start_s": origin_s if found else None, "complete": complete, "next": next}
+    response = answer(found, format, about=about, origin_s=origin_s, filename=filename)
+    response.headers["Captions-Complete"] = "true" if complete else "false"
+    if limit is not None and found and next < newest_event:
+        response.headers["Link"] = next_page(after=next, limit=limit)
+    return response
 
 
 def answer(

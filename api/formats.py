@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api.cues import Cue, clean, cues
@@ -52,7 +53,8 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     Words without one have that of the cue's beginning, where the specification allows none: the first one, and what is
     said before its cue begins.
 
-    Languages stand in a comment, because the specification has no header for them, the one of most cues first; others
+    When a file of a live source begins stands in a comment, and whether that is not its beginning. So do languages,
+    because the specification has no header for them, the one of most cues first; others
     stand around their cues, too, where browsers heed them. Cues have no settings: below, in the middle, and clear of
     the player's controls is where browsers put such. The grammar asks for a blank line behind the header even where no
     cue follows.
@@ -60,7 +62,12 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     found = cues(captions, origin_s)
     languages = _languages(found)
     main = languages[0] if languages else ""
-    header = f"WEBVTT\n\nNOTE Language: {', '.join(languages)}\n\n" if languages else "WEBVTT\n\n"
+    header = "WEBVTT\n\n"
+    if languages:
+        header += f"NOTE Language: {', '.join(languages)}\n\n"
+    if origin_s and captions:
+        begin = datetime.fromtimestamp(origin_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', behind earlier captions'}\n\n"
     return header + "\n".join(
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
     )

@@ -6,7 +6,7 @@ import re
 from typing import Any, get_args, overload
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import request, url_for
 
 from api.problems import Problem
 from wire.errors import BadRequest
@@ -37,6 +37,12 @@ def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and minimum <= int(text) <= maximum):
         raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}")
     return int(text)
+
+
+def next_page(**query: float) -> str:
+    """A `Link` header (RFC 8288) to the same resource with another query."""
+    values: dict[str, Any] = {**(request.view_args or {}), **query}
+    return f'<{url_for(request.endpoint or "", **values)}>; rel="next"'
 
 
 def json_body() -> dict[str, Any]:

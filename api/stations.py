@@ -15,20 +15,18 @@ from api.parameters import (
     http_url,
     json_body,
     language,
-    natural,
     slug,
     station_id,
     task,
     text_field,
 )
 from wire import keys
-from wire.captions import latest_revisions
 from wire.messages import Kind, Station, Status, source_name
 
 blueprint = Blueprint("stations", __name__)
 
-#: Events that one request may ask for, and gets if it does not say.
-LIMIT, DEFAULT_LIMIT = 5000, 200
+#: Events that a page of captions has if the request does not say.
+DEFAULT_LIMIT = 200
 
 
 @blueprint.get("/stations")
@@ -85,21 +83,20 @@ def remove(id: str) -> tuple[str, int]:
 @blueprint.get("/stations/<id>/captions")
 def read(id: str) -> Response:
     """Captions behind `after`, or the latest; `next` is the event to continue behind."""
-    return download(id, "json")
+    return _captions(id, "json", limit=DEFAULT_LIMIT)
 
 
 @blueprint.get("/stations/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """The same as a file; times of SRT and VTT count from its first caption."""
+    """All captions that are kept, or those behind `after`, as a file."""
+    return _captions(id, format)
+
+
+def _captions(id: str, format: str, limit: int | None = None) -> Response:
     ctx = context()
-    station = ctx.stations.get(id)
+    about = {"language": ctx.stations.get(id).language}
     source = source_name(Kind.STATION, id)
-    after, limit = natural("after", None), natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
-    events = ctx.log.latest(source, limit) if after is None else ctx.log.read(source, after, limit)
-    newest = latest_revisions(events)
-    about = {"source": source, "language": station.language, "next": events[-1].event if events else after or 0}
-    origin_s = min((caption.start_s for caption in newest), default=0.0)
-    return captions.answer(newest, format, about=about, origin_s=origin_s, filename=id)
+    return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
 
 
 def view(station: Station, status: Status) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import srt
 from api.openapi import document
 from tests.integration.api_server import Api, Speaker, running
 from wire import jobs as queue
+from wire import keys
 from wire.bus import Redis, connect
 from wire.messages import Content, Job, Kind, State, Station, Status
 from wire.sources import Jobs, Stations, Statuses
@@ -125,20 +126,53 @@ class TestStations:
         for _ in range(4):
             speaker.say(revisions=2)
         first = api.http.get("/stations/p1/captions?after=0&limit=3").json()
-        fits(first, "StationCaptions")
+        fits(first, "LiveCaptions")
         assert [(c["id"], c["revision"]) for c in first["captions"]] == [(1, 1), (2, 0)]
         rest = api.http.get(f"/stations/p1/captions?after={first['next']}").json()
         assert [(c["id"], c["revision"]) for c in rest["captions"]] == [(2, 1), (3, 1), (4, 1)]
-        assert api.http.get(f"/stations/p1/captions?after={rest['next']}").json() == {**rest, "captions": []}
+        empty = api.http.get(f"/stations/p1/captions?after={rest['next']}").json()
+        assert (empty["captions"], empty["next"], empty["start_s"]) == ([], rest["next"], None)
         assert [c["id"] for c in api.http.get("/stations/p1/captions?limit=2").json()["captions"]] == [4]
+
+    def test_pages_lead_to_the_next_one_and_say_that_they_are_not_all(self, api: Api, redis: Redis) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+        assert api.http.get("/stations/p1/captions").json()["complete"] is True, "nothing was said"
+        speaker = Speaker(redis, "stations/p1")
+        for _ in range(5):
+            speaker.say()
+        ids, completes, path = [], [], "/stations/p1/captions.json?after=0&limit=2"
+        while path:
+            page = api.http.get(path)
+            ids.append([c["id"] for c in page.json()["captions"]])
+            completes.append((page.json()["complete"], page.headers["captions-complete"]))
+            path = page.links.get("next", {}).get("url", "")
+        assert (ids, completes) == ([[1, 2], [3, 4], [5]], [(False, "false")] * 3)
+        assert api.http.get("/stations/p1/captions").json()["complete"] is True
 
     def test_files_count_from_the_first_caption(self, api: Api, redis: Redis) -> None:
         Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
         Speaker(redis, "stations/p1").say("Ekot", start_s=1_795_345_200.0)
         assert api.http.get("/stations/p1/captions.srt").text == "1\n00:00:00,000 --> 00:00:04,000\nEkot\n"
+        assert api.http.get("/stations/p1/captions.json").json()["start_s"] == 1_795_345_200.0
         assert api.http.get("/stations/p1/captions.vtt").headers["content-type"] == "text/vtt; charset=utf-8"
         assert api.http.get("/stations/p1/captions.txt").text == "Ekot\n"
         problem(api.http.get("/stations/p1/captions.doc"), 404)
+
+    def test_files_have_all_that_is_kept_and_say_where_that_begins(self, api: Api, redis: Redis) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+        speaker = Speaker(redis, "stations/p1")
+        for number in range(1200):  # more than a page of events, more than is read at once
+            speaker.say(start_s=1_795_345_200.0 + 5 * number)
+        whole = api.http.get("/stations/p1/captions.vtt")
+        assert whole.headers["captions-complete"] == "true"
+        assert "\n\nNOTE Begins: 2026-11-22T11:00:00.000Z\n\n00:00:00.000 -->" in whole.text
+        assert whole.text.count(" --> ") == 1200
+        redis.xtrim(keys.captions("stations/p1"), maxlen=1100, approximate=False)
+        rest = api.http.get("/stations/p1/captions.vtt")
+        assert rest.headers["captions-complete"] == "false"
+        assert "NOTE Begins: 2026-11-22T11:08:20.000Z, behind earlier captions\n" in rest.text
+        assert (rest.text.count(" --> "), "link" in rest.headers) == (1100, False)
+        assert api.http.get("/stations/p1/captions.json").json()["complete"] is False
 
     @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²"])
     def test_bad_numbers_are_refused(self, api: Api, redis: Redis, query: str) -> None:
