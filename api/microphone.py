@@ -17,7 +17,7 @@ from flask import Blueprint, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import access, sockets
+from api import access, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
 from api.live import complain, relay
@@ -27,7 +27,7 @@ from api.viewer import Signal, Viewer
 from wire.audio import SAMPLE_BYTES
 from wire.bus import RedisError
 from wire.errors import BadRequest
-from wire.messages import Kind, source_name
+from wire.messages import Kind, Status, source_name
 from wire.microphone import Hello
 
 blueprint = Blueprint("microphone", __name__)
@@ -90,8 +90,9 @@ def microphone(ws: Server) -> None:
 
 def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     hello = parse_hello(ws.receive(timeout=HELLO_S), id)
+    ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
     ctx.microphones.open(hello)
-    ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source}))
+    ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
     relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer), name=f"microphone-{id}", daemon=True)
     relaying.start()
     try:

@@ -325,6 +325,7 @@ class TestProblems:
             ("GET", "/stations/none", 404),
             ("GET", "/jobs/none", 404),
             ("GET", "/jobs/none/captions.srt", 404),
+            ("GET", "/microphones/none/captions.srt", 404),
             ("PUT", "/stations", 405),
             ("POST", "/healthz", 405),
             ("GET", "/stations/none/live", 426),
@@ -400,7 +401,10 @@ class TestAccess:
             assert api.refusal("/microphone?token=wrong").status_code == 401
             with api.socket("/microphone?token=sesam") as microphone:
                 microphone.client.send('{"sample_rate": 16000}')
-                microphone.next("ready")
+                spoken = microphone.next("ready")["urls"]["srt"]
+            problem(api.http.get(spoken), 401)  # what was said into it is not for everybody either
+            assert api.http.get(spoken, headers=right).status_code == 200
+            assert api.http.get(f"{spoken}?token=sesam").status_code == 200
             foreign = {"Origin": "https://ok.example"}
             assert api.http.post("/stations", json=body, headers={**right, **foreign}).status_code == 200
             assert (

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from api.openapi import document
 from tests.integration.api_server import Api, Ingest, Socket, running
 from wire.bus import connect
 from wire.messages import State, Status
@@ -67,6 +69,28 @@ def test_a_client_that_vanishes_ends_its_microphone(api: Api, ingest: Ingest) ->
         microphone.client.send(b"\0" * 32_000)
     ingest.join(timeout=20)
     assert len(ingest.pcm) == 32_000
+
+
+def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone, language="sv")
+        ready = microphone.next("ready")
+        assert ready == {**json.loads(Path("tests/data/messages/ready.json").read_text()), **ready}
+        microphone.next("caption")
+        first = api.http.get(ready["urls"]["json"]).json()
+        assert (first["complete"], [c["text"] for c in first["captions"]]) == (True, ["first"])
+        microphone.client.send(b"\0" * 32_000)
+    ingest.join(timeout=20)
+    whole = api.http.get(ready["urls"]["json"])
+    jsonschema.validate(
+        whole.json(), {"$ref": "#/components/schemas/LiveCaptions", "components": document()["components"]}
+    )
+    assert (whole.json()["state"], whole.json()["languages"]) == ("finished", ["sv"])
+    assert [c["text"] for c in whole.json()["captions"]] == ["first", "32000 bytes"]
+    assert api.http.get(f"{ready['urls']['txt']}?after={first['next']}").text == "32000 bytes\n"
+    assert api.http.get(ready["urls"]["vtt"]).text.count(" --> ") == 2
+    assert api.http.get(ready["urls"]["srt"]).text.startswith("1\n00:00:00,000 --> ")
+    assert api.http.get("/microphones/none/captions.srt").status_code == 404
 
 
 @pytest.mark.parametrize(
