@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -14,7 +15,18 @@ from flask import Blueprint, Response, request, url_for
 
 from api import captions, uploads
 from api.context import Context, context
-from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, language, natural, task, text_field
+from api.parameters import (
+    NAME_LIMIT,
+    URL_LIMIT,
+    http_url,
+    json_body,
+    language,
+    natural,
+    next_page,
+    task,
+    text_field,
+    unix_time,
+)
 from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
@@ -28,11 +40,13 @@ LIMIT, DEFAULT_LIMIT = 500, 50
 
 
 @blueprint.get("/jobs")
-def index() -> dict[str, Any]:
-    """Jobs, newest first."""
+def index() -> tuple[dict[str, Any], dict[str, str]]:
+    """Jobs, newest first; a link leads to the next page."""
     ctx = context()
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
-    return {"jobs": [view(ctx, job) for job in ctx.jobs.all()[:limit]]}
+    jobs, next_s = ctx.jobs.page(limit, unix_time("before", math.inf))
+    more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}
+    return {"jobs": [view(ctx, job) for job in jobs]}, more
 
 
 @blueprint.post("/jobs")

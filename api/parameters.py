@@ -39,6 +39,20 @@ def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 
     return int(text)
 
 
+def unix_time(name: str, default: float) -> float:
+    """A Unix time from the query string, in seconds.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
+        raise BadRequest(f"{name}={text[:40]!r} must be a Unix time in seconds, such as 1795345200.5")
+    return float(text)
+
+
 def next_page(**query: float) -> str:
     """A `Link` header (RFC 8288) to the same resource with another query."""
     values: dict[str, Any] = {**(request.view_args or {}), **query}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -135,12 +136,19 @@ class Jobs:
             raise UnknownSource(f"there is no job {id!r}; it may have expired")
         return Job.decode(value)
 
-    def all(self) -> list[Job]:
-        """Every job there is a record of, newest first."""
-        members: Any = self._redis.zrevrange(keys.JOBS, 0, -1)
-        ids = [id.decode() for id in members]
-        values = self._redis.mget([keys.job(id) for id in ids]) if ids else []
-        return [Job.decode(value) for value in values if value is not None]
+    def page(self, limit: int, before_s: float = math.inf) -> tuple[list[Job], float | None]:
+        """Up to `limit` jobs that were created before Unix time `before_s`, newest first.
+
+        Returns:
+            The jobs, and the `before_s` of the next page, if there is one.
+        """
+        entries: Any = self._redis.zrevrangebyscore(
+            keys.JOBS, f"({before_s}", "-inf", start=0, num=limit + 1, withscores=True
+        )
+        shown = entries[:limit]
+        values = self._redis.mget([keys.job(id.decode()) for id, _ in shown]) if shown else []
+        jobs = [Job.decode(value) for value in values if value is not None]  # without those that have expired
+        return jobs, shown[-1][1] if len(entries) > limit else None
 
     def fail(self, id: str, why: str) -> bool:
         """Say that a job has failed, and why; whether it was not settled before.

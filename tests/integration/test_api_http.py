@@ -199,6 +199,18 @@ class TestJobs:
         assert queue.waiting_decodes(redis) == 1
         assert [j["id"] for j in api.http.get("/jobs").json()["jobs"]] == [job.id]
 
+    def test_the_list_comes_in_pages_that_lead_to_the_next_one(self, api: Api, redis: Redis) -> None:
+        for number in range(5):
+            Jobs(redis).save(Job(f"j{number}", created_s=9e9 + number / 3))
+        seen, path = [], "/jobs?limit=2"
+        while path:
+            page = api.http.get(path)
+            seen.append([job["id"] for job in page.json()["jobs"]])
+            path = page.links.get("next", {}).get("url", "")
+            Jobs(redis).save(Job(f"new{len(seen)}", created_s=9.1e9))  # moves no page
+        assert seen == [["j4", "j3"], ["j2", "j1"], ["j0"]]
+        assert "before" in problem(api.http.get("/jobs?before=yesterday"), 422)
+
     def test_an_address_is_queued(self, api: Api, redis: Redis) -> None:
         answer = api.http.post(
             "/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 2}
