@@ -2,19 +2,19 @@
 
 The viewer subscribes first, so that whatever is committed during the replay waits in its queue; then the log is read;
 then only events beyond the last one sent go out. An event that does not follow the last one means that messages
-were lost on the way (Redis was away), and the log is read again.
+were lost on the way (Redis was away), and the log is read again. So is the status then, which is sent when it is news.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from api.viewer import Item, Live, Missed, Signal
 from wire.captions import Progress
-from wire.messages import Caption, Kind, State
+from wire.messages import Caption, Kind, State, Status
 
 #: Captions read from the log at once.
 PAGE = 500
@@ -53,18 +53,29 @@ class Follower:
 
     Args:
         after: the last event that the viewer has seen.
+        status: reads what is known of the source now.
         over: the source has failed or was cancelled: what is in the log is all.
         idle_s: how often `messages` yields None, so that its caller can look whether the socket is still there.
     """
 
     def __init__(
-        self, log: Log, queue: Queue, source: str, after: int, *, over: bool = False, idle_s: float = 5.0
+        self,
+        log: Log,
+        queue: Queue,
+        source: str,
+        after: int,
+        *,
+        status: Callable[[], Status],
+        over: bool = False,
+        idle_s: float = 5.0,
     ) -> None:
         self._log = log
         self._queue = queue
         self._source = source
         self._idle_s = idle_s
         self.last = after  #: the last event that went out
+        self._status = status
+        self._told: Status | None = None  # the last status that went out
         self._over = over
         self._interrupted = False
         self._ends = not source.startswith(f"{Kind.STATION}/")
@@ -75,10 +86,7 @@ class Follower:
         Raises:
             RedisError: the log cannot be read.
         """
-        if (yield from self._catch_up()):
-            return
-        if self._over:
-            yield self._end()
+        if (yield from self._begin()):
             return
         while True:
             item = self._queue.take(self._idle_s)
@@ -88,13 +96,14 @@ class Follower:
                 if self._interrupted:
                     yield _message("resumed", source=self._source)
                 self._interrupted = False
-                if (yield from self._catch_up()):
+                if (yield from self._begin()):
                     return
             elif item is Signal.INTERRUPTED:
                 self._interrupted = True
                 yield _message("interrupted", source=self._source)
             elif isinstance(item, Missed):
                 yield from self._missed(item.through)
+                yield from self._tell(self._status())  # one may have been dropped with the captions
             elif isinstance(item, Live):
                 if (yield from self._live(item)):
                     return
@@ -109,11 +118,33 @@ class Follower:
                 self.last = message.event
                 yield Outgoing(message.text, message.captured_s)
             return False
+        if message.status:
+            yield from self._tell(message.status)
+            if self._is_over(message.status):
+                yield self._end()
+                return True
+            return False
         yield Outgoing(message.text)
-        if message.type == "status" and self._ends and message.state in OVER:
+        return message.type == "end"
+
+    def _begin(self) -> Generator[Outgoing, None, bool]:
+        status = self._status()
+        yield from self._tell(status)
+        if (yield from self._catch_up()):
+            return True
+        if self._over or self._is_over(status):
             yield self._end()
             return True
-        return message.type == "end"
+        return False
+
+    def _tell(self, status: Status) -> Iterator[Outgoing]:
+        """A status, unless the last one said the same but for how much audio has come: that grows with every chunk."""
+        if self._told is None or replace(self._told, audio_s=status.audio_s) != status:
+            self._told = status
+            yield Outgoing(status.encode().decode())
+
+    def _is_over(self, status: Status) -> bool:
+        return self._ends and status.state in OVER
 
     def _catch_up(self) -> Generator[Outgoing, None, bool]:
         progress = self._log.progress(self._source)

@@ -20,6 +20,7 @@ from redis.exceptions import ConnectionError
 from api.viewer import Live, Signal, Viewer
 from wire import keys
 from wire.bus import Redis, RedisError
+from wire.messages import Status
 
 log = logging.getLogger(__name__)
 
@@ -151,5 +152,5 @@ def parse(data: bytes) -> Live:
     values = json.loads(text)
     kind = str(values.get("type", ""))
     if kind != "caption":
-        return Live(text, kind, state=str(values.get("state", "")))
+        return Live(text, kind, status=Status.from_dict(values) if kind == Status.type else None)
     return Live(text, kind, event=int(values["event"]), captured_s=float(values.get("captured_s") or 0.0))

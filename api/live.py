@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from flask import Blueprint, g, request
 from flask_sock import Sock
@@ -57,8 +58,8 @@ def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bo
     source = source_name(kind, id)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
         try:
-            ws.send(ctx.statuses.get(kind, id).encode().decode())
-            messages = Follower(ctx.log, viewer, source, after, over=over).messages()
+            status = partial(ctx.statuses.get, kind, id)
+            messages = Follower(ctx.log, viewer, source, after, status=status, over=over).messages()
             relay(ctx, ws, messages, idle=lambda: sockets.drain(ws))
             code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
         except RedisError as error:

@@ -93,7 +93,7 @@ def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
     ctx.microphones.open(hello)
     ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
-    relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer), name=f"microphone-{id}", daemon=True)
+    relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer, id), name=f"microphone-{id}", daemon=True)
     relaying.start()
     try:
         _listen(ctx, ws, hello, relaying)
@@ -163,10 +163,11 @@ def _is_stop(message: str) -> bool:
         return False
 
 
-def _relay(ctx: Context, ws: Server, viewer: Viewer) -> None:
+def _relay(ctx: Context, ws: Server, viewer: Viewer, id: str) -> None:
     """Send captions back, on a thread of its own."""
+    follower = Follower(ctx.log, viewer, viewer.source, 0, status=lambda: ctx.statuses.get(Kind.MICROPHONE, id))
     try:
-        relay(ctx, ws, Follower(ctx.log, viewer, viewer.source, 0).messages(), idle=lambda: None)
+        relay(ctx, ws, follower.messages(), idle=lambda: None)
     except RedisError as error:
         complain(ws, error)
     except (ConnectionClosed, OSError):

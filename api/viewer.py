@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from wire.messages import Status
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -16,7 +18,7 @@ class Live:
     type: str = ""
     event: int = 0  # of a caption
     captured_s: float = 0.0  # of a caption
-    state: str = ""  # of a status
+    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,16 @@ def test_a_status_that_changes_is_passed_on(api: Api, redis_url: str) -> None:
         assert viewer.next("status")["title"] == "Ekot"
 
 
+def test_a_status_with_nothing_but_more_audio_is_not_repeated(api: Api, redis_url: str, speaker: Speaker) -> None:
+    statuses = Statuses(connect(redis_url))
+    with api.socket("/stations/p1/live") as viewer:
+        for chunk in range(3):
+            statuses.save(Status("stations/p1", State.RUNNING, audio_s=5.0 * chunk))
+        speaker.say()
+        seen = viewer.until(lambda m: m["type"] == "caption")
+    assert [m["state"] for m in seen if m["type"] == "status"] == ["waiting", "running"]
+
+
 def test_replay_then_live_has_no_gap_and_no_repeat_while_captions_are_committed(
     api: Api, redis_url: str, wait_until: Callable[..., None]
 ) -> None:

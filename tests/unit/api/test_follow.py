@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.follow import PAGE, Follower
+from api.hub import parse
 from api.viewer import Item, Live, Missed, Signal
 from wire.captions import Progress
-from wire.messages import Caption
+from wire.messages import Caption, State, Status
 
 SOURCE = "jobs/x"
 
@@ -58,7 +61,18 @@ class Script:
 
 
 def follow(log: FakeLog, *items: Any, after: int = 0, over: bool = False, source: str = SOURCE) -> list[dict[str, Any]]:
-    messages = Follower(log, Script(log, *items), source, after, over=over).messages()
+    return [
+        m for m in follow_with_status([Status(source)], log, *items, after=after, over=over) if m["type"] != "status"
+    ]
+
+
+def follow_with_status(
+    known: list[Status], log: FakeLog, *items: Any, after: int = 0, over: bool = False
+) -> list[dict[str, Any]]:
+    """All messages, while what is known of the source is one of `known` after the other, at last the last."""
+    source, statuses = known[0].source, chain(known, repeat(known[-1]))
+    status = partial(next, statuses)
+    messages = Follower(log, Script(log, *items), source, after, status=status, over=over).messages()
     return [json.loads(message.text) for message in messages if message]
 
 
@@ -133,18 +147,50 @@ def test_a_failed_job_ends_when_its_captions_are_out() -> None:
     assert types(follow(FakeLog(3), over=True)) == ["end"]
 
 
+def now(**fields: Any) -> Live:
+    """A status as it is published."""
+    return parse(Status(**{"source": SOURCE, **fields}).encode())
+
+
+def states(messages: list[dict[str, Any]]) -> list[str]:
+    return [m["state"] if m["type"] == "status" else m["type"] for m in messages if m["type"] != "caption"]
+
+
 def test_a_failure_ends_a_job_but_not_a_station() -> None:
-    failed = Live('{"type":"status","state":"failed"}', "status", state="failed")
-    assert types(follow(FakeLog(1), failed, (live(2), 2))) == ["status", "end"]
-    station = follow(FakeLog(1), failed, (live(2), 2), source="stations/x")
-    assert types(station) == ["status"]
+    known = [Status(SOURCE, State.RUNNING)]
+    failed = follow_with_status(known, FakeLog(1), now(state=State.FAILED), (live(2), 2))
+    assert states(failed) == ["running", "failed", "end"]
+    known = [Status("stations/x", State.RUNNING)]
+    station = follow_with_status(known, FakeLog(1), now(source="stations/x", state=State.FAILED), (live(2), 2))
+    assert states(station) == ["running", "failed"]
     assert events(station) == [1, 2]
+
+
+def test_a_status_is_sent_at_first_and_when_it_says_something_else() -> None:
+    running = {"state": State.RUNNING, "title": "Ekot"}
+    known = [Status(SOURCE, **running)]
+    chunks = [now(**running, audio_s=5.0 * n) for n in range(4)]
+    assert states(follow_with_status(known, FakeLog(1), *chunks)) == ["running"]
+    messages = follow_with_status(known, FakeLog(1), *chunks, now(**{**running, "title": "P1"}, audio_s=20.0))
+    assert [m["title"] for m in messages if m["type"] == "status"] == ["Ekot", "P1"]
+
+
+def test_a_status_that_was_lost_on_the_way_is_made_up_for() -> None:
+    known = [Status(SOURCE), Status(SOURCE, State.RUNNING)]
+    away = follow_with_status(known, FakeLog(1), Signal.INTERRUPTED, Signal.RESUMED, Signal.RESUMED)
+    assert states(away) == ["waiting", "interrupted", "resumed", "running"]
+    slow = follow_with_status(known, FakeLog(1), (Missed(3), 3))
+    assert states(slow) == ["waiting", "missed", "running"]
+    failed = follow_with_status(
+        [known[0], Status(SOURCE, State.FAILED)], FakeLog(1), Signal.INTERRUPTED, Signal.RESUMED
+    )
+    assert states(failed) == ["waiting", "interrupted", "resumed", "failed", "end"]
 
 
 def test_only_live_captions_carry_the_time_from_which_latency_counts() -> None:
     log = FakeLog(1)
-    sent = [m for m in Follower(log, Script(log, (live(2), 2)), SOURCE, 0).messages() if m]
-    assert [m.captured_s for m in sent] == [0.0, 1.0]
+    follower = Follower(log, Script(log, (live(2), 2)), SOURCE, 0, status=lambda: Status(SOURCE))
+    assert [m.captured_s for m in follower.messages() if m] == [0.0, 0.0, 1.0]
 
 
 @given(st.data())

@@ -11,7 +11,7 @@ import pytest
 from api.follow import Follower
 from api.viewer import Item, Missed, Signal
 from wire.captions import Progress
-from wire.messages import Caption
+from wire.messages import Caption, State, Status
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "messages"
 
@@ -37,12 +37,13 @@ class Items:
 
 
 def said() -> dict[str, dict[str, Any]]:
-    messages = [*Follower(EmptyLog(), Items(), "stations/demo", 9).messages()]
-    messages += [*Follower(EmptyLog(), Items(), "jobs/3f2a9c", 0, over=True).messages()]
+    station, job = Status("stations/demo"), Status("jobs/3f2a9c", State.FAILED)
+    messages = [*Follower(EmptyLog(), Items(), station.source, 9, status=lambda: station).messages()]
+    messages += [*Follower(EmptyLog(), Items(), job.source, 0, status=lambda: job).messages()]
     return {values["type"]: values for m in messages if m for values in [json.loads(m.text)]}
 
 
-@pytest.mark.parametrize("type", ["reset", "interrupted", "resumed", "missed", "end"])
+@pytest.mark.parametrize("type", ["reset", "interrupted", "resumed", "missed", "end", "status"])
 def test_fields_are_those_of_the_golden_message(type: str) -> None:
     golden = json.loads((FOLDER / f"{type}.json").read_text())
     assert said()[type].keys() == golden.keys()

@@ -86,7 +86,15 @@ def test_misses_are_counted() -> None:
 def test_nonsense_on_a_channel_harms_nobody(hub: Hub) -> None:
     with hub.watch("stations/a") as viewer:
         viewer.take(0)
-        for data in (b"", b"\xff", b"[]", b"7", b'{"type":"caption"}', b'{"type":"caption","event":"x"}'):
+        for data in (
+            b"",
+            b"\xff",
+            b"[]",
+            b"7",
+            b'{"type":"caption"}',
+            b'{"type":"caption","event":"x"}',
+            b'{"type":"status"}',
+        ):
             hub.dispatch(keys.live("stations/a").encode(), data)
         publish(hub, "stations/a", 1)
         assert isinstance(viewer.take(0), Live)
@@ -100,5 +108,5 @@ def test_a_closed_hub_sends_everyone_away(hub: Hub) -> None:
         assert late.take(0) is Signal.CLOSED
 
 
-def test_a_status_is_parsed_with_its_state() -> None:
-    assert parse(Status("jobs/x").encode()).state == "waiting"
+def test_a_status_is_parsed() -> None:
+    assert parse(Status("jobs/x").encode()).status == Status("jobs/x")
