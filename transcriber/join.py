@@ -54,6 +54,7 @@ class _Pair:
     earlier: int
     later: int
     equal: bool
+    begun: bool = False  # the earlier window heard but its beginning
 
 
 class Joined(NamedTuple):
@@ -153,17 +154,24 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 # So were two words that stand behind the same one in both.
                 follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
-                apart_s = _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
-                # The last word of the one and the first of the other, behind a pause: nothing lies between them.
-                if i == len(left) and j == 1 and begin_s <= a.start_s and b.start_s < end_s and (equal or cut):
-                    apart_s = 0.0
+                # Between the last word of the one and the first of the other, nothing was said: both are the beginning
+                # of a sentence behind a pause, wherever in that the earlier window put it.
+                begun = (
+                    i == len(left)
+                    and j == 1
+                    and begin_s <= a.start_s
+                    and b.start_s < end_s < b.end_s + JITTER_S
+                    and spelled_right[0].startswith(spelled_left[-1] or " ")
+                )
+                cut = cut or begun
+                apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
                 # What the later window heard whole is not another hearing of what began well before that.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
                 near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
                 if near or ((equal or cut) and (inside or follows)):
                     cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
-                    choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal)))
+                    choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal, begun)))
             if choices:
                 costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: (round(choice[0], 6), choice[1]))
     path = []
@@ -185,8 +193,7 @@ def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, 
     """Whether one of two hearings is what a window's edge has left of the other."""
     if not spelled_a or not spelled_b:
         return False
-    # Where a word that is cut at the end begins is a guess.
-    cut_at_end = max(a.end_s, b.end_s) > end_s - JITTER_S and spelled_b.startswith(spelled_a)
+    cut_at_end = a.end_s > end_s - JITTER_S and spelled_b.startswith(spelled_a)
     cut_at_begin = b.start_s < begin_s + JITTER_S and spelled_a.endswith(spelled_b)
     return cut_at_end or cut_at_begin
 
@@ -205,7 +212,7 @@ def _switch(
     for pair in pairs:
         a = left[pair.earlier] if pair.earlier >= 0 else None
         b = right[pair.later] if pair.later >= 0 else None
-        trust = _trust_in_earlier(a, b, begin_s, end_s)
+        trust = 0.0 if pair.begun else _trust_in_earlier(a, b, begin_s, end_s)
         as_earlier.append(0.0 if pair.equal else (1 - trust) * _certainty(b))
         as_later.append(0.0 if pair.equal else trust * _certainty(a))
         if b and pair.earlier < 0 and b.start_s >= end_s + JITTER_S:

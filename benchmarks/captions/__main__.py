@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables.append(("WER % by condition", rows.columns(found, rows.DISTURBED)))
         figures = rows.figures_of(tallies)
         turned = measure_turning(meter, minutes, options.seed)
-        tables.append(("sv and en in turn, 2 or 3 sentences each, no language told", rows.turning_rows(turned)))
+        tables.append(("sv and en in turn, 1 to 3 sentences each, no language told", rows.turning_rows(turned)))
         figures |= rows.turning_figures(turned)
     if options.audio:
         try:
