@@ -91,11 +91,11 @@ def microphone(ws: Server) -> None:
 def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     hello = parse_hello(ws.receive(timeout=HELLO_S), id)
     ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
-    ctx.microphones.open(hello)
-    ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
     relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer, id), name=f"microphone-{id}", daemon=True)
-    relaying.start()
+    ctx.microphones.open(hello)
     try:
+        ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
+        relaying.start()
         _listen(ctx, ws, hello, relaying)
     finally:
         ctx.microphones.close(id)

@@ -5,7 +5,8 @@ the next state and the captions that follow. Chunks are taken in the order of ep
 comes too early waits in the state for those before it, one that comes twice changes nothing.
 
 A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`, and an
-epoch that has not said its last is given up when the next one has waited for `PATIENCE_S`. Waiting is measured by the
+epoch that has not said its last is given up when the next one has waited for `PATIENCE_S`, or has brought the source's
+last chunk. Waiting is measured by the
 clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a worker
 that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
 committed as a gap.
@@ -153,7 +154,7 @@ class _Seam:
         epoch, seq = min(self.parked)
         waited_s = now_s - self.parked[epoch, seq].since_s
         if epoch > self.epoch:
-            if self.epoch and not self.ended and waited_s < PATIENCE_S:
+            if self.epoch and not self.ended and waited_s < PATIENCE_S and not self._over(policy):
                 return False
             self._begin(epoch, policy)
         if seq > self.next_seq:
@@ -164,6 +165,10 @@ class _Seam:
             self._lose(seq, policy)
         self._apply(self.parked.pop((epoch, seq)).outcome, policy)
         return True
+
+    def _over(self, policy: Policy) -> bool:
+        """Whether the source's last chunk waits: none comes behind it that could end the waiting."""
+        return policy.ends and any(parked.outcome.last for parked in self.parked.values())
 
     def _begin(self, epoch: int, policy: Policy) -> None:
         """Settle what is left of the old epoch, and start a new one."""

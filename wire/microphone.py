@@ -9,7 +9,6 @@ its lease expires: another goes on from there.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,17 +86,20 @@ class Microphones:
         pipe.execute()
 
     def abandoned(self) -> list[Hello]:
-        """Ingest: those whose reader holds no lease any more; what nobody can read any more is pruned."""
+        """Ingest: those whose reader holds no lease any more.
+
+        Also those whose frames have vanished: somebody has to end them, or their last words would stay provisional.
+        """
         values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
         hellos = []
         for id, value in ((id.decode(), value) for id, value in values.items()):
             if self._redis.exists(keys.lease(source_name(Kind.MICROPHONE, id))):
                 continue
-            if not self._redis.exists(keys.microphone(id)):
-                self.done(id)
-                continue
-            with contextlib.suppress(DecodeError):  # of another version, which may go on with it; the others are ours
+            try:
                 hellos.append(Hello.decode(value))
+            except DecodeError:  # of another version, which may go on with it while there are frames
+                if not self._redis.exists(keys.microphone(id)):
+                    self.done(id)
         return hellos
 
     def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[tuple[bytes, bytes]], bool]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from wsproto.events import CloseConnection, TextMessage
 
 from api.openapi import document
 from tests.integration.api_server import Api, Ingest, Socket, running
@@ -91,6 +92,16 @@ def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Inges
     assert api.http.get(ready["urls"]["vtt"]).text.count(" --> ") == 2
     assert api.http.get(ready["urls"]["srt"]).text.startswith("1\n00:00:00,000 --> ")
     assert api.http.get("/microphones/none/captions.srt").status_code == 404
+
+
+def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        protocol = microphone.client.ws
+        message = protocol.send(TextMessage('{"sample_rate": 16000}')) + protocol.send(CloseConnection(1001))
+        microphone.client.sock.send(message)
+        microphone.closed()
+    ingest.join(timeout=20)
+    assert ingest.hello is not None
 
 
 @pytest.mark.parametrize(

@@ -147,9 +147,18 @@ def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client
     for id in ("strange", "m"):
         api.send(id, b"..")
     assert [hello.id for hello in api.abandoned()] == ["m"]
-    redis_client.delete(keys.microphone("strange"), keys.microphone("m"))
-    assert api.abandoned() == []
-    assert not redis_client.exists(keys.READ_MICROPHONES), "what nobody can read any more is pruned"
+    redis_client.delete(keys.microphone("strange"))
+    assert [hello.id for hello in api.abandoned()] == ["m"]
+    assert redis_client.hkeys(keys.READ_MICROPHONES) == [b"m"], "what nobody can read any more is pruned"
+
+
+def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    api.keep(Hello("m", 16_000))
+    desk(microphone_idle_s=2.0)
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES), 20)
 
 
 def test_one_that_says_nothing_still_ends(

@@ -427,6 +427,17 @@ def test_an_epoch_that_never_ended_is_given_up() -> None:
     assert listener.wait(1.0).hear(new[5]).words == ["0.", "1.", *(f"{n}." for n in range(6))]
 
 
+def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> None:
+    """Of a microphone that is closed soon after its ingest worker died; no chunk follows that could end the waiting."""
+    for last in (1, 2):
+        new = again(numbered(last))
+        end = outcome(last, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
+        listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), *new, end)
+        assert listener.words == ["Slut", *(f"{n}." for n in range(last))]
+        assert listener.finished
+        assert all(caption.final for caption in listener.shown)
+
+
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
     listener = Listener().hear(replace(first, last=True), *again(numbered(1)))
