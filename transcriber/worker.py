@@ -155,20 +155,24 @@ class Transcriber:
         try:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
-            self._give_up(delivery.chunk.source, error)  # before the chunk is gone, should Redis be away
-            self._bury(delivery, str(error), error.reason)
+            self._explain(delivery.chunk.source, error)  # before the chunk is gone, should Redis be away
+            self._commit(delivery, Outcome.lost(delivery.chunk, error.reason), "dead", dead=str(error))
             return False
         return True
 
-    def _give_up(self, source: str, error: Unsupported) -> None:
-        """A job that this model can do nothing for has failed: who sent it learns why, and nothing more is decoded."""
+    def _explain(self, source: str, error: Unsupported) -> None:
+        """Say once what the model lacks: a job has failed, and nothing more is decoded; a live source has a remark."""
         kind, id = split_source(source)
+        why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
         # What a model before this one captioned is kept, and a station may get one that can: gaps say what is missing.
         if kind is not Kind.JOB or self._log.progress(source).languages:
+            why = f"no captions of {source}: {why}"
+            if self._statuses.remark(source, why):
+                log.warning("%s", why)
             return
-        why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
         try:
             if self._jobs.fail(id, why):
+                log.warning("%s: %s", source, why)
                 status = self._statuses.get(kind, id)
                 self._statuses.save(replace(status, state=State.FAILED, detail=why, since_s=self._clock()))
         except UnknownSource:
@@ -238,10 +242,10 @@ class Transcriber:
         else:
             self._bury(delivery, repr(error))
 
-    def _bury(self, delivery: Delivery, reason: str, shown: str = "failed") -> None:
-        """A chunk that is not captioned: a gap, for a reason that is `shown`."""
+    def _bury(self, delivery: Delivery, reason: str) -> None:
+        """A chunk that failed, or was damaged: a gap."""
         log.error("%s %d/%d goes to the dead letters: %s", *_place(delivery.chunk), reason)
-        self._commit(delivery, Outcome.lost(delivery.chunk, shown), "dead", dead=reason)
+        self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Advance the source; waits for Redis if it is away, because the work is done."""

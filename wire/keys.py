@@ -8,6 +8,7 @@
 | undertext:progress:SOURCE             | hash   | five fields, and one a language; dies with the source     |
 | undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
 | undertext:status:SOURCE               | string | one message                                               |
+| undertext:remark:SOURCE               | string | expires                                                   |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
 | undertext:stations:removed            | set    | as many as stations.yml names                             |
@@ -71,6 +72,11 @@ def status(source: str) -> str:
     return f"{PREFIX}:status:{source}"
 
 
+def remark(source: str) -> str:
+    """Why no captions come of the source, as a transcriber says it."""
+    return f"{PREFIX}:remark:{source}"
+
+
 def epoch(source: str) -> str:
     """Counter of connections."""
     return f"{PREFIX}:epoch:{source}"
@@ -113,4 +119,4 @@ def study(name: str) -> str:
 
 def of_source(source: str) -> list[str]:
     """All keys that die with a source."""
-    return [make(source) for make in (seam, progress, captions, status, epoch)]
+    return [make(source) for make in (seam, progress, captions, status, remark, epoch)]

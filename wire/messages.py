@@ -282,7 +282,7 @@ class Status(_Json):
 
     source: str
     state: State = State.WAITING
-    detail: str = ""  # why: the last error with its remedy, ffmpeg's last lines
+    detail: str = ""  # why: the last error with its remedy, ffmpeg's last lines; why no captions come
     title: str = ""  # what is playing now (ICY title)
     codec: str = ""  # as probed: mp3, aac, opus, pcm_s16le …
     sample_rate_hz: int | None = None

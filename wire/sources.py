@@ -173,6 +173,10 @@ end
 """
 
 
+#: How long a remark is believed that nobody repeats, in seconds: of speech, a chunk comes every few seconds.
+REMARK_S = 60
+
+
 class Statuses:
     """The last `Status` of each source; a change is published to those who watch."""
 
@@ -181,8 +185,11 @@ class Statuses:
         self._retention_s = retention_s
 
     def save(self, status: Status) -> None:
-        """Keep and publish a status."""
+        """Keep and publish a status; one without a detail has the transcribers' remark there, if there is one."""
         kind, id = split_source(status.source)
+        remark: Any = None if status.detail else self._redis.get(keys.remark(status.source))
+        if remark is not None:
+            status = dataclasses.replace(status, detail=remark.decode())
         data = status.encode()
         pipe = self._redis.pipeline()
         if kind is Kind.STATION:
@@ -191,6 +198,15 @@ class Statuses:
             pipe.set(keys.status(status.source), data, ex=self._retention_s)
         pipe.publish(keys.live(status.source), data)
         pipe.execute()
+
+    def remark(self, source: str, why: str) -> bool:
+        """Transcriber: say why no captions come of a source; whether that is new.
+
+        A source's status is its reader's, who renews it with every chunk and takes the remark up. It is forgotten when
+        nobody has repeated it for a while, as after a change of the model.
+        """
+        before: Any = self._redis.set(keys.remark(source), why, ex=REMARK_S, get=True)
+        return before is None or before.decode() != why
 
     def many(self, kind: Kind, ids: Sequence[str]) -> list[Status]:
         """The last status of several sources, as `get` gives them, in one request."""

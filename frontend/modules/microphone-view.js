@@ -59,8 +59,11 @@ class MicrophoneView extends HTMLElement {
     }
     this.#recorder = recorder;
     this.#store = new CaptionStore(2000);
-    this.#store.addEventListener('status', ({ detail }) => {
-      if (detail.status.state === 'failed') notify(`The microphone was refused. ${sentence(detail.status.detail || 'No reason was given')}`);
+    let told = '';
+    this.#store.addEventListener('status', ({ detail: { status } }) => {
+      if (status.state === 'failed') notify(`The microphone was refused. ${sentence(status.detail || 'No reason was given')}`);
+      else if (status.state === 'running' && status.detail && status.detail !== told) notify(sentence(status.detail));
+      told = status.detail;
     });
     this.captions.show(this.#store, false);
     this.#connect(recorder);

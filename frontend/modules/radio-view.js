@@ -140,7 +140,7 @@ class RadioView extends HTMLElement {
     if (station.language) words.push(languageName(station.language));
     if (status.codec) words.push(format(status));
     if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);
-    if (status.detail && status.state !== 'running') words.push(status.detail);
+    if (status.detail) words.push(status.detail);
     set(this.facts, words.join(' · '));
     this.captions.activity = status.state === 'running' ? status.activity : '';
   }

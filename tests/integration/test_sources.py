@@ -46,6 +46,18 @@ def test_the_last_words_of_a_reader_do_not_outlive_a_removed_station(redis: Redi
     assert not redis.exists(keys.status("stations/p1"))
 
 
+def test_a_remark_stands_in_a_status_that_says_nothing_else_until_nobody_repeats_it(redis: Redis) -> None:
+    statuses = Statuses(redis)
+    assert [statuses.remark("microphones/1", why) for why in ("why", "why", "how")] == [True, False, True]
+    assert 0 < redis.ttl(keys.remark("microphones/1")) <= 60
+    for detail, remark, shown in (("", "why", "why"), ("its own", "why", "its own"), ("", None, "")):
+        redis.delete(keys.remark("microphones/1"))
+        if remark:
+            statuses.remark("microphones/1", remark)
+        statuses.save(Status("microphones/1", State.RUNNING, detail))
+        assert statuses.get(Kind.MICROPHONE, "1").detail == shown
+
+
 def test_a_station_of_the_file_that_was_removed_stays_away(redis: Redis) -> None:
     stations = Stations(redis)
     stations.seed([STATION])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog
 from wire.errors import ModelError, Unsupported
-from wire.messages import Chunk, Content, Job, Kind, State, Task, Word
+from wire.messages import Chunk, Content, Job, Kind, State, Status, Task, Word
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses
@@ -267,6 +268,30 @@ def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis)
     assert (status.state, status.detail) == (State.FAILED, why)
     assert jobs.get("2").state is State.CANCELLED
     assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it is over"
+
+
+def test_a_live_source_that_asks_for_what_the_model_lacks_says_so_until_another_model_can(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if language == "de":
+            raise Unsupported("this model does not know the language 'de'; it knows en and sv", "language")
+
+    german = [dataclasses.replace(chunk, language="de") for chunk in chunks("microphones/1", PCM)]
+    put(redis, *german[:4])
+    Bench(redis, ScriptedEngine(check=check)).drain()
+    why = (
+        "no captions of microphones/1: this model does not know the language 'de'; it knows en and sv; "
+        "leave language out, or set MODEL to one that can"
+    )
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [why]
+    statuses = Statuses(redis)
+    statuses.save(Status("microphones/1", State.RUNNING))
+    assert statuses.get(Kind.MICROPHONE, "1").detail == why
+
+    put(redis, *german[4:])
+    Bench(redis, ScriptedEngine()).drain()
+    assert words(redis, "microphones/1")[-3:] == TEXTS[-3:]
 
 
 def test_a_source_may_have_a_task_of_its_own(redis: Redis) -> None:
