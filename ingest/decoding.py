@@ -40,6 +40,9 @@ T = TypeVar("T")
 #: A recording that ends so much earlier than its header says was cut off, in seconds.
 EARLY_S = 2.0
 
+#: So little may come of any bytes: some of them look like a frame of MP3. In seconds.
+CHANCE_S = 1.0
+
 #: How often a waiting decoder looks again, in seconds.
 LOOK_EVERY_S = 0.25
 
@@ -70,7 +73,7 @@ class Interrupted(UndertextError):
 
 
 class _NothingDecoded(Exception):
-    """ffmpeg failed before the first sample.
+    """ffmpeg failed, and what it decoded is nothing.
 
     Attributes:
         reason: what to tell the user.
@@ -179,7 +182,7 @@ class Decoding:
         """Decode and queue all but the last piece; what is to be said about how it ended.
 
         Raises:
-            _NothingDecoded: ffmpeg failed before the first sample.
+            _NothingDecoded: ffmpeg failed, and what it decoded is nothing.
         """
         command = decode_command(
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
@@ -200,14 +203,17 @@ class Decoding:
             code = process.wait()
         # ffmpeg ends with 0 even where a server broke off in the middle; what it complained of tells.
         expected_s = recording.probe.duration_s or 0.0
-        if chunker.samples == 0 and (code or expected_s):
+        decoded_s = seconds(chunker.samples)
+        if (code and decoded_s < CHANCE_S) or (expected_s and not decoded_s):
             raise _NothingDecoded(explain(process.last_lines))
         promised_s = recording.probe.promised_s or 0.0
-        if not code and seconds(chunker.samples) < promised_s - EARLY_S:
+        if not code and decoded_s < promised_s - EARLY_S:
             return f"it is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
-        if code or (process.last_lines and seconds(chunker.samples) < expected_s - EARLY_S):
+        early = process.last_lines and decoded_s < expected_s - EARLY_S
+        # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
+        if code or early or (process.stumbled and not recording.remote):
             why = process.last_lines or f"ffmpeg ended with code {code}"
-            return f"it is damaged; captioned as far as it goes ({why})"
+            return f"it is damaged: parts of it could not be decoded, the rest is captioned ({why})"
         return ""
 
     def _finish(self, complaint: str) -> None:

@@ -162,8 +162,13 @@ class Process:
 
     @property
     def last_lines(self) -> str:
-        """The last errors, newest last."""
-        return "; ".join(self._lines)
+        """The last errors, each once, newest last."""
+        return "; ".join(dict.fromkeys(self._lines))
+
+    @property
+    def stumbled(self) -> bool:
+        """Whether it complained of more than one packet, and why: that much is said of a tag or a cut at the end."""
+        return len(self._lines) > 2
 
     def read(self, *, stall_s: float, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
         """PCM as it comes, until the process ends its output; an empty read each half second in which nothing came.

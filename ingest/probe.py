@@ -155,7 +155,7 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
         found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
         if found:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
-        raise NotAudio("no audio was found in it" + (f": {_last_line(complaint)}" if complaint else ""))
+        raise NotAudio("no audio was found in it: it is damaged, or no recording; see whether a player plays it")
     shape = answer.get("format", {})
     duration = _number(shape.get("duration"))
     duration_s = duration if duration and duration > 0 else None
@@ -180,7 +180,8 @@ def explain(complaint: str) -> SourceError:
         return NotAudio("it leads to something that is not http or https")
     if "server returned 4" in lowered:
         return NotAudio(f"the server refuses it: {_last_line(complaint)}")
-    return SourceError(_last_line(complaint) or "ffmpeg could not read it and did not say why")
+    why = _last_line(complaint) or "it did not say why"
+    return SourceError(f"ffmpeg could not read it; see whether a player plays it ({why})")
 
 
 def _track(stream: dict[str, Any]) -> Track:

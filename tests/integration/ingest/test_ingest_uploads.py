@@ -183,6 +183,49 @@ def test_what_is_no_recording_is_called_so(
     assert (status.state, status.detail) == (State.FAILED, job.error)
 
 
+@pytest.mark.parametrize("name", ["x.mp3", "x.aac", "x.flac"])
+def test_random_bytes_are_called_no_recording(name: str, decode: Decode, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(300_000))
+    job = decode(tmp_path / name)
+    no_audio = "no audio was found in it: it is damaged, or no recording; see whether a player plays it"
+    assert (job.state, job.error) == (State.FAILED, no_audio)
+
+
+def test_random_bytes_of_which_some_look_like_frames_are_called_no_recording(
+    decode: Decode, tmp_path: Path, chunks: Chunks
+) -> None:
+    (tmp_path / "x.mp3").write_bytes(np.random.default_rng(1).bytes(300_000))  # a tenth of a second comes of them
+    job = decode(tmp_path / "x.mp3")
+    assert job.state is State.FAILED
+    assert job.error.startswith("it is not a recording in any format")
+    assert chunks("jobs/j") == []
+
+
+@pytest.mark.parametrize(("name", "lost_s"), [("x.mp3", 2.0), ("x.mp3", 0.5), ("x.ogg", 3.0), ("x.flac", 3.0)])
+def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
+    name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
+) -> None:
+    path = make_audio(name)
+    whole = path.read_bytes()
+    lost = np.random.default_rng(1).bytes(int(len(whole) * lost_s / 12))
+    begin = len(whole) // 3
+    path.write_bytes(whole[:begin] + lost + whole[begin + len(lost) :])
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 > 8
+    detail = Statuses(redis_client).get(Kind.JOB, "j").detail
+    assert detail.startswith("it is damaged: parts of it could not be decoded, the rest is captioned (")
+    assert detail.count("Invalid data") <= 1
+
+
+def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make, redis_client: Any) -> None:
+    path = make_audio("x.mp3")
+    lyrics = b"LYRICSBEGIN" + b"la la la " * 200 + b"001811LYRICS200"
+    path.write_bytes(path.read_bytes() + lyrics + b"TAG" + bytes(125))
+    assert decode(path).error == ""
+    assert Statuses(redis_client).get(Kind.JOB, "j").detail == ""
+
+
 def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
     job = decode(make_audio("x.mp4", source="testsrc=duration=2:size=64x64"))
     assert (job.state, job.error) == (
