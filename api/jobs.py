@@ -143,6 +143,12 @@ def progress_of(job: Job, progress: Progress) -> float:
     return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
 
 
+def detail_of(status: Status, progress: Progress) -> str:
+    """A remark on a job's recording: what its decoder found, and whether anything was heard at all."""
+    silent = "nobody speaks in it, as far as the model hears" if progress.finished and not progress.event else ""
+    return "; ".join(remark for remark in (status.detail, silent) if remark)
+
+
 def view(ctx: Context, job: Job) -> dict[str, Any]:
     """A job as callers see it."""
     progress = ctx.log.progress(source_name(Kind.JOB, job.id))
@@ -153,7 +159,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "state": state_of(job, progress),
         "progress": progress_of(job, progress),
         "error": job.error,
-        "detail": "" if job.error else status.detail,
+        "detail": "" if job.error else detail_of(status, progress),
         "filename": job.filename,
         "url": job.url,
         "language": job.language,
