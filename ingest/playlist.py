@@ -67,7 +67,9 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
     if urlsplit(url).scheme not in ("http", "https"):
         raise NotAudio(f"{url!r} is not an http or https address")
     if depth > MAX_DEPTH:
-        raise NotAudio("playlists that lead to playlists without end; use the address of the stream itself")
+        raise NotAudio(
+            "playlists that lead to playlists without end; use the address of the recording or stream itself"
+        )
     host = urlsplit(url).hostname or url
     try:
         with client.stream("GET", url) as answer:
@@ -101,7 +103,9 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
             raise NotAudio(f"the playlist at {host} names no stream")
         return resolve(entries[turn % len(entries)], client, turn=turn, depth=depth + 1)
     if kind in ("text/html", "application/xhtml+xml") or looks_like_html(head):
-        raise NotAudio(f"{host} answers with a web page, not with audio; use the address of the stream itself")
+        raise NotAudio(
+            f"{host} answers with a web page, not with audio; use the address of the recording or stream itself"
+        )
     length = answer.headers.get("content-length", "")
     icy = any(name.startswith("icy-") for name in answer.headers)
     return Address(url, icy=icy, n_bytes=int(length) if length.isdigit() else None)

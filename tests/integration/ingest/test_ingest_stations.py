@@ -172,7 +172,10 @@ def test_a_stream_that_stalls_is_connected_to_again(
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/page", "127.0.0.1 answers with a web page, not with audio; use the address of the stream itself"),
+        (
+            "/page",
+            "127.0.0.1 answers with a web page, not with audio; use the address of the recording or stream itself",
+        ),
         ("/missing", "127.0.0.1 answers 404 Not Found: look up its new address"),
         ("/broken", "127.0.0.1 answers 503 Service Unavailable"),
         ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),

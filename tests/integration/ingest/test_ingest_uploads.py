@@ -428,7 +428,10 @@ def test_a_live_stream_is_no_recording(decode: Decode, make_audio: Make, web: We
     ("path", "says"),
     [
         ("/missing.mp3", "127.0.0.1 answers 404 Not Found: look up its new address"),
-        ("/page", "127.0.0.1 answers with a web page, not with audio; use the address of the stream itself"),
+        (
+            "/page",
+            "127.0.0.1 answers with a web page, not with audio; use the address of the recording or stream itself",
+        ),
         ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),
         ("/big", "it has 3 MB; at most 2 MB are fetched (MAX_FETCH_MB)"),
         ("/leads-to-our-disk.m3u8", None),
