@@ -11,7 +11,7 @@ from flask import request, url_for
 from api.problems import Problem
 from wire.errors import BadRequest
 from wire.hot_words import checked
-from wire.languages import CODES
+from wire.languages import code_of
 from wire.messages import Task
 
 #: What a station may be called in URLs, keys and metric labels.
@@ -123,17 +123,18 @@ def slug(name: str) -> str:
 
 
 def language(text: str) -> str | None:
-    """A language code; None, to be detected, for an empty one.
+    """The code of a language, of which a region may be named too (sv-SE); None, to be detected, for an empty one.
 
     Raises:
         BadRequest: Whisper does not know it.
     """
-    code = text.strip().lower()
-    if code in ("", "auto"):
+    name = text.strip().lower()
+    if name in ("", "auto"):
         return None
-    if code not in CODES:
+    code = code_of(name)
+    if code is None:
         raise BadRequest(
-            f"language {code[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out"
+            f"language {name[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out"
         )
     return code
 

@@ -4,7 +4,7 @@
       - id: p1                      lower-case letters, digits and hyphens
         name: Sveriges Radio P1
         url: https://…              anything ffmpeg reads, or an .m3u/.pls playlist
-        language: sv                left out: detected
+        language: sv                or sv-SE; left out: detected
         task: translate             into English; left out: as TASK says
         listen_url: https://…       left out: browsers play `url`
         hot_words: [Bodil, Umeå]    left out: none. Names of hosts and places, for models that take prompts
@@ -24,7 +24,7 @@ import yaml
 
 from wire import hot_words
 from wire.errors import SettingsError
-from wire.languages import CODES
+from wire.languages import code_of
 from wire.messages import Station, Task
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -75,7 +75,8 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         )
     if language is False:
         raise SettingsError(f"{where}: YAML reads the language `no` as false; write it in quotes: 'no'")
-    if language is not None and language not in CODES:
+    code = code_of(language) if isinstance(language, str) else None
+    if language is not None and code is None:
         raise SettingsError(f"{where}: {language!r} is not a language code that Whisper knows, such as sv or en")
     if task is not None and task not in get_args(Task):
         raise SettingsError(f"{where}: the task {task!r} is none of {', '.join(get_args(Task))}")
@@ -88,7 +89,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         id=id,
         name=str(entry.get("name") or id),
         url=_address(where, "url", entry["url"], environ),
-        language=language,
+        language=code,
         listen_url=_address(where, "listen_url", listen_url, environ) if listen_url else None,
         from_file=True,
         hot_words=words,

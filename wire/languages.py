@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _CODES = """
     af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is
     it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk
@@ -9,3 +11,13 @@ _CODES = """
 """
 
 CODES: frozenset[str] = frozenset(_CODES.split())
+
+#: A language with a script, a region or more behind it (BCP 47), as browsers and corpora name it: sv-SE, zh-Hant-HK.
+_TAG = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
+
+
+def code_of(tag: str) -> str | None:
+    """Whisper's code of a language that is named by its code or its tag; None if Whisper does not know it."""
+    match = _TAG.fullmatch(tag)
+    code = match[1].lower() if match else None
+    return code if code in CODES else None

@@ -185,7 +185,7 @@ class TestJobs:
         answer = api.http.post(
             "/jobs",
             files={"file": ("Möte.MP3", b"x" * MIB)},
-            data={"language": "sv", "task": "translate", "track": "1"},
+            data={"language": "sv-SE", "task": "translate", "track": "1"},
         )
         assert answer.status_code == 202
         values = answer.json()

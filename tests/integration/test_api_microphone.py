@@ -50,7 +50,7 @@ def hello(socket: Socket, **fields: object) -> None:
 def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) -> None:
     pcm = bytes(range(256)) * 375  # three seconds
     with api.socket("/microphone") as microphone:
-        hello(microphone, language="sv", task="translate")
+        hello(microphone, language="sv-SE", task="translate")
         ready = microphone.next("ready")
         assert microphone.next("caption")["text"] == "first"
         for at in range(0, len(pcm), 1001):  # no frame ends where a sample does

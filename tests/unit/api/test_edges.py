@@ -136,8 +136,10 @@ class TestParameters:
 
     def test_languages(self) -> None:
         assert [language(text) for text in ("sv", " EN ", "", "auto", "yue")] == ["sv", "en", None, None, "yue"]
-        with pytest.raises(BadRequest, match="language"):
-            language("swedish")
+        assert [language(tag) for tag in ("sv-SE", "en-gb", "zh-Hant-HK")] == ["sv", "en", "zh"]
+        for text in ("swedish", "xx-SE", "sv-", "sv-se-", "s", "sv SE"):
+            with pytest.raises(BadRequest, match="is none that Whisper knows"):
+                language(text)
 
     def test_tasks(self) -> None:
         assert [task(text) for text in ("translate", " Transcribe ", "")] == ["translate", "transcribe", None]

@@ -38,7 +38,7 @@ def test_the_environment_moves_the_demo() -> None:
 def test_all_fields(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        "stations:\n- {id: p-1, name: Ett, url: 'https://a.se/1', language: sv, listen_url: 'https://a.se/2'}\n"
+        "stations:\n- {id: p-1, name: Ett, url: 'https://a.se/1', language: sv-SE, listen_url: 'https://a.se/2'}\n"
         "- {id: two, url: 'http://b.se/x.pls', task: translate, hot_words: [Bodil Jönsson, ' Umeå ', Umeå]}\n",
     )
     two = Station(
