@@ -6,10 +6,9 @@ comes too early waits in the state for those before it, one that comes twice cha
 
 A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`, and an
 epoch that has not said its last is given up when the next one has waited for `PATIENCE_S`, or has brought the source's
-last chunk. Waiting is measured by the
-clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a worker
-that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
-committed as a gap.
+last chunk. Waiting is measured by the clock, not in audio: behind a backlog, minutes of audio come within a second, and
+the missing chunk lies with a worker that has died and is claimed soon. A job's hole is always filled, because a chunk
+that cannot be transcribed is committed as a gap.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
 are words before a turn of the language: they end their line.
