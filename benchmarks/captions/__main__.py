@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = rows.table_rows(tallies)
         title = (
             f"{meter.name}, {len(LANGUAGES)} x {minutes:g} min: WER, and what it is above that of whole sentences;"
-            f" words lost, doubled and cut for 10,000 borders ({tallies[rows.OURS].borders} of ours); audio"
-            " decoded, by that of the chunks"
+            f" words lost, doubled and cut for 10,000 borders ({tallies[rows.OURS].borders} of ours: one word is"
+            f" {tallies[rows.OURS].per_10k(1) or 0:.0f}); audio decoded, by that of the chunks"
         )
         tables = [(title, rows.columns(found, rows.WORDS))]
         tables.append(("Seconds; words revised, by all; captions where nobody speaks", rows.columns(found, rows.TIMES)))
