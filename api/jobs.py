@@ -143,10 +143,10 @@ def progress_of(job: Job, progress: Progress) -> float:
     return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
 
 
-def detail_of(status: Status, progress: Progress) -> str:
-    """A remark on a job's recording: what its decoder found, and whether anything was heard at all."""
-    silent = "nobody speaks in it, as far as the model hears" if progress.finished and not progress.event else ""
-    return "; ".join(remark for remark in (status.detail, silent) if remark)
+def warning_of(job: Job, progress: Progress) -> str:
+    """What a job's captions lack because of its recording, or why there are none."""
+    silent = "nobody speaks in the recording, as far as the model hears" if progress.finished and not progress.event else ""
+    return "; ".join(reason for reason in (job.warning, silent) if reason)
 
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:
@@ -159,7 +159,8 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "state": state_of(job, progress),
         "progress": progress_of(job, progress),
         "error": job.error,
-        "detail": "" if job.error else detail_of(status, progress),
+        "warning": "" if job.error else warning_of(job, progress),
+        "detail": "" if job.error else status.detail,
         "filename": job.filename,
         "url": job.url,
         "language": job.language,

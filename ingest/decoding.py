@@ -170,16 +170,16 @@ class Decoding:
         recording = find(job, self._settings, self._here.client)
         self._announce(recording)
         try:
-            complaint = self._stream(recording, job)
+            warning = self._stream(recording, job)
         except _NothingDecoded as failure:
             if not recording.remote or recording.probe.hls:
                 raise failure.reason from failure
             recording = fetch(recording, job, self._settings, self._here.client, self._check)
-            complaint = self._stream(recording, job)
-        self._finish(complaint)
+            warning = self._stream(recording, job)
+        self._finish(warning)
 
     def _stream(self, recording: Recording, job: Job) -> str:
-        """Decode and queue all but the last piece; what is to be said about how it ended.
+        """Decode and queue all but the last piece; what the captions lack because of how it ended, if anything.
 
         Raises:
             _NothingDecoded: ffmpeg failed, and what it decoded is nothing.
@@ -208,20 +208,20 @@ class Decoding:
             raise _NothingDecoded(explain(process.last_lines))
         promised_s = recording.probe.promised_s or 0.0
         if not code and decoded_s < promised_s - EARLY_S:
-            return f"it is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
+            return f"the recording is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
         early = process.last_lines and decoded_s < expected_s - EARLY_S
         # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
         if code or early or (process.stumbled and not recording.remote):
             why = process.last_lines or f"ffmpeg ended with code {code}"
-            return f"it is damaged: parts of it could not be decoded, the rest is captioned ({why})"
+            return f"the recording is damaged: parts of it could not be decoded, the rest is captioned ({why})"
         return ""
 
-    def _finish(self, complaint: str) -> None:
+    def _finish(self, warning: str) -> None:
         self._put(self._chunker.finish())
         length_s = seconds(self._chunker.samples)
-        _go_on(self._patiently(lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True)))
-        notes = [note for note in (self._status.detail, complaint) if note]
-        self._report(dataclasses.replace(self._status, audio_s=length_s, detail="; ".join(notes)))
+        job = self._patiently(lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True, warning=warning))
+        _go_on(job)
+        self._report(dataclasses.replace(self._status, audio_s=length_s))
         log.info("job %s: decoded %.1f s", self._id, length_s)
 
     def _announce(self, recording: Recording) -> None:

@@ -342,6 +342,7 @@ class Job(_Json):
     track: int | None = None  # the audio track to caption, from 0; None: the file's default one
     state: State = State.WAITING
     error: str = ""
+    warning: str = ""  # what its captions lack, because of the recording
     duration_s: float | None = None  # as probed
     tracks: int = 0  # audio tracks found
     decoded: bool = False  # all its chunks are queued; its file is gone

@@ -308,21 +308,20 @@ class TestJobs:
         assert vtt.text == f"WEBVTT\n\nNOTE Language: sv\n\n00:00:01.500 --> 00:00:05.500\n{cue_text}\n"
         assert "filename*=UTF-8''m%C3%B6te%20%E6%97%A5.vtt" in vtt.headers["content-disposition"]
 
-    @pytest.mark.parametrize("remark", ["", "audio track 0 of 2"])
+    @pytest.mark.parametrize("warning", ["", "the recording is cut off"])
     def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(
-        self, api: Api, redis: Redis, remark: str
+        self, api: Api, redis: Redis, warning: str
     ) -> None:
-        silent = "nobody speaks in it, as far as the model hears"
+        silent = "nobody speaks in the recording, as far as the model hears"
         for id, text in (("silence", ""), ("speech", "Hej")):
-            Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
-            Statuses(redis).save(Status(f"jobs/{id}", State.RUNNING, remark))
+            Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0, warning=warning))
             speaker = Speaker(redis, f"jobs/{id}")
             if text:
                 speaker.say(text)
-            assert api.http.get(f"/jobs/{id}").json()["detail"] == remark
+            assert api.http.get(f"/jobs/{id}").json()["warning"] == warning
             speaker.finish()
-        assert api.http.get("/jobs/silence").json()["detail"] == (f"{remark}; {silent}" if remark else silent)
-        assert api.http.get("/jobs/speech").json()["detail"] == remark
+        assert api.http.get("/jobs/silence").json()["warning"] == (f"{warning}; {silent}" if warning else silent)
+        assert api.http.get("/jobs/speech").json()["warning"] == warning
 
     def test_a_failed_job_says_why(self, api: Api, redis: Redis) -> None:
         Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))

@@ -203,7 +203,7 @@ def test_random_bytes_of_which_some_look_like_frames_are_called_no_recording(
 
 @pytest.mark.parametrize(("name", "lost_s"), [("x.mp3", 2.0), ("x.mp3", 0.5), ("x.ogg", 3.0), ("x.flac", 3.0)])
 def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
-    name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
+    name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
     path = make_audio(name)
     whole = path.read_bytes()
@@ -213,17 +213,17 @@ def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
     job = decode(path)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert len(audio_of(chunks("jobs/j"))) / 16_000 > 8
-    detail = Statuses(redis_client).get(Kind.JOB, "j").detail
-    assert detail.startswith("it is damaged: parts of it could not be decoded, the rest is captioned (")
-    assert detail.count("Invalid data") <= 1
+    damaged = "the recording is damaged: parts of it could not be decoded, the rest is captioned ("
+    assert job.warning.startswith(damaged)
+    assert job.warning.count("Invalid data") <= 1
 
 
-def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make, redis_client: Any) -> None:
+def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.mp3")
     lyrics = b"LYRICSBEGIN" + b"la la la " * 200 + b"001811LYRICS200"
     path.write_bytes(path.read_bytes() + lyrics + b"TAG" + bytes(125))
-    assert decode(path).error == ""
-    assert Statuses(redis_client).get(Kind.JOB, "j").detail == ""
+    job = decode(path)
+    assert (job.error, job.warning) == ("", "")
 
 
 def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
@@ -245,9 +245,7 @@ def test_a_video_with_sound_is_captioned(decode: Decode, make_audio: Make, chunk
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(6, abs=0.1)
 
 
-def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
-    decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
-) -> None:
+def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     path = make_audio("whole.mp3", "-b:a", "64k")
     path.write_bytes(path.read_bytes()[: 64_000 // 8 * 7 + 77])
     job = decode(path)
@@ -256,13 +254,11 @@ def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(
     assert found[-1].last
     assert len(audio_of(found)) / 16_000 == pytest.approx(7, abs=0.2)
     assert job.duration_s == pytest.approx(7, abs=0.2)
-    assert Statuses(redis_client).get(Kind.JOB, "j").detail.startswith("it is cut off: its header says 12.0 s")
+    assert job.warning.startswith("the recording is cut off: its header says 12.0 s")
 
 
 @pytest.mark.parametrize("rest", [0, 1], ids=["between two samples", "within one"])
-def test_a_cut_off_wav_is_captioned_and_says_so(
-    rest: int, decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
-) -> None:
+def test_a_cut_off_wav_is_captioned_and_says_so(rest: int, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
     whole = path.read_bytes()
     path.write_bytes(whole[: -2 * 16_000 * 5 - rest])
@@ -270,19 +266,16 @@ def test_a_cut_off_wav_is_captioned_and_says_so(
     assert (job.state, job.error) == (State.RUNNING, "")
     length_s = len(audio_of(chunks("jobs/j"))) / 16_000
     assert job.duration_s == pytest.approx(length_s)
-    detail = Statuses(redis_client).get(Kind.JOB, "j").detail
-    assert detail == f"it is cut off: its header says {length_s + 5:.1f} s; captioned as far as it goes"
+    assert job.warning == f"the recording is cut off: its header says {length_s + 5:.1f} s; captioned as far as it goes"
 
 
-def test_a_wav_whose_length_was_never_filled_in_is_whole(
-    decode: Decode, make_audio: Make, redis_client: Any, tmp_path: Path
-) -> None:
+def test_a_wav_whose_length_was_never_filled_in_is_whole(decode: Decode, make_audio: Make, tmp_path: Path) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
     audio = path.read_bytes()
     at = audio.index(b"data") + 4
     path.write_bytes(audio[:at] + b"\xff\xff\xff\xff" + audio[at + 4 :])
-    assert decode(path).error == ""
-    assert Statuses(redis_client).get(Kind.JOB, "j").detail == ""
+    job = decode(path)
+    assert (job.error, job.warning) == ("", "")
 
 
 def test_a_wav_whose_sizes_contradict_each_other_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
@@ -359,13 +352,13 @@ def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Mak
 
 
 def test_a_recording_that_hides_its_length_is_cut(
-    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks, redis_client: Any
+    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks
 ) -> None:
     object.__setattr__(workplace.settings, "max_upload_hours", 8 / 3600)
     job = decode(make_audio("x.mkv", "-live", "1", "-c:a", "flac"))
     assert job.error == ""
     assert 8 <= len(audio_of(chunks("jobs/j"))) / 16_000 < 11
-    assert "MAX_UPLOAD_HOURS" in Statuses(redis_client).get(Kind.JOB, "j").detail
+    assert "MAX_UPLOAD_HOURS" in job.warning
 
 
 # --- files on a server ---------------------------------------------------------------------------
