@@ -24,3 +24,8 @@ export function notify(text) {
   document.dispatchEvent(new CustomEvent('notice', { detail: { text } }));
   return () => document.dispatchEvent(new CustomEvent('notice', { detail: { over: text } }));
 }
+
+/** Take back whatever was told: the user has gone on. */
+export function hush() {
+  document.dispatchEvent(new CustomEvent('notice', { detail: { over: null } }));
+}

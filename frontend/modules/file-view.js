@@ -2,9 +2,16 @@
 
 import './job-panel.js';
 import { about, request, upload } from './api.js';
-import { make, notify } from './dom.js';
+import { hush, make, notify } from './dom.js';
+import { jobList } from './job-list.js';
 import { languageSelect } from './languages.js';
 import { percent, size } from './times.js';
+
+/** Ids have no other characters; a dot or a slash would ask the server for something else. */
+const ID = /^[\w-]+$/;
+
+const NONE_CHOSEN = 'The captions of your recording appear here, and files to take away.';
+const MISSING = 'There is no such recording: it was removed, or has expired. You can hand in another.';
 
 class FileView extends HTMLElement {
   #selected = '';
@@ -13,6 +20,10 @@ class FileView extends HTMLElement {
   connectedCallback() {
     this.input = make('input', { id: 'recording', name: 'file', type: 'file', accept: 'audio/*,video/*,.mp3,.m4a,.ogg,.opus,.flac,.wav,.mkv,.mov' });
     this.chosen = make('p.chosen', { textContent: 'or drop one here' });
+    this.address = make('input', {
+      id: 'recording-url', name: 'url', type: 'url', placeholder: 'https://…', pattern: 'https?://.+',
+      title: 'An address that begins with https:// or http://',
+    });
     this.language = languageSelect('file-language');
     this.progress = make('progress', { max: 1, value: 0, 'aria-label': 'Upload' });
     this.progressText = make('span');
@@ -21,13 +32,14 @@ class FileView extends HTMLElement {
     this.submit = make('button.primary', { type: 'submit', textContent: 'Caption it' });
     this.form = make('form.hand-in', {},
       make('div.drop', {}, make('label.pick', { for: 'recording', textContent: 'Choose a recording' }), this.input, this.chosen),
+      make('div', {}, make('label', { for: 'recording-url', textContent: 'or the address of one' }), this.address),
       make('div.row', {}, make('div', {}, make('label', { for: 'file-language', textContent: 'Language spoken' }), this.language), this.submit),
       this.sending);
-    this.list = make('ul');
+    this.list = make('div');
     this.earlier = make('details.earlier', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
     this.panel = make('job-panel', { hidden: true });
-    this.nothing = make('section.stage', { 'aria-label': 'Recording' },
-      make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
+    this.hint = make('p.empty', { role: 'status' });
+    this.nothing = make('section.stage', { 'aria-label': 'Recording' }, this.hint);
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Caption a recording' }),
@@ -35,8 +47,6 @@ class FileView extends HTMLElement {
         this.form, this.earlier),
       this.panel, this.nothing);
     this.#listen();
-    this.#showEarlier();
-    if (this.#selected) this.panel.open(this.#selected);
   }
 
   disconnectedCallback() {
@@ -46,11 +56,22 @@ class FileView extends HTMLElement {
   /** @param {string} id of a job in the address */
   set selected(id) {
     this.#selected = id;
-    this.panel.hidden = !id;
-    this.nothing.hidden = Boolean(id);
-    if (id) this.panel.open(id);
-    else this.panel.close();
-    if (this.list) this.#showEarlier();
+    if (ID.test(id)) this.#open(id);
+    else this.#showNothing(id ? MISSING : NONE_CHOSEN);
+    this.#showEarlier();
+  }
+
+  #open(id) {
+    this.nothing.hidden = true;
+    this.panel.hidden = false;
+    this.panel.open(id);
+  }
+
+  #showNothing(why) {
+    this.panel.close();
+    this.panel.hidden = true;
+    this.nothing.hidden = false;
+    this.hint.textContent = why;
   }
 
   #listen() {
@@ -66,42 +87,49 @@ class FileView extends HTMLElement {
         }
       });
     }
+    this.address.addEventListener('input', () => {
+      this.input.value = ''; // one or the other
+      this.#choose();
+    });
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#send();
     });
     this.cancel.addEventListener('click', () => this.#sending?.abort());
-    this.panel.addEventListener('gone', () => {
+    this.panel.addEventListener('settled', () => this.#showEarlier());
+    this.panel.addEventListener('missing', () => this.#showNothing(MISSING));
+    this.panel.addEventListener('removed', () => {
       location.hash = '#file';
     });
   }
 
   async #choose() {
+    hush();
     const [file] = this.input.files;
     this.chosen.textContent = file ? `${file.name} · ${size(file.size)}` : 'or drop one here';
-    const refused = file ? await refusal(file) : '';
+    if (!file) return;
+    this.address.value = '';
+    const refused = await refusal(file);
     if (refused) notify(refused);
   }
 
   async #send() {
+    hush();
     const [file] = this.input.files;
-    if (!file) {
-      notify('Choose a recording first.');
+    if (!file && !this.address.value) {
+      notify('Choose a recording first, or give the address of one.');
       this.input.focus();
       return;
     }
-    const refused = await refusal(file);
+    const refused = file ? await refusal(file) : '';
     if (refused) {
       notify(refused);
       return;
     }
-    const form = new FormData();
-    form.append('language', this.language.value); // before the file, so that it has arrived when the file has
-    form.append('file', file);
     this.#sending = new AbortController();
-    this.#progress(0);
+    this.submit.disabled = true;
     try {
-      const job = await upload('/jobs', form, (share) => this.#progress(share), this.#sending.signal);
+      const job = await (file ? this.#upload(file) : this.#handIn(this.address.value));
       this.form.reset();
       this.chosen.textContent = 'or drop one here';
       location.hash = `#file/${job.id}`;
@@ -114,9 +142,20 @@ class FileView extends HTMLElement {
     }
   }
 
+  #upload(file) {
+    const form = new FormData();
+    form.append('language', this.language.value); // before the file, so that it has arrived when the file has
+    form.append('file', file);
+    this.#progress(0);
+    return upload('/jobs', form, (share) => this.#progress(share), this.#sending.signal);
+  }
+
+  #handIn(url) {
+    return request('/jobs', { method: 'POST', json: { url, language: this.language.value || null }, signal: this.#sending.signal });
+  }
+
   #progress(share) {
     this.sending.hidden = false;
-    this.submit.disabled = true;
     this.progress.value = share;
     this.progressText.textContent = share < 1 ? `Uploading ${percent(share)}` : 'Uploaded. The server is taking it in…';
   }
@@ -124,10 +163,9 @@ class FileView extends HTMLElement {
   async #showEarlier() {
     try {
       const { jobs } = await request('/jobs?limit=20');
-      this.list.replaceChildren(...jobs.map((job) => make('li', {}, make(
-        'a', { href: `#file/${job.id}`, ...(job.id === this.#selected ? { 'aria-current': 'true' } : {}) },
-        make('strong', { textContent: job.filename || job.url || job.id }),
-        make('span.state', { textContent: job.state === 'running' ? `captioned ${percent(job.progress)}` : job.state })))));
+      const focused = this.list.contains(document.activeElement) ? document.activeElement.hash : '';
+      this.list.replaceChildren(jobList(jobs, this.#selected));
+      if (focused) this.list.querySelector(`a[href="${focused}"]`)?.focus();
       this.earlier.hidden = jobs.length === 0;
     } catch (error) {
       notify(`Earlier recordings cannot be listed. ${error.message}`);

@@ -4,10 +4,10 @@ import './caption-list.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { make, notify } from './dom.js';
-import { languageName } from './languages.js';
+import { languagesOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
-import { duration, percent } from './times.js';
+import { duration } from './times.js';
 
 /** Time between looks at a job that is not settled, in milliseconds. */
 const POLL_MS = 1000;
@@ -16,24 +16,12 @@ const SETTLED = new Set(['finished', 'failed', 'cancelled']);
 
 const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
 
-const WORDS = {
-  waiting: 'Waits for its turn',
-  connecting: 'Is being opened',
-  running: 'Is being captioned',
-  finished: 'Captions are complete',
-  failed: 'Failed',
-  cancelled: 'Cancelled',
-};
-
+/** Dispatches `settled` when a job that was followed has come to its end, `missing` if there is none, `removed`. */
 class JobPanel extends HTMLElement {
   #id = '';
   #socket = null;
   #timer = 0;
-  #seen = false; // whether its state has been shown since it was opened
-
-  connectedCallback() {
-    if (!this.name) this.#build();
-  }
+  #shown = ''; // its state as it was last shown; empty when it has just been opened
 
   disconnectedCallback() {
     this.close();
@@ -43,9 +31,9 @@ class JobPanel extends HTMLElement {
     this.name = make('h2');
     this.facts = make('p.facts');
     this.state = make('p.state', { role: 'status' });
-    this.progress = make('progress', { max: 1, 'aria-label': 'Captioned' });
+    this.progress = make('progress', { max: 1, hidden: true, 'aria-label': 'Captioned' });
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group' });
-    this.remove_ = make('button.quiet', { type: 'button' });
+    this.remove_ = make('button.quiet', { type: 'button', hidden: true });
     this.connection = make('p.connection', { role: 'status', hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'Captions appear here as they are made.' });
     this.remove_.addEventListener('click', () => this.#remove());
@@ -56,11 +44,11 @@ class JobPanel extends HTMLElement {
 
   /** @param {string} id of the job to show */
   open(id) {
-    if (!this.name) this.#build();
     if (id === this.#id) return;
     this.close();
+    this.#build(); // nothing of the job before may stand there until the answer comes
     this.#id = id;
-    this.#seen = false;
+    this.#shown = '';
     const store = new CaptionStore(5000);
     this.captions.show(store, false);
     this.#poll();
@@ -84,15 +72,18 @@ class JobPanel extends HTMLElement {
     try {
       const job = await request(`/jobs/${encodeURIComponent(id)}`);
       if (id !== this.#id) return;
-      if (job.state === 'finished' && !this.#seen) this.captions.fromTop();
-      this.#seen = true;
+      const before = this.#shown;
+      this.#shown = job.state;
+      if (job.state === 'finished' && !before) this.captions.fromTop();
       this.#describe(job);
-      if (SETTLED.has(job.state)) return;
+      if (SETTLED.has(job.state)) {
+        if (before && before !== job.state) this.dispatchEvent(new Event('settled'));
+        return;
+      }
     } catch (error) {
       if (id !== this.#id) return;
       if (error.status === 404) {
-        notify(error.message);
-        this.dispatchEvent(new Event('gone'));
+        this.dispatchEvent(new Event('missing'));
         return;
       }
       this.state.textContent = error.message;
@@ -106,16 +97,14 @@ class JobPanel extends HTMLElement {
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);
-    if (job.tracks > 1) facts.push(`${job.tracks} audio tracks`);
-    facts.push(job.language ? languageName(job.language) : job.languages.map(languageName).join(', ') || 'language detected');
-    this.facts.textContent = facts.join(' · ');
-    const words = WORDS[job.state] ?? job.state;
-    const state = job.state === 'running' ? `${words}: ${percent(job.progress)}` : words;
-    this.state.textContent = [state, job.error || job.detail].filter(Boolean).join(': ');
-    this.state.className = `state ${job.state}`;
+    facts.push(job.detail, languagesOf(job));
+    this.facts.textContent = facts.filter(Boolean).join(' · ');
+    this.state.textContent = stateOf(job);
+    this.state.className = stateClass(job);
     this.progress.hidden = SETTLED.has(job.state);
     this.progress.value = job.progress;
     if (job.state === 'waiting') this.progress.removeAttribute('value');
+    this.remove_.hidden = false;
     this.remove_.textContent = SETTLED.has(job.state) ? 'Remove recording' : 'Cancel';
     this.captions.hint = finished ? 'No speech was found in this recording.' : SETTLED.has(job.state) ? 'There are no captions.' : 'Captions appear here as they are made.';
     this.#describeLinks(job, finished);
@@ -135,7 +124,7 @@ class JobPanel extends HTMLElement {
   async #remove() {
     try {
       await request(`/jobs/${this.#id}`, { method: 'DELETE' });
-      this.dispatchEvent(new Event('gone'));
+      this.dispatchEvent(new Event('removed'));
     } catch (error) {
       notify(`It was not removed. ${error.message}`);
     }

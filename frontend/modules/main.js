@@ -4,7 +4,7 @@ import './file-view.js';
 import './microphone-view.js';
 import './notice-bar.js';
 import './radio-view.js';
-import { make } from './dom.js';
+import { hush, make } from './dom.js';
 
 const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone' };
 
@@ -12,7 +12,9 @@ const main = document.getElementById('main');
 
 function route() {
   if (location.hash === '#main') return; // the skip link: it moves the focus, not the view
-  const [name, id = ''] = location.hash.slice(1).split('/').map(decode);
+  hush();
+  const [name, ...rest] = location.hash.slice(1).split('/');
+  const id = decode(rest.join('/'));
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   if (main.firstElementChild?.localName !== `${view}-view`) main.replaceChildren(make(`${view}-view`));
   main.firstElementChild.selected = id;
@@ -27,7 +29,7 @@ function decode(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return '';
+    return part; // malformed: nothing has such an id, and the view will say so
   }
 }
 

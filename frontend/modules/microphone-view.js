@@ -2,7 +2,7 @@
 
 import './caption-list.js';
 import { gate, request, sentence, token } from './api.js';
-import { make, notify } from './dom.js';
+import { hush, make, notify } from './dom.js';
 import { languageSelect } from './languages.js';
 import { decode } from './messages.js';
 import { explain, Recorder } from './recorder.js';
@@ -43,6 +43,7 @@ class MicrophoneView extends HTMLElement {
   set selected(_) {} // it has one view only
 
   async #start() {
+    hush();
     this.button.disabled = true;
     this.#say('Waiting for the microphone…');
     const recorder = new Recorder();

@@ -1,4 +1,4 @@
-// <notice-bar>: the last thing that went wrong, until it is dismissed. <token-dialog>: asks for the API's token.
+// <notice-bar>: the last thing that went wrong, until it is dismissed or the user has gone on. <token-dialog>: asks for the API's token.
 
 import { gate, token } from './api.js';
 import { make } from './dom.js';
@@ -17,7 +17,7 @@ class NoticeBar extends HTMLElement {
 
   #show({ text, over }) {
     if (over !== undefined) {
-      if (this.querySelector('p')?.textContent === over) this.replaceChildren();
+      if (over === null || this.querySelector('p')?.textContent === over) this.replaceChildren();
       return;
     }
     const dismiss = make('button', { type: 'button', textContent: 'Dismiss' });

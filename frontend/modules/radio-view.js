@@ -4,7 +4,7 @@ import './caption-list.js';
 import './station-list.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
-import { make, notify } from './dom.js';
+import { hush, make, notify } from './dom.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
 import { set, STATES } from './station-list.js';
@@ -157,6 +157,7 @@ class RadioView extends HTMLElement {
     const details = make('details', {}, make('summary', { textContent: 'Add a station' }), form);
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
+      hush();
       try {
         const json = { name: name.value, url: url.value, language: language.value || null };
         const station = await request('/stations', { method: 'POST', json });

@@ -16,6 +16,17 @@ export function timeOfDay(seconds) {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** When a Unix time was, as it is told at `now` (Unix time too): today 14:03, 28 Nov 14:03, 28 Nov 2024. */
+export function when(seconds, now = Date.now() / 1000) {
+  const date = new Date(seconds * 1000);
+  const today = new Date(now * 1000);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (date.toDateString() === today.toDateString()) return `today ${time}`;
+  return `${DAY.format(date)} ${date.getFullYear() === today.getFullYear() ? time : date.getFullYear()}`;
+}
+
 /** How long: 8 seconds, 2 min 5 s, 1 h 4 min. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));

@@ -1,17 +1,28 @@
 """The whole system, for real: Redis with AOF, the demo station, ingest, transcribers with the bundled model, the API.
 
-One system serves all tests of a run: starting torch anew for each would take longer than the tests themselves.
+One system serves all tests of a run: starting torch anew for each would take longer than the tests themselves. Tests of
+the page have a browser and an API before a Redis of their own, where captions are committed as a transcriber would.
 """
 
 from __future__ import annotations
 
+import math
+import struct
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.system import System
+from tests.integration.api_server import Api, Speaker, running
+from wire.bus import Redis, connect
+from wire.messages import Station
+from wire.sources import Stations
+
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,3 +51,77 @@ def station(system: System) -> str:
     station = {"id": "demo", "name": "Demo", "url": f"{system.station_url}/stream.mp3"}
     httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
     return "demo"
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of 440 Hz."""
+    path = tmp_path_factory.mktemp("sound") / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(
+            b"".join(struct.pack("<h", round(12_000 * math.sin(math.tau * 440 * n / 48_000))) for n in range(480_000))
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
+    """Chromium, whose microphone hears the tone."""
+    arguments = [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={tone}",
+    ]
+    program = need_program("chromium", "chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One API for all tests that need no other."""
+    folder = tmp_path_factory.mktemp("api")
+    with running(redis_server, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str) -> Api:
+    """The API, before an empty Redis with one station."""
+    redis = connect(redis_url)
+    Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
+    return server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    return connect(redis_url)
+
+
+@pytest.fixture
+def speaker(redis: Redis) -> Speaker:
+    """Captions of the station."""
+    return Speaker(redis, "stations/p1")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may not complain."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    yield page
+    context.close()
+    assert complaints == []

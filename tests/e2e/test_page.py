@@ -5,102 +5,27 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
-import math
 import re
 import statistics
 import struct
 import threading
-import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import srt
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from api import formats
 from tests.integration.api_server import Api, Ingest, Speaker, running
 from wire.bus import Redis, connect
-from wire.messages import Caption, Content, Job, State, Station, Status, Word
-from wire.sources import Jobs, Stations, Statuses
+from wire.messages import Caption, Content, State, Station, Status, Word
+from wire.sources import Stations, Statuses
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=15_000)
-
 WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 360}
-
-
-@pytest.fixture(scope="module")
-def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten seconds of 440 Hz."""
-    path = tmp_path_factory.mktemp("sound") / "tone.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 48_000, 0, "NONE", ""))
-        file.writeframes(
-            b"".join(struct.pack("<h", round(12_000 * math.sin(math.tau * 440 * n / 48_000))) for n in range(480_000))
-        )
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
-    """Chromium, whose microphone hears the tone."""
-    arguments = [
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--autoplay-policy=no-user-gesture-required",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={tone}",
-    ]
-    program = need_program("chromium", "chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """One API for all tests that need no other."""
-    folder = tmp_path_factory.mktemp("api")
-    with running(redis_server, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
-        yield api
-
-
-@pytest.fixture
-def api(server: Api, redis_url: str) -> Api:
-    """The API, before an empty Redis with one station."""
-    redis = connect(redis_url)
-    Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
-    return server
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Redis:
-    return connect(redis_url)
-
-
-@pytest.fixture
-def speaker(redis: Redis) -> Speaker:
-    """Captions of the station."""
-    return Speaker(redis, "stations/p1")
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that may not complain."""
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    yield page
-    context.close()
-    assert complaints == []
 
 
 def lines(page: Page) -> list[str]:
@@ -319,66 +244,6 @@ def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:
     page.goto(api.url)
     page.get_by_role("button", name="Listen").click()
     expect(page.locator(".trouble")).to_contain_text("cannot be played")
-
-
-def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, redis: Redis) -> None:
-    page.goto(f"{api.url}#file")
-    page.locator("input[type=file]").set_input_files(
-        {"name": "möte.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 900_000}
-    )
-    expect(page.locator(".chosen")).to_have_text("möte.mp3 · 900 kB")
-    page.locator("#file-language").select_option("sv")
-    page.get_by_role("button", name="Caption it").click()
-    expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
-    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
-    job = Jobs(redis).get(page.url.rpartition("/")[2])
-    assert job.language == "sv"
-    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=20.0)
-    speaker = Speaker(redis, f"jobs/{job.id}")
-    speaker.say("Första raden.", start_s=1.0)
-    expect(page.locator(".lines .text")).to_have_text(["Första raden."])
-    expect(page.locator("job-panel .state")).to_have_text("Is being captioned: 25 %")
-    speaker.say("Andra raden.", start_s=6.0)
-    speaker.finish()
-    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
-    with page.expect_download() as started:
-        page.get_by_role("link", name="SRT").click()
-    assert started.value.suggested_filename == "möte.srt"
-    cues = list(srt.parse(Path(started.value.path()).read_text()))
-    assert [cue.content for cue in cues] == ["Första raden.", "Andra raden."]
-    page.reload()
-    expect(page.locator(".lines .text")).to_have_text(["Första raden.", "Andra raden."])
-    page.get_by_role("button", name="Remove recording").click()
-    expect(page.locator("job-panel")).to_be_hidden()
-    assert Jobs(redis).page(1) == ([], None)
-
-
-def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
-    Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
-    page.goto(f"{api.url}#file")
-    page.get_by_text("Earlier recordings").click()
-    page.get_by_role("link", name="bild.jpg").click()
-    expect(page.locator("job-panel .state")).to_have_text("Failed: it holds no audio track")
-    expect(page.locator("job-panel .connection")).to_be_hidden()
-
-
-def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
-    page.goto(f"{api.url}#file")
-    page.locator("input[type=file]").set_input_files(
-        {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
-    )
-    expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
-
-
-def test_a_server_that_is_away_is_named(
-    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    with running(redis_url, free_port(), tmp_path) as api:
-        page.goto(f"{api.url}#file")
-        expect(page.get_by_role("button", name="Caption it")).to_be_visible()
-    page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
-    page.get_by_role("button", name="Caption it").click()
-    expect(page.get_by_role("alert")).to_contain_text("broke off")
 
 
 def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: str) -> None:

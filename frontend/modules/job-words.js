@@ -1,0 +1,34 @@
+// What a job is and does, in words.
+
+import { sentence } from './api.js';
+import { languageName } from './languages.js';
+import { percent } from './times.js';
+
+const STATES = {
+  waiting: 'Waits for its turn',
+  connecting: 'Is being opened',
+  running: 'Is being captioned',
+  finished: 'Captions are complete',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+};
+
+/** Its state, with what is wrong; captions of what is not whole are not called complete. */
+export function stateOf({ state, progress, error, warning }) {
+  const wrong = error || warning;
+  let words = STATES[state] ?? state;
+  if (state === 'running') words = `${words}: ${percent(progress)}`;
+  if (state === 'finished' && warning) words = 'Captions are ready';
+  return wrong ? `${words}. ${sentence(wrong)}` : words;
+}
+
+/** The class of an element that says its state. */
+export function stateClass({ state, warning }) {
+  return `state ${state === 'finished' && warning ? 'warned' : state}`;
+}
+
+/** The language that it is in: the one that was asked for, or those that were heard; empty while none was. */
+export function languagesOf({ language, languages }) {
+  if (language) return languageName(language);
+  return languages.length ? `${languages.map(languageName).join(', ')} (detected)` : '';
+}

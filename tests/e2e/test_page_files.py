@@ -1,0 +1,197 @@
+"""The page's view of recordings, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import srt
+from playwright.sync_api import Page, expect
+
+from tests.integration.api_server import Api, Speaker, running
+from wire.bus import Redis
+from wire.messages import Job, State
+from wire.sources import Jobs
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "möte.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 900_000}
+    )
+    expect(page.locator(".chosen")).to_have_text("möte.mp3 · 900 kB")
+    page.locator("#file-language").select_option("sv")
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
+    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    job = Jobs(redis).get(page.url.rpartition("/")[2])
+    assert job.language == "sv"
+    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=20.0)
+    speaker = Speaker(redis, f"jobs/{job.id}")
+    speaker.say("Första raden.", start_s=1.0)
+    expect(page.locator(".lines .text")).to_have_text(["Första raden."])
+    expect(page.locator("job-panel .state")).to_have_text("Is being captioned: 25 %")
+    speaker.say("Andra raden.", start_s=6.0)
+    speaker.finish()
+    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="SRT").click()
+    assert started.value.suggested_filename == "möte.srt"
+    cues = list(srt.parse(Path(started.value.path()).read_text()))
+    assert [cue.content for cue in cues] == ["Första raden.", "Andra raden."]
+    page.reload()
+    expect(page.locator(".lines .text")).to_have_text(["Första raden.", "Andra raden."])
+    page.get_by_role("button", name="Remove recording").click()
+    expect(page.locator("job-panel")).to_be_hidden()
+    assert Jobs(redis).page(1) == ([], None)
+
+
+def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
+    page.goto(f"{api.url}#file")
+    page.get_by_text("Earlier recordings").click()
+    page.get_by_role("link", name="bild.jpg").click()
+    expect(page.locator("job-panel .state")).to_have_text("Failed. It holds no audio track.")
+    expect(page.locator("job-panel .connection")).to_be_hidden()
+
+
+def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
+
+
+def test_a_server_that_is_away_is_named(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(redis_url, free_port(), tmp_path) as api:
+        page.goto(f"{api.url}#file")
+        expect(page.get_by_role("button", name="Caption it")).to_be_visible()
+    page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("alert")).to_contain_text("broke off")
+
+
+CUT = "the recording is cut off: its header says 60.0 s; captioned as far as it goes"
+
+
+def finished(redis: Redis, job: Job, *texts: str) -> None:
+    """A job whose captions are complete."""
+    Jobs(redis).save(job)
+    speaker = Speaker(redis, f"jobs/{job.id}")
+    for text in texts:
+        speaker.say(text)
+    speaker.finish()
+
+
+def test_a_recording_that_is_not_whole_is_not_called_complete(page: Page, api: Api, redis: Redis) -> None:
+    finished(redis, Job("j", created_s=9e9, filename="kort.wav", warning=CUT), "Första raden.")
+    page.goto(f"{api.url}#file/j")
+    state = page.locator("job-panel .state")
+    expect(state).to_have_text(f"Captions are ready. T{CUT[1:]}.")
+    expect(state).to_have_css("color", page.evaluate(COLOUR, "--warn"))
+
+
+#: What a colour of the style sheet is on this page.
+COLOUR = """(name) => {
+  const probe = document.body.appendChild(document.createElement('i'));
+  probe.style.color = `var(${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}"""
+
+
+def test_what_was_said_of_a_file_goes_with_it(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    chosen, alert = page.locator("input[type=file]"), page.get_by_role("alert")
+    chosen.set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000})
+    expect(alert).to_contain_text("a.wav has 2.0 MB")
+    chosen.set_input_files({"name": "b.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    expect(page.locator(".chosen")).to_have_text("b.wav · 1 B")
+    expect(alert).to_be_empty()
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="b.wav")).to_be_visible()
+    page.get_by_role("button", name="Caption it").click()
+    expect(alert).to_contain_text("Choose a recording first")
+    page.get_by_role("link", name="Radio").click()
+    expect(alert).to_be_empty()
+
+
+@pytest.mark.parametrize("id", ["nonsense", "..", "%zz", "j/more"])
+def test_an_address_of_no_recording_says_so(page: Page, api: Api, redis: Redis, id: str) -> None:
+    finished(redis, Job("j", created_s=9e9, filename="kort.wav"), "Första raden.")
+    page.goto(f"{api.url}#file/j")
+    expect(page.get_by_role("heading", name="kort.wav")).to_be_visible()
+    page.evaluate("(id) => { location.hash = `#file/${id}` }", id)
+    expect(page.get_by_text("There is no such recording")).to_be_visible()
+    expect(page.locator("job-panel")).to_be_hidden()
+    expect(page.get_by_role("button", name="Caption it")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="kort.wav")).to_be_visible()
+    expect(page.get_by_text("There is no such recording")).to_be_hidden()
+
+
+def test_earlier_recordings_say_what_they_are(page: Page, api: Api, redis: Redis) -> None:
+    why = "it has no audio track, only video; send one with sound"
+    Jobs(redis).save(Job("bad", created_s=9e9, filename="film.mp4", state=State.FAILED, error=why))
+    finished(redis, Job("good", created_s=time.time(), filename="möte.mp3", duration_s=125.0), "Första raden.")
+    finished(redis, Job("dumb", created_s=9e9 + 1, filename="tyst.wav", duration_s=8.0))
+    page.goto(f"{api.url}#file")
+    page.get_by_text("Earlier recordings").click()
+    good, bad, dumb = (page.get_by_role("link", name=name) for name in ("möte.mp3", "film.mp4", "tyst.wav"))
+    expect(good.locator(".facts")).to_have_text(re.compile(r"2 min 5 s · Swedish \(detected\) · today \d\d:\d\d"))
+    expect(good.locator(".state")).to_have_text("Captions are complete")
+    expect(dumb.locator(".facts")).to_have_text(re.compile(r"8 seconds · \d+ \w+ 2255"))
+    expect(bad.locator(".state")).to_have_text(f"Failed. I{why[1:]}.")
+    expect(bad).to_have_attribute("title", f"Failed. I{why[1:]}.")
+
+
+def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3"))
+    page.goto(f"{api.url}#file/j")
+    page.get_by_text("Earlier recordings").click()
+    entry = page.get_by_role("link", name="möte.mp3")
+    expect(entry).to_contain_text("Waits for its turn")
+    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    entry.focus()
+    Speaker(redis, "jobs/j").finish()
+    expect(entry).to_contain_text("Captions are complete")
+    expect(entry).to_be_focused()
+
+
+def test_a_language_is_named_only_where_one_was_heard(page: Page, api: Api, redis: Redis) -> None:
+    finished(redis, Job("dumb", created_s=9e9, filename="tyst.wav", duration_s=8.0))
+    finished(redis, Job("good", created_s=9e9, filename="möte.mp3", duration_s=8.0), "Första raden.")
+    page.goto(f"{api.url}#file/dumb")
+    expect(page.locator("job-panel .facts")).to_have_text("8 seconds")
+    page.goto(f"{api.url}#file/good")
+    expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")
+
+
+def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    address, send = page.get_by_label("or the address of one"), page.get_by_role("button", name="Caption it")
+    page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    address.fill("ftp://example.org/m%C3%B6te.mp3")
+    expect(page.locator(".chosen")).to_have_text("or drop one here")  # one or the other
+    send.click()
+    assert not address.evaluate("element => element.validity.valid")
+    address.fill("https://user:word@example.org/x" + "x" * 3000)
+    send.click()
+    expect(page.get_by_role("alert")).to_contain_text("The recording was not taken.")
+    address.fill("https://example.org/m%C3%B6te.mp3?a=1")
+    page.locator("#file-language").select_option("sv")
+    send.click()
+    expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_empty()
+    [job] = Jobs(redis).all()
+    assert (job.url, job.language) == ("https://example.org/m%C3%B6te.mp3?a=1", "sv")
+    expect(address).to_have_value("")
