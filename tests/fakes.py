@@ -77,6 +77,7 @@ class ScriptedEngine:
     title: str = "scripted"
     remembers: bool = False
     device: str = "cpu"
+    languages: tuple[str, ...] = ("en", "sv")
     context_s: float = 30.0
     places: list[str] = field(default_factory=list)
 

@@ -35,7 +35,11 @@ class NoRoom(ModelError):
 
 
 class Replaceable(Engine, Protocol):
-    """An engine that can make room for another."""
+    """An engine that says what it knows, and can make room for another."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that its model knows."""
 
     def leave(self) -> None:
         """Leave the device's memory to another engine; nothing is transcribed until `come_back`."""
@@ -172,7 +176,11 @@ class OnAir:
         reason = error if isinstance(error, ModelError) else repr(error)
         log.error("the new model is refused and %s stays on air: %s", self._engine.title, reason)
 
-    def _tell(self, old: Engine | None) -> None:
-        self._metrics.model_info.labels(self._engine.title, self._engine.device).set(1)
-        if old is not None and (old.title, old.device) != (self._engine.title, self._engine.device):
-            self._metrics.model_info.remove(old.title, old.device)
+    def _tell(self, old: Replaceable | None) -> None:
+        self._metrics.model_info.labels(*_labels(self._engine)).set(1)
+        if old is not None and _labels(old) != _labels(self._engine):
+            self._metrics.model_info.remove(*_labels(old))
+
+
+def _labels(engine: Replaceable) -> tuple[str, str, str]:
+    return engine.title, engine.device, " ".join(engine.languages)

@@ -90,13 +90,18 @@ class SpecialTokens:
         """Ids from here on are timestamps."""
         return self.no_timestamps + 1
 
+    @property
+    def known_languages(self) -> tuple[str, ...]:
+        """Codes of the languages that the model knows."""
+        return tuple(self.languages) or ("en",)
+
     def check(self, language: str | None, task: str) -> None:
         """Whether the model can do a task in a language (None: whatever language it is).
 
         Raises:
             Unsupported: it cannot.
         """
-        known = self.languages or ("en",)
+        known = self.known_languages
         if language is not None and language not in known:
             raise Unsupported(
                 f"this model does not know the language {language!r}; it knows {_list(known)}", "language"

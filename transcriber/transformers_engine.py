@@ -71,6 +71,11 @@ class TransformersEngine:
     def context_s(self) -> float:
         return self._model.context_s
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """See `Replaceable`."""
+        return self._model.tokens.known_languages
+
     def warm_up(self) -> None:
         """Run once, so that the first real batch does not pay for lazy initialisation."""
         self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])

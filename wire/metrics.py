@@ -19,6 +19,9 @@ _LATENCY_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 60,
 _STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
+#: Which model a transcriber has on air.
+_MODEL_INFO = "undertext_transcriber_model_info"
+
 
 class IngestMetrics:
     """What ingest counts."""
@@ -83,7 +86,10 @@ class TranscriberMetrics:
             "undertext_transcriber_rejected_total", "Hypotheses rejected as invented.", ["reason"], registry=registry
         )
         self.model_info = Gauge(
-            "undertext_transcriber_model_info", "1 for the model in use.", ["model", "device"], registry=registry
+            _MODEL_INFO,
+            "1 for the model in use, with the codes of the languages that it knows.",
+            ["model", "device", "languages"],
+            registry=registry,
         )
         self.model_changes = Counter(
             "undertext_transcriber_model_changes_total",
@@ -124,6 +130,18 @@ class ApiMetrics:
 def exposition(registry: CollectorRegistry) -> bytes:
     """The registry in Prometheus' text format."""
     return generate_latest(registry)
+
+
+def model_languages(expositions: Iterable[bytes]) -> set[str]:
+    """Codes of the languages that the models on air know, as their transcribers' metrics tell; empty if none does."""
+    return {
+        language
+        for text in expositions
+        for family in text_string_to_metric_families(text.decode())
+        if family.name == _MODEL_INFO
+        for sample in family.samples
+        for language in sample.labels.get("languages", "").split()
+    }
 
 
 class MergedMetrics:

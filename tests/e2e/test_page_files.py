@@ -11,10 +11,11 @@ import pytest
 import srt
 from playwright.sync_api import Page, expect
 
-from tests.integration.api_server import Api, Speaker, running
+from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
 from wire.messages import Job, State
 from wire.sources import Jobs
+from wire.workers import Worker
 
 pytestmark = pytest.mark.browser
 
@@ -195,3 +196,9 @@ def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Re
     [job] = Jobs(redis).all()
     assert (job.url, job.language) == ("https://example.org/m%C3%B6te.mp3?a=1", "sv")
     expect(address).to_have_value("")
+
+
+def test_the_languages_that_the_model_knows_are_offered(page: Page, api: Api, redis: Redis) -> None:
+    with Worker(redis, "transcriber", knowing("sv en")):
+        page.goto(f"{api.url}#file")
+        expect(page.locator("#file-language option")).to_have_text(["Detect it", "English", "Swedish"])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client import CollectorRegistry
 from simple_websocket import ConnectionClosed
 
 from tests.websocket_client import Client
@@ -23,6 +24,7 @@ from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
 from wire.messages import Caption, Chunk, Content
+from wire.metrics import TranscriberMetrics, exposition
 from wire.microphone import Hello, Microphones
 from wire.queue import Delivery
 
@@ -187,6 +189,13 @@ class Speaker:
         self._seq += 1
         stream = keys.LIVE_CHUNKS if chunk.live else keys.UPLOAD_CHUNKS
         self.log.commit(Delivery(stream, b"1-1", chunk), lambda _: advance)
+
+
+def knowing(languages: str) -> Callable[[], bytes]:
+    """The metrics of a transcriber whose model knows `languages`, codes with spaces between, for its heartbeat."""
+    registry = CollectorRegistry()
+    TranscriberMetrics(registry).model_info.labels("model", "cpu", languages).set(1)
+    return lambda: exposition(registry)
 
 
 class Babble(threading.Thread):

@@ -15,7 +15,7 @@ import pytest
 import srt
 
 from api.openapi import document
-from tests.integration.api_server import Api, Speaker, running
+from tests.integration.api_server import Api, Speaker, knowing, running
 from wire import jobs as queue
 from wire import keys
 from wire.bus import Redis, connect
@@ -448,6 +448,16 @@ class TestService:
         with Worker(redis, "transcriber", lambda: b""):
             assert api.http.get("/readyz").json()["workers"] == ["transcriber-0"]
         assert api.http.get("/healthz").json() == {"status": "ok"}
+
+    def test_the_languages_are_those_of_the_models_on_air(self, api: Api, redis: Redis) -> None:
+        def languages() -> list[str]:
+            return list(api.http.get("/about").json()["languages"])
+
+        assert len(languages()) > 90
+        with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en")):
+            assert languages() == ["en", "sv"]
+            with Worker(redis, "transcriber", knowing("fi sv")):
+                assert languages() == ["en", "fi", "sv"]
 
     def test_metrics_answer_for_every_worker(self, api: Api, redis: Redis) -> None:
         text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"

@@ -15,7 +15,7 @@ from tests.fakes import ScriptedEngine
 from transcriber.edition import fingerprint, glance
 from transcriber.on_air import NoRoom, OnAir, Replaceable
 from wire.errors import ModelError
-from wire.metrics import TranscriberMetrics
+from wire.metrics import TranscriberMetrics, exposition, model_languages
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Shelf:
         self.before()
         if title == "broken":
             raise ModelError("it is damaged")
-        return ScriptedEngine(title=title)
+        return ScriptedEngine(title=title, languages=("fi",))
 
     def release(self) -> None:
         self.released += 1
@@ -66,6 +66,10 @@ class Shelf:
 
     def changes(self, outcome: str) -> float:
         return self.registry.get_sample_value("undertext_transcriber_model_changes_total", {"outcome": outcome}) or 0.0
+
+    def languages(self) -> set[str]:
+        """What they know, as whoever offers languages reads it."""
+        return model_languages([exposition(self.registry)])
 
     def told(self) -> set[str]:
         """Models that metrics say are on air."""
@@ -88,9 +92,9 @@ def test_what_has_not_changed_is_loaded_once(shelf: Shelf) -> None:
 def test_a_new_model_is_taken_up_when_the_worker_asks(shelf: Shelf) -> None:
     shelf.put("new")
     shelf.look()
-    assert shelf.told() == {"old"}, "it is loaded, and the worker has not asked yet"
+    assert (shelf.told(), shelf.languages()) == ({"old"}, {"en", "sv"}), "it is loaded; the worker has not asked yet"
     assert shelf.on_air().title == "new"
-    assert shelf.told() == {"new"}
+    assert (shelf.told(), shelf.languages()) == ({"new"}, {"fi"})
     assert (shelf.changes("changed"), shelf.changes("refused"), shelf.released) == (1, 0, 1)
     shelf.look(3)
     assert shelf.tries == 1

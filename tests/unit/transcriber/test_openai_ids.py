@@ -152,6 +152,7 @@ def test_a_manifest_names_languages(tmp_path: Path) -> None:
         assert set(heard.probabilities) == {"sv", "no", "da"} >= set(heard.hypotheses)
     with pytest.raises(Unsupported, match="'en'; it knows da, no, sv"):
         engine.check("en", "transcribe")
+    assert engine.languages == ("da", "no", "sv")
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -165,6 +166,7 @@ def test_a_model_that_knows_english_only_is_told_no_language(tmp_path: Path, tol
     tokens = model.tokens
     assert (tokens.end, tokens.start, tokens.no_timestamps, tokens.languages) == (50256, 50257, 50362, {})
     engine = TransformersEngine(model)
+    assert engine.languages == ("en",)
     detected, given = engine.transcribe([Utterance(noise(2.0)), Utterance(noise(2.0), "en")])
     assert detected == given
     assert (list(detected.hypotheses), detected.probabilities, detected.likeliest.language) == (["en"], {}, "en")
