@@ -155,13 +155,17 @@ def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
-            return Unreachable(f"there is no host {host}, or no network: {cause.strerror}")
+            return _nowhere(host)
         if isinstance(cause, ConnectionRefusedError):
             return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
         cause = cause.__cause__ or cause.__context__
     text = str(error)
     if "Name or service not known" in text or "name resolution" in text or "No address" in text:
-        return Unreachable(f"there is no host {host}, or no network")
+        return _nowhere(host)
     if "refused" in text:
         return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
     return Unreachable(f"{host} cannot be reached: {text}")
+
+
+def _nowhere(host: str) -> SourceError:
+    return Unreachable(f"there is no server named {host}: check the address, and this machine's network")

@@ -7,7 +7,7 @@ import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
-import { set, STATES } from './station-list.js';
+import { set, stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
 
@@ -136,7 +136,7 @@ class RadioView extends HTMLElement {
     set(this.title2, station.name);
     set(this.playing, status.title);
     this.playing.hidden = !status.title;
-    const words = [STATES[status.state] ?? status.state];
+    const words = [stateOf(status)];
     if (station.language) words.push(languageName(station.language));
     if (status.codec) words.push(format(status));
     if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);

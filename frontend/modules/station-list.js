@@ -3,7 +3,7 @@
 import { make } from './dom.js';
 import { languageName } from './languages.js';
 
-export const STATES = {
+const STATES = {
   waiting: 'Not on air yet',
   connecting: 'Connecting',
   running: 'On air',
@@ -12,6 +12,12 @@ export const STATES = {
   finished: 'Ended',
   cancelled: 'Cancelled',
 };
+
+/** What a station is doing. */
+export function stateOf({ state, epoch }) {
+  if (state === 'reconnecting' && !epoch) return 'Cannot be opened'; // nothing was ever heard of it
+  return STATES[state] ?? state;
+}
 
 class StationList extends HTMLElement {
   #items = new Map();
@@ -58,7 +64,7 @@ class StationList extends HTMLElement {
     set(title, name);
     set(playing, status.title);
     playing.hidden = !status.title;
-    const words = [language ? languageName(language) : '', STATES[status.state] ?? status.state];
+    const words = [language ? languageName(language) : '', stateOf(status)];
     if (status.state === 'running' && status.activity) words.push(status.activity);
     set(state, words.filter(Boolean).join(' · '));
     link.title = status.detail;

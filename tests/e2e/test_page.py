@@ -52,9 +52,17 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
     expect(line.locator(".text")).to_have_text("Klockan är åtta.")
     speaker.say("", content=Content.GAP, reason="shed")
     expect(page.locator(".lines .gap")).to_contain_text("4 seconds of sound lost")
-    Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail="no audio for 30 s"))
+    Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail="no audio for 30 s", epoch=1))
     expect(page.locator(".facts")).to_contain_text("Reconnecting")
     expect(page.locator(".facts")).to_contain_text("no audio for 30 s")
+
+
+def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: Api, redis: Redis) -> None:
+    why = "there is no server named p1.example: check the address, and this machine's network"
+    Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail=why))
+    page.goto(api.url)
+    expect(page.locator("header.station .facts")).to_have_text(f"Cannot be opened · Swedish · {why}")
+    expect(page.locator("station-list .state")).to_have_text("Swedish · Cannot be opened")
 
 
 def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Speaker) -> None:
@@ -91,7 +99,7 @@ def test_music_and_silence_are_told_below_the_lines(page: Page, api: Api, redis:
     expect(page.locator(".now")).to_have_text("–Silence")
     statuses.save(Status("stations/p1", State.RUNNING, activity="speech"))
     expect(page.locator(".now")).to_be_empty()
-    statuses.save(Status("stations/p1", State.RECONNECTING, activity="music"))
+    statuses.save(Status("stations/p1", State.RECONNECTING, activity="music", epoch=1))
     expect(page.locator(".facts")).to_contain_text("Reconnecting")
     expect(page.locator(".now")).to_be_empty()
     assert lines(page) == ["Tidigare i dag."]

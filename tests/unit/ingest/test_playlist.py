@@ -97,7 +97,11 @@ def test_hls_is_left_to_ffmpeg(url: str, kind: str, body: bytes, client: Callabl
             "names no stream",
         ),
         (httpx.ReadTimeout("slow"), SourceError, "did not answer in time"),
-        (httpx.ConnectError("[Errno -2] Name or service not known"), Unreachable, "no host a.se"),
+        (
+            httpx.ConnectError("[Errno -2] Name or service not known"),
+            Unreachable,
+            "no server named a.se: check the address",
+        ),
         (httpx.ConnectError("[Errno 111] Connection refused"), SourceError, "takes no connection"),
     ],
 )
