@@ -145,7 +145,9 @@ def progress_of(job: Job, progress: Progress) -> float:
 
 def warning_of(job: Job, progress: Progress) -> str:
     """What a job's captions lack because of its recording, or why there are none."""
-    silent = "nobody speaks in the recording, as far as the model hears" if progress.finished and not progress.event else ""
+    silent = (
+        "nobody speaks in the recording, as far as the model hears" if progress.finished and not progress.event else ""
+    )
     return "; ".join(reason for reason in (job.warning, silent) if reason)
 
 
