@@ -13,19 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wire.audio import SAMPLE_BYTES, samples
-from wire.pauses import PAUSE_DB, PAUSE_SAMPLES, STEP_SAMPLES, levels_db
 
 #: The shortest and the longest overlap without a pause, as parts of the usual one. The longest is that of a pause, too.
 SHORTEST, LONGEST = 0.7, 2.0
 #: Audio that can be saved up, or owed, as a part of the usual overlap.
 _MOST_SAVED = 2.0
 
+#: A pause lasts for so many samples (300 ms), longer than any closure within a word, and is so many decibels below what
+#: is louder than nine tenths of the chunk: noise that is 10 dB below speech fills its pauses up to there.
+_PAUSE, _PAUSE_DB = samples(0.3), 10.0
 #: A pause is that near to the end at the least, in samples: what is taken for one may lie in a word.
 _NEAREST = samples(0.4)
 #: Places that are equally quiet, in decibels.
 _EQUALLY_DB = 2.0
 #: A gap between two words, in samples (100 ms).
 _GAP = samples(0.1)
+#: Energy is looked at every so many samples.
+_STEP = samples(0.01)
 
 
 def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
@@ -56,12 +60,12 @@ def saved_samples(saved: int, usual: int, repeated: int) -> int:
 
 def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
     """Samples behind the last place in the quietest pause, if it is at most `longest` before the end; 0: none is."""
-    level_db, behind = _levels(audio, PAUSE_SAMPLES)
+    level_db, behind = _levels(audio, _PAUSE)
     near = (behind <= longest) & (behind >= _NEAREST)
     if not near.any():  # too short for one
         return 0
     lowest_db = level_db[near].min()
-    if np.percentile(level_db, 90) - lowest_db < PAUSE_DB:
+    if np.percentile(level_db, 90) - lowest_db < _PAUSE_DB:
         return 0
     return int(behind[near & (level_db <= lowest_db + _EQUALLY_DB)][-1])
 
@@ -78,6 +82,7 @@ def _to_gap(audio: NDArray[np.int16], shortest: int, most: int) -> int:
 
 def _levels(audio: NDArray[np.int16], width: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Level in decibels over `width` samples around every place, and how many samples come behind each place."""
-    level_db = levels_db(audio, width, least=1.0)
-    places = np.arange(len(level_db)) * STEP_SAMPLES + width // 2
-    return level_db, len(audio) - places
+    sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
+    power = (sums[width:] - sums[:-width])[::_STEP] / width
+    places = np.arange(len(power)) * _STEP + width // 2
+    return 10 * np.log10(np.maximum(power, 1.0)), len(audio) - places

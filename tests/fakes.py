@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from transcriber.engine import Heard, Hypothesis, Utterance
+from transcriber.engine import Heard, Hypothesis, Turn, Utterance
 from transcriber.language import candidates
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.messages import Chunk, Task, Word
@@ -97,18 +97,18 @@ class ScriptedEngine:
             return Heard({utterance.language: self._write(utterance, utterance.language)})
         likely = self.detect(numbers(utterance.audio))
         hypotheses = {language: self._write(utterance, language) for language in candidates(likely)}
-        return Heard(hypotheses, likely, self._turns_s(utterance))
+        return Heard(hypotheses, likely, self._turns(utterance) if self.turns and utterance.may_turn else ())
 
-    def _turns_s(self, utterance: Utterance) -> tuple[float, ...]:
+    def _turns(self, utterance: Utterance) -> tuple[Turn, ...]:
         """The middle of every pause behind which another language is likeliest."""
-        spoken = [
-            (start_s, end_s, max((p := self.detect({n})), key=p.get)) for n, start_s, end_s in _runs(utterance.audio)
-        ]
-        return tuple(
-            (end_s + start_s) / 2
-            for (_, end_s, before), (start_s, _, now) in itertools.pairwise(spoken)
-            if self.turns and utterance.may_turn and before != now
-        )
+        found: list[Turn] = []
+        before_s = 0.0
+        for number, start_s, end_s in _runs(utterance.audio):
+            language = max((p := self.detect({number})), key=p.get)
+            if not found or found[-1].language != language:
+                found.append(Turn((before_s + start_s) / 2 if found else 0.0, language))
+            before_s = end_s
+        return tuple(found) if len(found) > 1 else ()
 
     def _write(self, utterance: Utterance, spoken: str) -> Hypothesis:
         words = tuple(

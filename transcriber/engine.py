@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class Utterance:
     language: str | None = None  # None: to be detected
     task: Task = "transcribe"
     prompt: Prompt = NO_PROMPT
-    may_turn: bool = True  # where its language turns is looked for; it costs up to another encoding of the audio
+    may_turn: bool = True  # where its language turns is looked for; that may cost encoding all of its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,13 @@ class Hypothesis:
     truncated: bool = False  # the cap on tokens was reached before the end token
 
 
+class Turn(NamedTuple):
+    """Where a language begins, in seconds from the beginning of an utterance's audio."""
+
+    start_s: float
+    language: str
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What was heard in one utterance.
@@ -45,13 +52,13 @@ class Heard:
         hypotheses: by the language that is spoken, the likeliest first: one, unless that is in doubt.
         probabilities: of all languages that the model knows, among themselves; empty where the language was given,
             and for a model that knows English only.
-        turns_s: where another language begins, in seconds from the beginning of its audio. What was written there is
-            not to be trusted: the audio between two turns is to be heard alone.
+        turns: which language begins where; empty unless there are two at least. What was written there is not to be
+            trusted: the audio between two turns is to be heard alone.
     """
 
     hypotheses: Mapping[str, Hypothesis]
     probabilities: Mapping[str, float] = field(default_factory=dict)
-    turns_s: tuple[float, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     @property
     def likeliest(self) -> Hypothesis:

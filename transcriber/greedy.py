@@ -184,7 +184,7 @@ class GreedyDecoder:
             position_ids=places,
             encoder_hidden_states=states,
             past_key_values=cache,
-            use_cache=True,
+            use_cache=cache is not None,
         ).last_hidden_state
         logits: Tensor = self._project(hidden[:, -1]).float()
         return logits

@@ -154,21 +154,13 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 # So were two words that stand behind the same one in both.
                 follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
-                # Between the last word of the one and the first of the other, nothing was said: both are the beginning
-                # of a sentence behind a pause, wherever in that the earlier window put it.
-                begun = (
-                    i == len(left)
-                    and j == 1
-                    and begin_s <= a.start_s
-                    and b.start_s < end_s < b.end_s + JITTER_S
-                    and spelled_right[0].startswith(spelled_left[-1] or " ")
-                )
+                begun = i == len(left) and j == 1 and _begun(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
                 cut = cut or begun
                 apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
                 # What the later window heard whole is not another hearing of what began well before that.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
                 near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
-                if near or ((equal or cut) and (inside or follows)):
+                if near or (equal and (inside or follows)):
                     cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal, begun)))
@@ -196,6 +188,17 @@ def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, 
     cut_at_end = a.end_s > end_s - JITTER_S and spelled_b.startswith(spelled_a)
     cut_at_begin = b.start_s < begin_s + JITTER_S and spelled_a.endswith(spelled_b)
     return cut_at_end or cut_at_begin
+
+
+def _begun(last: Word, first: Word, spelled_last: str, spelled_first: str, begin_s: float, end_s: float) -> bool:
+    """Whether the last word of the earlier window is what it heard of the first one of the later window.
+
+    Nothing was said between them, so that both begin a sentence behind a pause, wherever in that the earlier window put
+    it. What the later window's beginning cuts is another word.
+    """
+    in_both = last.start_s >= begin_s + JITTER_S or abs(last.start_s - first.start_s) < JITTER_S
+    reaches_out = first.start_s < end_s < first.end_s + JITTER_S
+    return in_both and reaches_out and spelled_last != "" and spelled_first.startswith(spelled_last)
 
 
 def _alone_cost(inside_s: float) -> float:

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 from transcriber.join import Joined, in_order
 from transcriber.language import Votes
-from transcriber.orthography import normalised
+from transcriber.orthography import normalised, separator
 from transcriber.outcome import Part, Reading
 from wire.messages import Word
 
-#: So many words of another language, of so many seconds together, turn a programme only by votes: a name never does.
+#: So many words of another language turn a programme only by votes: a name never does. In scripts without spaces, what
+#: is said within so many seconds.
 _FEW_WORDS, _FEW_S = 2, 1.0
 
-#: A text that a recogniser is surer of by so much, on average over its words, is in the language that is spoken.
-_SURER = 0.2
+#: A text that a recogniser is surer of by so much, on average over its words, is in the language that is spoken, if it
+#: is no shorter than by this share: a word or two are soon sure.
+_SURER, _AS_LONG = 0.2, 0.5
 
 
 def readings(
@@ -41,7 +43,7 @@ def readings(
         reading = part.likeliest
         if part.probabilities:
             votes = votes.after(part.probabilities, part.speech_s(start_s))
-            few = language and len(reading.words) <= _FEW_WORDS and part.speech_s() <= _FEW_S
+            few = language and _few(part)
             if len(parts) == 1 and (voted := part.readings.get(votes.language or "")):
                 reading = voted
             elif few:  # best heard in its own language, but captions do not say so
@@ -75,17 +77,26 @@ def reheard(
     surer = _same(wrong, right) or _certainty(right) > _certainty(wrong)
     kept = before[: len(before) - len(wrong)] if surer else before
     until_s = kept[-1].end_s if kept else begin_s
-    if not _same(wrong, right) and False:
-        pass
     first = next((n for n, word in enumerate(later) if (word.start_s + word.end_s) / 2 > until_s), len(later))
     return Joined(in_order([*kept, *later[first:]], settled), len(kept))
 
 
+def _few(part: Part) -> bool:
+    """Whether a part is too short for its language to be anything but that of a name."""
+    reading = part.likeliest
+    if separator(reading.language):
+        return len(reading.words) <= _FEW_WORDS
+    return part.speech_s() <= _FEW_S
+
+
 def _surest(part: Part, reading: Reading) -> Reading:
-    """A reading, or the one that its recogniser was by far surer of. One without words was rejected, and stays so."""
-    surest = max(part.readings.values(), key=lambda other: _certainty(other.words))
-    far = _certainty(surest.words) > _certainty(reading.words) + _SURER
-    return surest if reading.words and far else reading
+    """A reading, or one about as long that its recogniser was by far surer of."""
+    least = max(_FEW_WORDS + 1, _AS_LONG * len(reading.words))
+    others = [other for other in part.readings.values() if len(other.words) >= least and not other.doubtful]
+    surest = max(others, key=lambda other: _certainty(other.words), default=reading)
+    # One without words was rejected, and stays so.
+    far = reading.words and _certainty(surest.words) > _certainty(reading.words) + _SURER
+    return surest if far else reading
 
 
 def _same(one: Sequence[Word], other: Sequence[Word]) -> bool:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcriber.context import Prompt
-from transcriber.engine import Engine, Heard, Hypothesis, Utterance
+from transcriber.engine import Engine, Heard, Hypothesis, Turn, Utterance
 from transcriber.join import join
 from transcriber.orthography import joined
+from transcriber.turns import PAUSE_SAMPLES
 from wire.audio import SAMPLE_RATE_HZ
 from wire.messages import Chunk, Task
-from wire.pauses import PAUSE_SAMPLES
 
 #: Overlap of the windows that a chunk is cut into when it is longer than the engine's context, in seconds.
 OVERLAP_S = 1.0
+
+#: Turns that are nearer than this are one, heard in two windows, in seconds: no sentence is so short.
+_ONE_TURN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +91,35 @@ def recognise(
         for chunk in chunks
     ]
     first = _hear(engine, whole, task)
-    turned = [(stretch, heard.turns_s) for stretch, heard in zip(whole, first, strict=True) if heard.turns_s]
-    parts = [part for stretch, turns_s in turned for part in stretch.cut(turns_s)]
+    turned = [(stretch, heard.turns) for stretch, heard in zip(whole, first, strict=True) if heard.turns]
+    parts = [part for stretch, turns in turned for part in stretch.cut([turn.start_s for turn in turns[1:]])]
     groups = [parts[start : start + len(chunks)] for start in range(0, len(parts), max(1, len(chunks)))]
     again = (heard for group in groups for heard in _hear(engine, group, task))
-    return [[next(again) for _ in range(len(heard.turns_s) + 1)] if heard.turns_s else [heard] for heard in first]
+    return [_between(heard.turns, again) if heard.turns else [heard] for heard in first]
+
+
+def _between(turns: Sequence[Turn], parts: Iterator[Heard]) -> list[Heard]:
+    """What was heard between turns, in the language that begins there, if it may be in that.
+
+    The parts have the pauses between them in common. A word that one of those hides is said where its middle lies.
+    """
+    ends_s = [*(turn.start_s for turn in turns[1:]), float("inf")]
+    found: list[Heard] = []
+    for turn, end_s in zip(turns, ends_s, strict=True):
+        heard = next(parts)
+        start_s = turn.start_s if found else -float("inf")
+        languages = sorted(heard.hypotheses, key=lambda language: language != turn.language)
+        hypotheses = {language: _clipped(heard.hypotheses[language], start_s, end_s) for language in languages}
+        found.append(replace(heard, hypotheses=hypotheses))
+    return found
+
+
+def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis:
+    """A hypothesis without the words whose middles lie elsewhere."""
+    words = tuple(word for word in hypothesis.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
+    if len(words) == len(hypothesis.words):
+        return hypothesis
+    return replace(hypothesis, words=words, text=joined((word.text for word in words), hypothesis.language))
 
 
 def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Heard]:
@@ -134,7 +161,7 @@ def _later(heard: Heard, by_s: float) -> Heard:
             )
             for language, hypothesis in heard.hypotheses.items()
         },
-        turns_s=tuple(turn_s + by_s for turn_s in heard.turns_s),
+        turns=tuple(turn._replace(start_s=turn.start_s + by_s) for turn in heard.turns),
     )
 
 
@@ -155,16 +182,16 @@ def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
         # That of a window in which the language was out of the question is not the stretch's.
         written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
         hypotheses[language] = replace(whole, language=written)
-    return Heard(hypotheses, mean, _apart([heard.turns_s for heard, _ in parts]))
+    return Heard(hypotheses, mean, _apart([heard.turns for heard, _ in parts]))
 
 
-def _apart(windows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+def _apart(windows: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
     """The turns in successive windows, each once: two windows hear one that is in their overlap."""
-    kept: list[float] = []
-    for turns_s in windows:
-        before_s = kept[-1] if kept else -float("inf")
-        kept += [turn_s for turn_s in turns_s if turn_s > before_s + OVERLAP_S]
-    return tuple(kept)
+    kept: list[Turn] = []
+    for turns in windows:
+        # Where a window begins, nothing turns.
+        kept += [turn for turn in turns[1:] if turn.start_s > kept[-1].start_s + _ONE_TURN_S] if kept else turns
+    return tuple(turn for n, turn in enumerate(kept) if not n or turn.language != kept[n - 1].language)
 
 
 def _joined(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:

@@ -20,7 +20,7 @@ from transcriber.model import Model
 from transcriber.rules import most_tokens
 from transcriber.second_try import SecondTry
 from transcriber.token_words import words_of
-from transcriber.turn_finder import TurnFinder, among
+from transcriber.turn_finder import TurnFinder, language_probabilities
 from transcriber.word_times import alignment_heads, word_times
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
@@ -198,7 +198,9 @@ class TransformersEngine:
         asked = [row for row, u in enumerate(utterances) if u.language is None and self._model.tokens.languages]
         found: list[dict[str, float]] = [{} for _ in utterances]
         if asked:
-            for row, likely in zip(asked, among(self._model.tokens.languages, first[asked]), strict=True):
+            for row, likely in zip(
+                asked, language_probabilities(self._model.tokens.languages, first[asked]), strict=True
+            ):
                 found[row] = likely
         return found
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from transcriber.engine import Utterance
+from transcriber.engine import Turn, Utterance
 from transcriber.greedy import GreedyDecoder
 from transcriber.language import MOST_CANDIDATES
 from transcriber.log_mel import HOP_SAMPLES
 from transcriber.rules import most_tokens
 from transcriber.special_tokens import SpecialTokens
-from transcriber.turns import HINT_COST, TURN_COST, Span, hard_to_tell, in_play, parts, turns, weighed
+from transcriber.turns import HINT_COST, TURN_COST, Span, hard_to_tell, in_play, parts, spoken, turns, weighed, wordless
 from wire.audio import SAMPLE_RATE_HZ
 
 #: Samples of one position of the encoder, whose convolutions halve the frames.
@@ -41,8 +41,8 @@ class TurnFinder:
 
     def __call__(
         self, utterances: Sequence[Utterance], states: Tensor, doubted: Sequence[bool]
-    ) -> list[tuple[float, ...]]:
-        """Where the language of each utterance turns, in seconds; nowhere if it is told.
+    ) -> list[tuple[Turn, ...]]:
+        """Which language begins where in each utterance in which it turns; nothing of the others, and of those told.
 
         The parts of an utterance are told apart in what its encoder made of all of it: that costs a step of the
         decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded alone, and
@@ -52,44 +52,48 @@ class TurnFinder:
             states: encoder states of the utterances, [B, positions, d_model].
             doubted: whether an utterance's language or text is in doubt: then it may turn, too.
         """
+        # No more at once than there are utterances: that is what the device has room for.
+        most = len(utterances)
         spans = {
             row: cut
             for row, utterance in enumerate(utterances)
             if utterance.may_turn and utterance.language is None and len(self._tokens.languages) > 1
-            if len(cut := parts(utterance.audio)) > 1
+            if len(cut := [span for span in parts(utterance.audio) if not wordless(span)]) > 1
         }
-        if spans:
-            looks = [
-                _looks(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
-                for row, cut in spans.items()
-                for span in cut
-            ]
-            seen = _by_row(spans, iter(self._likely(torch.stack(looks))))
-            spans = {row: cut for row, cut in spans.items() if doubted[row] or turns(cut, seen[row], HINT_COST)}
-        likely = self._likely_alone(utterances, spans)
-        found = {row: turns(cut, likely[row], TURN_COST) for row, cut in spans.items()}
-        return [tuple(place / SAMPLE_RATE_HZ for place in found.get(row, ())) for row in range(len(utterances))]
+        looks = [
+            _looks(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
+            for row, cut in spans.items()
+            for span in cut
+        ]
+        seen = _by_row(spans, self._likely(looks, most))
+        spans = {
+            row: cut for row, cut in spans.items() if doubted[row] or turns(cut, spoken(cut, seen[row], HINT_COST))
+        }
+        likely = self._likely_alone(utterances, spans, most)
+        found = {row: turns(cut, spoken(cut, likely[row], TURN_COST)) for row, cut in spans.items()}
+        return [
+            tuple(Turn(begin / SAMPLE_RATE_HZ, language) for begin, language in found.get(row, ()))
+            for row in range(len(utterances))
+        ]
 
     def _likely_alone(
-        self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]]
+        self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]], most: int
     ) -> dict[int, list[dict[str, float]]]:
         """Probabilities of the languages in the parts of each utterance, none of which hears another."""
-        # No more at once than there are utterances: that is what the device has room for.
-        most = len(utterances)
         cuts = [(row, span) for row, cut in spans.items() for span in cut]
         audios = [utterances[row].audio[span.begin : span.end] for row, span in cuts]
         states = [state for group in _groups(audios, most) for state in self._encode(group)]
-        heard = [each for group in _groups(states, most) for each in self._likely(torch.stack(group))]
-        likely = _by_row(spans, iter(heard))
-        spoken = {row: _likeliest(in_play(cut, likely[row]), likely[row]) for row, cut in spans.items()}
-        hard = [n for n, (row, span) in enumerate(cuts) if len(spoken[row]) > 1 and hard_to_tell(span, heard[n])]
-        for group in _groups(hard, most):
-            wanted = [spoken[cuts[n][0]] for n in group]
+        heard = list(self._likely(states, most))
+        likely = _by_row(spans, heard)
+        among = {row: _likeliest(in_play(cut, likely[row]), likely[row]) for row, cut in spans.items()}
+        hard = [n for n, (row, span) in enumerate(cuts) if len(among[row]) > 1 and hard_to_tell(span, heard[n])]
+        for group in _groups(hard, max(1, most // MOST_CANDIDATES)):
+            several = [among[cuts[n][0]] for n in group]
             caps = [most_tokens(len(audios[n]) / SAMPLE_RATE_HZ) for n in group]
-            written = self._written(torch.stack([states[n] for n in group]), wanted, caps)
+            written = self._written(torch.stack([states[n] for n in group]), several, caps)
             for n, texts in zip(group, written, strict=True):
                 heard[n] = weighed(heard[n], texts)
-        return _by_row(spans, iter(heard))
+        return _by_row(spans, heard)
 
     def _written(
         self, states: Tensor, languages: Sequence[Sequence[str]], caps: Sequence[int]
@@ -102,11 +106,12 @@ class TurnFinder:
             for several, texts in zip(languages, decoded, strict=True)
         ]
 
-    def _likely(self, states: Tensor) -> list[dict[str, float]]:
-        return among(self._tokens.languages, self._decode.first(states))
+    def _likely(self, states: Sequence[Tensor], most: int) -> Iterator[dict[str, float]]:
+        for group in _groups(states, most):
+            yield from language_probabilities(self._tokens.languages, self._decode.first(torch.stack(group)))
 
 
-def among(languages: Mapping[str, int], first: Tensor) -> list[dict[str, float]]:
+def language_probabilities(languages: Mapping[str, int], first: Tensor) -> list[dict[str, float]]:
     """Probabilities of languages among themselves.
 
     Args:
@@ -132,9 +137,10 @@ def _looks(states: Tensor) -> Tensor:
     return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
 
 
-def _by_row(spans: Mapping[int, Sequence[Span]], each: Iterator[dict[str, float]]) -> dict[int, list[dict[str, float]]]:
+def _by_row(spans: Mapping[int, Sequence[Span]], each: Iterable[_T]) -> dict[int, list[_T]]:
     """What there is for each part, by its utterance."""
-    return {row: [next(each) for _ in cut] for row, cut in spans.items()}
+    left = iter(each)
+    return {row: [next(left) for _ in cut] for row, cut in spans.items()}
 
 
 def _groups(rows: Sequence[_T], most: int) -> Iterator[list[_T]]:

@@ -54,6 +54,12 @@ def test_the_first_word_behind_a_pause_is_one_wherever_the_earlier_window_put_it
     assert joined(earlier, later, 10.1, 11.5) == ["again.", whole, "young", "champions"]
 
 
+@pytest.mark.parametrize(("cut", "whole"), [("ja.", "Ja,"), ("a", "According")])
+def test_a_word_that_the_later_window_cuts_is_not_its_first_one(cut: str, whole: str) -> None:
+    earlier, later = [word("säger,", 99.4, 99.9), word(cut, 100.03, 100.3)], [word(whole, 101.09, 101.4)]
+    assert joined(earlier, later, 100.0, 101.21) == ["säger,", cut, whole]
+
+
 def test_a_word_behind_the_overlap_comes_however_unsure_its_recogniser_was() -> None:
     later = [word("hej,", 99.6, 99.8), Word("du", 100.25, 100.4, 0.2), word("där", 100.5, 100.7)]
     for begin_s in (99.0, 99.5):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
 from transcriber.context import NO_PROMPT, Prompt
+from transcriber.engine import Turn
 from transcriber.recognition import recognise, windows
 
 WORDS: list[Spoken] = [(n + 1, 0.1 + 0.5 * n, 0.1 + 0.5 * n + 0.2 + 0.05 * (n % 5)) for n in range(50)]
@@ -122,6 +123,35 @@ def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(c
     assert texts == [f"{'sv' if n <= 25 else 'en'}{n}" for n, _, _ in WORDS]
     assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + words[25][1])
     assert max(engine.batches) == engine.batches[0], "no more at once than at first"
+
+
+#: Two sentences; at 10.0 s, in the pause, another language begins.
+PAUSED: list[Spoken] = [(1, 9.0, 9.3), (2, 9.4, 9.8), (26, 10.2, 10.5), (27, 10.6, 11.0)]
+
+
+def test_each_part_has_all_of_its_pauses() -> None:
+    """A model takes a word that its audio ends with for one that is cut."""
+    lengths: list[int] = []
+    engine = ScriptedEngine(
+        lambda batch: lengths.extend(len(u.audio) for u in batch), detect=by_half, spell=spell, turns=True
+    )
+    [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(PAUSED, 12.0), chunk_s=12.0))
+    recognise(engine, [chunk], "transcribe")
+    assert lengths == [192_000, 160_000 + 2_400, 32_000 + 2_400]
+
+
+def test_a_word_in_what_two_parts_have_in_common_is_said_once() -> None:
+    """As short a word as a pause may hide, 60 ms behind the turn."""
+    hidden: list[Spoken] = [*PAUSED[:2], (3, 10.06, 10.13), (26, 10.4, 10.7), (27, 10.8, 11.2)]
+    engine = ScriptedEngine(detect=by_half, spell=spell, turns=True)
+    turns = (Turn(0.0, "sv"), Turn(10.0, "en"))
+    engine._turns = lambda utterance: turns  # type: ignore[method-assign]
+    [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(hidden, 12.0), chunk_s=12.0))
+    [parts] = recognise(engine, [chunk], "transcribe")
+    texts = [
+        [word.text for word in part.hypotheses[turn.language].words] for part, turn in zip(parts, turns, strict=True)
+    ]
+    assert texts == [["sv1", "sv2"], ["en3", "en26", "en27"]]
 
 
 def test_only_chunks_with_a_turn_are_heard_again() -> None:

@@ -604,12 +604,28 @@ def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_langua
     assert heard_in(listener) == ["sv", "sv"]
 
 
-def test_what_a_recogniser_was_by_far_surer_of_in_another_language_counts() -> None:
-    [heard] = spoken(2, 0.4).parts
-    guess = replace(heard.readings["sv"], words=tuple(replace(w, confidence=0.5) for w in heard.readings["sv"].words))
-    doubted = outcome(2, parts=(replace(heard, readings={**heard.readings, "sv": guess}),))
-    listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubted, outcome(3, last=True))
-    assert heard_in(listener) == ["sv", "sv", "en"]
+@pytest.mark.parametrize(
+    ("confidence", "words", "expected"),
+    [(0.5, 4, "en"), (0.75, 4, "sv"), (0.5, 1, "sv")],
+    ids=["far", "near", "a word"],
+)
+def test_what_a_recogniser_was_by_far_surer_of_in_another_language_counts_unless_it_is_a_word(
+    confidence: float, words: int, expected: str
+) -> None:
+    guess = Reading(tuple(Word(f"sv{n}", 11 + 0.5 * n, 11.3 + 0.5 * n, confidence) for n in range(4)), "sv")
+    sure = Reading(tuple(Word(f"en{n}", 11 + 0.5 * n, 11.3 + 0.5 * n, 0.9) for n in range(words)), "en")
+    doubted = outcome(2, parts=(Part({"sv": guess, "en": sure}, {"sv": 0.9, "en": 0.1}),))
+    shown = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubted, outcome(3, last=True)).shown
+    assert {caption.language for caption in shown if caption.start_s > 10.9} == {expected}
+
+
+@pytest.mark.parametrize(("code", "turned"), [("en", False), ("ja", True)])
+def test_a_name_turns_nothing_however_long_it_takes_to_say(code: str, turned: bool) -> None:
+    """A word is a character where there are no spaces between words."""
+    name = (Word(f"{code}1", 1.5, 2.2, 0.9), Word(f"{code}2", 2.2, 2.9, 0.9))
+    turning = outcome(0, parts=(*in_parts(0, ("sv", 0.2, 2)).parts, part(name, code, 1.0)))
+    shown = Listener(JOB).hear(turning, outcome(1, last=True)).shown
+    assert ({caption.language for caption in shown} == {"sv", code}) == turned
 
 
 def test_a_translation_is_english_whatever_is_spoken() -> None:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from demo.bulletins import Language
 from demo.voices import Voice, speak
 from tests.fakes import chunks
+from transcriber import turns as looked_for
 from transcriber.engine import Utterance
 from transcriber.language import DOUBT
 from transcriber.model import load
 from transcriber.recognition import recognise
 from transcriber.transformers_engine import TransformersEngine
-from transcriber.turns import HINT_COST, TURN_COST, Span, parts, turns, weighed
+from transcriber.turns import HINT_COST, TURN_COST, Span, parts, weighed
 
 RATE_HZ = 16_000
 
@@ -72,6 +73,11 @@ def test_parts_cover_everything(seconds: list[float]) -> None:
     assert (found[0].begin, found[-1].end) == (0, len(audio))
     assert all(a.end == b.begin for a, b in itertools.pairwise(found))
     assert all(begin < end and 0 <= sound <= end - begin for begin, end, sound in found)
+
+
+def turns(cut: list[Span], likely: list[dict[str, float]], cost: float) -> list[int]:
+    """Where the cheapest path through the languages turns."""
+    return [begin for begin, _ in looked_for.turns(cut, looked_for.spoken(cut, likely, cost))][1:]
 
 
 def spans(*seconds: float) -> list[Span]:
@@ -130,6 +136,16 @@ def test_what_is_written_tells_the_language_of_a_short_part() -> None:
     found = weighed(likely, {"sv": [-0.5, -0.6, -0.2], "en": [-0.1, -0.1, -0.1]})
     assert found["en"] > found["sv"]
     assert sum(found.values()) == pytest.approx(1.0)
+
+
+def test_that_a_text_is_shorter_is_no_sign_of_its_language() -> None:
+    likely = {"sv": 0.9, "en": 0.1}
+    assert weighed(likely, {"sv": [-0.25] * 13, "en": [-0.25] * 3})["sv"] == pytest.approx(0.9)
+
+
+def test_a_sentence_at_the_end_of_a_long_utterance_turns_it() -> None:
+    cut = spans(*[2.0] * 12, 1.0)
+    assert turns(cut, english(*[0.0] * 12, 1.0), TURN_COST) == [24 * RATE_HZ]
 
 
 def test_to_write_nothing_is_no_sign_of_a_language_unless_nothing_is_written_in_any() -> None:
@@ -200,11 +216,12 @@ def test_a_model_tells_where_the_language_turns_whatever_else_is_in_the_batch(en
     plain, _ = spoken(SV, SV)
     batch = [Utterance(plain), Utterance(mixed), Utterance(mixed, "sv"), Utterance(mixed[:RATE_HZ])]
     together = engine.transcribe(batch)
-    [turn_s] = together[1].turns_s
-    assert end_s - 0.1 <= turn_s <= end_s + 0.6
-    assert [heard.turns_s for heard in together] == [(), (turn_s,), (), ()]
+    [first, second] = together[1].turns
+    assert end_s - 0.1 <= second.start_s <= end_s + 0.6
+    assert (first.language, second.language) == ("sv", "en")
+    assert [heard.turns for heard in together] == [(), (first, second), (), ()]
     [alone] = engine.transcribe([Utterance(mixed)])
-    assert alone.turns_s == (turn_s,)
+    assert alone.turns == (first, second)
 
 
 def test_each_sentence_is_written_in_its_own_language(engine: TransformersEngine) -> None:
@@ -227,5 +244,5 @@ def test_a_greeting_belongs_to_what_it_opens(engine: TransformersEngine) -> None
     """By its sound alone, "Good evening," is Swedish to the bundled model."""
     mixed, (end_s, greeted_s, _) = spoken(SV, ("en", "Good evening,"), ("en", "this is the news."), pause_s=0.4)
     [heard] = engine.transcribe([Utterance(mixed)])
-    [turn_s] = heard.turns_s
-    assert end_s < turn_s < greeted_s
+    [_, turn] = heard.turns
+    assert end_s < turn.start_s < greeted_s
