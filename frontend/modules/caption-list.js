@@ -33,6 +33,8 @@ export class CaptionList extends HTMLElement {
   #listening = null;
   #elements = new Map();
   #following = true;
+  #place = null; // of the reader who does not follow: the topmost whole line, and how far below the top it begins, in pixels
+  #width = 0; // of the window when it was last looked at
   #time = clock;
 
   connectedCallback() {
@@ -48,7 +50,7 @@ export class CaptionList extends HTMLElement {
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     this.now = make('p.now', { role: 'status' }); // never hidden: screen readers hear what is put into it
     this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
-    this.#resized = new ResizeObserver(() => this.#follow());
+    this.#resized = new ResizeObserver(() => this.#keepPlace());
     this.#resized.observe(this.scroller);
     if (this.#store) this.show(this.#store, this.#time === timeOfDay);
   }
@@ -166,6 +168,20 @@ export class CaptionList extends HTMLElement {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX;
     this.latest.hidden = this.#following;
+    const { top } = this.scroller.getBoundingClientRect();
+    const line = [...this.scroller.children].find((element) => element.getBoundingClientRect().top > top - 1);
+    this.#place = line ? { line, offset: line.getBoundingClientRect().top - top } : null;
+  }
+
+  /** Lines are broken anew where the page becomes narrower or wider: the reader is to find what was in view there still. */
+  #keepPlace() {
+    if (!this.#following && this.#place?.line.isConnected) {
+      const offset = this.#place.line.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
+      this.scroller.scrollTop += offset - this.#place.offset;
+    }
+    this.#follow();
+    if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
+    this.#width = innerWidth;
   }
 
   #follow() {

@@ -10,9 +10,6 @@ import { percent, size } from './times.js';
 /** Ids have no other characters; a dot or a slash would ask the server for something else. */
 const ID = /^[\w-]+$/;
 
-const NONE_CHOSEN = 'The captions of your recording appear here, and files to take away.';
-const MISSING = 'There is no such recording: it was removed, or has expired. You can hand in another.';
-
 class FileView extends HTMLElement {
   #selected = '';
   #sending = null;
@@ -38,8 +35,8 @@ class FileView extends HTMLElement {
     this.list = make('div');
     this.earlier = make('details.earlier', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
     this.panel = make('job-panel', { hidden: true });
-    this.hint = make('p.empty', { role: 'status' });
-    this.nothing = make('section.stage', { 'aria-label': 'Recording' }, this.hint);
+    this.nothing = make('section.stage', { 'aria-label': 'Recording' },
+      make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Caption a recording' }),
@@ -57,7 +54,8 @@ class FileView extends HTMLElement {
   set selected(id) {
     this.#selected = id;
     if (ID.test(id)) this.#open(id);
-    else this.#showNothing(id ? MISSING : NONE_CHOSEN);
+    else if (id) this.#showMissing();
+    else this.#showNothing();
     this.#showEarlier();
   }
 
@@ -67,11 +65,15 @@ class FileView extends HTMLElement {
     this.panel.open(id);
   }
 
-  #showNothing(why) {
+  #showMissing() {
+    this.#showNothing();
+    notify('There is no such recording: it was removed, or has expired. You can hand in another.');
+  }
+
+  #showNothing() {
     this.panel.close();
     this.panel.hidden = true;
     this.nothing.hidden = false;
-    this.hint.textContent = why;
   }
 
   #listen() {
@@ -97,7 +99,7 @@ class FileView extends HTMLElement {
     });
     this.cancel.addEventListener('click', () => this.#sending?.abort());
     this.panel.addEventListener('settled', () => this.#showEarlier());
-    this.panel.addEventListener('missing', () => this.#showNothing(MISSING));
+    this.panel.addEventListener('missing', () => this.#showMissing());
     this.panel.addEventListener('removed', () => {
       location.hash = '#file';
     });

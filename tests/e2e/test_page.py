@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, expect
 from api import formats
 from tests.integration.api_server import Api, Ingest, Speaker, running
 from wire.bus import Redis, connect
-from wire.messages import Caption, Content, State, Station, Status, Word
-from wire.sources import Stations, Statuses
+from wire.messages import Caption, Content, Job, State, Station, Status, Word
+from wire.sources import Jobs, Stations, Statuses
 
 pytestmark = pytest.mark.browser
 
@@ -187,6 +187,32 @@ def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker
     expect(page.locator(".lines p").first).to_be_in_viewport()
     page.get_by_role("button", name="Latest line").click()
     expect(page.locator(".lines p").last).to_be_in_viewport()
+
+
+TOPMOST = """() => {
+  const lines = document.querySelector('.lines');
+  const { top } = lines.getBoundingClientRect();
+  return [...lines.children].find((line) => line.getBoundingClientRect().top > top - 1).dataset.key;
+}"""
+
+
+@pytest.mark.parametrize("view", ["radio/p1", "file/j"])
+def test_a_page_that_becomes_narrow_keeps_the_place(page: Page, api: Api, redis: Redis, view: str) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="lång.mp3"))
+    speaker = Speaker(redis, "stations/p1" if view == "radio/p1" else "jobs/j")
+    for number in range(60):
+        speaker.say(f"Ingen skadades svårt i branden, men hus {number} är totalt förstört.")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{api.url}#{view}")
+    expect(page.locator(".lines p")).to_have_count(60)
+    expect(page.locator(".lines p").last).to_be_in_viewport()
+    page.locator(".lines").evaluate("element => { element.scrollTop = element.scrollHeight / 2 }")
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+    before = page.evaluate(TOPMOST)
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(f"(before) => ({TOPMOST})() === before", arg=before)
+        expect(page.locator(f".lines p[data-key='{before}']")).to_be_in_viewport()
 
 
 def test_a_server_that_restarts_costs_no_line(
