@@ -210,7 +210,7 @@ def test_a_page_that_becomes_narrow_keeps_the_place(page: Page, api: Api, redis:
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
     before = page.evaluate(TOPMOST)
     for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
+        page.set_viewport_size({"width": width, "height": 600})
         page.wait_for_function(f"(before) => ({TOPMOST})() === before", arg=before)
         expect(page.locator(f".lines p[data-key='{before}']")).to_be_in_viewport()
 
