@@ -28,9 +28,9 @@ class SecondTry:
     beams: int = 5
     above: float = -0.3
 
-    def wanted(self, mean_log_probability: float, tokens: int) -> bool:
-        """Whether a text is tried again. Where nothing was written there is nothing that could be better."""
-        return self.beams > 1 and tokens > 0 and mean_log_probability < self.below
+    def doubts(self, mean_log_probability: float, tokens: int) -> bool:
+        """Whether a text is in doubt. Where nothing was written there is nothing that could be better."""
+        return tokens > 0 and mean_log_probability < self.below
 
     def better(self, found: float, first: float) -> bool:
         """Whether a text that was found, by its mean log-probability, replaces the first one."""

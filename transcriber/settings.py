@@ -32,8 +32,8 @@ class Settings:
     #: Texts that such a search weighs against each other; 1: nothing is decoded again.
     beams: int = setting("BEAMS", SecondTry.beams, minimum=1, maximum=16)
     #: Follow a language that turns within a chunk, in sources whose language is not given. Where it may, and where a
-    #: text is in doubt (RETRY_BELOW), what lies between two pauses is encoded by itself, too: if the model hears 30 s at
-    #: once, each costs as much as a chunk.
+    #: text is in doubt (RETRY_BELOW), what lies between two pauses is encoded by itself, too: if the model hears 30 s
+    #: at once, each costs as much as a chunk.
     follow_turns: bool = setting("FOLLOW_TURNS", True)
     #: A live chunk older than this is marked as a gap instead of transcribed, in seconds.
     live_max_lag_s: float = setting("LIVE_MAX_LAG_S", 60.0, minimum=5, maximum=3600)

@@ -127,7 +127,7 @@ class TransformersEngine:
             (row, which)
             for row, several in enumerate(doubted)
             for which, is_doubted in enumerate(several)
-            if is_doubted and not turned[row]
+            if is_doubted and not turned[row] and self._second_try.beams > 1
         ]
         decoded = self._again(states, prefixes, caps, first, wanted)
         began_s = self._lap("again", began_s)
@@ -167,7 +167,7 @@ class TransformersEngine:
         return decoded
 
     def _doubted(self, one: Decoded) -> bool:
-        return self._second_try.wanted(one.mean_log_probability, len(one.tokens))
+        return self._second_try.doubts(one.mean_log_probability, len(one.tokens))
 
     def _check_length(self, utterance: Utterance) -> None:
         longest = self._model.positions * 2 * HOP_SAMPLES

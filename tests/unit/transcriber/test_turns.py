@@ -19,6 +19,7 @@ from transcriber.engine import Utterance
 from transcriber.language import DOUBT
 from transcriber.model import load
 from transcriber.recognition import recognise
+from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 from transcriber.turns import HINT_COST, TURN_COST, Span, parts, weighed
 
@@ -246,3 +247,10 @@ def test_a_greeting_belongs_to_what_it_opens(engine: TransformersEngine) -> None
     [heard] = engine.transcribe([Utterance(mixed)])
     [_, turn] = heard.turns
     assert end_s < turn.start_s < greeted_s
+
+
+def test_a_turn_is_found_whether_or_not_doubtful_text_is_tried_again(engine: TransformersEngine) -> None:
+    mixed, _ = spoken(SV, EN)
+    greedy = TransformersEngine(load("demo/model", device="cpu"), second_try=SecondTry(beams=1))
+    found, expected = (one.transcribe([Utterance(mixed)])[0].turns for one in (greedy, engine))
+    assert found == expected != ()
