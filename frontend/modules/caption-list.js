@@ -33,6 +33,7 @@ export class CaptionList extends HTMLElement {
   #listening = null;
   #elements = new Map();
   #following = true;
+  #followed = 0; // where the scroller was put last, in pixels, to show the latest line
   #place = null; // of the reader who does not follow: the topmost whole line, and how far below the top it begins, in pixels
   #width = 0; // of the window when it was last looked at
   #time = clock;
@@ -166,7 +167,8 @@ export class CaptionList extends HTMLElement {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    // Lines that came since the last one was scrolled to are not the reader's going back.
+    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop >= this.#followed);
     this.latest.hidden = this.#following;
     const { top } = this.scroller.getBoundingClientRect();
     const line = [...this.scroller.children].find((element) => element.getBoundingClientRect().top > top - 1);
@@ -186,7 +188,10 @@ export class CaptionList extends HTMLElement {
 
   #follow() {
     const { scrollHeight, clientHeight } = this.scroller;
-    if (this.#following) this.scroller.scrollTop = scrollHeight;
+    if (this.#following) {
+      this.scroller.scrollTop = scrollHeight;
+      this.#followed = this.scroller.scrollTop;
+    }
     this.latest.hidden = this.#following || scrollHeight <= clientHeight;
   }
 }

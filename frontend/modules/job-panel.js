@@ -4,6 +4,7 @@ import './caption-list.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { make, notify } from './dom.js';
+import { downloads } from './downloads.js';
 import { languagesOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
@@ -13,8 +14,6 @@ import { duration } from './times.js';
 const POLL_MS = 1000;
 
 const SETTLED = new Set(['finished', 'failed', 'cancelled']);
-
-const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
 
 /** Dispatches `settled` when a job that was followed has come to its end, `missing` if there is none, `removed`. */
 class JobPanel extends HTMLElement {
@@ -111,14 +110,12 @@ class JobPanel extends HTMLElement {
   }
 
   #describeLinks(job, finished) {
-    const offered = finished || (job.state === 'running' && job.progress > 0) ? Object.entries(FORMATS) : [];
-    const stem = (job.filename || job.id).replace(/\.[^.]*$/, '');
-    const state = `${job.id} ${finished} ${offered.length}`;
+    const offered = finished || (job.state === 'running' && job.progress > 0);
+    const state = `${job.id} ${finished} ${offered}`;
     if (this.links.dataset.state === state) return; // a link that is replaced loses the focus
     this.links.dataset.state = state;
-    this.links.replaceChildren(
-      ...(offered.length ? [finished ? 'Take away: ' : 'So far: '] : []),
-      ...offered.map(([format, name]) => make('a.download', { href: job.urls[format], download: `${stem}.${format}`, textContent: name })));
+    const stem = (job.filename || job.id).replace(/\.[^.]*$/, '');
+    this.links.replaceChildren(...(offered ? [finished ? 'Take away: ' : 'So far: ', ...downloads(job.urls, stem)] : []));
   }
 
   async #remove() {

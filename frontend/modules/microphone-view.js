@@ -3,6 +3,7 @@
 import './caption-list.js';
 import { gate, request, sentence, token } from './api.js';
 import { hush, make, notify } from './dom.js';
+import { downloads } from './downloads.js';
 import { languageSelect } from './languages.js';
 import { decode } from './messages.js';
 import { explain, Recorder } from './recorder.js';
@@ -24,6 +25,7 @@ class MicrophoneView extends HTMLElement {
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
     this.state = make('p.state', { role: 'status', textContent: 'Nothing is sent before you start.' });
+    this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group', hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
@@ -31,7 +33,7 @@ class MicrophoneView extends HTMLElement {
         make('h1', { textContent: 'Caption your voice' }),
         make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
-        this.meter, this.state),
+        this.meter, this.state, this.links),
       make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
   }
 
@@ -83,7 +85,7 @@ class MicrophoneView extends HTMLElement {
     };
     socket.onmessage = (event) => {
       const message = decode(event.data);
-      if (message.type === 'ready') this.#recording(recorder, socket);
+      if (message.type === 'ready') this.#recording(recorder, socket, message.urls);
       else if (message.type === 'error') notify(sentence(message.detail));
       else this.#store.apply(relative(message, this.#origin(message)));
     };
@@ -96,8 +98,9 @@ class MicrophoneView extends HTMLElement {
     };
   }
 
-  #recording(recorder, socket) {
+  #recording(recorder, socket, urls) {
     this.#begun = Date.now();
+    this.#offer(urls);
     this.button.disabled = false;
     this.button.textContent = 'Stop';
     this.button.classList.add('on');
@@ -125,6 +128,14 @@ class MicrophoneView extends HTMLElement {
     this.#say('The last words are on their way…');
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: 'stop' }));
     else this.#socket?.close();
+  }
+
+  /** Links to what is captioned so far, also after the end or a break; a link can carry no header. */
+  #offer(urls) {
+    const query = token.get() ? `?token=${encodeURIComponent(token.get())}` : '';
+    const own = Object.fromEntries(Object.entries(urls).map(([format, url]) => [format, url + query]));
+    this.links.replaceChildren('Take away: ', ...downloads(own, 'microphone'));
+    this.links.hidden = false;
   }
 
   /** Captions carry Unix times; what the reader wants is time since the start. */

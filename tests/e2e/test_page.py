@@ -295,6 +295,10 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
     ingest.join(timeout=20)
     assert ingest.hello is not None
+    with page.expect_download() as started:
+        page.get_by_role("link", name="SRT").click()
+    assert started.value.suggested_filename == f"{ingest.hello.id}.srt"
+    assert "first" in Path(started.value.path()).read_text()
     assert ingest.hello.language == "en"
     samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
     assert max(samples) > 3_000

@@ -1,0 +1,15 @@
+// Captions as files to take away.
+
+import { make } from './dom.js';
+
+const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
+
+/**
+ * A link to each format of a source's captions.
+ * @param {Record<string, string>} urls where they are, by format
+ * @param {string} stem of the files' names
+ */
+export function downloads(urls, stem) {
+  return Object.entries(FORMATS).map(([format, name]) =>
+    make('a.download', { href: urls[format], download: `${stem}.${format}`, textContent: name }));
+}
