@@ -47,6 +47,10 @@ TOKENS_PER_S, SPARE_TOKENS = 22, 8
 #: nyrahealth/CrisperWhisper 61; three rounds of any length (WhisperLiveKit 339) would cut what people do say.
 LOOP_ROUNDS = {1: 6, 2: 4, 5: 3}
 
+#: Words at the end of a text that repeat the ones before are an echo, where so few seconds are left for each: a Whisper
+#: writes on where its audio ends. Nobody says "to the border, to the border" in that time.
+ECHO_S = 0.1
+
 #: Beyond these a hypothesis is in doubt: hardly any that is right, and most that are invented over music
 #: (`python -m benchmarks.rules` counts them). Others set no-speech from 0.06 (zachlatta/freeflow 81: a "thank you" that
 #: was said stays below 0.02) to Whisper's 0.6; in SYSTRAN/faster-whisper 621 a subtitle credit has 0.88 and -0.38.
@@ -128,7 +132,7 @@ def remember(words: Sequence[Word], before: Sequence[Said]) -> list[Said]:
 
 def without_loop(hypothesis: Hypothesis) -> Hypothesis:
     """A hypothesis with one round of its loop; itself if it has none. What comes behind the loop stays."""
-    loop = _loop(hypothesis.words)
+    loop = _loop(hypothesis.words) or _echo(hypothesis.words)
     if loop is None:
         return hypothesis
     first, length, end = loop
@@ -197,4 +201,13 @@ def _loop(words: Sequence[Word]) -> tuple[int, int, int] | None:
             if end - first >= LOOP_ROUNDS[rounds] * length:
                 # A round that broke off belongs to the loop only if the text breaks off there, too.
                 return first, length, end if end == len(bare) else end - (end - first) % length
+    return None
+
+
+def _echo(words: Sequence[Word]) -> tuple[int, int, int] | None:
+    """A loop of two rounds, the second of which ends the text in next to no time."""
+    bare = [normalised(word.text) for word in words]
+    for length in range(len(bare) // 2, 1, -1):
+        if bare[-length:] == bare[-2 * length : -length] and words[-1].end_s - words[-length].start_s < ECHO_S * length:
+            return len(bare) - 2 * length, length, len(bare)
     return None

@@ -111,6 +111,17 @@ def test_a_loop_is_cut_behind_its_first_round(text: str, left: str) -> None:
     assert [word.text for word in verdict.believed.words] == left.split()
 
 
+@pytest.mark.parametrize(("word_s", "left"), [(0.07, 3), (0.3, 5)])
+def test_an_echo_at_the_end_is_cut_unless_there_is_time_to_say_it(word_s: float, left: int) -> None:
+    """As the bundled model once wrote where its audio ended."""
+    texts = ["energiplanen", "i", "Gävle.", "I", "Gävle"]
+    starts_s = [3.5, 4.3, 4.4, 4.5, 4.5 + word_s]
+    words = tuple(Word(text, at_s, at_s + word_s, 0.9) for text, at_s in zip(texts, starts_s, strict=True))
+    verdict = judge(Hypothesis(words=words, text=" ".join(texts), language="sv", tokens=9))
+    assert [word.text for word in verdict.believed.words] == texts[:left]
+    assert (verdict.reason is Reason.LOOP) == (left < len(texts))
+
+
 @pytest.mark.parametrize("doubt", DOUBTS)
 def test_a_text_that_is_one_loop_is_rejected_in_doubt(doubt: dict[str, object]) -> None:
     verdict = judge(heard("Thank you, Mr. President, " * 5, **doubt))
