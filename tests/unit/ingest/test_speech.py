@@ -171,7 +171,7 @@ def test_a_machine_without_onnxruntime_does_without(
     assert "onnxruntime" in caplog.text
 
 
-@pytest.mark.skipif(RECORDINGS is None, reason="UNDERTEXT_SPEECH names no folder of recordings")
+@pytest.mark.skipif(not RECORDINGS, reason="UNDERTEXT_SPEECH names no folder of recordings")
 def test_real_speech_in_seven_languages_is_heard(model: Silero, need_program: Callable[..., str]) -> None:
     folder = Path(str(RECORDINGS)) / "clips"
     with (folder / "SOURCES.tsv").open(encoding="utf-8") as file:

@@ -66,6 +66,16 @@ def test_word_times_follow_the_attention_and_leave_pauses_out(heads: int) -> Non
         assert end_s == pytest.approx(true_end_s, abs=0.1)
 
 
+def test_a_word_that_is_looked_for_in_the_pause_before_it_is_where_it_is_looked_at_most() -> None:
+    attention = np.full((1, 3, 350), 1e-4, dtype=np.float32)
+    attention[0, 0, 0:100] = 0.2
+    attention[0, 0, 100:125] = 1.0
+    attention[0, 1, 125:150] = 1.0
+    first, second = word_times(attention, 3.0, [(0, 1), (1, 2)])
+    assert first == pytest.approx((1.3, 2.5), abs=0.06)
+    assert second == pytest.approx((2.5, 3.0), abs=0.06)
+
+
 def test_attention_to_padding_counts_for_nothing() -> None:
     attention = np.zeros((1, 3, 350), dtype=np.float32)
     attention[0, 0, 10:20] = 0.1
