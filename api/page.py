@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
-from wire import workers
-from wire.bus import Redis, RedisError
-from wire.languages import CODES
-from wire.metrics import model_languages
+from api.languages import known_languages
 
 blueprint = Blueprint("page", __name__)
 
@@ -37,16 +33,8 @@ def about() -> dict[str, Any]:
         "max_upload_bytes": settings.max_upload_bytes,
         "max_microphone_s": settings.max_microphone_s,
         "token_needed": bool(settings.api_token),
-        "languages": sorted(_languages(context().redis)),
+        "languages": sorted(known_languages(context().redis)),
     }
-
-
-def _languages(redis: Redis) -> Iterable[str]:
-    """Those that the models on air know; all that Whisper knows while no transcriber says."""
-    try:
-        return model_languages(workers.alive(redis).values()) & CODES or CODES
-    except RedisError:
-        return CODES
 
 
 @blueprint.get("/")

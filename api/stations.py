@@ -9,6 +9,7 @@ from flask import Blueprint, Response, url_for
 
 from api import captions
 from api.context import context
+from api.languages import on_air
 from api.parameters import (
     URL_LIMIT,
     hot_words,
@@ -49,7 +50,7 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
         id=id,
         name=name or id,
         url=http_url(text_field(values, "url", limit=URL_LIMIT, required=True)),
-        language=language(text_field(values, "language")),
+        language=on_air(language(text_field(values, "language")), ctx.redis),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
         hot_words=hot_words(values),
         task=task(text_field(values, "task")),

@@ -63,6 +63,7 @@ class FileView extends HTMLElement {
     this.nothing.hidden = true;
     this.panel.hidden = false;
     this.panel.open(id);
+    this.panel.firstElementChild.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
   }
 
   #showMissing() {

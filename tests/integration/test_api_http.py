@@ -459,6 +459,17 @@ class TestService:
             with Worker(redis, "transcriber", knowing("fi sv")):
                 assert languages() == ["en", "fi", "sv"]
 
+    def test_a_language_that_no_model_on_air_knows_is_refused(self, api: Api, redis: Redis) -> None:
+        recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
+        with Worker(redis, "transcriber", knowing("sv en")):
+            for path, body in (("/jobs", recording), ("/stations", station)):
+                assert "'de'" in problem(api.http.post(path, json={**body, "language": "de-AT"}), 422)
+                assert api.http.post(path, json={**body, "language": "sv-SE"}).is_success
+            with api.socket("/microphone") as microphone:
+                microphone.client.send('{"sample_rate": 16000, "language": "de"}')
+                assert "only en, sv" in microphone.next("error")["detail"]
+        assert api.http.post("/jobs", json={**recording, "language": "de"}).is_success, "none on air: one may come"
+
     def test_metrics_answer_for_every_worker(self, api: Api, redis: Redis) -> None:
         text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"
         text += "undertext_transcriber_claimed_total 3.0\n"
