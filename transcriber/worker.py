@@ -166,9 +166,8 @@ class Transcriber:
         why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
         # What a model before this one captioned is kept, and a station may get one that can: gaps say what is missing.
         if kind is not Kind.JOB or self._log.progress(source).languages:
-            why = f"no captions of {source}: {why}"
-            if self._statuses.remark(source, why):
-                log.warning("%s", why)
+            if self._statuses.remark(source, f"no captions: {why}"):
+                log.warning("no captions of %s: %s", source, why)
             return
         try:
             if self._jobs.fail(id, why):

@@ -275,19 +275,18 @@ def test_a_live_source_that_asks_for_what_the_model_lacks_says_so_until_another_
 ) -> None:
     def check(language: str | None, task: Task) -> None:
         if language == "de":
-            raise Unsupported("this model does not know the language 'de'; it knows en and sv", "language")
+            raise Unsupported(lack, "language")
 
+    lack = "this model does not know the language 'de'; it knows en and sv"
     german = [dataclasses.replace(chunk, language="de") for chunk in chunks("microphones/1", PCM)]
     put(redis, *german[:4])
     Bench(redis, ScriptedEngine(check=check)).drain()
-    why = (
-        "no captions of microphones/1: this model does not know the language 'de'; it knows en and sv; "
-        "leave language out, or set MODEL to one that can"
-    )
-    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [why]
+    why = f"{lack}; leave language out, or set MODEL to one that can"
+    logged = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert logged == [f"no captions of microphones/1: {why}"]
     statuses = Statuses(redis)
     statuses.save(Status("microphones/1", State.RUNNING))
-    assert statuses.get(Kind.MICROPHONE, "1").detail == why
+    assert statuses.get(Kind.MICROPHONE, "1").detail == f"no captions: {why}"
 
     put(redis, *german[4:])
     Bench(redis, ScriptedEngine()).drain()
