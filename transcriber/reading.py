@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from transcriber.join import Joined, in_order
@@ -21,7 +21,7 @@ _SURER, _AS_LONG = 0.2, 0.5
 
 
 def readings(
-    parts: Iterable[Part],
+    parts: Sequence[Part],
     votes: Votes,
     language: str | None,
     start_s: float,
@@ -38,7 +38,6 @@ def readings(
         believed: the words of a reading that are believed.
     """
     found: list[tuple[Word, str | None]] = []
-    parts = list(parts)
     for part in parts:
         reading = part.likeliest
         if part.probabilities:

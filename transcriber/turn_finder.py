@@ -44,9 +44,9 @@ class TurnFinder:
     ) -> list[tuple[Turn, ...]]:
         """Which language begins where in each utterance in which it turns; nothing of the others, and of those told.
 
-        The parts of an utterance are told apart in what its encoder made of all of it: that costs a step of the
-        decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded alone, and
-        decoded, too, where its sound does not tell.
+        The parts of an utterance that is not in doubt are told apart in what its encoder made of all of it: that costs
+        a step of the decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded
+        alone, and decoded, too, where its sound does not tell.
 
         Args:
             states: encoder states of the utterances, [B, positions, d_model].
@@ -60,12 +60,13 @@ class TurnFinder:
             if utterance.may_turn and utterance.language is None and len(self._tokens.languages) > 1
             if len(cut := [span for span in parts(utterance.audio) if not wordless(span)]) > 1
         }
+        sure = {row: cut for row, cut in spans.items() if not doubted[row]}
         looks = [
             _looks(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
-            for row, cut in spans.items()
+            for row, cut in sure.items()
             for span in cut
         ]
-        seen = _by_row(spans, self._likely(looks, most))
+        seen = _by_row(sure, self._likely(looks, most))
         spans = {
             row: cut for row, cut in spans.items() if doubted[row] or turns(cut, spoken(cut, seen[row], HINT_COST))
         }

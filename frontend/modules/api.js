@@ -13,6 +13,8 @@ export class ApiError extends Error {
 export const token = {
   get: () => sessionStorage.getItem(TOKEN) ?? '',
   set: (value) => sessionStorage.setItem(TOKEN, value),
+  /** What an address ends with where no header can carry the token: a socket's, a link's. */
+  query: () => (token.get() ? `?token=${encodeURIComponent(token.get())}` : ''),
 };
 
 /** What to do about a 401: ask for the token; resolves to whether there is a new one. Set by the token dialog. */

@@ -73,7 +73,7 @@ class MicrophoneView extends HTMLElement {
   }
 
   #connect(recorder) {
-    const url = socketUrl('/microphone') + (token.get() ? `?token=${encodeURIComponent(token.get())}` : '');
+    const url = socketUrl('/microphone') + token.query();
     const socket = new WebSocket(url);
     let opened = false;
     this.#socket = socket;
@@ -132,8 +132,7 @@ class MicrophoneView extends HTMLElement {
 
   /** Links to what is captioned so far, also after the end or a break; a link can carry no header. */
   #offer(urls) {
-    const query = token.get() ? `?token=${encodeURIComponent(token.get())}` : '';
-    const own = Object.fromEntries(Object.entries(urls).map(([format, url]) => [format, url + query]));
+    const own = Object.fromEntries(Object.entries(urls).map(([format, url]) => [format, url + token.query()]));
     this.links.replaceChildren('Take away: ', ...downloads(own, 'microphone'));
     this.links.hidden = false;
   }
