@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
+from trainer.errors import NoRoom
 from trainer.examples import SAMPLE_RATE
 from trainer.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.model import short_context
@@ -67,7 +68,11 @@ def decode(
     listening: Listening = Listening(),
     done: Callable[[int], object] = lambda utterances: None,
 ) -> list[Written]:
-    """Write down utterances, in their order; `done` is told after each batch how many it had."""
+    """Write down utterances, in their order; `done` is told after each batch how many it had.
+
+    Raises:
+        NoRoom: a GPU's memory is too small for a single one.
+    """
     found: dict[int, Written] = {}
     planned = list(batches(recogniser, utterances, listening))
     with _mapped(recogniser, utterances, listening, min(listening.processes, len(planned))) as write:
@@ -83,13 +88,31 @@ def _mapped(
 ) -> Iterator[Callable[[list[list[int]]], Iterable[list[Written]]]]:
     """What writes batches, here or in other processes."""
     if processes <= 1 or recogniser.device.type != "cpu":
-        yield lambda planned: (write(recogniser, [utterances[i] for i in indices], listening) for indices in planned)
+        yield lambda planned: _within_memory(recogniser, utterances, listening, planned)
         return
     # Forked processes have the model and the corpus in memory already; they use one thread, so that OpenMP, which
     # does not outlive a fork, is not asked for more.
     work = recogniser, utterances, listening
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=work) as pool:
         yield lambda planned: pool.map(_write, planned)
+
+
+def _within_memory(
+    recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, planned: list[list[int]]
+) -> Iterator[list[Written]]:
+    """Write batches one after the other; where a GPU's memory ends, in halves, and from there on in no larger ones."""
+    most = len(utterances)
+    for indices in planned:
+        written: list[Written] = []
+        while len(written) < len(indices):
+            part = [utterances[index] for index in indices[len(written) : len(written) + most]]
+            try:
+                written += write(recogniser, part, listening)
+            except torch.OutOfMemoryError as error:
+                if len(part) == 1:
+                    raise NoRoom(f"the GPU has no room for {recogniser.name or 'the model'} at work") from error
+                most = len(part) // 2
+        yield written
 
 
 _work: tuple[Recogniser, Sequence[Utterance], Listening]

@@ -6,6 +6,7 @@ TrainerError
 ├── RecogniserError  a checkpoint cannot be used, or not for this corpus   trainer.recogniser
 ├── CheckpointError  a checkpoint cannot be trained on                     trainer.checkpoints
 ├── PublishError   a run cannot be published                         trainer.publishing
+├── NoRoom         a device's memory is too small for what was asked
 ├── SourceError    a source of clips cannot be read at all
 └── AudioError     one recording cannot be read                      trainer.decode; a reason to drop, never the end
 """
@@ -19,6 +20,10 @@ class TrainerError(Exception):
 
 class PlanError(TrainerError):
     """Options contradict each other, or the folder in which they go on; the text says which to change."""
+
+
+class NoRoom(TrainerError):
+    """A device's memory is too small for what was asked; the text says what takes less."""
 
 
 class SourceError(TrainerError):

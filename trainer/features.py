@@ -31,7 +31,8 @@ class LogMel(torch.nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         spectrum = torch.stft(audio, WINDOW_SAMPLES, HOP_SAMPLES, window=self.window, return_complex=True)
         power = spectrum[..., :-1].abs().square()
-        log = torch.clamp(self.filters @ power, min=1e-10).log10()
+        with torch.autocast(audio.device.type, enabled=False):  # powers differ by 80 dB
+            log = torch.clamp(self.filters @ power, min=1e-10).log10()
         # Whisper keeps 80 dB below the loudest bin of each clip.
         log = torch.maximum(log, log.amax(dim=(-2, -1), keepdim=True) - 8.0)
         return (log + 4.0) / 4.0

@@ -25,20 +25,28 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class DevMeasure:
-    """Loss and error rates on clips, at the acoustic context that the model is trained for."""
+    """Loss and error rates on clips, at the acoustic context that the model is trained for.
+
+    Attributes:
+        half: the model computes in half precision, as in training.
+    """
 
     corpus: Corpus
     clips: Sequence[Clip]
     speller: Speller
     context_s: float
     language: str = ""
+    half: bool = False
 
     def __call__(self, model: WhisperForConditionalGeneration) -> dict[str, float]:
         model.eval()
         utterances = of_clips(self.corpus, self.clips, self.language or None)
-        words, characters = errors(Recogniser.of(model, self.speller), utterances, self.context_s)
+        recogniser = Recogniser.of(model, self.speller)
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.half):
+            words, characters = errors(recogniser, utterances, self.context_s)
+            loss = self._loss(model)
         rates = {DECISIVE: words.wer_percent, "dev_cer_percent": characters.wer_percent}
-        return {"dev_loss": self._loss(model), **{name: round(rate, 4) for name, rate in rates.items()}}
+        return {"dev_loss": loss, **{name: round(rate, 4) for name, rate in rates.items()}}
 
     @torch.no_grad()
     def _loss(self, model: WhisperForConditionalGeneration) -> float:

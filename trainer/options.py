@@ -15,7 +15,7 @@ from trainer.quiet import without_speech
 from trainer.sampling import balance
 
 #: What decides nothing about the model: it may change when a run or a study goes on.
-MACHINE = ("device", "threads", "workers", "log_every", "checkpoint_every_s")
+MACHINE = ("device", "recompute", "threads", "workers", "log_every", "checkpoint_every_s")
 
 #: Options, what their values must fulfil, and how that is said.
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (

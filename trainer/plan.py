@@ -12,7 +12,7 @@ from trainer.losses import Weights
 from trainer.run_folder import flat
 
 #: What may differ when a run goes on: it decides nothing about the model.
-FREE = ("checkpoint_every_s", "log_every_steps")
+FREE = ("recompute", "checkpoint_every_s", "log_every_steps")
 
 
 @dataclass

@@ -71,7 +71,8 @@ class Run:
         if plan.recompute:
             model.activation_checkpointing_enable()
         torch.manual_seed(plan.seed)
-        heads = Heads(model.config.d_model, speller.end).to(model.device)
+        with model.device:
+            heads = Heads(model.config.d_model, speller.end)
         torch.manual_seed(plan.seed + team.rank)
         optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
         run = cls(folder, plan, model, heads, optimizer, Average(model, plan.average_decay), Progress(), team, teacher)

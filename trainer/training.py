@@ -22,7 +22,7 @@ from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
-from trainer.errors import PlanError
+from trainer.errors import NoRoom, PlanError
 from trainer.fitting import fitting
 from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
@@ -69,8 +69,16 @@ def train_run(options: Options, told: Told | None = None) -> Outcome:
 
     Raises:
         TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
+        NoRoom: they do not fit into a GPU's memory.
     """
     options.check()
+    try:
+        return _train_run(options, told)
+    except torch.OutOfMemoryError as error:
+        raise NoRoom(_remedies(options)) from error
+
+
+def _train_run(options: Options, told: Told | None) -> Outcome:
     team = Team.of_environment(torch.cuda.is_available())
     device = _device(options.device, team)
     if device.type == "cpu":
@@ -245,7 +253,8 @@ def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float)
         raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
-    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language)
+    half = _precision(options) == "bf16"
+    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language, half)
 
 
 def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | None:
@@ -272,6 +281,16 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
         model.get_encoder().requires_grad_(False)
     torch.nn.Module.to(model, device)
     return model
+
+
+def _remedies(options: Options) -> str:
+    """What takes less of a GPU's memory."""
+    goes_on = "" if options.recompute else "--recompute, with which the run goes on; "
+    smaller = "" if options.lora else ", or train adapters (--lora 32)"
+    return (
+        f"the GPU has no room for this: give {goes_on}or begin another run with half of --batch-s (it is "
+        f"{options.batch_s:g}) and twice of --accumulate, which trains the same{smaller}"
+    ).replace("give or begin", "begin")
 
 
 def _device(name: str, team: Team) -> torch.device:

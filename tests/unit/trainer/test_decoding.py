@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from transformers import WhisperFeatureExtractor
 
 from tests import whispers
-from trainer.decoding import TOKENS_AT_LEAST, Listening, batches, decode, hear, positions_of
+from trainer.decoding import TOKENS_AT_LEAST, Listening, Written, batches, decode, greedy, hear, positions_of
+from trainer.errors import NoRoom
 from trainer.examples import SAMPLE_RATE
 from trainer.recogniser import Recogniser, load
 from trainer.utterances import Utterance
@@ -125,3 +128,31 @@ def test_every_utterance_is_in_one_batch_that_is_no_longer_than_allowed(
 def test_a_batch_without_a_context_is_as_long_as_its_longest_utterance() -> None:
     assert [positions_of(s, None) for s in (0.0, 0.2, 0.21, 1.0)] == [10, 10, 20, 50]
     assert positions_of(3.0, 7.0) == 350
+
+
+@pytest.mark.parametrize("fitting", [3, 1])
+def test_where_memory_ends_batches_become_smaller(
+    tiny: Recogniser, monkeypatch: pytest.MonkeyPatch, fitting: int
+) -> None:
+    utterances = [utterance(seed, 0.4) for seed in range(7)]
+    expected = decode(tiny, utterances)
+    tried: list[int] = []
+
+    def crowded(recogniser: Recogniser, states: Tensor, *words: Any) -> list[Written]:
+        tried.append(len(states))
+        if len(states) > fitting:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return greedy(recogniser, states, *words)
+
+    monkeypatch.setattr("trainer.decoding.greedy", crowded)
+    assert decode(tiny, utterances) == expected
+    assert tried == {3: [7, 3, 3, 1], 1: [7, 3, 1, 1, 1, 1, 1, 1, 1]}[fitting]
+
+
+def test_a_single_utterance_that_finds_no_room_is_told(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*words: Any) -> list[Written]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("trainer.decoding.greedy", full)
+    with pytest.raises(NoRoom, match="the GPU has no room for"):
+        decode(tiny, [utterance(1, 0.4)])

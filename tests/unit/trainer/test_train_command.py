@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,6 +116,40 @@ def test_a_changed_plan_is_refused_by_name(
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
     assert main(words) == 1
     assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ((), "give --recompute, with which the run goes on; or begin another run with half of --batch-s (it is 240)"),
+        (("--recompute", "--lora", "4"), "for this: begin another run with half of --batch-s (it is 240) and twice of"),
+    ],
+)
+def test_memory_that_ends_is_told_with_what_takes_less(
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+    remedy: str,
+) -> None:
+    def full(*words: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("trainer.loop.step", full)
+    run = str(tmp_path / "run")
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", run, "--measure-every", "0", *given]
+    assert main(words) == 1
+    assert remedy in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_a_run_goes_on_with_less_memory(corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY, "--recompute"]
+    assert main(words) == 0
 
 
 def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""What is measured between two steps of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainer.clips import Corpus
+from trainer.measuring import DevMeasure
+from trainer.model import Size, new_model
+from trainer.tokenizer import Speller
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_model_is_measured_in_the_precision_that_it_is_trained_in(
+    corpus: Path, speller: Speller, tiny: Size, half: bool
+) -> None:
+    found = Corpus(corpus)
+    model = new_model(tiny, speller, 1)
+    seen: set[torch.dtype] = set()
+
+    def see(_: torch.nn.Module, __: object, states: torch.Tensor) -> None:
+        seen.add(states.dtype)
+
+    model.get_encoder().layers[0].fc1.register_forward_hook(see)
+    measured = DevMeasure(found, found.split("dev"), speller, 2.0, half=half)(model)
+    assert seen == {torch.bfloat16 if half else torch.float32}
+    assert set(measured) == {"dev_loss", "dev_wer_percent", "dev_cer_percent"}
