@@ -149,7 +149,13 @@ def warning_of(job: Job, progress: Progress) -> str:
     silent = (
         "nobody speaks in the recording, as far as the model hears" if progress.finished and not progress.event else ""
     )
-    return "; ".join(reason for reason in (job.warning, silent) if reason)
+    other = (
+        f"some of it, or all, sounds like {progress.sounded_like}, and was heard as {job.language}, as told: "
+        "send it again with another language, or without"
+        if progress.sounded_like
+        else ""
+    )
+    return "; ".join(reason for reason in (job.warning, silent, other) if reason)
 
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:

@@ -50,8 +50,8 @@ class Heard:
 
     Attributes:
         hypotheses: by the language that is spoken, the likeliest first: one, unless that is in doubt.
-        probabilities: of all languages that the model knows, among themselves; empty where the language was given,
-            and for a model that knows English only.
+        probabilities: of all languages that the model knows, among themselves, whatever language was given; empty for
+            a model that knows English only.
         turns: which language begins where; empty unless there are two at least. What was written there is not to be
             trusted: the audio between two turns is to be heard alone.
     """

@@ -31,6 +31,12 @@ FADE = 0.5
 #: weighs as much as all before it, cannot do that; two can.
 LEAD = 0.2
 
+#: Share of all votes that contradicts a language which was told: so much no four chunks have together.
+CONTRADICTION = 0.9
+
+#: Languages that are told apart by how they are written, or by their names, rather than by ear.
+_ALIKE = ({"no", "nn"}, {"bs", "hr", "sr"}, {"id", "ms"}, {"hi", "ur"})
+
 #: Languages whose share has faded to less than this are forgotten.
 _FORGOTTEN = 0.005
 
@@ -55,7 +61,7 @@ class Votes:
         """The votes with one more chunk's.
 
         Args:
-            probabilities: of the languages; none for a chunk whose language was given.
+            probabilities: of the languages; none by a model that knows one.
             speech_s: how long the words are that it adds to the source. Where nothing is said, nobody votes.
         """
         left = FADE ** min(1.0, speech_s / WHOLE_VOTE_S)
@@ -72,6 +78,12 @@ class Votes:
         if current is None or mixed[leader] >= mixed.get(current, 0.0) + LEAD:
             current = leader
         return Votes(current, shares)
+
+    def contradict(self, told: str) -> str | None:
+        """The language that the chunks of a source are in, if that is certain, and not what was told."""
+        alike = next((languages for languages in _ALIKE if told in languages), {told})
+        certain = [language for language, share in self.shares.items() if share >= CONTRADICTION]
+        return next((language for language in certain if language not in alike), None)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""

@@ -28,7 +28,7 @@ class Part:
 
     Attributes:
         readings: by the language that may be spoken, the likeliest first; the one that was given, or "" for none.
-        probabilities: of the languages, the likeliest first; empty where it was given.
+        probabilities: of the languages, the likeliest first.
     """
 
     readings: Mapping[str, Reading]
@@ -77,6 +77,7 @@ class Outcome:
     Attributes:
         parts: what was heard between the turns of its language: one, unless it turns; none where nothing was heard.
         model: that heard it.
+        told: the language that its source was said to be in.
     """
 
     epoch: int
@@ -91,6 +92,7 @@ class Outcome:
     last: bool = False
     captured_s: float = 0.0
     model: str = ""
+    told: str | None = None
 
     @classmethod
     def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
@@ -108,6 +110,7 @@ class Outcome:
             last=chunk.last,
             captured_s=chunk.captured_s,
             model=model,
+            told=chunk.language,
         )
 
     @classmethod

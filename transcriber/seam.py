@@ -84,6 +84,7 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
         until_s=seam.until_s,
         finished=seam.finished,
         rejected=tuple(seam.rejected),
+        sounds_like=seam.sounds_like,
     )
 
 
@@ -128,6 +129,7 @@ class _Seam:
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
     rejected: list[Reason] = field(default_factory=list)  # in this step
+    sounds_like: str = ""  # in this step
 
     @property
     def provisional(self) -> list[Word]:
@@ -210,6 +212,7 @@ class _Seam:
         begin_s = outcome.start_s - outcome.lead_s
         self.model = outcome.model
         heard, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s, self._believed)
+        self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
         words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
         joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None

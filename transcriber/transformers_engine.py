@@ -107,9 +107,9 @@ class TransformersEngine:
         prefixes: list[list[list[int]]] = []
 
         def choose(first: Tensor) -> list[list[list[int]]]:
-            probabilities.extend(self._language_probabilities(utterances, first))
+            probabilities.extend(language_probabilities(self._model.tokens.languages, first))
             for utterance, likely in zip(utterances, probabilities, strict=True):
-                languages.append(candidates(likely) or [utterance.language or "en"])
+                languages.append([utterance.language] if utterance.language else candidates(likely) or ["en"])
             for utterance, several in zip(utterances, languages, strict=True):
                 prompt = self._prompt(utterance)
                 prefixes.append([prompt + self._model.tokens.prefix(spoken, utterance.task) for spoken in several])
@@ -188,21 +188,6 @@ class TransformersEngine:
     def _token_ids(self, text: str) -> list[int]:
         ids: list[int] = self._model.tokenizer.encode(text, add_special_tokens=False)
         return ids
-
-    def _language_probabilities(self, utterances: Sequence[Utterance], first: Tensor) -> list[dict[str, float]]:
-        """Probabilities of the languages the model knows, among themselves; none where the language is given.
-
-        Args:
-            first: logits behind the start token, [B, vocabulary].
-        """
-        asked = [row for row, u in enumerate(utterances) if u.language is None and self._model.tokens.languages]
-        found: list[dict[str, float]] = [{} for _ in utterances]
-        if asked:
-            for row, likely in zip(
-                asked, language_probabilities(self._model.tokens.languages, first[asked]), strict=True
-            ):
-                found[row] = likely
-        return found
 
     def _hypothesis(self, utterance: Utterance, first: Decoded, decoded: Decoded, spoken: str) -> Hypothesis:
         """What was decoded at last; how sure the model is, is told by what it wrote at first.

@@ -177,6 +177,12 @@ class Transcriber:
         except UnknownSource:
             log.info("%s was forgotten meanwhile", source)
 
+    def _contradict(self, chunk: Chunk, heard: str) -> None:
+        """Say of a live source that its language is another than was told. A job says it when it is asked for."""
+        why = f"sounds like {heard}, and is heard as {chunk.language}, as told: correct the language, or leave it out"
+        if self._statuses.remark(chunk.source, why):
+            log.warning("%s %s", chunk.source, why)
+
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
@@ -267,6 +273,8 @@ class Transcriber:
         self._metrics.chunks.labels(label).inc()
         for reason in advance.rejected if advance else ():
             self._metrics.rejected.labels(reason).inc()
+        if advance and advance.sounds_like and delivery.chunk.live:
+            self._contradict(delivery.chunk, advance.sounds_like)
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))

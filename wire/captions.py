@@ -34,6 +34,7 @@ class Advance:
     until_s: float = 0.0  # how far the source is captioned, on its clock
     finished: bool = False  # the source has ended and every caption is final
     rejected: tuple[str, ...] = ()  # why words were not believed in view of what came before, once for each window
+    sounds_like: str = ""  # a language, where that is certainly another than was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Progress:
     until_s: float = 0.0
     finished: bool = False
     languages: tuple[str, ...] = ()  # of its captions, the one that is spoken for most of the time first
+    sounded_like: str = ""  # the newest language that was certainly another than was told
 
 
 #: Before the fields that say for how many seconds a language is spoken.
@@ -165,6 +167,7 @@ def _encode_progress(advance: Advance, event: int) -> Mapping[Any, str]:
         "next_seq": str(advance.next_seq),
         "until_s": repr(advance.until_s),
         "finished": str(int(advance.finished)),
+        **({"sounded_like": advance.sounds_like} if advance.sounds_like else {}),
     }
 
 
@@ -182,5 +185,6 @@ def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
         next_seq=int(fields[b"next_seq"]),
         until_s=float(fields[b"until_s"]),
         finished=fields[b"finished"] == b"1",
+        sounded_like=fields.get(b"sounded_like", b"").decode(),
         languages=tuple(sorted(spoken_s, key=lambda language: (-spoken_s[language], language))),
     )

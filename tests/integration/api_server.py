@@ -155,6 +155,7 @@ class Speaker:
         revisions: int = 1,
         start_s: float | None = None,
         final_after: bool = True,
+        sounds_like: str = "",
         **fields: Any,
     ) -> None:
         """One more caption, in so many revisions; the last is final if `final_after`."""
@@ -173,7 +174,8 @@ class Speaker:
                 captured_s=time.time(),
                 **fields,
             )
-            self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, self._newest.end_s))
+            until_s = self._newest.end_s
+            self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, until_s, sounds_like=sounds_like))
 
     def revise(self, text: str, *, final: bool = True) -> None:
         """The last caption again, with other words."""

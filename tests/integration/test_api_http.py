@@ -323,6 +323,13 @@ class TestJobs:
         assert api.http.get("/jobs/silence").json()["warning"] == (f"{warning}; {silent}" if warning else silent)
         assert api.http.get("/jobs/speech").json()["warning"] == warning
 
+    def test_a_job_that_sounds_like_another_language_says_so(self, api: Api, redis: Redis) -> None:
+        Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, duration_s=5.0, language="en"))
+        speaker = Speaker(redis, "jobs/j")
+        speaker.say("Hej", sounds_like="sv")
+        speaker.say("då")
+        assert "sounds like sv, and was heard as en, as told" in api.http.get("/jobs/j").json()["warning"]
+
     def test_a_failed_job_says_why(self, api: Api, redis: Redis) -> None:
         Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))
         assert api.http.get("/jobs/j").json()["error"] == "it holds no audio track"

@@ -22,7 +22,9 @@ from tests.integration.bench import Bench, put, shown
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
 from wire.bus import Redis, connect
-from wire.messages import Caption, Chunk, Content
+from wire.captions import CaptionLog
+from wire.messages import Caption, Chunk, Content, Kind, State, Status
+from wire.sources import Statuses
 
 torch.set_num_threads(1)
 
@@ -48,12 +50,13 @@ def programme(*parts: tuple[str, Voice], pause_s: float = 0.4) -> tuple[NDArray[
     return np.concatenate(audio), begins_s
 
 
-def cut(audio: NDArray[np.int16], source: str) -> list[Chunk]:
-    """Chunks as ingest makes them of speech whose language nobody has named."""
+def cut(audio: NDArray[np.int16], source: str, language: str | None = None) -> list[Chunk]:
+    """Chunks as ingest makes them of speech, by default of a language that nobody has named."""
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     pieces = [*chunker.feed(audio.astype("<i2").tobytes()), chunker.finish()]
-    return [piece.chunk(source, epoch=1, origin_s=0.0, content=Content.SPEECH) for piece in pieces]
+    about = {"epoch": 1, "origin_s": 0.0, "content": Content.SPEECH, "language": language}
+    return [piece.chunk(source, **about) for piece in pieces]
 
 
 def read_by(language: Language, rng: random.Random, sentences: int) -> list[tuple[str, Voice]]:
@@ -109,6 +112,22 @@ def test_a_short_sentence_is_in_its_own_language_and_so_is_what_follows(
     captions = captioned(redis, bundled, audio)
     assert [c.text for c in captions if c.language == "en"] == ["That was the news from Oxford."]
     assert len([c for c in captions if c.language == "sv"]) >= 5
+
+
+@pytest.mark.parametrize("told", ["sv", "en"])
+def test_a_language_that_was_told_wrongly_is_contradicted(
+    redis: Redis, bundled: TransformersEngine, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    audio, _ = programme(*read_by("sv", random.Random(3), 8))
+    for source in ("jobs/1", "microphones/1"):
+        put(redis, *cut(audio, source, told))
+    Bench(redis, bundled).drain()
+    statuses, log = Statuses(redis), CaptionLog(redis)
+    statuses.save(Status("microphones/1", State.RUNNING))
+    why = "" if told == "sv" else "sounds like sv, and is heard as en, as told: correct the language, or leave it out"
+    assert statuses.get(Kind.MICROPHONE, "1").detail == why
+    assert log.progress("jobs/1").sounded_like == ("sv" if why else "")
+    assert [r.message for r in caplog.records if "sounds" in r.message] == ([f"microphones/1 {why}"] if why else [])
 
 
 # --- however many workers ------------------------------------------------------------------------------
