@@ -70,6 +70,16 @@ def new_model(
     return WhisperForConditionalGeneration(config)
 
 
+def halve_frozen(model: torch.nn.Module) -> None:
+    """Keep the matrices that are not trained in half precision: half of the memory of a model with adapters.
+
+    What computes in bfloat16 anyway sees no difference, if they come from a checkpoint in half precision, as most do.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
+            module.weight.data = module.weight.data.half()
+
+
 @contextmanager
 def short_context(model: WhisperForConditionalGeneration, positions: int) -> Iterator[None]:
     """Run the encoder on `positions` (20 ms each) instead of on as many as it was built for.

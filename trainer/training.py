@@ -28,6 +28,7 @@ from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
 from trainer.losses import Weights
 from trainer.measuring import DevMeasure
+from trainer.model import halve_frozen
 from trainer.names import NEW
 from trainer.options import Options, command
 from trainer.plan import Plan
@@ -279,6 +280,8 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
         adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
+    if _precision(options) == "bf16":
+        halve_frozen(model)
     torch.nn.Module.to(model, device)
     return model
 

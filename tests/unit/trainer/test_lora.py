@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from trainer.features import LogMel
 from trainer.loop import step
 from trainer.lora import TARGETS, adapt, merged
 from trainer.losses import Weights
-from trainer.model import Size, new_model
+from trainer.model import Size, halve_frozen, new_model
 from trainer.plan import Plan
 from trainer.run import Run
 from trainer.tokenizer import Speller
@@ -58,6 +59,26 @@ def test_merged_weights_write_what_the_adapters_write_and_the_run_goes_on_unchan
         ours = plain.eval()(input_features=batch.features, decoder_input_ids=batch.tokens).logits
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert all(torch.equal(value, kept[name]) for name, value in adapted.state_dict().items())
+
+
+def test_frozen_matrices_in_half_precision_change_nothing(
+    checkpoint: Path, speller: Speller, tones: ExampleSource, tmp_path: Path
+) -> None:
+    batch = collate([tones.example(index) for index in (0, 1, 3, 7)], speller, LogMel(), least_s=2.0)
+    found = {}
+    for half in (False, True):
+        model = WhisperForConditionalGeneration.from_pretrained(checkpoint)
+        adapt(model, 4, 8, TARGETS, seed=2)
+        if half:
+            halve_frozen(model)
+        run = Run.start(tmp_path / str(half), model, speller, replace(PLAN, precision="bf16"))
+        losses = [float(step(run, [batch]).total) for _ in range(5)]
+        run.close()
+        found[half] = losses, merged(model), sum(p.nbytes for p in model.parameters() if not p.requires_grad)
+    assert found[True][0] == found[False][0]
+    for name, value in found[False][1].items():
+        assert torch.equal(found[True][1][name], value), name
+    assert found[True][2] < 0.7 * found[False][2]
 
 
 def test_a_saved_model_has_no_adapters(

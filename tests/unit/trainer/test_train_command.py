@@ -233,12 +233,14 @@ def test_what_does_not_fit_is_told_in_a_sentence(
 
 
 @pytest.mark.usefixtures("_as_it_was")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_adapters_are_trained_with_a_frozen_rest_and_merged_when_kept(
-    corpus: Path, checkpoint: Path, tmp_path: Path
+    corpus: Path, checkpoint: Path, tmp_path: Path, precision: str
 ) -> None:
     run = tmp_path / "adapted"
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--lora", "2", "--epochs", "1"]
-    assert main([*words, "--batch", "16", "--measure-every", "0", "--learning-rate", "0.01"]) == 0
+    words += ["--precision", precision, "--dev-clips", "4"]
+    assert main([*words, "--batch", "16", "--measure-every", "2", "--learning-rate", "0.01"]) == 0
     before, after = (load_file(folder / "model.safetensors") for folder in (checkpoint, run / "best"))
     assert before.keys() == after.keys()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
