@@ -13,7 +13,8 @@ search_wer_percent_grid, ..._random, ..._tpe
                               on dev of the best of 12 short trials, by three ways to choose them (--digits)
 repair_wer_percent_*          in short windows: of a model that breaks there, and behind each repair of it
 
-Two tables without a figure: `robustness`, what noise, pitch and speed cost with and without augmentation; and
+Three tables without a figure: `sizes`, the memory that training takes at each of Whisper's sizes, and on a GPU its
+speed; `robustness`, what noise, pitch and speed cost with and without augmentation; and
 `regularisation`, what keeps a run on few clips from learning them by heart (both --digits). Measures that train take
 minutes each; --quick leaves them out.
 
@@ -33,13 +34,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from benchmarks.report import Row, arguments, show
 from benchmarks.training import proofs
+from benchmarks.training.architecture import whisper
 from benchmarks.training.measured import Measured
 from benchmarks.training.preparing import preparing
 from benchmarks.training.short_context import repair
+from benchmarks.training.sizes import sizes
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
@@ -145,6 +147,7 @@ def short_context(options: argparse.Namespace) -> Measured:
 MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "planted": planted,
     "speed": speed,
+    "sizes": sizes,
     "short-context": short_context,
     "prepare": preparing,
     "digits": proofs.digits,
@@ -161,19 +164,9 @@ def small(device: str) -> Recogniser:
     """Whisper small with random weights, and an end token that it never writes."""
     known = load("demo/model", "cpu")
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    config = WhisperConfig(
-        vocab_size=51865,
-        d_model=768,
-        encoder_layers=12,
-        decoder_layers=12,
-        encoder_attention_heads=12,
-        decoder_attention_heads=12,
-        encoder_ffn_dim=3072,
-        decoder_ffn_dim=3072,
-    )
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
     with place:
-        model = WhisperForConditionalGeneration(config)
+        model = whisper("small")
     torch.nn.Module.to(model, dtype)
     model.eval().requires_grad_(False)
     return replace(known, name="small", model=model, suppressed=(known.end,), declared_s=None)

@@ -1,0 +1,29 @@
+"""Whispers of OpenAI's sizes with random weights."""
+
+from __future__ import annotations
+
+from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+from trainer.model import SIZES
+
+#: Ids of OpenAI's multilingual vocabulary by mel bins, and the first that is no text.
+VOCABULARY = {80: 51865, 128: 51866}
+END = 50257
+
+
+def whisper(size: str) -> WhisperForConditionalGeneration:
+    """One of a size by its name, on torch's default device."""
+    shape = SIZES[size]
+    return WhisperForConditionalGeneration(
+        WhisperConfig(
+            vocab_size=VOCABULARY[shape.mels],
+            num_mel_bins=shape.mels,
+            d_model=shape.d_model,
+            encoder_layers=shape.encoder_layers,
+            decoder_layers=shape.decoder_layers,
+            encoder_attention_heads=shape.heads,
+            decoder_attention_heads=shape.heads,
+            encoder_ffn_dim=shape.ffn,
+            decoder_ffn_dim=shape.ffn,
+        )
+    )

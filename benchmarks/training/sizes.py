@@ -1,0 +1,249 @@
+"""What training takes at Whisper's real sizes: memory, and on a GPU time.
+
+Without a GPU a step is carried out on tensors that have shapes and no contents; with one, for real.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+from tqdm import tqdm
+from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+from transformers.utils import logging
+
+from benchmarks.training.architecture import END, whisper
+from benchmarks.training.held import Held
+from benchmarks.training.measured import Measured
+from trainer.batches import Batch
+from trainer.loop import step
+from trainer.lora import TARGETS, adapt
+from trainer.losses import Targets, Weights
+from trainer.model import SIZES, halve_frozen
+from trainer.plan import Plan
+from trainer.run import Run
+from trainer.tokenizer import Speller
+
+#: Clips are as long as Whisper's context, and of fast speech.
+CLIP_S, CLIP_TOKENS = 30.0, 100
+#: Clips in the two batches that are compared, and in one on a GPU: `--batch-s 240`.
+FEW, MORE, CLIPS = 8, 16, 8
+#: Steps on a GPU, those before the clock starts, and those that it takes the time of.
+WARM_UP, TIMED = 3, 10
+RANK = 32
+#: Memory of cards, in GiB: how many clips fit in a batch.
+CARDS = (8, 12, 24, 80)
+#: A matrix product as large as this shows what a GPU can do: [n, n] by [n, n].
+MATRIX = 8192
+GIB = 2**30
+
+_FLASH = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_FLASH_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a size is trained."""
+
+    name: str
+    rank: int = 0
+    recompute: bool = False
+
+
+WAYS = (
+    Way("all"),
+    Way("all --recompute", recompute=True),
+    Way(f"--lora {RANK}", RANK),
+    Way(f"--lora {RANK} --recompute", RANK, recompute=True),
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What training takes: bytes that are there whatever is in a batch, and those of each clip; operations a clip."""
+
+    fixed: float
+    each: float
+    flops: float
+
+    def clips(self, memory: float) -> int:
+        """How many fit into so many bytes."""
+        return max(0, int((memory - self.fixed) // self.each))
+
+
+def sizes(options: argparse.Namespace) -> Measured:
+    """A row for each size and way: GiB whatever a batch has, those of each clip of 30 s, and how many fit in a card."""
+    names = ["tiny", "small"] if options.quick else [name for name in SIZES if name != "tiny-demo"]
+    gpu = torch.cuda.is_available() and options.device != "cpu"
+    attainable = matrix_flops() if gpu else 0.0
+    found = Measured()
+    logging.set_verbosity_error()  # that a model without a cache makes none
+    with tqdm(total=len(names) * len(WAYS), unit="way", desc="sizes", leave=False) as bar:
+        for name in names:
+            for way in WAYS:
+                taken = estimate(name, way)
+                row: dict[str, object] = {
+                    "size": name,
+                    "trained": way.name,
+                    "GiB": taken.fixed / GIB,
+                    "each clip": taken.each / GIB,
+                    "TFLOP": taken.flops / 1e12,
+                    **{f"in {memory}": taken.clips(memory * GIB) for memory in CARDS},
+                }
+                if gpu:
+                    row |= measure(name, way, taken, attainable)
+                found.rows.append(row)
+                bar.update()
+    return found
+
+
+def estimate(name: str, way: Way) -> Taken:
+    """What a step takes, by two batches of different size."""
+    few, more = (peak(name, way, clips) for clips in (FEW, MORE))
+    each = (more - few) / (MORE - FEW)
+    return Taken(few - FEW * each, each, flops(name, way))
+
+
+def peak(name: str, way: Way, clips: int) -> int:
+    """The most bytes that a step holds, once the optimizer has its state."""
+    with FakeTensorMode(allow_non_fake_inputs=True), begun(name, way, torch.device("cpu")) as run:
+        taken = batch(run.model, clips)
+        held = Held(tensors(run, taken))
+        with held:
+            make_step(run, taken)
+            held.peak = held.now
+            make_step(run, taken)
+        return held.peak
+
+
+def flops(name: str, way: Way) -> float:
+    """Operations of a step that its mathematics asks for, a clip: what is computed twice counts once."""
+    # On a GPU another operator does the same, which the counter knows.
+    counted = {
+        _FLASH: lambda query, key, value, *rest, **more: sdpa_flop_count(query, key, value),
+        _FLASH_BACKWARD: lambda grad, query, key, value, *rest, **more: sdpa_backward_flop_count(
+            grad, query, key, value
+        ),
+    }
+    counter = FlopCounterMode(display=False, custom_mapping=counted)
+    once = Way(way.name, way.rank)
+    with FakeTensorMode(allow_non_fake_inputs=True), begun(name, once, torch.device("cpu")) as run, counter:
+        make_step(run, batch(run.model, 1))
+    return float(counter.get_total_flops())
+
+
+def measure(name: str, way: Way, taken: Taken, attainable: float) -> dict[str, object]:
+    """Steps on a GPU for real; `attainable` operations a second are what it does at best."""
+    device = torch.device("cuda")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    try:
+        with begun(name, way, device) as run:
+            clips = batch(run.model, CLIPS)
+            for _ in range(WARM_UP):
+                make_step(run, clips)
+            torch.cuda.synchronize()
+            began_s = time.perf_counter()
+            for _ in range(TIMED):
+                make_step(run, clips)
+            torch.cuda.synchronize()
+            clips_per_s = TIMED * CLIPS / (time.perf_counter() - began_s)
+    except torch.OutOfMemoryError:
+        return {f"peak of {CLIPS} clips, GiB": "out of memory"}
+    return {
+        f"peak of {CLIPS} clips, GiB": torch.cuda.max_memory_allocated() / GIB,
+        "estimated": (taken.fixed + CLIPS * taken.each) / GIB,
+        "clips/s": clips_per_s,
+        "of a matrix product's speed, %": 100 * clips_per_s * taken.flops / attainable,
+    }
+
+
+def matrix_flops() -> float:
+    """Operations a second of the GPU in a large product of bfloat16: the most that training could attain."""
+    a = torch.randn(MATRIX, MATRIX, dtype=torch.bfloat16, device="cuda")
+    for _ in range(WARM_UP):
+        a @ a
+    torch.cuda.synchronize()
+    began_s = time.perf_counter()
+    for _ in range(TIMED):
+        a @ a
+    torch.cuda.synchronize()
+    return TIMED * 2.0 * MATRIX**3 / (time.perf_counter() - began_s)
+
+
+@contextmanager
+def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
+    """A run of random weights that is about to make its first step, in half precision."""
+    with torch.device("meta"):
+        model = whisper(name)
+        if way.rank:
+            adapt(model, way.rank, 2 * way.rank, TARGETS, seed=1)
+        halve_frozen(model)
+    _filled(model, device)
+    plan = Plan(weights=Weights(ctc=0.0, letters=0.0, alignment=0.0), precision="bf16", recompute=way.recompute)
+    with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
+        run = Run.start(Path(folder), model.train(), _speller(), plan)
+        try:
+            yield run
+        finally:
+            run.close()
+
+
+def batch(model: WhisperForConditionalGeneration, clips: int) -> Batch:
+    """Clips of silence and a text; what a step takes does not depend on what is said."""
+    frames = round(CLIP_S * 100)
+    return Batch(
+        features=torch.zeros(clips, model.config.num_mel_bins, frames),
+        frames=torch.full((clips,), frames),
+        tokens=torch.zeros(clips, CLIP_TOKENS, dtype=torch.long),
+        labels=torch.zeros(clips, CLIP_TOKENS, dtype=torch.long),
+        spans=torch.zeros(clips, CLIP_TOKENS, 2, dtype=torch.long),
+        text=torch.zeros(clips, CLIP_TOKENS, dtype=torch.long),
+        text_lengths=torch.full((clips,), CLIP_TOKENS),
+        letters=torch.zeros(clips, frames // 2, dtype=torch.long),
+    )
+
+
+def make_step(run: Run, clips: Batch) -> None:
+    """A step of the real loop. What it counts of a batch cannot be read from tensors without contents."""
+    targets = Targets(len(clips) * CLIP_TOKENS, 1, 1, 1)
+    with patch.object(Targets, "of", return_value=targets):
+        step(run, [clips])
+
+
+def tensors(run: Run, clips: Batch) -> Iterator[Tensor]:
+    """All that is there before the first step."""
+    yield from run.model.parameters()
+    yield from run.model.buffers()
+    for weights in run.weights.values():
+        yield from weights.values()
+    yield from (value for value in vars(clips).values() if isinstance(value, Tensor))
+
+
+def _filled(model: WhisperForConditionalGeneration, device: torch.device) -> None:
+    """Give a model of the meta device weights on another; `to_empty` cannot do it with fake tensors."""
+    given: dict[int, torch.nn.Parameter] = {}  # tied weights stay tied
+    for module in model.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                if id(weight) not in given:
+                    drawn = 0.02 * torch.randn(weight.shape, dtype=weight.dtype, device=device)
+                    given[id(weight)] = torch.nn.Parameter(drawn, weight.requires_grad)
+                module._parameters[name] = given[id(weight)]
+
+
+def _speller() -> Speller:
+    """Heads are made for the ids of its text."""
+    speller = Speller(WhisperTokenizer.from_pretrained("demo/model"))
+    speller.end = END
+    return speller

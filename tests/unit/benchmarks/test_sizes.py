@@ -1,0 +1,58 @@
+"""What training takes at a size is found on tensors without contents: as much as with them."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+
+from benchmarks.training import sizes
+from benchmarks.training.held import Held
+from trainer.model import SIZES, Size
+
+TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "toy", TOY)
+
+
+def test_memory_is_counted_as_it_comes_and_goes() -> None:
+    before = torch.zeros(1000)
+    with Held([before]) as held:
+        assert held.now == 4000
+        first = before + 1
+        view = first[:10]
+        assert held.now == 8000
+        del first
+        assert held.now == 8000, "a view holds all of it"
+        del view
+        gc.collect()
+        assert (held.now, held.peak) == (4000, 8000)
+
+
+@pytest.mark.parametrize("way", sizes.WAYS, ids=lambda way: way.name)
+def test_a_step_without_contents_takes_what_a_real_one_takes(way: sizes.Way) -> None:
+    with sizes.begun("toy", way, torch.device("cpu")) as run:
+        clips = sizes.batch(run.model, 2)
+        held = Held(sizes.tensors(run, clips))
+        with held:
+            sizes.make_step(run, clips)
+            held.peak = held.now
+            sizes.make_step(run, clips)
+    assert sizes.peak("toy", way, 2) == pytest.approx(held.peak, rel=0.01)
+
+
+def test_adapters_and_recomputing_take_less() -> None:
+    found = {way.name: sizes.estimate("toy", way) for way in sizes.WAYS}
+    assert found["all --recompute"].each < found["all"].each
+    assert found["--lora 32 --recompute"].each < found["--lora 32"].each
+    # Of a matrix product, training computes three: forward, and backward by its input and by its weight.
+    assert found["--lora 32"].flops < found["all"].flops == found["all --recompute"].flops
+
+
+def test_clips_fit_in_what_is_left() -> None:
+    taken = sizes.Taken(fixed=10.0, each=4.0, flops=1.0)
+    assert [taken.clips(memory) for memory in (30, 29, 14, 13, 5)] == [5, 4, 1, 0, 0]
