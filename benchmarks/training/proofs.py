@@ -19,6 +19,7 @@ from benchmarks.training.regularisation import RUNS, regularisation
 from benchmarks.training.robustness import conditions, robustness
 from benchmarks.training.search import SEARCHES, SEEDS, compared, measured
 from benchmarks.training.trained import Trained
+from benchmarks.training.unseen_accent import SEEDS as ACCENT_SEEDS
 from benchmarks.training.unseen_accent import unseen_accent
 from trainer.clips import Corpus
 
@@ -66,7 +67,7 @@ def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
     """Each accent left out of training once, with and without balance and augmentation."""
     trained = Trained(corpus, model, folder)
     count = len({clip.accent for clip in corpus.clips if clip.accent and clip.text})
-    with tqdm(total=2 * count, unit="model", desc="unseen accent") as bar:
+    with tqdm(total=2 * count * len(ACCENT_SEEDS), unit="model", desc="unseen accent") as bar:
         found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
     return Measured(found.rows(), found.figures())
 

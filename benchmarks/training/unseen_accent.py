@@ -1,14 +1,15 @@
 """Does balance with augmentation help an accent that was not trained on? Each accent is left out once.
 
-For each accent, two models are trained on all clips of the others: as they are, and balanced and augmented. Both are
-judged on the accent that neither heard. The corpus' own splits are put aside: what is held out is the accent, and with
-it every one of its speakers.
+For each accent, models are trained on all clips of the others: as they are, and balanced and augmented, each by several
+seeds. All are judged on the accent that none of them heard. The corpus' own splits are put aside: what is held out is
+the accent, and with it every one of its speakers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -21,40 +22,76 @@ from trainer.intervals import Counted
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")
 #: All accents together.
 ALL = "all"
+#: Of the trainings: in how these differ shows what another one would have changed.
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What two models of one seed made of a clip."""
+
+    clip: Clip
+    seed: int
+    plain: Counted
+    other: Counted
+
+    @property
+    def speaker(self) -> str:
+        """Whoever does not say who they are may be anyone."""
+        return self.clip.speaker or self.clip.id
+
+
+@dataclass(frozen=True)
+class Found:
+    """A comparison with clips drawn; where there are several speakers, the same with whole speakers drawn: how sure it
+    is of other people, and not of these very ones. `by_seed` is the change in points by each of the seeds.
+    """
+
+    clips: int
+    speakers: int
+    by_clip: Comparison
+    by_speaker: Comparison | None
+    by_seed: tuple[float, ...]
+
+    @classmethod
+    def of(cls, judged: Sequence[_Judged]) -> Self:
+        speakers = {one.speaker for one in judged}
+        # What several seeds make of a clip is drawn together: it is one clip.
+        return cls(
+            len({one.clip.id for one in judged}),
+            len(speakers),
+            _compared(judged, lambda one: one.clip.id),
+            _compared(judged, lambda one: one.speaker) if len(speakers) > 1 else None,
+            tuple(_change([one for one in judged if one.seed == seed]) for seed in sorted({o.seed for o in judged})),
+        )
+
+    def row(self) -> dict[str, object]:
+        return {
+            "speakers": self.speakers,
+            "clips": self.clips,
+            "plain WER %": str(self.by_clip.plain),
+            "balanced, augmented WER %": str(self.by_clip.other),
+            "change": str(self.by_clip.change),
+            "verdict": self.by_clip.verdict,
+            "change, by speaker": str(self.by_speaker.change) if self.by_speaker else "",
+            "change, by seed": ", ".join(f"{change:.1f}" for change in self.by_seed),
+        }
 
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison for each accent, and all accents together.
+    """One comparison for each accent, and all accents together."""
 
-    `speakers` says how many there are; where there are several, `by_speaker` has the same comparison with whole
-    speakers drawn: how sure it is of other people, and not of these very ones.
-    """
-
-    accents: Mapping[str, Comparison]
-    together: Comparison
-    speakers: Mapping[str, int]
-    by_speaker: Mapping[str, Comparison]
+    accents: Mapping[str, Found]
+    together: Found
 
     def rows(self) -> list[dict[str, object]]:
-        return [
-            {
-                "unseen accent": accent,
-                "speakers": self.speakers[accent],
-                "clips": found.utterances,
-                "plain WER %": str(found.plain),
-                "balanced, augmented WER %": str(found.other),
-                "change": str(found.change),
-                "verdict": found.verdict,
-                "change, by speaker": str(self.by_speaker[accent].change) if accent in self.by_speaker else "",
-            }
-            for accent, found in {**self.accents, ALL: self.together}.items()
-        ]
+        return [{"unseen accent": a, **found.row()} for a, found in {**self.accents, ALL: self.together}.items()]
 
     def figures(self) -> dict[str, float]:
         return {
-            "unseen_accent_wer_percent_plain": self.together.plain.percent,
-            "unseen_accent_wer_percent_balanced_augmented": self.together.other.percent,
+            "unseen_accent_wer_percent_plain": self.together.by_clip.plain.percent,
+            "unseen_accent_wer_percent_balanced_augmented": self.together.by_clip.other.percent,
         }
 
 
@@ -65,14 +102,15 @@ def unseen_accent(
     arm: Arm = BALANCED_AUGMENTED,
     column: str = "accent",
     at_most: int = 500,
-    seed: int = 1,
+    seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
 ) -> Result:
     """Leave out each value of a column in turn.
 
     Args:
-        at_most: clips of each accent that are judged, drawn by the seed.
-        progress: called behind each trained model; there are two for each accent.
+        at_most: clips of each accent that are judged, drawn.
+        seeds: of the trainings; each makes two models for each accent.
+        progress: called behind each trained model.
 
     Raises:
         ValueError: there are fewer than two accents.
@@ -80,32 +118,24 @@ def unseen_accent(
     accents = sorted({clip.column(column) for clip in corpus.clips if clip.column(column) and clip.text})
     if len(accents) < 2:
         raise ValueError(f"to leave one {column} out takes two; the corpus has {accents or 'none'}")
-    counts: dict[str, tuple[Sequence[Counted], Sequence[Counted]]] = {}
-    voices: dict[str, list[str]] = {}
+    judged: dict[str, list[_Judged]] = {}
     for accent in accents:
-        others, unseen = leave_out(corpus.clips, column, accent, at_most, seed)
+        others, unseen = leave_out(corpus.clips, column, accent, at_most)
         examples = [example_of(clip, corpus.audio(clip)) for clip in unseen]
-        found = []
-        for each in (PLAIN, arm):
-            found.append(evaluate(train(others, each, seed), examples))
-            progress()
-        counts[accent] = (found[0], found[1])
-        # Whoever does not say who they are may be anyone.
-        voices[accent] = [clip.speaker or clip.id for clip in unseen]
-    plain = [count for one, _ in counts.values() for count in one]
-    other = [count for _, two in counts.values() for count in two]
-    together = {ALL: (plain, other)}
-    voices[ALL] = [voice for some in voices.values() for voice in some]
-    speakers = {accent: len(set(some)) for accent, some in voices.items()}
-    return Result(
-        {accent: compare(*pair) for accent, pair in counts.items()},
-        compare(plain, other),
-        speakers,
-        {a: compare(*pair, voices[a]) for a, pair in {**counts, **together}.items() if speakers[a] > 1},
-    )
+        judged[accent] = []
+        for seed in seeds:
+            counts = []
+            for each in (PLAIN, arm):
+                counts.append(evaluate(train(others, each, seed), examples))
+                progress()
+            judged[accent] += [_Judged(clip, seed, *both) for clip, *both in zip(unseen, *counts, strict=True)]
+    everything = [one for some in judged.values() for one in some]
+    return Result({accent: Found.of(some) for accent, some in judged.items()}, Found.of(everything))
 
 
-def leave_out(clips: Sequence[Clip], column: str, value: str, at_most: int, seed: int) -> tuple[list[Clip], list[Clip]]:
+def leave_out(
+    clips: Sequence[Clip], column: str, value: str, at_most: int, seed: int = 1
+) -> tuple[list[Clip], list[Clip]]:
     """Clips to train on, and clips to judge on.
 
     Clips that do not say their accent might have the one that is left out, and so might another clip of one of its
@@ -117,3 +147,11 @@ def leave_out(clips: Sequence[Clip], column: str, value: str, at_most: int, seed
     unseen = [clip for clip in spoken if clip.column(column) == value]
     chosen = sorted(np.random.default_rng(seed).permutation(len(unseen))[:at_most].tolist())
     return others, [unseen[i] for i in chosen]
+
+
+def _compared(judged: Sequence[_Judged], unit: Callable[[_Judged], str]) -> Comparison:
+    return compare([one.plain for one in judged], [one.other for one in judged], [unit(one) for one in judged])
+
+
+def _change(judged: Sequence[_Judged]) -> float:
+    return 100 * sum(o.other.errors - o.plain.errors for o in judged) / max(1, sum(o.plain.words for o in judged))

@@ -31,10 +31,11 @@ class Model:
     accents: frozenset[str]
     balanced: bool
     augmented: bool
+    seed: int
 
 
 def train(clips: Sequence[Clip], arm: Arm, seed: int) -> Model:
-    return Model(frozenset(clip.accent for clip in clips), bool(arm.balance), arm.augment != "none")
+    return Model(frozenset(clip.accent for clip in clips), bool(arm.balance), arm.augment != "none", seed)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,8 @@ def test_each_accent_is_judged_by_models_that_never_heard_it(corpus: Corpus) -> 
 
     models: list[int] = []
     found = unseen_accent(corpus, train, evaluate, progress=lambda: models.append(1))
-    assert len(models) == 6
+    assert len(models) == 18
+    assert {model.seed for model, _ in judged} == {1, 2, 3}
     for model, accents in judged:
         assert not model.accents & accents
         assert model.accents | accents == {"a", "b", "c"}
@@ -94,19 +96,23 @@ def test_each_accent_is_judged_by_models_that_never_heard_it(corpus: Corpus) -> 
         "unseen_accent_wer_percent_balanced_augmented": pytest.approx(12.5),
     }
     assert found.accents.keys() == {"a", "b", "c"}
-    assert {comparison.verdict for comparison in found.accents.values()} == {"better"}
+    assert {each.by_clip.verdict for each in found.accents.values()} == {"better"}
     rows = found.rows()
     assert [row["unseen accent"] for row in rows] == ["a", "b", "c", "all"]
     assert [row["speakers"] for row in rows] == [4, 4, 4, 12]
     # The other models err for one speaker in four alone: without that one, the change is -50 points.
-    assert found.by_speaker["a"].change.low_percent == -50 < found.accents["a"].change.low_percent
+    first = found.accents["a"]
+    assert first.by_speaker
+    assert first.by_speaker.change.low_percent == -50 < first.by_clip.change.low_percent
+    assert first.by_seed == (first.by_clip.change.percent,) * 3
+    assert rows[0]["clips"] == first.clips == len([clip for clip in corpus.clips if clip.accent == "a" and clip.text])
 
 
 def test_one_speaker_makes_no_interval_over_speakers(corpus: Corpus, tmp_path: Path) -> None:
     clips = [replace(clip, speaker=clip.accent or "someone") for clip in corpus.clips]
     one_each = subset(corpus, clips, tmp_path / "corpus")
     found = unseen_accent(one_each, train, lambda model, examples: [Count(2, 1) for _ in examples])
-    assert found.by_speaker.keys() == {"all"}
+    assert [bool(each.by_speaker) for each in (*found.accents.values(), found.together)] == [False] * 3 + [True]
     assert [bool(row["change, by speaker"]) for row in found.rows()] == [False, False, False, True]
 
 
