@@ -29,10 +29,12 @@ class Teacher:
     positions: int
 
     @classmethod
-    def of(cls, model: WhisperForConditionalGeneration, context_s: float, half: bool = False) -> Teacher:
+    def of(
+        cls, model: WhisperForConditionalGeneration, context_s: float, dtype: torch.dtype = torch.float32
+    ) -> Teacher:
         """A frozen copy on the model's device; in half precision it takes half the memory."""
         frozen = copy.deepcopy(model).eval().requires_grad_(False)
-        torch.nn.Module.to(frozen, torch.bfloat16 if half else frozen.dtype)
+        torch.nn.Module.to(frozen, dtype)
         return cls(frozen, round(context_s * POSITIONS_PER_S))
 
     @torch.no_grad()

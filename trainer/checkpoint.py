@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,11 +21,19 @@ CHECKPOINT_NAME = "checkpoint.pt"
 Weights = Mapping[str, Tensor]
 
 
-def save(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write sets of weights by name, optimizer, progress and the state of every random generator."""
+class Stateful(Protocol):
+    """What torch keeps and puts back: an optimizer, a scaler of gradients."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+
+
+def save(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stateful], progress: Progress) -> None:
+    """Write sets of weights and states by name, progress and the state of every random generator."""
     state = {
         "weights": {name: {key: value.detach() for key, value in each.items()} for name, each in weights.items()},
-        "optimizer": optimizer.state_dict(),
+        **{name: each.state_dict() for name, each in states.items()},
         "progress": asdict(progress),
         "random": _random_state(),
     }
@@ -37,7 +45,7 @@ def save(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Op
     unfinished.replace(folder / CHECKPOINT_NAME)
 
 
-def restore(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim.Optimizer) -> Progress | None:
+def restore(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stateful]) -> Progress | None:
     """Put everything back as `save` found it, into the same tensors; None if `folder` has no checkpoint."""
     path = folder / CHECKPOINT_NAME
     if not path.exists():
@@ -48,7 +56,9 @@ def restore(folder: Path, weights: Mapping[str, Weights], optimizer: torch.optim
         for name, each in weights.items():
             for key, value in each.items():
                 value.copy_(state["weights"][name][key])
-    optimizer.load_state_dict(state["optimizer"])
+    for name, stateful in states.items():
+        if name in state:  # an older version had fewer
+            stateful.load_state_dict(state[name])
     _put_random_state(state["random"])
     progress = state["progress"]
     return Progress(**{**progress, "position": Position(*progress["position"])})

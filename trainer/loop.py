@@ -21,6 +21,7 @@ from trainer.averaging import trained
 from trainer.batches import Batch, Stream, loader
 from trainer.examples import ExampleSource
 from trainer.losses import Losses, Targets, losses
+from trainer.precision import computing
 from trainer.run import Run
 from trainer.run_folder import DECISIVE
 from trainer.tokenizer import Speller
@@ -69,16 +70,18 @@ def step(run: Run, batches: Sequence[Batch]) -> Losses:
     targets = Targets(*run.team.numbers(astuple(counted), device))
     parts = []
     for batch in batches:
-        with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bf16"):
+        with computing(device, plan.precision):
             part = losses(
                 run.model, run.heads, batch.to(device), plan.weights, targets, plan.label_smoothing, run.teacher
             )
-        part.total.backward()
+        run.scaler.scale(part.total).backward()
         parts.append(part.detach())
     parameters = [*trained(run.model).values(), *run.heads.parameters()]
     run.team.add(p.grad for p in parameters if p.grad is not None)
+    run.scaler.unscale_(run.optimizer)
     torch.nn.utils.clip_grad_norm_(parameters, plan.clip_norm)
-    run.optimizer.step()
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
     run.average.update(run.progress.steps)
     return sum(parts[1:], parts[0])
 

@@ -14,6 +14,7 @@ from trainer.clips import Clip, Corpus
 from trainer.evaluate import errors
 from trainer.features import LogMel
 from trainer.losses import Heads, Targets, Weights, losses
+from trainer.precision import Precision, computing
 from trainer.recogniser import Recogniser
 from trainer.run_folder import DECISIVE
 from trainer.tokenizer import Speller
@@ -28,7 +29,7 @@ class DevMeasure:
     """Loss and error rates on clips, at the acoustic context that the model is trained for.
 
     Attributes:
-        half: the model computes in half precision, as in training.
+        precision: that the model computes in, as in training.
     """
 
     corpus: Corpus
@@ -36,13 +37,13 @@ class DevMeasure:
     speller: Speller
     context_s: float
     language: str = ""
-    half: bool = False
+    precision: Precision = "fp32"
 
     def __call__(self, model: WhisperForConditionalGeneration) -> dict[str, float]:
         model.eval()
         utterances = of_clips(self.corpus, self.clips, self.language or None)
         recogniser = Recogniser.of(model, self.speller)
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.half):
+        with computing(model.device, self.precision):
             words, characters = errors(recogniser, utterances, self.context_s)
             loss = self._loss(model)
         rates = {DECISIVE: words.wer_percent, "dev_cer_percent": characters.wer_percent}

@@ -11,6 +11,7 @@ from typing import Literal
 from trainer.augment import parse
 from trainer.errors import PlanError
 from trainer.plan import Plan
+from trainer.precision import Precision
 from trainer.quiet import without_speech
 from trainer.sampling import balance
 
@@ -88,11 +89,11 @@ class Options:
     measures: int | None = None
     dev_clips: int = 500
     patience: int | None = None
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto"] | Precision = "auto"
     recompute: bool = False
     device: str = "auto"
     threads: int = 1
-    workers: int = 1
+    workers: int | None = None
     log_every: int = 10
     checkpoint_every_s: float = 180.0
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from trainer.batches import BEGINNING, Position, Settings
 from trainer.errors import PlanError
 from trainer.losses import Weights
+from trainer.precision import Precision
 from trainer.run_folder import flat
 
 #: What may differ when a run goes on: it decides nothing about the model.
@@ -60,7 +61,7 @@ class Plan:
     average_decay: float = 0.998
     weights: Weights = field(default_factory=Weights)
     label_smoothing: float = 0.0
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     recompute: bool = False
     patience: int | None = None
     measure_every_steps: int = 500

@@ -18,6 +18,7 @@ from transformers.utils.hub import cached_file
 from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
 from trainer.names import checkpoint
+from trainer.precision import DTYPES, suiting
 from trainer.tokenizer import Speller
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
@@ -119,7 +120,7 @@ def load(name: str, device: str = "auto") -> Recogniser:
         if config.model_type != "whisper":
             raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper")
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model = WhisperForConditionalGeneration.from_pretrained(name, dtype=_precision(place))
+        model = WhisperForConditionalGeneration.from_pretrained(name, dtype=DTYPES[suiting(place)])
     except (OSError, ValueError) as error:
         raise RecogniserError(f"{name} is no whole Whisper checkpoint: {str(error).splitlines()[0]}") from error
     # nn.Module.to: transformers wraps it in a way that has no types.
@@ -169,9 +170,3 @@ def _beside(name: str, file: str) -> dict[str, Any] | None:
         found = cached_file(name, file, **quiet)
     values: dict[str, Any] | None = json.loads(Path(found).read_text(encoding="utf-8")) if found else None
     return values
-
-
-def _precision(device: torch.device) -> torch.dtype:
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

@@ -21,10 +21,11 @@ from transformers import WhisperForConditionalGeneration
 
 from trainer.acft import Teacher
 from trainer.averaging import Average, trained
-from trainer.checkpoint import CHECKPOINT_NAME, restore, save
+from trainer.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
 from trainer.losses import Heads
 from trainer.options import changes
 from trainer.plan import Plan, Progress, refuse_change
+from trainer.precision import scaler
 from trainer.run_folder import METRICS_NAME, MODELS, PLAN_NAME, UNCHECKED
 from trainer.team import Team
 from trainer.tokenizer import Speller
@@ -39,6 +40,7 @@ class Run:
     model: WhisperForConditionalGeneration
     heads: Heads
     optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     average: Average
     progress: Progress
     team: Team = field(default_factory=Team)
@@ -75,8 +77,9 @@ class Run:
             heads = Heads(model.config.d_model, speller.end)
         torch.manual_seed(plan.seed + team.rank)
         optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
-        run = cls(folder, plan, model, heads, optimizer, Average(model, plan.average_decay), Progress(), team, teacher)
-        run.progress = restore(folder, run.weights, optimizer) or run.progress
+        scaling, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
+        run = cls(folder, plan, model, heads, optimizer, scaling, average, Progress(), team, teacher)
+        run.progress = restore(folder, run.weights, run.states) or run.progress
         if team.first:
             _cut_metrics(folder, run.progress.steps)
             run._board = _board(folder, run.progress.steps)
@@ -91,10 +94,15 @@ class Run:
             "average": self.average.weights,
         }
 
+    @property
+    def states(self) -> dict[str, Stateful]:
+        """What else changes, by its name."""
+        return {"optimizer": self.optimizer, "scaler": self.scaler}
+
     def save(self) -> None:
         """Write the checkpoint."""
         if self.team.first:
-            save(self.folder, self.weights, self.optimizer, self.progress)
+            save(self.folder, self.weights, self.states, self.progress)
 
     def log(self, entry: Mapping[str, float]) -> None:
         """A line of metrics, and the same for TensorBoard."""

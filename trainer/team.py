@@ -27,6 +27,7 @@ class Team:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     @classmethod
     def of_environment(cls, cuda: bool) -> Team:
@@ -35,7 +36,7 @@ class Team:
         if size == 1:
             return cls()
         distributed.init_process_group("nccl" if cuda else "gloo", timeout=_PATIENCE)
-        return cls(int(os.environ["RANK"]), size, int(os.environ["LOCAL_RANK"]))
+        return cls(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")))
 
     @property
     def first(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import shutil
 import sys
@@ -10,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 import transformers
@@ -32,6 +32,7 @@ from trainer.model import halve_frozen
 from trainer.names import NEW
 from trainer.options import Options, command
 from trainer.plan import Plan
+from trainer.precision import DTYPES, Precision, suiting
 from trainer.quiet import quiet_sounds
 from trainer.run import Run, has_learnt
 from trainer.run_folder import SEEN_NAME
@@ -119,7 +120,7 @@ def _train_run(options: Options, told: Told | None) -> Outcome:
     if team.first:
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     with closing(run):
-        train(run, source, loaded.speller, _telling(run, measure, told), keep, options.workers)
+        train(run, source, loaded.speller, _telling(run, measure, told), keep, _workers(options, device, team))
         if team.first:
             write_seen(options.run / SEEN_NAME, source, run.progress.examples)
             with run.average.worn():
@@ -226,7 +227,7 @@ def _teacher(options: Options, loaded: Loaded, device: torch.device, plan: Plan)
     if not options.acft:
         return None
     torch.nn.Module.to(loaded.model, device)
-    return Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, half=plan.precision == "bf16")
+    return Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, DTYPES[plan.precision])
 
 
 def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:
@@ -254,8 +255,7 @@ def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float)
         raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
-    half = _precision(options) == "bf16"
-    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language, half)
+    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language, _precision(options))
 
 
 def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | None:
@@ -280,7 +280,7 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
         adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
-    if _precision(options) == "bf16":
+    if _precision(options) != "fp32":
         halve_frozen(model)
     torch.nn.Module.to(model, device)
     return model
@@ -298,9 +298,9 @@ def _remedies(options: Options) -> str:
 
 def _device(name: str, team: Team) -> torch.device:
     if name == "auto":
-        name = f"cuda:{team.local_rank}" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device = torch.device(f"cuda:{team.local_rank}" if name == "cuda" else name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise PlanError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
@@ -309,8 +309,15 @@ def _device(name: str, team: Team) -> torch.device:
     return device
 
 
-def _precision(options: Options) -> Literal["fp32", "bf16"]:
+def _precision(options: Options) -> Precision:
     if options.precision != "auto":
         return options.precision
     cuda = torch.cuda.is_available() and options.device != "cpu"
-    return "bf16" if cuda and torch.cuda.is_bf16_supported() else "fp32"
+    return suiting(torch.device("cuda" if cuda else "cpu"))
+
+
+def _workers(options: Options, device: torch.device, team: Team) -> int:
+    """A GPU takes clips faster than one core makes them; a CPU has none to spare."""
+    if options.workers is not None:
+        return options.workers
+    return max(1, len(os.sched_getaffinity(0)) // team.local_size - 1) if device.type == "cuda" else 1

@@ -151,10 +151,16 @@ def _add_parts(group: Any) -> None:
 
 def _add_machine(group: Any) -> None:
     group.add_argument("--device", help="cpu, cuda, cuda:1 (default: a GPU, if there is one)")
-    group.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="default: bf16 on a GPU that has it")
+    group.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="default: bf16, or fp16 on a GPU that lacks it; fp32 on a CPU",
+    )
     group.add_argument("--recompute", action="store_true", default=None, help="gradient checkpointing: saves memory")
     group.add_argument("--threads", type=int, help="of a CPU (default 1: two are slower on a busy machine)")
-    group.add_argument("--workers", type=int, help="processes that make batches (default 1)")
+    group.add_argument(
+        "--workers", type=int, help="processes that make batches (default 1; for a GPU, as many as cores)"
+    )
     group.add_argument("--log-every", type=int, metavar="STEPS", help="default 10")
     group.add_argument("--checkpoint-every-s", type=float, metavar="S", help="what a kill can cost (default 180)")
 

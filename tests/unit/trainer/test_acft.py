@@ -107,7 +107,7 @@ def test_batches_of_a_step_add_up_to_one_large_one(
 
 
 def test_in_half_precision_it_takes_half_the_memory(model: WhisperForConditionalGeneration, batch: Batch) -> None:
-    teacher = Teacher.of(model, FULL_S, half=True)
+    teacher = Teacher.of(model, FULL_S, torch.bfloat16)
     assert {parameter.dtype for parameter in teacher.model.parameters()} == {torch.bfloat16}
     assert torch.isfinite(teacher.states(batch)).all()
     assert next(model.parameters()).dtype == torch.float32

@@ -10,12 +10,13 @@ import torch
 from trainer.clips import Corpus
 from trainer.measuring import DevMeasure
 from trainer.model import Size, new_model
+from trainer.precision import DTYPES, Precision
 from trainer.tokenizer import Speller
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("precision", DTYPES)
 def test_a_model_is_measured_in_the_precision_that_it_is_trained_in(
-    corpus: Path, speller: Speller, tiny: Size, half: bool
+    corpus: Path, speller: Speller, tiny: Size, precision: Precision
 ) -> None:
     found = Corpus(corpus)
     model = new_model(tiny, speller, 1)
@@ -25,6 +26,6 @@ def test_a_model_is_measured_in_the_precision_that_it_is_trained_in(
         seen.add(states.dtype)
 
     model.get_encoder().layers[0].fc1.register_forward_hook(see)
-    measured = DevMeasure(found, found.split("dev"), speller, 2.0, half=half)(model)
-    assert seen == {torch.bfloat16 if half else torch.float32}
+    measured = DevMeasure(found, found.split("dev"), speller, 2.0, precision=precision)(model)
+    assert seen == {DTYPES[precision]}
     assert set(measured) == {"dev_loss", "dev_wer_percent", "dev_cer_percent"}

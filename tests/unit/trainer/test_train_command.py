@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
 from trainer.__main__ import main
+from trainer.precision import DTYPES
 from trainer.publishing import read
 
 ROOT = Path(__file__).parents[3]
@@ -233,7 +234,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(
 
 
 @pytest.mark.usefixtures("_as_it_was")
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", DTYPES)
 def test_adapters_are_trained_with_a_frozen_rest_and_merged_when_kept(
     corpus: Path, checkpoint: Path, tmp_path: Path, precision: str
 ) -> None:
