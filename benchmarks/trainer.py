@@ -6,6 +6,8 @@ short_context_penalty_points  what a model's WER rises by at a context of 5 s, o
 prepare_hours_per_minute      hours of MP3 that become a corpus in a minute, beside what peers decode in it
 digits_wer_percent            of a release of spoken digits' test split, after training the model on it (--digits)
 ..._from_nothing              the same of a model of random weights that heard nothing else
+windows_wer_percent_join_*    of the test split with several clips in a window, as on air, by what follows clips in
+                              training (--digits)
 resume_loss_difference        between a run that is killed and gone on with, and an unbroken one (--digits)
 unseen_accent_wer_percent_plain, unseen_accent_wer_percent_balanced_augmented
                               of each accent of the release, by models that were trained on the others (--digits)
@@ -152,6 +154,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "prepare": preparing,
     "digits": proofs.digits,
     "resume": proofs.resume,
+    "windows": proofs.joined,
     "unseen-accent": proofs.accents,
     "robustness": proofs.disturbed,
     "regularisation": proofs.few_clips,

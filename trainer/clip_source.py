@@ -11,15 +11,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer import joining
 from trainer.clips import Clip, Corpus
 from trainer.errors import PlanError
-from trainer.examples import SAMPLE_RATE, Example, TimedWord
+from trainer.examples import SAMPLE_RATE, Example
+from trainer.joining import Joiner, Placed
 from trainer.sampling import Sampler
 
 Audio = NDArray[np.float32]
 
 #: Random streams of one example: how it is disturbed is drawn apart from what it is.
-_DISTURB, _QUIET = 1, 2
+_DISTURB, _QUIET, _JOIN = 1, 2, 3
 
 
 class Augment(Protocol):
@@ -58,6 +60,7 @@ class ClipSource:
         quiet: examples without speech between them, as many as its share says. They are drawn on top of the clips,
             and are spread evenly.
         language: of all clips, in place of what they say.
+        joiner: draws what follows a clip in its window; None: nothing does.
     """
 
     def __init__(
@@ -69,15 +72,16 @@ class ClipSource:
         quiet: Quiet | None = None,
         seed: int = 1,
         language: str = "",
+        joiner: Joiner | None = None,
     ) -> None:
         if quiet is not None and not 0 <= quiet.share < 1:
             raise PlanError(f"the share of examples without speech is from 0 to below 1, not {quiet.share:g}")
         self.corpus, self.clips, self.sampler = corpus, clips, sampler
         self._augment, self._quiet = augment, quiet
-        self._seed, self._language = seed, language
+        self._seed, self._language, self._joiner = seed, language, joiner
 
     def clip(self, index: int) -> Clip | None:
-        """The clip that example `index` is made of; None: nobody speaks in it."""
+        """The clip that example `index` begins with; None: nobody speaks in it."""
         return None if self._is_quiet(index) else self.clips[self.sampler.clip(self.draw(index))]
 
     def draw(self, index: int) -> int:
@@ -95,24 +99,31 @@ class ClipSource:
         return index
 
     def duration_s(self, index: int) -> float:
-        clip = self.clip(index)
-        if clip is None:
+        window = self._window(index)
+        if not window:
             assert self._quiet is not None
             return self._quiet.duration_s(self._rng(index, _QUIET))
-        return round(clip.n_samples * self._lengthening(index)) / SAMPLE_RATE
+        return round(window[-1].end * self._lengthening(index)) / SAMPLE_RATE
 
     def example(self, index: int) -> Example:
-        clip = self.clip(index)
-        if clip is None:
+        window = self._window(index)
+        if not window:
             assert self._quiet is not None
             # Some language stands in the prompt even where the label is <|nospeech|>: a clip's that was heard lately.
             latest = self.clips[self.sampler.clip(max(0, self.draw(index) - 1))]
             audio = self._quiet(self._rng(index, _QUIET))
             return Example(audio, self._language or latest.language, (), speech=False)
-        audio = self.corpus.audio(clip)
+        audio = joining.audio_of(window, self.corpus.audio)
         if self._augment:
             audio = self._augment(audio, self._rng(index, _DISTURB))
-        return example_of(clip, audio, self._lengthening(index), self._language)
+        return joining.example_of(window, audio, self._lengthening(index), self._language)
+
+    def _window(self, index: int) -> list[Placed]:
+        """The clip of an example and those that follow it there; none: nobody speaks in it."""
+        clip = self.clip(index)
+        if clip is None:
+            return []
+        return self._joiner.window(clip, self._rng(index, _JOIN)) if self._joiner else [Placed(clip, 0)]
 
     def _lengthening(self, index: int) -> float:
         return self._augment.lengthening(self._rng(index, _DISTURB)) if self._augment else 1.0
@@ -129,14 +140,4 @@ class ClipSource:
 
 def example_of(clip: Clip, audio: Audio, lengthening: float = 1.0, language: str = "") -> Example:
     """A clip as an example, with its audio as it is now: so many times as long as it was."""
-    end_s = clip.duration_s * lengthening
-    return Example(
-        audio,
-        language or clip.language,
-        tuple(TimedWord(word, 0.0, end_s) for word in clip.text.split()),
-        speech=bool(clip.text),
-        id=clip.id,
-        previous=clip.previous,
-        segments=tuple((start * lengthening, end * lengthening, text) for start, end, text in clip.segments),
-        timed=False,
-    )
+    return joining.example_of([Placed(clip, 0)], audio, lengthening, language)

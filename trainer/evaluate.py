@@ -11,14 +11,14 @@ import torch
 
 from trainer.alarm import Evidence, judge
 from trainer.decoding import Listening, decode
-from trainer.evaluation import CONTEXTS, Condition, Context, Evaluation
+from trainer.evaluation import CONTEXTS, Condition, Context, Evaluation, Windows
 from trainer.grouping import group
 from trainer.normalising import Normaliser, normaliser
 from trainer.probes import Probes, probe
 from trainer.recogniser import Recogniser
 from trainer.scoring import Score, character_scores, total, word_scores
 from trainer.summary import Row, Summary, summarise
-from trainer.utterances import Utterance, in_noise
+from trainer.utterances import Utterance, in_noise, in_windows, window
 
 #: Seconds of context of live captions: a chunk and its lead.
 SHORT_S = 7.0
@@ -35,6 +35,7 @@ class Plan:
         batch_s, processes: as `Listening` has them.
         seed: of the noise, of the draws for intervals, and of which utterances are probed.
         probed: how many utterances the alarm's questions are asked about.
+        windows: also with several in a window, as on air.
     """
 
     contexts: tuple[Context, ...] = CONTEXTS
@@ -45,6 +46,7 @@ class Plan:
     processes: int = 1
     seed: int = 1
     probed: int = 64
+    windows: bool = True
 
 
 def evaluate(
@@ -56,7 +58,7 @@ def evaluate(
     """Measure a model.
 
     Args:
-        done: told after each batch how many utterances it had; each condition has all of them once.
+        done: told after each batch how many utterances it had; each condition has all of them once; so have windows.
 
     Raises:
         RecogniserError: the model lacks a language of the utterances.
@@ -79,6 +81,7 @@ def evaluate(
         conditions,
         _groups(conditions, plan),
         confusions,
+        _in_windows(recogniser, first, plan, normalisers, done) if plan.windows else None,
         probes,
         judge(_evidence(recogniser, first, probes)),
     )
@@ -169,6 +172,25 @@ def _rows(
     ):
         scores = in_words, in_characters
         yield Row(utterance, reference, hypothesis, one.text, *scores, len(one.tokens), one.truncated)
+
+
+def _in_windows(
+    recogniser: Recogniser,
+    alone: Condition,
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Windows | None:
+    """What was said in the utterances of a condition once more; None: no two of them fit."""
+    spoken = {row.utterance.id: row for row in alone.rows if row.reference}
+    windows = in_windows([row.utterance for row in spoken.values()], alone.context_s, plan.seed)
+    listening = Listening(alone.context_s, plan.batch_s, plan.processes)
+    rows = list(_rows(recogniser, [window(row) for row in windows], listening, normalisers, lambda heard: None))
+    done(len(alone.rows) + alone.left_out)
+    if not rows:
+        return None
+    same = (spoken[utterance.id].words for row in windows for utterance in row)
+    return Windows(summarise(rows, plan.seed), total(same).wer_percent)
 
 
 def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, Summary]]:

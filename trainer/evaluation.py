@@ -44,6 +44,14 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """Several utterances in each window, as on air; and what the same had alone, in percent of words."""
+
+    summary: Summary
+    alone_wer_percent: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything that was found. The first condition is the one that counts: rows, groups and alarm are of it."""
 
@@ -53,6 +61,7 @@ class Evaluation:
     conditions: tuple[Condition, ...]
     groups: Mapping[str, Mapping[str, Summary]]
     confusions: Confusions
+    windows: Windows | None
     probes: Probes | None
     alarm: Alarm
 
@@ -85,6 +94,10 @@ class Evaluation:
             "cer_percent": self.overall.characters.wer_percent,
             "loss": self.probes.readings["usual"].loss if self.probes else None,
             "short_context_penalty_points": self.penalty_points,
+            "windows_wer_percent": self.windows.summary.wer_percent if self.windows else None,
+            "windows_penalty_points": (
+                self.windows.summary.wer_percent - self.windows.alone_wer_percent if self.windows else None
+            ),
             "false_words_per_hour": self.overall.false_words_per_hour,
             "samples_per_s": len(first.rows) / max(first.elapsed_s, 1e-9),
             "real_time_factor": first.audio_s / max(first.elapsed_s, 1e-9),
@@ -102,6 +115,7 @@ class Evaluation:
             "figures": self.figures,
             "alarm": {**alarm, "probes": asdict(self.probes) if self.probes else None},
             "conditions": [condition.document() for condition in self.conditions],
+            "windows": self.windows.summary.document() if self.windows else None,
             "groups": {
                 column: {value: summary.document() for value, summary in groups.items()}
                 for column, groups in self.groups.items()

@@ -20,6 +20,8 @@ Wrong = Mapping[tuple[str, str, int], int]
 _FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips")
 #: Columns that say the same of all clips are no groups; what noise costs has a picture of its own.
 _NO_GROUPS = ("added snr",)
+#: Points of WER from which on a model is said to know single sentences alone.
+WINDOWS_PENALTY_POINTS = 2.0
 #: Rows of what is listed.
 _CONFUSED, _WORST = 15, 20
 
@@ -138,6 +140,12 @@ def _sentences(document: Document) -> Iterator[str]:
     points = figures.get("short_context_penalty_points")
     if points is not None and len({each["context_s"] for each in document["conditions"]}) > 1:
         yield f"At the short context, WER is {points:+.2f} points off that at the full one, over what fits both."
+    points = figures.get("windows_penalty_points")
+    if points is not None:
+        yield (
+            f"With several clips in a window, as sentences are on air, WER is {figures['windows_wer_percent']:.2f} %, "
+            f"{points:+.2f} points off that of the same clips alone{_joining(points)}."
+        )
     false = figures.get("false_words_per_hour")
     if false is not None:
         yield f"Where nobody speaks, it writes {false:.1f} words an hour."
@@ -146,6 +154,11 @@ def _sentences(document: Document) -> Iterator[str]:
         told.append(f"{figures['samples_per_s']:.1f} clips a second")
     told += sorted(set(document.get("normalisers", {}).values()))
     yield f"Measured on {', '.join(filter(None, told))}." if any(told) else ""
+
+
+def _joining(points: float) -> str:
+    """What helps, where much is lost."""
+    return ": it has learnt single ones, train with --join" if points > WINDOWS_PENALTY_POINTS else ""
 
 
 def told_once(conditions: Sequence[Document]) -> list[Document]:

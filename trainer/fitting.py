@@ -21,10 +21,8 @@ def fitting(
     kept: list[Clip] = []
     dropped: Counter[str] = Counter()
     for clip in clips:
-        prefix = _prefix(speller, language or clip.language)
-        text = sum(len(speller.word(word)) for word in clip.text.split())
-        # With timestamps, each segment has one at either end, and <|notimestamps|> is gone.
-        tokens = prefix + text + max(0, 2 * max(1, len(clip.segments)) - 1)
+        # With timestamps, <|notimestamps|> is gone.
+        tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller) - 1
         if clip.duration_s > context_s:
             dropped[f"longer than the context of {context_s:g} s"] += 1
         elif tokens > most_tokens:
@@ -32,6 +30,11 @@ def fitting(
         else:
             kept.append(clip)
     return kept, dropped
+
+
+def tokens_of(clip: Clip, speller: Speller) -> int:
+    """What its text takes, with a timestamp at either end of each segment."""
+    return sum(len(speller.word(word)) for word in clip.text.split()) + 2 * max(1, len(clip.segments))
 
 
 def _prefix(speller: Speller, language: str) -> int:

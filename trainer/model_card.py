@@ -88,6 +88,10 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         for document in evaluations
         for condition in document["conditions"]
     ]
+    for document in evaluations:
+        if windows := document.get("windows"):
+            of = f"{measured_on(document)}, several clips in a window"
+            rows.append((of, f"{document['conditions'][0]['context_s']:g} s", "clean", *_figures(windows)))
     if rows:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
     for document in evaluations:

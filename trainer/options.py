@@ -23,7 +23,7 @@ _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
         (
             *("dropout", "activation_dropout", "attention_dropout", "label_smoothing", "bpe_dropout"),
-            *("spec_augment", "misled", "timestamps", "prompts", "average", "acft"),
+            *("spec_augment", "misled", "timestamps", "prompts", "average", "acft", "join"),
         ),
         lambda value: 0 <= value <= 1,
         "from 0 to 1",
@@ -74,6 +74,7 @@ class Options:
     augment: str = ""
     balance: str = ""
     without_speech: str = ""
+    join: float = 0.3
     misled: float = 0.0
     ctc: float | None = None
     timestamps: float = 0.0

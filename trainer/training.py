@@ -7,9 +7,10 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from trainer.checkpoints import Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
 from trainer.errors import NoRoom, PlanError
-from trainer.fitting import fitting
+from trainer.fitting import fitting, tokens_of
+from trainer.joining import Joiner
 from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
 from trainer.losses import Weights
@@ -37,7 +39,7 @@ from trainer.quiet import quiet_sounds
 from trainer.run import Run, has_learnt
 from trainer.run_folder import SEEN_NAME
 from trainer.run_report import write_report
-from trainer.sampling import sampler, weights_of
+from trainer.sampling import Sampler, sampler, weights_of
 from trainer.seen import write_seen
 from trainer.spelling import Style
 from trainer.team import Team
@@ -96,15 +98,18 @@ def _train_run(options: Options, told: Told | None) -> Outcome:
     context_s, full = _context(options, loaded)
     _refuse_acft(options, loaded, full)
     augment = Augmentation(parse(options.augment or "none"), options.run / "sounds")
-    clips, dropped = _clips(options, corpus, loaded, context_s / augment.most_lengthening)
+    longest_s = context_s / augment.most_lengthening
+    clips, dropped = _clips(options, corpus, loaded, longest_s)
+    drawn = sampler(options.balance, clips, options.seed, weights_of(corpus.about))
     source = ClipSource(
         corpus,
         clips,
-        sampler(options.balance, clips, options.seed, weights_of(corpus.about)),
+        drawn,
         augment if augment.settings else None,
         quiet_sounds(options.without_speech, context_s, options.run / "sounds") if options.without_speech else None,
         seed=options.seed,
         language=options.language,
+        joiner=_joiner(options, loaded, clips, drawn, longest_s) if options.join else None,
     )
     plan = plan_of(options, loaded, source, len(clips), context_s, full, team)
     teacher = _teacher(options, loaded, device, plan)
@@ -165,7 +170,7 @@ def plan_of(
     return Plan(
         utterances=utterances,
         seed=options.seed,
-        examples=(options.augment, options.balance, options.without_speech),
+        examples=(options.augment, options.balance, options.without_speech, *_joined(options)),
         batches=Settings(
             shape, Style(options.timestamps, options.prompts, options.bpe_dropout), options.misled, options.spec_augment
         ),
@@ -237,6 +242,17 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
     if not clips:
         raise PlanError(f"{options.corpus} has no clips to train on that fit the model")
     return clips, dropped
+
+
+def _joiner(options: Options, loaded: Loaded, clips: Sequence[Clip], drawn: Sampler, longest_s: float) -> Joiner:
+    most_tokens = loaded.model.config.max_target_positions - 4  # those of the prefix
+    tokens = partial(tokens_of, speller=loaded.speller)
+    return Joiner(clips, drawn.shares(), options.join, longest_s, tokens, most_tokens)
+
+
+def _joined(options: Options) -> tuple[str, ...]:
+    """A run that was begun before there was a word for it joined nothing."""
+    return (f"join {options.join:g}",) if options.join else ()
 
 
 def _fitting(

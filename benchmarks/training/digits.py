@@ -36,9 +36,9 @@ def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float |
         folder: for the run.
     """
     run = folder / model.strip("/").replace("/", "-").replace(":", "-")
-    options = Options(
-        corpus.folder, model, run, epochs=epochs or EPOCHS.get(model, 4.0), batch=BATCH, measure_every=500
-    )
+    epochs = epochs or EPOCHS.get(model, 4.0)
+    # The clips that it is judged on stand alone.
+    options = Options(corpus.folder, model, run, epochs=epochs, batch=BATCH, measure_every=500, join=0.0)
     began_s = time.monotonic()
     train_run(options)
     minutes = (time.monotonic() - began_s) / 60

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.training.arms import PLAIN
 from benchmarks.training.digits import NOTHING, corpus_of, digits_wer_percent, resume_loss_difference
 from benchmarks.training.measured import Measured
 from benchmarks.training.regularisation import RUNS, regularisation
@@ -22,9 +23,14 @@ from benchmarks.training.trained import Trained
 from benchmarks.training.unseen_accent import SEEDS as ACCENT_SEEDS
 from benchmarks.training.unseen_accent import unseen_accent
 from trainer.clips import Corpus
+from trainer.evaluate import Plan, evaluate
+from trainer.recogniser import load
+from trainer.utterances import of_clips
 
 #: Clips that each model is judged on: of each accent, and under each condition.
 ACCENT_CLIPS, CONDITION_CLIPS = 500, 300
+#: Shares of clips that others follow.
+JOINED = (0.0, 0.3, 0.6)
 
 
 def _on_a_release(
@@ -70,6 +76,29 @@ def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
     with tqdm(total=2 * count * len(ACCENT_SEEDS), unit="model", desc="unseen accent") as bar:
         found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
     return Measured(found.rows(), found.figures())
+
+
+@_on_a_release
+def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
+    """Several clips in a window, as sentences are on air, by models that were trained on single ones and on both."""
+    found = Measured()
+    for share in tqdm(JOINED, unit="model", desc="windows"):
+        trained = Trained(corpus, model, folder, join=share)
+        recogniser = load(str(trained.train(corpus.split("train"), PLAIN, seed=1)))
+        plan = Plan(contexts=("full",))
+        windows = evaluate(recogniser, of_clips(corpus, corpus.split("test")), plan).windows
+        assert windows, "clips of a word fit into a window"
+        ends = windows.summary.by_utterance
+        found.rows.append(
+            {
+                "trained with": f"--join {share:g}",
+                "alone, WER %": windows.alone_wer_percent,
+                "several in a window, WER %": windows.summary.wer_percent,
+                "95 %": f"{ends.low_percent:.1f} to {ends.high_percent:.1f}" if ends else "",
+            }
+        )
+        found.figures[f"windows_wer_percent_join_{share:g}"] = windows.summary.wer_percent
+    return found
 
 
 @_on_a_release

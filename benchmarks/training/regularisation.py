@@ -96,6 +96,7 @@ def regularisation(
         epochs=steps * BATCH / len(few),
         seed=seed,
         batch=BATCH,
+        join=0.0,
         measure_every=measure_every,
         log_every=1,
     )

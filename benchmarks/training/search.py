@@ -73,7 +73,7 @@ class Outcome:
 def measured(corpus: Corpus, model: str, folder: Path) -> Table:
     """Train all points, or go on with it: the error rate of each."""
     fixed = {"corpus": str(corpus.folder.absolute()), "model": model, "epochs": EPOCHS, "dev_clips": DEV_CLIPS}
-    fixed |= {"measures": 1, "workers": 0}
+    fixed |= {"measures": 1, "workers": 0, "join": 0.0}
     asked = Asked(folder.absolute(), parse(POINTS), fixed, prune="none", search="grid", trials=None)
     study = begin(alone(asked.folder), asked)
     conduct(study, asked, Here())

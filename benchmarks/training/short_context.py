@@ -100,7 +100,7 @@ def repairs(
             began_s = time.monotonic()
             run = folder / f"{name.replace(' ', '-')}-{steps}"
             epochs = steps * BATCH / len(corpus.split("train"))
-            options = Options(corpus.folder, str(broken), run, epochs=epochs, batch=BATCH, measure_every=0)
+            options = Options(corpus.folder, str(broken), run, epochs=epochs, batch=BATCH, measure_every=0, join=0.0)
             train_run(replace(options, context_s=SHORT_S, acft=share))
             yield _judged(name, steps, began_s, run / "last", corpus)
             done()
@@ -115,7 +115,7 @@ def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
     model = new_model(SIZE, speller, 1)
     extractor = WhisperFeatureExtractor(feature_size=SIZE.mels, chunk_length=SIZE.context_s)
     save(beginning, model, speller, extractor, generation_config(model, speller, languages))
-    options = Options(corpus.folder, str(beginning), run, epochs=epochs, batch=FIRST_BATCH, measure_every=0)
+    options = Options(corpus.folder, str(beginning), run, epochs=epochs, batch=FIRST_BATCH, measure_every=0, join=0.0)
     train_run(replace(options, full_context=True, learning_rate=LEARNING_RATE, ctc=CTC, average=AVERAGE))
     # What it declares would say that it is one of ours; a checkpoint of Whisper's own declares nothing.
     (run / "last" / RECORD_NAME).unlink()

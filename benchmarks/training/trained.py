@@ -31,12 +31,14 @@ class Trained:
         model: what every run begins with: a checkpoint, or new:SIZE.
         folder: where runs are put.
         steps: of BATCH clips, however many clips there are.
+        join: of clips that others follow in their window; those that models are judged on stand alone.
     """
 
     corpus: Corpus
     model: str
     folder: Path
     steps: int = STEPS
+    join: float = 0.0
 
     def train(self, clips: Sequence[Clip], arm: Arm, seed: int) -> Path:
         """The folder of a model that heard these clips, whatever split they are in."""
@@ -51,6 +53,7 @@ class Trained:
             batch=BATCH,
             augment=arm.augment,
             balance=arm.balance,
+            join=self.join,
             measure_every=0,
         )
         return train_run(options).folder / "best"

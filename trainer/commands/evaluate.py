@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
 
 def passes(plan: Plan) -> int:
     """How often each utterance is heard."""
-    return len(plan.contexts) * (1 + len(plan.snrs_db))
+    return len(plan.contexts) * (1 + len(plan.snrs_db)) + plan.windows
 
 
 def _utterances(options: argparse.Namespace) -> list[Utterance]:
