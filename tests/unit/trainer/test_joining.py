@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_a_window_holds_what_fits_of_one_language(first: int, seed: int, most_s:
     assert placed[0] == Placed(CLIPS[first], 0)
     assert len({each.clip.id for each in placed}) == len(placed)
     assert {each.clip.language for each in placed} == {CLIPS[first].language}
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in itertools.pairwise(placed):
         assert PAUSE_S[0] <= (after.first - before.end) / SAMPLE_RATE <= PAUSE_S[1] + 1e-4
     if len(placed) > 1:
         assert placed[-1].end <= most_s * SAMPLE_RATE
