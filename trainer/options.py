@@ -74,7 +74,7 @@ class Options:
     augment: str = ""
     balance: str = ""
     without_speech: str = ""
-    join: float = 0.3
+    join: float = 0.5
     misled: float = 0.0
     ctc: float | None = None
     timestamps: float = 0.0

@@ -30,7 +30,7 @@ from trainer.utterances import of_clips
 #: Clips that each model is judged on: of each accent, and under each condition.
 ACCENT_CLIPS, CONDITION_CLIPS = 500, 300
 #: Shares of clips that others follow.
-JOINED = (0.0, 0.3, 0.6)
+JOINED = (0.0, 0.25, 0.5, 0.75)
 
 
 def _on_a_release(
