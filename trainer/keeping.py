@@ -17,7 +17,7 @@ from trainer import checkpoints
 from trainer.checkpoints import Loaded
 from trainer.clips import CLIPS_NAME, Clip, Corpus, total_s
 from trainer.loop import Keep
-from trainer.options import Options, command, line
+from trainer.options import Options, command, given
 from trainer.plan import Plan
 from trainer.publish import Record, describe
 from trainer.replacing import replaced
@@ -75,7 +75,7 @@ def about(
             "corpus": str(options.corpus),
             "hours": round(total_s(clips) / 3600, 4),
             "command": command(options, plan),
-            "asked": line(options, brief=True),
+            "given": given(options),
             "commit": _commit(),
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,9 @@ from trainer.sampling import balance
 
 #: What decides nothing about the model: it may change when a run or a study goes on.
 MACHINE = ("device", "recompute", "threads", "workers", "log_every", "checkpoint_every_s")
+
+#: What help calls the one that has no option's name.
+_CORPUS = "CORPUS"
 
 #: Options, what their values must fulfil, and how that is said.
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
@@ -127,7 +130,7 @@ def refuse_outside(options: object, names: Iterable[str], fits: Callable[[float]
     for name in names:
         value = getattr(options, name)
         if value is not None and not fits(value):
-            raise PlanError(f"--{name.replace('_', '-')} {value}: it is {told}")
+            raise PlanError(f"{_flag(name)} {value}: it is {told}")
 
 
 def command(options: Options, plan: Plan) -> str:
@@ -148,36 +151,37 @@ def line(options: Options, brief: bool = False) -> str:
     Args:
         brief: leave out what is so by default.
     """
-    words = ["python", "-m", "trainer", "train", str(options.corpus)]
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if field.name == "corpus" or value is None or value is False or value in ((), ""):
-            continue
-        if brief and value == field.default:
-            continue
-        words.append(f"--{field.name.replace('_', '-')}")
-        if value is not True:
-            words.append(",".join(value) if isinstance(value, tuple) else str(value))
+    words = ["python", "-m", "trainer", "train"]
+    for name, value in given(options, brief).items():
+        words += [word for word in ("" if name == _CORPUS else name, value) if word]
     return shlex.join(words)
 
 
-def changes(before: str, now: str) -> Iterator[str]:
-    """In what two lines of `line` ask for other models, in words."""
-    old, new = _asked(before), _asked(now)
-    for name in dict.fromkeys((*old, *new)):
-        if name.removeprefix("--").replace("-", "_") in ("run", *MACHINE) or old.get(name) == new.get(name):
+def given(options: Options, brief: bool = True) -> dict[str, str]:
+    """Values of options by their names, both as the command line has them; that of a switch is empty.
+
+    Args:
+        brief: leave out what is so by default.
+    """
+    found = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is None or value is False or value in ((), "") or (brief and value == field.default):
             continue
-        if name not in new:
-            yield f"{name} was {old[name]}, and is not given"
-        else:
-            yield f"{name} was {old.get(name, 'not given')}, not {new[name]}"
-
-
-def _asked(line: str) -> dict[str, str]:
-    """Values by the names of options; that of one that takes none is yes."""
-    found, name = {}, "CORPUS"
-    for word in shlex.split(line)[4:]:
-        if word.startswith("--"):
-            name, word = word, "yes"
-        found[name] = word
+        name = _CORPUS if field.name == "corpus" else _flag(field.name)
+        found[name] = ",".join(value) if isinstance(value, tuple) else "" if value is True else str(value)
     return found
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """In what two that `given` told ask for other models, in words."""
+    free = {_flag(name) for name in ("run", *MACHINE)}
+    for name in dict.fromkeys((*before, *now)):
+        if name in free or before.get(name) == now.get(name):
+            continue
+        old, new = (each.get(name, "not given") or "given" for each in (before, now))
+        yield f"{name} was {old}, {'not' if name in before and name in now else 'and is'} {new}"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

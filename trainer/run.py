@@ -140,7 +140,8 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
     if path.exists() and has_learnt(folder):
         documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
         compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
-        asked = [each.get(UNCHECKED, {}).get("asked", "") for each in documents]
+        # A run that was begun before options were kept is told by the plan's entries alone.
+        asked = [each.get(UNCHECKED, {}).get("given", {}) for each in documents]
         refuse_change(str(folder), *compared, words=changes(*asked) if all(asked) else ())
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")

@@ -35,7 +35,7 @@ _REGULARISATION: tuple[tuple[str, str, object], ...] = (
 _EXAMPLES = ("--augment", "--balance", "--without-speech")
 #: What says nothing about how a run was begun that another entry does not.
 _NOT_COMPARED = (
-    *("environment.command", "environment.asked", "environment.python"),
+    *("environment.command", "environment.asked", "environment.given.", "environment.python"),
     *("plan.checkpoint_every_s", "plan.log_every_steps"),
 )
 #: Versions and the machine.
@@ -97,7 +97,7 @@ def differences(runs: Mapping[str, RunFolder]) -> list[tuple[str, ...]]:
     return [
         (path, *(_value(plan.get(path)) for plan in plans))
         for path in paths
-        if path not in _NOT_COMPARED and len({repr(plan.get(path)) for plan in plans}) > 1
+        if not path.startswith(_NOT_COMPARED) and len({repr(plan.get(path)) for plan in plans}) > 1
     ]
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
 from trainer.__main__ import main
+from trainer.options import Options, changes, given
 from trainer.precision import DTYPES
 from trainer.publishing import read
 
@@ -117,6 +119,33 @@ def test_a_changed_plan_is_refused_by_name(
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
     assert main(words) == 1
     assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_a_run_of_before_options_were_kept_goes_on_or_is_refused_by_its_plan(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    plan = json.loads((run / "plan.json").read_text())
+    del plan["environment"]["given"]
+    plan["environment"]["asked"] = "python -m trainer train corpora/tones --dropout 0.1"
+    (run / "plan.json").write_text(json.dumps(plan))
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY]
+    assert main([*words, "--dropout", "0.3"]) == 1
+    assert "begun otherwise: model.dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+    assert main(words) == 0
+
+
+def test_options_that_differ_are_named_as_they_are_given() -> None:
+    before = Options(Path("corpora/a"), "tiny", Path("runs/a"), lora=4, lora_targets=("fc1", "fc2"), workers=3)
+    now = replace(before, run=Path("runs/b"), lora=0, lora_targets=("fc1",), dropout=0.2, full_context=True, workers=1)
+    assert sorted(changes(given(before), given(now))) == [
+        "--dropout was not given, and is 0.2",
+        "--full-context was not given, and is given",
+        "--lora was 4, and is not given",
+        "--lora-targets was fc1,fc2, not fc1",
+    ]
+    assert not list(changes(given(before), given(before)))
 
 
 @pytest.mark.usefixtures("_as_it_was")
