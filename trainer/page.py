@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 _STYLE = """\
 :root { color-scheme: light dark; --text: #1b2733; --back: #fff; --line: #d8dee4; --dim: #5b6872; --code: #f2f5f7;
@@ -28,8 +29,17 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .side { display: flex; flex-wrap: wrap; gap: 0 2.5rem; align-items: flex-start }
 .dim { color: var(--dim) }
 summary { cursor: pointer }
+a { color: inherit }
 code { background: var(--code); padding: .1rem .3rem; overflow-wrap: anywhere }
 """
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell that leads to another page beside this one."""
+
+    words: str
+    address: str
 
 
 def page(title: str, parts: Iterable[str], style: str = "") -> str:
@@ -64,12 +74,12 @@ def code(words: str) -> str:
     return f"<p><code>{html.escape(words)}</code></p>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1, caption: str = "") -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int = 1, caption: str = "") -> str:
     """A table whose first columns, `words` of them, are text, and all others numbers."""
 
-    def line(tag: str, cells: Sequence[str]) -> str:
+    def line(tag: str, cells: Sequence[str | Link]) -> str:
         kinds = ["" if place < words else "number" for place in range(len(cells))]
-        drawn = (f"<{tag}{_class(kind)}>{html.escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+        drawn = (f"<{tag}{_class(kind)}>{_cell(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
         return f"<tr>{''.join(drawn)}</tr>"
 
     above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
@@ -91,6 +101,12 @@ def beside(parts: Iterable[str]) -> str:
 def folded(title: str, parts: Iterable[str]) -> str:
     """What is seen when it is asked for."""
     return "\n".join([f"<details><summary>{html.escape(title)}</summary>", *parts, "</details>"])
+
+
+def _cell(cell: str | Link) -> str:
+    if isinstance(cell, Link):
+        return f'<a href="{html.escape(cell.address)}">{html.escape(cell.words)}</a>'
+    return html.escape(cell)
 
 
 def _class(kind: str) -> str:

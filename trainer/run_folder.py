@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from trainer.errors import TrainerError
 
 PLAN_NAME, METRICS_NAME, SEEN_NAME, RECORD_NAME = "plan.json", "metrics.jsonl", "seen.json", "undertext.json"
+#: How a trial of a search ended, in a sentence: it may have been pruned, or have left no model.
+ENDED_NAME = "ended.txt"
 #: Models that a run leaves, whole ones.
 MODELS = ("best", "last")
 #: The measure that decides which model is the best, and when to stop.
@@ -37,6 +39,7 @@ class RunFolder:
         metrics: one entry for each whole line, each with its `step`.
         seen: what seen.json holds; None until training has ended.
         evaluations: what each evaluation-*.json holds.
+        ended: how it ended as a trial of a search; empty: it is none, or has not.
         declared: what undertext.json of `best` and `last` says, as far as they are there.
         unread: files that are damaged, or half written.
     """
@@ -47,6 +50,7 @@ class RunFolder:
     seen: Mapping[str, Any] | None
     evaluations: Sequence[Mapping[str, Any]]
     declared: Mapping[str, Mapping[str, Any]]
+    ended: str
     unread: Sequence[str]
 
     @property
@@ -108,6 +112,7 @@ def read_run(path: Path) -> RunFolder:
         whole(path / SEEN_NAME, _document),
         [document for document in evaluations if document],
         {name: document for name, document in declared.items() if document},
+        whole(path / ENDED_NAME, str.strip) or "",
         unread,
     )
 

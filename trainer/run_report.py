@@ -46,11 +46,13 @@ def outcome(run: RunFolder) -> str:
 
 def notes(run: RunFolder) -> Iterator[str]:
     """What whoever reads the report should know first."""
-    if not run.finished:
+    if run.ended:
+        yield run.ended
+    elif not run.finished:
         yield "Training has not ended: it is under way, or was interrupted, and goes on with the same command."
     for name in run.unread:
         yield f"{name} is damaged, or half written, and is not told here."
-    if not run.evaluations:
+    if not run.evaluations and not (run.ended and "best" not in run.declared):
         yield f"Not evaluated yet: python -m trainer evaluate {run.path / 'best'} CORPUS"
 
 

@@ -53,7 +53,8 @@ The same command goes on with a search that was stopped, and --trials 100 adds t
 that is killed costs nothing but time: another goes on with its trial from the last checkpoint. runs/NAME has
 
   report.html     every trial, the history, what mattered, which values went together, and the best's command line
-  trial-0007/     a run as `train` leaves it; the weights of the best trial alone, unless --keep-all
+  trial-0007/     a run as `train` leaves it, with a report.html of its own; the weights of the best trial alone, unless
+                  --keep-all
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from tests.unit.trainer.html_pages import tags_of
+from trainer.__main__ import main
 from trainer.tuning.pictures import Axis, importance
 from trainer.tuning.report import write_report
 from trainer.tuning.search import propose
 from trainer.tuning.space import parse
-from trainer.tuning.study import Asked, begin, trials_of
+from trainer.tuning.study import Asked, begin, folder_of, trials_of
 
 WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,noise:0.5:0..20:<b>"]
 
@@ -54,6 +56,28 @@ def test_the_page_has_all_there_is_to_know(tmp_path: Path) -> None:
     assert text.count("WER on dev, % (1 beyond)") == 5, "the one that babbles does not press the others together"
     assert "out of &lt;memory&gt;" in text
     assert {"table", "svg", "code"} <= tags_of(text)
+
+
+def test_trials_that_learnt_anything_have_pages_of_their_own(tmp_path: Path) -> None:
+    study = _study(tmp_path, complete=1, pruned=1, failed=2)
+    for number in (0, 1, 2):
+        folder = folder_of(study, number)
+        folder.mkdir()
+        (folder / "plan.json").write_text('{"plan": {"utterances": 90}}')
+        (folder / "metrics.jsonl").write_text('{"step": 10, "loss": 2.5}\n')
+    (folder_of(study, 3)).mkdir()
+    text = write_report(study, tmp_path / "digits").read_text()
+    assert {"a", "table"} <= tags_of(text)
+    pages = re.findall('<a href="([^"]+)">', text)
+    assert sorted(pages) == [f"trial-000{number}/report.html" for number in (0, 1, 2)], "the last one learnt nothing"
+    told = [(tmp_path / "digits" / page).read_text() for page in sorted(pages)]
+    for page, words in zip(told, ("to the end, 1", "pruned, 2235.00 %", "failed: out of &lt;memory&gt;"), strict=True):
+        assert words in page
+        assert "10 steps" in page
+        assert "goes on with the same command" not in page
+        assert "python -m trainer evaluate" not in page, "its weights are gone"
+    assert main(["report", str(folder_of(study, 1))]) == 0
+    assert "pruned, 2235.00 %" in (folder_of(study, 1) / "report.html").read_text(), "also when it is told anew"
 
 
 def test_one_trial_makes_no_picture(tmp_path: Path) -> None:
