@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from trainer.errors import PlanError
@@ -19,6 +20,11 @@ def run_path(name: str) -> Path:
     if "/" in name or (not (RUNS / name).exists() and (path / PLAN_NAME).exists()):
         return path
     return RUNS / name
+
+
+def absent(folders: Iterable[str | Path]) -> str | None:
+    """The first of these folders that is not here; None: all are."""
+    return next((str(folder) for folder in folders if not Path(folder).is_dir()), None)
 
 
 def checkpoint(name: str) -> str:

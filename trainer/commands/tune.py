@@ -6,18 +6,20 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
-from trainer.names import NEW, checkpoint, run_path
+from trainer.names import NEW, absent, checkpoint, run_path
 
 if TYPE_CHECKING:
     import optuna
 
+    from trainer.options import Options
     from trainer.tuning.conducting import Crew
+    from trainer.tuning.space import Space
     from trainer.tuning.study import Asked
     from wire.bus import Redis
 
@@ -46,8 +48,6 @@ examples
     CUDA_VISIBLE_DEVICES=1 python -m trainer worker &
     python -m trainer tune corpora/sv --model openai/whisper-small --study sv --epochs 2 --trials 60 \\
         --vary learning-rate=3e-6..1e-4:log --vary "augment=none|light|radio" --vary spec-augment=0..1
-
-Folders of sounds (--augment noise:0.5:0..20:FOLDER) are absolute where workers start elsewhere.
 
 The same command goes on with a search that was stopped, and --trials 100 adds to one that came to its end. A worker
 that is killed costs nothing but time: another goes on with its trial from the last checkpoint. runs/NAME has
@@ -120,6 +120,7 @@ def asked_of(options: argparse.Namespace) -> Asked:
     """
     from trainer.clips import Corpus
     from trainer.options import Options
+    from trainer.tuning.folders import absolute
     from trainer.tuning.space import parse
     from trainer.tuning.study import Asked
 
@@ -128,7 +129,7 @@ def asked_of(options: argparse.Namespace) -> Asked:
     space = parse(options.vary)
     Corpus(options.corpus)  # refused now, not in every trial
     names = {field.name for field in fields(Options)} - {"run"}
-    fixed = {key: value for key, value in vars(options).items() if key in names and value is not None}
+    fixed = {key: absolute(key, value) for key, value in vars(options).items() if key in names and value is not None}
     if twice := sorted(set(fixed) & set(space.words)):
         raise PlanError(f"--{twice[0].replace('_', '-')} is given, and varied: leave one of them out")
     if "measure_every" in fixed:
@@ -143,7 +144,9 @@ def asked_of(options: argparse.Namespace) -> Asked:
     if "lora_alpha" in space.words and not lora:
         raise PlanError("--vary lora-alpha is of adapters: give --lora RANK, or vary that, too")
     # Refused now, not in every trial.
-    Options(run=Path(), **{**fixed, "corpus": options.corpus, "lora": lora}).check()
+    given = Options(run=Path(), **{**fixed, "corpus": options.corpus, "lora": lora})
+    given.check()
+    _refuse_absent(given, space)
     if options.search == "grid":
         space.grid()
     return Asked(
@@ -155,6 +158,16 @@ def asked_of(options: argparse.Namespace) -> Asked:
         seed=fixed.get("seed", 1),
         trials=options.trials if options.trials is not None else None if options.search == "grid" else 20,
     )
+
+
+def _refuse_absent(given: Options, space: Space) -> None:
+    """Refuse folders of sounds that are not there, also those of values that are varied."""
+    from trainer.tuning.folders import SOUNDS, needed
+
+    varied = [(name, value) for name in SOUNDS for value in getattr(space.distributions.get(name), "choices", ())]
+    for each in (given, *(replace(given, **{name: value}) for name, value in varied)):
+        if folder := absent(needed(each)):
+            raise PlanError(f"there is no folder {folder}")
 
 
 def _folder(name: str) -> Path:

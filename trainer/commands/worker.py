@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
-see the corpus, the checkpoint and runs/ under the same paths as `tune` does. Ctrl-C hands its trial back.
+see the corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does: one that does not hands
+its trial back and ends. Ctrl-C hands it back, too.
 
 examples
   REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker

@@ -11,9 +11,11 @@ from rq.job import Job
 from transformers.utils import logging
 
 from trainer.tuning import trial
+from trainer.tuning.folders import needed
 from trainer.tuning.journal import shared
 from trainer.tuning.results import described, ending
-from trainer.tuning.study import load
+from trainer.tuning.study import load, options_of, trials_of
+from trainer.tuning.worker import FOLDERS
 from wire.bus import Redis
 from wire.jobs import TRIALS, queue
 
@@ -47,6 +49,7 @@ class Workers:
                 study.study_name,
                 number,
                 job_id=id,
+                meta={FOLDERS: self._folders(study, number)},
                 job_timeout=-1,
                 retry=Retry(max=ATTEMPTS - 1),
                 result_ttl=_KEPT_S,
@@ -57,6 +60,10 @@ class Workers:
             result = job.latest_result()
             last = ((result.exc_string if result else None) or "").strip().splitlines()
             trial.fail(study, number, f"{ATTEMPTS} workers could not bring it to its end: {last[-1] if last else ''}")
+
+    def _folders(self, study: optuna.Study, number: int) -> list[str]:
+        options = options_of(study, trials_of(study)[number])
+        return [str(folder) for folder in (options.run.parent, *needed(options))]
 
     def pause(self) -> None:
         time.sleep(POLL_S)

@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from trainer.errors import PlanError
 from trainer.options import Options
+from trainer.tuning.folders import absolute
 
 #: What decides nothing about the model, or what its error rate is measured on.
 _FIXED = frozenset(
@@ -48,7 +49,7 @@ def parse(words: Sequence[str]) -> Space:
     """The space of `NAME=VALUES` words.
 
     VALUES is a list (`16,32`; parted by `|` where a value has commas), a range (`1e-5..1e-3`, with `:log` drawn evenly
-    by its logarithm), or a range with its number of points (`1e-5..1e-3:log:5`).
+    by its logarithm), or a range with its number of points (`1e-5..1e-3:log:5`). Folders in it are made absolute.
 
     Raises:
         PlanError: a name is none of train's options, or a value none of its; the text names it.
@@ -63,8 +64,8 @@ def parse(words: Sequence[str]) -> Space:
         _refuse_unknown(name, hints)
         if name in space.words:
             raise PlanError(f"--vary {option} is given twice: give all of its values in one")
-        space.words[name] = text.strip()
-        space.distributions[name] = _distribution(option, text.strip(), hints[name])
+        space.words[name] = absolute(name, text.strip())
+        space.distributions[name] = _distribution(option, space.words[name], hints[name])
         _refuse_useless(word, name, space.distributions[name])
     if not space.words:
         raise PlanError("nothing is varied: give --vary learning-rate=1e-5..1e-3:log, for one")

@@ -14,6 +14,7 @@ from trainer.errors import PlanError
 from trainer.options import MACHINE, Options
 from trainer.plan import refuse_change
 from trainer.run_folder import PLAN_NAME
+from trainer.tuning.folders import absolute
 from trainer.tuning.search import pruner
 from trainer.tuning.space import Space
 
@@ -79,7 +80,8 @@ def begin(storage: BaseStorage, asked: Asked) -> optuna.Study:
 
 def _deciding(document: dict[str, Any]) -> dict[str, Any]:
     """What makes trials what they are, by the names of the command line."""
-    fixed = {f"--{name}": value for name, value in document["fixed"].items() if name not in MACHINE}
+    # A study of before may have folders of sounds as they were typed.
+    fixed = {f"--{name}": absolute(name, value) for name, value in document["fixed"].items() if name not in MACHINE}
     vary = {f"--vary {name}": value for name, value in document["vary"].items()}
     named = {**fixed, **vary, "--prune": document["prune"], "folder": document["folder"]}
     return {name.replace("_", "-").replace("--corpus", "CORPUS"): value for name, value in named.items()}

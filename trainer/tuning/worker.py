@@ -1,5 +1,8 @@
 """A worker: an RQ worker that takes trials of all studies, each in a process of its own, which gives all memory back.
 
+A trial whose folders are not here would fail, and all others after it, faster than workers elsewhere could take them;
+or it would train into a folder of its own. It is handed back, and the worker ends.
+
 RQ finds out by its heartbeats that a worker was killed, and hands its trial to another. What it trained must not go on
 behind its back: the kernel kills the trial's process with it.
 """
@@ -15,10 +18,13 @@ import sys
 from typing import Any
 
 from rq import Worker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
+from trainer.errors import PlanError
+from trainer.names import absent
 from wire.bus import Redis
 from wire.jobs import TRIALS, queue
 
@@ -26,12 +32,35 @@ from wire.jobs import TRIALS, queue
 BEAT_S = 4
 #: And gives its trial to another if it has not for so long, in seconds.
 TTL_S = 15
+#: In the `meta` of a job: the folders that its trial needs.
+FOLDERS = "folders"
 
 _PR_SET_PDEATHSIG = 1
 
 
 class TrialWorker(Worker):
-    """RQ's worker, with heartbeats that tell sooner of its death."""
+    """RQ's worker, with heartbeats that tell sooner of its death, and an eye on where it was started.
+
+    `unfit` is what it ended for, if anything: it was started in the wrong place.
+    """
+
+    unfit = ""
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Perform a trial that has all of its folders here."""
+        folder = absent(job.meta.get(FOLDERS, ()))
+        if folder is None:
+            super().execute_job(job, queue)
+            return
+        self.unfit = (
+            f"trial {job.id} needs {folder}, which is not here, and was handed back: start workers where that path "
+            "leads to the same folder as for `tune` (in a container, mount it there)"
+        )
+        with self.connection.pipeline() as pipeline:
+            queue.push_job_id(job.id, pipeline, at_front=True)
+            pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+            pipeline.execute()
+        raise StopRequested
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """What the forked process runs."""
@@ -59,6 +88,9 @@ def work(redis: Redis, burst: bool = False) -> None:
 
     Args:
         burst: end when none is waiting.
+
+    Raises:
+        PlanError: a trial needs a folder that is not here; the text names it.
     """
     worker = TrialWorker(
         [queue(TRIALS, redis)],
@@ -72,6 +104,8 @@ def work(redis: Redis, burst: bool = False) -> None:
         log_job_description=False,
     )
     worker.work(burst=burst, logging_level="WARNING")
+    if worker.unfit:
+        raise PlanError(worker.unfit)
 
 
 def _die_with(parent: int | None) -> None:

@@ -15,16 +15,18 @@ import torch
 from optuna.trial import TrialState
 
 from trainer import __main__ as cli
+from trainer.commands import tune
 from trainer.errors import PlanError, TrainerError
 from trainer.options import Options
 from trainer.training import Outcome, Told
 from trainer.tuning import trial
-from trainer.tuning.conducting import Here, conduct
+from trainer.tuning.conducting import Here, add, conduct
+from trainer.tuning.folders import needed
 from trainer.tuning.held import held
 from trainer.tuning.journal import alone
 from trainer.tuning.results import best_command, failures, ranked
 from trainer.tuning.space import parse
-from trainer.tuning.study import Asked, begin, trials_of
+from trainer.tuning.study import Asked, begin, document_of, options_of, trials_of
 
 SPACE = ["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.1,0.2"]
 Training = Callable[[Options, Told | None], Outcome]
@@ -287,6 +289,28 @@ def test_a_search_by_its_command_where_there_is_no_redis(
     assert metrics.count("dev_wer_percent") == 2, "spread over the four steps"
 
 
+def test_what_trials_read_is_absolute_however_it_was_typed(
+    corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in (("corpus", corpus), ("model", checkpoint)):
+        (tmp_path / name).symlink_to(folder)
+    (tmp_path / "rain").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = ["tune", "corpus", "--model", "model", "--study", "s", "--augment", "noise:0.5:0..20:rain"]
+    asked = tune.asked_of(cli.parser(words).parse_args([*words, "--vary", "without-speech=0|0.1:rain"]))
+    assert asked.folder == tmp_path / "runs" / "s"
+    assert asked.space.words == {"without_speech": f"0|0.1:{tmp_path}/rain"}
+    study = begin(alone(asked.folder), asked)
+    add(study, asked)
+    options = options_of(study, trials_of(study)[0])
+    assert set(needed(options)) - {tmp_path / "rain"} == {tmp_path / "corpus", tmp_path / "model"}
+    assert options.augment == f"noise:0.5:0..20:{tmp_path}/rain"
+    before = {**document_of(study), "fixed": {**asked.fixed, "augment": "noise:0.5:0..20:rain"}}
+    study.set_user_attr("asked", before)
+    begin(alone(asked.folder), asked)
+    assert options_of(study, trials_of(study)[0]) == options, "a study of before goes on"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -300,6 +324,8 @@ def test_a_search_by_its_command_where_there_is_no_redis(
         (["--vary", "dropout=0,0.1", "--epochs", "0"], "--epochs 0.0: it is more than 0"),
         (["--vary", "dropout=0,0.1", "--model", "no/such/model"], "there is no folder no/such/model"),
         (["--vary", "lora-alpha=8,16"], "--vary lora-alpha is of adapters"),
+        (["--vary", "dropout=0,0.1", "--augment", "noise:0.5:0..20:/no/sounds"], "there is no folder /no/sounds"),
+        (["--vary", "without-speech=0.1|0.1:/no/sounds"], "there is no folder /no/sounds"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -33,6 +34,24 @@ from trainer.tuning.space import Space, parse
 def test_words_become_distributions(word: str, found: Any) -> None:
     [distribution] = parse([word]).distributions.values()
     assert distribution == found
+
+
+@pytest.mark.parametrize(
+    ("word", "choices"),
+    [
+        ("augment=light|radio,noise:0.5:0..20:rain", ["light", "radio,noise:0.5:0..20:{here}/rain"]),
+        (
+            "augment=noise:0.5::/noise,room:0.1:0.1..0.2:my:rooms",
+            ["noise:0.5::/noise", "room:0.1:0.1..0.2:{here}/my:rooms"],
+        ),
+        ("without-speech=0.1|0.05:rain:/music", ["0.1", "0.05:{here}/rain:/music"]),
+    ],
+)
+def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: list[str]) -> None:
+    space = parse([word])
+    [distribution] = space.distributions.values()
+    assert distribution == CategoricalDistribution([choice.format(here=Path.cwd()) for choice in choices])
+    assert parse([f"{name.replace('_', '-')}={words}" for name, words in space.words.items()]) == space
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     space = parse(["learning-rate=1e-3,2e-3"])
     asked = Asked(tmp_path / "tones", space, fixed, search="grid", trials=1)
     study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
-    metrics = tmp_path / "tones" / "trial-0000" / "metrics.jsonl"
+    asked.folder.mkdir()
+    metrics = asked.folder / "trial-0000" / "metrics.jsonl"
 
     def behind(steps: int) -> bool:
         return metrics.exists() and metrics.read_text().count('"loss"') >= steps
@@ -161,6 +162,29 @@ def test_a_trial_that_no_worker_survives_fails(redis: Redis, tmp_path: Path) -> 
     crew.see_to(study, 0)
     assert trials_of(study)[0].state == TrialState.FAIL
     assert "10 workers could not bring it to its end" in trials_of(study)[0].user_attrs["reason"]
+
+
+def test_a_worker_without_the_folders_hands_its_trial_back_and_ends(
+    redis: Redis, redis_url: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = tmp_path / "sounds"
+    fixed = {"corpus": str(corpus), "model": "new:tiny-demo", "measures": 2, "augment": f"noise:0.5:0..20:{away}"}
+    asked = Asked(tmp_path / "tones", parse(SPACE), fixed, trials=1)
+    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
+    assert add(study, asked)
+    crew.see_to(study, 0)
+    asked.folder.mkdir()
+    for folder in (away, asked.folder):
+        if folder == asked.folder:
+            away.mkdir()
+            asked.folder.rmdir()
+        assert main(["worker", "--redis", redis_url, "--burst"]) == 1
+        assert f"trial tones-0 needs {folder}, which is not here, and was handed back" in capsys.readouterr().err
+        assert queue(TRIALS, redis).job_ids == ["tones-0"]
+        assert Job.fetch("tones-0", connection=redis, serializer=JSONSerializer).retries_left == ATTEMPTS - 1
+    assert not redis.exists(queue(TRIALS, redis).intermediate_queue_key), "it would be handed out once more"
+    assert trials_of(study)[0].state == TrialState.RUNNING
+    assert not asked.folder.exists(), "no trial made a folder of its own"
 
 
 def test_without_a_redis_a_worker_says_so(free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
