@@ -101,6 +101,8 @@ class Clip:
 
 #: What clips can be grouped and balanced by.
 COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
+#: The group of clips of which the corpus does not say: one of their own, told and balanced like any other.
+UNKNOWN = "(unknown)"
 
 
 class Corpus:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trainer.clips import UNKNOWN
 from trainer.evaluation import Evaluation, contexts_of
-from trainer.grouping import UNKNOWN
 from trainer.grouping import shown as shown_value
 from trainer.intervals import Interval
 from trainer.summary import Summary

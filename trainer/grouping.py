@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from string import hexdigits
 
-from trainer.clips import COLUMNS
+from trainer.clips import COLUMNS, UNKNOWN
 from trainer.snr import estimate_db
 from trainer.utterances import Utterance
 
@@ -16,8 +16,6 @@ from trainer.utterances import Utterance
 MEASURED = ("duration", "snr")
 #: All that can be grouped by.
 GROUPABLE = (*COLUMNS, *MEASURED)
-#: What the corpus does not say.
-UNKNOWN = "(unknown)"
 #: Enough to tell speakers apart.
 _SPEAKER_DIGITS = 10
 

@@ -16,13 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.clips import COLUMNS, Clip
+from trainer.clips import COLUMNS, UNKNOWN, Clip
 from trainer.errors import PlanError
 
 Order = NDArray[np.int64]
 
-#: The value of a column that a clip does not say. Such clips are a group of their own, balanced like any other.
-UNKNOWN = "(unknown)"
 #: A group of a hundredth of the clips is then drawn 5 times less often than the rest of them, instead of 99 times.
 USUAL_TEMPERATURE = 3.0
 #: Orders kept in memory: of the epoch that batches are made of, and of the next one, which their plan reaches into.

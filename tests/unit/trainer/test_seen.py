@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from trainer.clip_source import ClipSource
-from trainer.clips import Clip
+from trainer.clips import UNKNOWN, Clip
 from trainer.quiet import QuietSounds
-from trainer.sampling import UNKNOWN, Balanced, Epochs, Sampler
+from trainer.sampling import Balanced, Epochs, Sampler
 from trainer.seen import balance_plot, seen_groups, told_groups, write_seen
 
 CLIPS = [
