@@ -119,7 +119,10 @@ def _add_examples(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--augment", metavar="WORDS", help="disturb clips: radio,noise:0.5:0..20 (`listen --help`)")
     group.add_argument("--balance", metavar="COLUMNS", help="draw rare groups more often: accent:3, accent,gender:inf")
     group.add_argument(
-        "--join", type=float, metavar="SHARE", help="of clips that others follow in their window, as on air (default 0.5)"
+        "--join",
+        type=float,
+        metavar="SHARE",
+        help="of clips that others follow in their window, as on air (default 0.5)",
     )
     group.add_argument(
         "--without-speech", metavar="SHARE", help="of examples in which nobody speaks: 0.05, 0.05:FOLDER"
