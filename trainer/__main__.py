@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
 from trainer.commands import COMMANDS
 from trainer.errors import TrainerError
+from trainer.stopping import Stopped
 
 _EXAMPLES = """\
 examples:
@@ -23,6 +25,10 @@ examples:
 """
 
 
+#: What keeps what it has done, however it is stopped.
+GOING_ON = ("prepare", "tune")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     options = parser(argv[:1]).parse_args(argv)
@@ -31,9 +37,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TrainerError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"trainer: {error.filename or 'a file'}: {_why(error)}", file=sys.stderr)
+        return 1
+    except Stopped as stopped:
+        print(f"trainer: {stopped}", file=sys.stderr)
+        return stopped.code
     except KeyboardInterrupt:
-        print("trainer: stopped; the same command goes on from here", file=sys.stderr)
+        onward = "; the same command goes on from here" if argv[0] in GOING_ON else ""
+        print(f"trainer: stopped{onward}", file=sys.stderr)
         return 130
+
+
+def _why(error: OSError) -> str:
+    """What is wrong with a file, and what helps."""
+    told = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENOSPC:
+        return f"{told}: make room, and the same command goes on"
+    return f"{told}: choose another place, or make this one writable"
 
 
 def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ labels are smoothed; nothing strips or shifts labels behind our back; and no arg
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
@@ -23,7 +24,8 @@ from trainer.examples import ExampleSource
 from trainer.losses import Losses, Targets, losses
 from trainer.precision import computing
 from trainer.run import Run
-from trainer.run_folder import DECISIVE
+from trainer.run_folder import CHARACTERS, DECISIVE
+from trainer.stopping import Stop, Stopped
 from trainer.tokenizer import Speller
 
 Measure = Callable[[WhisperForConditionalGeneration], dict[str, float]]
@@ -38,8 +40,14 @@ def train(
     measure: Measure | None = None,
     keep: Keep | None = None,
     workers: int = 1,
+    stop: Stop | None = None,
 ) -> None:
-    """Train until the plan is fulfilled; a kill at any time costs what came after the last checkpoint."""
+    """Train until the plan is fulfilled; a kill at any time costs what came after the last checkpoint.
+
+    Raises:
+        Stopped: a stop was asked for; the checkpoint is of the last step.
+    """
+    stop = stop or Stop()
     plan, progress = run.plan, run.progress
     stream = loader(_stream(run, source, speller), workers)
     saved_at = time.monotonic()
@@ -49,11 +57,14 @@ def train(
             began = time.monotonic()
             batches = [next(stream) for _ in range(plan.accumulate)]
             found = step(run, batches)
-            _advance(run, batches, time.monotonic() - began)
+            asked = _advance(run, batches, time.monotonic() - began, stop)
             _show(bar, run, found)
             due = plan.measure_every_steps and progress.steps % plan.measure_every_steps == 0
             if measure and (due or plan.done(progress) >= 1.0):
                 _examine(run, measure, keep, bar)
+            if asked and plan.done(progress) < 1.0:
+                run.save()
+                raise Stopped(progress.steps, stop.signal_number or signal.SIGTERM)
             if time.monotonic() - saved_at > plan.checkpoint_every_s:
                 run.save()
                 saved_at = time.monotonic()
@@ -101,13 +112,16 @@ def _stream(run: Run, source: ExampleSource, speller: Speller) -> Stream:
     )
 
 
-def _advance(run: Run, batches: Sequence[Batch], elapsed_s: float) -> None:
+def _advance(run: Run, batches: Sequence[Batch], elapsed_s: float, stop: Stop) -> bool:
+    """Whether any of the processes that train together was asked to stop: all do so behind the same step."""
     progress = run.progress
     progress.steps += 1
-    progress.examples += run.team.numbers([sum(map(len, batches))], run.model.device)[0]
+    examples, asked = run.team.numbers([sum(map(len, batches)), int(stop.signal_number > 0)], run.model.device)
+    progress.examples += examples
     progress.audio_s += sum(batch.audio_s for batch in batches)
     progress.elapsed_s += elapsed_s
     progress.position = batches[-1].after
+    return asked > 0
 
 
 def _examine(run: Run, measure: Measure, keep: Keep | None, bar: tqdm[Never]) -> None:
@@ -117,12 +131,8 @@ def _examine(run: Run, measure: Measure, keep: Keep | None, bar: tqdm[Never]) ->
         with run.average.worn(), torch.random.fork_rng(devices=[]):
             found = measure(run.model)
             decisive = found.get(DECISIVE)
-            if decisive is not None and (progress.best is None or decisive < progress.best):
-                progress.best, progress.since_best = decisive, 0
-                if keep:
-                    keep("best")
-            elif decisive is not None:
-                progress.since_best += 1
+            if decisive is not None and progress.note(decisive, found.get(CHARACTERS, decisive)) and keep:
+                keep("best")
         run.log(found)
         bar.set_description(f"train, {DECISIVE} {decisive:.2f}" if decisive is not None else "train")
     stop = run.plan.patience is not None and progress.since_best >= run.plan.patience

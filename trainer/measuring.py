@@ -16,7 +16,7 @@ from trainer.features import LogMel
 from trainer.losses import Heads, Targets, Weights, losses
 from trainer.precision import Precision, computing
 from trainer.recogniser import Recogniser
-from trainer.run_folder import DECISIVE
+from trainer.run_folder import CHARACTERS, DECISIVE
 from trainer.tokenizer import Speller
 from trainer.utterances import of_clips
 
@@ -46,7 +46,7 @@ class DevMeasure:
         with computing(model.device, self.precision):
             words, characters = errors(recogniser, utterances, self.context_s)
             loss = self._loss(model)
-        rates = {DECISIVE: words.wer_percent, "dev_cer_percent": characters.wer_percent}
+        rates = {DECISIVE: words.wer_percent, CHARACTERS: characters.wer_percent}
         return {"dev_loss": loss, **{name: round(rate, 4) for name, rate in rates.items()}}
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,8 @@ FREE = ("recompute", "checkpoint_every_s", "log_every_steps")
 class Progress:
     """How far training has come, and where the next batch is in the data.
 
-    `elapsed_s` is time spent in steps; `best` the lowest error rate, and `since_best` how many measures came after it.
+    `elapsed_s` is time spent in steps; `best` the lowest word error rate, `best_characters` the character error rate of
+    the same model, `fewest_characters` the lowest of any, and `since_best` how many measures lowered none of them.
     """
 
     steps: int = 0
@@ -29,8 +31,23 @@ class Progress:
     elapsed_s: float = 0.0
     position: Position = BEGINNING
     best: float | None = None
+    best_characters: float = math.inf
+    fewest_characters: float = math.inf
     since_best: int = 0
     stopped: bool = False
+
+    def note(self, words: float, characters: float) -> bool:
+        """Take a measure into account, error rates in percent; whether it is the best, ties broken by characters.
+
+        A model that spells better is still learning, though no word of it is right yet.
+        """
+        better = self.best is None or (words, characters) < (self.best, self.best_characters)
+        news = better or characters < self.fewest_characters
+        if better:
+            self.best, self.best_characters = words, characters
+        self.fewest_characters = min(self.fewest_characters, characters)
+        self.since_best = 0 if news else self.since_best + 1
+        return better
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,8 @@ class Plan:
         average_decay: of the moving average of the weights; 0: none.
         precision: of the forward pass; weights are always in single.
         recompute: keep no activations but those between layers (gradient checkpointing): less memory, a third slower.
-        patience: measures without a new best after which training stops; None: it does not.
+        patience: measures that lower neither words' nor characters' error rate after which training stops; None: it
+            does not.
         measure_every_steps: 0: never.
         checkpoint_every_s: what a kill can cost, in seconds.
     """

@@ -21,6 +21,8 @@ ENDED_NAME = "ended.txt"
 MODELS = ("best", "last")
 #: The measure that decides which model is the best, and when to stop.
 DECISIVE = "dev_wer_percent"
+#: What breaks its ties.
+CHARACTERS = "dev_cer_percent"
 #: In plan.json beside the plan: where a run goes on is not how it was begun.
 UNCHECKED = "environment"
 
@@ -69,8 +71,9 @@ class RunFolder:
     @cached_property
     def best(self) -> tuple[int, float] | None:
         """Step and value of the lowest word error rate on dev, in percent; None: nothing was measured yet."""
-        measured = self.series(DECISIVE)
-        return min(((int(step), value) for step, value in measured), key=lambda one: (one[1], one[0]), default=None)
+        measured = [row for row in self.metrics if DECISIVE in row]
+        best = min(measured, key=lambda row: (row[DECISIVE], row.get(CHARACTERS, 0.0), row["step"]), default=None)
+        return None if best is None else (int(best["step"]), best[DECISIVE])
 
     def series(self, name: str) -> list[tuple[float, float]]:
         """Steps and values of one measure."""

@@ -41,7 +41,9 @@ def outcome(run: RunFolder) -> str:
     speed = run.last("samples_per_s")
     heard = _heard(run.seen)
     took = f" in {heard / speed / 60:,.1f} min" if speed and heard else ""
-    return f"{run.steps:,} steps{took}; {best}."
+    asked = run.plan.get("plan", {}).get("utterances", 0)
+    early = f", stopped early at {100 * heard / asked:.0f} % of its plan" if 0 < heard < asked else ""
+    return f"{run.steps:,} steps{took}{early}; {best}."
 
 
 def notes(run: RunFolder) -> Iterator[str]:

@@ -8,7 +8,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
 from trainer.errors import NoRoom, PlanError
 from trainer.fitting import fitting, tokens_of
+from trainer.held import held
 from trainer.joining import Joiner
 from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
@@ -42,6 +43,7 @@ from trainer.run_report import write_report
 from trainer.sampling import Sampler, sampler, weights_of
 from trainer.seen import write_seen
 from trainer.spelling import Style
+from trainer.stopping import Stop
 from trainer.team import Team
 
 #: The folder of a tokenizer that a run learnt, since it began from nothing.
@@ -50,53 +52,67 @@ TOKENIZER_NAME = "tokenizer"
 _JITTER_S, _WIDE_SHARE = 1.28, 0.1
 #: Of the steps, at most so many to warm up.
 _WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
+#: Share of clips that are left out, above which it may be a mistake.
+_MUCH = 0.1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `best` is the lowest word error rate in percent; None: nothing was measured."""
+    """How a run ended. `best` is the lowest word error rate in percent; None: nothing was measured.
+
+    `early` is the number of measures without news after which it was stopped; 0: it was not.
+    """
 
     steps: int
     best: float | None
     folder: Path
+    early: int = 0
 
 
 #: Hears how much of the training is behind (0..1) and what was measured.
 Told = Callable[[float, Mapping[str, float]], None]
 
 
-def train_run(options: Options, told: Told | None = None) -> Outcome:
+def train_run(
+    options: Options, told: Told | None = None, stop: Stop | None = None, *, holding: bool = False
+) -> Outcome:
     """Train, or go on with what was interrupted.
 
     Args:
         told: called whenever something was measured; what it raises ends the training.
+        stop: tells whether it is to stop behind the step that it is at.
+        holding: the caller has the run's folder for itself.
 
     Raises:
-        TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
+        TrainerError: options, corpus or checkpoint do not fit, or another process trains this run.
         NoRoom: they do not fit into a GPU's memory.
+        Stopped: it was asked to.
     """
     options.check()
+    if (options.run / CORPUS_NAME).exists():
+        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
+    team = Team.of_environment(torch.cuda.is_available())
     try:
-        return _train_run(options, told)
+        with nullcontext() if holding or not team.first else held(options.run, "--run"):
+            return _train_run(options, team, told, stop)
     except torch.OutOfMemoryError as error:
         raise NoRoom(_remedies(options)) from error
 
 
-def _train_run(options: Options, told: Told | None) -> Outcome:
-    team = Team.of_environment(torch.cuda.is_available())
+def _train_run(options: Options, team: Team, told: Told | None, stop: Stop | None) -> Outcome:
     device = _device(options.device, team)
     if device.type == "cpu":
         torch.set_num_threads(options.threads)
         torch.use_deterministic_algorithms(True)
     corpus = Corpus(options.corpus)
-    if (options.run / CORPUS_NAME).exists():
-        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
     with team.first_first():
         if team.first and not has_learnt(options.run):  # an attempt that failed may have been of other texts
             shutil.rmtree(options.run / TOKENIZER_NAME, ignore_errors=True)
         loaded = _loaded(options, corpus)
     context_s, full = _context(options, loaded)
     _refuse_acft(options, loaded, full)
+    if options.lora and loaded.from_nothing:
+        raise PlanError(f"--lora adapts what a checkpoint knows, and {loaded.name} knows nothing")
     augment = Augmentation(parse(options.augment or "none"), options.run / "sounds")
     longest_s = context_s / augment.most_lengthening
     clips, dropped = _clips(options, corpus, loaded, longest_s)
@@ -125,7 +141,8 @@ def _train_run(options: Options, told: Told | None) -> Outcome:
     if team.first:
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     with closing(run):
-        train(run, source, loaded.speller, _telling(run, measure, told), keep, _workers(options, device, team))
+        telling = _telling(run, measure, told)
+        train(run, source, loaded.speller, telling, keep, _workers(options, device, team), stop)
         if team.first:
             write_seen(options.run / SEEN_NAME, source, run.progress.examples)
             with run.average.worn():
@@ -133,7 +150,8 @@ def _train_run(options: Options, told: Told | None) -> Outcome:
                 if measure is None:
                     keep("best")
             write_report(options.run)
-    return Outcome(run.progress.steps, run.progress.best, options.run)
+    progress = run.progress
+    return Outcome(progress.steps, progress.best, options.run, progress.since_best if progress.stopped else 0)
 
 
 def plan_of(
@@ -198,7 +216,11 @@ def _loaded(options: Options, corpus: Corpus) -> Loaded:
     languages = sorted({options.language or clip.language for clip in train_clips})
     texts = (clip.text for clip in train_clips)
     folder = options.run / TOKENIZER_NAME
-    return checkpoints.new(options.model, texts, languages, options.seed, folder, options.dropouts)
+    try:
+        return checkpoints.new(options.model, texts, languages, options.seed, folder, options.dropouts)
+    except KeyError as error:
+        told = f"{options.run} was begun with other languages ({error.args[0]}): choose another --run"
+        raise PlanError(told) from error
 
 
 def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
@@ -238,7 +260,9 @@ def _teacher(options: Options, loaded: Loaded, device: torch.device, plan: Plan)
 def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:
     clips, dropped = _fitting(options, corpus, "train", loaded, context_s)
     for reason, count in dropped.items():
-        print(f"left out: {count} clips, {reason}", file=sys.stderr)
+        there = len(clips) + sum(dropped.values())
+        warning = "warning: " if count > _MUCH * there else ""
+        print(f"{warning}left out: {count} of {there} clips, {reason}", file=sys.stderr)
     if not clips:
         raise PlanError(f"{options.corpus} has no clips to train on that fit the model")
     return clips, dropped

@@ -28,8 +28,8 @@ examples
     python -m trainer prepare --source digits-common-voice/en --language en --splits release --out corpora/digits
     python -m trainer train corpora/digits --model new:tiny-demo --run digits --epochs 40
 
-A killed run goes on with the same command, from its last checkpoint (--checkpoint-every-s); another plan is refused,
-and the options that differ are named. runs/NAME has
+Ctrl-C and SIGTERM end a run behind its step, with a checkpoint; the same command goes on. A killed one goes on from its
+last checkpoint (--checkpoint-every-s). Another plan is refused, and the options that differ are named. runs/NAME has
 
   report.html                   all of it on one page, with curves (`report --help`)
   metrics.jsonl, events.out.*   losses and measures, for you and for TensorBoard (tensorboard --logdir runs)
@@ -72,19 +72,22 @@ def run(options: argparse.Namespace) -> int:
 
     from trainer.names import run_path
     from trainer.options import Options
+    from trainer.stopping import on_signals
     from trainer.training import train_run
 
     logging.disable_progress_bar()
     values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}
-    found = train_run(Options(run=run_path(options.name), **values))
+    with on_signals() as stop:
+        found = train_run(Options(run=run_path(options.name), **values), stop=stop)
     best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"
-    print(f"{found.folder}: {found.steps} steps{best}")
+    early = f"; stopped early: no better one in {found.early} measures (--patience)" if found.early else ""
+    print(f"{found.folder}: {found.steps} steps{best}{early}")
     return 0
 
 
 def _add_length(group: Any, trial: bool) -> None:
     group.add_argument("--epochs", type=float, help="times that every clip is heard (default 10)")
-    group.add_argument("--patience", type=int, metavar="N", help="stop after N measures without a better one")
+    group.add_argument("--patience", type=int, metavar="N", help="stop after N measures that lower neither WER nor CER")
     every, measures = "WER on dev (default 200); 0: never", "so many, evenly spread, in place of --measure-every"
     if trial:
         every, measures = argparse.SUPPRESS, "of WER on dev, evenly spread (default 8)"

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from trainer.checkpoint import CHECKPOINT_NAME
 from trainer.errors import TrainerError
+from trainer.held import held
 from trainer.run_folder import MODELS
-from trainer.tuning.held import held
 from trainer.tuning.search import propose
 from trainer.tuning.study import Asked, best_of, ended, folder_of, trials_of
 from trainer.tuning.trial import REASON, perform
@@ -74,7 +74,7 @@ def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = Fals
     if keep_all:
         study.set_user_attr(_KEEP_ALL, True)
     keep_all = study.user_attrs.get(_KEEP_ALL, False)
-    with held(asked.folder, wait=False), _bar(asked) as bar:
+    with held(asked.folder, "--study"), _bar(asked) as bar:
         while True:
             trials = trials_of(study)
             running = [trial.number for trial in trials if not ended(trial)]

@@ -11,10 +11,10 @@ import optuna
 from optuna.trial import TrialState
 
 from trainer.errors import TrainerError
+from trainer.held import held
 from trainer.options import Options
 from trainer.run_folder import DECISIVE, PLAN_NAME
 from trainer.training import Told, train_run
-from trainer.tuning.held import held
 from trainer.tuning.study import ended, options_of, trials_of
 from wire.bus import AWAY
 
@@ -34,14 +34,14 @@ def perform(study: optuna.Study, number: int) -> None:
     """
     frozen = trials_of(study)[number]
     options = options_of(study, frozen)
-    with held(options.run):
+    with held(options.run, "--run", wait=True):
         options = _as_begun(options)
         # Whoever had it until now may have brought it to its end.
         if ended(trials_of(study)[number]):
             return
         trial = optuna.Trial(study, frozen._trial_id)
         try:
-            found = train_run(options, _telling(trial, options.measures or 1))
+            found = train_run(options, _telling(trial, options.measures or 1), holding=True)
         except optuna.TrialPruned:
             study.tell(number, state=TrialState.PRUNED)
         except AWAY:

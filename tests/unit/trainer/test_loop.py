@@ -213,6 +213,14 @@ def test_a_step_whose_gradients_overflow_changes_nothing(
     run.close()
 
 
+def test_a_model_that_spells_better_is_still_learning() -> None:
+    progress = Progress()
+    measures = [(80.0, 79.0), (80.0, 75.0), (80.0, 76.0), (81.0, 74.0), (80.0, 74.5), (80.0, 75.5)]
+    found = [(progress.note(*measure), progress.since_best) for measure in measures]
+    assert found == [(True, 0), (True, 0), (False, 1), (False, 0), (True, 0), (False, 1)]
+    assert (progress.best, progress.best_characters, progress.fewest_characters) == (80.0, 74.5, 74.0)
+
+
 def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: Path) -> None:
     run = Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN)
     decayed, spared = run.optimizer.param_groups

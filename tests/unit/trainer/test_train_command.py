@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,6 +22,7 @@ from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
 from trainer.__main__ import main
+from trainer.held import held
 from trainer.options import Options, changes, given
 from trainer.precision import DTYPES
 from trainer.publishing import read
@@ -100,6 +102,73 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
     for name in ("best", "last"):
         weights = [load_file(run / name / "model.safetensors") for run in (unbroken, tmp_path / "killed")]
         assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "stopped"
+    # By the clock no checkpoint is written before the end.
+    command = _train(corpus, "--model", checkpoint, "--run", run, *STEADY, "--checkpoint-every-s", "3600")
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), text=True
+    )
+    while not ((run / "metrics.jsonl").exists() and (run / "metrics.jsonl").read_text().count('"loss"') >= 3):
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.01)
+    process.send_signal(sent)
+    _, told = process.communicate()
+    assert process.returncode == code
+    found = re.search(r"trainer: stopped; the same command goes on behind step (\d+)", told)
+    assert found, told
+    assert 3 <= int(found[1]) < 12
+    again = subprocess.run(command, check=True, capture_output=True, env=_environment(), text=True)
+    assert f"goes on behind step {found[1]}" in again.stderr
+    assert _metrics(run) == _metrics(unbroken)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_two_processes_do_not_train_one_run(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    with held(tmp_path / "run", "--run"):
+        assert main(words) == 1
+    assert f"process {os.getpid()} on " in (told := capsys.readouterr().err)
+    assert f"works in {tmp_path / 'run'}: wait for it, or choose another --run" in told
+    assert not (tmp_path / "run" / "plan.json").exists()
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run")]
+    words += ["--measure-every", "0", "--epochs", "0.2", "--batch", "8"]
+    assert main([*words, "--language", "en"]) == 0
+    assert main(words) == 1
+    assert "was begun with other languages" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_a_run_that_stops_early_says_so(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--batch", "8", "--epochs", "5"]
+    assert main([*words, "--learning-rate", "1e-9", "--measure-every", "1", "--patience", "2"]) == 0
+    assert "3 steps" in (told := capsys.readouterr().out)
+    assert "stopped early: no better one in 2 measures (--patience)" in told
+    assert "stopped early at" in (run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/passwd/run"])
+def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
+    corpus: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", place]) == 1
+    assert re.search(r"^trainer: /(proc|etc).*: choose another place", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(unbroken: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,12 +18,12 @@ from optuna.trial import TrialState
 from trainer import __main__ as cli
 from trainer.commands import tune
 from trainer.errors import PlanError, TrainerError
+from trainer.held import held
 from trainer.options import Options
 from trainer.training import Outcome, Told
 from trainer.tuning import trial
 from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.folders import needed
-from trainer.tuning.held import held
 from trainer.tuning.journal import alone
 from trainer.tuning.results import best_command, failures, ranked
 from trainer.tuning.space import parse
@@ -253,7 +254,7 @@ def test_trials_of_a_study_that_is_not_here_are_not_mixed_with_others(fake: Fake
 
 
 def test_one_process_conducts_a_study(fake: Fake, tmp_path: Path) -> None:
-    with held(tmp_path / "study"), pytest.raises(PlanError, match="another process works in"):
+    with held(tmp_path / "study", "--study"), pytest.raises(PlanError, match=f"process {os.getpid()} on .* works in"):
         _search(_asked(tmp_path))
 
 

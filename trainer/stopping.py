@@ -1,0 +1,46 @@
+"""A run that is asked to stop, by Ctrl-C or by whoever runs it, ends its step and keeps what it has learnt."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+class Stopped(KeyboardInterrupt):
+    """Training was asked to stop, and has. No Exception: nothing on the way shall take it for a failure."""
+
+    def __init__(self, steps: int, signal_number: int) -> None:
+        super().__init__(f"stopped; the same command goes on behind step {steps}")
+        self.code = 128 + signal_number
+
+
+@dataclass
+class Stop:
+    """Whether a stop was asked for: by which signal; 0: by none."""
+
+    signal_number: int = 0
+
+
+@contextmanager
+def on_signals() -> Iterator[Stop]:
+    """SIGINT and SIGTERM ask for a stop; the second one is obeyed at once, as usual. Of the main thread alone."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        stop.signal_number = number
+        _put(before)
+
+    _put(dict.fromkeys(before, ask))
+    try:
+        yield stop
+    finally:
+        _put(before)
+
+
+def _put(handlers: Mapping[signal.Signals, object]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # type: ignore[arg-type]  # what `getsignal` told
