@@ -50,7 +50,8 @@ class Fake:
     def __init__(self) -> None:
         self.runs: list[Options] = []
 
-    def __call__(self, options: Options, told: Told | None) -> Outcome:
+    def __call__(self, options: Options, told: Told | None, *, holding: bool) -> Outcome:
+        assert holding, "a trial has its folder for itself"
         self.runs.append(options)
         for name in ("best", "last"):
             (options.run / name).mkdir(parents=True, exist_ok=True)
