@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from trainer.alarm import Alarm
@@ -86,6 +87,13 @@ class Evaluation:
         return sorted(wrong, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))[:WORST]
 
     @property
+    def longer(self) -> list[Row]:
+        """Of speech that is too long for the context that counts, and was heard at another."""
+        counted = {row.utterance.id for row in self.conditions[0].rows}
+        found = {row.utterance.id: row for each in self.conditions for row in each.rows if row.reference}
+        return [row for id, row in found.items() if id not in counted]
+
+    @property
     def figures(self) -> dict[str, float]:
         """Numbers by name; what could not be measured is left out."""
         first = self.conditions[0]
@@ -127,7 +135,15 @@ class Evaluation:
             },
             "worst": [row.document() for row in self.worst],
             "rows": [row.document() for row in self.conditions[0].rows],
+            # What was said in the others, so that evaluations can be compared at every context.
+            "longer": [_said(row) for row in self.longer],
         }
+
+
+def measured_on(document: Mapping[str, Any]) -> str:
+    """Which clips an evaluation-NAME.json is of: the corpus, its split, and how many were drawn from that."""
+    drawn = f", {document['limit']} clips drawn by seed {document.get('seed')}" if document.get("limit") else ""
+    return f"{Path(str(document['corpus'])).name} {document['split']}{drawn}"
 
 
 def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[str | None]:
@@ -141,6 +157,10 @@ def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[s
         name = context if heard.count((context_s, snr_db)) == 1 else "full and short"
         names.append(None if heard.index((context_s, snr_db)) < place else f"{name} {context_s:g} s")
     return names
+
+
+def _said(row: Row) -> dict[str, Any]:
+    return {"id": row.utterance.id, "reference": row.reference, "words": row.words.words}
 
 
 def _rate(rows: Iterable[Row]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.evaluation import contexts_of
+from trainer.evaluation import contexts_of, measured_on
 from trainer.grouping import shown
 from trainer.intervals import Change, interval
 from trainer.page import beside, folded, heading, plots, table, text
@@ -55,10 +55,8 @@ def evaluation(document: Document) -> Iterator[str]:
 
 def title(document: Document) -> str:
     """On what, and which model if it is not the best one."""
-    drawn = f", {document['limit']} clips drawn by seed {document.get('seed')}" if document.get("limit") else ""
     which = Path(str(document["model"])).name
-    of = "" if which == "best" else f", {which}"
-    return f"{Path(str(document['corpus'])).name} {document['split']}{drawn}{of}"
+    return measured_on(document) + ("" if which == "best" else f", {which}")
 
 
 def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
@@ -77,7 +75,7 @@ def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
     if changes:
         first, *others = runs
         yield table((f"change from {first}, points (95 %)", *others), changes)
-        yield text("Changes are of the utterances that both heard at the context that counts for them.", "dim")
+        yield text("Changes are of the utterances that both heard.", "dim")
     yield from _groups_side_by_side(runs)
 
 
@@ -101,7 +99,8 @@ def _measured(runs: Mapping[str, Sequence[Document]]) -> Iterator[tuple[str, str
     """What was measured, by which run, what was said in it, and what came of it."""
     for run, documents in runs.items():
         for document in documents:
-            said = {row["id"]: (row["reference"], row["words"]) for row in document.get("rows", ()) if row["words"]}
+            rows = (*document.get("rows", ()), *document.get("longer", ()))
+            said = {row["id"]: (row["reference"], row["words"]) for row in rows if row["words"]}
             for condition in document["conditions"]:
                 name = f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
                 yield name, run, said, condition

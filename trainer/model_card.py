@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.evaluation import measured_on
 from trainer.grouping import shown
 from trainer.publish import Record
 
@@ -71,16 +72,15 @@ def card(facts: Facts) -> str:
     )
 
 
-def measured_on(evaluation: Mapping[str, Any]) -> str:
-    """The corpus and its split; a rate on what was trained on is no promise."""
-    known = " (trained on)" if evaluation.get("trained_on") else ""
-    return f"{Path(str(evaluation['corpus'])).name} {evaluation['split']}{known}"
+def promised_on(evaluation: Mapping[str, Any]) -> str:
+    """What a rate is of; one on what was trained on is no promise."""
+    return measured_on(evaluation) + (" (trained on)" if evaluation.get("trained_on") else "")
 
 
 def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         (
-            measured_on(document),
+            promised_on(document),
             f"{condition['context_s']:g} s",
             "clean" if condition["snr_db"] is None else f"{condition['snr_db']:g} dB",
             *_figures(condition),
@@ -97,7 +97,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     for document in evaluations:
         for column, groups in document["groups"].items():
             if 1 < len(groups) <= _VALUES_SHOWN:
-                yield f"### By {column}, {measured_on(document)}"
+                yield f"### By {column}, {promised_on(document)}"
                 rates = ((shown(column, value), *_figures(group)) for value, group in groups.items())
                 yield _table((column, *_HEADER[3:]), rates)
 

@@ -12,7 +12,7 @@ from transformers import WhisperFeatureExtractor
 
 from trainer.curves import PUBLISHED, curves
 from trainer.errors import TrainerError
-from trainer.model_card import Facts, card, measured_on
+from trainer.model_card import Facts, card, promised_on
 from trainer.publish import Record, WerRow, describe
 from trainer.replacing import replaced
 from trainer.run_folder import read_run
@@ -102,7 +102,7 @@ def wer_rows(found: Written) -> list[WerRow]:
     rows = [
         WerRow(
             languages,
-            f"{measured_on(document)}, {condition['context_s']:g} s of context",
+            f"{promised_on(document)}, {condition['context_s']:g} s of context",
             condition["snr_db"],
             *(condition[name] for name in ("words", "wer_percent", "substitutions", "deletions", "insertions")),
         )

@@ -101,7 +101,11 @@ def test_the_penalty_is_of_what_both_contexts_heard(found: Evaluation) -> None:
 def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: list[Utterance]) -> None:
     found = evaluate(replace(recogniser, declared_s=1.0), utterances)
     assert [(c.context, c.context_s) for c in found.conditions] == [("short", 1.0), ("full", 2.0)]
-    assert len(found.document()["rows"]) == 3
+    document = found.document()
+    assert len(document["rows"]) == 3
+    elsewhere = {row["id"] for row in document["longer"]}
+    assert elsewhere == set(document["conditions"][1]["errors"]) - set(document["conditions"][0]["errors"])
+    assert [row["words"] for row in document["longer"]] == [len(row["reference"].split()) for row in document["longer"]]
 
 
 def test_a_context_that_is_the_same_is_heard_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
@@ -117,6 +121,7 @@ def test_the_document_is_json_and_has_a_row_for_each_utterance(found: Evaluation
     assert [row["id"] for row in document["rows"]] == [row.utterance.id for row in found.conditions[0].rows]
     errors = [row["errors"] for row in document["worst"]]
     assert errors == sorted(errors, reverse=True)
+    assert document["longer"] == [], "the context that counts heard all that any did"
     assert document["normalisers"] == dict.fromkeys(("en", "sv"), "BasicTextNormalizer, diacritics kept")
     assert document["alarm"]["raised"] == found.alarm.raised
     assert set(document["alarm"]["probes"]["readings"]) == {"usual", "doubled", "bare", "detected"}

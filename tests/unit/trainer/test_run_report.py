@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from trainer.__main__ import main
 from trainer.curves import MOST_POINTS, thinned
 from trainer.names import run_path
 from trainer.plots import intervals, lines
+from trainer.publishing import read, wer_rows
 from trainer.run_comparison import named, write_comparison
 from trainer.run_folder import RunError, read_run
 from trainer.run_report import write_report
@@ -197,6 +199,34 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     assert change.count("-15.0 (-27.5 to -5.0)") == 4, "over the same forty utterances, clean and in noise"
     for words in ("Loss on train", "Word error rate on dev", "By accent"):
         assert words in page
+
+
+def test_changes_are_of_all_that_a_context_heard(tmp_path: Path) -> None:
+    folders = [_run(tmp_path / "plain", errors=9), _run(tmp_path / "other", errors=3)]
+    for folder in folders:
+        file = folder / "evaluation-best-x-test.json"
+        document = json.loads(file.read_text())
+        document["longer"] = [{"id": "long", "reference": "hej då", "words": 40}]
+        document["conditions"][1]["errors"]["long"] = 0
+        file.write_text(json.dumps(document))
+    page = write_comparison(folders, tmp_path / "both.html").read_text(encoding="utf-8")
+    rows = page.split("change from plain")[1].split("</table>")[0].split("<tr>")[1:]
+    assert [re.sub("<[^>]+>", " ", row).split("(")[0].split()[-1] for row in rows] == [
+        "-15.0",
+        "-7.5",
+        "-15.0",
+        "-15.0",
+    ]
+
+
+def test_a_drawn_part_is_told_on_every_page(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    file = run / "evaluation-best-x-test.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "limit": 40, "corpus": "corpora/tones"}))
+    drawn = "tones test, 40 clips drawn by seed 1"
+    assert f"<h3>{drawn}</h3>" in write_report(run).read_text(encoding="utf-8")
+    [first, *_] = wer_rows(read(run, "best"))
+    assert first.set == f"{drawn}, 7 s of context"
 
 
 def test_runs_without_anything_in_common_are_compared_all_the_same(tmp_path: Path) -> None:
