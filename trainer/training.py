@@ -304,7 +304,11 @@ def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | 
 
     def telling(model: transformers.WhisperForConditionalGeneration) -> dict[str, float]:
         found = measure(model)
-        told(run.plan.done(run.progress), found)
+        try:
+            told(run.plan.done(run.progress), found)
+        except Exception:
+            run.log(found)  # it was measured all the same, and says why training ends here
+            raise
         return found
 
     return telling

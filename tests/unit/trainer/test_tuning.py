@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from trainer.commands import tune
 from trainer.errors import PlanError, TrainerError
 from trainer.held import held
 from trainer.options import Options
-from trainer.training import Outcome, Told
+from trainer.run_folder import read_run
+from trainer.run_report import write_report
+from trainer.training import Outcome, Told, train_run
 from trainer.tuning import trial
 from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.folders import needed
@@ -263,6 +265,18 @@ def test_one_process_conducts_a_study(fake: Fake, tmp_path: Path) -> None:
 def _as_it_was() -> Iterator[None]:
     yield
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_the_measure_that_a_trial_is_pruned_for_is_on_its_curve(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+    def pruned(done: float, found: Mapping[str, float]) -> None:
+        raise optuna.TrialPruned
+
+    options = Options(corpus, str(checkpoint), tmp_path / "run", epochs=1, batch=16, measures=2, workers=0)
+    with pytest.raises(optuna.TrialPruned):
+        train_run(options, pruned)
+    assert len(read_run(options.run).series("dev_wer_percent")) == 1
+    assert "Word error rate on dev" in write_report(options.run).read_text()
 
 
 @pytest.mark.usefixtures("_as_it_was")
