@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from rich.console import Group
+
+from trainer.terminal import console, tables
 
 Row = Mapping[str, object]
 
@@ -37,35 +37,29 @@ def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_f
 
 
 def show(
-    tables: Sequence[tuple[str, Sequence[Row]]],
+    titled: Sequence[tuple[str, Sequence[Row]]],
     rows: Sequence[Row],
     figures: Mapping[str, float],
     json_file: Path | None,
 ) -> None:
     """As `report`, where columns do not fit one table: several, each with its title; `rows` have all columns."""
-    console = Console()
-    for title, shown in tables:
-        console.print(table(title, shown))
+    to = console()
+    for title, shown in titled:
+        to.print(table(title, shown, to.width))
     for name, value in figures.items():
-        console.print(f"{name} = {_cell(value)}")
+        to.print(f"{name} = {_cell(value)}")
     if json_file is not None:
         document = {"figures": dict(figures), "rows": [dict(row) for row in rows]}
         json_file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def table(title: str, rows: Sequence[Row]) -> Table:
+def table(title: str, rows: Sequence[Row], width: int) -> Group:
     """One column for each name that any row has, in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
-    for name in columns:
-        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        # Names of rows keep to one line; other text goes on in the next one where the terminal is narrow.
-        drawn.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=not numeric and name == columns[0]
-        )
-    for row in rows:
-        drawn.add_row(*(_cell(row.get(name)) for name in columns))
-    return drawn
+    numeric = {name for name in columns if all(isinstance(row.get(name), int | float | None) for row in rows)}
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    # Names of rows keep to one line; other text goes on in the next one where the terminal is narrow.
+    return Group(*tables(title, columns, cells, width, figures=numeric, names=columns[:1]))
 
 
 def _cell(value: object) -> str:

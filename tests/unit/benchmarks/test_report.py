@@ -11,9 +11,20 @@ def test_text_goes_on_in_the_next_line_and_names_keep_to_one() -> None:
     rows = [{"of": "a name that stays whole", "rate": "19.4 (17.6 to 21.2)", "change": "-2.9 (-4.8 to -1.2)", "n": 5}]
     console = Console(width=50)
     with console.capture() as captured:
-        console.print(table("narrow", rows))
+        console.print(table("narrow", rows, console.width))
     lines = captured.get().splitlines()
     assert any("a name that stays whole" in line for line in lines)
     assert max(map(len, lines)) <= 50
     for word in ("19.4", "(17.6", "21.2)", "-2.9", "(-4.8", "-1.2)"):
         assert any(word in line for line in lines), word
+
+
+def test_what_does_not_fit_stands_below_and_no_number_is_broken() -> None:
+    rows = [{"of": "prompts", **{f"rate of {place}": 1234567 + place for place in range(8)}}]
+    console = Console(width=50)
+    with console.capture() as captured:
+        console.print(table("narrow", rows, console.width))
+    shown = captured.get()
+    assert shown.count("prompts") > 1
+    assert max(map(len, shown.splitlines())) <= 50
+    assert all(str(1234567 + place) in shown.split() for place in range(8))

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from trainer.evaluate import Plan, evaluate, foreign_share, word_errors
 from trainer.evaluation import Evaluation
+from trainer.evaluation_table import show
 from trainer.examples import SAMPLE_RATE, ExampleSource
 from trainer.model import Size, new_model
 from trainer.planted import tones
@@ -152,3 +154,17 @@ def test_letters_that_no_reference_has() -> None:
     assert foreign_share([row("på väg", "qwz på"), row("hög tid", "høy tid"), row("x", "москва"), row("y", "")]) == 0.5
     assert foreign_share([row("привет", "hello"), row("москва", "москва")]) == 0.5
     assert foreign_share([]) == 0.0
+
+
+@pytest.mark.parametrize("width", [30, 50, 80, 160])
+def test_no_figure_is_cut_on_a_narrow_terminal(found: Evaluation, width: int) -> None:
+    console = Console(width=width)
+    with console.capture() as captured:
+        show(found, console)
+    words = captured.get().split()
+    for condition in found.conditions:
+        interval = condition.summary.by_utterance
+        assert interval
+        assert f"{interval.low_percent:.1f}–{interval.high_percent:.1f}" in words
+        assert f"{condition.summary.characters.wer_percent:.1f}" in words
+    assert max(map(len, captured.get().splitlines())) <= width
