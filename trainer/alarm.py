@@ -31,6 +31,10 @@ END_PROBABILITY = 0.05
 WER_FACTOR, WER_MARGIN_PERCENT = 1.5, 10.0
 #: From this loss on (nats a token) a model does not know the text, and no fault of decoding is needed to explain why.
 UNKNOWN_LOSS = 3.0
+#: Below this share of as many different texts as were said, a model writes much the same whatever it hears.
+DISTINCT_SHARE = 0.5
+#: So many different texts must have been said to tell.
+LEAST_TEXTS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Evidence:
         foreign_share: outputs with more than a stray letter that no reference has.
         told: the language that the generation config sets.
         languages: of the test set.
+        said, written: how many different texts there are among the references, and among the outputs.
     """
 
     wer_percent: float
@@ -53,6 +58,8 @@ class Evidence:
     probes: Probes | None
     told: str | None = None
     languages: frozenset[str] = frozenset()
+    said: int = 0
+    written: int = 0
 
     @property
     def misled(self) -> bool:
@@ -73,12 +80,12 @@ class Cause:
 class Alarm:
     """What is wrong. `causes` are those that fit, the best first; none: no known one does.
 
-    `unknown`: the model does not know the words at all, and need not be broken to write others.
+    `notes` are of a model that is weak, and need not be broken for that.
     """
 
     signs: tuple[str, ...]
     causes: tuple[Cause, ...]
-    unknown: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def raised(self) -> bool:
@@ -87,18 +94,20 @@ class Alarm:
     @property
     def sentence(self) -> str:
         """All of it for a person."""
+        return " ".join([self._verdict, *self.notes])
+
+    @property
+    def _verdict(self) -> str:
         if not self.signs:
-            return "No alarm: decoding does what the loss promises."
-        if self.unknown and not self.causes:
-            fits = "No known cause fits: it does not know these words. Train it, on such speech, before it is used."
-        elif not self.causes:
-            fits = (
-                "No known cause fits: look at the worst utterances, and whether the model was trained for this at all."
-            )
-        else:
+            return "No alarm, but:" if self.notes else "No alarm: decoding does what the loss promises."
+        if self.causes:
             best, *others = self.causes
             fits = f"What fits best: {best.name} ({best.because}). {best.advice}"
             fits += "".join(f" It may also be: {other.name} ({other.because})." for other in others)
+        else:
+            fits = (
+                "No known cause fits: look at the worst utterances, and whether the model was trained for this at all."
+            )
         return f"Decoding is broken: {'; '.join(self.signs)}. {fits}"
 
 
@@ -108,8 +117,9 @@ def judge(evidence: Evidence) -> Alarm:
     causes = tuple(_causes(evidence)) if evidence.probes else ()
     if not signs and causes:
         signs = [f"training went wrong: {causes[0].because}"]
-    unknown = evidence.probes is not None and _unknown(evidence.probes)
-    return Alarm(tuple(signs), causes, unknown)
+    if evidence.probes and _unknown(evidence.probes) and not causes:
+        signs = []  # whatever such a model writes, its decoding need not be broken for it
+    return Alarm(tuple(signs), causes, tuple(_notes(evidence)))
 
 
 def most_wer_percent(loss: float, tokens_per_word: float) -> float:
@@ -136,6 +146,17 @@ def _signs(evidence: Evidence) -> Iterator[str]:
         yield f"{evidence.empty_share:.0%} of the outputs are empty where somebody speaks"
     if evidence.foreign_share > FOREIGN_SHARE and evidence.wer_percent > FOREIGN_WER_PERCENT:
         yield f"{evidence.foreign_share:.0%} of the outputs are in letters of another script or language"
+
+
+def _notes(evidence: Evidence) -> Iterator[str]:
+    if evidence.probes and _unknown(evidence.probes):
+        loss = evidence.probes.readings[evidence.probes.best].text_loss
+        yield f"It does not know these words (a loss of {loss:.2f}): train it, on such speech, before it is used."
+    if evidence.said >= LEAST_TEXTS and evidence.written < DISTINCT_SHARE * evidence.said:
+        yield (
+            f"It writes much the same whatever it hears ({evidence.written} different texts where {evidence.said} were "
+            "said): train it longer, or on more."
+        )
 
 
 def _causes(evidence: Evidence) -> Iterator[Cause]:

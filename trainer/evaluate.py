@@ -222,6 +222,8 @@ def _evidence(recogniser: Recogniser, condition: Condition, probes: Probes | Non
         probes,
         recogniser.told,
         frozenset(row.utterance.language for row in spoken),
+        len({row.reference for row in spoken}),
+        len({row.hypothesis for row in spoken}),
     )
 
 

@@ -36,7 +36,7 @@ def evaluation(document: Document) -> Iterator[str]:
     """One evaluation: conditions, noise, groups, words that are mistaken, and the alarm."""
     yield heading(title(document), 3)
     alarm = document["alarm"]
-    yield text(str(alarm["sentence"]), "alarm" if alarm["raised"] else "dim")
+    yield text(str(alarm["sentence"]), "alarm" if alarm["raised"] else "note" if alarm.get("notes") else "dim")
     conditions = told_once(document["conditions"])
     rows = [(*_condition(each), *_figures(each), str(each.get("left_out") or "")) for each in conditions]
     yield table(("context", "noise", *_FIGURES, "too long"), rows, words=2)

@@ -34,7 +34,7 @@ def show(found: Evaluation, console: Console | None = None) -> None:
     console.print(_worst(found, console.width))
     for name, value in found.figures.items():
         console.print(f"{name} = {value:.4g}", highlight=False)
-    style = "bold red" if found.alarm.raised else "green"
+    style = "bold red" if found.alarm.raised else "yellow" if found.alarm.notes else "green"
     console.print(escape(found.alarm.sentence), style=style, highlight=False)
 
 

@@ -96,10 +96,28 @@ def test_outputs_that_are_empty_or_of_another_script() -> None:
 
 def test_a_model_that_knows_nothing_is_not_accused_of_a_fault() -> None:
     nothing = probes(9.0, bare=Reading(6.0, 6.0, 0.0), doubled=Reading(5.0, 5.0, 0.0))
-    alarm = judge(replace(HEALTHY, wer_percent=100.0, capped_share=1.0, probes=nothing))
-    assert alarm.raised
-    assert alarm.causes == ()
-    assert "does not know these words" in alarm.sentence
+    mistaken = replace(nothing, mistaken_share=0.65, mistaken_for="en")
+    for evidence in (
+        replace(HEALTHY, wer_percent=100.0, capped_share=1.0, probes=nothing),
+        replace(HEALTHY, wer_percent=100.0, empty_share=0.9, foreign_share=0.9, probes=mistaken),
+        replace(HEALTHY, wer_percent=100.0, told="en", probes=nothing),
+    ):
+        alarm = judge(evidence)
+        assert not alarm.raised
+        assert alarm.causes == ()
+        assert alarm.sentence.startswith("No alarm, but: It does not know these words (a loss of 5.00): train it")
+
+
+def test_much_the_same_whatever_it_hears_is_told() -> None:
+    template = replace(HEALTHY, wer_percent=84.4, probes=probes(1.28), said=97, written=6)
+    alarm = judge(template)
+    assert not alarm.raised
+    assert "much the same whatever it hears (6 different texts where 97 were said)" in alarm.sentence
+    assert "much the same" in judge(replace(template, capped_share=0.9)).sentence
+    assert judge(replace(template, written=90)).notes == ()
+    # Digits are few texts, and are written as few; of five clips nothing can be said.
+    assert judge(replace(template, said=10, written=10)).notes == ()
+    assert judge(replace(template, said=5, written=1)).notes == ()
 
 
 def test_silence_alone_says_nothing() -> None:

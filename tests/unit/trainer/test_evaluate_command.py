@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import WhisperForConditionalGeneration
 
 from tests import whispers
 from trainer.__main__ import main
@@ -54,8 +56,24 @@ def test_it_prints_a_table_and_writes_a_file(
     assert document["alarm"]["sentence"].split()[0] in shown
 
 
-def test_a_model_that_writes_nonsense_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
-    assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == ALARM
+def test_a_model_that_knows_nothing_is_no_alarm(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == 0
+    assert "It does not know these words" in capsys.readouterr().out
+
+
+def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
+    learnt = WhisperForConditionalGeneration.from_pretrained(model)
+    with torch.no_grad():  # whatever it hears, the start token follows
+        last = learnt.get_decoder().layer_norm
+        last.weight.zero_()
+        last.bias.copy_(100 * learnt.proj_out.weight[learnt.config.decoder_start_token_id])
+    shutil.copytree(model, tmp_path / "doubled")
+    learnt.save_pretrained(tmp_path / "doubled")
+    assert run(tmp_path / "doubled", corpus, "--context", "full", "--out", tmp_path / "found.json") == ALARM
+    alarm = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["alarm"]
+    assert alarm["causes"][0]["name"] == "double start token"
 
 
 def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
