@@ -44,8 +44,19 @@ class Change:
     errors: int
 
 
+def rule_of_three(words: int) -> Interval:
+    """Interval of a rate where not one of so many words is wrong, which leaves a bootstrap nothing to draw.
+
+    Up to 3/n is what 0 of n goes with, 95 times in 100 (Hanley and Lippman-Hand, "If nothing goes wrong, is everything
+    all right?", JAMA 249, 1983); words are taken for independent.
+    """
+    return Interval(0.0, min(100.0, 300 / words))
+
+
 def interval(scores: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1) -> Interval | None:
     """Interval of the rate over all scores; None where there is nothing to draw from, or not one error to draw.
+
+    For a rate of nothing there is `rule_of_three`.
 
     Args:
         units: what is drawn whole: each utterance's speaker. None: utterances.

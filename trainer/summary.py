@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.intervals import Interval, interval
+from trainer.intervals import Interval, interval, rule_of_three
 from trainer.scoring import Score, total
 from trainer.utterances import Utterance
 
@@ -46,6 +46,7 @@ class Summary:
     Attributes:
         utterances: those in which somebody speaks; the error rates are of them.
         by_utterance, by_speaker: 95 % intervals of the word error rate; None where there is too little to draw from.
+            Without an error there is none by speaker: by how much one errs who does cannot be told.
         silent_s, false_words: how long nobody speaks, and how many words were written then.
     """
 
@@ -92,12 +93,13 @@ def summarise(rows: Sequence[Row], seed: int) -> Summary:
     spoken = [row for row in rows if row.reference]
     silent = [row for row in rows if not row.reference]
     scores = [row.words for row in spoken]
+    words = total(scores)
     speakers = [row.utterance.columns.get("speaker", "") for row in spoken]
     return Summary(
         len(spoken),
-        total(scores),
+        words,
         total(row.characters for row in spoken),
-        interval(scores, seed=seed),
+        rule_of_three(words.words) if words.words and not words.errors else interval(scores, seed=seed),
         interval(scores, speakers, seed) if speakers and all(speakers) else None,
         sum(row.utterance.duration_s for row in silent),
         sum(row.words.insertions for row in silent),

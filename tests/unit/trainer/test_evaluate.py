@@ -93,6 +93,13 @@ def test_an_interval_by_speaker_needs_all_speakers() -> None:
     assert summarise([*named, rows[2]], 1).by_speaker == summarise(rows, 1).by_utterance
 
 
+def test_without_an_error_there_is_an_interval_all_the_same() -> None:
+    found = summarise([row("hej du", "hej du")] * 50, 1)
+    assert found.document()["wer_interval_percent"] == [0.0, 3.0]
+    assert found.by_speaker is None
+    assert summarise([row("", "")], 1).by_utterance is None
+
+
 def test_the_penalty_is_of_what_both_contexts_heard(found: Evaluation) -> None:
     full, short = found.conditions[:2]
     heard = {row.utterance.id for row in short.rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.intervals import interval
+from trainer.intervals import interval, rule_of_three
 from trainer.scoring import Score
 
 RNG = np.random.default_rng(1)
@@ -46,6 +46,18 @@ def test_long_utterances_count_more() -> None:
     found = interval([Score(100, 0, 0, 0)] * 50 + [Score(1, 1, 0, 0)] * 50)
     assert found
     assert found.high_percent < 3
+
+
+def test_fewer_words_without_an_error_are_less_sure_than_more_with_one() -> None:
+    some = interval([Score(4, int(place == 0), 0, 0) for place in range(79)])
+    assert some
+    assert rule_of_three(23 * 4).high_percent == pytest.approx(3.26, abs=0.01)
+    assert rule_of_three(23 * 4).high_percent > some.high_percent
+    assert rule_of_three(2).high_percent == 100.0
+    # Of 300 words of which 1 % are wrong, 5 % of draws have no error.
+    assert pytest.approx(0.05, abs=0.002) == 0.99**300
+    assert rule_of_three(300).high_percent == 1.0
+    assert rule_of_three(300).low_percent == 0.0
 
 
 def test_equal_ones_leave_no_doubt_and_one_no_answer() -> None:
