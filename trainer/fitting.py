@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from trainer.clips import Clip
 from trainer.errors import PlanError
-from trainer.tokenizer import Speller
+from trainer.tokenizer import Speller, languages_of, listed
 
 
 def fitting(
@@ -41,4 +41,5 @@ def _prefix(speller: Speller, language: str) -> int:
     try:
         return len(speller.prefix(language))
     except KeyError as error:
-        raise PlanError(f"the model has no language {language!r}: give one that it has with --language") from error
+        known = listed(languages_of(speller.tokenizer.get_vocab()))
+        raise PlanError(f"the model has no language {language!r} (it has {known}): give --language") from error

@@ -27,6 +27,7 @@ from trainer.errors import PlanError, SourceError
 from trainer.listening import Heard, Part, Recording, digest, listen
 from trainer.scripts import Scripts
 from trainer.sources.candidate import Candidate, Source
+from trainer.sources.languages import check, language_code, unknown
 from trainer.sources.read import read, with_names
 from trainer.splits import Assignment, Mode, Shares, assign
 
@@ -94,12 +95,16 @@ def prepare(plan: Plan) -> Prepared:
 
     Raises:
         SourceError: a source cannot be read, offers nothing, or does not say its language, as nobody else does.
-        PlanError: the folder has a corpus of another plan.
+        PlanError: the folder has a corpus of another plan, or what is given as a language is none.
     """
     plan = replace(plan, sources=with_names(plan.sources))
     _check_folder(plan)
+    check(plan.language, "--language")
+    for source in plan.sources:
+        check(source.language, f"language= of {source.path}")
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
+    notes = (*_of_languages(candidates, plan), *assignment.notes)
     _begin_folder(plan)
     with Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         wanted = _judge(candidates, assignment, plan, dropped)
@@ -119,7 +124,7 @@ def prepare(plan: Plan) -> Prepared:
                 assert split is not None
                 heard_s += writer.add(heard.audio, **_about(clip, split)).duration_s
         took_s = time.monotonic() - began_s if todo else 0.0
-        corpus = writer.finish(_story(plan, assignment, dropped.counts, digests))
+        corpus = writer.finish(_story(plan, replace(assignment, notes=notes), dropped.counts, digests))
     return Prepared(corpus, dropped.counts, assignment, heard_s, took_s)
 
 
@@ -167,8 +172,29 @@ def _with_languages(candidates: list[Candidate]) -> list[Candidate]:
     for clip in candidates:
         if clip.speech and clip.text and not clip.language and not clip.refused:
             raise SourceError(f"{clip.source} does not say which language {clip.id} is in: --language, or language=")
+        if clip.speech and not clip.refused:
+            check(clip.language, clip.id)
     usual = spoken.most_common(1)[0][0] if spoken else ""
     return [clip if clip.language else replace(clip, language=usual) for clip in candidates]
+
+
+def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
+    """What whoever gave a language, or trains on it, should know."""
+    spoken: dict[str, Counter[str]] = {}
+    for clip in candidates:
+        if clip.speech:
+            spoken.setdefault(clip.source, Counter())[clip.language] += 1
+    yield from filter(None, map(unknown, sorted(set().union(*spoken.values()))))
+    given = [("language=", source.language, source.name) for source in plan.sources if source.language]
+    for option, language, name in [*given, *([("--language ", plan.language, "")] if plan.language else [])]:
+        of = [counts for source, counts in spoken.items() if f"{source}/".startswith(f"{name}/" if name else "")]
+        found = sum(of, Counter())
+        if found and language_code(language) not in found:
+            says = " and ".join(f"{code} of {n:,}" for code, n in found.most_common() if code)
+            yield (
+                f"{name or 'Every source'} says itself in which language its clips are ({says}): "
+                f"{option}{language} is for those that do not say, and was not used."
+            )
 
 
 def _judge(candidates: Sequence[Candidate], assignment: Assignment, plan: Plan, dropped: Dropped) -> list[int]:

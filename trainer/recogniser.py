@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,8 @@ from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
 from trainer.names import checkpoint
 from trainer.precision import DTYPES, suiting
-from trainer.tokenizer import Speller
+from trainer.tokenizer import Speller, languages_of, listed
 
-_LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 #: Where a checkpoint says what it was trained for, and how English is to be spelt before it is scored.
 _MANIFEST, _SPELLING = "undertext.json", "normalizer.json"
 
@@ -67,7 +65,7 @@ class Recogniser:
             speller.tokenizer,
             *(speller.start, speller.end, speller.no_timestamps),
             speller.transcribe if speller.multilingual else None,
-            languages=_languages(speller.tokenizer.get_vocab()),
+            languages=languages_of(speller.tokenizer.get_vocab()),
             suppressed=tuple(range(speller.end + 1, model.config.vocab_size)),
         )
 
@@ -91,8 +89,8 @@ class Recogniser:
                 raise RecogniserError(f"{self.name} knows English only, and the corpus has {language!r}")
             return [self.start, self.no_timestamps]
         if language not in self.languages:
-            known = ", ".join(sorted(self.languages)[:10])
-            raise RecogniserError(f"{self.name} has no language {language!r} (it has {known}…): give --language")
+            known, name = listed(self.languages), self.name or "the model"
+            raise RecogniserError(f"{name} has no language {language!r} (it has {known}): give --language")
         return [self.start, self.languages[language], self.transcribe, self.no_timestamps]
 
     def ids(self, text: str) -> list[int]:
@@ -144,20 +142,13 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         model,
         tokenizer,
         *(start, end, no_timestamps, transcribe),
-        languages=_languages(vocabulary) if multilingual else {},
+        languages=languages_of(vocabulary) if multilingual else {},
         suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
         suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
         declared_s=(_beside(name, _MANIFEST) or {}).get("context_s"),
         spelling=_beside(name, _SPELLING),
         told=TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>")) if told else None,
     )
-
-
-def _languages(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Language tokens stand between the start token and the tasks; large-v3 has one more than others."""
-    first, last = vocabulary["<|startoftranscript|>"], vocabulary["<|translate|>"]
-    matches = ((_LANGUAGE.fullmatch(token), id) for token, id in vocabulary.items() if first < id < last)
-    return {match[1]: id for match, id in matches if match}
 
 
 def _beside(name: str, file: str) -> dict[str, Any] | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import WhisperTokenizer
 
+_LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 #: Timestamp tokens run from <|0.00|> to <|30.00|> in steps of 0.02 s.
 _TIMESTAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 
@@ -33,6 +35,19 @@ def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: 
     tokenizer.add_tokens([AddedToken(token, normalized=False, special=True) for token in special], special_tokens=True)
     tokenizer.add_tokens([AddedToken(token, normalized=False, special=False) for token in _TIMESTAMPS])
     return tokenizer
+
+
+def languages_of(vocabulary: Mapping[str, int]) -> dict[str, int]:
+    """Ids by code. Language tokens stand between the start token and the tasks; large-v3 has one more than others."""
+    first, last = vocabulary["<|startoftranscript|>"], vocabulary["<|translate|>"]
+    matches = ((_LANGUAGE.fullmatch(token), id) for token, id in vocabulary.items() if first < id < last)
+    return {match[1]: id for match, id in matches if match}
+
+
+def listed(languages: Iterable[str]) -> str:
+    """The first ten codes, for a sentence."""
+    codes = sorted(languages)
+    return ", ".join(codes[:10]) + ("…" if len(codes) > 10 else "")
 
 
 @dataclass(frozen=True)

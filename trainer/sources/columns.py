@@ -11,6 +11,7 @@ from typing import Any
 from trainer.clips import Split
 from trainer.drops import Reason
 from trainer.sources.candidate import Audio, Candidate, Source
+from trainer.sources.languages import language_code
 
 #: Our name: theirs, the first that is there and filled. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -31,8 +32,6 @@ _GENDERS = {
     **dict.fromkeys(("female", "f", "female_feminine"), "female"),
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "nan"), ""),
 }
-#: Codes of languages for which Whisper has another.
-_LANGUAGES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 
 
 def named(row: Mapping[str, Any], name: str) -> str:
@@ -50,12 +49,6 @@ def number(row: Mapping[str, Any], *keys: str) -> float | None:
         if math.isfinite(value):
             return value
     return None
-
-
-def language_code(name: str) -> str:
-    """Whisper's code for a language: sv-SE and sv_SE are sv; `-` is none."""
-    primary = name.strip().lower().replace("_", "-").partition("-")[0]
-    return _LANGUAGES.get(primary, primary)
 
 
 def split_named(name: str) -> Split | None:

@@ -12,8 +12,9 @@ from trainer.decode import duration_s
 from trainer.drops import Reason
 from trainer.errors import AudioError
 from trainer.sources.candidate import Candidate, FileAudio, Source
-from trainer.sources.columns import language_code, split_named
+from trainer.sources.columns import split_named
 from trainer.sources.cues import Cue, CuesError, cut, read_cues
+from trainer.sources.languages import language_code
 
 _AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recordings import release
+from tests.recordings import record, release, write_csv
 from trainer.__main__ import main
 from trainer.commands import COMMANDS
 from trainer.commands.prepare import source
@@ -53,6 +53,53 @@ def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: p
 def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "--source", str(tmp_path), "--out", str(tmp_path), *words]) == 1
     assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--language", "finnisch"), "--language: 'finnisch' is no language (do you mean fi, Finnish?)"),
+        (("--language", "x"), "--language: 'x' is no language"),
+    ],
+)
+def test_a_language_that_is_none_is_refused(
+    words: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = release(tmp_path / "cv", clips=1), tmp_path / "out"
+    assert main(["prepare", "--source", str(folder), "--out", str(out), *words]) == 1
+    assert says in capsys.readouterr().err
+    assert main(["prepare", "--source", str(folder), f"language={words[1]}", "--out", str(out)]) == 1
+    assert f"language= of {folder}: {words[1]!r} is no language" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_language_in_a_manifest_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path / "a.wav")
+    path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "Hej", "language": "svensk"}])
+    assert main(["prepare", "--source", str(path), "--out", str(tmp_path / "out")]) == 1
+    assert "x/a.wav: 'svensk' is no language" in capsys.readouterr().err
+
+
+def test_a_language_that_only_a_model_from_nothing_can_learn_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = release(tmp_path / "cv", clips=1, locale="swe")
+    assert main(["prepare", "--source", str(folder), "--out", str(tmp_path / "out"), "--processes", "1"]) == 0
+    told = "! Whisper has no language 'swe' (do you mean sv, Swedish?): only a model from nothing (--model new:SIZE)"
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_language_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, talks = release(tmp_path / "cv", clips=1, locale="fi"), tmp_path / "talks"
+    record(talks / "one.wav", seed=999)
+    (talks / "one.txt").write_text("En text")
+    words = ["prepare", "--source", str(folder), "--out", str(tmp_path / "out"), "--processes", "1", "--again"]
+    assert main([*words, "--language", "Swedish"]) == 0
+    told = "says itself in which language its clips are (fi of 6): --language Swedish is for those that do not say"
+    assert f"! Every source {told}" in " ".join(capsys.readouterr().out.split())
+    # There it is of a source that does not say.
+    assert main([*words, "--language", "sv", "--source", str(talks)]) == 0
+    assert "says itself" not in capsys.readouterr().out
 
 
 def test_help_names_every_command_without_torch() -> None:

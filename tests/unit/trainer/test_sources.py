@@ -14,7 +14,8 @@ from trainer.decode import decode
 from trainer.drops import Reason
 from trainer.errors import SourceError
 from trainer.sources.candidate import Candidate, Source
-from trainer.sources.columns import language_code, split_named
+from trainer.sources.columns import split_named
+from trainer.sources.languages import language_code
 from trainer.sources.read import read, with_names
 
 
@@ -248,7 +249,17 @@ def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("sv-SE", "sv"), ("sv_se", "sv"), ("nb-NO", "no"), ("nn-NO", "nn"), ("-", ""), ("zh-TW", "zh")]
+    ("name", "code"),
+    [
+        *(("sv-SE", "sv"), ("sv_se", "sv"), ("nb-NO", "no"), ("nn-NO", "nn"), ("-", ""), ("zh-TW", "zh")),
+        *(
+            ("Finnish", "fi"),
+            ("haitian creole", "ht"),
+            ("Mandarin Chinese", "zh"),
+            ("finnisch", "finnisch"),
+            ("ga-IE", "ga"),
+        ),
+    ],
 )
 def test_languages_have_whispers_codes(name: str, code: str) -> None:
     assert language_code(name) == code

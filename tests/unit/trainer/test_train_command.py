@@ -303,7 +303,7 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--language", "fi"), "no language 'fi'"),
+        (("--language", "fi"), "no language 'fi' (it has en, sv)"),
         (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
         (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
