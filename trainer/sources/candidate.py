@@ -9,6 +9,9 @@ from typing import Protocol
 from trainer.clips import Split
 from trainer.drops import Reason
 
+#: Of a Common Voice release, in the order in which they are read.
+USUAL_LISTS = ("test", "dev", "train", "validated")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -21,6 +24,7 @@ class Source:
         name: begins the ids of its clips; empty: made of the path.
         speech: False where nobody speaks in any of it: the model shall learn to write nothing.
         lists: which of a Common Voice release's lists are read; what an earlier one has, a later one does not move.
+            The usual ones need not all be there.
         config, text: of a data set of Hugging Face, its configuration and its column of text.
     """
 
@@ -29,7 +33,7 @@ class Source:
     language: str = ""
     name: str = ""
     speech: bool = True
-    lists: tuple[str, ...] = ("test", "dev", "train", "validated")
+    lists: tuple[str, ...] = USUAL_LISTS
     config: str = ""
     text: str = ""
 

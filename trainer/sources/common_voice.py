@@ -10,31 +10,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trainer.errors import SourceError
-from trainer.sources.candidate import Candidate, FileAudio, Source
+from trainer.sources.candidate import USUAL_LISTS, Candidate, FileAudio, Source
 from trainer.sources.columns import candidate, split_named
 from trainer.sources.tables import rows
 
 CLIPS = "clips"
+#: Lists of clips; a release has more .tsv than these.
+_OFFERED = ("train", "dev", "test", "validated", "other", "invalidated")
 #: Written in newer releases: how long each clip is.
 _DURATIONS = "clip_durations.tsv"
 
 
 def is_release(folder: Path) -> bool:
     """Whether a folder is a release."""
-    return (folder / CLIPS).is_dir() and any(
-        (folder / f"{name}.tsv").exists() for name in ("train", "dev", "test", "validated", "other")
-    )
+    return (folder / CLIPS).is_dir() and any((folder / f"{name}.tsv").exists() for name in (*USUAL_LISTS, "other"))
 
 
 def read(folder: Path, source: Source) -> Iterator[Candidate]:
     """The clips of the lists that `source` names, each once.
 
     Raises:
-        SourceError: none of the lists is there.
+        SourceError: one of them is not there, or none of the usual ones.
     """
+    there = [name for name in _OFFERED if (folder / f"{name}.tsv").exists()]
     lists = [name for name in source.lists if (folder / f"{name}.tsv").exists()]
-    if not lists:
-        raise SourceError(f"{folder} has none of the lists {', '.join(source.lists)}")
+    missing = [f"{name}.tsv" for name in source.lists if name not in lists]
+    if not lists or (missing and source.lists != USUAL_LISTS):
+        raise SourceError(f"no {' and no '.join(missing)} in {folder}; there are {', '.join(there)}")
     durations_ms = _durations_ms(folder / _DURATIONS)
     elsewhere: set[str] = set()
     for name in lists:

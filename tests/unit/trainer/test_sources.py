@@ -69,8 +69,9 @@ def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path:
         ("Dålig.", None, Reason.VOTED_DOWN),
     ]
     assert [clip.text for clip in offered(folder, lists=("other",))] == ["Annan."]
-    with pytest.raises(SourceError, match="none of the lists"):
-        offered(folder, lists=("reported",))
+    for lists in (("train", "dve"), ("dve",)):
+        with pytest.raises(SourceError, match=r"no dve.tsv in .*sv; there are train, dev, test, validated, other"):
+            offered(folder, lists=lists)
 
 
 def test_durations_of_a_release_are_known(tmp_path: Path) -> None:
