@@ -22,6 +22,7 @@ class Reason(StrEnum):
 
     # Before its audio is read.
     LISTED_TWICE = "listed twice"
+    DAMAGED_ROW = "damaged row"
     NO_TEXT = "no text"
     UNREADABLE_TEXT = "unreadable text"
     ONLY_PUNCTUATION = "only punctuation"

@@ -182,7 +182,7 @@ def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
     """What whoever gave a language, or trains on it, should know."""
     spoken: dict[str, Counter[str]] = {}
     for clip in candidates:
-        if clip.speech:
+        if clip.speech and not clip.refused:
             spoken.setdefault(clip.source, Counter())[clip.language] += 1
     yield from filter(None, map(unknown, sorted(set().union(*spoken.values()))))
     given = [("language=", source.language, source.name) for source in plan.sources if source.language]

@@ -108,7 +108,7 @@ def _noted(
     notes = []
     for split in shares.wanted():
         if split not in splits and _fill(split, splits, candidates, shares):
-            notes.append(f"There was no {split}: {splits.count(split):,} clips of voices in train became it.")
+            notes.append(f"There was no {split}: some of the voices in train became it.")
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))
     if mode == "disjoint" and crossing:
         notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")

@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     for table in tables(prepared.corpus, prepared.dropped):
         console.print(table)
-    for note in notes(prepared.corpus):
+    for note in notes(prepared.corpus) if prepared.corpus.clips else ():
         console.print(f"! {note}", markup=False, highlight=False)
     if prepared.took_s:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)

@@ -12,6 +12,7 @@ from trainer.clips import Split
 from trainer.drops import Reason
 from trainer.sources.candidate import Audio, Candidate, Source
 from trainer.sources.languages import language_code
+from trainer.sources.tables import DAMAGED
 
 #: Our name: theirs, the first that is there and filled. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -65,6 +66,7 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
     """A clip of a row; `split` where the row has none of its own."""
     gender = named(row, "gender")
     start_s, end_s, declared_s = _place(row)
+    damage = row.get(DAMAGED, "")
     up, down = number(row, "up_votes") or 0, number(row, "down_votes") or 0
     return Candidate(
         id=id,
@@ -84,8 +86,8 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
         end_s=end_s,
         declared_s=declared_s,
         speech=source.speech,
-        refused=Reason.VOTED_DOWN if down > up else None,
-        detail=f"{up:g} up, {down:g} down" if down > up else "",
+        refused=Reason.DAMAGED_ROW if damage else Reason.VOTED_DOWN if down > up else None,
+        detail=damage or (f"{up:g} up, {down:g} down" if down > up else ""),
     )
 
 

@@ -26,6 +26,11 @@ def is_release(folder: Path) -> bool:
     return (folder / CLIPS).is_dir() and any((folder / f"{name}.tsv").exists() for name in (*USUAL_LISTS, "other"))
 
 
+def is_list(path: Path) -> bool:
+    """Whether a file is one of a release's lists, whose recordings lie in another folder than it."""
+    return path.suffix == ".tsv" and path.stem in _OFFERED and path.is_file() and is_release(path.parent)
+
+
 def read(folder: Path, source: Source) -> Iterator[Candidate]:
     """The clips of the lists that `source` names, each once.
 

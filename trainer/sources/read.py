@@ -23,6 +23,10 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         SourceError: it is nothing that we know.
     """
     path = Path(source.path).expanduser()
+    if common_voice.is_list(path):
+        raise SourceError(
+            f"{path} is a list of a Common Voice release: give its folder, {path.parent}, and lists={path.stem}"
+        )
     if path.is_file() and path.suffix.lower() in _TABLES:
         yield from manifest.read(path, source)
     elif path.is_file():

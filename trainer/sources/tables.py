@@ -10,9 +10,14 @@ from typing import Any
 
 from trainer.errors import SourceError
 
+#: A key that no header has: what is wrong with a row.
+DAMAGED = "\0damaged"
+
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table, by its suffix: .tsv, .csv, .jsonl, or .json with JSON Lines or one list.
+
+    A row with more fields than the header has its DAMAGED: which of them is which cannot be told.
 
     Raises:
         SourceError: it cannot be read, or its suffix is none of these.
@@ -22,7 +27,9 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise SourceError(f"{path} is no table: its name ends in none of {', '.join(readers)}")
     try:
         yield from readers[path.suffix.lower()](path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} cannot be read: it is not in UTF-8 ({error}). Save it as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
 
 
@@ -30,7 +37,13 @@ def _tsv(path: Path) -> Iterator[dict[str, Any]]:
     # Common Voice writes sentences with quotation marks as they are. csv's own reading would swallow whole lines.
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""):
-            yield {key: _unquoted(value) for key, value in row.items() if isinstance(value, str)}
+            yield {key: _unquoted(value) for key, value in _told(row).items()}
+
+
+def _told(row: dict[Any, Any]) -> dict[str, Any]:
+    """A row of csv's, which keeps what has no column under None."""
+    more = row.pop(None, ())
+    return {**row, DAMAGED: f"{len(row) + len(more)} fields, not {len(row)}"} if more else row
 
 
 def _unquoted(value: str) -> str:
@@ -43,7 +56,11 @@ def _unquoted(value: str) -> str:
 
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file, restval="")
+        head = file.readline()
+        file.seek(0)
+        # Where numbers have commas, spreadsheets write semicolons.
+        delimiter = ";" if head.count(";") > head.count(",") else ","
+        yield from map(_told, csv.DictReader(file, delimiter=delimiter, restval=""))
 
 
 def _jsonl(path: Path) -> Iterator[dict[str, Any]]:

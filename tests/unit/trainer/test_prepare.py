@@ -67,6 +67,7 @@ def every_reason(folder: Path) -> list[Source]:
         record(clips / f"good{number}.mp3", 3, seed=number)
         row(f"good{number}.mp3")
     row("good0.mp3")
+    row("tab.mp3", "En tabb\ti meningen", up_votes=0, down_votes=0, age=2)
     row("missing.mp3")
     row("no_text.mp3", " ")
     row("marks.mp3", "… !")
@@ -112,6 +113,7 @@ def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "out" / DROPPED_NAME).read_text().splitlines()]
     assert {line["id"].removeprefix("cv/"): line["reason"] for line in lines} == {
         "good0 (row 32)": "listed twice",
+        "tab": "damaged row",
         "missing": "missing file",
         "no_text": "no text",
         "marks": "only punctuation",
@@ -130,6 +132,7 @@ def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
         "leftover": "of a speaker in dev or test",
         "talks/talk.wav": "unreadable text",
     }
+    assert next(line for line in lines if line["id"] == "cv/tab")["detail"] == "11 fields, not 10"
     assert prepared.dropped == Counter(Reason(line["reason"]) for line in lines)
     assert set(prepared.dropped) == set(Reason), "a reason has no test"
     assert {clip.id for clip in prepared.corpus.clips} == {

@@ -43,9 +43,11 @@ def test_every_word_after_a_source_is_understood_or_refused() -> None:
 
 def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = release(tmp_path / "cv", clips=2), tmp_path / "out"
+    (folder / "dev.tsv").unlink()
     assert main(["prepare", "--source", str(folder), "--out", str(out), "--processes", "1", "--max-s", "0.2"]) == 1
     printed, said = capsys.readouterr()
     assert "dropped because" in printed
+    assert "became it" not in printed
     assert f"no clips are left: {out / 'dropped.jsonl'} says why" in said
 
 

@@ -84,6 +84,12 @@ def test_durations_of_a_release_are_known(tmp_path: Path) -> None:
     assert {clip.id[-3:]: clip.declared_s for clip in offered(folder)}["0_0"] == 1.234
 
 
+def test_a_list_of_a_release_is_no_manifest(tmp_path: Path) -> None:
+    folder = release(tmp_path / "fi", clips=1)
+    with pytest.raises(SourceError, match=r"give its folder, .*/fi, and lists=train"):
+        offered(folder / "train.tsv")
+
+
 def test_a_folder_of_languages_is_several_releases(tmp_path: Path) -> None:
     release(tmp_path / "cv" / "sv-SE", clips=1)
     release(tmp_path / "cv" / "de", clips=1, locale="de")
@@ -134,7 +140,9 @@ def test_a_manifest_of_nemo_with_parts_of_recordings(tmp_path: Path) -> None:
         ("x.jsonl", '{"path": "a", "text": "b"}\nnonsense\n', "line 2"),
         ("x.jsonl", "[]\n", "no object"),
         ("x.json", "[1]", "no list of objects"),
-        ("x.csv", b"path,text\na,\xff\n", "cannot be read"),
+        ("x.csv", b"path,text\na,\xff\n", "Save it as UTF-8"),
+        ("x.csv", "path;text\na;å\n".encode("latin-1"), "Save it as UTF-8"),
+        ("x.tsv", "path\ttext\na\tå\n".encode("utf-16"), "Save it as UTF-8"),
         ("x.xlsx", "", "none of .csv"),
     ],
 )
@@ -142,6 +150,15 @@ def test_what_is_wrong_with_a_manifest_is_said(name: str, text: str | bytes, say
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SourceError, match=says):
         offered(tmp_path / name)
+
+
+def test_a_manifest_of_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("path;text;\na.wav;Hej, du;\nb.wav;Hej; du;\n", encoding="utf-8-sig")
+    whole, damaged = offered(tmp_path / "x.csv", language="sv")
+    assert (whole.text, whole.refused) == ("Hej, du", None)
+    assert (damaged.refused, damaged.detail) == (Reason.DAMAGED_ROW, "4 fields, not 3")
+    (tmp_path / "y.csv").write_text("path,text\na.wav,Hej, du\n")
+    assert offered(tmp_path / "y.csv", language="sv")[0].refused is Reason.DAMAGED_ROW
 
 
 def test_a_column_of_text_with_another_name_is_named(tmp_path: Path) -> None:

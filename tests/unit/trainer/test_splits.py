@@ -62,6 +62,14 @@ def test_two_voices_are_enough_to_train_and_one_more_to_test(clips: list[Candida
         assert {"dev", "test"} <= splits
 
 
+def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped() -> None:
+    clips = [clip(speaker, "train") for speaker in "abcdef"]
+    assert assign(clips, "disjoint", SHARES).notes == (
+        "There was no test: some of the voices in train became it.",
+        "There was no dev: some of the voices in train became it.",
+    )
+
+
 def test_a_release_that_is_disjoint_is_kept() -> None:
     clips = [clip("a", "train"), clip("b", "dev"), clip("c", "test"), clip("c", "test")]
     found = assign(clips, "disjoint", SHARES)
