@@ -46,9 +46,14 @@ def checkpoint(name: str) -> str:
     if run.is_dir():
         raise PlanError(no_run(run))
     owner, *rest = name.split("/")
+    if not rest:
+        raise PlanError(
+            f"there is no folder {name} and no {run}: a model is a checkpoint's folder, a run, or a name on the hub, "
+            "which has an owner, as openai/whisper-small"
+        )
     missing = f"there is no folder {folder}: a model is a checkpoint's folder, a run, or a name on the hub"
     if name.startswith((".", "/", "~")) or len(rest) > 1:
         raise PlanError(missing)
-    if rest and Path(owner).is_dir():
+    if Path(owner).is_dir():
         raise PlanError(f"{missing} ({owner}/ is a folder here, so it is looked for in that, and not on the hub)")
     return name

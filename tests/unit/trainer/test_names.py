@@ -38,7 +38,6 @@ def test_a_run_right_here_is_meant_too(place: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
-    assert checkpoint("whisper-mine") == "whisper-mine"
     assert checkpoint("KBLab/kb-whisper-small") == "KBLab/kb-whisper-small"
     assert checkpoint("openai/whisper-tiny") == "openai/whisper-tiny"
 
@@ -48,6 +47,7 @@ def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
     [
         ("young", "runs/young has no model yet"),
         ("sv", "runs/sv is a search, and its trials are runs: its best trial is runs/sv/trial-0000"),
+        ("nope", "there is no folder nope and no runs/nope: .* has an owner, as openai/whisper-small"),
         ("./modle", "there is no folder modle"),
         ("a/b/c", "there is no folder a/b/c"),
         ("openai/whisper-small", "openai/ is a folder here"),
