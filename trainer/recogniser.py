@@ -37,7 +37,7 @@ class Recogniser:
         start, end, no_timestamps, transcribe: ids; `transcribe` is None if the model knows English only.
         languages: code to id; empty if the model knows English only.
         suppressed, suppressed_first: ids that are never written, and those that are not written first.
-        declared_s: the acoustic context in seconds that `undertext.json` declares.
+        declared_s, declared: the acoustic context in seconds and the languages that `undertext.json` declares.
         spelling: British to American, from the checkpoint's normalizer.json.
         told: the language that its generation config sets.
     """
@@ -55,6 +55,7 @@ class Recogniser:
     declared_s: float | None = None
     spelling: Mapping[str, str] | None = None
     told: str | None = None
+    declared: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: WhisperForConditionalGeneration, speller: Speller, name: str = "") -> Self:
@@ -137,6 +138,7 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
     except KeyError as error:
         raise RecogniserError(f"the tokenizer of {name} has no {error}: it is not Whisper's") from error
     told = getattr(generation, "language", None)
+    declared = _beside(name, _MANIFEST) or {}
     return Recogniser(
         name,
         model,
@@ -145,9 +147,10 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         languages=languages_of(vocabulary) if multilingual else {},
         suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
         suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
-        declared_s=(_beside(name, _MANIFEST) or {}).get("context_s"),
+        declared_s=declared.get("context_s"),
         spelling=_beside(name, _SPELLING),
         told=TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>")) if told else None,
+        declared=tuple(declared.get("languages") or ()),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.clips import SPLITS, Corpus
+from trainer.clips import SPLITS, Clip, Corpus
 from trainer.errors import PlanError
 from trainer.grouping import GROUPABLE
 from trainer.run_folder import PLAN_NAME
@@ -16,7 +17,7 @@ from trainer.run_folder import PLAN_NAME
 if TYPE_CHECKING:
     from trainer.evaluate import Plan
     from trainer.evaluation import Evaluation
-    from trainer.utterances import Utterance
+    from trainer.recogniser import Recogniser
 
 #: The exit code of an alarm.
 ALARM = 3
@@ -51,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a name on the hub")
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--split", choices=SPLITS, default="test")
-    parser.add_argument("--language", metavar="CODE", help="instead of what the corpus says")
+    parser.add_argument("--language", metavar="CODE", help="instead of what the corpus says, or the model's one")
     parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"default: {','.join(_BY)}")
     parser.add_argument("--snr", type=_numbers, default=(), metavar="DB,DB", help="add noise at these ratios, too")
     parser.add_argument("--context", type=_contexts, default=("full", "short"), metavar="full,short")
@@ -80,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     from trainer.options import refuse_outside
     from trainer.recogniser import load
     from trainer.run_report import write_report
+    from trainer.utterances import of_clips
 
     refuse_outside(options, ("limit", "processes", "batch_s", "context_s"), lambda value: value > 0, "more than 0")
     options.model = checkpoint(options.model)
@@ -94,8 +96,9 @@ def run(options: argparse.Namespace) -> int:
     )
     torch.set_num_threads(1)  # the processes share the cores
     logging.disable_progress_bar()  # ours is enough
-    utterances = _utterances(options)
+    corpus, clips = _clips(options)
     recogniser = load(options.model, options.device)
+    utterances = of_clips(corpus, clips, options.language or _own_language(recogniser, clips))
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
         found = evaluate(recogniser, utterances, plan, bar.update)
     out = options.out or _beside(options)
@@ -112,10 +115,8 @@ def passes(plan: Plan) -> int:
     return len(plan.contexts) * (1 + len(plan.snrs_db)) + plan.windows
 
 
-def _utterances(options: argparse.Namespace) -> list[Utterance]:
+def _clips(options: argparse.Namespace) -> tuple[Corpus, tuple[Clip, ...]]:
     import random
-
-    from trainer.utterances import of_clips
 
     corpus = Corpus(options.corpus)
     clips = corpus.split(options.split)
@@ -123,7 +124,17 @@ def _utterances(options: argparse.Namespace) -> list[Utterance]:
         raise PlanError(f"{options.corpus} has no clips in its split {options.split}: choose another with --split")
     if options.limit and options.limit < len(clips):
         clips = tuple(random.Random(options.seed).sample(clips, options.limit))
-    return of_clips(corpus, clips, options.language)
+    return corpus, clips
+
+
+def _own_language(recogniser: Recogniser, clips: Iterable[Clip]) -> str | None:
+    """What a model was trained on with --language, be the clips called what they may; None: their own languages."""
+    lacking = sorted({clip.language for clip in clips} - set(recogniser.languages or {"en"}))
+    if not lacking or len(recogniser.declared) != 1:
+        return None
+    (own,) = recogniser.declared
+    print(f"{recogniser.name} has no language {', '.join(lacking)}: it is evaluated in {own}, which is all it declares")
+    return own
 
 
 def _write(found: Evaluation, out: Path, options: argparse.Namespace) -> None:

@@ -76,6 +76,24 @@ def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> 
     assert alarm["causes"][0]["name"] == "double start token"
 
 
+def test_a_model_of_one_language_is_evaluated_in_it(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finnish = tmp_path / "fi"
+    shutil.copytree(corpus, finnish)
+    lines = (finnish / "clips.jsonl").read_text(encoding="utf-8")
+    (finnish / "clips.jsonl").write_text(lines.replace('"language": "sv"', '"language": "fi"'), encoding="utf-8")
+    shutil.copytree(model, tmp_path / "mine")
+    words = (tmp_path / "mine", finnish, "--context", "full", "--out", tmp_path / "found.json")
+    for languages, code in ((["en", "sv"], 1), (["sv"], 0)):
+        (tmp_path / "mine" / "undertext.json").write_text(json.dumps({"languages": languages}))
+        assert run(*words) == code
+    printed = capsys.readouterr()
+    assert "no language 'fi' (it has en, sv)" in printed.err
+    assert "has no language fi: it is evaluated in sv, which is all it declares" in printed.out
+    assert list(json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["normalisers"]) == ["sv"]
+
+
 def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
     (model.parent / "plan.json").write_text("{}")
     run(model.parent, corpus, "--limit", 2)  # a run is its best model
