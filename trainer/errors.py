@@ -7,6 +7,7 @@ TrainerError
 ├── CheckpointError  a checkpoint cannot be trained on                     trainer.checkpoints
 ├── PublishError   a run cannot be published                         trainer.publishing
 ├── NoRoom         a device's memory is too small for what was asked
+├── StudyGone      Redis has lost a search                           trainer.tuning.journal
 ├── SourceError    a source of clips cannot be read at all
 └── AudioError     one recording cannot be read                      trainer.decode; a reason to drop, never the end
 """

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from trainer.tuning.journal import STUDY_TTL_S, RedisJournal, alone, shared
+from trainer.tuning.journal import STUDY_TTL_S, RedisJournal, StudyGone, alone, shared
 from wire import keys
 from wire.bus import Redis
 
@@ -34,9 +34,9 @@ def test_an_entry_that_is_sent_again_is_written_once(redis: Redis, monkeypatch: 
     journal = RedisJournal(redis, "digits")
     script = journal._append
 
-    def sent_twice(**words: Any) -> None:
+    def sent_twice(**words: Any) -> Any:
         script(**words)
-        script(**words)
+        return script(**words)
 
     monkeypatch.setattr(journal, "_append", sent_twice)
     journal.append_logs([{"op_code": 4, "worker_id": "a"}, {"op_code": 4, "worker_id": "b"}])
@@ -52,3 +52,15 @@ def test_studies_are_apart_and_expire(redis: Redis) -> None:
     assert list(second.read_logs(0)) == []
     assert 0 < redis.ttl(keys.study("first")) <= STUDY_TTL_S
     assert all(redis.ttl(key) > 0 for key in redis.scan_iter("undertext:study:*"))
+
+
+def test_a_study_that_redis_lost_is_not_written_on(redis: Redis) -> None:
+    journal = RedisJournal(redis, "digits")
+    journal.append_logs([{"op_code": 0}, {"op_code": 4}])
+    assert len(list(journal.read_logs(0))) == 2
+    redis.flushall()
+    with pytest.raises(StudyGone, match="Redis has lost study digits"):
+        journal.append_logs([{"op_code": 5}])
+    with pytest.raises(StudyGone, match="appendonly yes"):
+        journal.read_logs(2)
+    assert not redis.exists(keys.study("digits"))

@@ -16,6 +16,9 @@ Workers have no names and no settings: whatever is started on the same Redis sha
 see the corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does: one that does not hands
 its trial back and ends. Ctrl-C hands it back, too.
 
+While Redis is away, workers wait for it, and train on; one that keeps nothing on disk (it does with --appendonly yes)
+has forgotten the study when it is back.
+
 examples
   REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker
   CUDA_VISIBLE_DEVICES=1 python -m trainer worker --burst

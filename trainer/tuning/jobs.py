@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import optuna
 from rq import Retry, Worker, get_current_job
@@ -12,7 +13,7 @@ from transformers.utils import logging
 
 from trainer.tuning import trial
 from trainer.tuning.folders import needed
-from trainer.tuning.journal import shared
+from trainer.tuning.journal import StudyGone, shared
 from trainer.tuning.results import described, ending
 from trainer.tuning.study import load, options_of, trials_of
 from trainer.tuning.worker import FOLDERS
@@ -81,7 +82,14 @@ def perform(name: str, number: int) -> None:
     logging.disable_progress_bar()  # of writing weights; that of training is enough
     job = get_current_job()
     assert job is not None
-    study = load(shared(job.connection, name), name)
-    print(f"{name}, trial {number}: {described(study, number)}", flush=True)
-    trial.perform(study, number)
-    print(f"{name}, trial {number}: {ending(study, number)}", flush=True)
+    while True:
+        try:
+            study = load(shared(job.connection, name), name)
+        except KeyError:  # another worker would not find it, either
+            print(f"{name}, trial {number}: {StudyGone(name)}", flush=True)
+            return
+        with suppress(StudyGone):  # a Redis that was killed has lost the last second of it
+            print(f"{name}, trial {number}: {described(study, number)}", flush=True)
+            trial.perform(study, number)
+            print(f"{name}, trial {number}: {ending(study, number)}", flush=True)
+            return

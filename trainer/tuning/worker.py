@@ -5,19 +5,25 @@ or it would train into a folder of its own. It is handed back, and the worker en
 
 RQ finds out by its heartbeats that a worker was killed, and hands its trial to another. What it trained must not go on
 behind its back: the kernel kills the trial's process with it.
+
+RQ ends with a traceback when Redis goes away. Here each command waits until Redis is back, in the worker and in the
+trial's process, which trains on until it has something to tell.
 """
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import secrets
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
-from rq import Worker
+from redis.retry import Retry
+from rq import Worker, worker_registration
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.queue import Queue
@@ -25,7 +31,8 @@ from rq.serializers import JSONSerializer
 
 from trainer.errors import PlanError
 from trainer.names import absent
-from wire.bus import Redis
+from trainer.tuning.patience import Patience
+from wire.bus import AWAY, Redis
 from wire.jobs import TRIALS, queue
 
 #: RQ hears of a worker this often, in seconds.
@@ -44,6 +51,7 @@ class TrialWorker(Worker):
     `unfit` is what it ended for, if anything: it was started in the wrong place.
     """
 
+    patience: Patience
     unfit = ""
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -71,8 +79,23 @@ class TrialWorker(Worker):
         """How long a silent worker keeps its trial."""
         return TTL_S
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Tell Redis that the worker lives, and who it is: one that was away for long, or is new, does not know it."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """Not when Redis has just come back: those that are taken for dead only have not reached it yet."""
+        return not self.patience.tried and bool(super().should_run_maintenance_tasks)
+
     def handle_warm_shutdown_request(self) -> None:
-        """SIGTERM or Ctrl-C: the trial of the moment ends where it is, and goes back into the queue."""
+        """SIGTERM or Ctrl-C: the trial of the moment ends where it is, and goes back into the queue.
+
+        If Redis is away, nobody can put it there now. It is taken up when Redis has not heard of it for a while.
+        """
+        self.patience.over = True
+        self.log.setLevel(logging.CRITICAL)  # RQ would call a Redis that is away an unhandled exception
         if self.horse_pid:
             self.kill_horse(signal.SIGTERM)
 
@@ -92,6 +115,8 @@ def work(redis: Redis, burst: bool = False) -> None:
     Raises:
         PlanError: a trial needs a folder that is not here; the text names it.
     """
+    patience = Patience()
+    redis.set_retry(Retry(patience, -1, AWAY))
     worker = TrialWorker(
         [queue(TRIALS, redis)],
         # A container that is started again has the same host and process, and RQ would take it for its dead self.
@@ -103,7 +128,9 @@ def work(redis: Redis, burst: bool = False) -> None:
         maintenance_interval=BEAT_S,
         log_job_description=False,
     )
-    worker.work(burst=burst, logging_level="WARNING")
+    worker.patience = patience
+    with suppress(*AWAY):  # only one that is to stop meets them
+        worker.work(burst=burst, logging_level="WARNING")
     if worker.unfit:
         raise PlanError(worker.unfit)
 

@@ -113,6 +113,54 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
         assert int(first_percent[1]) > 0, "it began anew"
 
 
+@contextlib.contextmanager
+def _redis_at(port: int, folder: Path) -> Iterator[Redis]:
+    """A Redis that keeps its data from one start to the next."""
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen([*command, "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+    client = connect(f"redis://127.0.0.1:{port}/0", patience_s=20)
+    try:
+        client.ping()
+        yield client
+    finally:
+        client.close()
+        process.terminate()
+        process.wait()
+
+
+def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
+    free_port: Callable[[], int], tmp_path: Path, corpus: Path, checkpoint: Path, wait_until: Callable[..., None]
+) -> None:
+    fixed = {
+        **{"corpus": str(corpus), "model": str(checkpoint), "measures": 4, "epochs": 15, "batch": 8},
+        **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
+    }
+    asked = Asked(tmp_path / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
+    metrics, port, log = tmp_path / "tones" / "trial-0000" / "metrics.jsonl", free_port(), tmp_path / "log"
+    with _redis_at(port, tmp_path) as redis:
+        study = begin(shared(redis, "tones"), asked)
+        assert add(study, asked)
+        Workers(redis).see_to(study, 0)
+        worker = _worker(f"redis://127.0.0.1:{port}/0", log)
+        process = worker.__enter__()
+        wait_until(lambda: metrics.exists() and metrics.read_text().count('"loss"') >= 5, 120, "it trains")
+    try:
+        wait_until(lambda: "Redis is away, waiting for it" in log.read_text(), 60, "it says so")
+        with _redis_at(port, tmp_path) as redis:
+            study = begin(shared(redis, "tones"), asked)
+            wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the trial goes on")
+            wait_until(lambda: "trial 0: to the end" in log.read_text(), 60)
+            assert log.read_text().count("Redis is away") == 1
+            redis.flushall()
+            wait_until(lambda: Workers(redis).news() == "1 worker", 60, "one that was forgotten tells of itself")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    finally:
+        worker.__exit__(None, None, None)
+    assert "Traceback" not in log.read_text()
+    assert "could not connect" not in log.read_text()
+
+
 class AtOnce(Workers):
     """A worker takes what waits while the search pauses."""
 
