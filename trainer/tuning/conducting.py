@@ -141,7 +141,9 @@ def _forget(study: optuna.Study, trials: list[FrozenTrial]) -> None:
 
 
 def _bar(asked: Asked) -> tqdm[Never]:
-    return tqdm(total=asked.trials, unit="trial", desc=f"tune {asked.name}", smoothing=0.1)
+    points = len(asked.space.grid()) if asked.search == "grid" else None
+    total = min(filter(None, (asked.trials, points)), default=None)
+    return tqdm(total=total, unit="trial", desc=f"tune {asked.name}", smoothing=0.1)
 
 
 def _show(bar: tqdm[Never], trials: list[FrozenTrial], crew: Crew) -> None:

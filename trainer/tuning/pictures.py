@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ IMPORTANCE_TRIALS = 8
 _MOST_MEDIANS = 3.0
 #: Of a word at an axis, in letters.
 _MOST_LETTERS = 14
+
+_DONE, _PRUNED = TrialState.COMPLETE, TrialState.PRUNED
 
 
 @dataclass(frozen=True)
@@ -63,25 +66,23 @@ def axes_of(study: optuna.Study) -> list[Axis]:
 
 def history(study: optuna.Study) -> str:
     """Error rates in the order of trials, and the best so far."""
-    trials = trials_of(study)
-    done, pruned = _valued(trials, TrialState.COMPLETE), _valued(trials, TrialState.PRUNED)
+    done, pruned = _results(study)
     top = _top(done)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 3.0), layout="constrained")
         axes = figure.add_subplot()
-        for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "trained to the end")):
-            if found:
-                axes.scatter([t.number for t in found], _heights(found, top), s=18, color=color, label=label)
-        best, steps = math.inf, []
-        for trial in done:
-            best = min(best, _height(trial, top))
-            steps.append((trial.number, best))
-        axes.step(*zip(*steps, strict=True), where="post", color=COLORS[1], linewidth=1.4, label="best so far")
-        axes.set(title="History", xlabel="trial", ylabel=_title(done, top))
+        titles = _points(axes, pruned, [t.number for t in pruned], top, COLORS[0], "pruned")
+        titles |= _points(axes, done, [t.number for t in done], top, COLOR, "trained to the end")
+        best = itertools.accumulate((_value(trial) for trial in done), min)
+        axes.step(
+            [t.number for t in done], list(best), where="post", color=COLORS[1], linewidth=1.4, label="best so far"
+        )
+        axes.set(title="History", xlabel="trial", ylabel=_title([*done, *pruned], top))
+        axes.set_ylim(_span([*done, *pruned], top))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
         axes.legend(frameon=False, fontsize=8)
-        return svg(figure)
+        return _titled(svg(figure), titles)
 
 
 def importance(study: optuna.Study) -> str | None:
@@ -90,7 +91,7 @@ def importance(study: optuna.Study) -> str | None:
     PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
     Subspaces", 2023).
     """
-    done = _valued(trials_of(study), TrialState.COMPLETE)
+    done, _ = _results(study)
     if len(done) < IMPORTANCE_TRIALS or len({trial.value for trial in done}) < 2 or len(axes_of(study)) < 2:
         return None
     with warnings.catch_warnings(action="ignore", category=UserWarning):
@@ -100,22 +101,24 @@ def importance(study: optuna.Study) -> str | None:
 
 def parallel(study: optuna.Study) -> str:
     """A line for each trial through its values and its error rate; the best ones dark, the very best in colour."""
-    axes_shown, done = axes_of(study), _valued(trials_of(study), TrialState.COMPLETE)
+    axes_shown, (done, _) = axes_of(study), _results(study)
     top, best = _top(done), best_of(done)
-    low = min(_heights(done, top))
+    low = min(_value(trial) for trial in done)
     reach = (top - low) or 1.0
+    words = [f"{low + share * reach:.3g}" for share in (0.0, 0.5, 1.0)]
+    words[-1] = f"{'≥ ' * any(_value(trial) > top for trial in done)}{words[-1]}"
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(max(5.4, 1.5 * (len(axes_shown) + 1)), 3.2), layout="constrained")
         axes = figure.add_subplot()
-        for trial in sorted(done, key=lambda each: -_height(each, top)):
-            height = (_height(trial, top) - low) / reach
+        for trial in sorted(done, key=lambda each: -_value(each)):
+            height = (min(_value(trial), top) - low) / reach
             places = [axis.place(trial.params[axis.name.replace("-", "_")]) for axis in axes_shown]
             color, width = (COLORS[1], 2.4) if trial is best else (COLOR, 1.0)
             opacity = 1.0 if trial is best else 0.25 + 0.65 * (1 - height) ** 2
             axes.plot([*places, height], color=color, linewidth=width, alpha=opacity)
         for number, axis in enumerate(axes_shown):
             _scale(axes, number, axis.ticks)
-        _scale(axes, len(axes_shown), [(share, f"{low + share * reach:.3g}") for share in (0.0, 0.5, 1.0)])
+        _scale(axes, len(axes_shown), list(zip((0.0, 0.5, 1.0), words, strict=True)))
         axes.set_xticks(range(len(axes_shown) + 1), [*(axis.name for axis in axes_shown), _title(done, top)])
         axes.set_xlim(-0.1, len(axes_shown) + 0.45)
         axes.set_ylim(-0.05, 1.05)
@@ -128,21 +131,49 @@ def parallel(study: optuna.Study) -> str:
 
 def slices(study: optuna.Study) -> list[str]:
     """For each parameter, error rates over its values."""
-    trials = trials_of(study)
-    done = _valued(trials, TrialState.COMPLETE)
+    done, pruned = _results(study)
     top = _top(done)
     drawn = []
     for axis in axes_of(study):
         with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
             figure = Figure(figsize=(3.4, 2.6), layout="constrained")
             axes = figure.add_subplot()
-            places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in done]
-            axes.scatter(places, _heights(done, top), s=18, color=COLOR, alpha=0.8)
+            titles: dict[str, str] = {}
+            for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "trained to the end")):
+                places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in found]
+                titles |= _points(axes, found, places, top, color, label)
             axes.set_xticks(*map(list, zip(*axis.ticks, strict=True)))
             axes.set_xlim(-0.08, 1.08)
-            axes.set(title=axis.name, ylabel=_title(done, top))
+            axes.set(title=axis.name, ylabel=_title([*done, *pruned], top))
+            axes.set_ylim(_span([*done, *pruned], top))
             axes.grid(axis="y")
-            drawn.append(svg(figure))
+            if pruned:
+                figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+            drawn.append(_titled(svg(figure), titles))
+    return drawn
+
+
+def _points(
+    axes: Any, trials: Sequence[FrozenTrial], places: Sequence[float], top: float, color: str, label: str
+) -> dict[str, str]:
+    """A point for each trial; what is cut off is an arrow at the edge. Returns the titles of these by their ids."""
+    values = [(place, _value(trial)) for place, trial in zip(places, trials, strict=True)]
+    if inside := [(place, value) for place, value in values if value <= top]:
+        axes.scatter(*zip(*inside, strict=True), s=18, color=color, alpha=0.8, label=label)
+    titles: dict[str, str] = {}
+    for trial, (place, value) in zip(trials, values, strict=True):
+        if value > top:
+            id = f"trial-{trial.number}-beyond"
+            known = label if not inside and not titles else None  # in the legend once
+            axes.plot([place], [top], "^", color=color, markersize=6, clip_on=False, gid=id, label=known)
+            titles[id] = f"trial {trial.number}, {label}: {value:.2f} %"
+    return titles
+
+
+def _titled(drawn: str, titles: Mapping[str, str]) -> str:
+    """A picture whose parts of these ids say something when they are pointed at."""
+    for id, words in titles.items():
+        drawn = drawn.replace(f'<g id="{id}">', f'<g id="{id}"><title>{words}</title>')
     return drawn
 
 
@@ -162,27 +193,34 @@ def _between(found: FloatDistribution | IntDistribution) -> list[float]:
     return [10.0**power for power in powers if found.low * 1.3 < 10.0**power < found.high / 1.3]
 
 
-def _valued(trials: Sequence[FrozenTrial], state: TrialState) -> list[FrozenTrial]:
-    return [trial for trial in trials if trial.state == state and trial.value is not None]
+def _results(study: optuna.Study) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
+    """Trials that came to their end, and those that were pruned, as far as they have a result."""
+    found = [trial for trial in trials_of(study) if trial.value is not None]
+    done, pruned = ([trial for trial in found if trial.state == state] for state in (_DONE, _PRUNED))
+    return done, pruned
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None
+    return trial.value
 
 
 def _top(done: Sequence[FrozenTrial]) -> float:
     """Where axes of error rates end."""
-    values = [trial.value for trial in done if trial.value is not None]
+    values = [_value(trial) for trial in done]
     return min(max(values), _MOST_MEDIANS * statistics.median(values)) or max(values)
 
 
-def _title(done: Sequence[FrozenTrial], top: float) -> str:
-    beyond = sum(trial.value is not None and trial.value > top for trial in done)
+def _span(trials: Sequence[FrozenTrial], top: float) -> tuple[float, float]:
+    """The ends of an axis of error rates, with some room for what is drawn there."""
+    low = min(_value(trial) for trial in trials)
+    room = 0.06 * (top - low) or 1.0
+    return low - room, top + room
+
+
+def _title(trials: Sequence[FrozenTrial], top: float) -> str:
+    beyond = sum(_value(trial) > top for trial in trials)
     return f"WER on dev, %{f' ({beyond} beyond)' if beyond else ''}"
-
-
-def _height(trial: FrozenTrial, top: float) -> float:
-    return min(trial.value or 0.0, top)
-
-
-def _heights(trials: Sequence[FrozenTrial], top: float) -> list[float]:
-    return [_height(trial, top) for trial in trials]
 
 
 def _word(value: Any) -> str:

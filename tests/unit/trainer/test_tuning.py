@@ -77,8 +77,11 @@ def _search(asked: Asked, keep_all: bool = False) -> optuna.Study:
     return study
 
 
-def test_a_grid_is_searched_to_its_end_and_the_best_keeps_its_weights(fake: Fake, tmp_path: Path) -> None:
+def test_a_grid_is_searched_to_its_end_and_the_best_keeps_its_weights(
+    fake: Fake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = _search(_asked(tmp_path, search="grid", trials=None))
+    assert "12/12" in capsys.readouterr().err
     assert len(fake.runs) == len({(run.learning_rate, run.dropout) for run in fake.runs}) == 12
     best = ranked(study)[0]
     assert (best.params["dropout"], best.value) == (0.2, min(_error_rate(run) for run in fake.runs))

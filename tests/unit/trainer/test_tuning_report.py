@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from tests.unit.trainer.html_pages import tags_of
 from trainer.__main__ import main
-from trainer.tuning.pictures import Axis, importance
+from trainer.tuning.pictures import Axis, history, importance, parallel, slices
 from trainer.tuning.report import write_report
 from trainer.tuning.search import propose
 from trainer.tuning.space import parse
@@ -78,6 +78,21 @@ def test_trials_that_learnt_anything_have_pages_of_their_own(tmp_path: Path) -> 
         assert "python -m trainer evaluate" not in page, "its weights are gone"
     assert main(["report", str(folder_of(study, 1))]) == 0
     assert "pruned, 2235.00 %" in (folder_of(study, 1) / "report.html").read_text(), "also when it is told anew"
+
+
+def test_what_is_cut_off_is_an_arrow_that_has_its_value(tmp_path: Path) -> None:
+    study = _study(tmp_path, complete=12)
+    last = trials_of(study)[-1]
+    words = {"params": last.params, "distributions": last.distributions}
+    study.add_trial(optuna.create_trial(state=TrialState.PRUNED, value=118.92, **words))
+    study.add_trial(optuna.create_trial(state=TrialState.PRUNED, value=20.0, **words))
+    for drawn in (history(study), *slices(study)):
+        assert "<title>trial 1, trained to the end: 2235.00 %</title>" in drawn
+        assert "<title>trial 12, pruned: 118.92 %</title>" in drawn
+        assert "<title>trial 13" not in drawn
+        assert "(2 beyond)" in drawn
+        assert ">pruned<" in drawn
+    assert ">≥ " in parallel(study)
 
 
 def test_one_trial_makes_no_picture(tmp_path: Path) -> None:
