@@ -91,6 +91,8 @@ def _seen(run: RunFolder) -> Iterator[str]:
     if run.seen is None:
         yield text("What each epoch saw is told at the end of training.", "dim")
         return
+    if run.seen.get("note"):
+        yield text(f"Balanced: {run.seen['note']}.", "note")
     epochs: Sequence[Mapping[str, Any]] = run.seen["epochs"]
     rows = [(_number(e, epochs), f"{e['draws']:,}", f"{e['hours']:.3f}", f"{e['without_speech']:,}") for e in epochs]
     head = ("epoch", "clips", "hours", "examples without speech")

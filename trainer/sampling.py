@@ -7,6 +7,7 @@ afterwards without having been there.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from trainer.clips import COLUMNS, UNKNOWN, Clip
 from trainer.errors import PlanError
+from trainer.single_voices import single_voices
 
 Order = NDArray[np.int64]
 
@@ -38,6 +40,10 @@ class Sampler(Protocol):
 
     def order(self, epoch: int) -> Order:
         """All clips of an epoch in their order, [draws]."""
+
+    @property
+    def note(self) -> str:
+        """What a user should know of these draws, in a sentence; empty: nothing."""
 
     def shares(self) -> NDArray[np.float64]:
         """Which share of the draws each clip is to have, [clips]."""
@@ -71,6 +77,8 @@ class _Ordered(ABC):
 class Epochs(_Ordered):
     """Each of `n` clips once an epoch, in an order of the epoch's own."""
 
+    note = ""
+
     def __init__(self, n: int, seed: int) -> None:
         super().__init__(n)
         self._seed = seed
@@ -102,8 +110,9 @@ class Balanced(_Ordered):
     """Clips by groups: of n clips' weight, a group is drawn in proportion to n^(1/T).
 
     T = 1 draws them as they are, T = ∞ every group equally often. (XLS-R and mBART sample languages so; there the
-    exponent is called alpha.) A group is a value of a column or a combination of several; clips that do not say are the
-    group `(unknown)`. A source of weight 2 counts as if each of its clips were there twice, in every group.
+    exponent is called alpha.) A group is a value of a column or a combination of several; clips that do not say all of
+    it keep the share that they have by themselves. A source of weight 2 counts as if each of its clips came twice,
+    in every group.
 
     An epoch has as many draws as there are clips. The number of draws of a group is the same in every epoch, and no
     clip of a group (from one source) comes again before all others did: what an epoch sees differs from what is asked
@@ -129,6 +138,8 @@ class Balanced(_Ordered):
         super().__init__(len(clips))
         self._seed = seed
         self.strata = _strata(clips, columns, temperature, weights or {})
+        groups, speakers = [group(clip, columns) for clip in clips], [clip.speaker for clip in clips]
+        self.note = "" if "speaker" in columns else single_voices(groups, speakers, self.shares())
 
     def _make(self, epoch: int) -> Order:
         drawn = [self._drawn(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
@@ -161,11 +172,9 @@ def weight_of(source: str, weights: Mapping[str, float]) -> float:
 
 
 def tempered(masses: Sequence[float], temperature: float) -> list[float]:
-    """Shares of the draws in proportion to mass^(1/T); what has no mass gets none."""
+    """Shares of the draws in proportion to mass^(1/T); what has no mass gets none, and something must have some."""
     logs = [math.log(mass) / temperature if mass > 0 else -math.inf for mass in masses]
     top = max(logs)
-    if top == -math.inf:
-        raise PlanError("every source of these clips has weight 0")
     powers = [math.exp(log - top) for log in logs]
     return [power / sum(powers) for power in powers]
 
@@ -205,7 +214,7 @@ def _strata(
     by_group: Counter[tuple[str, ...]] = Counter()
     for (key, _), mass in zip(keys, masses, strict=True):
         by_group[key] += mass  # type: ignore[assignment]  # a Counter of numbers with a point
-    of_group = dict(zip(by_group, tempered(list(by_group.values()), temperature), strict=True))
+    of_group = _of_groups(by_group, temperature)
     shares = [
         of_group[key] * mass / by_group[key] if mass else 0.0 for (key, _), mass in zip(keys, masses, strict=True)
     ]
@@ -215,6 +224,21 @@ def _strata(
         for (key, source), share, count in zip(keys, shares, draws, strict=True)
         if count
     )
+
+
+def _of_groups(masses: Mapping[tuple[str, ...], float], temperature: float) -> dict[tuple[str, ...], float]:
+    """The share of each group: as it is of clips that do not say theirs; the others divide the rest."""
+    total = sum(masses.values())
+    if not total:
+        raise PlanError("every source of these clips has weight 0")
+    shares = {key: mass / total for key, mass in masses.items()}
+    known = {key: mass for key, mass in masses.items() if UNKNOWN not in key}
+    rest = sum(known.values()) / total
+    if rest:
+        shares |= {
+            key: rest * share for key, share in zip(known, tempered([*known.values()], temperature), strict=True)
+        }
+    return shares
 
 
 def weights_of(about: Mapping[str, object]) -> dict[str, float]:
@@ -236,7 +260,10 @@ def sampler(words: str, clips: Sequence[Clip], seed: int, weights: Mapping[str, 
     columns, temperature = balance(words)
     if not columns and len({weight_of(clip.source, weights or {}) for clip in clips}) <= 1:
         return Epochs(len(clips), seed)
-    return Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
+    found = Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
+    if found.note:
+        print(f"--balance {words}: {found.note}", file=sys.stderr)
+    return found
 
 
 def balance(words: str) -> tuple[list[str], float]:

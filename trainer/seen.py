@@ -98,8 +98,10 @@ def epochs_of(source: ClipSource, examples: int) -> Iterator[tuple[int, NDArray[
 def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[str] = COLUMNS_TOLD) -> None:
     """Write seen.json: what the first `examples` examples were, epoch by epoch.
 
-    {"columns": [...], "epochs": [{"epoch": 0, "draws": n, "hours": h, "without_speech": n,
-                                   "groups": {"accent": [Group, ...]}}]}
+    {"columns": [...], "note": "what a user should know of the balance",
+     "epochs": [{"epoch": 0, "draws": n, "hours": h, "without_speech": n, "groups": {"accent": [Group, ...]}}]}
+
+    A value that clips do not say is `(unknown)`, and has the share that it has by itself, however others are balanced.
 
     Batches take examples out of their order by a few hundred, so the last epoch is told as exactly as that.
     """
@@ -120,7 +122,7 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
             }
         )
     unfinished = path.with_name(f"{path.name}.tmp")
-    document = {"columns": list(columns), "epochs": told}
+    document = {"columns": list(columns), "note": source.sampler.note, "epochs": told}
     unfinished.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(path)
 

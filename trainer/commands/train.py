@@ -120,7 +120,12 @@ def _add_regularisation(group: Any) -> None:
 
 def _add_examples(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--augment", metavar="WORDS", help="disturb clips: radio,noise:0.5:0..20 (`listen --help`)")
-    group.add_argument("--balance", metavar="COLUMNS", help="draw rare groups more often: accent:3, accent,gender:inf")
+    group.add_argument(
+        "--balance",
+        metavar="COLUMNS",
+        help="draw rare groups more often: accent:3 (by the cube root of their size), accent,gender:inf (all evenly); "
+        "clips that do not say theirs keep their share",
+    )
     group.add_argument(
         "--join",
         type=float,

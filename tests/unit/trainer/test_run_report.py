@@ -186,6 +186,12 @@ def test_an_epoch_that_the_last_batch_reached_into_is_begun(tmp_path: Path) -> N
     assert "2 (begun)" not in page
 
 
+def test_what_a_user_should_know_of_the_balance_is_told(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    (run / "seen.json").write_text(json.dumps({**_seen(), "note": "a single speaker each: gotländska"}))
+    assert "Balanced: a single speaker each: gotländska." in write_report(run).read_text(encoding="utf-8")
+
+
 def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     folders = [_run(tmp_path / "plain", 0.0, errors=9), _run(tmp_path / "dropout", 0.1, errors=3)]
     page = write_comparison(folders, tmp_path / "new" / "both.html").read_text(encoding="utf-8")

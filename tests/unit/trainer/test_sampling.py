@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,10 +101,29 @@ def test_at_temperature_1_an_epoch_has_every_clip_once() -> None:
     assert sorted(sampler.order(5)) == list(range(11))
 
 
-def test_what_clips_do_not_say_is_a_group_of_its_own() -> None:
-    of = clips(*["skånska"] * 8, "", "")
-    assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"skånska": 5, "": 5}
-    assert group(of[9], ["accent", "language"]) == (UNKNOWN, "en")
+def test_clips_that_do_not_say_theirs_keep_their_share() -> None:
+    of = clips(*["skånska"] * 12, *["gotländska"] * 4, *[""] * 4)
+    assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"skånska": 8, "gotländska": 8, "": 4}
+    assert drawn(Balanced(of, ["accent", "gender"], math.inf, 1), of) == {"skånska": 12, "gotländska": 4, "": 4}
+    assert group(of[16], ["accent", "language"]) == (UNKNOWN, "en")
+
+
+def test_a_single_voice_that_is_drawn_often_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def of(speakers: Sequence[str]) -> list[Clip]:
+        return [replace(clip, speaker=who) for clip, who in zip(clips(*["x"] * 18, "y", "y"), speakers, strict=True)]
+
+    alone = of(["a", "b"] * 9 + ["c", "c"])
+    sampler("accent:inf", alone, 1)
+    assert "--balance accent:inf: a single speaker each" in (told := capsys.readouterr().err)
+    assert "y (drawn 5.0 times as often as it is there)" in told
+    for words, told_of in (
+        ("accent:1.2", alone),  # not twice as often
+        ("accent:inf", of(["a", "b"] * 9 + ["c", "d"])),
+        ("accent:inf", of(["a", "b"] * 9 + ["", ""])),  # nobody knows
+        ("speaker:inf", alone),  # that is what was asked for
+    ):
+        sampler(words, told_of, 1)
+        assert not capsys.readouterr().err
 
 
 def test_a_source_of_weight_2_counts_as_if_its_clips_were_there_twice() -> None:
@@ -152,7 +172,7 @@ def test_words_make_a_sampler() -> None:
     assert isinstance(weighted, Balanced)
     assert [len(stratum.clips) for stratum in weighted.strata] == [8, 2]
     assert [stratum.draws for stratum in weighted.strata] == [5, 5]
-    for words, share in (("accent:inf", 5), ("accent:1", 2), ("accent,gender", 4)):
+    for words, share in (("accent:inf", 5), ("accent:1", 2), ("accent,language", 4)):
         made = sampler(words, of, 1)
         assert isinstance(made, Balanced)
         assert drawn(made, of)["y"] == share, words

@@ -6,6 +6,7 @@ import json
 import math
 import xml.etree.ElementTree
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_a_group_is_beside_what_was_asked_for() -> None:
     assert rare.drawn_percent == pytest.approx(100 / 3, abs=0.01)
     assert rare.hours == pytest.approx((1 + 2) / 3600, abs=1e-4)
     assert sum(row.expected_percent for row in rows.values()) == pytest.approx(100, abs=0.01)
+
+
+def test_a_single_voice_that_is_drawn_often_is_told_of(tmp_path: Path) -> None:
+    of = [*CLIPS[:6], *CLIPS[:6], replace(CLIPS[6], speaker="7")]
+    write_seen(tmp_path / "seen.json", ClipSource(None, of, Balanced(of, ["accent"], math.inf, 1)), 13)  # type: ignore[arg-type]
+    told = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
+    assert "gotländska (drawn 6.5 times as often as it is there)" in told["note"]
 
 
 def test_nothing_drawn_is_nothing_seen() -> None:
