@@ -13,6 +13,9 @@ from pathlib import Path
 
 import redis
 
+from transcriber.model_name import folder_of
+from wire.errors import ModelError
+
 #: Streams with XAUTOCLAIM, on which the chunk queue is built, came with this one.
 OLDEST_REDIS = (6, 2)
 
@@ -138,11 +141,8 @@ def check_folder(variable: str, folder: Path) -> None:
 
 
 def check_model(model: str) -> None:
-    """Raises PreflightError if `model` looks like a directory and is none; a hub id is left to the transcriber."""
-    folder = Path(model)
-    hub_id = model.count("/") == 1 and not model.startswith((".", "/", "~", "demo/"))
-    if not (folder / "config.json").is_file() and (folder.is_dir() or not hub_id):
-        raise PreflightError(
-            f"MODEL={model} holds no checkpoint (no config.json): name a directory that does, or a hub id such as "
-            "KBLab/kb-whisper-small."
-        )
+    """Raises PreflightError if `model` is a directory without a checkpoint; a hub id is left to the transcriber."""
+    try:
+        folder_of(model)
+    except ModelError as e:
+        raise PreflightError(f"MODEL={model}: {e}.") from e

@@ -101,7 +101,7 @@ class Clip:
 
 #: What clips can be grouped and balanced by.
 COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
-#: The group of clips of which the corpus does not say: one of their own, told and balanced like any other.
+#: Where the corpus does not say: such clips are told of together, and have nothing in common.
 UNKNOWN = "(unknown)"
 
 

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from transformers.utils.hub import cached_file
 
 from transcriber.edition import fingerprint
+from transcriber.model_name import folder_of
 from transcriber.special_tokens import SpecialTokens
 from wire.errors import DecodeError, ModelError
 
@@ -174,14 +175,11 @@ def _context_s(whisper: Any) -> float:
 
 def _fetch(name: str, cls: Any, **options: Any) -> Any:
     """`cls.from_pretrained`, with errors that a user can act on."""
-    looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists()
-    path = Path(name).expanduser()
-    if looks_local and not path.is_dir():
-        raise ModelError(f"there is no folder {path}; MODEL is a checkpoint's folder or its name on the hub")
+    path = folder_of(name)
     try:
-        return cls.from_pretrained(str(path) if looks_local else name, **options)
+        return cls.from_pretrained(name if path is None else str(path), **options)
     except OSError as error:
-        if looks_local:
+        if path is not None:
             raise ModelError(f"{path} is not a whole Whisper checkpoint: {_first_line(error)}") from error
         raise ModelError(
             f"{name} is neither a folder here nor to be had from the hub: {_first_line(error).rstrip('.')}. "

@@ -183,7 +183,7 @@ def test_a_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: s
         ("TRANSCRIBERS", "0", "TRANSCRIBERS='0' must be at least 1"),
         ("REDIS_URL", "redis://127.0.0.1:1/0", "No Redis answers at REDIS_URL=redis://127.0.0.1:1/0"),
         ("REDIS_URL", "127.0.0.1", "REDIS_URL='127.0.0.1' is not an address"),
-        ("MODEL", "./nowhere", "MODEL=./nowhere holds no checkpoint"),
+        ("MODEL", "./nowhere", "MODEL=./nowhere: there is no folder nowhere"),
     ],
 )
 def test_a_bad_setting_is_one_sentence(up: Up, variable: str, value: str, sentence: str) -> None:

@@ -77,10 +77,22 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         preflight.check_folder("DATA_DIR", tmp_path / "file" / "var")
 
 
-@pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "nowhere", "demo/nothing"])
-def test_a_model_that_is_no_checkpoint_is_named(model: str) -> None:
-    with pytest.raises(PreflightError, match=f"MODEL={model} holds no checkpoint"):
+@pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "nowhere", "demo/nothing", "no/such/folder"])
+def test_a_model_that_is_not_there_is_named(model: str) -> None:
+    with pytest.raises(PreflightError, match=f"MODEL={model}: there is no folder "):
         preflight.check_model(model)
+
+
+def test_a_folder_without_a_checkpoint_is_told_from_a_run(tmp_path: Path) -> None:
+    with pytest.raises(PreflightError, match="holds no checkpoint"):
+        preflight.check_model(str(tmp_path))
+    run = tmp_path / "fi-sv"
+    (run / "best").mkdir(parents=True)
+    (run / "best" / "config.json").write_text("{}")
+    with pytest.raises(PreflightError, match=f"publish {run} models/fi-sv.*or set MODEL={run}/best") as told:
+        preflight.check_model(str(run))
+    assert "is a run of the trainer" in str(told.value)
+    preflight.check_model(f"{run}/best")
 
 
 def test_a_hub_id_and_a_checkpoint_pass(tmp_path: Path) -> None:

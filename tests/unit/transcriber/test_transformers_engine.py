@@ -205,8 +205,17 @@ def test_a_missing_folder(tmp_path: Path) -> None:
         load(str(tmp_path / "nothing"))
 
 
+def test_a_missing_folder_beside_others_is_not_asked_for_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="there is no folder models/nope"):
+        load("models/nope")
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"not a whole Whisper checkpoint|cannot be loaded"):
+    with pytest.raises(ModelError, match="holds no checkpoint"):
         load(str(tmp_path))
 
 
