@@ -120,5 +120,11 @@ def refuse_change(
         named = list(words)
         # What no option explains: a corpus that was prepared anew, a checkpoint that is another under the same name.
         entries = [key for key in changed if not named or key.endswith("fingerprint")]
-        told = "; ".join([*named, *(f"{key} was {old.get(key)}, not {new.get(key)}" for key in entries)])
+        told = "; ".join([*named, *(_change(key, old.get(key), new.get(key)) for key in entries)])
         raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another {option}")
+
+
+def _change(name: str, before: object, now: object) -> str:
+    if now is None:
+        return f"{name} was {before}, and is not given"
+    return f"{name} was {'not given' if before is None else before}, not {now}"

@@ -136,13 +136,17 @@ def has_learnt(folder: Path) -> bool:
 def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
     """Refuse another plan than the run's, unless it left nothing that could go on: it failed before it learnt."""
     path = folder / PLAN_NAME
+    document = {**document, UNCHECKED: {**document.get(UNCHECKED, {}), "processes": team.size}}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if path.exists() and has_learnt(folder):
         documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
         compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
+        before, now = (each.get(UNCHECKED, {}) for each in documents)
         # A run that was begun before options were kept is told by the plan's entries alone.
-        asked = [each.get(UNCHECKED, {}).get("given", {}) for each in documents]
-        refuse_change(str(folder), *compared, words=changes(*asked) if all(asked) else ())
+        words = [*changes(before["given"], now["given"])] if before.get("given") and now.get("given") else []
+        if (processes := before.get("processes", team.size)) != team.size:
+            words.append(f"by {processes} process{'es' * (processes > 1)}, not {team.size}")
+        refuse_change(str(folder), *compared, words=words)
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")
 

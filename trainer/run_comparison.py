@@ -43,7 +43,11 @@ def _parts(runs: Mapping[str, RunFolder]) -> Iterator[str]:
         yield from (text(f"{name}/{file} is damaged, or half written.", "note") for file in run.unread)
     yield heading("In what they differ")
     rows = differences(runs)
-    yield table(("in plan.json", *runs), rows, words=1 + len(runs)) if rows else text("In nothing that plans tell.")
+    yield (
+        table(("option, or entry of plan.json", *runs), rows, words=1 + len(runs))
+        if rows
+        else text("In nothing that plans tell.")
+    )
     drawn = curves({name: run.metrics for name, run in runs.items()}, COMPARED)
     if drawn:
         yield heading("Curves")

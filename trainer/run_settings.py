@@ -33,13 +33,41 @@ _REGULARISATION: tuple[tuple[str, str, object], ...] = (
 )
 #: Of `plan.examples`, in their order.
 _EXAMPLES = ("--augment", "--balance", "--without-speech")
+#: Entries of plan.json that are an option of `train`, or else what they are; others are called as they are there.
+_CALLED = {
+    "plan.utterances": "utterances to hear",
+    "plan.accumulate": "--accumulate",
+    "plan.average_decay": "--average",
+    "plan.batches.shape.examples": "--batch",
+    "plan.batches.shape.seconds": "--batch-s",
+    "plan.batches.shape.most_s": "--context-s",
+    "plan.batches.shape.least_s": "padded to, s (--full-context)",
+    "plan.learning_rate": "--learning-rate",
+    "plan.measure_every_steps": "--measure-every",
+    "plan.precision": "--precision",
+    "plan.recompute": "--recompute",
+    "plan.seed": "--seed",
+    "plan.warm_up_steps": "--warm-up",
+    "plan.weights.matching": "--acft",
+    "model.name": "--model",
+    "model.lora.rank": "--lora",
+    "model.lora.alpha": "--lora-alpha",
+    "model.lora.targets": "--lora-targets",
+    "data.dev_clips": "--dev-clips",
+    "data.language": "--language",
+    **{
+        path: f"--{path.split('.')[-1].replace('_', '-')}"
+        for path, _, _ in _REGULARISATION
+        if path.split(".")[-1] not in ("average_decay", "rank", "matching", "letters", "alignment")
+    },
+}
 #: What says nothing about how a run was begun that another entry does not.
 _NOT_COMPARED = (
     *("environment.command", "environment.asked", "environment.given.", "environment.python"),
     *("plan.checkpoint_every_s", "plan.log_every_steps"),
 )
 #: Versions and the machine.
-_MADE_WITH = ("commit", "python", "torch", "transformers", "device", "threads")
+_MADE_WITH = ("commit", "python", "torch", "transformers", "device", "processes", "threads")
 
 
 def about(run: RunFolder) -> list[Row]:
@@ -91,14 +119,24 @@ def made_with(run: RunFolder) -> list[Row]:
 
 
 def differences(runs: Mapping[str, RunFolder]) -> list[tuple[str, ...]]:
-    """Entries of plan.json that are not the same in all runs: where it is, and its value in each."""
-    plans = [flat(run.plan) for run in runs.values()]
+    """What is not the same in all runs: an option's name, or where else it is in plan.json; and its value in each."""
+    plans = [_told(run.plan) for run in runs.values()]
     paths = list(dict.fromkeys(path for plan in plans for path in plan))
     return [
-        (path, *(_value(plan.get(path)) for plan in plans))
+        (_CALLED.get(path, path), *(_value(plan.get(path)) for plan in plans))
         for path in paths
         if not path.startswith(_NOT_COMPARED) and len({repr(plan.get(path)) for plan in plans}) > 1
     ]
+
+
+def _told(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of plan.json, with what adapters are where nothing was said of it."""
+    found = flat(plan)
+    found |= dict(zip(_EXAMPLES, found.pop("plan.examples", ()), strict=False))
+    if found.get("model.lora.rank"):
+        found["model.lora.alpha"] = found.get("model.lora.alpha") or 2 * found["model.lora.rank"]
+        found["model.lora.targets"] = found.get("model.lora.targets") or ["all of attention, fc1, fc2"]
+    return found
 
 
 def _value(value: Any) -> str:

@@ -123,7 +123,7 @@ def test_a_run_that_was_begun_before_a_weight_was_known_goes_on_without_it(
     del begun["plan"]["weights"]["matching"]
     (tmp_path / "plan.json").write_text(json.dumps(begun))
     Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN).close()
-    with pytest.raises(PlanError, match=r"plan\.weights\.matching was None, not 0\.5"):
+    with pytest.raises(PlanError, match=r"plan\.weights\.matching was not given, not 0\.5"):
         _train(tmp_path, replace(PLAN, weights=Weights(matching=0.5)), speller, tiny, tones)
 
 

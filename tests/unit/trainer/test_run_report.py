@@ -197,7 +197,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     page = write_comparison(folders, tmp_path / "new" / "both.html").read_text(encoding="utf-8")
     assert {"svg", "table"} <= tags_of(page)
     differing = page.split("In what they differ")[1].split("Curves")[0]
-    assert "<td>model.dropout</td><td>0.0</td><td>0.1</td>" in differing
+    assert "<td>--dropout</td><td>0.0</td><td>0.1</td>" in differing
     assert "learning_rate" not in differing, "it is the same in both"
     assert "--dropout" not in differing, "that is told already"
     assert '<td class="number">22.5 (21.5–24.5)</td><td class="number">7.5 (6.5–9.5)</td>' in page
@@ -233,6 +233,28 @@ def test_a_drawn_part_is_told_on_every_page(tmp_path: Path) -> None:
     assert f"<h3>{drawn}</h3>" in write_report(run).read_text(encoding="utf-8")
     [first, *_] = wer_rows(read(run, "best"))
     assert first.set == f"{drawn}, 7 s of context"
+
+
+def test_what_differs_is_called_as_the_options_are(tmp_path: Path) -> None:
+    runs = [_run(tmp_path / name) for name in ("plain", "other")]
+    for ctc, run in enumerate(runs):
+        plan = _plan(0.0)
+        plan["plan"] |= {"weights": {"ctc": ctc, "letters": ctc}, "examples": ["radio", "accent:3" * ctc, ""]}
+        plan["plan"]["batches"] |= {"style": {"bpe_dropout": ctc / 10}}
+        plan["model"]["lora"] = {"rank": 8, "alpha": None, "targets": []} if ctc else None
+        (run / "plan.json").write_text(json.dumps(plan))
+    page = write_comparison(runs, tmp_path / "both.html").read_text(encoding="utf-8")
+    for row in (
+        ("--ctc", "0", "1"),
+        ("plan.weights.letters", "0", "1"),
+        ("--bpe-dropout", "0.0", "0.1"),
+        ("--balance", "–", "accent:3"),
+        ("--lora", "–", "8"),
+        ("--lora-alpha", "–", "16"),
+        ("--lora-targets", "–", "all of attention, fc1, fc2"),
+    ):
+        assert "".join(f"<td>{cell}</td>" for cell in row) in page
+    assert "<td>--augment</td>" not in page.split("In what they differ")[1]
 
 
 def test_runs_without_anything_in_common_are_compared_all_the_same(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import multiprocessing
 
 from tests.unit.trainer.conftest import TONES_HZ, Tones
 from trainer.batches import Settings, Shape
+from trainer.errors import PlanError
 from trainer.loop import DECISIVE, train
 from trainer.model import Size, new_model
 from trainer.plan import Plan
@@ -57,6 +58,8 @@ def test_two_processes_make_the_steps_that_one_makes_of_both_their_batches(tmp_p
     for name, value in alone.items():
         torch.testing.assert_close(first[name], value, rtol=1e-3, atol=2e-5)
         torch.testing.assert_close(second[name], first[name], rtol=0, atol=0)
+    with pytest.raises(PlanError, match=r"begun otherwise: by 2 processes, not 1\. Go on with the same"):
+        _run(tmp_path / "together", Team(), PLAN)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("together", "alone")]
     assert lines[0] == lines[1], "the first writes, the other does not"
     assert (tmp_path / "began-1").read_text() == "True"

@@ -248,6 +248,8 @@ def test_a_changed_search_is_refused_by_name(fake: Fake, tmp_path: Path) -> None
     changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
     with pytest.raises(PlanError, match=r"otherwise: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):
         _search(_asked(tmp_path, space=changed))
+    with pytest.raises(PlanError, match=r"0.2, and is not given; --vary seed was not given, not 1,2"):
+        _search(_asked(tmp_path, space=parse(["learning-rate=1e-5..1e-3:log:4", "seed=1,2"])))
     with pytest.raises(PlanError, match=r"--model was tiny, not small"):
         _search(_asked(tmp_path, fixed={"corpus": "/corpora/tones", "model": "small", "measures": 4}))
 
