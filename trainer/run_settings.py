@@ -32,7 +32,7 @@ _REGULARISATION: tuple[tuple[str, str, object], ...] = (
     ("plan.weights.alignment", "weight of attention to the word that is written", 0.0),
 )
 #: Of `plan.examples`, in their order.
-_EXAMPLES = ("--augment", "--balance", "--without-speech")
+_EXAMPLES = ("--augment", "--balance", "--without-speech", "--join")
 #: Entries of plan.json that are an option of `train`, or else what they are; others are called as they are there.
 _CALLED = {
     "plan.utterances": "utterances to hear",

@@ -276,7 +276,7 @@ def _joiner(options: Options, loaded: Loaded, clips: Sequence[Clip], drawn: Samp
 
 def _joined(options: Options) -> tuple[str, ...]:
     """A run that was begun before there was a word for it joined nothing."""
-    return (f"join {options.join:g}",) if options.join else ()
+    return (f"{options.join:g}",) if options.join else ()
 
 
 def _fitting(
