@@ -7,8 +7,8 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,33 +73,40 @@ class Outcome:
 Told = Callable[[float, Mapping[str, float]], None]
 
 
-def train_run(
-    options: Options, told: Told | None = None, stop: Stop | None = None, *, holding: bool = False
-) -> Outcome:
+@contextmanager
+def alone(options: Options) -> Iterator[None]:
+    """Have a run's folder for oneself, and for the processes that train it together.
+
+    Raises:
+        PlanError: another process trains this run, or the folder is no place for one.
+    """
+    if (options.run / CORPUS_NAME).exists():
+        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
+    with held(options.run, "--run") if os.environ.get("RANK", "0") == "0" else nullcontext():
+        yield
+
+
+def train_run(options: Options, told: Told | None = None, stop: Stop | None = None) -> Outcome:
     """Train, or go on with what was interrupted.
 
     Args:
         told: called whenever something was measured; what it raises ends the training.
         stop: tells whether it is to stop behind the step that it is at.
-        holding: the caller has the run's folder for itself.
 
     Raises:
-        TrainerError: options, corpus or checkpoint do not fit, or another process trains this run.
+        TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
         NoRoom: they do not fit into a GPU's memory.
         Stopped: it was asked to.
     """
     options.check()
-    if (options.run / CORPUS_NAME).exists():
-        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
-    team = Team.of_environment(torch.cuda.is_available())
     try:
-        with nullcontext() if holding or not team.first else held(options.run, "--run"):
-            return _train_run(options, team, told, stop)
+        return _train_run(options, told, stop)
     except torch.OutOfMemoryError as error:
         raise NoRoom(_remedies(options)) from error
 
 
-def _train_run(options: Options, team: Team, told: Told | None, stop: Stop | None) -> Outcome:
+def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcome:
+    team = Team.of_environment(torch.cuda.is_available())
     device = _device(options.device, team)
     if device.type == "cpu":
         torch.set_num_threads(options.threads)

@@ -73,12 +73,13 @@ def run(options: argparse.Namespace) -> int:
     from trainer.names import run_path
     from trainer.options import Options
     from trainer.stopping import on_signals
-    from trainer.training import train_run
+    from trainer.training import alone, train_run
 
     logging.disable_progress_bar()
     values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}
-    with on_signals() as stop:
-        found = train_run(Options(run=run_path(options.name), **values), stop=stop)
+    asked = Options(run=run_path(options.name), **values)
+    with on_signals() as stop, alone(asked):
+        found = train_run(asked, stop=stop)
     best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"
     early = f"; stopped early: no better one in {found.early} measures (--patience)" if found.early else ""
     print(f"{found.folder}: {found.steps} steps{best}{early}")

@@ -41,7 +41,7 @@ def perform(study: optuna.Study, number: int) -> None:
             return
         trial = optuna.Trial(study, frozen._trial_id)
         try:
-            found = train_run(options, _telling(trial, options.measures or 1), holding=True)
+            found = train_run(options, _telling(trial, options.measures or 1))
         except optuna.TrialPruned:
             study.tell(number, state=TrialState.PRUNED)
         except AWAY:

@@ -52,8 +52,7 @@ class Fake:
     def __init__(self) -> None:
         self.runs: list[Options] = []
 
-    def __call__(self, options: Options, told: Told | None, *, holding: bool) -> Outcome:
-        assert holding, "a trial has its folder for itself"
+    def __call__(self, options: Options, told: Told | None) -> Outcome:
         self.runs.append(options)
         for name in ("best", "last"):
             (options.run / name).mkdir(parents=True, exist_ok=True)
@@ -352,7 +351,10 @@ def test_what_trials_read_is_absolute_however_it_was_typed(
 def test_options_that_contradict_each_other_are_refused(
     words: list[str], sentence: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["tune", str(corpus), "--model", "x", "--study", str(tmp_path / "s"), "--local", *words]) == 1
+    assert (
+        cli.main(["tune", str(corpus), "--model", "new:tiny-demo", "--study", str(tmp_path / "s"), "--local", *words])
+        == 1
+    )
     assert sentence in capsys.readouterr().err
 
 
@@ -360,7 +362,7 @@ def test_a_redis_that_was_named_and_does_not_answer_is_refused(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
 ) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    words = ["--model", "x", "--study", str(tmp_path / "s"), "--vary", "dropout=0,0.1", "--redis", url]
+    words = ["--model", "new:tiny-demo", "--study", str(tmp_path / "s"), "--vary", "dropout=0,0.1", "--redis", url]
     assert cli.main(["tune", str(corpus), *words]) == 1
     assert f"no Redis at {url}" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
