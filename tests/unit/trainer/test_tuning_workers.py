@@ -136,6 +136,7 @@ def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
         **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
     }
     asked = Asked(tmp_path / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
+    asked.folder.mkdir()  # as `tune` does
     metrics, port, log = tmp_path / "tones" / "trial-0000" / "metrics.jsonl", free_port(), tmp_path / "log"
     with _redis_at(port, tmp_path) as redis:
         study = begin(shared(redis, "tones"), asked)
