@@ -47,6 +47,7 @@ from benchmarks.training.sizes import sizes
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
+from trainer.device import device_of
 from trainer.evaluate import Plan, evaluate
 from trainer.examples import SAMPLE_RATE
 from trainer.planted import STEPS, planted_causes
@@ -166,7 +167,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
 def small(device: str) -> Recogniser:
     """Whisper small with random weights, and an end token that it never writes."""
     known = load("demo/model", "cpu")
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    place = device_of(device)
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
     with place:
         model = whisper("small")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource
-from trainer.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
+from trainer.features import HOP_SAMPLES, POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.spec_augment import spec_augment
 from trainer.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Style, letters, spell
 from trainer.tokenizer import Speller
@@ -96,7 +96,7 @@ class Batch:
     labels          [B, L]  what to predict at each position; IGNORED in padding and in the prompt, and there only
     spans           [B, L, 2]  first and last + 1 encoder position of the token that is predicted; -1: no text
     text            [B, N]  text tokens alone, padded, for CTC
-    text_lengths    [B]
+    text_lengths    [B]  on the CPU, wherever the others are
     letters         [B, T]  byte of the word that is being spoken, SILENCE, or IGNORED where it is not known
 
     `after` is the place in the data behind it.
@@ -125,9 +125,11 @@ class Batch:
         return len(self.features)
 
     def to(self, device: torch.device) -> Batch:
-        """Its tensors on a device."""
+        """Its tensors on a device, but for `text_lengths`."""
         moved: dict[str, Any] = {
-            name: value.to(device, non_blocking=True) for name, value in vars(self).items() if torch.is_tensor(value)
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if torch.is_tensor(value) and name != "text_lengths"
         }
         return replace(self, **moved)
 
@@ -171,15 +173,15 @@ def collate(
     most_s: float | None = None,
 ) -> Batch:
     """Pad examples to the longest and to `least_s`, make their features, and spell their words (if nobody did)."""
-    step = POSITIONS_STEP * POSITION_SAMPLES
-    samples = -(-max(round(least_s * SAMPLE_RATE), *(len(example.audio) for example in examples)) // step) * step
+    step, longest = POSITIONS_STEP * POSITION_SAMPLES, max(len(example.audio) for example in examples)
+    samples = -(-max(round(least_s * SAMPLE_RATE), longest) // step) * step
     samples = samples if most_s is None else min(samples, round(most_s * SAMPLE_RATE))
-    audio = torch.zeros(len(examples), samples)
+    audio = torch.zeros(len(examples), longest)
     for row, example in zip(audio, examples, strict=True):
         row[: len(example.audio)] = torch.from_numpy(example.audio)
     spelled = spelled or [spell(example, speller) for example in examples]
     return Batch(
-        features=log_mel(audio),
+        features=log_mel(audio, samples // HOP_SAMPLES),
         frames=torch.tensor([-(-len(example.audio) * 2 // POSITION_SAMPLES) for example in examples]),
         tokens=_padded([each.tokens for each in spelled], speller.end),
         labels=_padded([each.labels for each in spelled], IGNORED),

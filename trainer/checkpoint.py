@@ -70,12 +70,11 @@ def restore(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, S
 
 
 def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(),
         "torch": torch.get_rng_state(),
-        "cuda": cuda,
+        "gpu": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # of the one in use
     }
 
 
@@ -83,5 +82,5 @@ def _put_random_state(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
-    if len(state["cuda"]) == torch.cuda.device_count() > 0:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state.get("gpu") is not None and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(state["gpu"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache
 
 from trainer.errors import NoRoom
@@ -142,13 +143,12 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: flo
     model = recogniser.model
     longest_s = max(utterance.duration_s for utterance in utterances)
     positions = min(positions_of(longest_s, context_s), model.config.max_source_positions)
-    audio = torch.zeros(len(utterances), positions * POSITION_SAMPLES)
-    for row, utterance in zip(audio, utterances, strict=True):
-        samples = utterance.audio()[: len(row)]
-        row[: len(samples)] = torch.from_numpy(samples)
+    clips = [torch.from_numpy(utterance.audio()[: positions * POSITION_SAMPLES]) for utterance in utterances]
+    audio = pad_sequence(clips, batch_first=True)
     log_mel = _log_mel(model.config.num_mel_bins, recogniser.device)
     with short_context(model, positions):
-        states: Tensor = model.get_encoder()(log_mel(audio.to(recogniser.device)).to(model.dtype)).last_hidden_state
+        features = log_mel(audio.to(recogniser.device), 2 * positions)
+        states: Tensor = model.get_encoder()(features.to(model.dtype)).last_hidden_state
     return states
 
 

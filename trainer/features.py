@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import WhisperFeatureExtractor
 
 from trainer.examples import SAMPLE_RATE
@@ -13,10 +14,15 @@ HOP_SAMPLES, WINDOW_SAMPLES = 160, 400
 #: The encoder halves the frames: it makes one position of this many samples (20 ms).
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITIONS_PER_S = SAMPLE_RATE // POSITION_SAMPLES
+#: Frames behind the end of the audio that may hear it.
+_BEHIND = -(-WINDOW_SAMPLES // HOP_SAMPLES)
 
 
 class LogMel(torch.nn.Module):
-    """Audio [batch, samples] in -1..1 to log-mel features [batch, mels, samples / HOP_SAMPLES]."""
+    """Audio [batch, samples] in -1..1 to log-mel features [batch, mels, frames], of HOP_SAMPLES each.
+
+    Where `frames` asks for more than there is of audio, the rest is digital silence.
+    """
 
     window: Tensor
     filters: Tensor
@@ -28,11 +34,16 @@ class LogMel(torch.nn.Module):
         self.register_buffer("filters", torch.from_numpy(filters.T.copy()).float(), persistent=False)
 
     @torch.no_grad()
-    def forward(self, audio: Tensor) -> Tensor:
+    def forward(self, audio: Tensor, frames: int | None = None) -> Tensor:
+        frames = audio.shape[-1] // HOP_SAMPLES if frames is None else frames
+        # Frames that do not hear the audio are known without a Fourier transform: most, of a clip in a context of 30 s.
+        heard = min(frames, -(-audio.shape[-1] // HOP_SAMPLES) + _BEHIND)
+        audio = functional.pad(audio, (0, heard * HOP_SAMPLES - audio.shape[-1]))
         spectrum = torch.stft(audio, WINDOW_SAMPLES, HOP_SAMPLES, window=self.window, return_complex=True)
         power = spectrum[..., :-1].abs().square()
         with torch.autocast(audio.device.type, enabled=False):  # powers differ by 80 dB
             log = torch.clamp(self.filters @ power, min=1e-10).log10()
+        log = functional.pad(log, (0, frames - heard), value=-10.0)
         # Whisper keeps 80 dB below the loudest bin of each clip.
         log = torch.maximum(log, log.amax(dim=(-2, -1), keepdim=True) - 8.0)
         return (log + 4.0) / 4.0

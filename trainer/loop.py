@@ -53,21 +53,25 @@ def train(
     saved_at = time.monotonic()
     run.model.train()
     with _bar(run) as bar:
+        began = time.monotonic()
         while plan.done(progress) < 1.0:
-            began = time.monotonic()
             batches = [next(stream) for _ in range(plan.accumulate)]
             found = step(run, batches)
-            asked = _advance(run, batches, time.monotonic() - began, stop)
+            # From step to step: a GPU is still at work on this one, and is waited for where its losses are shown.
+            now = time.monotonic()
+            asked = _advance(run, batches, now - began, stop)
+            began = now
             _show(bar, run, found)
             due = plan.measure_every_steps and progress.steps % plan.measure_every_steps == 0
             if measure and (due or plan.done(progress) >= 1.0):
                 _examine(run, measure, keep, bar)
+                began = time.monotonic()
             if asked and plan.done(progress) < 1.0:
                 run.save()
                 raise Stopped(progress.steps, stop.signal_number or signal.SIGTERM)
             if time.monotonic() - saved_at > plan.checkpoint_every_s:
                 run.save()
-                saved_at = time.monotonic()
+                saved_at = began = time.monotonic()
     run.save()
 
 

@@ -102,10 +102,13 @@ class CtcHead(torch.nn.Module):
         self.projection = torch.nn.Linear(d_model, tokens + 1)
 
     def forward(self, states: Tensor, batch: Batch) -> Tensor:
-        """Loss of states [B, T, d_model], summed. Every CTC_STRIDE-th position is enough for it."""
+        """Loss of states [B, T, d_model], summed. Every CTC_STRIDE-th position is enough for it.
+
+        The lengths are on the CPU: ctc_loss reads them there, and would wait for a GPU to hand them out.
+        """
         strided = states[:, ::CTC_STRIDE].transpose(0, 1)
         log_probabilities = self.projection(strided).float().log_softmax(-1)
-        lengths = torch.full((states.shape[0],), len(strided), device=states.device)
+        lengths = torch.full((states.shape[0],), len(strided))
         return functional.ctc_loss(
             log_probabilities, batch.text, lengths, batch.text_lengths, self.blank, reduction="sum", zero_infinity=True
         )

@@ -14,6 +14,7 @@ from transformers import WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 from transformers.utils.hub import cached_file
 
+from trainer.device import device_of
 from trainer.errors import TrainerError
 from trainer.features import POSITIONS_PER_S
 from trainer.names import checkpoint
@@ -109,10 +110,10 @@ def load(name: str, device: str = "auto") -> Recogniser:
     """A checkpoint's folder, a run's, or its name on the hub; half precision on a GPU.
 
     Raises:
-        PlanError: there is no such folder.
+        PlanError: there is no such folder, or no such device.
         RecogniserError: it cannot be loaded, or is no Whisper.
     """
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    place = device_of(device)
     name = checkpoint(name)
     try:
         config = transformers.AutoConfig.from_pretrained(name)

@@ -80,6 +80,8 @@ class Run:
         scaling, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
         run = cls(folder, plan, model, heads, optimizer, scaling, average, Progress(), team, teacher)
         run.progress = restore(folder, run.weights, run.states) or run.progress
+        if not team.first:  # the generators' states are the first's; with the same dropout, a team would learn less
+            torch.manual_seed(plan.seed + team.rank + team.size * run.progress.steps)
         if team.first:
             _cut_metrics(folder, run.progress.steps)
             run._board = _board(folder, run.progress.steps)

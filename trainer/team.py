@@ -20,23 +20,38 @@ from torch import Tensor, distributed
 _PATIENCE = datetime.timedelta(hours=6)
 
 
+def local_rank() -> int:
+    """The number of this process among those of this machine, as torchrun has it; without it, 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_size() -> int:
+    """How many processes train on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 @dataclass(frozen=True)
 class Team:
     """`rank` of `size`; the first one writes and measures."""
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
-    local_size: int = 1
 
     @classmethod
-    def of_environment(cls, cuda: bool) -> Team:
-        """What torchrun says; without it, one alone."""
+    def of_environment(cls, device: torch.device) -> Team:
+        """What torchrun says; without it, one alone.
+
+        Args:
+            device: what this process computes on.
+        """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
-        distributed.init_process_group("nccl" if cuda else "gloo", timeout=_PATIENCE)
-        return cls(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")))
+        if device.type == "cuda":
+            distributed.init_process_group("nccl", timeout=_PATIENCE, device_id=device)
+        else:
+            distributed.init_process_group("gloo", timeout=_PATIENCE)
+        return cls(int(os.environ["RANK"]), size)
 
     @property
     def first(self) -> bool:
@@ -63,9 +78,14 @@ class Team:
 
     def numbers(self, values: Iterable[int], device: torch.device) -> list[int]:
         """The sum of each number over all processes."""
-        alone = list(values)
-        if self.size == 1:  # a GPU need not be waited for
-            return alone
-        counts = torch.tensor(alone, dtype=torch.int64, device=device)
+        if self.size == 1:
+            return list(values)  # a GPU would have to be waited for
+        counts = torch.tensor(list(values), dtype=torch.int64, device=device)
         self.add([counts])
-        return [int(count) for count in counts]
+        found: list[int] = counts.tolist()
+        return found
+
+    def close(self) -> None:
+        """Part."""
+        if self.size > 1:
+            distributed.destroy_process_group()

@@ -23,6 +23,7 @@ from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
+from trainer.device import device_of
 from trainer.errors import NoRoom, PlanError
 from trainer.fitting import fitting, tokens_of
 from trainer.held import held
@@ -44,7 +45,7 @@ from trainer.sampling import Sampler, sampler, weights_of
 from trainer.seen import write_seen
 from trainer.spelling import Style
 from trainer.stopping import Stop
-from trainer.team import Team
+from trainer.team import Team, local_rank, local_size
 
 #: The folder of a tokenizer that a run learnt, since it began from nothing.
 TOKENIZER_NAME = "tokenizer"
@@ -106,8 +107,8 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
 
 
 def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcome:
-    team = Team.of_environment(torch.cuda.is_available())
-    device = _device(options.device, team)
+    device = device_of(options.device, local_rank())
+    team = Team.of_environment(device)
     if device.type == "cpu":
         torch.set_num_threads(options.threads)
         torch.use_deterministic_algorithms(True)
@@ -149,7 +150,7 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     with closing(run):
         telling = _telling(run, measure, told)
-        train(run, source, loaded.speller, telling, keep, _workers(options, device, team), stop)
+        train(run, source, loaded.speller, telling, keep, _workers(options, device), stop)
         if team.first:
             write_seen(options.run / SEEN_NAME, source, run.progress.examples)
             with run.average.worn():
@@ -157,6 +158,7 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
                 if measure is None:
                     keep("best")
             write_report(options.run)
+    team.close()
     progress = run.progress
     return Outcome(progress.steps, progress.best, options.run, progress.since_best if progress.stopped else 0)
 
@@ -347,19 +349,6 @@ def _remedies(options: Options) -> str:
     ).replace("give or begin", "begin")
 
 
-def _device(name: str, team: Team) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(f"cuda:{team.local_rank}" if name == "cuda" else name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise PlanError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    return device
-
-
 def _precision(options: Options) -> Precision:
     if options.precision != "auto":
         return options.precision
@@ -367,8 +356,8 @@ def _precision(options: Options) -> Precision:
     return suiting(torch.device("cuda" if cuda else "cpu"))
 
 
-def _workers(options: Options, device: torch.device, team: Team) -> int:
+def _workers(options: Options, device: torch.device) -> int:
     """A GPU takes clips faster than one core makes them; a CPU has none to spare."""
     if options.workers is not None:
         return options.workers
-    return max(1, len(os.sched_getaffinity(0)) // team.local_size - 1) if device.type == "cuda" else 1
+    return max(1, len(os.sched_getaffinity(0)) // local_size() - 1) if device.type == "cuda" else 1

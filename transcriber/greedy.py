@@ -213,7 +213,11 @@ class _AlignmentHeads:
 
     def __init__(self, decoder: Any, heads: Sequence[tuple[int, int]]) -> None:
         self._modules = {layer: decoder.layers[layer].encoder_attn for layer, _ in heads}
-        self._by_layer = {layer: [h for at, h in heads if at == layer] for layer, _ in heads}
+        # On the device: a list would be copied there at every token, and waited for.
+        device = decoder.embed_tokens.weight.device
+        self._by_layer = {
+            layer: torch.tensor([h for at, h in heads if at == layer], device=device) for layer, _ in heads
+        }
         self._caught: dict[int, Tensor] = {}
         self._hooks: list[Any] = []
         for module in self._modules.values():

@@ -39,12 +39,12 @@ def _member(rank: int, port: int, folder: Path) -> None:
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    team = Team.of_environment(cuda=False)
+    team = Team.of_environment(torch.device("cpu"))
     with team.first_first():
         (folder / f"began-{rank}").write_text(str((folder / "began-0").exists()))
     weights = _run(folder / "together", team, replace(PLAN, accumulate=1))
     torch.save(weights, folder / f"weights-{rank}.pt")
-    torch.distributed.destroy_process_group()
+    team.close()
 
 
 @pytest.mark.timeout(300)
