@@ -19,6 +19,8 @@ CONTEXTS: tuple[Context, ...] = ("full", "short")
 
 #: How many of the worst utterances, and of each kind of confusion, are listed.
 WORST, CONFUSED = 20, 30
+#: Points of WER from which on a model is said to know single utterances alone.
+WINDOWS_PENALTY_POINTS = 2.0
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,11 @@ def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[s
 
 def _said(row: Row) -> dict[str, Any]:
     return {"id": row.utterance.id, "reference": row.reference, "words": row.words.words}
+
+
+def advice_on_windows(points: float) -> str:
+    """What helps, where several utterances in a window cost so many points of WER."""
+    return ": it has learnt single ones, train it with --join" if points > WINDOWS_PENALTY_POINTS else ""
 
 
 def _rate(rows: Iterable[Row]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.evaluation import contexts_of, measured_on
+from trainer.evaluation import advice_on_windows, contexts_of, measured_on
 from trainer.grouping import shown
 from trainer.intervals import Change, interval
 from trainer.page import beside, folded, heading, plots, table, text
@@ -20,8 +20,6 @@ Wrong = Mapping[tuple[str, str, int], int]
 _FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips")
 #: Columns that say the same of all clips are no groups; what noise costs has a picture of its own.
 _NO_GROUPS = ("added snr",)
-#: Points of WER from which on a model is said to know single sentences alone.
-WINDOWS_PENALTY_POINTS = 2.0
 #: Rows of what is listed.
 _CONFUSED, _WORST = 15, 20
 
@@ -143,7 +141,7 @@ def _sentences(document: Document) -> Iterator[str]:
     if points is not None:
         yield (
             f"With several clips in a window, as sentences are on air, WER is {figures['windows_wer_percent']:.2f} %, "
-            f"{points:+.2f} points off that of the same clips alone{_joining(points)}."
+            f"{points:+.2f} points off that of the same clips alone{advice_on_windows(points)}."
         )
     false = figures.get("false_words_per_hour")
     if false is not None:
@@ -153,11 +151,6 @@ def _sentences(document: Document) -> Iterator[str]:
         told.append(f"{figures['samples_per_s']:.1f} clips a second")
     told += sorted(set(document.get("normalisers", {}).values()))
     yield f"Measured on {', '.join(filter(None, told))}." if any(told) else ""
-
-
-def _joining(points: float) -> str:
-    """What helps, where much is lost."""
-    return ": it has learnt single ones, train with --join" if points > WINDOWS_PENALTY_POINTS else ""
 
 
 def told_once(conditions: Sequence[Document]) -> list[Document]:

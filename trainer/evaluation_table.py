@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 
 from trainer.clips import UNKNOWN
-from trainer.evaluation import Evaluation, contexts_of
+from trainer.evaluation import Evaluation, advice_on_windows, contexts_of
 from trainer.grouping import shown as shown_value
 from trainer.intervals import Interval
 from trainer.summary import Summary
@@ -34,6 +34,8 @@ def show(found: Evaluation, console: Console | None = None) -> None:
     console.print(_worst(found, console.width))
     for name, value in found.figures.items():
         console.print(f"{name} = {value:.4g}", highlight=False)
+    if advice := advice_on_windows(found.figures.get("windows_penalty_points", 0.0)):
+        console.print(f"Several clips in a window, as on air, cost it much{advice}.", style="yellow", highlight=False)
     style = "bold red" if found.alarm.raised else "yellow" if found.alarm.notes else "green"
     console.print(escape(found.alarm.sentence), style=style, highlight=False)
 
