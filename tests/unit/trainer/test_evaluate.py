@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from trainer.evaluate import Plan, evaluate, foreign_share, word_errors
-from trainer.evaluation import Evaluation
+from trainer.evaluation import Evaluation, advice_on_windows
 from trainer.evaluation_table import show
 from trainer.examples import SAMPLE_RATE, ExampleSource
 from trainer.model import Size, new_model
@@ -175,3 +175,22 @@ def test_no_figure_is_cut_on_a_narrow_terminal(found: Evaluation, width: int) ->
         assert f"{interval.low_percent:.1f}–{interval.high_percent:.1f}" in words
         assert f"{condition.summary.characters.wer_percent:.1f}" in words
     assert max(map(len, captured.get().splitlines())) <= width
+
+
+def test_several_in_a_window_are_told_beside_the_same_alone(recogniser: Recogniser) -> None:
+    short = [replace(one, audio=lambda one=one: one.audio()[:8000], duration_s=0.5) for one in tones(["sv"] * 4)]
+    found = evaluate(recogniser, [*short, *tones(["en"], seed=1)], Plan(contexts=("full",)))
+    assert found.windows
+    assert found.windows.summary.utterances == 2, "of each speaker one"
+    assert found.figures["windows_wer_percent"] == pytest.approx(found.windows.summary.wer_percent, abs=1e-4)
+    points = found.windows.summary.wer_percent - found.windows.alone_wer_percent
+    assert found.figures["windows_penalty_points"] == pytest.approx(points, abs=1e-4)
+    assert found.document()["windows"]["words"] == found.windows.summary.words.words
+    alone = evaluate(recogniser, short, Plan(contexts=("full",), windows=False))
+    assert alone.windows is None
+    assert "windows_wer_percent" not in alone.figures
+
+
+def test_advice_is_given_where_windows_cost_much() -> None:
+    assert "--join" in advice_on_windows(2.1)
+    assert advice_on_windows(1.9) == ""
