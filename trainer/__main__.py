@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
 from trainer.commands import COMMANDS
 from trainer.errors import TrainerError
+from trainer.names import run_path
+from trainer.refusals import sentence
 from trainer.stopping import Stopped
 
 _EXAMPLES = """\
@@ -37,8 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TrainerError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"trainer: {error.filename or 'a file'}: {_why(error)}", file=sys.stderr)
+    except Exception as error:
+        told = sentence(error, _place(options), goes_on=argv[0] in ("train", *GOING_ON))
+        if told is None:
+            raise
+        print(f"trainer: {told}", file=sys.stderr)
         return 1
     except Stopped as stopped:
         print(f"trainer: {stopped}", file=sys.stderr)
@@ -49,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _why(error: OSError) -> str:
-    """What is wrong with a file, and what helps."""
-    told = (error.strerror or str(error)).lower()
-    if error.errno == errno.ENOSPC:
-        return f"{told}: make room, and the same command goes on"
-    return f"{told}: choose another place, or make this one writable"
+def _place(options: argparse.Namespace) -> str:
+    """What a subcommand writes to."""
+    if out := getattr(options, "out", None):
+        return str(out)
+    name = getattr(options, "name", None) or getattr(options, "study", None)
+    return str(run_path(name)) if name else "."
 
 
 def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:

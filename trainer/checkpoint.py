@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 from collections.abc import Mapping
@@ -39,14 +38,10 @@ def save(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stat
         "random": _random_state(),
     }
     unfinished = folder / f"{CHECKPOINT_NAME}.tmp"
-    try:
-        with unfinished.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except RuntimeError as error:  # how torch tells that a file cannot be written on
-        unfinished.unlink(missing_ok=True)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(unfinished)) from error
+    with unfinished.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
     unfinished.replace(folder / CHECKPOINT_NAME)
 
 

@@ -14,7 +14,11 @@ def replaced(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    try:
+        unfinished.mkdir(parents=True)
+    except OSError as error:
+        error.filename = str(folder)  # the user knows no other name
+        raise
     yield unfinished
     for path in unfinished.rglob("*"):
         # safetensors writes for its owner alone, and a container's user is another.

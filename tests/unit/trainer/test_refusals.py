@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from trainer.refusals import sentence
+
+
+def test_what_the_system_refuses_has_a_remedy_and_a_fault_of_ours_its_traceback() -> None:
+    def refused(number: int, name: str | None = "runs/x") -> str | None:
+        return sentence(OSError(number, os.strerror(number), name), "out", goes_on=False)
+
+    assert refused(errno.EACCES) == "runs/x: permission denied: take the right to it, or name another place"
+    assert refused(errno.EROFS) == "runs/x: read-only file system: take the right to it, or name another place"
+    assert refused(errno.ENOSPC, None) == "out: its disk is full: make room, and give the same command again"
+    assert refused(errno.EACCES, None) is None
+    assert refused(errno.EPIPE) is None
+    # As safetensors has it.
+    full = Exception("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert sentence(full, "out", goes_on=True) == "out: its disk is full: make room, and the same command goes on"
+    with pytest.raises(KeyError) as caught:
+        _fault_behind_a_refusal()
+    assert sentence(caught.value, "out", goes_on=True) is None, "what went before it does not excuse it"
+
+
+def _fault_behind_a_refusal() -> None:
+    try:
+        Path("/no such file").read_text()
+    except OSError:
+        {}["key"]
