@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import shutil
@@ -19,7 +18,6 @@ import transformers
 from trainer import checkpoints
 from trainer.acft import Teacher
 from trainer.augment import Augmentation, parse
-from trainer.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.checkpoints import Loaded
 from trainer.clip_source import ClipSource
 from trainer.clips import CORPUS_NAME, Clip, Corpus, Split
@@ -30,29 +28,24 @@ from trainer.held import held
 from trainer.joining import Joiner
 from trainer.keeping import about, keeper
 from trainer.loop import Measure, train
-from trainer.losses import Weights
 from trainer.measuring import DevMeasure
 from trainer.model import halve_frozen
 from trainer.names import NEW
 from trainer.options import Options, command
 from trainer.plan import Plan
-from trainer.precision import DTYPES, Precision, suiting
+from trainer.planning import plan_of, precision_of
+from trainer.precision import DTYPES
 from trainer.quiet import quiet_sounds
 from trainer.run import Run, has_learnt
 from trainer.run_folder import SEEN_NAME
 from trainer.run_report import write_report
 from trainer.sampling import Sampler, sampler, weights_of
 from trainer.seen import write_seen
-from trainer.spelling import Style
 from trainer.stopping import Stop
 from trainer.team import Team, local_rank, local_size
 
 #: The folder of a tokenizer that a run learnt, since it began from nothing.
 TOKENIZER_NAME = "tokenizer"
-#: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
-_JITTER_S, _WIDE_SHARE = 1.28, 0.1
-#: Of the steps, at most so many to warm up.
-_WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
 #: Share of clips that are left out, above which it may be a mistake.
 _MUCH = 0.1
 
@@ -163,61 +156,6 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
     return Outcome(progress.steps, progress.best, options.run, progress.since_best if progress.stopped else 0)
 
 
-def plan_of(
-    options: Options,
-    loaded: Loaded,
-    source: ClipSource,
-    clips: int,
-    context_s: float,
-    full: bool,
-    team: Team,
-) -> Plan:
-    """The plan of a training run: what was asked for, and what suits the model where nothing was."""
-    least_s = context_s if full else 0.0
-    some_s = [max(least_s, source.duration_s(index)) for index in range(min(clips, 256))]
-    fitting_count = max(1, min(options.batch, int(options.batch_s * len(some_s) / sum(some_s))))
-    shape = Shape(
-        examples=options.batch,
-        seconds=options.batch_s,
-        # No more than an epoch: a clip would stand in a batch twice.
-        block=max(1, min(clips, BATCHES_PER_BLOCK * fitting_count)),
-        least_s=least_s,
-        jitter_s=0.0 if full else _JITTER_S,
-        wide_share=0.0 if full else _WIDE_SHARE,
-        most_s=context_s,
-    )
-    utterances = max(1, round(options.epochs * source.epoch_starts(1)))
-    steps = utterances / (fitting_count * options.accumulate * team.size)
-    measure_every = options.measure_every
-    if options.measures:
-        measure_every = max(1, math.ceil(steps / options.measures))
-    rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))
-    warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
-    ctc = options.ctc if options.ctc is not None else (0.3 if loaded.from_nothing else 0.0)
-    return Plan(
-        utterances=utterances,
-        seed=options.seed,
-        examples=(options.augment, options.balance, options.without_speech, *_joined(options)),
-        batches=Settings(
-            shape, Style(options.timestamps, options.prompts, options.bpe_dropout), options.misled, options.spec_augment
-        ),
-        accumulate=options.accumulate,
-        learning_rate=rate,
-        warm_up_steps=warm_up,
-        weight_decay=options.weight_decay,
-        clip_norm=options.clip_norm,
-        average_decay=options.average,
-        weights=Weights(ctc=ctc, letters=0.0, alignment=0.0, matching=options.acft),
-        label_smoothing=options.label_smoothing,
-        precision=_precision(options),
-        recompute=options.recompute,
-        patience=options.patience,
-        measure_every_steps=measure_every,
-        log_every_steps=options.log_every,
-        checkpoint_every_s=options.checkpoint_every_s,
-    )
-
-
 def _loaded(options: Options, corpus: Corpus) -> Loaded:
     if not options.model.startswith(NEW):
         return checkpoints.load(options.model, options.dropouts)
@@ -283,11 +221,6 @@ def _joiner(options: Options, loaded: Loaded, clips: Sequence[Clip], drawn: Samp
     return Joiner(clips, drawn.shares(), options.join, longest_s, tokens, most_tokens)
 
 
-def _joined(options: Options) -> tuple[str, ...]:
-    """A run that was begun before there was a word for it joined nothing."""
-    return (f"{options.join:g}",) if options.join else ()
-
-
 def _fitting(
     options: Options, corpus: Corpus, split: Split, loaded: Loaded, context_s: float
 ) -> tuple[list[Clip], dict[str, int]]:
@@ -304,7 +237,7 @@ def _measure(options: Options, corpus: Corpus, loaded: Loaded, context_s: float)
         raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
-    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language, _precision(options))
+    return DevMeasure(corpus, clips, loaded.speller, context_s, options.language, precision_of(options))
 
 
 def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | None:
@@ -333,7 +266,7 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
         adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
-    if _precision(options) != "fp32":
+    if precision_of(options) != "fp32":
         halve_frozen(model)
     torch.nn.Module.to(model, device)
     return model
@@ -347,13 +280,6 @@ def _remedies(options: Options) -> str:
         f"the GPU has no room for this: give {goes_on}or begin another run with half of --batch-s (it is "
         f"{options.batch_s:g}) and twice of --accumulate, which trains the same{smaller}"
     ).replace("give or begin", "begin")
-
-
-def _precision(options: Options) -> Precision:
-    if options.precision != "auto":
-        return options.precision
-    cuda = torch.cuda.is_available() and options.device != "cpu"
-    return suiting(torch.device("cuda" if cuda else "cpu"))
 
 
 def _workers(options: Options, device: torch.device) -> int:
