@@ -22,7 +22,17 @@ GPU = torch.device("cuda:0")
 _META = torch.device("meta")
 _RNG_STATE = torch.arange(16, dtype=torch.uint8)
 #: Kernels of CUDA that take tensors of the CPU, too: copies, indices, and the lengths of ctc_loss.
-_MIXING = {"_to_copy", "to", "copy_", "index", "index_put", "index_put_", "_index_put_impl_", "_ctc_loss"}
+_MIXING = {
+    "_to_copy",
+    "to",
+    "copy_",
+    "index",
+    "index_put",
+    "index_put_",
+    "_index_put_impl_",
+    "_ctc_loss",
+    "_ctc_loss_backward",
+}
 
 
 class GpuTensor(Tensor):
