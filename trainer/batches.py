@@ -16,6 +16,7 @@ from trainer.examples import SAMPLE_RATE, Example, ExampleSource
 from trainer.features import HOP_SAMPLES, POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.spec_augment import spec_augment
 from trainer.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Style, letters, spell
+from trainer.stopping import leave_to_parent
 from trainer.tokenizer import Speller
 
 #: Batches whose examples are sorted by length together. More of them waste less padding and mix lengths less.
@@ -233,6 +234,7 @@ def loader(stream: Stream, workers: int = 1) -> Iterator[Batch]:
             num_workers=workers,
             prefetch_factor=8 if workers else None,
             generator=torch.Generator(),
+            worker_init_fn=leave_to_parent,
         )
     )
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+#: Ctrl-C, and what whoever runs it sends.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Stopped(KeyboardInterrupt):
     """Training was asked to stop, and has. No Exception: nothing on the way shall take it for a failure."""
@@ -28,7 +31,7 @@ class Stop:
 def on_signals() -> Iterator[Stop]:
     """SIGINT and SIGTERM ask for a stop; the second one is obeyed at once, as usual. Of the main thread alone."""
     stop = Stop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def ask(number: int, _: FrameType | None) -> None:
         stop.signal_number = number
@@ -39,6 +42,11 @@ def on_signals() -> Iterator[Stop]:
         yield stop
     finally:
         _put(before)
+
+
+def leave_to_parent(*_: object) -> None:
+    """Ignore signals that come to a whole group of processes: who started this one sees to its end."""
+    _put(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
 
 
 def _put(handlers: Mapping[signal.Signals, object]) -> None:
