@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from trainer.commands import COMMANDS
 from trainer.errors import TrainerError
-from trainer.names import run_path
+from trainer.names import meant, run_path
 from trainer.refusals import sentence
 from trainer.stopping import Stopped
 
@@ -53,6 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class Subcommand(argparse.ArgumentParser):
+    """A parser that knows misspelt options, and tells of them, and of words too many, with its own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        for word in itertools.takewhile(lambda word: word != "--", args):
+            option = word.partition("=")[0]
+            known = [each for each in self._option_string_actions if each.startswith("--")]
+            if option.startswith("--") and not any(each.startswith(option) for each in known):
+                near = meant(option[2:], [each[2:] for each in known])
+                self.error(f"there is no {option}" + (f": did you mean --{near}?" if near else ""))
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+
 def _place(options: argparse.Namespace) -> str:
     """What a subcommand writes to."""
     if out := getattr(options, "out", None):
@@ -69,7 +87,7 @@ def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    subparsers = top.add_subparsers(metavar="SUBCOMMAND", required=True)
+    subparsers = top.add_subparsers(metavar="SUBCOMMAND", required=True, parser_class=Subcommand)
     for name in wanted if wanted and set(wanted) <= set(COMMANDS) else COMMANDS:
         importlib.import_module(f"trainer.commands.{name}").add_parser(subparsers)
     return top

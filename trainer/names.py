@@ -1,7 +1,8 @@
-"""What a name on the command line means: a run's or a search's folder, and a checkpoint's folder or name on the hub."""
+"""What a name on the command line means: a run's or a search's folder, a checkpoint, an option that is misspelt."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from trainer.run_folder import MODELS, PLAN_NAME, no_run
 RUNS = Path("runs")
 #: What a name begins with that is no checkpoint but a size, to begin from nothing.
 NEW = "new:"
+#: Options by what others call them.
+_ALSO_CALLED = {"lr": "learning-rate", "batch-size": "batch", "warmup": "warm-up", "wd": "weight-decay"}
 
 
 def run_path(name: str) -> Path:
@@ -57,3 +60,11 @@ def checkpoint(name: str) -> str:
     if Path(owner).is_dir():
         raise PlanError(f"{missing} ({owner}/ is a folder here, so it is looked for in that, and not on the hub)")
     return name
+
+
+def meant(option: str, options: Iterable[str]) -> str:
+    """Which of the options (without the dashes before them) was meant by one that is none; empty: it is like none."""
+    known = list(options)
+    if (other := _ALSO_CALLED.get(option)) in known:
+        return str(other)
+    return next(iter(difflib.get_close_matches(option, known, 1)), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from trainer.errors import PlanError
+from trainer.names import meant
 from trainer.options import Options
 from trainer.tuning.folders import absolute
 
@@ -24,8 +24,6 @@ _FIXED = frozenset(
     )
 )
 _TRUTH = {"yes": True, "no": False}
-#: What others call it.
-_ALSO_CALLED = {"lr": "learning_rate", "batch_size": "batch", "warmup": "warm_up", "wd": "weight_decay"}
 
 
 @dataclass(frozen=True)
@@ -73,16 +71,17 @@ def parse(words: Sequence[str]) -> Space:
 
 
 def _refuse_unknown(name: str, hints: dict[str, Any]) -> None:
-    allowed = [field.name for field in fields(Options) if field.name not in _FIXED]
-    if name in allowed:
+    allowed = [field.name.replace("_", "-") for field in fields(Options) if field.name not in _FIXED]
+    option = name.replace("_", "-")
+    if option in allowed:
         return
     if name == "model":
         raise PlanError("--vary model: trials of one study share a --model; give each model a --study of its own")
     if name in hints:
-        raise PlanError(f"--vary {name.replace('_', '-')} makes no better model: give it as an option of its own")
-    near = [_ALSO_CALLED[name]] if name in _ALSO_CALLED else difflib.get_close_matches(name, allowed, 1)
-    told = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
-    raise PlanError(f"--vary {name.replace('_', '-')} is no option of train: {told}".replace("_", "-"))
+        raise PlanError(f"--vary {option} makes no better model: give it as an option of its own")
+    near = meant(option, allowed)
+    told = f"did you mean {near}?" if near else f"there are {', '.join(allowed)}"
+    raise PlanError(f"--vary {option} is no option of train: {told}")
 
 
 def _refuse_useless(word: str, name: str, found: BaseDistribution) -> None:

@@ -411,6 +411,27 @@ def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "is no run: it has no plan.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("train", "tones", "--model", "m", "--run", "r", "--droput", "0.1"), "no --droput: did you mean --dropout?"),
+        (("train", "tones", "--model", "m", "--run", "r", "--lr=1e-4"), "no --lr: did you mean --learning-rate?"),
+        (("train", "tones", "--modle", "m", "--run", "r"), "no --modle: did you mean --model?"),
+        (("tune", "tones", "--model", "m", "--study", "s", "--trails", "3"), "no --trails: did you mean --trials?"),
+        (("report", "r", "--zzzzz"), "there is no --zzzzz\n"),
+        (("publish", "r", "out", "more"), "unrecognized arguments: more"),
+    ],
+)
+def test_a_misspelt_option_is_told_with_what_was_meant(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.startswith(f"usage: python -m trainer {words[0]} ")
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--help"])
