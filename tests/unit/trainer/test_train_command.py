@@ -111,15 +111,15 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     run = tmp_path / "stopped"
     # By the clock no checkpoint is written before the end.
     command = _train(corpus, "--model", checkpoint, "--run", run, *STEADY, "--checkpoint-every-s", "3600")
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), text=True
-    )
+    # A terminal tells all processes, those that make batches as well.
+    own = {"start_new_session": True, "env": _environment(), "text": True}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **own)
     while not ((run / "metrics.jsonl").exists() and (run / "metrics.jsonl").read_text().count('"loss"') >= 3):
         assert process.poll() is None, "it ended before it could be stopped"
         time.sleep(0.01)
-    process.send_signal(sent)
+    os.killpg(process.pid, sent)
     _, told = process.communicate()
-    assert process.returncode == code
+    assert process.returncode == code, told
     found = re.search(r"trainer: stopped; the same command goes on behind step (\d+)", told)
     assert found, told
     assert 3 <= int(found[1]) < 12
