@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource
-from trainer.features import HOP_SAMPLES, POSITION_SAMPLES, POSITIONS_PER_S, LogMel
+from trainer.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.spec_augment import spec_augment
 from trainer.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Style, letters, spell
 from trainer.stopping import leave_to_parent
@@ -182,7 +182,7 @@ def collate(
         row[: len(example.audio)] = torch.from_numpy(example.audio)
     spelled = spelled or [spell(example, speller) for example in examples]
     return Batch(
-        features=log_mel(audio, samples // HOP_SAMPLES),
+        features=log_mel(audio, 2 * (samples // POSITION_SAMPLES)),
         frames=torch.tensor([-(-len(example.audio) * 2 // POSITION_SAMPLES) for example in examples]),
         tokens=_padded([each.tokens for each in spelled], speller.end),
         labels=_padded([each.labels for each in spelled], IGNORED),

@@ -174,3 +174,8 @@ def test_some_of_the_text_that_the_decoder_reads_is_wrong_and_no_label_is(
     changed = (misled.tokens != whole.tokens)[text].float().mean().item()
     assert 0.12 < changed < 0.28
     assert (misled.tokens[text] < speller.end).all()
+
+
+def test_a_context_that_is_no_whole_number_of_positions_is_cut_to_one(speller: Speller, tones: ExampleSource) -> None:
+    batch = collate([tones.example(0)], speller, LogMel(), least_s=1.75, most_s=1.75)
+    assert batch.features.shape[-1] == 2 * batch.positions == 2 * batch.letters.shape[1] == 174
