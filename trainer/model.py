@@ -27,6 +27,22 @@ class Size:
     context_s: int = 7
     max_tokens: int = 96
 
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What a WhisperConfig is told of it."""
+        return {
+            "num_mel_bins": self.mels,
+            "d_model": self.d_model,
+            "encoder_layers": self.encoder_layers,
+            "decoder_layers": self.decoder_layers,
+            "encoder_attention_heads": self.heads,
+            "decoder_attention_heads": self.heads,
+            "encoder_ffn_dim": self.ffn,
+            "decoder_ffn_dim": self.ffn,
+            "max_source_positions": self.context_s * POSITIONS_PER_S,
+            "max_target_positions": self.max_tokens,
+        }
+
 
 #: By name. Those of OpenAI's names have OpenAI's dimensions, and the vocabulary of their own corpus.
 SIZES = {
@@ -51,16 +67,7 @@ def new_model(
     torch.manual_seed(seed)
     config = WhisperConfig(
         vocab_size=len(speller.tokenizer),
-        num_mel_bins=size.mels,
-        d_model=size.d_model,
-        encoder_layers=size.encoder_layers,
-        decoder_layers=size.decoder_layers,
-        encoder_attention_heads=size.heads,
-        decoder_attention_heads=size.heads,
-        encoder_ffn_dim=size.ffn,
-        decoder_ffn_dim=size.ffn,
-        max_source_positions=size.context_s * POSITIONS_PER_S,
-        max_target_positions=size.max_tokens,
+        **size.shape,
         decoder_start_token_id=speller.start,
         bos_token_id=speller.end,
         eos_token_id=speller.end,

@@ -13,17 +13,5 @@ END = 50257
 
 def whisper(size: str) -> WhisperForConditionalGeneration:
     """One of a size by its name, on torch's default device."""
-    shape = SIZES[size]
-    return WhisperForConditionalGeneration(
-        WhisperConfig(
-            vocab_size=VOCABULARY[shape.mels],
-            num_mel_bins=shape.mels,
-            d_model=shape.d_model,
-            encoder_layers=shape.encoder_layers,
-            decoder_layers=shape.decoder_layers,
-            encoder_attention_heads=shape.heads,
-            decoder_attention_heads=shape.heads,
-            encoder_ffn_dim=shape.ffn,
-            decoder_ffn_dim=shape.ffn,
-        )
-    )
+    shape = SIZES[size].shape
+    return WhisperForConditionalGeneration(WhisperConfig(vocab_size=VOCABULARY[shape["num_mel_bins"]], **shape))
