@@ -274,12 +274,14 @@ def _prepared(options: Options, loaded: Loaded, device: torch.device) -> transfo
 
 def _remedies(options: Options) -> str:
     """What takes less of a GPU's memory."""
-    goes_on = "" if options.recompute else "--recompute, with which the run goes on; "
-    smaller = "" if options.lora else ", or train adapters (--lora 32)"
-    return (
-        f"the GPU has no room for this: give {goes_on}or begin another run with half of --batch-s (it is "
-        f"{options.batch_s:g}) and twice of --accumulate, which trains the same{smaller}"
-    ).replace("give or begin", "begin")
+    anew = (
+        f"begin another run with half of --batch-s (it is {options.batch_s:g}) and twice of --accumulate, which trains "
+        "the same"
+    )
+    if not options.lora:
+        anew += ", or train adapters (--lora 32)"
+    onward = "" if options.recompute else "give --recompute, with which the run goes on; or "
+    return f"the GPU has no room for this: {onward}{anew}"
 
 
 def _workers(options: Options, device: torch.device) -> int:
