@@ -13,12 +13,12 @@ from tqdm import tqdm
 from benchmarks.report import arguments, report
 from demo import exam
 from demo.bulletins import LANGUAGES
-from trainer.evaluate import word_errors
+from trainer.evaluation.evaluate import word_errors
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.scoring import Score
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import Example
-from trainer.publish import WerRow
-from trainer.recogniser import load
-from trainer.scoring import Score
-from trainer.utterances import of_examples
+from trainer.publishing.model_folder import WerRow
 
 #: Utterances in each exam.
 _FULL, _QUICK = 500, 60

@@ -46,13 +46,13 @@ from benchmarks.training.short_context import repair
 from benchmarks.training.sizes import sizes
 from demo import exam
 from demo.bulletins import LANGUAGES
-from trainer.decoding import TOKENS_AT_LEAST, Listening, decode
-from trainer.device import device_of
-from trainer.evaluate import Plan, evaluate
+from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, decode
+from trainer.evaluation.evaluate import Plan, evaluate
+from trainer.evaluation.planted import STEPS, planted_causes
+from trainer.evaluation.recogniser import Recogniser, load
+from trainer.evaluation.utterances import Audio, Utterance, of_examples
 from trainer.examples import SAMPLE_RATE
-from trainer.planted import STEPS, planted_causes
-from trainer.recogniser import Recogniser, load
-from trainer.utterances import Audio, Utterance, of_examples
+from trainer.models.device import device_of
 
 #: Of a clip for the speed, and tokens that are written of it.
 CLIP_S, CLIP_TOKENS = 5.0, 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from trainer.publish import WerRow
+from trainer.publishing.model_folder import WerRow
 
 _CARD = """\
 ---

@@ -11,9 +11,9 @@ from demo import noise
 from demo.bulletins import LANGUAGES, Language, bulletin, sentence
 from demo.noise import Audio
 from demo.voices import SAMPLE_RATE, Speech, Word, draw_voice, speak, speak_all
+from trainer.evaluation.scoring import Score
 from trainer.examples import Example, TimedWord
-from trainer.publish import WerRow
-from trainer.scoring import Score
+from trainer.publishing.model_folder import WerRow
 
 #: Silence before and after a sentence, in seconds.
 MARGIN_S = 0.25

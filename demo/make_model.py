@@ -19,18 +19,18 @@ from demo.card import card
 from demo.corpus import Corpus
 from demo.pool import BULLETINS_PER_SHARD, Pool, render_all
 from demo.voices import voice_names
-from trainer.evaluate import word_errors
+from trainer.evaluation.evaluate import word_errors
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.scoring import Score
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import Example
-from trainer.loop import Measure, train
-from trainer.losses import Weights
-from trainer.model import Size, new_model
-from trainer.plan import Plan
-from trainer.publish import Record, WerRow, publish
-from trainer.recogniser import Recogniser
-from trainer.run import Run
-from trainer.scoring import Score
-from trainer.tokenizer import Speller, train_tokenizer
-from trainer.utterances import of_examples
+from trainer.models.tokenizer import Speller, train_tokenizer
+from trainer.models.whisper import Size, new_model
+from trainer.publishing.model_folder import Record, WerRow, publish
+from trainer.training.loop import Measure, train
+from trainer.training.losses import Weights
+from trainer.training.plan import Plan
+from trainer.training.run import Run
 
 #: Half-hour shards of bulletins: 36 hours, of which every window is cut and disturbed anew.
 SHARDS = 70

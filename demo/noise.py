@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from demo import music
 from demo.voices import SAMPLE_RATE
-from trainer import noises
+from trainer.augmentation import noises
 
 Audio = NDArray[np.float32]
 

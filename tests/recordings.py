@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from trainer.decode import find_ffmpeg
+from trainer.corpus.decode import find_ffmpeg
 
 #: What newer releases of Common Voice have in their lists.
 COLUMNS = ("client_id", "path", "sentence", "up_votes", "down_votes", "age", "gender", "accents", "locale", "segment")

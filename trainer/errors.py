@@ -1,15 +1,16 @@
 """What the trainer cannot do, told in a sentence: `python -m trainer` prints it and exits with 1.
 
 TrainerError
-├── CorpusError    a prepared corpus is none, or is damaged          trainer.clips
-├── PlanError      options that contradict each other, or the folder they go on in
-├── RecogniserError  a checkpoint cannot be used, or not for this corpus   trainer.recogniser
-├── CheckpointError  a checkpoint cannot be trained on                     trainer.checkpoints
-├── PublishError   a run cannot be published                         trainer.publishing
-├── NoRoom         a device's memory is too small for what was asked
-├── StudyGone      Redis has lost a search                           trainer.tuning.journal
-├── SourceError    a source of clips cannot be read at all
-└── AudioError     one recording cannot be read                      trainer.decode; a reason to drop, never the end
+├── CorpusError      a prepared corpus is none, or is damaged          corpus.clips
+├── PlanError        options that contradict each other, or the folder they go on in
+├── RunError         a folder is no run                                run_folder
+├── RecogniserError  a checkpoint cannot be used, or not for this      evaluation.recogniser
+├── CheckpointError  a checkpoint cannot be trained on                 models.checkpoints
+├── PublishError     a run cannot be published                         publishing.publish
+├── NoRoom           a device's memory is too small for what was asked
+├── StudyGone        Redis has lost a search                           tuning.journal
+├── SourceError      a source of clips cannot be read at all
+└── AudioError       one recording cannot be read: a reason to drop it, never the end
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-from trainer.model import SIZES
+from trainer.models.whisper import SIZES
 
 #: Ids of OpenAI's multilingual vocabulary by mel bins, and the first that is no text.
 VOCABULARY = {80: 51865, 128: 51866}

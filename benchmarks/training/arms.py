@@ -9,9 +9,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.clips import Clip
+from trainer.corpus.clips import Clip
+from trainer.evaluation.intervals import Counted
 from trainer.examples import Example
-from trainer.intervals import Counted
 
 Model = TypeVar("Model")
 

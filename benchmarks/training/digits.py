@@ -9,14 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from trainer.clips import Corpus
-from trainer.evaluate import word_errors
-from trainer.options import Options
-from trainer.prepare import Plan, prepare
-from trainer.recogniser import load
-from trainer.sources.candidate import Source
-from trainer.training import train_run
-from trainer.utterances import of_clips
+from trainer.corpus.clips import Corpus
+from trainer.corpus.prepare import Plan, prepare
+from trainer.corpus.sources.candidate import Source
+from trainer.evaluation.evaluate import word_errors
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.utterances import of_clips
+from trainer.training.options import Options
+from trainer.training.train import train_run
 
 #: A model of random weights, of the bundled one's size.
 NOTHING = "new:tiny-demo"

@@ -29,8 +29,8 @@ from transformers.pipelines.audio_utils import ffmpeg_read
 
 from benchmarks.training.measured import Measured
 from demo import exam
-from trainer.clips import Corpus, total_s
-from trainer.decode import find_ffmpeg
+from trainer.corpus.clips import Corpus, total_s
+from trainer.corpus.decode import find_ffmpeg
 from trainer.examples import SAMPLE_RATE
 
 #: Clips, and rounds in which each way has its turn; the same in haste.

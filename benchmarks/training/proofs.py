@@ -22,10 +22,10 @@ from benchmarks.training.search import SEARCHES, SEEDS, compared, measured
 from benchmarks.training.trained import Trained
 from benchmarks.training.unseen_accent import SEEDS as ACCENT_SEEDS
 from benchmarks.training.unseen_accent import unseen_accent
-from trainer.clips import Corpus
-from trainer.evaluate import Plan, evaluate
-from trainer.recogniser import load
-from trainer.utterances import of_clips
+from trainer.corpus.clips import Corpus
+from trainer.evaluation.evaluate import Plan, evaluate
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.utterances import of_clips
 
 #: Clips that each model is judged on: of each accent, and under each condition.
 ACCENT_CLIPS, CONDITION_CLIPS = 500, 300

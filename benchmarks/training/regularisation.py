@@ -15,14 +15,14 @@ import numpy as np
 
 from benchmarks.training.arms import Comparison, compare
 from benchmarks.training.trained import BATCH, subset
-from trainer.clips import Clip, Corpus
-from trainer.evaluate import transcribed
-from trainer.options import Options
-from trainer.recogniser import load
+from trainer.corpus.clips import Clip, Corpus
+from trainer.evaluation.evaluate import transcribed
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.scoring import Score
+from trainer.evaluation.utterances import of_clips
 from trainer.run_folder import DECISIVE, RunFolder, read_run
-from trainer.scoring import Score
-from trainer.training import train_run
-from trainer.utterances import of_clips
+from trainer.training.options import Options
+from trainer.training.train import train_run
 
 #: Clips that are trained on; steps, and between two measures; clips of dev that are measured.
 CLIPS, STEPS, MEASURE_EVERY, DEV_CLIPS = 32, 200, 20, 150

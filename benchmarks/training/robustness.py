@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
-from trainer.augment import Augmentation, parse
-from trainer.clip_source import Audio, Augment, example_of
-from trainer.clips import Clip, Corpus
+from trainer.augmentation.augment import Augmentation, parse
+from trainer.augmentation.loudness import active_rms, at_snr
+from trainer.corpus.clips import Clip, Corpus
 from trainer.examples import Example
-from trainer.loudness import active_rms, at_snr
+from trainer.training.clip_source import Audio, Augment, example_of
 
 #: What is compared with training on clips as they are.
 AUGMENTED = Arm(augment="speed:0.3:0.85..1.15,pitch:0.3:-2..2,noise:0.6:0..30,gain:0.3:-20..0")
@@ -29,7 +29,7 @@ VOICES = 4
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to the clips before they are judged: an effect of `trainer.augment`, or babble at an SNR."""
+    """What is done to the clips before they are judged: an effect of `trainer.augmentation`, or babble at an SNR."""
 
     name: str
     augment: str = ""

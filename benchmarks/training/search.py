@@ -20,7 +20,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer.clips import Corpus
+from trainer.corpus.clips import Corpus
 from trainer.tuning.conducting import Here, conduct
 from trainer.tuning.journal import alone
 from trainer.tuning.search import propose

@@ -20,17 +20,17 @@ from transformers import WhisperFeatureExtractor
 from benchmarks.training.arms import Comparison, compare
 from benchmarks.training.measured import Measured
 from benchmarks.training.tones import tones
-from trainer.checkpoints import generation_config, save
-from trainer.clips import Corpus
-from trainer.evaluate import Plan, evaluate
-from trainer.evaluation import Condition, Evaluation
-from trainer.model import Size, new_model
-from trainer.options import Options
-from trainer.recogniser import load
+from trainer.corpus.clips import Corpus
+from trainer.evaluation.evaluate import Plan, evaluate
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.result import Condition, Evaluation
+from trainer.evaluation.utterances import of_clips
+from trainer.models.checkpoints import generation_config, save
+from trainer.models.tokenizer import Speller, train_tokenizer
+from trainer.models.whisper import Size, new_model
 from trainer.run_folder import RECORD_NAME
-from trainer.tokenizer import Speller, train_tokenizer
-from trainer.training import train_run
-from trainer.utterances import of_clips
+from trainer.training.options import Options
+from trainer.training.train import train_run
 
 #: Its full context is 6 s, which a CPU can afford.
 SIZE = Size(d_model=48, heads=2, ffn=192, encoder_layers=2, decoder_layers=2, context_s=6, max_tokens=48)

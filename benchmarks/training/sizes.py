@@ -25,14 +25,14 @@ from transformers.utils import logging
 from benchmarks.training.architecture import END, whisper
 from benchmarks.training.held import Held
 from benchmarks.training.measured import Measured
-from trainer.batches import Batch
-from trainer.loop import step
-from trainer.lora import TARGETS, adapt
-from trainer.losses import Targets, Weights
-from trainer.model import SIZES, halve_frozen
-from trainer.plan import Plan
-from trainer.run import Run
-from trainer.tokenizer import Speller
+from trainer.models.lora import TARGETS, adapt
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import SIZES, halve_frozen
+from trainer.training.batches import Batch
+from trainer.training.loop import step
+from trainer.training.losses import Targets, Weights
+from trainer.training.plan import Plan
+from trainer.training.run import Run
 
 #: Clips are as long as Whisper's context, and of fast speech.
 CLIP_S, CLIP_TOKENS = 30.0, 100

@@ -21,14 +21,14 @@ from demo.bulletins import LANGUAGES
 from demo.corpus import Corpus, hasty
 from demo.make_model import WEIGHTS
 from demo.pool import Bulletin, Pool
-from trainer.batches import Settings
 from trainer.examples import Example
-from trainer.loop import train
-from trainer.plan import Plan
-from trainer.publish import Record, publish
-from trainer.run import Run
-from trainer.spelling import Style
-from trainer.tokenizer import Speller
+from trainer.models.tokenizer import Speller
+from trainer.publishing.model_folder import Record, publish
+from trainer.training.batches import Settings
+from trainer.training.loop import train
+from trainer.training.plan import Plan
+from trainer.training.run import Run
+from trainer.training.spelling import Style
 from transcriber.model import Model, load
 
 BEGUN_FROM = Path("demo/model")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.clips import Corpus, Writer
+from trainer.corpus.clips import Corpus, Writer
 from trainer.examples import SAMPLE_RATE
 
 WORDS_HZ = {"do": 300.0, "mi": 700.0, "so": 1500.0, "ti": 3200.0}

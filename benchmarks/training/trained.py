@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.training.arms import Arm
-from trainer.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, Clip, Corpus
-from trainer.evaluate import transcribed
+from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, Clip, Corpus
+from trainer.evaluation.evaluate import transcribed
+from trainer.evaluation.recogniser import load
+from trainer.evaluation.scoring import Score
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import Example
-from trainer.options import Options
-from trainer.recogniser import load
-from trainer.scoring import Score
-from trainer.training import train_run
-from trainer.utterances import of_examples
+from trainer.training.options import Options
+from trainer.training.train import train_run
 
 #: Steps of a run, and clips in a batch: enough for the bundled model to learn ten words of strangers.
 STEPS, BATCH = 150, 16

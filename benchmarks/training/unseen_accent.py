@@ -14,9 +14,9 @@ from typing import Self
 import numpy as np
 
 from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
-from trainer.clip_source import example_of
-from trainer.clips import Clip, Corpus
-from trainer.intervals import Counted
+from trainer.corpus.clips import Clip, Corpus
+from trainer.evaluation.intervals import Counted
+from trainer.training.clip_source import example_of
 
 #: What is compared with training on clips as they are.
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")

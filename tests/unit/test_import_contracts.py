@@ -24,8 +24,9 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
 def house(tmp_path: Path) -> Path:
     """A copy of the house to break."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    weights = shutil.ignore_patterns("__pycache__", "*.safetensors")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "model*"))
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=weights)
     return tmp_path
 
 
@@ -46,6 +47,7 @@ def test_the_house_keeps_its_directions() -> None:
         ("wire", "import torch", "Only transcriber and trainer reach torch"),
         ("ingest", "def late():\n    import torch.nn", "Only transcriber and trainer reach torch"),
         ("api", "from transformers import pipeline", "Only transcriber and trainer reach torch"),
+        ("trainer/corpus", "import trainer.training.loop", "A room of the trainer knows those below it alone"),
     ],
 )
 def test_a_planted_import_breaks_its_contract(house: Path, package: str, statement: str, contract: str) -> None:

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.clips import SPLITS, Clip, Corpus
+from trainer.corpus.clips import SPLITS, Clip, Corpus
 from trainer.errors import PlanError
-from trainer.grouping import GROUPABLE
+from trainer.evaluation.grouping import GROUPABLE
 from trainer.run_folder import PLAN_NAME
 
 if TYPE_CHECKING:
-    from trainer.evaluate import Plan
-    from trainer.evaluation import Evaluation
-    from trainer.recogniser import Recogniser
+    from trainer.evaluation.evaluate import Plan
+    from trainer.evaluation.recogniser import Recogniser
+    from trainer.evaluation.result import Evaluation
 
 #: The exit code of an alarm.
 ALARM = 3
@@ -75,13 +75,13 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
     from transformers.utils import logging
 
-    from trainer.evaluate import Plan, evaluate
-    from trainer.evaluation_table import show
+    from trainer.evaluation.evaluate import Plan, evaluate
+    from trainer.evaluation.recogniser import load
+    from trainer.evaluation.table import show
+    from trainer.evaluation.utterances import of_clips
     from trainer.names import checkpoint
-    from trainer.options import refuse_outside
-    from trainer.recogniser import load
-    from trainer.run_report import write_report
-    from trainer.utterances import of_clips
+    from trainer.reports.run import write_report
+    from trainer.training.options import refuse_outside
 
     refuse_outside(options, ("limit", "processes", "batch_s", "context_s"), lambda value: value > 0, "more than 0")
     options.model = checkpoint(options.model)

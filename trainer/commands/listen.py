@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
 
 def augment_help() -> str:
     """What the words of `--augment` mean."""
-    from trainer.augment import KINDS, PRESETS
+    from trainer.augmentation.augment import KINDS, PRESETS
 
     usual = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
     effects = "\n".join(f"  {name:10} {kind.does}{usual[name]}" for name, kind in KINDS.items())
@@ -65,9 +65,9 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from trainer.augment import augmentation
-    from trainer.augment_sheet import COST_HEAD, choose, cost_rows, sheet
-    from trainer.clips import Corpus
+    from trainer.augmentation.augment import augmentation
+    from trainer.corpus.clips import Corpus
+    from trainer.reports.listening import COST_HEAD, choose, cost_rows, sheet
 
     effects = augmentation(options.augment)
     if effects is None:

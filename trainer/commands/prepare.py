@@ -69,10 +69,10 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from trainer.corpus_report import notes, tables, write_report
-    from trainer.drops import DROPPED_NAME, Limits
-    from trainer.prepare import Plan, prepare, start_again
-    from trainer.splits import Shares
+    from trainer.corpus.drops import DROPPED_NAME, Limits
+    from trainer.corpus.prepare import Plan, prepare, start_again
+    from trainer.corpus.splits import Shares
+    from trainer.reports.corpus import notes, tables, write_report
 
     if not 0 < options.max_s <= 30 or options.min_s < 0 or min(options.dev, options.test) < 0:
         raise PlanError("Whisper hears 30 s: 0 < --max-s <= 30; --min-s, --dev and --test are not negative")
@@ -112,7 +112,7 @@ def source(words: list[str]) -> Any:
     Raises:
         PlanError: one of them is not understood.
     """
-    from trainer.sources.candidate import Source
+    from trainer.corpus.sources.candidate import Source
 
     path, *rest = words
     values: dict[str, Any] = {}

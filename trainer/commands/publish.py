@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.names import run_path
-    from trainer.publishing import publish_run, push, to_ctranslate2
+    from trainer.publishing.publish import publish_run, push, to_ctranslate2
 
     source = run_path(options.source)
     rows = publish_run(source, options.out, options.which, options.despite_alarm)

@@ -38,8 +38,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.names import run_path
-    from trainer.run_comparison import write_comparison
-    from trainer.run_report import write_report
+    from trainer.reports.comparison import write_comparison
+    from trainer.reports.run import write_report
 
     folders = list(dict.fromkeys(run_path(name).resolve() for name in options.runs))
     if len(folders) == 1:

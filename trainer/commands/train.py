@@ -71,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.names import run_path
-    from trainer.options import Options
     from trainer.stopping import on_signals
-    from trainer.training import alone, train_run
+    from trainer.training.options import Options
+    from trainer.training.train import alone, train_run
 
     logging.disable_progress_bar()
     values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}

@@ -17,7 +17,7 @@ from trainer.names import NEW, absent, checkpoint, run_path
 if TYPE_CHECKING:
     import optuna
 
-    from trainer.options import Options
+    from trainer.training.options import Options
     from trainer.tuning.conducting import Crew
     from trainer.tuning.space import Space
     from trainer.tuning.study import Asked
@@ -118,8 +118,8 @@ def asked_of(options: argparse.Namespace) -> Asked:
     Raises:
         PlanError: an option contradicts another; the text names it.
     """
-    from trainer.clips import Corpus
-    from trainer.options import Options
+    from trainer.corpus.clips import Corpus
+    from trainer.training.options import Options
     from trainer.tuning.folders import absolute
     from trainer.tuning.space import parse
     from trainer.tuning.study import Asked

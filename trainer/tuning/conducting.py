@@ -11,10 +11,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from trainer.checkpoint import CHECKPOINT_NAME
 from trainer.errors import TrainerError
 from trainer.held import held
 from trainer.run_folder import MODELS
+from trainer.training.checkpoint import CHECKPOINT_NAME
 from trainer.tuning.search import propose
 from trainer.tuning.study import Asked, best_of, ended, folder_of, trials_of
 from trainer.tuning.trial import REASON, perform

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trainer.augment import parse
-from trainer.options import Options
-from trainer.quiet import without_speech
+from trainer.augmentation.augment import parse
+from trainer.augmentation.quiet import without_speech
+from trainer.training.options import Options
 
 #: Options whose words end in folders of sounds: parts of a word before those, and at how many colons it is parted, at
 #: most (-1: at all).

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer.plots import COLOR, COLORS, STYLE, bars, svg
+from trainer.reports.plots import COLOR, COLORS, STYLE, bars, svg
 from trainer.tuning.study import best_of, trials_of
 
 #: With fewer trials that came to their end, what mattered is chance.

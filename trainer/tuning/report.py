@@ -8,8 +8,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer import run_report
-from trainer.page import Link, code, heading, page, plots, table, text
+from trainer.reports import run as run_report
+from trainer.reports.page import Link, code, heading, page, plots, table, text
 from trainer.run_folder import ENDED_NAME, METRICS_NAME, RunError
 from trainer.tuning.pictures import history, importance, parallel, slices
 from trainer.tuning.results import STATES, best_command, ending, failures, head, ranked, row, shown

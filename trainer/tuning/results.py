@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.options import line
+from trainer.training.options import line
 from trainer.tuning.study import best_of, ended, folder_of, options_of, trials_of
 from trainer.tuning.trial import REASON
 

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from trainer.errors import PlanError
 from trainer.names import meant
-from trainer.options import Options
+from trainer.training.options import Options
 from trainer.tuning.folders import absolute
 
 #: What decides nothing about the model, or what its error rate is measured on.

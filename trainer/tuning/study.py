@@ -11,9 +11,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.errors import PlanError
-from trainer.options import MACHINE, Options
-from trainer.plan import refuse_change
 from trainer.run_folder import PLAN_NAME
+from trainer.training.options import MACHINE, Options
+from trainer.training.plan import refuse_change
 from trainer.tuning.folders import absolute
 from trainer.tuning.search import pruner
 from trainer.tuning.space import Space

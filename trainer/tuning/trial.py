@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 
 from trainer.errors import TrainerError
 from trainer.held import held
-from trainer.options import Options
 from trainer.run_folder import DECISIVE, PLAN_NAME
-from trainer.training import Told, train_run
+from trainer.training.options import Options
+from trainer.training.train import Told, train_run
 from trainer.tuning.study import ended, options_of, trials_of
 from wire.bus import AWAY
 

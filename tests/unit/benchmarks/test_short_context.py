@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.training.short_context import REPAIRS, SHORT_S, SIZE, Repaired, repair_table, repairs
 from benchmarks.training.tones import WORDS_HZ, tones
-from trainer.clips import Corpus
+from trainer.corpus.clips import Corpus
 from trainer.examples import SAMPLE_RATE
 
 #: It trains four models on a busy machine.

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.training import sizes
 from benchmarks.training.held import Held
-from trainer.model import SIZES, Size
+from trainer.models.whisper import SIZES, Size
 
 TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
 

@@ -13,9 +13,9 @@ from benchmarks.training.arms import Arm, compare
 from benchmarks.training.robustness import VOICES, Condition, babble, conditions, disturbed, robustness
 from benchmarks.training.trained import subset
 from benchmarks.training.unseen_accent import leave_out, unseen_accent
-from trainer.clips import Clip, Corpus, Writer
+from trainer.augmentation.loudness import active_rms, rms
+from trainer.corpus.clips import Clip, Corpus, Writer
 from trainer.examples import SAMPLE_RATE, Example
-from trainer.loudness import active_rms, rms
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from benchmarks.training.arms import Arm
 from benchmarks.training.regularisation import NONE, RUNS, regularisation
 from benchmarks.training.trained import Trained, subset
 from tests import whispers
-from trainer.clip_source import example_of
-from trainer.clips import Corpus, Writer, total_s
+from trainer.corpus.clips import Corpus, Writer, total_s
+from trainer.evaluation.recogniser import load
 from trainer.examples import SAMPLE_RATE
-from trainer.recogniser import load
+from trainer.training.clip_source import example_of
 
 #: Each trains for some steps, on a busy machine.
 pytestmark = pytest.mark.timeout(300)

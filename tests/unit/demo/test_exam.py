@@ -10,7 +10,7 @@ from benchmarks import report
 from demo import exam
 from demo.bulletins import split_of
 from demo.card import card
-from trainer.publish import WerRow
+from trainer.publishing.model_folder import WerRow
 
 
 def test_an_exam_asks_only_what_was_held_out() -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from trainer.checkpoints import generation_config, save
-from trainer.clips import Writer
+from trainer.corpus.clips import Writer
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
-from trainer.model import Size, new_model
-from trainer.tokenizer import Speller, train_tokenizer
+from trainer.models.checkpoints import generation_config, save
+from trainer.models.tokenizer import Speller, train_tokenizer
+from trainer.models.whisper import Size, new_model
 
 TONES_HZ = {"låg": 300.0, "mellan": 900.0, "hög.": 2400.0}
 WORD_S = 0.2

@@ -8,14 +8,14 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration
 
-from trainer.acft import Teacher, matching_loss
-from trainer.batches import Batch, collate
 from trainer.examples import ExampleSource
-from trainer.features import LogMel
-from trainer.losses import Heads, Targets, Weights, losses
-from trainer.model import Size, new_model
-from trainer.spelling import IGNORED
-from trainer.tokenizer import Speller
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training.acft import Teacher, matching_loss
+from trainer.training.batches import Batch, collate
+from trainer.training.losses import Heads, Targets, Weights, losses
+from trainer.training.spelling import IGNORED
 
 #: That of the tiny model.
 FULL_S = 2.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.alarm import Evidence, judge, most_wer_percent
-from trainer.probes import Prefix, Probes, Reading
+from trainer.evaluation.alarm import Evidence, judge, most_wer_percent
+from trainer.evaluation.probes import Prefix, Probes, Reading
 
 GOOD, BAD = Reading(0.3, 0.3, 0.9), Reading(2.5, 2.5, 0.5)
 

@@ -13,10 +13,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.augment import KINDS, PRESETS, Augmentation, Setting, augmentation, parse, text_of
-from trainer.clip_source import Audio
+from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, Setting, augmentation, parse, text_of
 from trainer.errors import PlanError, SourceError
 from trainer.examples import SAMPLE_RATE
+from trainer.training.clip_source import Audio
 
 EVERYTHING = ",".join(KINDS)
 

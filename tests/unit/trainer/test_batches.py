@@ -8,7 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.batches import (
+from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.training.batches import (
     BATCHES_PER_BLOCK,
     Position,
     Settings,
@@ -20,10 +23,7 @@ from trainer.batches import (
     mislead,
     rounds,
 )
-from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
-from trainer.features import LogMel
-from trainer.spelling import IGNORED, SILENCE, letters, spell
-from trainer.tokenizer import Speller
+from trainer.training.spelling import IGNORED, SILENCE, letters, spell
 
 
 def _example(words: tuple[TimedWord, ...], duration_s: float = 1.0, speech: bool = True) -> Example:

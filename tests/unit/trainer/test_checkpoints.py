@@ -8,16 +8,16 @@ from safetensors.torch import load_file
 from transformers import GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
 
 from tests.whispers import like_openai
-from trainer import checkpoints
-from trainer.batches import Batch, collate
-from trainer.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, told
-from trainer.decoding import decode
 from trainer.errors import PlanError
+from trainer.evaluation.decoding import decode
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import ExampleSource
-from trainer.features import LogMel
-from trainer.losses import Heads, Weights, losses
-from trainer.recogniser import Recogniser
-from trainer.utterances import of_examples
+from trainer.models import checkpoints
+from trainer.models.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, told
+from trainer.models.features import LogMel
+from trainer.training.batches import Batch, collate
+from trainer.training.losses import Heads, Weights, losses
 
 DROPOUTS = {"dropout": 0.1, "activation_dropout": 0.2, "attention_dropout": 0.3}
 

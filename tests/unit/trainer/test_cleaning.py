@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.cleaning import clean, has_words, spoken_length
+from trainer.corpus.cleaning import clean, has_words, spoken_length
 
 
 @pytest.mark.parametrize(

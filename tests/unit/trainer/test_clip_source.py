@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.batches import IGNORED, letters, spell
-from trainer.clip_source import Audio, ClipSource
-from trainer.clips import Corpus, Writer
+from trainer.corpus.clips import Corpus, Writer
 from trainer.errors import PlanError
 from trainer.examples import SAMPLE_RATE
-from trainer.sampling import Epochs
-from trainer.tokenizer import Speller
+from trainer.models.tokenizer import Speller
+from trainer.training.batches import IGNORED, letters, spell
+from trainer.training.clip_source import Audio, ClipSource
+from trainer.training.sampling import Epochs
 
 
 class Louder:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer import clips
-from trainer.clips import Clip, Corpus, CorpusError, Writer
+from trainer.corpus import clips
+from trainer.corpus.clips import Clip, Corpus, CorpusError, Writer
 
 ABOUT = {"text": "Hej då!", "language": "sv", "split": "train", "speaker": "s1", "accent": "skånska"}
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from tests.unit.trainer.html_pages import tags_of
-from trainer.clips import Corpus, Writer
-from trainer.corpus_report import hours_by, notes, tables, write_report
-from trainer.drops import Reason
+from trainer.corpus.clips import Corpus, Writer
+from trainer.corpus.drops import Reason
+from trainer.reports.corpus import hours_by, notes, tables, write_report
 
 NASTY = "<script>alert(1)</script> & $x^2$"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.sources.cues import GAP_S, Cue, CuesError, cut, read_cues
+from trainer.corpus.sources.cues import GAP_S, Cue, CuesError, cut, read_cues
 
 cues = st.lists(
     st.builds(

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tests.recordings import convert, cut_short, record, voice
-from trainer.decode import decode, duration_s
+from trainer.corpus.decode import decode, duration_s
 from trainer.errors import AudioError
 
 LENGTH_S = 2.0

@@ -15,11 +15,11 @@ from torch import Tensor
 from transformers import WhisperFeatureExtractor
 
 from tests import whispers
-from trainer.decoding import TOKENS_AT_LEAST, Listening, Written, batches, decode, greedy, hear, positions_of
 from trainer.errors import NoRoom
+from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, Written, batches, decode, greedy, hear, positions_of
+from trainer.evaluation.recogniser import Recogniser, load
+from trainer.evaluation.utterances import Utterance
 from trainer.examples import SAMPLE_RATE
-from trainer.recogniser import Recogniser, load
-from trainer.utterances import Utterance
 
 #: Their caps differ, so rows end one by one and the batch shrinks.
 DURATIONS_S = (0.1, 2.0, 0.3, 1.1, 0.2)
@@ -144,7 +144,7 @@ def test_where_memory_ends_batches_become_smaller(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return greedy(recogniser, states, *words)
 
-    monkeypatch.setattr("trainer.decoding.greedy", crowded)
+    monkeypatch.setattr("trainer.evaluation.decoding.greedy", crowded)
     assert decode(tiny, utterances) == expected
     assert tried == {3: [7, 3, 3, 1], 1: [7, 3, 1, 1, 1, 1, 1, 1, 1]}[fitting]
 
@@ -153,6 +153,6 @@ def test_a_single_utterance_that_finds_no_room_is_told(tiny: Recogniser, monkeyp
     def full(*words: Any) -> list[Written]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("trainer.decoding.greedy", full)
+    monkeypatch.setattr("trainer.evaluation.decoding.greedy", full)
     with pytest.raises(NoRoom, match="the GPU has no room for"):
         decode(tiny, [utterance(1, 0.4)])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.recordings import voice
-from trainer.cleaning import spoken_length
-from trainer.drops import DROPPED_NAME, Dropped, Limits, Reason, level_dbfs
+from trainer.corpus.cleaning import spoken_length
+from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason, level_dbfs
 
 LIMITS = Limits()
 

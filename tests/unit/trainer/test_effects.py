@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from trainer import effects, noises
-from trainer.clip_source import Audio
+from trainer.augmentation import effects, noises
+from trainer.augmentation.loudness import active_rms, at_snr, rms
+from trainer.augmentation.sounds import Sounds
 from trainer.examples import SAMPLE_RATE
-from trainer.loudness import active_rms, at_snr, rms
-from trainer.sounds import Sounds
+from trainer.training.clip_source import Audio
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from trainer.evaluate import Plan, evaluate, foreign_share, word_errors
-from trainer.evaluation import Evaluation, advice_on_windows
-from trainer.evaluation_table import show
+from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, word_errors
+from trainer.evaluation.planted import tones
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.result import Evaluation, advice_on_windows
+from trainer.evaluation.scoring import Score, character_scores, total, word_scores
+from trainer.evaluation.summary import Row, summarise
+from trainer.evaluation.table import show
+from trainer.evaluation.utterances import Utterance, of_examples
 from trainer.examples import SAMPLE_RATE, ExampleSource
-from trainer.model import Size, new_model
-from trainer.planted import tones
-from trainer.recogniser import Recogniser
-from trainer.scoring import Score, character_scores, total, word_scores
-from trainer.summary import Row, summarise
-from trainer.tokenizer import Speller
-from trainer.utterances import Utterance, of_examples
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
 
 
 def silence(duration_s: float) -> Utterance:

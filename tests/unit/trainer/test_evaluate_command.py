@@ -13,8 +13,8 @@ from transformers import WhisperForConditionalGeneration
 
 from tests import whispers
 from trainer.__main__ import main
-from trainer.clips import Writer
 from trainer.commands.evaluate import ALARM
+from trainer.corpus.clips import Writer
 
 
 @pytest.fixture(scope="module")

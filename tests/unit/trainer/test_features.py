@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from trainer.features import HOP_SAMPLES, LogMel, with_silence
+from trainer.models.features import HOP_SAMPLES, LogMel, with_silence
 
 
 @pytest.mark.parametrize("mels", [80, 128])

@@ -13,23 +13,23 @@ import torch
 
 from tests.fake_gpu import fake_gpu
 from trainer.__main__ import main
-from trainer.acft import Teacher
-from trainer.batches import collate
-from trainer.clips import Corpus
-from trainer.decoding import Listening, decode
-from trainer.evaluate import Plan as EvaluationPlan
-from trainer.evaluate import evaluate
+from trainer.corpus.clips import Corpus
+from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.evaluate import Plan as EvaluationPlan
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.recogniser import Recogniser, load
+from trainer.evaluation.utterances import of_clips, of_examples
 from trainer.examples import ExampleSource
-from trainer.features import LogMel
-from trainer.loop import step
-from trainer.lora import TARGETS, adapt
-from trainer.losses import Weights
-from trainer.model import Size, new_model
-from trainer.plan import Plan
-from trainer.recogniser import Recogniser, load
-from trainer.run import Run
-from trainer.tokenizer import Speller
-from trainer.utterances import of_clips, of_examples
+from trainer.models.features import LogMel
+from trainer.models.lora import TARGETS, adapt
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training.acft import Teacher
+from trainer.training.batches import collate
+from trainer.training.loop import step
+from trainer.training.losses import Weights
+from trainer.training.plan import Plan
+from trainer.training.run import Run
 
 PLAN = Plan(utterances=100, learning_rate=1e-3, warm_up_steps=1, weights=Weights(0.3, 0.3, 0.2), average_decay=0.9)
 

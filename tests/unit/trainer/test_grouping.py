@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.grouping import group, shown
-from trainer.utterances import Utterance
+from trainer.evaluation.grouping import group, shown
+from trainer.evaluation.utterances import Utterance
 
 
 def of(duration_s: float, **columns: str) -> Utterance:

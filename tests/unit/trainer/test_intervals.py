@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.intervals import interval, rule_of_three
-from trainer.scoring import Score
+from trainer.evaluation.intervals import interval, rule_of_three
+from trainer.evaluation.scoring import Score
 
 RNG = np.random.default_rng(1)
 #: One word each, wrong with a probability of 20 %.

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.clips import Clip
+from trainer.corpus.clips import Clip
+from trainer.evaluation.utterances import PAUSE_S as WINDOW_PAUSE_S
+from trainer.evaluation.utterances import Utterance, in_windows, window
 from trainer.examples import SAMPLE_RATE
-from trainer.joining import PAUSE_S, Joiner, Placed, audio_of, example_of
-from trainer.utterances import PAUSE_S as WINDOW_PAUSE_S
-from trainer.utterances import Utterance, in_windows, window
+from trainer.training.joining import PAUSE_S, Joiner, Placed, audio_of, example_of
 
 
 def clip(id: str, duration_s: float = 1.0, language: str = "sv", speaker: str = "", text: str = "ett två") -> Clip:

@@ -17,9 +17,9 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from tests.whispers import like_openai
 from trainer.__main__ import main
-from trainer.checkpoints import load
-from trainer.clips import Corpus
+from trainer.corpus.clips import Corpus
 from trainer.examples import SAMPLE_RATE
+from trainer.models.checkpoints import load
 
 #: Training at the full context of 30 s, as a checkpoint of Whisper's own is trained.
 pytestmark = pytest.mark.timeout(300)

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 
 from trainer.__main__ import main
-from trainer.augment import parse
-from trainer.augment_sheet import TOGETHER, choose
-from trainer.clips import Clip, Writer
+from trainer.augmentation.augment import parse
+from trainer.corpus.clips import Clip, Writer
 from trainer.examples import SAMPLE_RATE
+from trainer.reports.listening import TOGETHER, choose
 
 
 @pytest.fixture

@@ -8,19 +8,19 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration
 
-from trainer import loop
-from trainer.acft import Teacher
-from trainer.batches import Batch, Settings, Shape, collate
 from trainer.errors import PlanError
 from trainer.examples import Example, ExampleSource
-from trainer.features import LogMel
-from trainer.loop import DECISIVE, Keep, Measure, step, train
-from trainer.losses import Losses, Weights
-from trainer.model import Size, new_model
-from trainer.plan import Plan, Progress
-from trainer.precision import DTYPES
-from trainer.run import Run
-from trainer.tokenizer import Speller
+from trainer.models.features import LogMel
+from trainer.models.precision import DTYPES
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training import loop
+from trainer.training.acft import Teacher
+from trainer.training.batches import Batch, Settings, Shape, collate
+from trainer.training.loop import DECISIVE, Keep, Measure, step, train
+from trainer.training.losses import Losses, Weights
+from trainer.training.plan import Plan, Progress
+from trainer.training.run import Run
 
 FOUR = Settings(Shape(examples=4))
 PLAN = Plan(utterances=24, batches=FOUR, warm_up_steps=2, log_every_steps=1, measure_every_steps=0)

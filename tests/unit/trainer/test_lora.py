@@ -7,18 +7,18 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration
 
-from trainer.averaging import trained
-from trainer.batches import collate
-from trainer.checkpoints import generation_config, save
 from trainer.examples import ExampleSource
-from trainer.features import LogMel
-from trainer.loop import step
-from trainer.lora import TARGETS, adapt, merged
-from trainer.losses import Weights
-from trainer.model import Size, halve_frozen, new_model
-from trainer.plan import Plan
-from trainer.run import Run
-from trainer.tokenizer import Speller
+from trainer.models.checkpoints import generation_config, save
+from trainer.models.features import LogMel
+from trainer.models.lora import TARGETS, adapt, merged
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, halve_frozen, new_model
+from trainer.training.averaging import trained
+from trainer.training.batches import collate
+from trainer.training.loop import step
+from trainer.training.losses import Weights
+from trainer.training.plan import Plan
+from trainer.training.run import Run
 
 PLAN = Plan(utterances=1000, learning_rate=1e-2, warm_up_steps=1, weights=Weights(0, 0, 0), average_decay=0.0)
 

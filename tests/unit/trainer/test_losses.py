@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from trainer.batches import Batch, collate
 from trainer.examples import ExampleSource
-from trainer.features import LogMel
-from trainer.losses import ALIGNED_HEAD, ALIGNED_LAYER, Heads, Weights, _AlignedHead, alignment_loss, losses
-from trainer.model import Size, new_model, short_context
-from trainer.tokenizer import Speller
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import ALIGNED_HEAD, ALIGNED_LAYER, Size, new_model, short_context
+from trainer.training.batches import Batch, collate
+from trainer.training.losses import Heads, Weights, _AlignedHead, alignment_loss, losses
 
 
 @pytest.fixture

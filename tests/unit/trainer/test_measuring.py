@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.clips import Corpus
-from trainer.measuring import DevMeasure
-from trainer.model import Size, new_model
-from trainer.precision import DTYPES, Precision
-from trainer.tokenizer import Speller
+from trainer.corpus.clips import Corpus
+from trainer.models.precision import DTYPES, Precision
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training.measuring import DevMeasure
 
 
 @pytest.mark.parametrize("precision", DTYPES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
-from trainer.normalising import normaliser
+from trainer.evaluation.normalising import normaliser
 
 
 def test_the_letters_of_swedish_are_kept() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.planted import STEPS, Labels, Planted, faults, masked_end, planted_causes, tone_speller
+from trainer.evaluation.planted import STEPS, Labels, Planted, faults, masked_end, planted_causes, tone_speller
 
 pytestmark = pytest.mark.timeout(600)
 

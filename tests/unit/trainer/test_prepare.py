@@ -16,12 +16,12 @@ import pytest
 import soundfile
 
 from tests.recordings import convert, cut_short, record, release, voice, write_csv, write_list
-from trainer.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, SPLITS
-from trainer.decode import decode
-from trainer.drops import DROPPED_NAME, Reason
+from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, SPLITS
+from trainer.corpus.decode import decode
+from trainer.corpus.drops import DROPPED_NAME, Reason
+from trainer.corpus.prepare import Plan, prepare, start_again
+from trainer.corpus.sources.candidate import Source
 from trainer.errors import PlanError, SourceError
-from trainer.prepare import Plan, prepare, start_again
-from trainer.sources.candidate import Source
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -152,9 +152,9 @@ def test_the_corpus_does_not_depend_on_the_number_of_processes(tmp_path: Path) -
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from trainer.clips import Writer
-from trainer.prepare import Plan, prepare
-from trainer.sources.candidate import Source
+from trainer.corpus.clips import Writer
+from trainer.corpus.prepare import Plan, prepare
+from trainer.corpus.sources.candidate import Source
 
 add = Writer.add
 

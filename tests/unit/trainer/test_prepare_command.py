@@ -12,8 +12,8 @@ from tests.recordings import record, release, write_csv
 from trainer.__main__ import main
 from trainer.commands import COMMANDS
 from trainer.commands.prepare import source
+from trainer.corpus.sources.candidate import Source
 from trainer.errors import PlanError
-from trainer.sources.candidate import Source
 
 ROOT = Path(__file__).resolve().parents[3]
 

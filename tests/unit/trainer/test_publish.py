@@ -8,16 +8,16 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from trainer.batches import collate
-from trainer.decoding import decode
+from trainer.evaluation.decoding import decode
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource
-from trainer.features import LogMel
-from trainer.losses import Heads, Weights, losses
-from trainer.model import Size, new_model
-from trainer.publish import Record, WerRow, publish
-from trainer.recogniser import Recogniser
-from trainer.tokenizer import Speller
-from trainer.utterances import of_examples
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.publishing.model_folder import Record, WerRow, publish
+from trainer.training.batches import collate
+from trainer.training.losses import Heads, Weights, losses
 
 #: The model is taught first, which takes a while on a busy machine.
 pytestmark = pytest.mark.timeout(600)

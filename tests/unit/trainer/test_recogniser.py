@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import whispers
-from trainer.recogniser import Recogniser, RecogniserError, load
+from trainer.evaluation.recogniser import Recogniser, RecogniserError, load
 
 
 @pytest.fixture(scope="module")

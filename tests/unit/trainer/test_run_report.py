@@ -12,13 +12,13 @@ import pytest
 
 from tests.unit.trainer.html_pages import tags_of
 from trainer.__main__ import main
-from trainer.curves import MOST_POINTS, thinned
 from trainer.names import run_path
-from trainer.plots import intervals, lines
-from trainer.publishing import read, wer_rows
-from trainer.run_comparison import named, write_comparison
+from trainer.publishing.publish import read, wer_rows
+from trainer.reports.comparison import named, write_comparison
+from trainer.reports.curves import MOST_POINTS, thinned
+from trainer.reports.plots import intervals, lines
+from trainer.reports.run import write_report
 from trainer.run_folder import RunError, read_run
-from trainer.run_report import write_report
 
 NASTY = "<script>alert(1)</script> & $x^2$"
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.clips import UNKNOWN, Clip
+from trainer.corpus.clips import UNKNOWN, Clip
 from trainer.errors import PlanError
-from trainer.sampling import Balanced, Epochs, apportion, group, sampler, tempered, weight_of, weights_of
+from trainer.training.sampling import Balanced, Epochs, apportion, group, sampler, tempered, weight_of, weights_of
 
 
 def clips(*accents: str, source: str = "a") -> list[Clip]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.scoring import Score, character_scores, total, word_scores
+from trainer.evaluation.scoring import Score, character_scores, total, word_scores
 
 TEXTS = st.lists(st.sampled_from(["en", "brand", "i", "umeå"]), min_size=1, max_size=6).map(" ".join)
 

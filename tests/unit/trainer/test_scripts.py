@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.scripts import Scripts, script
+from trainer.corpus.scripts import Scripts, script
 
 RUSSIAN, SWEDISH, JAPANESE = "Съешь ещё этих мягких булок ", "Flygande bäckasiner söka hwila ", "今日は良いデータです"
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.clip_source import ClipSource
-from trainer.clips import UNKNOWN, Clip
-from trainer.quiet import QuietSounds
-from trainer.sampling import Balanced, Epochs, Sampler
-from trainer.seen import balance_plot, seen_groups, told_groups, write_seen
+from trainer.augmentation.quiet import QuietSounds
+from trainer.corpus.clips import UNKNOWN, Clip
+from trainer.reports.balance import balance_plot, told_groups
+from trainer.training.clip_source import ClipSource
+from trainer.training.sampling import Balanced, Epochs, Sampler
+from trainer.training.seen import seen_groups, write_seen
 
 CLIPS = [
     Clip(str(n), 0, 0, 16_000 * (n % 3 + 1), "x", "sv", "train", accent=accent, speaker=str(n % 4))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer import snr
+from trainer.augmentation import snr
+from trainer.evaluation.utterances import Utterance, in_noise
 from trainer.examples import SAMPLE_RATE
-from trainer.utterances import Utterance, in_noise
 
 
 def bursts(seconds: int = 4) -> np.ndarray:

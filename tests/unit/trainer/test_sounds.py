@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from trainer import sounds as module
+from trainer.augmentation import sounds as module
+from trainer.augmentation.quiet import QuietSounds, quiet_sounds
+from trainer.augmentation.sounds import Sounds
 from trainer.errors import PlanError, SourceError
 from trainer.examples import SAMPLE_RATE
-from trainer.quiet import QuietSounds, quiet_sounds
-from trainer.sounds import Sounds
 
 
 def rng(seed: int = 0) -> np.random.Generator:

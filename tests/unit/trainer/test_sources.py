@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.recordings import convert, record, release, write_csv, write_list
-from trainer.clips import SPLITS
-from trainer.decode import decode
-from trainer.drops import Reason
+from trainer.corpus.clips import SPLITS
+from trainer.corpus.decode import decode
+from trainer.corpus.drops import Reason
+from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.columns import split_named
+from trainer.corpus.sources.languages import language_code
+from trainer.corpus.sources.read import read, with_names
 from trainer.errors import SourceError
-from trainer.sources.candidate import Candidate, Source
-from trainer.sources.columns import split_named
-from trainer.sources.languages import language_code
-from trainer.sources.read import read, with_names
 
 
 def offered(path: Path | str, **about: object) -> list[Candidate]:

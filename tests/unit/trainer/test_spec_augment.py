@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.spec_augment import BANDS, FRAMES_SHARE, MELS_SHARE, spec_augment
+from trainer.training.spec_augment import BANDS, FRAMES_SHARE, MELS_SHARE, spec_augment
 
 
 def _features(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.whispers import OPENAI
-from trainer.bpe_dropout import BpeDropout
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
-from trainer.spelling import IGNORED, Pen, Style
-from trainer.tokenizer import Speller
+from trainer.models.tokenizer import Speller
+from trainer.training.bpe_dropout import BpeDropout
+from trainer.training.spelling import IGNORED, Pen, Style
 
 RNG = random.Random(1)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.clips import SPLITS, Split
-from trainer.sources.candidate import Candidate, FileAudio
-from trainer.splits import Assignment, Mode, Shares, assign
+from trainer.corpus.clips import SPLITS, Split
+from trainer.corpus.sources.candidate import Candidate, FileAudio
+from trainer.corpus.splits import Assignment, Mode, Shares, assign
 
 SHARES = Shares(dev_percent=10, test_percent=10)
 

@@ -9,14 +9,14 @@ import torch
 from torch import multiprocessing
 
 from tests.unit.trainer.conftest import TONES_HZ, Tones
-from trainer.batches import Settings, Shape
 from trainer.errors import PlanError
-from trainer.loop import DECISIVE, train
-from trainer.model import Size, new_model
-from trainer.plan import Plan
-from trainer.run import Run
-from trainer.team import Team
-from trainer.tokenizer import Speller, train_tokenizer
+from trainer.models.tokenizer import Speller, train_tokenizer
+from trainer.models.whisper import Size, new_model
+from trainer.training.batches import Settings, Shape
+from trainer.training.loop import DECISIVE, train
+from trainer.training.plan import Plan
+from trainer.training.run import Run
+from trainer.training.team import Team
 
 PLAN = Plan(
     utterances=24, batches=Settings(Shape(examples=4)), accumulate=2, warm_up_steps=2, measure_every_steps=3, patience=9

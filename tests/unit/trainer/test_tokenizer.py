@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, WhisperTokenizer
 
-from trainer.tokenizer import Speller
+from trainer.models.tokenizer import Speller
 
 
 def test_special_tokens_stand_in_the_order_that_whisper_code_relies_on(speller: Speller) -> None:

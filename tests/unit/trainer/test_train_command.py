@@ -23,9 +23,9 @@ from transformers import WhisperForConditionalGeneration
 
 from trainer.__main__ import main
 from trainer.held import held
-from trainer.options import Options, changes, given
-from trainer.precision import DTYPES
-from trainer.publishing import read
+from trainer.models.precision import DTYPES
+from trainer.publishing.publish import read
+from trainer.training.options import Options, changes, given
 
 ROOT = Path(__file__).parents[3]
 
@@ -237,7 +237,7 @@ def test_memory_that_ends_is_told_with_what_takes_less(
     def full(*words: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("trainer.loop.step", full)
+    monkeypatch.setattr("trainer.training.loop.step", full)
     run = str(tmp_path / "run")
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", run, "--measure-every", "0", *given]
     assert main(words) == 1
@@ -273,7 +273,9 @@ def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--measure-every", "0"]
     with monkeypatch.context() as patched:
-        patched.setattr("trainer.loop.step", lambda *words: (_ for _ in ()).throw(MemoryError("out of memory")))
+        patched.setattr(
+            "trainer.training.loop.step", lambda *words: (_ for _ in ()).throw(MemoryError("out of memory"))
+        )
         with pytest.raises(MemoryError):
             main([*words, "--batch", "64"])
     assert main([*words, "--batch", "16", "--epochs", "0.5"]) == 0

@@ -21,22 +21,22 @@ from transformers import TrainingArguments, WhisperFeatureExtractor, WhisperForC
 
 import trainer
 from tests.whispers import like_openai
-from trainer.batches import Batch, Settings, Shape, Stream, collate, loader
-from trainer.checkpoints import CheckpointError, generation_config, load, save, told
-from trainer.decoding import TOKENS_AT_LEAST, TOKENS_PER_S, decode
+from trainer.corpus.prepare import Plan, prepare
+from trainer.corpus.sources import hub
+from trainer.corpus.sources.candidate import Source
 from trainer.errors import SourceError
-from trainer.evaluate import word_errors
+from trainer.evaluation.decoding import TOKENS_AT_LEAST, TOKENS_PER_S, decode
+from trainer.evaluation.evaluate import word_errors
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.utterances import of_examples
 from trainer.examples import SAMPLE_RATE, ExampleSource
-from trainer.features import LogMel
-from trainer.losses import Heads, Weights, losses, token_loss
-from trainer.model import Size, new_model
-from trainer.prepare import Plan, prepare
-from trainer.recogniser import Recogniser
-from trainer.sources import hub
-from trainer.sources.candidate import Source
-from trainer.spelling import IGNORED
-from trainer.tokenizer import Speller
-from trainer.utterances import of_examples
+from trainer.models.checkpoints import CheckpointError, generation_config, load, save, told
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training.batches import Batch, Settings, Shape, Stream, collate, loader
+from trainer.training.losses import Heads, Weights, losses, token_loss
+from trainer.training.spelling import IGNORED
 
 NEXT_TOKEN = Weights(ctc=0.0, letters=0.0, alignment=0.0)
 
@@ -101,7 +101,7 @@ def test_label_smoothing_needs_no_labels_in_the_model(batch: Batch, model: Whisp
 def test_whisper_still_ignores_num_items_in_batch(batch: Batch, model: WhisperForConditionalGeneration) -> None:
     """Trainer would divide by accumulation steps only for models that say so; Whisper says nothing, and takes a mean.
 
-    The day this fails, the remark on accumulation in trainer/loop.py is out of date.
+    The day this fails, the remark on accumulation in trainer/training/loop.py is out of date.
     """
     assert "num_items_in_batch" not in inspect.signature(WhisperForConditionalGeneration.forward).parameters
     logits = model(input_features=batch.features, decoder_input_ids=batch.tokens).logits

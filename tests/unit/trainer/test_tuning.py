@@ -19,10 +19,10 @@ from trainer import __main__ as cli
 from trainer.commands import tune
 from trainer.errors import PlanError, TrainerError
 from trainer.held import held
-from trainer.options import Options
+from trainer.reports.run import write_report
 from trainer.run_folder import read_run
-from trainer.run_report import write_report
-from trainer.training import Outcome, Told, train_run
+from trainer.training.options import Options
+from trainer.training.train import Outcome, Told, train_run
 from trainer.tuning import trial
 from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.folders import needed

@@ -20,8 +20,8 @@ from rq.serializers import JSONSerializer
 from tests.unit.trainer.test_tuning import SPACE, Fake
 from trainer.__main__ import main
 from trainer.errors import PlanError
-from trainer.options import Options
-from trainer.training import Outcome, Told
+from trainer.training.options import Options
+from trainer.training.train import Outcome, Told
 from trainer.tuning import trial
 from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.jobs import ATTEMPTS, Workers

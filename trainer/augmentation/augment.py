@@ -1,0 +1,215 @@
+"""Augmentation, on the fly: which effects, how often and how strong, as words that fit a command line and plan.json."""
+
+from __future__ import annotations
+
+import copy
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.augmentation import effects
+from trainer.augmentation.sounds import Sounds
+from trainer.errors import PlanError
+
+Audio = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An effect.
+
+    Attributes:
+        does, unit: for people.
+        usual: range of its strength where none is given.
+        allowed: range of what makes sense.
+        apply: what it does to audio [n], by a strength, sounds of its folder and chance.
+        takes_folder: whether it may use recordings of a folder.
+        lengthens: whether its strength divides the length.
+    """
+
+    does: str
+    unit: str
+    usual: tuple[float, float]
+    allowed: tuple[float, float]
+    apply: Callable[[Audio, float, Sounds | None, np.random.Generator], Audio]
+    takes_folder: bool = False
+    lengthens: bool = False
+
+
+#: In the order in which they come upon a voice: the speaker, the room, the studio, the line, the transmitter.
+KINDS: Mapping[str, Kind] = {
+    "speed": Kind("faster or slower, pitch goes along", "times", (0.9, 1.1), (0.5, 2.0), effects.speed, lengthens=True),
+    "tempo": Kind("faster or slower at the same pitch", "times", (0.9, 1.1), (0.5, 2.0), effects.tempo, lengthens=True),
+    "pitch": Kind("higher or lower at the same speed", "semitones", (-2, 2), (-12, 12), effects.pitch),
+    "room": Kind(
+        "echo: recorded rooms, or noise that decays", "s to -60 dB", (0.1, 0.6), (0.02, 5), effects.room, True
+    ),
+    "noise": Kind("noise below the voice", "dB", (5, 30), (-20, 80), effects.noise, True),
+    "music": Kind("music below the voice", "dB", (5, 30), (-20, 80), effects.music, True),
+    "telephone": Kind("300-3400 Hz, 8 kHz, µ-law", "", (1, 1), (1, 1), effects.telephone),
+    "band": Kind("nothing above a frequency", "Hz", (2500, 7000), (500, 8000), effects.band),
+    "mp3": Kind("through an MP3", "kbit/s", (12, 32), (9, 160), effects.mp3),
+    "opus": Kind("through Opus", "kbit/s", (6, 24), (6, 128), effects.opus),
+    "overdrive": Kind("peaks cut off", "dB", (3, 12), (0, 40), effects.overdrive),
+    "gain": Kind("louder or fainter", "dB", (-20, 0), (-60, 30), effects.gain),
+}
+
+PRESETS: Mapping[str, str] = {
+    "none": "",
+    "light": "speed:0.3:0.9..1.1,noise:0.3:15..40,gain:0.5:-20..0",
+    # What a station's listeners get: hosts at a tempo, guests on the telephone, beds, and codecs that save.
+    "radio": "speed:0.2:0.95..1.05,tempo:0.2:0.9..1.15,pitch:0.2:-2..2,room:0.15:0.1..0.6,noise:0.3:5..35,"
+    "music:0.3:3..30,telephone:0.08:1..1,band:0.15:2500..7000,mp3:0.15:12..32,opus:0.1:6..24,overdrive:0.05:3..12,"
+    "gain:0.5:-25..0",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How often an effect comes, how strong, and from which folder its sounds are (empty: made of nothing)."""
+
+    name: str
+    probability: float
+    low: float
+    high: float
+    folder: str = ""
+
+    def __str__(self) -> str:
+        words = [self.name, _number(self.probability), f"{_number(self.low)}..{_number(self.high)}"]
+        return ":".join([*words, self.folder] if self.folder else words)
+
+
+def parse(text: str) -> tuple[Setting, ...]:
+    """Settings out of `PRESET,NAME:PROBABILITY:LOW..HIGH:FOLDER,…`; what comes later replaces the same effect before.
+
+    Whatever is left out at an end is as usual: `pitch`, `pitch:0.3`, `pitch:0.3:-1..1`. `pitch:0` takes it out.
+
+    Raises:
+        PlanError: a word is not understood; the text says which.
+    """
+    found: dict[str, Setting] = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        for setting in parse(PRESETS[word]) if word in PRESETS else (_setting(word),):
+            found[setting.name] = setting
+    return tuple(found[name] for name in KINDS if name in found and found[name].probability > 0)
+
+
+def text_of(settings: Sequence[Setting]) -> str:
+    """The inverse of `parse`."""
+    return ",".join(map(str, settings)) or "none"
+
+
+class Augmentation:
+    """Effects upon audio, one behind the other: an `Augment` of `trainer.training.clip_source`.
+
+    Each effect has a random stream of its own, by its name: to add one changes nothing about when the others come.
+
+    Raises:
+        SourceError: a folder has no recordings.
+    """
+
+    def __init__(self, settings: Sequence[Setting], cache: Path | None = None) -> None:
+        self.settings = tuple(settings)
+        folders = dict.fromkeys(setting.folder for setting in self.settings if setting.folder)
+        self._sounds = {folder: Sounds(Path(folder), cache) for folder in folders}
+
+    def __str__(self) -> str:
+        return text_of(self.settings)
+
+    @property
+    def most_lengthening(self) -> float:
+        """How many times as long as it was a clip may become."""
+        return math.prod(1 / setting.low for setting in self.settings if KINDS[setting.name].lengthens)
+
+    def only(self, setting: Setting, strength: float) -> Augmentation:
+        """One of the effects alone, always, at one strength."""
+        alone = copy.copy(self)
+        alone.settings = (replace(setting, probability=1.0, low=strength, high=strength),)
+        return alone
+
+    def drawn(self, rng: np.random.Generator) -> dict[str, float]:
+        """Which effects come, and how strong: what the same generator would make `__call__` do."""
+        return {setting.name: strength for setting, strength, _ in self._plan(rng)}
+
+    def lengthening(self, rng: np.random.Generator) -> float:
+        return math.prod(1 / strength for _, strength, _ in self._plan(rng, only_lengthening=True))
+
+    def __call__(self, audio: Audio, rng: np.random.Generator) -> Audio:
+        """Disturb mono audio of SAMPLE_RATE in -1…1, [n]; it does not leave -1…1.
+
+        Raises:
+            ValueError: a sample is no number.
+        """
+        if not np.isfinite(audio).all():
+            raise ValueError("audio to augment has samples that are no numbers (NaN or infinity)")
+        plan, lengthening = list(self._plan(rng)), 1.0
+        samples = len(audio)
+        for setting, strength, stream in plan if samples else ():
+            kind = KINDS[setting.name]
+            audio = kind.apply(audio, strength, self._sounds.get(setting.folder), stream)
+            lengthening *= 1 / strength if kind.lengthens else 1.0
+        peak = float(np.abs(audio).max(initial=0.0))
+        audio = audio if peak <= 1 else audio / np.float32(peak)
+        return _resized(audio, round(samples * lengthening))
+
+    def _plan(
+        self, rng: np.random.Generator, only_lengthening: bool = False
+    ) -> Iterator[tuple[Setting, float, np.random.Generator]]:
+        """The effects that come, their strength, and the chance that is left to each of them."""
+        key = int(rng.integers(0, 1 << 62))
+        for setting in self.settings:
+            if only_lengthening and not KINDS[setting.name].lengthens:
+                continue
+            stream = np.random.default_rng([key, zlib.crc32(setting.name.encode())])
+            comes, strength = stream.random(), float(stream.uniform(setting.low, setting.high))
+            if comes < setting.probability:
+                yield setting, strength, stream
+
+
+def augmentation(text: str) -> Augmentation | None:
+    """What `--augment` says; None: nothing."""
+    settings = parse(text)
+    return Augmentation(settings) if settings else None
+
+
+def _setting(word: str) -> Setting:
+    name, *rest = word.split(":", 3)
+    if name not in KINDS:
+        raise PlanError(f"--augment: no effect or preset {name!r}; there are {', '.join([*PRESETS, *KINDS])}")
+    kind = KINDS[name]
+    try:
+        probability = float(rest[0]) if rest and rest[0] else 1.0
+        low, high = map(float, rest[1].split("..")) if len(rest) > 1 and rest[1] else kind.usual
+    except ValueError:
+        raise PlanError(
+            f"--augment: {word!r} is not NAME:PROBABILITY:LOW..HIGH, as {name}:0.5:{_usual(kind)}"
+        ) from None
+    least, most = kind.allowed
+    if not (0 <= probability <= 1 and least <= low <= high <= most):
+        raise PlanError(
+            f"--augment: of {word!r}, a probability is from 0 to 1 and {name} from {least:g} to {most:g} {kind.unit}"
+        )
+    folder = rest[2] if len(rest) > 2 else ""
+    if folder and not kind.takes_folder:
+        raise PlanError(f"--augment: {name} takes no folder ({folder!r})")
+    return Setting(name, probability, low, high, folder)
+
+
+def _usual(kind: Kind) -> str:
+    return "..".join(map(_number, kind.usual))
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def _resized(audio: Audio, samples: int) -> Audio:
+    """Two effects that change the length may round to one sample more than both at once."""
+    if len(audio) == samples:
+        return audio
+    return np.pad(audio, (0, max(0, samples - len(audio))))[:samples]

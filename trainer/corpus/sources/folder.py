@@ -1,0 +1,129 @@
+"""A folder of recordings with what is said in a file beside each: .vtt and .srt with times, or .txt."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.corpus.decode import duration_s
+from trainer.corpus.drops import Reason
+from trainer.corpus.sources.candidate import Candidate, FileAudio, Source
+from trainer.corpus.sources.columns import split_named
+from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues
+from trainer.corpus.sources.languages import language_code
+from trainer.errors import AudioError
+
+_AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
+AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
+#: The first that is there is taken.
+TEXT_SUFFIXES = (".vtt", ".srt", ".txt")
+
+
+def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
+    """The clips of all recordings under a folder; folders named train, dev and test are splits."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    recordings = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+    if not source.speech:
+        for path in recordings:
+            yield from _without_speech(path, folder, source, max_s)
+        return
+    texts = _by_recording(path for path in files if path.suffix.lower() in TEXT_SUFFIXES)
+    for path in recordings:
+        beside = sorted(texts.pop(path, []) + texts.pop(path.with_suffix(""), []), key=_order)
+        yield from _clips(path, beside[0] if beside else None, folder, source, max_s)
+    for path in sorted(path for alone in texts.values() for path in alone):
+        yield Candidate(
+            id=_id(path, folder, source),
+            audio=FileAudio(path),
+            text="",
+            source=source.name,
+            refused=Reason.MISSING,
+            detail="a text beside no audio",
+        )
+
+
+def _by_recording(texts: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`."""
+    found: dict[Path, list[Path]] = {}
+    for text in texts:
+        whose = text.with_suffix("")
+        found.setdefault(whose.with_suffix("") if _tag(text) else whose, []).append(text)
+    return found
+
+
+def _order(text: Path) -> tuple[int, str]:
+    return TEXT_SUFFIXES.index(text.suffix.lower()), text.name
+
+
+def _tag(text: Path) -> str:
+    """The language in a name like talk.sv.vtt or talk.sv-SE.vtt."""
+    tag = Path(text.stem).suffix
+    if tag.lower() in AUDIO_SUFFIXES or not re.fullmatch(r"\.[A-Za-z]{2,3}([-_][A-Za-z]+)*", tag):
+        return ""
+    return language_code(tag[1:])
+
+
+def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
+    whole = Candidate(
+        id=_id(path, folder, source),
+        audio=FileAudio(path),
+        text="",
+        source=source.name,
+        language=(_tag(text) if text else "") or language_code(source.language),
+        split=next((split for part in path.relative_to(folder).parts[:-1] if (split := split_named(part))), None),
+    )
+    if text is None:
+        yield whole
+        return
+    try:
+        if text.suffix.lower() == ".txt":
+            yield replace(whole, text=text.read_text(encoding="utf-8-sig").strip())
+        else:
+            yield from _of_cues(whole, read_cues(text), max_s)
+    except (CuesError, UnicodeDecodeError) as error:
+        yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{text.name}: {error}")
+
+
+def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candidate]:
+    if not any(cue.text for cue in cues):
+        yield whole
+    previous = ""
+    for clip in cut(cues, max_s):
+        start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
+        text = " ".join(cue.text for cue in clip)
+        yield replace(
+            whole,
+            id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}",
+            text=text,
+            previous=previous,
+            segments=tuple((round(cue.start_s - start_s, 3), round(cue.end_s - start_s, 3), cue.text) for cue in clip),
+            start_s=start_s,
+            end_s=end_s,
+            declared_s=end_s - start_s,
+        )
+        previous = text
+
+
+def _without_speech(path: Path, folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
+    """Equal parts of up to `max_s`."""
+    whole = Candidate(
+        _id(path, folder, source), FileAudio(path), "", source.name, language_code(source.language), speech=False
+    )
+    try:
+        length_s = duration_s(path)
+    except AudioError as error:
+        yield replace(whole, refused=Reason.UNREADABLE, detail=str(error))
+        return
+    parts = math.ceil(length_s / max_s)
+    for part in range(parts) if parts > 1 else ():
+        start_s, end_s = part * length_s / parts, (part + 1) * length_s / parts
+        yield replace(whole, id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}", start_s=start_s, end_s=end_s)
+    if parts <= 1:
+        yield whole
+
+
+def _id(path: Path, folder: Path, source: Source) -> str:
+    return f"{source.name}/{path.relative_to(folder).as_posix()}"

@@ -1,0 +1,75 @@
+"""Which reader a source needs, and what its clips are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.corpus.sources import common_voice, folder, hub, manifest
+from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.errors import SourceError
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".json")
+
+
+def read(source: Source, max_s: float) -> Iterator[Candidate]:
+    """Everything that a source offers.
+
+    Args:
+        max_s: how long clips may be that are cut out of longer recordings.
+
+    Raises:
+        SourceError: it is nothing that we know.
+    """
+    path = Path(source.path).expanduser()
+    if common_voice.is_list(path):
+        raise SourceError(
+            f"{path} is a list of a Common Voice release: give its folder, {path.parent}, and lists={path.stem}"
+        )
+    if path.is_file() and path.suffix.lower() in _TABLES:
+        yield from manifest.read(path, source)
+    elif path.is_file():
+        raise SourceError(f"{path} is no manifest: its name ends in none of {', '.join(_TABLES)}")
+    elif not path.exists():
+        if path.is_absolute() or source.path.startswith(".") or source.path.count("/") > 1:
+            raise SourceError(f"{path} does not exist")
+        yield from hub.read(source)
+    elif hub.is_saved(path):
+        yield from hub.read(source)
+    else:
+        yield from _folder(path, source, max_s)
+
+
+def _folder(path: Path, source: Source, max_s: float) -> Iterator[Candidate]:
+    releases = [child for child in (path, *sorted(path.iterdir())) if common_voice.is_release(child)]
+    if not releases or not source.speech:
+        yield from folder.read(path, source, max_s)
+    elif path in releases:
+        yield from common_voice.read(path, source)
+    else:  # several languages of one release
+        for release in releases:
+            yield from common_voice.read(release, replace(source, name=f"{source.name}/{release.name}"))
+
+
+def with_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """The sources, each with a name of its own."""
+    taken: set[str] = set()
+    named = []
+    for source in sources:
+        name = base = source.name or _name(source.path)
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{base}-{count}"
+        taken.add(name)
+        named.append(replace(source, name=name))
+    return tuple(named)
+
+
+def _name(path: str) -> str:
+    """cv-corpus-17.0/sv-SE of a release, whose own folder is only its language; else the last part."""
+    parts = Path(path).expanduser().absolute()
+    if common_voice.is_release(parts):
+        return f"{parts.parent.name}/{parts.name}"
+    return parts.name if parts.is_dir() else parts.stem

@@ -1,0 +1,242 @@
+"""How well a model writes: at full and at short acoustic context, clean and in noise, by group, and the alarm."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from trainer.evaluation.alarm import Evidence, judge
+from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.grouping import group
+from trainer.evaluation.normalising import Normaliser, normaliser
+from trainer.evaluation.probes import Probes, probe
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.result import CONTEXTS, Condition, Context, Evaluation, Windows
+from trainer.evaluation.scoring import Score, character_scores, total, word_scores
+from trainer.evaluation.summary import Row, Summary, summarise
+from trainer.evaluation.utterances import Utterance, in_noise, in_windows, window
+
+#: Seconds of context of live captions: a chunk and its lead.
+SHORT_S = 7.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        short_s: the short context; None: what the model declares, or SHORT_S.
+        snrs_db: noise that is added, beside the clean audio.
+        by: columns to group by, as `grouping` has them.
+        batch_s, processes: as `Listening` has them.
+        seed: of the noise, of the draws for intervals, and of which utterances are probed.
+        probed: how many utterances the alarm's questions are asked about.
+        windows: also with several in a window, as on air.
+    """
+
+    contexts: tuple[Context, ...] = CONTEXTS
+    short_s: float | None = None
+    snrs_db: tuple[float, ...] = ()
+    by: tuple[str, ...] = ()
+    batch_s: float | None = None
+    processes: int = 1
+    seed: int = 1
+    probed: int = 64
+    windows: bool = True
+
+
+def evaluate(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan = Plan(),
+    done: Callable[[int], object] = lambda utterances: None,
+) -> Evaluation:
+    """Measure a model.
+
+    Args:
+        done: told after each batch how many utterances it had; each condition has all of them once; so have windows.
+
+    Raises:
+        RecogniserError: the model lacks a language of the utterances.
+    """
+    normalisers = {
+        language: normaliser(language, recogniser.spelling)
+        for language in sorted({utterance.language for utterance in utterances})
+    }
+    conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, done))
+    first = conditions[0]
+    rows = first.rows
+    _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
+    fitting = [row.utterance for row in rows if row.reference]
+    sample = random.Random(plan.seed).sample(fitting, min(plan.probed, len(fitting)))
+    probes = probe(recogniser, sample, Listening(first.context_s, plan.batch_s))
+    return Evaluation(
+        recogniser.name,
+        _device(recogniser.device, plan.processes),
+        {language: found.name for language, found in normalisers.items()},
+        conditions,
+        _groups(conditions, plan),
+        confusions,
+        _in_windows(recogniser, first, plan, normalisers, done) if plan.windows else None,
+        probes,
+        judge(_evidence(recogniser, first, probes)),
+    )
+
+
+def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> list[Row]:
+    """What is written of each utterance, and its errors.
+
+    Args:
+        context_s: None: as long as each batch is.
+    """
+    recogniser.model.eval()
+    normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
+    return list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
+
+
+def errors(
+    recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
+) -> tuple[Score, Score]:
+    """Words and characters alone, for a measure between two steps of training; `context_s` as `transcribed` has it."""
+    spoken = [row for row in transcribed(recogniser, utterances, context_s) if row.reference]
+    return total(row.words for row in spoken), total(row.characters for row in spoken)
+
+
+def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
+    """The words alone."""
+    return errors(recogniser, utterances, context_s)[0]
+
+
+def _conditions(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Condition]:
+    full_s = recogniser.longest_s
+    short_s = min(full_s, plan.short_s or recogniser.declared_s or SHORT_S)
+    contexts: dict[Context, float] = {"full": full_s, "short": short_s}
+    # What a model declares is what it runs with, and so what it is judged by.
+    order = sorted(plan.contexts, key=lambda context: (context == "full") == (recogniser.declared_s is not None))
+    for snr_db in (None, *plan.snrs_db):
+        heard = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
+        same: Condition | None = None
+        for context in order:
+            if same and same.context_s == contexts[context]:
+                done(len(heard))
+                yield replace(same, context=context)
+                continue
+            same = _condition(recogniser, heard, context, contexts[context], snr_db, plan, normalisers, done)
+            yield same
+
+
+def _condition(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    context: Context,
+    context_s: float,
+    snr_db: float | None,
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Condition:
+    fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
+    done(len(utterances) - len(fitting))
+    began_s = time.perf_counter()
+    listening = Listening(context_s, plan.batch_s, plan.processes)
+    rows = tuple(_rows(recogniser, fitting, listening, normalisers, done))
+    elapsed_s = time.perf_counter() - began_s
+    left_out = len(utterances) - len(fitting)
+    return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
+
+
+def _rows(
+    recogniser: Recogniser,
+    utterances: Sequence[Utterance],
+    listening: Listening,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Iterator[Row]:
+    written = decode(recogniser, utterances, listening, done)
+    references = [normalisers[utterance.language](utterance.text) for utterance in utterances]
+    hypotheses = [normalisers[u.language](w.text) for u, w in zip(utterances, written, strict=True)]
+    words, _ = word_scores(references, hypotheses)
+    characters = character_scores(references, hypotheses)
+    for utterance, reference, hypothesis, one, in_words, in_characters in zip(
+        utterances, references, hypotheses, written, words, characters, strict=True
+    ):
+        scores = in_words, in_characters
+        yield Row(utterance, reference, hypothesis, one.text, *scores, len(one.tokens), one.truncated)
+
+
+def _in_windows(
+    recogniser: Recogniser,
+    alone: Condition,
+    plan: Plan,
+    normalisers: Mapping[str, Normaliser],
+    done: Callable[[int], object],
+) -> Windows | None:
+    """What was said in the utterances of a condition once more; None: no two of them fit."""
+    spoken = {row.utterance.id: row for row in alone.rows if row.reference}
+    windows = in_windows([row.utterance for row in spoken.values()], alone.context_s, plan.seed)
+    listening = Listening(alone.context_s, plan.batch_s, plan.processes)
+    rows = list(_rows(recogniser, [window(row) for row in windows], listening, normalisers, lambda heard: None))
+    done(len(alone.rows) + alone.left_out)
+    if not rows:
+        return None
+    same = (spoken[utterance.id].words for row in windows for utterance in row)
+    return Windows(summarise(rows, plan.seed), total(same).wer_percent)
+
+
+def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, Summary]]:
+    """By each column; and, where noise was added, by its level."""
+    first = conditions[0]
+    groups = {
+        column: {
+            value: summarise([first.rows[index] for index in indices], plan.seed)
+            for value, indices in group([row.utterance for row in first.rows], column).items()
+        }
+        for column in plan.by
+    }
+    if plan.snrs_db:
+        same = [condition for condition in conditions if condition.context == first.context]
+        groups["added snr"] = {
+            "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB": condition.summary for condition in same
+        }
+    return groups
+
+
+def _evidence(recogniser: Recogniser, condition: Condition, probes: Probes | None) -> Evidence:
+    spoken = [row for row in condition.rows if row.reference]
+    count = max(1, len(spoken))
+    return Evidence(
+        condition.summary.wer_percent,
+        sum(row.truncated for row in spoken) / count,
+        sum(not row.hypothesis for row in spoken) / count,
+        foreign_share(spoken),
+        probes,
+        recogniser.told,
+        frozenset(row.utterance.language for row in spoken),
+        len({row.reference for row in spoken}),
+        len({row.hypothesis for row in spoken}),
+    )
+
+
+def foreign_share(rows: Sequence[Row]) -> float:
+    """Share of outputs with a letter that no reference has. a–z go together: a small test set has not all of them."""
+    letters = {letter for row in rows for letter in row.reference if letter.isalpha()}
+    if any(letter.isascii() for letter in letters):
+        letters |= set("abcdefghijklmnopqrstuvwxyz")
+    foreign = sum(any(letter.isalpha() and letter not in letters for letter in row.hypothesis) for row in rows)
+    return foreign / max(1, len(rows))
+
+
+def _device(device: torch.device, processes: int) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"CPU, {processes} processes" if processes > 1 else f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,225 @@
+"""The known faults of training, planted: tiny Whispers that each learnt from labels with one of them.
+
+A language of tones, in which a model can be taught in seconds: each word is a tone, and the same tone is another word
+in each language, so that nothing but the language token tells which to write. A base model hears most of it as
+Norwegian; it is then fine-tuned on Swedish with labels that have a fault, or none.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import WhisperForConditionalGeneration
+
+from trainer.evaluation.alarm import Alarm, CauseName
+from trainer.evaluation.evaluate import Plan, evaluate
+from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.utterances import Audio, Utterance
+from trainer.examples import SAMPLE_RATE
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller, train_tokenizer
+from trainer.models.whisper import Size, new_model
+
+#: What each tone is called.
+TONES_HZ = (300.0, 700.0, 1400.0, 2600.0)
+WORDS = {
+    "en": ("low", "middle", "high", "bright"),
+    "no": ("lav", "midt", "høy", "lys"),
+    "sv": ("låg", "mellan", "hög", "ljus"),
+}
+#: A tone, and how far the next one begins after it, in seconds.
+_TONE_S, _STEP_S = 0.25, 0.35
+_LONGEST_S = 2.0
+
+_SIZE = Size(d_model=48, heads=2, ffn=96, encoder_layers=1, decoder_layers=2, context_s=2, max_tokens=40)
+_BASE_STEPS, _TUNE_STEPS = 220, 100
+_LEARNING_RATE, _TUNE_RATE, _BATCH, _WARM_UP = 4e-3, 1.5e-3, 16, 30
+_IGNORED = -100
+#: Of the utterances that nothing is taught on.
+_TEST_SEED = 999
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the decoder is given and what it is to say: ids [B, n] each; _IGNORED where no loss is taken."""
+
+    tokens: Tensor
+    wanted: Tensor
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault, and what the alarm said of the model that learnt with it. `cause` None: no fault was planted."""
+
+    name: str
+    cause: CauseName | None
+    wer_percent: float
+    loss: float
+    alarm: Alarm
+
+    @property
+    def caught(self) -> bool:
+        """The alarm named it first; or kept quiet where there was none."""
+        if self.cause is None:
+            return not self.alarm.raised
+        return self.alarm.raised and bool(self.alarm.causes) and self.alarm.causes[0].name == self.cause
+
+
+def planted_causes(done: Callable[[], object] = lambda: None, seed: int = 1) -> list[Planted]:
+    """Train a model with each fault and one without, and let the alarm judge them; about 25 s of one CPU thread."""
+    speller = tone_speller()
+    base = _base(speller, seed)
+    done()
+    found = []
+    for name, cause, fault in faults(speller):
+        found.append(_judged(name, cause, _tuned(base, speller, fault, seed), speller))
+        done()
+    # A model that already stops keeps stopping when nothing is said about it any more: this fault shows in one that
+    # learns from nothing.
+    never_stops = _base(speller, seed, masked_end(speller))
+    found.append(_judged("masked end of text", "masked end of text", never_stops, speller))
+    done()
+    return found
+
+
+#: How often `done` is called.
+STEPS = 7
+
+
+def faults(speller: Speller) -> Iterator[tuple[str, CauseName | None, Callable[[Labels], Labels]]]:
+    """Each fault of the labels: its name, the cause that the alarm should find, and what it does to right labels."""
+
+    def doubled(labels: Labels) -> Labels:
+        """`labels[:, 0] == bos_token_id` is never true: the start token stays, and is put before the input again."""
+        start = labels.tokens[:, :1]
+        return Labels(torch.cat([start, labels.tokens], 1), torch.cat([start, labels.wanted], 1))
+
+    def bare(labels: Labels) -> Labels:
+        """A tokenizer that was told no language and no task writes neither."""
+        tokens = torch.cat([labels.tokens[:, :1], labels.tokens[:, 3:]], 1)
+        return Labels(tokens, labels.wanted[:, 2:])
+
+    def untaught(labels: Labels) -> Labels:
+        """The prefix is given and not learnt, and generation_config is told no language."""
+        wanted = labels.wanted.clone()
+        wanted[:, :3] = _IGNORED
+        return replace(labels, wanted=wanted)
+
+    def english(labels: Labels) -> Labels:
+        """The tokenizer is set to English."""
+        tokens, wanted = labels.tokens.clone(), labels.wanted.clone()
+        tokens[:, 1] = wanted[:, 0] = speller.language("en")
+        return Labels(tokens, wanted)
+
+    yield "none", None, lambda labels: labels
+    yield "double start token", "double start token", doubled
+    yield "unset language: tokenizer", "unset language", bare
+    yield "unset language: config", "unset language", untaught
+    yield "wrong tokenizer language", "wrong tokenizer language", english
+
+
+def masked_end(speller: Speller) -> Callable[[Labels], Labels]:
+    """Padding is the end token, and whatever is padding is masked: the end goes with it."""
+
+    def mask(labels: Labels) -> Labels:
+        return replace(labels, wanted=labels.wanted.masked_fill(labels.wanted == speller.end, _IGNORED))
+
+    return mask
+
+
+def tone_speller() -> Speller:
+    """A tokenizer for the tones' languages."""
+    return Speller(train_tokenizer([" ".join(words) for words in WORDS.values()] * 4, tuple(WORDS), vocab_size=280))
+
+
+def tones(languages: Sequence[str], seed: int = 0) -> list[Utterance]:
+    """An utterance of two to five words in each of `languages`; half are one speaker's, half another's."""
+    return [_utterance(number, language, seed) for number, language in enumerate(languages)]
+
+
+def _utterance(number: int, language: str, seed: int) -> Utterance:
+    rng = np.random.default_rng([seed, number])
+    said = rng.integers(0, len(TONES_HZ), int(rng.integers(2, 6)))
+    audio = (0.002 * rng.standard_normal(round(_LONGEST_S * SAMPLE_RATE))).astype(np.float32)
+    for place, tone in enumerate(said):
+        first, count = round((0.1 + place * _STEP_S) * SAMPLE_RATE), round(_TONE_S * SAMPLE_RATE)
+        audio[first : first + count] += 0.3 * np.sin(2 * np.pi * TONES_HZ[tone] * np.arange(count) / SAMPLE_RATE)
+
+    def heard() -> Audio:
+        return audio
+
+    text = " ".join(WORDS[language][tone] for tone in said)
+    return Utterance(f"{seed}-{number}", text, language, _LONGEST_S, heard, {"speaker": f"s{number % 2}"})
+
+
+def _base(
+    speller: Speller, seed: int, fault: Callable[[Labels], Labels] = lambda labels: labels
+) -> WhisperForConditionalGeneration:
+    """Learns all three languages, most of it Norwegian."""
+    model = new_model(_SIZE, speller, seed)
+    _train(model, speller, tones(["no", "no", "no", "sv", "no", "en"] * 16, seed), fault, _BASE_STEPS, _LEARNING_RATE)
+    return model
+
+
+def _tuned(
+    base: WhisperForConditionalGeneration, speller: Speller, fault: Callable[[Labels], Labels], seed: int
+) -> WhisperForConditionalGeneration:
+    model = copy.deepcopy(base)
+    _train(model, speller, tones(["sv"] * 48, seed + 100), fault, _TUNE_STEPS, _TUNE_RATE)
+    return model
+
+
+def _train(
+    model: WhisperForConditionalGeneration,
+    speller: Speller,
+    utterances: Sequence[Utterance],
+    fault: Callable[[Labels], Labels],
+    steps: int,
+    rate: float,
+) -> None:
+    """Cross entropy alone, as the recipes with these faults have it."""
+    features = LogMel()(torch.from_numpy(np.stack([utterance.audio() for utterance in utterances])))
+    labels = fault(_labels(speller, utterances))
+    optimizer = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.98))
+    generator = torch.Generator().manual_seed(1)
+    model.train()
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / _WARM_UP) * (1 - step / steps)
+        chosen = torch.randint(0, len(utterances), (_BATCH,), generator=generator)
+        states = model.get_encoder()(features[chosen]).last_hidden_state
+        decoder = model.get_decoder()
+        hidden = decoder(input_ids=labels.tokens[chosen], encoder_hidden_states=states, use_cache=False)
+        logits = model.proj_out(hidden.last_hidden_state)
+        loss = functional.cross_entropy(logits.flatten(0, 1), labels.wanted[chosen].flatten(), ignore_index=_IGNORED)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    model.eval()
+
+
+def _labels(speller: Speller, utterances: Sequence[Utterance]) -> Labels:
+    """Right ones: the start token in the input alone, the end in the labels, padding masked where it is padding."""
+    rows = [
+        speller.prefix(utterance.language) + [id for word in utterance.text.split() for id in speller.word(word)]
+        for utterance in utterances
+    ]
+    longest = max(len(row) for row in rows)
+    tokens = [row + [speller.end] * (longest - len(row)) for row in rows]
+    wanted = [row[1:] + [speller.end] + [_IGNORED] * (longest - len(row)) for row in rows]
+    return Labels(torch.tensor(tokens), torch.tensor(wanted))
+
+
+def _judged(name: str, cause: CauseName | None, model: WhisperForConditionalGeneration, speller: Speller) -> Planted:
+    """What the usual evaluation says of it, on Swedish that it was not taught."""
+    found = evaluate(Recogniser.of(model, speller, name), tones(["sv"] * 24, _TEST_SEED), Plan(contexts=("full",)))
+    assert found.probes is not None
+    loss = found.probes.readings[found.probes.best].loss
+    return Planted(name, cause, found.overall.wer_percent, loss, found.alarm)

@@ -1,0 +1,167 @@
+"""A Whisper ready to write: any checkpoint with its own special ids, or the model that is being trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import transformers
+from transformers import WhisperForConditionalGeneration
+from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+from transformers.utils.hub import cached_file
+
+from trainer.errors import TrainerError
+from trainer.models.device import device_of
+from trainer.models.features import POSITIONS_PER_S
+from trainer.models.precision import DTYPES, suiting
+from trainer.models.tokenizer import Speller, languages_of, listed
+from trainer.names import checkpoint
+
+#: Where a checkpoint says what it was trained for, and how English is to be spelt before it is scored.
+_MANIFEST, _SPELLING = "undertext.json", "normalizer.json"
+
+
+class RecogniserError(TrainerError):
+    """A checkpoint cannot be used, or not for this; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A model, and the ids that steer it.
+
+    Attributes:
+        model: in evaluation mode when it comes from `load`.
+        start, end, no_timestamps, transcribe: ids; `transcribe` is None if the model knows English only.
+        languages: code to id; empty if the model knows English only.
+        suppressed, suppressed_first: ids that are never written, and those that are not written first.
+        declared_s, declared: the acoustic context in seconds and the languages that `undertext.json` declares.
+        spelling: British to American, from the checkpoint's normalizer.json.
+        told: the language that its generation config sets.
+    """
+
+    name: str
+    model: WhisperForConditionalGeneration
+    tokenizer: Any
+    start: int
+    end: int
+    no_timestamps: int
+    transcribe: int | None
+    languages: Mapping[str, int]
+    suppressed: tuple[int, ...] = ()
+    suppressed_first: tuple[int, ...] = ()
+    declared_s: float | None = None
+    spelling: Mapping[str, str] | None = None
+    told: str | None = None
+    declared: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, model: WhisperForConditionalGeneration, speller: Speller, name: str = "") -> Self:
+        """A model in training, which has no generation config yet: it writes text and the end token, nothing else."""
+        return cls(
+            name,
+            model,
+            speller.tokenizer,
+            *(speller.start, speller.end, speller.no_timestamps),
+            speller.transcribe if speller.multilingual else None,
+            languages=languages_of(speller.tokenizer.get_vocab()),
+            suppressed=tuple(range(speller.end + 1, model.config.vocab_size)),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def longest_s(self) -> float:
+        """The acoustic context that the encoder was built for, in seconds."""
+        return float(self.model.config.max_source_positions / POSITIONS_PER_S)
+
+    def prefix(self, language: str) -> list[int]:
+        """What the decoder starts from: language and task forced, but for a model that knows English only.
+
+        Raises:
+            RecogniserError: the model has no such language.
+        """
+        if self.transcribe is None:
+            if language != "en":
+                raise RecogniserError(f"{self.name} knows English only, and the corpus has {language!r}")
+            return [self.start, self.no_timestamps]
+        if language not in self.languages:
+            known, name = listed(self.languages), self.name or "the model"
+            raise RecogniserError(f"{name} has no language {language!r} (it has {known}): give --language")
+        return [self.start, self.languages[language], self.transcribe, self.no_timestamps]
+
+    def ids(self, text: str) -> list[int]:
+        """Ids of a text as it stands; begin it with a space for a model that writes one there."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def text(self, ids: list[int]) -> str:
+        """What ids of text spell; special tokens and timestamps spell nothing."""
+        spelt: str = self.tokenizer.decode([id for id in ids if id < self.end], clean_up_tokenization_spaces=False)
+        return spelt.strip()
+
+
+def load(name: str, device: str = "auto") -> Recogniser:
+    """A checkpoint's folder, a run's, or its name on the hub; half precision on a GPU.
+
+    Raises:
+        PlanError: there is no such folder, or no such device.
+        RecogniserError: it cannot be loaded, or is no Whisper.
+    """
+    place = device_of(device)
+    name = checkpoint(name)
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+        if config.model_type != "whisper":
+            raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        model = WhisperForConditionalGeneration.from_pretrained(name, dtype=DTYPES[suiting(place)])
+    except (OSError, ValueError) as error:
+        raise RecogniserError(f"{name} is no whole Whisper checkpoint: {str(error).splitlines()[0]}") from error
+    # nn.Module.to: transformers wraps it in a way that has no types.
+    torch.nn.Module.to(model, place)
+    return _recogniser(name, model.eval().requires_grad_(False), tokenizer)
+
+
+def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: Any) -> Recogniser:
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    generation = model.generation_config
+    multilingual = bool(getattr(generation, "is_multilingual", "<|transcribe|>" in vocabulary))
+    try:
+        start, end = vocabulary["<|startoftranscript|>"], vocabulary["<|endoftext|>"]
+        no_timestamps = vocabulary["<|notimestamps|>"]
+        transcribe = vocabulary["<|transcribe|>"] if multilingual else None
+    except KeyError as error:
+        raise RecogniserError(f"the tokenizer of {name} has no {error}: it is not Whisper's") from error
+    told = getattr(generation, "language", None)
+    declared = _beside(name, _MANIFEST) or {}
+    return Recogniser(
+        name,
+        model,
+        tokenizer,
+        *(start, end, no_timestamps, transcribe),
+        languages=languages_of(vocabulary) if multilingual else {},
+        suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
+        suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
+        declared_s=declared.get("context_s"),
+        spelling=_beside(name, _SPELLING),
+        told=TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>")) if told else None,
+        declared=tuple(declared.get("languages") or ()),
+    )
+
+
+def _beside(name: str, file: str) -> dict[str, Any] | None:
+    """A JSON file of a checkpoint that not every checkpoint has."""
+    if Path(name).is_dir():
+        path = Path(name) / file
+        found = str(path) if path.exists() else None
+    else:
+        quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+        found = cached_file(name, file, **quiet)
+    values: dict[str, Any] | None = json.loads(Path(found).read_text(encoding="utf-8")) if found else None
+    return values

@@ -1,0 +1,113 @@
+"""README.md of a published model: what it was made of, how good it is and for whom, and how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.evaluation.grouping import shown
+from trainer.evaluation.result import measured_on
+from trainer.publishing.model_folder import Record
+
+_CARD = """\
+---
+language: [{languages}]
+library_name: transformers
+pipeline_tag: automatic-speech-recognition
+---
+
+# {name}
+
+A Whisper for {languages}, made from {base} by Undertext's trainer. It listens to {context_s:g} seconds at a time
+({context}) and was {prompts} what was said before.
+
+## Word error rate
+
+{rates}
+
+{curves}
+
+## How it was made
+
+{provenance}
+
+## Use
+
+`MODEL={name}` for Undertext's transcribers, or `WhisperForConditionalGeneration.from_pretrained("{name}")`.
+Weights are stored in half precision. Language and task are set in generation_config.json.
+"""
+
+_HEADER = ("set", "context", "SNR", "WER", "95 % interval", "CER", "words")
+#: Groups of more values than this are no table for a card: speakers, mostly.
+_VALUES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the card tells; `curves` are pictures beside it."""
+
+    name: str
+    context_s: float
+    record: Record
+    evaluations: Sequence[Mapping[str, Any]]
+    curves: Sequence[str]
+
+
+def card(facts: Facts) -> str:
+    """Its text."""
+    record = facts.record
+    short = record.min_context_s < facts.context_s
+    return _CARD.format(
+        name=facts.name,
+        languages=", ".join(record.languages),
+        base=record.provenance.get("base", "nothing"),
+        context_s=facts.context_s,
+        context="and was trained on windows of any length up to it" if short else "padded with silence",
+        prompts="shown" if record.trained_with_prompts else "not shown",
+        rates="\n\n".join(_rates(facts.evaluations)) or "Not measured: `python -m trainer evaluate`.",
+        curves="\n".join(f"![{Path(name).stem}]({name})" for name in facts.curves),
+        provenance="\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in record.provenance.items()),
+    )
+
+
+def promised_on(evaluation: Mapping[str, Any]) -> str:
+    """What a rate is of; one on what was trained on is no promise."""
+    return measured_on(evaluation) + (" (trained on)" if evaluation.get("trained_on") else "")
+
+
+def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    rows = [
+        (
+            promised_on(document),
+            f"{condition['context_s']:g} s",
+            "clean" if condition["snr_db"] is None else f"{condition['snr_db']:g} dB",
+            *_figures(condition),
+        )
+        for document in evaluations
+        for condition in document["conditions"]
+    ]
+    for document in evaluations:
+        if windows := document.get("windows"):
+            of = f"{measured_on(document)}, several clips in a window"
+            rows.append((of, f"{document['conditions'][0]['context_s']:g} s", "clean", *_figures(windows)))
+    if rows:
+        yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
+    for document in evaluations:
+        for column, groups in document["groups"].items():
+            if 1 < len(groups) <= _VALUES_SHOWN:
+                yield f"### By {column}, {promised_on(document)}"
+                rates = ((shown(column, value), *_figures(group)) for value, group in groups.items())
+                yield _table((column, *_HEADER[3:]), rates)
+
+
+def _figures(summary: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    interval = summary.get("wer_interval_percent")
+    ends = "" if interval is None else f"{interval[0]:.1f}–{interval[1]:.1f} %"
+    return f"{summary['wer_percent']:.1f} %", ends, f"{summary['cer_percent']:.1f} %", str(summary["words"])
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)

@@ -1,0 +1,77 @@
+"""One page of several runs: in what they differ, their curves in the same pictures, and what was measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from trainer.reports.curves import COMPARED, curves
+from trainer.reports.evaluation import side_by_side
+from trainer.reports.page import code, folded, heading, page, plots, table, text
+from trainer.reports.settings import differences
+from trainer.run_folder import RunFolder, read_run
+
+
+def write_comparison(folders: Sequence[Path], out: Path) -> Path:
+    """Write the page.
+
+    Raises:
+        RunError: one of the folders is no run.
+    """
+    runs = named([read_run(folder) for folder in folders])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page(f"Runs {', '.join(runs)}", _parts(runs)), encoding="utf-8")
+    return out
+
+
+def named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+    """Runs by their names, and by as much of their paths as tells them apart; each folder once."""
+    different = {run.path.resolve(): run for run in runs}
+    length = 1
+    while len({path.parts[-length:] for path in different}) < len(different):
+        length += 1
+    return {"/".join(path.parts[-length:]): run for path, run in different.items()}
+
+
+def _parts(runs: Mapping[str, RunFolder]) -> Iterator[str]:
+    head = ("run", "model", "corpus", "steps", "best WER % on dev", "at step", "last loss", "samples a second")
+    yield table((*head, ""), [(name, *_row(run)) for name, run in runs.items()], words=3)
+    for name, run in runs.items():
+        for document in run.evaluations:
+            if document["alarm"]["raised"]:
+                yield text(f"{name}: {document['alarm']['sentence']}", "alarm")
+        yield from (text(f"{name}/{file} is damaged, or half written.", "note") for file in run.unread)
+    yield heading("In what they differ")
+    rows = differences(runs)
+    yield (
+        table(("option, or entry of plan.json", *runs), rows, words=1 + len(runs))
+        if rows
+        else text("In nothing that plans tell.")
+    )
+    drawn = curves({name: run.metrics for name, run in runs.items()}, COMPARED)
+    if drawn:
+        yield heading("Curves")
+        yield plots(drawn.values())
+    yield heading("Evaluations")
+    yield from side_by_side({name: run.evaluations for name, run in runs.items()})
+    yield folded("the command of each", _commands(runs))
+
+
+def _row(run: RunFolder) -> tuple[str, ...]:
+    loss, speed = run.last("loss"), run.last("samples_per_s")
+    return (
+        str(run.plan.get("model", {}).get("name", "")),
+        Path(str(run.plan.get("environment", {}).get("corpus", ""))).name,
+        f"{run.steps:,}",
+        f"{run.best[1]:.2f}" if run.best else "",
+        f"{run.best[0]:,}" if run.best else "",
+        "" if loss is None else f"{loss:.3f}",
+        "" if speed is None else f"{speed:.1f}",
+        "" if run.finished else "not ended",
+    )
+
+
+def _commands(runs: Mapping[str, RunFolder]) -> Iterator[str]:
+    for name, run in runs.items():
+        yield text(name)
+        yield code(str(run.plan.get("environment", {}).get("command", "")))

@@ -1,0 +1,155 @@
+"""What a prepared corpus is made of: a table for the terminal, and report.html with plots, in one file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from trainer.corpus.clips import SPLITS, Clip, Corpus, total_s
+from trainer.corpus.drops import Reason
+from trainer.evaluation.grouping import shown
+from trainer.reports.page import page, plots, table, text
+from trainer.reports.plots import bars, histogram
+
+REPORT_NAME = "report.html"
+_WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORDS_SHOWN = 60
+
+
+def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
+    """Write report.html into the corpus' folder."""
+    clips = corpus.clips
+    parts = [text(_sentence(clips, dropped)), *(text(note, "note") for note in notes(corpus))]
+    parts += ["<h2>Splits</h2>", table(("", "clips", "hours", "speakers", "seconds a clip"), split_rows(clips))]
+    parts += ["<h2>Sources</h2>", table(("", "weight", "clips", "hours"), _source_rows(corpus))]
+    if dropped:
+        parts += ["<h2>Dropped</h2>", table(("reason", "clips"), drop_rows(dropped)), text("Which: dropped.jsonl.")]
+    if clips:
+        parts += ["<h2>Plots</h2>", plots(_plots(clips, dropped))]
+        parts += ["<h2>Most frequent words</h2>", text(_frequent(clips))]
+    path = corpus.folder / REPORT_NAME
+    path.write_text(page(f"Corpus {corpus.folder.name}", parts), encoding="utf-8")
+    return path
+
+
+def tables(corpus: Corpus, dropped: Mapping[Reason, int]) -> Iterable[Table]:
+    """The same in short, for the terminal."""
+    yield _rich("", ("split", "clips", "hours", "speakers", "s a clip"), split_rows(corpus.clips))
+    for column in ("language", "accent", "gender"):
+        hours = hours_by(corpus.clips, column)
+        if len(hours) > 1 or column == "language":
+            shown = sorted(hours.items(), key=lambda item: -item[1])[:8]
+            yield _rich("", (column, "hours"), [(name, f"{value:.3f}") for name, value in shown])
+    if dropped:
+        yield _rich("", ("dropped because", "clips"), drop_rows(dropped))
+
+
+def notes(corpus: Corpus) -> list[str]:
+    """What whoever trains on it should know."""
+    found = [str(note) for note in corpus.about.get("notes", ())]
+    trained = {clip.text.casefold() for clip in corpus.split("train") if clip.text}
+    for split in ("dev", "test"):
+        texts = [clip.text.casefold() for clip in corpus.clips if clip.split == split and clip.text]
+        known = sum(text in trained for text in texts)
+        if texts and known > 0.02 * len(texts):
+            found.append(
+                f"{100 * known / len(texts):.0f} % of the texts in {split} are in train, too: "
+                "its WER says less about texts that are new."
+            )
+    return found
+
+
+def split_rows(clips: Sequence[Clip]) -> list[tuple[str, ...]]:
+    """Name, clips, hours, known speakers and mean duration of each split and of all."""
+    groups = [(split, [clip for clip in clips if clip.split == split]) for split in SPLITS]
+    return [
+        (
+            name,
+            f"{len(group):,}",
+            f"{total_s(group) / 3600:.3f}",
+            f"{len({clip.speaker for clip in group if clip.speaker}):,}",
+            f"{total_s(group) / max(1, len(group)):.2f}",
+        )
+        for name, group in [*groups, ("all", list(clips))]
+    ]
+
+
+def drop_rows(dropped: Mapping[Reason, int]) -> list[tuple[str, ...]]:
+    """Reasons, the most frequent first."""
+    counts = Counter(dropped)
+    return [(reason.value, f"{count:,}") for reason, count in counts.most_common()]
+
+
+def hours_by(clips: Iterable[Clip], column: str) -> dict[str, float]:
+    """Hours for each value of a column."""
+    seconds: Counter[str] = Counter()
+    for clip in clips:
+        seconds[clip.column(column) or "not known"] += clip.duration_s  # type: ignore[assignment]
+    return {name: value / 3600 for name, value in seconds.items()}
+
+
+def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str]:
+    yield histogram([clip.duration_s for clip in clips], "Durations", "seconds")
+    paces = [len(clip.text) / clip.duration_s for clip in clips if clip.text]
+    if paces:
+        yield histogram(paces, "Pace", "characters a second")
+    hours = hours_by(clips, "split")
+    if len(hours) > 1:
+        yield bars({split: hours[split] for split in SPLITS if split in hours}, "Splits", "hours", as_given=True)
+    for column, title in (
+        ("source", "Sources"),
+        ("language", "Languages"),
+        ("accent", "Accents"),
+        ("gender", "Genders"),
+        ("age", "Ages"),
+    ):
+        hours = hours_by(clips, column)
+        if len(hours) > 1:
+            yield bars(hours, title, "hours")
+    speakers = Counter(clip.speaker for clip in clips if clip.speaker)
+    if speakers:
+        yield histogram(list(speakers.values()), f"Clips of each of {len(speakers):,} speakers", "clips", "speakers")
+        yield bars(
+            {shown("speaker", name): float(count) for name, count in speakers.most_common(15)},
+            "Those who say most",
+            "clips",
+        )
+    if dropped:
+        yield bars({reason.value: float(count) for reason, count in dropped.items()}, "Dropped", "clips")
+
+
+def _frequent(clips: Iterable[Clip]) -> str:
+    words: Counter[str] = Counter()
+    for clip in clips:
+        words.update(_WORDS.findall(clip.text.casefold()))
+    shown = ", ".join(f"{word} {count:,}" for word, count in words.most_common(_WORDS_SHOWN))
+    return f"{words.total():,} words, {len(words):,} different ones: {shown}"
+
+
+def _sentence(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> str:
+    speakers = len({clip.speaker for clip in clips if clip.speaker})
+    return (
+        f"{total_s(clips) / 3600:,.2f} hours in {len(clips):,} clips of {speakers:,} known speakers; "
+        f"{sum(dropped.values()):,} clips were dropped."
+    )
+
+
+def _source_rows(corpus: Corpus) -> list[tuple[str, ...]]:
+    return [
+        (str(s["name"]), f"{s['weight']:g}", f"{s['clips']:,}", f"{s['hours']:.3f}")
+        for s in corpus.about.get("sources", ())
+    ]
+
+
+def _rich(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    drawn = Table(title=title or None, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for position, name in enumerate(head):
+        drawn.add_column(name, justify="right" if position else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    return drawn

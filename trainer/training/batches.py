@@ -1,0 +1,272 @@
+"""Batches of examples of like length, in an order that is a function of the seed alone."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from trainer.examples import SAMPLE_RATE, Example, ExampleSource
+from trainer.models.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
+from trainer.models.tokenizer import Speller
+from trainer.stopping import leave_to_parent
+from trainer.training.spec_augment import spec_augment
+from trainer.training.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Style, letters, spell
+
+#: Batches whose examples are sorted by length together. More of them waste less padding and mix lengths less.
+BATCHES_PER_BLOCK = 16
+#: Audio is padded to a multiple of this many encoder positions, so that few different shapes occur.
+POSITIONS_STEP = 10
+
+
+class Position(NamedTuple):
+    """A place in the data: the next batch is number `batch` of a block."""
+
+    block: int = 0
+    batch: int = 0
+
+
+BEGINNING = Position()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large batches are.
+
+    Attributes:
+        examples: the most in a batch.
+        seconds: the most of padded audio in a batch (but for a single example); None: any.
+        block: examples that are sorted by length together; None: of BATCHES_PER_BLOCK batches.
+        least_s: batches are padded to this; a model that shall hear in its full context trains in it.
+        jitter_s: silence of up to this length comes on top, drawn for each batch; up to most_s.
+        wide_share: share of batches that are padded to most_s (half of them) or to any length below it: a transcriber's
+            context is longer than most of what it hears.
+        most_s: the longest that a batch may be.
+    """
+
+    examples: int = 32
+    seconds: float | None = None
+    block: int | None = None
+    least_s: float = 0.0
+    jitter_s: float = 0.0
+    wide_share: float = 0.0
+    most_s: float = 30.0
+
+    def padded_s(self, longest_s: float, rng: random.Random) -> float:
+        """What a batch is padded to, whose longest example is so long."""
+        longest_s = max(self.least_s, longest_s)
+        share, wide, place = rng.random(), rng.random(), rng.random()
+        if share < self.wide_share:
+            return self.most_s if wide < 0.5 else longest_s + place * (self.most_s - longest_s)
+        return min(self.most_s, longest_s + place * self.jitter_s)
+
+    def fits(self, examples: int, longest_s: float) -> bool:
+        """Whether so many examples, of which one is so long, are one batch."""
+        within = self.seconds is None or examples * max(longest_s, self.least_s) <= self.seconds
+        return examples <= self.examples and within
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that makes batches out of examples.
+
+    `misled`: share of the decoder's input tokens that are replaced by any other. A decoder that cannot trust what it
+    wrote before must listen; without this it learns a predictable grammar by heart, and writes fluent sentences that
+    nobody said. `spec_augment`: share of examples.
+    """
+
+    shape: Shape = field(default_factory=Shape)
+    style: Style = field(default_factory=Style)
+    misled: float = 0.2
+    spec_augment: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one training step; B examples, T encoder positions (20 ms), L decoder positions.
+
+    features        [B, mels, 2 T]  log-mel
+    frames          [B]  feature frames that hold audio; padding is behind them
+    tokens          [B, L]  decoder input: prompt, prefix and text, padded with the end token
+    labels          [B, L]  what to predict at each position; IGNORED in padding and in the prompt, and there only
+    spans           [B, L, 2]  first and last + 1 encoder position of the token that is predicted; -1: no text
+    text            [B, N]  text tokens alone, padded, for CTC
+    text_lengths    [B]  on the CPU, wherever the others are
+    letters         [B, T]  byte of the word that is being spoken, SILENCE, or IGNORED where it is not known
+
+    `after` is the place in the data behind it.
+    """
+
+    features: Tensor
+    frames: Tensor
+    tokens: Tensor
+    labels: Tensor
+    spans: Tensor
+    text: Tensor
+    text_lengths: Tensor
+    letters: Tensor
+    after: Position = BEGINNING
+
+    @property
+    def positions(self) -> int:
+        return self.features.shape[-1] // 2
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio in it, without padding."""
+        return float(self.frames.sum()) / (2 * POSITIONS_PER_S)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def to(self, device: torch.device) -> Batch:
+        """Its tensors on a device, but for `text_lengths`."""
+        moved: dict[str, Any] = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if torch.is_tensor(value) and name != "text_lengths"
+        }
+        return replace(self, **moved)
+
+
+def block_batches(source: ExampleSource, seed: int, block: int, shape: Shape) -> list[list[int]]:
+    """The batches of a block: its examples by length, cut where a batch is full, in a drawn order."""
+    size = shape.block or shape.examples * BATCHES_PER_BLOCK
+    durations_s = {index: source.duration_s(index) for index in range(block * size, (block + 1) * size)}
+    batches: list[list[int]] = []
+    for index in sorted(durations_s, key=durations_s.__getitem__):
+        if not batches or not shape.fits(len(batches[-1]) + 1, durations_s[index]):
+            batches.append([])
+        batches[-1].append(index)
+    return random.Random(f"{seed}-{block}").sample(batches, len(batches))
+
+
+def rounds(
+    source: ExampleSource, seed: int, shape: Shape, start: Position, ranks: int = 1
+) -> Iterator[tuple[list[list[int]], Position]]:
+    """From a place in the data on, a batch for each of the processes that train together, and the place behind them."""
+
+    def batches() -> Iterator[tuple[list[int], Position]]:
+        for block in itertools.count(start.block):
+            found = block_batches(source, seed, block, shape)
+            for number in range(start.batch if block == start.block else 0, len(found)):
+                last = number + 1 == len(found)
+                yield found[number], Position(block + 1, 0) if last else Position(block, number + 1)
+
+    stream = batches()
+    while True:
+        taken = [next(stream) for _ in range(ranks)]
+        yield [indices for indices, _ in taken], taken[-1][1]
+
+
+def collate(
+    examples: Sequence[Example],
+    speller: Speller,
+    log_mel: LogMel,
+    spelled: Sequence[Spelled] | None = None,
+    least_s: float = 0.0,
+    most_s: float | None = None,
+) -> Batch:
+    """Pad examples to the longest and to `least_s`, make their features, and spell their words (if nobody did)."""
+    step, longest = POSITIONS_STEP * POSITION_SAMPLES, max(len(example.audio) for example in examples)
+    samples = -(-max(round(least_s * SAMPLE_RATE), longest) // step) * step
+    samples = samples if most_s is None else min(samples, round(most_s * SAMPLE_RATE))
+    audio = torch.zeros(len(examples), longest)
+    for row, example in zip(audio, examples, strict=True):
+        row[: len(example.audio)] = torch.from_numpy(example.audio)
+    spelled = spelled or [spell(example, speller) for example in examples]
+    return Batch(
+        features=log_mel(audio, 2 * (samples // POSITION_SAMPLES)),
+        frames=torch.tensor([-(-len(example.audio) * 2 // POSITION_SAMPLES) for example in examples]),
+        tokens=_padded([each.tokens for each in spelled], speller.end),
+        labels=_padded([each.labels for each in spelled], IGNORED),
+        spans=_padded_spans([each.spans for each in spelled]),
+        text=_padded([each.text for each in spelled], 0),
+        text_lengths=torch.tensor([len(each.text) for each in spelled]),
+        letters=torch.stack([letters(example, samples // POSITION_SAMPLES) for example in examples]),
+    )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Which batches: all that decides it. `rank` of `ranks` processes that train together; `start` in the data."""
+
+    source: ExampleSource
+    speller: Speller
+    settings: Settings
+    seed: int
+    mels: int
+    most_tokens: int | None = None
+    start: Position = BEGINNING
+    rank: int = 0
+    ranks: int = 1
+
+    def make(self, indices: Sequence[int], log_mel: LogMel) -> Batch:
+        """The batch of some examples: a function of the seed and their numbers."""
+        shape = self.settings.shape
+        pen = Pen(self.speller, self.settings.style, self.most_tokens)
+        examples = [self.source.example(index) for index in indices]
+        spelled = [
+            pen.spell(example, random.Random(f"{self.seed}-{index}"))
+            for index, example in zip(indices, examples, strict=True)
+        ]
+        rng = random.Random(f"{self.seed}-batch-{min(indices)}")
+        padded_s = shape.padded_s(max(example.duration_s for example in examples), rng)
+        batch = collate(examples, self.speller, log_mel, spelled, padded_s, shape.most_s)
+        generator = torch.Generator().manual_seed(rng.getrandbits(63))
+        features = spec_augment(batch.features, batch.frames, self.settings.spec_augment, generator)
+        return mislead(replace(batch, features=features), self.speller, generator, self.settings.misled)
+
+
+def loader(stream: Stream, workers: int = 1) -> Iterator[Batch]:
+    """Batches without end, made by processes beside this one. Their order does not depend on how many there are."""
+    # The loader draws a number for its workers, which must not come out of the generator that dropout draws from.
+    return iter(
+        DataLoader(
+            _Batches(stream),
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=8 if workers else None,
+            generator=torch.Generator(),
+            worker_init_fn=leave_to_parent,
+        )
+    )
+
+
+class _Batches(IterableDataset[Batch]):
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Batch]:
+        # The loader asks its workers in turn, so that the n-th of N makes every N-th batch from the n-th on.
+        info: Any = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
+        torch.set_num_threads(1)
+        stream, log_mel = self._stream, LogMel(self._stream.mels)
+        plan = rounds(stream.source, stream.seed, stream.settings.shape, stream.start, stream.ranks)
+        for batches, after in itertools.islice(plan, worker, None, workers):
+            yield replace(stream.make(batches[stream.rank], log_mel), after=after)
+
+
+def mislead(batch: Batch, speller: Speller, generator: torch.Generator, share: float) -> Batch:
+    """Replace a random share of the text tokens in the decoder's input; the labels stay right."""
+    drawn = torch.rand(batch.tokens.shape, generator=generator)
+    wrong = torch.randint(0, speller.end, batch.tokens.shape, generator=generator)
+    chosen = (batch.tokens < speller.end) & (drawn < share)
+    return replace(batch, tokens=torch.where(chosen, wrong, batch.tokens))
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    longest = max(1, *(len(row) for row in rows))
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
+def _padded_spans(rows: Sequence[Sequence[Span]]) -> Tensor:
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[UNKNOWN] * (longest - len(row))] for row in rows])

@@ -1,0 +1,45 @@
+"""Which clips a model can be trained on; what is left out is counted by its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from trainer.corpus.clips import Clip
+from trainer.errors import PlanError
+from trainer.models.tokenizer import Speller, languages_of, listed
+
+
+def fitting(
+    clips: Iterable[Clip], speller: Speller, context_s: float, most_tokens: int, language: str = ""
+) -> tuple[list[Clip], Counter[str]]:
+    """Clips no longer than the context, in audio and in tokens.
+
+    Raises:
+        PlanError: the tokenizer lacks a language of theirs.
+    """
+    kept: list[Clip] = []
+    dropped: Counter[str] = Counter()
+    for clip in clips:
+        # With timestamps, <|notimestamps|> is gone.
+        tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller) - 1
+        if clip.duration_s > context_s:
+            dropped[f"longer than the context of {context_s:g} s"] += 1
+        elif tokens > most_tokens:
+            dropped[f"more text than {most_tokens} tokens"] += 1
+        else:
+            kept.append(clip)
+    return kept, dropped
+
+
+def tokens_of(clip: Clip, speller: Speller) -> int:
+    """What its text takes, with a timestamp at either end of each segment."""
+    return sum(len(speller.word(word)) for word in clip.text.split()) + 2 * max(1, len(clip.segments))
+
+
+def _prefix(speller: Speller, language: str) -> int:
+    try:
+        return len(speller.prefix(language))
+    except KeyError as error:
+        known = listed(languages_of(speller.tokenizer.get_vocab()))
+        raise PlanError(f"the model has no language {language!r} (it has {known}): give --language") from error

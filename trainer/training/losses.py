@@ -1,0 +1,213 @@
+"""What training minimises: the next token; letters or CTC on the encoder; attention that looks at the word it writes;
+and, where there is a teacher, what it sees that the model does not.
+
+CTC needs no word times, but from nothing it takes long to find them by itself. Where they are known, the letter that
+is spoken at each moment teaches the encoder to hear within minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import astuple, dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import WhisperForConditionalGeneration
+
+from trainer.models.whisper import short_context
+from trainer.training.acft import Teacher, matching_loss
+from trainer.training.batches import Batch
+from trainer.training.spelling import IGNORED, SILENCE
+
+#: Heads of every decoder layer that are taught to point at what is written. What one head of the last layer sees
+#: passes through too narrow a door: the decoder then looks at the right place and still writes what grammar suggests.
+ALIGNED_HEADS = 2
+#: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.06 s.
+ALIGNMENT_SLACK = 3
+#: CTC sees one encoder position in this many: 25 a second still are five times the tokens of fast speech.
+CTC_STRIDE = 2
+#: Letters are asked for at one encoder position in this many: neighbours say the same.
+LETTER_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each auxiliary loss counts beside the cross entropy."""
+
+    ctc: float = 0.3
+    letters: float = 0.3
+    alignment: float = 0.2
+    #: Of what a teacher's states are matched by (`acft`); the cross entropy counts what this leaves of 1.
+    matching: float = 0.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Of how many things each loss is a mean; of all batches of a step, they make the loss that of one large batch."""
+
+    tokens: int = 0
+    text: int = 0
+    letters: int = 0
+    spans: int = 0
+
+    @classmethod
+    def of(cls, batch: Batch) -> Targets:
+        return cls(
+            tokens=int((batch.labels != IGNORED).sum()),
+            text=int(batch.text_lengths.sum()),
+            letters=int((batch.letters[:, ::LETTER_STRIDE] != IGNORED).sum()),
+            spans=int((batch.spans[..., 0] >= 0).sum()),
+        )
+
+    def __add__(self, other: Targets) -> Targets:
+        return Targets(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Means over what `Targets` counted, so those of a step's batches add up."""
+
+    total: Tensor
+    cross_entropy: Tensor
+    ctc: Tensor
+    letters: Tensor
+    alignment: Tensor
+    matching: Tensor
+
+    def detach(self) -> Losses:
+        return Losses(*(value.detach() for value in vars(self).values()))
+
+    def __add__(self, other: Losses) -> Losses:
+        return Losses(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+class Heads(torch.nn.Module):
+    """What is put on the encoder in training alone."""
+
+    def __init__(self, d_model: int, tokens: int) -> None:
+        super().__init__()
+        self.ctc = CtcHead(d_model, tokens)
+        self.letters = torch.nn.Linear(d_model, SILENCE + 1)
+
+
+class CtcHead(torch.nn.Module):
+    """Encoder states to token logits, a blank last. Lives only in training."""
+
+    def __init__(self, d_model: int, tokens: int) -> None:
+        super().__init__()
+        self.blank = tokens
+        self.projection = torch.nn.Linear(d_model, tokens + 1)
+
+    def forward(self, states: Tensor, batch: Batch) -> Tensor:
+        """Loss of states [B, T, d_model], summed. Every CTC_STRIDE-th position is enough for it.
+
+        The lengths are on the CPU: ctc_loss reads them there, and would wait for a GPU to hand them out.
+        """
+        strided = states[:, ::CTC_STRIDE].transpose(0, 1)
+        log_probabilities = self.projection(strided).float().log_softmax(-1)
+        lengths = torch.full((states.shape[0],), len(strided))
+        return functional.ctc_loss(
+            log_probabilities, batch.text, lengths, batch.text_lengths, self.blank, reduction="sum", zero_infinity=True
+        )
+
+
+def losses(
+    model: WhisperForConditionalGeneration,
+    heads: Heads,
+    batch: Batch,
+    weights: Weights,
+    targets: Targets | None = None,
+    label_smoothing: float = 0.0,
+    teacher: Teacher | None = None,
+) -> Losses:
+    """Run the model on a batch and measure it: means over `targets`, by default those of the batch.
+
+    Args:
+        teacher: whose states are matched, where `weights.matching` is not nothing.
+    """
+    targets = targets or Targets.of(batch)
+    layers = range(model.config.decoder_layers) if weights.alignment else ()
+    aligned = [_AlignedHead(model, layer, head) for layer in layers for head in range(ALIGNED_HEADS)]
+    with short_context(model, batch.positions), contextlib.ExitStack() as hooks:
+        for attention in aligned:
+            hooks.enter_context(attention)
+        states = model.get_encoder()(batch.features).last_hidden_state
+        decoded = model.get_decoder()(
+            input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
+        ).last_hidden_state
+        logits = model.proj_out(decoded).float()
+    nothing = states.new_zeros(())
+    cross_entropy = token_loss(logits, batch.labels, label_smoothing) / max(1, targets.tokens)
+    connectionist = heads.ctc(states, batch) / max(1, targets.text) if weights.ctc else nothing
+    letters = (
+        letter_loss(heads.letters, states, batch.letters) / max(1, targets.letters) if weights.letters else nothing
+    )
+    pointing = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
+    alignment = torch.stack(pointing).mean() / max(1, targets.spans) if pointing else nothing
+    matching = nothing
+    if teacher and weights.matching:
+        matching = matching_loss(decoded, teacher.states(batch), batch.labels) / max(1, targets.tokens)
+    told = (1 - weights.matching) * cross_entropy + weights.matching * matching
+    total = told + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
+    return Losses(total, cross_entropy, connectionist, letters, alignment, matching)
+
+
+def token_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross entropy of labels [B, L] by logits [B, L, vocabulary], summed.
+
+    Masked by IGNORED, never by `== pad`: pad is also the end of text, which must be learnt.
+    """
+    return functional.cross_entropy(
+        logits.flatten(0, 1),
+        labels.flatten(),
+        ignore_index=IGNORED,
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
+
+
+def letter_loss(head: torch.nn.Linear, states: Tensor, letters: Tensor) -> Tensor:
+    """Cross entropy of the letter spoken at states [B, T, d_model], summed over where the letter [B, T] is known."""
+    return token_loss(head(states[:, ::LETTER_STRIDE]).float(), letters[:, ::LETTER_STRIDE])
+
+
+def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
+    """-log of the attention [B, L, T] inside each token's span [B, L, 2] and ALIGNMENT_SLACK around it, summed."""
+    written = spans[..., 0] >= 0
+    if not written.any():
+        return attention.sum() * 0.0
+    position = torch.arange(attention.shape[-1], device=attention.device)
+    spans = spans[written]
+    inside = (position >= spans[:, :1] - ALIGNMENT_SLACK) & (position < spans[:, 1:] + ALIGNMENT_SLACK)
+    mass = (attention[written] * inside).sum(-1)
+    return -mass.clamp(min=1e-6).log().sum()
+
+
+class _AlignedHead:
+    """Recomputes one head of cross attention from its inputs, so that the rest may run without attention weights."""
+
+    def __init__(self, model: WhisperForConditionalGeneration, layer: int, head: int) -> None:
+        self._attention = model.get_decoder().layers[layer].encoder_attn
+        self._head = head
+        self._queries: Tensor | None = None
+
+    def __enter__(self) -> None:
+        self._hook = self._attention.q_proj.register_forward_pre_hook(self._see)
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def _see(self, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._queries = inputs[0]
+
+    def probabilities(self, states: Tensor) -> Tensor:
+        """[B, L, T] for encoder states [B, T, d_model]."""
+        assert self._queries is not None
+        width = self._attention.head_dim
+        rows = slice(self._head * width, (self._head + 1) * width)
+        query, key = self._attention.q_proj, self._attention.k_proj
+        queries = functional.linear(self._queries, query.weight[rows], query.bias[rows])
+        keys = functional.linear(states, key.weight[rows])
+        scores: Tensor = queries @ keys.transpose(1, 2) * width**-0.5
+        return scores.softmax(-1)

@@ -1,0 +1,170 @@
+"""A run: all that training changes, and the folder that keeps it.
+
+plan.json       how it was begun; a run goes on with the same or not at all
+metrics.jsonl   one JSON object a line: losses now and then, and every measure
+events.out.*    the same for TensorBoard, where it is installed
+checkpoint.pt   for an exact resume after a kill
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import WhisperForConditionalGeneration
+
+from trainer.models.precision import scaler
+from trainer.models.tokenizer import Speller
+from trainer.run_folder import METRICS_NAME, MODELS, PLAN_NAME, UNCHECKED
+from trainer.training.acft import Teacher
+from trainer.training.averaging import Average, trained
+from trainer.training.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
+from trainer.training.losses import Heads
+from trainer.training.options import changes
+from trainer.training.plan import Plan, Progress, refuse_change
+from trainer.training.team import Team
+
+
+@dataclass
+class Run:
+    """Model, optimizer, average and how far they are. Use `start`, and `close` at the end."""
+
+    folder: Path
+    plan: Plan
+    model: WhisperForConditionalGeneration
+    heads: Heads
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    average: Average
+    progress: Progress
+    team: Team = field(default_factory=Team)
+    teacher: Teacher | None = None
+    _board: Any = None
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        model: WhisperForConditionalGeneration,
+        speller: Speller,
+        plan: Plan,
+        about: Mapping[str, Any] | None = None,
+        team: Team | None = None,
+        teacher: Teacher | None = None,
+    ) -> Run:
+        """A new run, or the one that was interrupted in `folder`.
+
+        Args:
+            about: what else plan.json is to say, and what must be the same when a run goes on; but for `environment`.
+            teacher: whose states the model is to match, by the plan's weight.
+
+        Raises:
+            PlanError: the run in the folder was begun otherwise.
+        """
+        team = team or Team()
+        folder.mkdir(parents=True, exist_ok=True)
+        _keep_plan(folder, {"plan": asdict(plan), **(about or {})}, team)
+        if plan.recompute:
+            model.activation_checkpointing_enable()
+        torch.manual_seed(plan.seed)
+        with model.device:
+            heads = Heads(model.config.d_model, speller.end)
+        torch.manual_seed(plan.seed + team.rank)
+        optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
+        scaling, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
+        run = cls(folder, plan, model, heads, optimizer, scaling, average, Progress(), team, teacher)
+        run.progress = restore(folder, run.weights, run.states) or run.progress
+        if not team.first:  # the generators' states are the first's; with the same dropout, a team would learn less
+            torch.manual_seed(plan.seed + team.rank + team.size * run.progress.steps)
+        if team.first:
+            _cut_metrics(folder, run.progress.steps)
+            run._board = _board(folder, run.progress.steps)
+        return run
+
+    @property
+    def weights(self) -> dict[str, Mapping[str, Tensor]]:
+        """All weights that change, by what they belong to."""
+        return {
+            "model": trained(self.model),
+            "heads": dict(self.heads.named_parameters()),
+            "average": self.average.weights,
+        }
+
+    @property
+    def states(self) -> dict[str, Stateful]:
+        """What else changes, by its name."""
+        return {"optimizer": self.optimizer, "scaler": self.scaler}
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.team.first:
+            save(self.folder, self.weights, self.states, self.progress)
+
+    def log(self, entry: Mapping[str, float]) -> None:
+        """A line of metrics, and the same for TensorBoard."""
+        if not self.team.first:
+            return
+        with (self.folder / METRICS_NAME).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.progress.steps, **entry}) + "\n")
+        if self._board:
+            for name, value in entry.items():
+                self._board.add_scalar(name, value, self.progress.steps)
+
+    def close(self) -> None:
+        if self._board:
+            self._board.close()
+
+
+def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) -> list[dict[str, Any]]:
+    """Biases and the gains of norms are not decayed: they are no weights of a sum that could grow too large."""
+    parameters = [*trained(model).values(), *heads.parameters()]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def has_learnt(folder: Path) -> bool:
+    """Whether a run's folder has anything that another plan must not replace."""
+    return any((folder / name).exists() for name in (CHECKPOINT_NAME, METRICS_NAME, *MODELS))
+
+
+def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
+    """Refuse another plan than the run's, unless it left nothing that could go on: it failed before it learnt."""
+    path = folder / PLAN_NAME
+    document = {**document, UNCHECKED: {**document.get(UNCHECKED, {}), "processes": team.size}}
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if path.exists() and has_learnt(folder):
+        documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
+        compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
+        before, now = (each.get(UNCHECKED, {}) for each in documents)
+        # A run that was begun before options were kept is told by the plan's entries alone.
+        words = [*changes(before["given"], now["given"])] if before.get("given") and now.get("given") else []
+        if (processes := before.get("processes", team.size)) != team.size:
+            words.append(f"by {processes} process{'es' * (processes > 1)}, not {team.size}")
+        refuse_change(str(folder), *compared, words=words)
+    elif team.first:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _cut_metrics(folder: Path, steps: int) -> None:
+    """Lines from behind the checkpoint will be written again."""
+    path = folder / METRICS_NAME
+    if path.exists():
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        kept = [line for line in lines if json.loads(line)["step"] <= steps]
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _board(folder: Path, steps: int) -> Any:
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(folder, purge_step=steps + 1)

@@ -1,0 +1,100 @@
+"""What each epoch saw, by column: clips and hours beside those that are there and the share that was asked for.
+
+Examples are functions of their index, so nothing is counted while training: how many examples were seen tells it all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.corpus.clips import Clip
+from trainer.reports.balance import Group, told_groups
+from trainer.training.clip_source import ClipSource
+from trainer.training.sampling import Sampler, group
+
+#: What is told of each epoch.
+COLUMNS_TOLD = ("accent", "speaker", "gender", "age", "language", "source")
+
+
+def seen_groups(clips: Sequence[Clip], sampler: Sampler, column: str, drawn: NDArray[np.int64]) -> list[Group]:
+    """One row for each value of a column, the most frequent first.
+
+    Args:
+        drawn: places of the clips that were drawn.
+    """
+    values, of = _values(clips, column)
+    hours = np.array([clip.duration_s for clip in clips]) / 3600
+    count = len(values)
+    there, there_h = np.bincount(of, minlength=count), np.bincount(of, hours, count)
+    wanted = 100 * np.bincount(of, sampler.shares(), count)
+    draws, drawn_h = np.bincount(of[drawn], minlength=count), np.bincount(of[drawn], hours[drawn], count)
+    distinct = np.bincount(of[np.unique(drawn)], minlength=count)
+    rows = [
+        Group(
+            values[i],
+            int(there[i]),
+            round(float(there_h[i]), 4),
+            round(float(wanted[i]), 3),
+            int(draws[i]),
+            round(100 * float(draws[i]) / max(1, len(drawn)), 3),
+            int(distinct[i]),
+            round(float(drawn_h[i]), 4),
+        )
+        for i in range(count)
+    ]
+    return sorted(rows, key=lambda row: (-row.clips, row.value))
+
+
+def epochs_of(source: ClipSource, examples: int) -> Iterator[tuple[int, NDArray[np.int64], int]]:
+    """Number, clips drawn, and examples without speech, of each epoch of which the first `examples` saw something."""
+    epoch = 0
+    while (first := source.epoch_starts(epoch)) < examples:
+        last = min(examples, source.epoch_starts(epoch + 1))
+        draws = source.draw(last) - epoch * source.sampler.draws
+        yield epoch, source.sampler.order(epoch)[:draws], last - first - draws
+        epoch += 1
+
+
+def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[str] = COLUMNS_TOLD) -> None:
+    """Write seen.json: what the first `examples` examples were, epoch by epoch.
+
+    {"columns": [...], "note": "what a user should know of the balance",
+     "epochs": [{"epoch": 0, "draws": n, "hours": h, "without_speech": n, "groups": {"accent": [Group, ...]}}]}
+
+    A value that clips do not say is `(unknown)`, and has the share that it has by itself, however others are balanced.
+
+    Batches take examples out of their order by a few hundred, so the last epoch is told as exactly as that.
+    """
+    told = []
+    for epoch, drawn, quiet in epochs_of(source, examples):
+        groups = {
+            column: [asdict(row) for row in told_groups(seen_groups(source.clips, source.sampler, column, drawn))]
+            for column in columns
+        }
+        hours = sum(source.clips[i].duration_s for i in drawn.tolist()) / 3600
+        told.append(
+            {
+                "epoch": epoch,
+                "draws": len(drawn),
+                "hours": round(hours, 4),
+                "without_speech": quiet,
+                "groups": groups,
+            }
+        )
+    unfinished = path.with_name(f"{path.name}.tmp")
+    document = {"columns": list(columns), "note": source.sampler.note, "epochs": told}
+    unfinished.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:
+    """The different values of a column, and which of them each clip has."""
+    places: dict[str, int] = {}
+    of = np.array([places.setdefault(group(clip, (column,))[0], len(places)) for clip in clips], np.int64)
+    return list(places), of
