@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Manifest:
     context_s: float | None = None  # None: the whole of what the encoder was built for
     trained_with_prompts: bool | None = None  # None: nobody says
     tasks: tuple[str, ...] = ("transcribe", "translate")  # as far as the tokenizer has them
+    tokens: Mapping[str, str] = field(default_factory=dict)  # languages that have another's token, and whose
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -54,7 +55,7 @@ class Manifest:
         try:
             values = json.loads(data)
             languages, context_s = values.get("languages"), values.get("context_s")
-            prompts = values.get("trained_with_prompts", False)
+            prompts, tokens = values.get("trained_with_prompts", False), values.get("tokens", {})
             if not isinstance(prompts, bool):
                 raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
             return cls(
@@ -62,6 +63,7 @@ class Manifest:
                 languages=tuple(str(language) for language in languages) if languages is not None else None,
                 context_s=float(context_s) if context_s is not None else None,
                 trained_with_prompts=prompts,
+                tokens={str(language): str(token) for language, token in tokens.items()},
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise DecodeError(f"not a manifest: {error}", data) from error
@@ -116,7 +118,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     manifest = _manifest(name)
     if manifest.context_s is not None:
         shorten(whisper, round(manifest.context_s * POSITIONS_PER_S))
-    tokens = SpecialTokens.of(tokenizer, whisper.generation_config, manifest.languages, manifest.tasks)
+    generation = whisper.generation_config
+    tokens = SpecialTokens.of(tokenizer, generation, manifest.languages, manifest.tasks, manifest.tokens)
     title = _title(name, config)
     whisper = _moved(whisper.eval().requires_grad_(False), place)
     log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +43,14 @@ class SpecialTokens:
         generation: Any,
         languages: Iterable[str] | None = None,
         tasks: Iterable[str] = ("transcribe", "translate"),
+        borrowed: Mapping[str, str] | None = None,
     ) -> SpecialTokens:
         """Read them from a checkpoint's tokenizer and generation config.
 
         Args:
             languages: the only ones that the model was trained for, where that is known.
             tasks: the same for tasks.
+            borrowed: languages that the tokenizer lacks, and whose token each of them was taught by.
 
         Raises:
             ModelError: the checkpoint lacks a token that every Whisper has.
@@ -68,6 +70,7 @@ class SpecialTokens:
                 match = _LANGUAGE.fullmatch(token)
                 if match and start < id < end:  # the language tokens stand together
                     found[match[1]] = id
+        found |= {language: found[token] for language, token in (borrowed or {}).items() if token in found}
         wanted = set(languages) if languages is not None else set(found)
         if found and not wanted & set(found):
             raise ModelError(f"the model has no token for any of its languages {sorted(wanted)}")

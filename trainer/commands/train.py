@@ -58,6 +58,12 @@ def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--model", required=True, help="a checkpoint's folder, a run, a name on the hub, or new:SIZE")
     parser.add_argument("--language", metavar="CODE", help="of all clips, in place of what they say")
+    parser.add_argument(
+        "--token",
+        type=_names,
+        metavar="CODE=CODE",
+        help="a language that the model lacks, and whose token teaches it, best of one that is like it: ga=cy",
+    )
     _add_length(parser.add_argument_group("how long"), trial)
     _add_batches(parser.add_argument_group("batches and steps"))
     _add_regularisation(parser.add_argument_group("regularisation: all shares and chances from 0 to 1, 0 by default"))

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 import transformers
-from transformers import WhisperForConditionalGeneration
+from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 from transformers.utils.hub import cached_file
 
@@ -67,7 +67,7 @@ class Recogniser:
             speller.tokenizer,
             *(speller.start, speller.end, speller.no_timestamps),
             speller.transcribe if speller.multilingual else None,
-            languages=languages_of(speller.tokenizer.get_vocab()),
+            languages=languages_of(speller.tokenizer.get_vocab(), speller.borrowed),
             suppressed=tuple(range(speller.end + 1, model.config.vocab_size)),
         )
 
@@ -138,21 +138,30 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         transcribe = vocabulary["<|transcribe|>"] if multilingual else None
     except KeyError as error:
         raise RecogniserError(f"the tokenizer of {name} has no {error}: it is not Whisper's") from error
-    told = getattr(generation, "language", None)
     declared = _beside(name, _MANIFEST) or {}
+    borrowed: dict[str, str] = declared.get("tokens") or {}
     return Recogniser(
         name,
         model,
         tokenizer,
         *(start, end, no_timestamps, transcribe),
-        languages=languages_of(vocabulary) if multilingual else {},
+        languages=languages_of(vocabulary, borrowed) if multilingual else {},
         suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
         suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
         declared_s=declared.get("context_s"),
         spelling=_beside(name, _SPELLING),
-        told=TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>")) if told else None,
+        told=_told(generation, borrowed),
         declared=tuple(declared.get("languages") or ()),
     )
+
+
+def _told(generation: GenerationConfig, borrowed: Mapping[str, str]) -> str | None:
+    """The language that a generation config sets, by its name, its code or its token."""
+    told = getattr(generation, "language", None)
+    if not told:
+        return None
+    code = TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>"))
+    return next((borrower for borrower, lender in borrowed.items() if lender == code), code)
 
 
 def _beside(name: str, file: str) -> dict[str, Any] | None:

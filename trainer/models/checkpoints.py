@@ -98,10 +98,12 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
     # As `recogniser.load` has it: not every generation config says so, and a vocabulary may have any size.
     multilingual = getattr(model.generation_config, "is_multilingual", "<|transcribe|>" in tokenizer.get_vocab())
-    speller = Speller(tokenizer, bool(multilingual))
+    declared = _declared(place)
+    speller = Speller(tokenizer, bool(multilingual), declared.get("tokens") or {})
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
-    return Loaded(name, model, speller, extractor, fingerprint, known, _declared_s(place))
+    context_s = declared.get("context_s")
+    return Loaded(name, model, speller, extractor, fingerprint, known, None if context_s is None else float(context_s))
 
 
 def new(
@@ -226,11 +228,12 @@ def _state(model: WhisperForConditionalGeneration) -> Mapping[str, Tensor]:
     return state
 
 
-def _declared_s(name: str) -> float | None:
+def _declared(name: str) -> Mapping[str, Any]:
+    """What a checkpoint's undertext.json says; nothing of one that is not ours."""
     quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
     found = cached_file(name, RECORD_NAME, **quiet)
-    declared = json.loads(Path(found).read_text(encoding="utf-8")).get("context_s") if found else None
-    return None if declared is None else float(declared)
+    declared: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+    return declared
 
 
 def _fingerprint(folder: Path) -> str:

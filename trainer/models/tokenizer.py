@@ -37,11 +37,16 @@ def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: 
     return tokenizer
 
 
-def languages_of(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Ids by code. Language tokens stand between the start token and the tasks; large-v3 has one more than others."""
+def languages_of(vocabulary: Mapping[str, int], borrowed: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Ids by code. Language tokens stand between the start token and the tasks; large-v3 has one more than others.
+
+    Args:
+        borrowed: languages without a token of their own, and whose each of them has: that one is gone.
+    """
     first, last = vocabulary["<|startoftranscript|>"], vocabulary["<|translate|>"]
     matches = ((_LANGUAGE.fullmatch(token), id) for token, id in vocabulary.items() if first < id < last)
-    return {match[1]: id for match, id in matches if match}
+    borrowers = {lender: borrower for borrower, lender in (borrowed or {}).items()}
+    return {borrowers.get(match[1], match[1]): id for match, id in matches if match}
 
 
 def listed(languages: Iterable[str]) -> str:
@@ -71,6 +76,8 @@ class Speller:
     tokenizer: WhisperTokenizer
     #: False for a Whisper that knows English only: it is told neither language nor task.
     multilingual: bool = True
+    #: Languages that the tokenizer lacks, and whose token each of them has: {"ga": "cy"}.
+    borrowed: Mapping[str, str] = field(default_factory=dict)
     _words: dict[str, list[int]] = field(default_factory=dict)
     _languages: dict[str, int] = field(default_factory=dict)
 
@@ -95,9 +102,18 @@ class Speller:
             self._words[text] = self.tokenizer.encode(" " + text, add_special_tokens=False)
         return self._words[text]
 
+    @property
+    def languages(self) -> list[str]:
+        """Codes of all that it has a token for."""
+        return sorted(languages_of(self.tokenizer.get_vocab(), self.borrowed))
+
+    def token_of(self, language: str) -> str:
+        """The code that a language's token spells: its own, or that of the one it has borrowed from."""
+        return self.borrowed.get(language, language)
+
     def language(self, code: str) -> int:
         if code not in self._languages:
-            self._languages[code] = self.special(code)
+            self._languages[code] = self.special(self.token_of(code))
         return self._languages[code]
 
     def prefix(self, language: str) -> list[int]:

@@ -36,8 +36,11 @@ A Whisper for {languages}, made from {base} by Undertext's trainer. It listens t
 ## Use
 
 `MODEL={name}` for Undertext's transcribers, or `WhisperForConditionalGeneration.from_pretrained("{name}")`.
-Weights are stored in half precision. Language and task are set in generation_config.json.
+Weights are stored in half precision. Language and task are set in generation_config.json.{tokens}
 """
+
+_TOKEN = """ Whisper has
+no token for `{borrower}`, so that of `{lender}` stands for it: other programs are told `language="{lender}"`."""
 
 _HEADER = ("set", "context", "SNR", "WER", "95 % interval", "CER", "words")
 #: Groups of more values than this are no table for a card: speakers, mostly.
@@ -64,6 +67,7 @@ def card(facts: Facts) -> str:
         languages=", ".join(record.languages),
         base=record.provenance.get("base", "nothing"),
         context_s=facts.context_s,
+        tokens="".join(_TOKEN.format(borrower=borrower, lender=lender) for borrower, lender in record.tokens.items()),
         context="and was trained on windows of any length up to it" if short else "padded with silence",
         prompts="shown" if record.trained_with_prompts else "not shown",
         rates="\n\n".join(_rates(facts.evaluations)) or "Not measured: `python -m trainer evaluate`.",

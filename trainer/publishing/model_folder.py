@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
@@ -50,6 +50,8 @@ class Record:
     tasks: tuple[str, ...] = ("transcribe",)
     #: Whether it was shown what was said before; transcribers prompt only a model that was.
     trained_with_prompts: bool = False
+    #: Languages that the tokenizer lacks, and whose token each of them has.
+    tokens: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Record, card: str, folder: Path) -> None:

@@ -75,6 +75,7 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
         provenance=provenance(found),
         tasks=tuple(found.declared["tasks"]),
         trained_with_prompts=found.declared["trained_with_prompts"],
+        tokens=found.declared.get("tokens") or {},
     )
     context_s = float(found.declared["context_s"])
     drawn = curves({"": found.metrics}, PUBLISHED)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from trainer.corpus.clips import Clip
 from trainer.errors import PlanError
-from trainer.models.tokenizer import Speller, languages_of, listed
+from trainer.models.tokenizer import Speller, listed
 
 
 def fitting(
@@ -41,5 +41,7 @@ def _prefix(speller: Speller, language: str) -> int:
     try:
         return len(speller.prefix(language))
     except KeyError as error:
-        known = listed(languages_of(speller.tokenizer.get_vocab()))
-        raise PlanError(f"the model has no language {language!r} (it has {known}): give --language") from error
+        raise PlanError(
+            f"the model has no language {language!r} (it has {listed(speller.languages)}): let it learn that by the "
+            f"token of one that is like it (--token {language}=CODE), or call it another with --language"
+        ) from error

@@ -28,7 +28,9 @@ def keeper(
     run: Run, loaded: Loaded, languages: Sequence[str], context_s: float, min_context_s: float, options: Options
 ) -> Keep:
     """Writes the model as it is into the run's folder, without adapters and dropout."""
-    generation = checkpoints.told(loaded.model.generation_config, languages, loaded.speller.multilingual)
+    speller = loaded.speller
+    tokens = [speller.token_of(language) for language in languages]
+    generation = checkpoints.told(loaded.model.generation_config, tokens, speller.multilingual)
     made_of = {"base": loaded.name, "corpus": options.corpus.name}
 
     def keep(name: str) -> None:
@@ -43,9 +45,10 @@ def keeper(
             (),
             {**made_of, "seed": options.seed, "utterances": run.progress.examples, "steps": run.progress.steps},
             trained_with_prompts=options.prompts > 0,
+            tokens={code: token for code, token in speller.borrowed.items() if code in languages},
         )
         with replaced(run.folder / name) as folder:
-            checkpoints.save(folder, run.model, loaded.speller, loaded.extractor, generation, state, loaded.known)
+            checkpoints.save(folder, run.model, speller, loaded.extractor, generation, state, loaded.known)
             describe(folder, record, context_s, f"# {run.folder.name}, {name}\n\n`python -m trainer publish`\n")
 
     return keep

@@ -12,6 +12,7 @@ from trainer.augmentation.augment import parse
 from trainer.augmentation.quiet import without_speech
 from trainer.errors import PlanError
 from trainer.models.precision import Precision
+from trainer.training.borrowing import borrowed
 from trainer.training.plan import Plan
 from trainer.training.sampling import balance
 
@@ -58,6 +59,7 @@ class Options:
     model: str
     run: Path
     language: str = ""
+    token: tuple[str, ...] = ()
     epochs: float = 10.0
     seed: int = 1
     batch: int = 64
@@ -109,6 +111,7 @@ class Options:
         """
         for names, fits, told in _RANGES:
             refuse_outside(self, names, fits, told)
+        borrowed(self.token)
         parse(self.augment)
         balance(self.balance)
         without_speech(self.without_speech)

@@ -30,6 +30,7 @@ from trainer.reports.run import write_report
 from trainer.run_folder import SEEN_NAME
 from trainer.stopping import Stop
 from trainer.training.acft import Teacher
+from trainer.training.borrowing import lend
 from trainer.training.clip_source import ClipSource
 from trainer.training.fitting import fitting, tokens_of
 from trainer.training.joining import Joiner
@@ -157,10 +158,12 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
 
 
 def _loaded(options: Options, corpus: Corpus) -> Loaded:
-    if not options.model.startswith(NEW):
-        return checkpoints.load(options.model, options.dropouts)
     train_clips = corpus.split("train")
     languages = sorted({options.language or clip.language for clip in train_clips})
+    if not options.model.startswith(NEW):
+        return lend(checkpoints.load(options.model, options.dropouts), options.token, languages)
+    if options.token:
+        raise PlanError("--token is for checkpoints: a model from nothing has a token for each language of its corpus")
     texts = (clip.text for clip in train_clips)
     folder = options.run / TOKENIZER_NAME
     try:

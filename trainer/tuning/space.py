@@ -19,7 +19,7 @@ from trainer.tuning.folders import absolute
 #: What decides nothing about the model, or what its error rate is measured on.
 _FIXED = frozenset(
     (
-        *("corpus", "run", "model", "language", "lora_targets", "measures", "measure_every", "dev_clips"),
+        *("corpus", "run", "model", "language", "token", "lora_targets", "measures", "measure_every", "dev_clips"),
         *("precision", "recompute", "device", "threads", "workers", "log_every", "checkpoint_every_s"),
     )
 )

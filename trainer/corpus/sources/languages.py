@@ -52,7 +52,10 @@ def unknown(code: str) -> str:
     """
     if code in CODES or not code:
         return ""
-    return f"Whisper has no language {code!r}{_meant(code)}: only a model from nothing (--model new:SIZE) can learn it."
+    return (
+        f"Whisper has no language {code!r}{_meant(code)}: a checkpoint learns it by the token of one that it has "
+        f"(train --token {code}=CODE); a model from nothing (--model new:SIZE) has a token for it."
+    )
 
 
 def _meant(code: str) -> str:
