@@ -229,7 +229,7 @@ def _choices(values: Mapping[str, str]) -> dict[str, Any]:
     """Language, task and audio track, out of a form or else the query: fields of a job."""
     code, what, track = (values.get(name) or request.args.get(name, "") for name in ("language", "task", "track"))
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
-        raise BadRequest("track must be the number of an audio track, from 0")
+        raise BadRequest("track must be the number of an audio track, from 0", "track")
     return {
         "language": on_air(language(code), context().redis),
         "task": task(what),

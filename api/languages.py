@@ -27,5 +27,7 @@ def on_air(code: str | None, redis: Redis) -> str | None:
     """
     if code is not None and code not in (known := known_languages(redis)):
         names = ", ".join(sorted(known))
-        raise BadRequest(f"no model on air knows {code!r}, only {names}; leave it out, or set MODEL to one that does")
+        raise BadRequest(
+            f"no model on air knows {code!r}, only {names}; leave it out, or set MODEL to one that does", "language"
+        )
     return code

@@ -82,14 +82,14 @@ def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, re
     """
     value = values.get(name)
     if value is not None and not isinstance(value, str):
-        raise BadRequest(f"{name} must be text")
+        raise BadRequest(f"{name} must be text", name)
     text = (value or "").strip()
     if len(text) > limit:
-        raise BadRequest(f"{name} is longer than {limit} characters")
+        raise BadRequest(f"{name} is longer than {limit} characters", name)
     if not text.isprintable():
-        raise BadRequest(f"{name} holds characters that cannot be shown")
+        raise BadRequest(f"{name} holds characters that cannot be shown", name)
     if required and not text:
-        raise BadRequest(f"{name} is missing")
+        raise BadRequest(f"{name} is missing", name)
     return text
 
 
@@ -102,7 +102,7 @@ def hot_words(values: dict[str, Any]) -> tuple[str, ...]:
     try:
         return checked(values.get("hot_words"))
     except ValueError as error:
-        raise BadRequest(f"hot_words {error}") from error
+        raise BadRequest(f"hot_words {error}", "hot_words") from error
 
 
 def station_id(text: str) -> str:
@@ -112,14 +112,22 @@ def station_id(text: str) -> str:
         BadRequest: it has other characters than it may have.
     """
     if not _STATION_ID.fullmatch(text):
-        raise BadRequest("a station's id is 1 to 64 lower-case letters, digits and inner hyphens, such as p4-stockholm")
+        raise BadRequest(
+            "a station's id is 1 to 64 lower-case letters, digits and inner hyphens, such as p4-stockholm", "id"
+        )
     return text
 
 
 def slug(name: str) -> str:
-    """A station's id, made of its name."""
+    """A station's id, made of its name; empty if none of its letters is Latin."""
     plain = name.lower().translate(str.maketrans("åäöéü", "aaoeu"))
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
+
+
+def place(url: str) -> str:
+    """The part of an address that says which station it is: no name, password or query."""
+    parts = urlsplit(url)
+    return f"{parts.hostname} {parts.port or ''} {parts.path}"
 
 
 def language(text: str) -> str | None:
@@ -134,7 +142,8 @@ def language(text: str) -> str | None:
     code = code_of(name)
     if code is None:
         raise BadRequest(
-            f"language {name[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out"
+            f"language {name[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out",
+            "language",
         )
     return code
 
@@ -148,7 +157,9 @@ def task(text: str) -> Task | None:
     name = text.strip().lower()
     known: dict[str, Task | None] = {"": None, **{each: each for each in get_args(Task)}}
     if name not in known:
-        raise BadRequest(f"task {name[:20]!r} is neither transcribe nor translate (into English); or leave it out")
+        raise BadRequest(
+            f"task {name[:20]!r} is neither transcribe nor translate (into English); or leave it out", "task"
+        )
     return known[name]
 
 
@@ -164,5 +175,5 @@ def http_url(text: str, name: str = "url") -> str:
     except ValueError:
         fit = False
     if not fit or len(text) > URL_LIMIT or not text.isascii() or not text.isprintable() or " " in text:
-        raise BadRequest(f"{name} must be an address that begins with http:// or https://")
+        raise BadRequest(f"{name} must be an address that begins with http:// or https://", name)
     return text

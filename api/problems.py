@@ -43,13 +43,15 @@ class Problem(Exception):
         status: of HTTP.
         detail: what is wrong and how to remedy it, fit to show to a user.
         headers: further headers, such as Retry-After.
+        field: of the request, that is wrong; empty if it is none of them, or several.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, field: str = "") -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.field = field
 
 
 def redis_away(error: RedisError) -> Problem:
@@ -64,7 +66,8 @@ def from_error(error: Exception) -> Problem:
         return error
     for cls, status in _STATUSES:
         if isinstance(error, cls):
-            return Problem(status, str(error), {"Retry-After": "10"} if status == 429 else None)
+            field = error.field if isinstance(error, BadRequest) else ""
+            return Problem(status, str(error), {"Retry-After": "10"} if status == 429 else None, field)
     if isinstance(error, AWAY):
         return redis_away(error)
     if isinstance(error, RequestEntityTooLarge):
@@ -88,6 +91,7 @@ def response(problem: Problem) -> Response:
         "status": problem.status,
         "detail": problem.detail,
         "instance": request.path,
+        **({"field": problem.field} if problem.field else {}),
     }
     answer = Response(json.dumps(body, ensure_ascii=False) + "\n", problem.status, mimetype=MEDIA_TYPE)
     answer.headers.update(problem.headers)

@@ -16,6 +16,7 @@ from api.parameters import (
     http_url,
     json_body,
     language,
+    place,
     slug,
     station_id,
     task,
@@ -44,12 +45,13 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Add a station, or replace one of the same id."""
     ctx, values = context(), json_body()
     name = text_field(values, "name")
-    id = station_id(text_field(values, "id") or slug(name))
+    url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
+    id = station_id(text_field(values, "id") or slug(name) or slug(place(url)))
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     station = Station(
         id=id,
         name=name or id,
-        url=http_url(text_field(values, "url", limit=URL_LIMIT, required=True)),
+        url=url,
         language=on_air(language(text_field(values, "language")), ctx.redis),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
         hot_words=hot_words(values),

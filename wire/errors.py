@@ -49,7 +49,15 @@ class UnknownSource(UndertextError):
 
 
 class BadRequest(UndertextError):
-    """A caller's input is wrong."""
+    """A caller's input is wrong.
+
+    Attributes:
+        field: the one that is, by its name in the request; empty if it is none of them, or several.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class SourceError(UndertextError):

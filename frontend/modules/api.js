@@ -3,10 +3,14 @@
 const TOKEN = 'undertext-token';
 
 export class ApiError extends Error {
-  /** @param {number} status of HTTP; 0 if no answer came */
-  constructor(status, detail) {
+  /**
+   * @param {number} status of HTTP; 0 if no answer came
+   * @param {string} field of the request that is wrong; empty if it is not one
+   */
+  constructor(status, detail, field = '') {
     super(detail);
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -37,7 +41,7 @@ export async function request(path, { method = 'GET', json, signal } = {}) {
   const text = await answer.text();
   if (answer.ok) return text ? JSON.parse(text) : null;
   if (answer.status === 401 && (await gate.ask())) return request(path, { method, json, signal });
-  throw new ApiError(answer.status, detailOf(answer.status, text));
+  throw refusal(answer.status, text);
 }
 
 /**
@@ -53,7 +57,7 @@ export function upload(path, form, onProgress, signal) {
     sending.onload = async () => {
       if (sending.status < 300) resolve(JSON.parse(sending.responseText));
       else if (sending.status === 401 && (await gate.ask())) upload(path, form, onProgress, signal).then(resolve, reject);
-      else reject(new ApiError(sending.status, detailOf(sending.status, sending.responseText)));
+      else reject(refusal(sending.status, sending.responseText));
     };
     sending.onerror = () => reject(new ApiError(0, 'The upload broke off: the server or the network is gone.'));
     sending.onabort = () => reject(new DOMException('cancelled', 'AbortError'));
@@ -62,15 +66,15 @@ export function upload(path, form, onProgress, signal) {
   });
 }
 
-/** The sentence of a problem+json, or one that names the status. */
-export function detailOf(status, text) {
+/** The error of an answer: the sentence of a problem+json, or one that names the status. */
+export function refusal(status, text) {
   try {
-    const { detail, title } = JSON.parse(text);
-    if (detail || title) return sentence(detail || title);
+    const { detail, title, field } = JSON.parse(text);
+    if (detail || title) return new ApiError(status, sentence(detail || title), field);
   } catch {
     // a proxy's page, not ours
   }
-  return `The server answered ${status}.`;
+  return new ApiError(status, `The server answered ${status}.`);
 }
 
 /** Text with a capital letter and a full stop. */

@@ -1,10 +1,12 @@
 // <file-view>: hand in a recording, watch it being captioned, take the captions away.
 
 import './job-panel.js';
+import { addressInput } from './address.js';
 import { about, request, upload } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { jobList } from './job-list.js';
 import { languageSelect } from './languages.js';
+import { absolve, blame } from './refusal.js';
 import { percent, size } from './times.js';
 
 /** Ids have no other characters; a dot or a slash would ask the server for something else. */
@@ -17,10 +19,7 @@ class FileView extends HTMLElement {
   connectedCallback() {
     this.input = make('input', { id: 'recording', name: 'file', type: 'file', accept: 'audio/*,video/*,.mp3,.m4a,.ogg,.opus,.flac,.wav,.mkv,.mov' });
     this.chosen = make('p.chosen', { textContent: 'or drop one here' });
-    this.address = make('input', {
-      id: 'recording-url', name: 'url', type: 'url', placeholder: 'https://…', pattern: 'https?://.+',
-      title: 'An address that begins with https:// or http://',
-    });
+    this.address = addressInput({ id: 'recording-url' });
     this.language = languageSelect('file-language');
     this.progress = make('progress', { max: 1, value: 0, 'aria-label': 'Upload' });
     this.progressText = make('span');
@@ -118,6 +117,7 @@ class FileView extends HTMLElement {
 
   async #send() {
     hush();
+    absolve(this.form);
     const [file] = this.input.files;
     if (!file && !this.address.value) {
       notify('Choose a recording first, or give the address of one.');
@@ -137,7 +137,7 @@ class FileView extends HTMLElement {
       this.chosen.textContent = 'or drop one here';
       location.hash = `#file/${job.id}`;
     } catch (error) {
-      if (error.name !== 'AbortError') notify(`The recording was not taken. ${error.message}`);
+      if (error.name !== 'AbortError' && !blame(this.form, error)) notify(`The recording was not taken. ${error.message}`);
     } finally {
       this.#sending = null;
       this.sending.hidden = true;

@@ -2,11 +2,13 @@
 
 import './caption-list.js';
 import './station-list.js';
+import { addressInput } from './address.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
+import { absolve, blame } from './refusal.js';
 import { set, stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
@@ -146,7 +148,7 @@ class RadioView extends HTMLElement {
   }
 
   #addForm() {
-    const url = make('input', { id: 'station-url', name: 'url', type: 'url', required: true, placeholder: 'https://…', pattern: 'https?://.+' });
+    const url = addressInput({ id: 'station-url', required: true });
     const name = make('input', { id: 'station-name', name: 'name', required: true, maxLength: 200 });
     const language = languageSelect('station-language');
     const form = make('form', {},
@@ -158,15 +160,18 @@ class RadioView extends HTMLElement {
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
       hush();
+      absolve(form);
       try {
         const json = { name: name.value, url: url.value, language: language.value || null };
         const station = await request('/stations', { method: 'POST', json });
         form.reset();
         details.open = false;
+        this.#current = station.id;
         await this.#refresh();
         location.hash = `#radio/${station.id}`;
+        this.title2.focus(); // the form is closed
       } catch (error) {
-        notify(`The station was not added. ${error.message}`);
+        if (!blame(form, error)) notify(`The station was not added. ${error.message}`);
       }
     });
     return details;

@@ -238,12 +238,13 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     page.goto(api.url)
     page.get_by_text("Add a station").click()
     page.get_by_label("Name").fill("Radio Åland")
-    page.get_by_label("Address of the stream").fill("http://127.0.0.1:9/aland")
+    page.get_by_label("Address of the stream").fill("127.0.0.1:9/åland")
     page.locator("#station-language").select_option("sv")
-    page.get_by_role("button", name="Add station").click()
-    expect(page.get_by_role("heading", name="Radio Åland")).to_be_visible()
+    page.get_by_label("Address of the stream").press("Enter")
+    expect(page.get_by_role("heading", name="Radio Åland")).to_be_focused()
     assert page.url.endswith("#radio/radio-aland")
-    assert Stations(redis).get("radio-aland").language == "sv"
+    station = Stations(redis).get("radio-aland")
+    assert (station.language, station.url) == ("sv", "http://127.0.0.1:9/%C3%A5land")
     page.locator("station-list").get_by_text("P1 Vetenskap").click()
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
     page.go_back()
@@ -251,6 +252,24 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove station").click()
     expect(page.locator("station-list li")).to_have_count(1)
+
+
+def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(api.url)
+    page.get_by_text("Add a station").click()
+    page.get_by_label("Name").fill("P2")
+    address = page.get_by_label("Address of the stream")
+    address.fill("example.org/" + "x" * 3000)
+    page.get_by_role("button", name="Add station").click()
+    expect(address).to_be_focused()
+    expect(address).to_have_accessible_description("Url is longer than 2000 characters.")
+    expect(address).to_have_attribute("aria-invalid", "true")
+    assert [station.id for station in Stations(redis).all()] == ["p1"]
+    address.fill("example.org/p2")
+    page.get_by_role("button", name="Add station").click()
+    expect(page.get_by_role("heading", name="P2")).to_be_visible()
+    expect(page.locator(".wrong")).to_have_count(0)
+    assert Stations(redis).get("p2").url == "https://example.org/p2"
 
 
 class Silent(http.server.SimpleHTTPRequestHandler):

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ApiError, detailOf, request, sentence } from '../../frontend/modules/api.js';
+import { ApiError, refusal, request, sentence } from '../../frontend/modules/api.js';
 
 globalThis.sessionStorage = { getItem: () => null, setItem: () => {} };
 
@@ -12,9 +12,9 @@ const answering = (status, body) => {
 };
 
 test('a problem is shown by its detail, whatever else comes by its status', () => {
-  assert.equal(detailOf(422, '{"title":"t","detail":"the file is empty"}'), 'The file is empty.');
-  assert.equal(detailOf(500, '{"title":"Internal Server Error"}'), 'Internal Server Error.');
-  assert.equal(detailOf(502, '<html>Bad Gateway</html>'), 'The server answered 502.');
+  assert.equal(refusal(422, '{"title":"t","detail":"the file is empty"}').message, 'The file is empty.');
+  assert.equal(refusal(500, '{"title":"Internal Server Error"}').message, 'Internal Server Error.');
+  assert.equal(refusal(502, '<html>Bad Gateway</html>').message, 'The server answered 502.');
 });
 
 test('sentences are not punctuated twice', () => {
@@ -29,10 +29,12 @@ test('an answer is its JSON, an empty one null', async () => {
 });
 
 test('a refusal carries its status and its sentence', async () => {
+  answering(422, '{"detail":"url is missing","field":"url"}');
+  await assert.rejects(request('/stations'), { status: 422, field: 'url' });
   answering(429, '{"detail":"3 uploads wait already"}');
   await assert.rejects(request('/jobs'), (error) => {
     assert.ok(error instanceof ApiError);
-    assert.deepEqual([error.status, error.message], [429, '3 uploads wait already.']);
+    assert.deepEqual([error.status, error.message, error.field], [429, '3 uploads wait already.', '']);
     return true;
   });
 });

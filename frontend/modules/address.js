@@ -1,0 +1,35 @@
+// A field for an address of the web.
+
+import { make } from './dom.js';
+
+/**
+ * What was meant by an address, escaped as it is sent. Without a scheme: https; or http where a port is named, for
+ * streaming servers have one of their own, as a rule without TLS. What is no address of the web stays as it is.
+ */
+export function completed(typed) {
+  const text = typed.trim();
+  try {
+    const url = new URL(schemed(text));
+    return /^https?:$/.test(url.protocol) ? url.href : text;
+  } catch {
+    return text;
+  }
+}
+
+function schemed(text) {
+  if (/^[a-z][a-z0-9+.-]*:(?!\d)/i.test(text)) return text; // digits behind the colon are a port
+  const [, port = ''] = /^[^/?#]*:(\d+)/.exec(text) ?? [];
+  return `${port && !port.endsWith('443') ? 'http' : 'https'}://${text.replace(/^\/+/, '')}`;
+}
+
+/** @returns {HTMLInputElement} that completes what is typed, where the reader sees it */
+export function addressInput(properties) {
+  const input = make('input', {
+    name: 'url', type: 'url', placeholder: 'https://…', pattern: 'https?://.+',
+    title: 'An address that begins with https:// or http://', ...properties,
+  });
+  input.addEventListener('change', () => {
+    input.value = completed(input.value);
+  });
+  return input;
+}

@@ -1,0 +1,28 @@
+// What was meant by an address.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { completed } from '../../frontend/modules/address.js';
+
+const meant = (expected) => {
+  for (const [typed, address] of Object.entries(expected)) assert.equal(completed(typed), address);
+};
+
+test('an address without a scheme has https, or http where a streaming server has a port of its own', () => meant({
+  ' stream.example.org/live.mp3 ': 'https://stream.example.org/live.mp3',
+  '//example.org/a.mp3?at=1:2': 'https://example.org/a.mp3?at=1:2',
+  'example.org:8000/live': 'http://example.org:8000/live',
+  'localhost:8000': 'http://localhost:8000/',
+  '[::1]:8000/live': 'http://[::1]:8000/live',
+  'example.org:8443/live': 'https://example.org:8443/live',
+}));
+
+test('letters that addresses do not have are escaped, and slips mended', () => meant({
+  'https://exempel.se/möte 1.mp3': 'https://exempel.se/m%C3%B6te%201.mp3',
+  'HTTP:/example.org/m%C3%B6te.mp3': 'http://example.org/m%C3%B6te.mp3',
+}));
+
+test('what is no address of the web stays as it is', () => {
+  for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://']) assert.equal(completed(typed), typed);
+});
