@@ -87,9 +87,10 @@ export class CaptionList extends HTMLElement {
     this.scroller.scrollTop = 0;
   }
 
-  /** What stands there while there is no line. */
+  /** What stands there while there is no line; nothing, if that is not known yet. */
   set hint(text) {
     this.empty.textContent = text;
+    this.empty.hidden = !text || this.#elements.size > 0;
   }
 
   /** What is heard now, as a status says it: speech, music or silence. It stands below the newest line, not among them. */
@@ -154,7 +155,7 @@ export class CaptionList extends HTMLElement {
   }
 
   #update() {
-    this.empty.hidden = this.#elements.size > 0;
+    this.empty.hidden = !this.empty.textContent || this.#elements.size > 0;
     this.scroller.hidden = this.#elements.size === 0;
     if (this.#frame) return; // a long replay is laid out once, not once a line
     this.#frame = requestAnimationFrame(() => {

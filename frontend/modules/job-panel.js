@@ -34,7 +34,7 @@ class JobPanel extends HTMLElement {
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group' });
     this.remove_ = make('button.quiet', { type: 'button', hidden: true });
     this.connection = make('p.connection', { role: 'status', hidden: true });
-    this.captions = make('caption-list', { 'data-empty': 'Captions appear here as they are made.' });
+    this.captions = make('caption-list', { 'data-empty': '' });
     this.remove_.addEventListener('click', () => this.#remove());
     this.replaceChildren(make('section.stage', { 'aria-label': 'Recording' },
       make('header', {}, this.name, this.facts, make('div.row', {}, this.state, this.progress), make('div.row', {}, this.links, this.remove_)),
@@ -105,8 +105,15 @@ class JobPanel extends HTMLElement {
     if (job.state === 'waiting') this.progress.removeAttribute('value');
     this.remove_.hidden = false;
     this.remove_.textContent = SETTLED.has(job.state) ? 'Remove recording' : 'Cancel';
-    this.captions.hint = finished ? 'No speech was found in this recording.' : SETTLED.has(job.state) ? 'There are no captions.' : 'Captions appear here as they are made.';
+    this.captions.hint = this.#hint(job);
     this.#describeLinks(job, finished);
+  }
+
+  /** What stands in the place of captions; nothing while those that there are come. */
+  #hint({ state, languages }) {
+    if (languages.length) return '';
+    if (!SETTLED.has(state)) return 'Captions appear here as they are made.';
+    return state === 'finished' ? 'Nobody speaks in this recording.' : 'There are no captions.';
   }
 
   #describeLinks(job, finished) {

@@ -99,6 +99,7 @@ class RadioView extends HTMLElement {
     const opening = { id: station.id };
     this.#opening = opening;
     this.player.tune(station);
+    this.captions.hidden = true; // what stands there is another station's, or says that nothing was said
     const store = new CaptionStore();
     try {
       const { captions, next } = await request(`${station.urls.captions}?limit=${HISTORY}`);
@@ -108,6 +109,7 @@ class RadioView extends HTMLElement {
       notify(`Earlier captions cannot be read. ${error.message}`);
       if (this.#opening !== opening) return;
     }
+    this.captions.hidden = false;
     this.captions.show(store, true);
     store.addEventListener('status', ({ detail }) => this.#describe(station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import srt
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api import formats
 from tests.integration.api_server import Api, Ingest, Speaker, running
@@ -252,6 +252,29 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove station").click()
     expect(page.locator("station-list li")).to_have_count(1)
+
+
+def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    speaker.say("Tidigare i dag.")
+    stations: list[Route] = []
+    histories: list[Route] = []
+    page.route("**/stations", lambda route: stations.append(route))
+    page.route("**/stations/*/captions?*", lambda route: histories.append(route))
+    page.goto(api.url)
+    expect(page.get_by_text("Add a station")).to_be_visible()
+    expect(page.get_by_text("There are no stations yet")).to_be_hidden()
+    stations[0].continue_()
+    page.unroute("**/stations")
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    expect(page.get_by_text("Nothing has been said yet")).to_be_hidden()
+    histories[0].continue_()
+    expect(page.locator(".lines .text")).to_have_text(["Tidigare i dag."])
+    Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
+    page.get_by_role("link", name="P2").click()
+    expect(page.get_by_role("heading", name="P2")).to_be_visible()
+    expect(page.locator(".lines")).to_be_hidden()  # they are P1's
+    histories[1].continue_()
+    expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
 
 
 def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: Redis) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import srt
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
@@ -153,6 +153,19 @@ def test_earlier_recordings_say_what_they_are(page: Page, api: Api, redis: Redis
     expect(dumb.locator(".facts")).to_have_text(re.compile(r"8 seconds · \d+ \w+ 2255"))
     expect(bad.locator(".state")).to_have_text(f"Failed. I{why[1:]}.")
     expect(bad).to_have_attribute("title", f"Failed. I{why[1:]}.")
+
+
+def test_a_recording_that_has_captions_is_not_said_to_have_none(page: Page, api: Api, redis: Redis) -> None:
+    finished(redis, Job("j", created_s=9e9, filename="möte.mp3"), "Första raden.")
+    page.add_init_script("window.WebSocket = class { close() {} }")  # they do not come
+    answers: list[Route] = []
+    page.route("**/jobs/j", lambda route: answers.append(route))
+    page.goto(f"{api.url}#file/j")
+    expect(page.locator("job-panel .connection")).to_be_visible()
+    expect(page.locator("job-panel .empty")).to_be_hidden()
+    answers[0].continue_()
+    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    expect(page.locator("job-panel .empty")).to_be_hidden()
 
 
 def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redis: Redis) -> None:
