@@ -134,7 +134,7 @@ def language(text: str) -> str | None:
     """The code of a language, of which a region may be named too (sv-SE); None, to be detected, for an empty one.
 
     Raises:
-        BadRequest: Whisper does not know it.
+        BadRequest: it is none.
     """
     name = text.strip().lower()
     if name in ("", "auto"):
@@ -142,7 +142,7 @@ def language(text: str) -> str | None:
     code = code_of(name)
     if code is None:
         raise BadRequest(
-            f"language {name[:20]!r} is none that Whisper knows; use a code such as sv or en, or leave it out",
+            f"language {name[:20]!r} is no code of a language; use one such as sv or en, or leave it out",
             "language",
         )
     return code

@@ -77,7 +77,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         raise SettingsError(f"{where}: YAML reads the language `no` as false; write it in quotes: 'no'")
     code = code_of(language) if isinstance(language, str) else None
     if language is not None and code is None:
-        raise SettingsError(f"{where}: {language!r} is not a language code that Whisper knows, such as sv or en")
+        raise SettingsError(f"{where}: {language!r} is not the code of a language, such as sv or en")
     if task is not None and task not in get_args(Task):
         raise SettingsError(f"{where}: the task {task!r} is none of {', '.join(get_args(Task))}")
     listen_url = entry.get("listen_url")

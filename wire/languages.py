@@ -12,12 +12,20 @@ _CODES = """
 
 CODES: frozenset[str] = frozenset(_CODES.split())
 
+#: Codes of languages for which Whisper has another.
+WHISPERS_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
+
 #: A language with a script, a region or more behind it (BCP 47), as browsers and corpora name it: sv-SE, zh-Hant-HK.
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
 
 
 def code_of(tag: str) -> str | None:
-    """Whisper's code of a language that is named by its code or its tag; None if Whisper does not know it."""
+    """The code, as Whisper has it, of a language that is named by its code or its tag; None if it is neither.
+
+    Whether a model knows it is another question: one that was trained for a language that Whisper lacks knows that.
+    """
     match = _TAG.fullmatch(tag)
-    code = match[1].lower() if match else None
-    return code if code in CODES else None
+    if match is None:
+        return None
+    code = match[1].lower()
+    return WHISPERS_CODES.get(code, code)

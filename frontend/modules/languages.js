@@ -1,4 +1,4 @@
-// A <select> of the languages that Whisper knows, named in the reader's own language.
+// A <select> of the languages that the models on air know, named in the reader's own language.
 
 import { about } from './api.js';
 import { make } from './dom.js';

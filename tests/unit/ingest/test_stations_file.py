@@ -70,7 +70,7 @@ def test_no_stations(text: str, tmp_path: Path) -> None:
         ("stations:\n- {id: x, url: 'ftp://a/b'}", "must be an http or https address"),
         ("stations:\n- {id: x, url: 'file:///etc/passwd'}", "must be an http or https address"),
         ("stations:\n- {id: x, url: 'http://a/', langauge: sv}", "no field 'langauge'; allowed are"),
-        ("stations:\n- {id: x, url: 'http://a/', language: swedish}", "not a language code"),
+        ("stations:\n- {id: x, url: 'http://a/', language: swedish}", "not the code of a language"),
         ("stations:\n- {id: x, url: 'http://a/', language: no}", "write it in quotes"),
         ("stations:\n- {id: x, url: 'http://a/', task: sing}", "'sing' is none of transcribe, translate"),
         ("stations:\n- {id: x, url: 'http://a/'}\n- {id: x, url: 'http://b/'}", "two stations have the id 'x'"),

@@ -8,10 +8,8 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 
 from trainer.errors import PlanError
-from wire.languages import CODES
+from wire.languages import CODES, WHISPERS_CODES
 
-#: Codes of languages for which Whisper has another.
-_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 #: What a language's token can be called.
 _CODE = re.compile(r"[a-z]{2,3}")
 
@@ -25,7 +23,7 @@ def language_code(name: str) -> str:
         names = _names()
         known = (names[word] for word in (lowered, *lowered.split()) if word in names)  # FLEURS: Mandarin Chinese
         return next(known, primary)
-    return _CODES.get(primary, primary)
+    return WHISPERS_CODES.get(primary, primary)
 
 
 def check(language: str, where: str) -> None:
