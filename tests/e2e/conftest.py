@@ -98,14 +98,15 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 @pytest.fixture
 def api(server: Api, redis_url: str) -> Api:
     """The API, before an empty Redis with one station."""
-    redis = connect(redis_url)
-    Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
+    with connect(redis_url) as redis:
+        Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
     return server
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Redis:
-    return connect(redis_url)
+def redis(redis_url: str) -> Iterator[Redis]:
+    with connect(redis_url) as client:
+        yield client
 
 
 @pytest.fixture
