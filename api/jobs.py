@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,7 +32,7 @@ from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
 from wire.errors import BadRequest, QueueFull
-from wire.messages import Job, Kind, State, Status, source_name
+from wire.messages import Caption, Content, Job, Kind, State, Status, source_name
 
 blueprint = Blueprint("jobs", __name__)
 
@@ -112,6 +112,7 @@ def download(id: str, format: str) -> Response:
         "source": source,
         "state": state,
         "complete": complete,
+        "warning": "" if job.error else warning_of(job, progress, lambda: found),
         "language": job.language or next(iter(progress.languages), None),
         "languages": progress.languages,
         "duration_s": job.duration_s,
@@ -144,11 +145,16 @@ def progress_of(job: Job, progress: Progress) -> float:
     return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
 
 
-def warning_of(job: Job, progress: Progress) -> str:
-    """What a job's captions lack because of its recording, or why there are none."""
-    silent = (
-        "nobody speaks in the recording, as far as the model hears" if progress.finished and not progress.event else ""
-    )
+def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Caption]]) -> str:
+    """What a job's captions lack because of its recording, or why there are none.
+
+    Args:
+        found: reads its captions; asked only where it is likely that there are none.
+    """
+    quiet = progress.finished and not progress.languages
+    if quiet and progress.event:  # what the model first took for speech is withdrawn; a gap may have been speech
+        quiet = not any(caption.text or caption.content is Content.GAP for caption in found())
+    silent = "nobody speaks in the recording, as far as the model hears" if quiet else ""
     other = (
         f"some of it, or all, sounds like {progress.sounded_like}, and was heard as {job.language}, as told: "
         "send it again with another language, or without"
@@ -160,7 +166,8 @@ def warning_of(job: Job, progress: Progress) -> str:
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:
     """A job as callers see it."""
-    progress = ctx.log.progress(source_name(Kind.JOB, job.id))
+    source = source_name(Kind.JOB, job.id)
+    progress = ctx.log.progress(source)
     status = ctx.statuses.get(Kind.JOB, job.id)
     self = url_for("jobs.show", id=job.id)
     return {
@@ -168,7 +175,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "state": state_of(job, progress),
         "progress": progress_of(job, progress),
         "error": job.error,
-        "warning": "" if job.error else warning_of(job, progress),
+        "warning": "" if job.error else warning_of(job, progress, lambda: captions.everything(ctx.log, source)),
         "detail": "" if job.error else status.detail,
         "filename": job.filename,
         "url": job.url,

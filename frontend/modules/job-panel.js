@@ -91,7 +91,6 @@ class JobPanel extends HTMLElement {
   }
 
   #describe(job) {
-    const finished = job.state === 'finished';
     this.name.textContent = job.filename || job.url;
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
@@ -106,7 +105,7 @@ class JobPanel extends HTMLElement {
     this.remove_.hidden = false;
     this.remove_.textContent = SETTLED.has(job.state) ? 'Remove recording' : 'Cancel';
     this.captions.hint = this.#hint(job);
-    this.#describeLinks(job, finished);
+    this.#describeLinks(job);
   }
 
   /** What stands in the place of captions; nothing while those that there are come. */
@@ -116,8 +115,10 @@ class JobPanel extends HTMLElement {
     return state === 'finished' ? 'Nobody speaks in this recording.' : 'There are no captions.';
   }
 
-  #describeLinks(job, finished) {
-    const offered = finished || (job.state === 'running' && job.progress > 0);
+  /** Files are offered that have something in them: of a recording that failed midway, too. */
+  #describeLinks(job) {
+    const finished = job.state === 'finished';
+    const offered = job.languages.length > 0;
     const state = `${job.id} ${finished} ${offered}`;
     if (this.links.dataset.state === state) return; // a link that is replaced loses the focus
     this.links.dataset.state = state;

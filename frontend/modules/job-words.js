@@ -13,12 +13,12 @@ const STATES = {
   cancelled: 'Cancelled',
 };
 
-/** Its state, with what is wrong; captions of what is not whole are not called complete. */
+/** Its state, with what is wrong; captions of what is not whole, or that there are none of, are not called complete. */
 export function stateOf({ state, progress, error, warning }) {
   const wrong = error || warning;
   let words = STATES[state] ?? state;
   if (state === 'running') words = `${words}: ${percent(progress)}`;
-  if (state === 'finished' && warning) words = 'Captions are ready';
+  if (state === 'finished' && warning) words = 'Finished';
   return wrong ? `${words}. ${sentence(wrong)}` : words;
 }
 

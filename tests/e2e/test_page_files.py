@@ -96,7 +96,7 @@ def test_a_recording_that_is_not_whole_is_not_called_complete(page: Page, api: A
     finished(redis, Job("j", created_s=9e9, filename="kort.wav", warning=CUT), "Första raden.")
     page.goto(f"{api.url}#file/j")
     state = page.locator("job-panel .state")
-    expect(state).to_have_text(f"Captions are ready. T{CUT[1:]}.")
+    expect(state).to_have_text(f"Finished. T{CUT[1:]}.")
     expect(state).to_have_css("color", page.evaluate(COLOUR, "--warn"))
 
 
@@ -183,13 +183,18 @@ def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redi
     expect(entry).to_be_focused()
 
 
-def test_a_language_is_named_only_where_one_was_heard(page: Page, api: Api, redis: Redis) -> None:
+def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: Page, api: Api, redis: Redis) -> None:
     finished(redis, Job("dumb", created_s=9e9, filename="tyst.wav", duration_s=8.0))
     finished(redis, Job("good", created_s=9e9, filename="möte.mp3", duration_s=8.0), "Första raden.")
     page.goto(f"{api.url}#file/dumb")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds")
+    silent = "Finished. Nobody speaks in the recording, as far as the model hears."
+    expect(page.locator("job-panel .state")).to_have_text(silent)
+    expect(page.locator("job-panel .empty")).to_have_text("Nobody speaks in this recording.")
+    expect(page.locator("job-panel .download")).to_have_count(0)  # they are empty
     page.goto(f"{api.url}#file/good")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")
+    expect(page.locator("job-panel .download")).to_have_count(4)
 
 
 def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Redis) -> None:

@@ -41,9 +41,10 @@ def api(server: Api, redis_url: str) -> Api:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Redis:
+def redis(redis_url: str) -> Iterator[Redis]:
     """A client of it."""
-    return connect(redis_url)
+    with connect(redis_url) as client:
+        yield client
 
 
 def fits(values: Any, schema: str) -> None:
@@ -325,8 +326,27 @@ class TestJobs:
                 speaker.say(text)
             assert api.http.get(f"/jobs/{id}").json()["warning"] == warning
             speaker.finish()
-        assert api.http.get("/jobs/silence").json()["warning"] == (f"{warning}; {silent}" if warning else silent)
-        assert api.http.get("/jobs/speech").json()["warning"] == warning
+        for path in ("", "/captions.json"):
+            told = api.http.get(f"/jobs/silence{path}").json()["warning"]
+            assert told == (f"{warning}; {silent}" if warning else silent)
+            assert api.http.get(f"/jobs/speech{path}").json()["warning"] == warning
+        assert [api.http.get(f"/jobs/silence/captions.{f}").text for f in ("srt", "vtt", "txt")] == [
+            "",
+            "WEBVTT\n\n",
+            "",
+        ]
+
+    def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(self, api: Api, redis: Redis) -> None:
+        for id in ("withdrawn", "lost"):
+            Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
+        withdrawn, lost = Speaker(redis, "jobs/withdrawn"), Speaker(redis, "jobs/lost")
+        withdrawn.say("Tack för att ni tittade", final_after=False)
+        withdrawn.revise("", final=False)
+        lost.say("", content=Content.GAP, reason="failed")
+        withdrawn.finish()
+        lost.finish()
+        assert "nobody speaks" in api.http.get("/jobs/withdrawn").json()["warning"]
+        assert api.http.get("/jobs/lost").json()["warning"] == ""
 
     def test_a_job_that_sounds_like_another_language_says_so(self, api: Api, redis: Redis) -> None:
         Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, duration_s=5.0, language="en"))
