@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request, url_for
 
 from api import captions, uploads
 from api.context import Context, context
-from api.languages import on_air
+from api.on_air import known_language, known_task
 from api.parameters import (
     NAME_LIMIT,
     URL_LIMIT,
@@ -237,9 +237,10 @@ def _choices(values: Mapping[str, str]) -> dict[str, Any]:
     code, what, track = (values.get(name) or request.args.get(name, "") for name in ("language", "task", "track"))
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
+    redis = context().redis
     return {
-        "language": on_air(language(code), context().redis),
-        "task": task(what),
+        "language": known_language(language(code), redis),
+        "task": known_task(task(what), redis),
         "track": int(track) if track else None,
     }
 

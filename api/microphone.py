@@ -20,8 +20,8 @@ from simple_websocket import ConnectionClosed, Server
 from api import access, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
-from api.languages import on_air
 from api.live import complain, relay
+from api.on_air import known_language, known_task
 from api.parameters import language, task
 from api.problems import Problem
 from api.viewer import Signal, Viewer
@@ -91,7 +91,8 @@ def microphone(ws: Server) -> None:
 
 def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     hello = parse_hello(ws.receive(timeout=HELLO_S), id)
-    on_air(hello.language, ctx.redis)
+    known_language(hello.language, ctx.redis)
+    known_task(hello.task, ctx.redis)
     ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
     relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer, id), name=f"microphone-{id}", daemon=True)
     ctx.microphones.open(hello)

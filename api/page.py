@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
-from api.languages import known_languages
+from api.on_air import known_languages
 
 blueprint = Blueprint("page", __name__)
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, url_for
 
 from api import captions
 from api.context import context
-from api.languages import on_air
+from api.on_air import known_language, known_task
 from api.parameters import (
     URL_LIMIT,
     hot_words,
@@ -52,10 +52,10 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
         id=id,
         name=name or id,
         url=url,
-        language=on_air(language(text_field(values, "language")), ctx.redis),
+        language=known_language(language(text_field(values, "language")), ctx.redis),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
         hot_words=hot_words(values),
-        task=task(text_field(values, "task")),
+        task=known_task(task(text_field(values, "task")), ctx.redis),
     )
     new = ctx.stations.add(station)
     return (

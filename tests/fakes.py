@@ -78,6 +78,7 @@ class ScriptedEngine:
     remembers: bool = False
     device: str = "cpu"
     languages: tuple[str, ...] = ("en", "sv")
+    tasks: tuple[str, ...] = ("transcribe", "translate")
     context_s: float = 30.0
     places: list[str] = field(default_factory=list)
 

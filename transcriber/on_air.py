@@ -41,6 +41,10 @@ class Replaceable(Engine, Protocol):
     def languages(self) -> tuple[str, ...]:
         """Codes of the languages that its model knows."""
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What its model can do with speech."""
+
     def leave(self) -> None:
         """Leave the device's memory to another engine; nothing is transcribed until `come_back`."""
 
@@ -182,5 +186,5 @@ class OnAir:
             self._metrics.model_info.remove(*_labels(old))
 
 
-def _labels(engine: Replaceable) -> tuple[str, str, str]:
-    return engine.title, engine.device, " ".join(engine.languages)
+def _labels(engine: Replaceable) -> tuple[str, ...]:
+    return engine.title, engine.device, " ".join(engine.languages), " ".join(engine.tasks)

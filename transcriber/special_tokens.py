@@ -98,6 +98,11 @@ class SpecialTokens:
         """Codes of the languages that the model knows."""
         return tuple(self.languages) or ("en",)
 
+    @property
+    def known_tasks(self) -> tuple[str, ...]:
+        """What the model can do with speech."""
+        return tuple(self.tasks) or ("transcribe",)
+
     def check(self, language: str | None, task: str) -> None:
         """Whether the model can do a task in a language (None: whatever language it is).
 
@@ -109,7 +114,7 @@ class SpecialTokens:
             raise Unsupported(
                 f"this model does not know the language {language!r}; it knows {_list(known)}", "language"
             )
-        if task not in (self.tasks or ("transcribe",)):
+        if task not in self.known_tasks:
             raise Unsupported(f"this model cannot {task}", "task")
 
     def prefix(self, language: str, task: str) -> list[int]:

@@ -76,6 +76,11 @@ class TransformersEngine:
         """See `Replaceable`."""
         return self._model.tokens.known_languages
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """See `Replaceable`."""
+        return self._model.tokens.known_tasks
+
     def warm_up(self) -> None:
         """Run once, so that the first real batch does not pay for lazy initialisation."""
         self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])

@@ -9,11 +9,14 @@ its heartbeat into Redis, and the API answers for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from wire.messages import Task
 
 _LATENCY_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 60, 120)
 _STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -87,8 +90,8 @@ class TranscriberMetrics:
         )
         self.model_info = Gauge(
             _MODEL_INFO,
-            "1 for the model in use, with the codes of the languages that it knows.",
-            ["model", "device", "languages"],
+            "1 for the model in use, with the codes of the languages that it knows and the tasks that it can do.",
+            ["model", "device", "languages", "tasks"],
             registry=registry,
         )
         self.model_changes = Counter(
@@ -134,14 +137,21 @@ def exposition(registry: CollectorRegistry) -> bytes:
 
 def model_languages(expositions: Iterable[bytes]) -> set[str]:
     """Codes of the languages that the models on air know, as their transcribers' metrics tell; empty if none does."""
+    return {code for labels in _model_labels(expositions) for code in labels.get("languages", "").split()}
+
+
+def model_tasks(expositions: Iterable[bytes]) -> set[str]:
+    """Tasks that the models on air can do, or may: one that does not tell, as of an earlier version, has them all."""
     return {
-        language
-        for text in expositions
-        for family in text_string_to_metric_families(text.decode())
-        if family.name == _MODEL_INFO
-        for sample in family.samples
-        for language in sample.labels.get("languages", "").split()
+        task for labels in _model_labels(expositions) for task in labels.get("tasks", " ".join(get_args(Task))).split()
     }
+
+
+def _model_labels(expositions: Iterable[bytes]) -> Iterator[Mapping[str, str]]:
+    for text in expositions:
+        for family in text_string_to_metric_families(text.decode()):
+            if family.name == _MODEL_INFO:
+                yield from (sample.labels for sample in family.samples)
 
 
 class MergedMetrics:

@@ -508,6 +508,25 @@ class TestService:
             job = api.http.post("/jobs", json={"url": "https://example.org/a.mp3", "language": "ga-IE"}).json()
             assert job["language"] == "ga"
 
+
+    def test_a_task_that_no_model_on_air_can_do_is_refused(self, api: Api, redis: Redis) -> None:
+        recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
+        upload: dict[str, Any] = {"files": {"file": ("a.mp3", b"x")}, "data": {"task": "translate"}}
+        with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en", "transcribe")):
+            for path, body in (("/jobs", recording), ("/stations", station)):
+                answer = api.http.post(path, json={**body, "task": "translate"})
+                assert "no model on air can translate" in problem(answer, 422)
+                assert answer.json()["field"] == "task"
+                assert api.http.post(path, json={**body, "task": "transcribe"}).is_success
+            assert "translate" in problem(api.http.post("/jobs", **upload), 422)
+            assert not list((api.folder / "var/uploads").glob("*.part"))
+            with api.socket("/microphone") as microphone:
+                microphone.client.send('{"sample_rate": 16000, "task": "translate"}')
+                assert "translate" in microphone.next("error")["detail"]
+            with Worker(redis, "transcriber", knowing("sv en")):
+                assert api.http.post("/jobs", **upload).is_success, "one of them can"
+        assert api.http.post("/jobs", **upload).is_success, "none on air: one may come"
+
     def test_metrics_answer_for_every_worker(self, api: Api, redis: Redis) -> None:
         text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"
         text += "undertext_transcriber_claimed_total 3.0\n"

@@ -177,6 +177,7 @@ def test_a_manifest_narrows_tasks(copy: Path) -> None:
     (copy / "undertext.json").write_text(json.dumps({"tasks": ["transcribe"]}))
     engine = TransformersEngine(load(str(copy), device="cpu"))
     engine.check(None, "transcribe")
+    assert engine.tasks == ("transcribe",)
     with pytest.raises(Unsupported, match="cannot translate") as caught:
         engine.check(None, "translate")
     assert caught.value.reason == "task"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from wire.metrics import ApiMetrics, IngestMetrics, MergedMetrics, TranscriberMetrics, exposition
+from wire.metrics import (
+    ApiMetrics,
+    IngestMetrics,
+    MergedMetrics,
+    TranscriberMetrics,
+    exposition,
+    model_languages,
+    model_tasks,
+)
 
 
 def test_merged_metrics_keep_each_workers_samples() -> None:
@@ -26,6 +34,19 @@ def test_merged_metrics_keep_each_workers_samples() -> None:
     }
     assert samples == {"transcriber-0": 1, "transcriber-1": 2}
     assert families["undertext_transcriber_batch_chunks"].type == "histogram"
+
+
+def test_models_on_air_say_what_they_can_do() -> None:
+    def told(languages: str, tasks: str) -> bytes:
+        registry = CollectorRegistry()
+        TranscriberMetrics(registry).model_info.labels("model", "cpu", languages, tasks).set(1)
+        return exposition(registry)
+
+    earlier = b'undertext_transcriber_model_info{model="m",device="cpu",languages="fi"} 1.0\n'
+    able, unable = told("sv en", "transcribe translate"), told("sv", "transcribe")
+    assert (model_languages([unable, earlier]), model_tasks([unable])) == ({"sv", "fi"}, {"transcribe"})
+    assert model_tasks([unable, able]) == model_tasks([earlier]) == {"transcribe", "translate"}
+    assert (model_languages([b""]), model_tasks([])) == (set(), set())
 
 
 def test_every_metric_is_ours_and_in_base_units() -> None:
