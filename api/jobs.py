@@ -137,10 +137,14 @@ def state_of(job: Job, progress: Progress) -> State:
 
 
 def progress_of(job: Job, progress: Progress) -> float:
-    """How much of a job is captioned, from 0 to 1; 1 only when all is."""
-    if progress.finished:
+    """How much of a job is captioned, from 0 to 1; 1 only when all is. Of one that has failed, how much was.
+
+    Where a model cannot do what a job asks for, its chunks go by as gaps: those are not captioned.
+    """
+    failed = job.state is State.FAILED
+    if progress.finished and not failed:
         return 1.0
-    if not job.duration_s:
+    if not job.duration_s or (failed and not progress.languages):
         return 0.0
     return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
 

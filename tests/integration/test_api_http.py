@@ -362,6 +362,14 @@ class TestJobs:
         Speaker(redis, "jobs/j").say(content=Content.GAP, reason="task")
         assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409), "a gap is nothing to read"
 
+    def test_a_failed_job_is_not_done(self, api: Api, redis: Redis) -> None:
+        Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it cannot translate", duration_s=5.0))
+        speaker = Speaker(redis, "jobs/j")
+        speaker.say(content=Content.GAP, reason="task")
+        speaker.finish()
+        values = api.http.get("/jobs/j").json()
+        assert (values["state"], values["progress"]) == ("failed", 0)
+
     def test_cancelling_removes_the_file_and_the_captions(self, api: Api, redis: Redis) -> None:
         id = api.http.post("/jobs", files={"file": ("a.mp3", b"x")}).json()["id"]
         Speaker(redis, f"jobs/{id}").say()

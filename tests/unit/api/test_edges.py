@@ -179,6 +179,18 @@ class TestJobs:
         assert progress_of(Job("j", 0.0), Progress(until_s=1.0)) == 0.0
 
     @pytest.mark.parametrize(
+        ("progress", "seen"),
+        [
+            (Progress(), 0.0),
+            (Progress(until_s=10.0, finished=True), 0.0),  # all of it went by as gaps
+            (Progress(until_s=4.0, languages=("sv",)), 0.4),
+            (Progress(until_s=10.0, finished=True, languages=("sv",)), 0.99),
+        ],
+    )
+    def test_progress_of_what_failed_stays_where_it_failed(self, progress: Progress, seen: float) -> None:
+        assert progress_of(Job("j", 0.0, state=State.FAILED, duration_s=10.0), progress) == seen
+
+    @pytest.mark.parametrize(
         ("name", "plain"),
         [("a.mp3", "a.mp3"), ("C:\\x\\b.wav", "b.wav"), ("../../etc/passwd", "passwd"), ("a\x00\nb", "ab"), ("", "")],
     )
