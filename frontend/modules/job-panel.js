@@ -127,6 +127,7 @@ class JobPanel extends HTMLElement {
   }
 
   async #remove() {
+    if (SETTLED.has(this.#shown) && !confirm(`Remove ${this.name.textContent} and its captions?`)) return;
     try {
       await request(`/jobs/${this.#id}`, { method: 'DELETE' });
       this.dispatchEvent(new Event('removed'));

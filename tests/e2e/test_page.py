@@ -295,6 +295,20 @@ def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: 
     assert Stations(redis).get("p2").url == "https://example.org/p2"
 
 
+def test_stations_on_a_telephone_are_cards_that_lead_to_more(page: Page, api: Api, redis: Redis) -> None:
+    Stations(redis).add(
+        Station("p4", "P4 med ett namn, så långt att det tar mer än en rad", "http://127.0.0.1:9/p4.mp3")
+    )
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(api.url)
+    expect(page.locator("station-list a")).to_have_count(2)
+    edge = "(element, side) => element.getBoundingClientRect()[side]"
+    first, second = page.locator("station-list a").all()
+    title, state = first.locator("strong"), first.locator(".state")
+    assert state.evaluate(edge, "top") - title.evaluate(edge, "bottom") < 10, "its lines keep together"
+    assert second.evaluate(edge, "left") < 390 < second.evaluate(edge, "right"), "it is cut off: the list goes on"
+
+
 class Silent(http.server.SimpleHTTPRequestHandler):
     """A file server that does not write to the terminal."""
 

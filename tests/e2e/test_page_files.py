@@ -47,6 +47,10 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     assert [cue.content for cue in cues] == ["Första raden.", "Andra raden."]
     page.reload()
     expect(page.locator(".lines .text")).to_have_text(["Första raden.", "Andra raden."])
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Remove recording").click()
+    assert Jobs(redis).get(job.id).filename == "möte.mp3"
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove recording").click()
     expect(page.locator("job-panel")).to_be_hidden()
     assert Jobs(redis).page(1) == ([], None)
