@@ -65,6 +65,16 @@ def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> 
     expect(page.locator("job-panel .connection")).to_be_hidden()
 
 
+def test_what_there_is_of_a_recording_that_failed_is_taken_away(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.FAILED, error="its server went away"))
+    Speaker(redis, "jobs/j").say("Första raden.")
+    page.goto(f"{api.url}#file/j")
+    expect(page.locator("job-panel .downloads")).to_contain_text("So far:")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Text", exact=True).click()
+    assert Path(started.value.path()).read_text() == "Första raden.\n"
+
+
 def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files(
