@@ -22,7 +22,7 @@ from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector, MakeDetector, SilenceDetector
 from ingest.ffmpeg import Process, decode_command
 from ingest.probe import explain
-from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, upload_path
+from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, mended_path, upload_path
 from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.bus import AWAY, Redis
@@ -211,8 +211,9 @@ class Decoding:
             return f"the recording is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
         early = process.last_lines and decoded_s < expected_s - EARLY_S
         # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
-        if code or early or (process.stumbled and not recording.remote):
-            why = process.last_lines or f"ffmpeg ended with code {code}"
+        if code or early or recording.silence_s or (process.stumbled and not recording.remote):
+            silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
+            why = silence or process.last_lines or f"ffmpeg ended with code {code}"
             return f"the recording is damaged: parts of it could not be decoded, the rest is captioned ({why})"
         return ""
 
@@ -327,7 +328,8 @@ class Decoding:
 
     def _remove_files(self, job: Job) -> None:
         try:
-            fetched_path(job, self._settings).unlink(missing_ok=True)
+            for made in (fetched_path, mended_path):
+                made(job, self._settings).unlink(missing_ok=True)
             if job.path:
                 upload_path(job, self._settings).unlink(missing_ok=True)
         except (OSError, SourceError) as error:

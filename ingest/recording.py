@@ -1,11 +1,12 @@
 """Where a job's recording is and what it is made of: an upload on our disk, or a file on a server.
 
 A file on a server is streamed, never stored, unless it can be read in one way only: an MP4 whose index is at its end,
-on a server that cannot send parts. Such a one is fetched first.
+on a server that cannot send parts. Such a one is fetched first. An MP3 on our disk is mended if it is damaged.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from ingest import mp3
 from ingest.playlist import resolve
 from ingest.probe import Probe, Track, probe_file, probe_url
 from ingest.settings import Settings
@@ -37,6 +39,7 @@ class Recording:
     remote: bool
     probe: Probe
     track: int
+    silence_s: float = 0.0  # stands where it is damaged
 
     def note(self) -> str:
         """A word on the track that was chosen; empty if there was no choice."""
@@ -68,8 +71,7 @@ def find(job: Job, settings: Settings, client: httpx.Client) -> Recording:
         SourceError: it cannot be read.
     """
     if not job.url:
-        path = upload_path(job, settings)
-        return _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
+        return _on_disk(upload_path(job, settings), job, settings)
     address = resolve(job.url, client)
     n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
     if n_mb > most_mb:
@@ -110,12 +112,31 @@ def fetch(
     except httpx.HTTPError as error:
         raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
     log.info("job %s: fetched %.1f MB, because its server does not send parts", job.id, n_bytes / 1e6)
-    return _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
+    return _on_disk(path, job, settings)
 
 
 def fetched_path(job: Job, settings: Settings) -> Path:
     """Where `fetch` puts a job's recording. The API sweeps the folder for what was forgotten."""
     return settings.uploads / "uploads" / f"{job.id}.fetched"
+
+
+def mended_path(job: Job, settings: Settings) -> Path:
+    """Where the mended copy of a job's damaged MP3 is; swept like what was fetched."""
+    return settings.uploads / "uploads" / f"{job.id}.mended"
+
+
+def _on_disk(path: Path, job: Job, settings: Settings) -> Recording:
+    """A recording on our disk; of a damaged MP3, a copy that keeps the time. Whoever asks for it removes the copy."""
+    recording = _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
+    if recording.probe.format != "mp3":
+        return recording
+    mended = mended_path(job, settings)
+    mended.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        silence_s = mp3.mend(path, mended)
+    except OSError as error:
+        raise SourceError(f"it is damaged, and could not be mended: {error.strerror}") from error
+    return dataclasses.replace(recording, target=str(mended), silence_s=silence_s) if silence_s else recording
 
 
 def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:

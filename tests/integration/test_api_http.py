@@ -516,7 +516,6 @@ class TestService:
             job = api.http.post("/jobs", json={"url": "https://example.org/a.mp3", "language": "ga-IE"}).json()
             assert job["language"] == "ga"
 
-
     def test_a_task_that_no_model_on_air_can_do_is_refused(self, api: Api, redis: Redis) -> None:
         recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
         upload: dict[str, Any] = {"files": {"file": ("a.mp3", b"x")}, "data": {"task": "translate"}}

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +15,16 @@ from typing import Any
 
 import pytest
 import redis
+from prometheus_client import CollectorRegistry
 
+from ingest.decoding import Decoding, Workplace
+from ingest.playlist import make_client
+from ingest.settings import Settings
 from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
-from wire.messages import Chunk
+from wire.bus import connect
+from wire.messages import Chunk, Job
+from wire.metrics import IngestMetrics
+from wire.sources import Jobs
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +120,26 @@ def make_audio(tmp_path: Path, need_program: Callable[..., str]) -> Callable[...
         return path
 
     return make
+
+
+@pytest.fixture
+def workplace(redis_url: str, tmp_path: Path) -> Iterator[Workplace]:
+    """What decoders of uploads work with; chunks of 5 s."""
+    redis = connect(redis_url)
+    settings = Settings(redis_url=redis_url, data_dir=str(tmp_path), chunk_s=5.0, lead_s=1.0)
+    with make_client(5.0) as client:
+        yield Workplace(redis, settings, IngestMetrics(CollectorRegistry()), client)
+    redis.close()
+
+
+@pytest.fixture
+def decode(workplace: Workplace) -> Callable[..., Job]:
+    """`decode(path)`: the job's record after its decoding."""
+
+    def run(path: Path | str = "", **fields: Any) -> Job:
+        jobs = Jobs(workplace.redis)
+        jobs.save(Job("j", time.time(), filename="x", path=path.name if isinstance(path, Path) else path, **fields))
+        Decoding("j", workplace).run()
+        return jobs.get("j")
+
+    return run

@@ -10,55 +10,28 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
 from demo.noise import noise
 from demo.voices import Voice, speak
 from ingest.decoding import Decoding, Interrupted, Workplace
-from ingest.playlist import make_client
-from ingest.settings import Settings
 from ingest.speech import make_detectors
 from tests.integration.ingest.radio import Web, audio_of, frequency_hz
-from wire.bus import connect
 from wire.captions import Advance, CaptionLog
 from wire.jobs import enqueue_decode
 from wire.messages import Chunk, Content, Job, Kind, State, Status
-from wire.metrics import IngestMetrics
 from wire.queue import STREAMS, ChunkQueue
 from wire.sources import Jobs, Statuses
 
 Chunks = Callable[[str], list[Chunk]]
 Make = Callable[..., Path]
 Decode = Callable[..., Job]
-
-
-@pytest.fixture
-def workplace(redis_url: str, tmp_path: Path) -> Iterator[Workplace]:
-    redis = connect(redis_url)
-    settings = Settings(redis_url=redis_url, data_dir=str(tmp_path), chunk_s=5.0, lead_s=1.0)
-    with make_client(5.0) as client:
-        yield Workplace(redis, settings, IngestMetrics(CollectorRegistry()), client)
-    redis.close()
-
-
-@pytest.fixture
-def decode(workplace: Workplace) -> Decode:
-    """`decode(path)`: the job's record after its decoding."""
-
-    def run(path: Path | str = "", **fields: Any) -> Job:
-        jobs = Jobs(workplace.redis)
-        jobs.save(Job("j", time.time(), filename="x", path=path.name if isinstance(path, Path) else path, **fields))
-        Decoding("j", workplace).run()
-        return jobs.get("j")
-
-    return run
 
 
 FORMATS = {
@@ -199,31 +172,6 @@ def test_random_bytes_of_which_some_look_like_frames_are_called_no_recording(
     assert job.state is State.FAILED
     assert job.error.startswith("it is not a recording in any format")
     assert chunks("jobs/j") == []
-
-
-@pytest.mark.parametrize(("name", "lost_s"), [("x.mp3", 2.0), ("x.mp3", 0.5), ("x.ogg", 3.0), ("x.flac", 3.0)])
-def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
-    name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks
-) -> None:
-    path = make_audio(name)
-    whole = path.read_bytes()
-    lost = np.random.default_rng(1).bytes(int(len(whole) * lost_s / 12))
-    begin = len(whole) // 3
-    path.write_bytes(whole[:begin] + lost + whole[begin + len(lost) :])
-    job = decode(path)
-    assert (job.state, job.error) == (State.RUNNING, "")
-    assert len(audio_of(chunks("jobs/j"))) / 16_000 > 8
-    damaged = "the recording is damaged: parts of it could not be decoded, the rest is captioned ("
-    assert job.warning.startswith(damaged)
-    assert job.warning.count("Invalid data") <= 1
-
-
-def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make) -> None:
-    path = make_audio("x.mp3")
-    lyrics = b"LYRICSBEGIN" + b"la la la " * 200 + b"001811LYRICS200"
-    path.write_bytes(path.read_bytes() + lyrics + b"TAG" + bytes(125))
-    job = decode(path)
-    assert (job.error, job.warning) == ("", "")
 
 
 def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:

@@ -1,0 +1,121 @@
+"""Damaged uploads: what can be decoded is captioned, at the times at which it was said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.mp3 import holes
+from tests.integration.ingest.radio import audio_of
+from wire.messages import Chunk, Job, State
+
+Chunks = Callable[[str], list[Chunk]]
+Make = Callable[..., Path]
+Decode = Callable[..., Job]
+
+#: Noise that a tone follows after 8 s of 12.
+TONE_FROM_8_S = "aevalsrc='if(lt(t,8),0.2*(random(0)-0.5),0.4*sin(2*PI*700*t))':s=44100:d=12"
+
+
+@pytest.mark.parametrize(("name", "lost_s"), [("x.mp3", 2.0), ("x.mp3", 0.5), ("x.ogg", 3.0), ("x.flac", 3.0)])
+def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
+    name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks
+) -> None:
+    path = make_audio(name)
+    whole = path.read_bytes()
+    lost = np.random.default_rng(1).bytes(int(len(whole) * lost_s / 12))
+    begin = len(whole) // 3
+    path.write_bytes(whole[:begin] + lost + whole[begin + len(lost) :])
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 > 8
+    damaged = "the recording is damaged: parts of it could not be decoded, the rest is captioned ("
+    assert job.warning.startswith(damaged)
+    assert job.warning.count("Invalid data") <= 1
+
+
+def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make) -> None:
+    path = make_audio("x.mp3")
+    lyrics = b"LYRICSBEGIN" + b"la la la " * 200 + b"001811LYRICS200"
+    path.write_bytes(path.read_bytes() + lyrics + b"TAG" + bytes(125))
+    job = decode(path)
+    assert (job.error, job.warning) == ("", "")
+
+
+def overwritten(whole: bytes, begin: int, end: int) -> bytes:
+    return whole[:begin] + np.random.default_rng(1).bytes(end - begin) + whole[end:]
+
+
+def zeroed(whole: bytes, begin: int, end: int) -> bytes:
+    return whole[:begin] + bytes(end - begin) + whole[end:]
+
+
+def cut_out(whole: bytes, begin: int, end: int) -> bytes:
+    return whole[:begin] + whole[end:]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "damage"),
+    [
+        ("x.mp3", ["-b:a", "64k"], overwritten),
+        ("x.mp3", ["-b:a", "64k", "-ar", "22050"], zeroed),
+        ("x.mp3", ["-b:a", "64k", "-write_xing", "0"], overwritten),  # the frames are not counted anywhere
+        ("x.mp3", ["-q:a", "4"], zeroed),
+        ("x.mp3", ["-q:a", "4"], cut_out),
+        ("x.m4a", ["-c:a", "aac"], overwritten),
+        ("x.mkv", ["-c:a", "aac", "-cluster_time_limit", "500"], cut_out),
+        ("x.webm", ["-c:a", "libopus", "-cluster_time_limit", "500"], zeroed),
+        ("x.ogg", ["-c:a", "libopus"], cut_out),
+        ("x.ogg", ["-c:a", "libvorbis"], overwritten),
+        ("x.flac", [], cut_out),
+    ],
+)
+def test_what_follows_damage_keeps_its_time(
+    name: str,
+    options: list[str],
+    damage: Callable[[bytes, int, int], bytes],
+    decode: Decode,
+    make_audio: Make,
+    chunks: Chunks,
+) -> None:
+    path = make_audio(name, *options, source=TONE_FROM_8_S)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole, len(whole) // 4, len(whole) // 2))
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert job.duration_s == pytest.approx(12, abs=0.15)
+    assert tone_begins_s(audio_of(chunks("jobs/j"))) == pytest.approx(8, abs=0.11)  # aresample lets 0.1 s pass
+    assert not list(path.parent.glob("uploads/*"))
+
+
+def tone_begins_s(audio: np.ndarray, hz: float = 700) -> float:
+    """From where on nothing but a tone is heard, up to 11.5 s."""
+    pieces = audio[: int(11.5 * 16_000)].reshape(-1, 160)  # 10 ms
+    strength = np.abs(pieces @ np.exp(-2j * np.pi * hz * np.arange(160) / 16_000))
+    return float(np.flatnonzero(strength < strength[-100:].mean() / 2)[-1] + 1) / 100
+
+
+@pytest.mark.parametrize("place", ["twice", "in the middle of a joined file"])
+def test_two_places_are_filled_by_their_bytes(place: str, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    whole = make_audio("x.mp3", "-b:a", "64k", source=TONE_FROM_8_S).read_bytes()
+    hurt = zeroed(overwritten(whole, 16_000, 24_000), 32_000, 48_000)
+    path = make_audio("y.mp3", "-b:a", "64k")
+    path.write_bytes(hurt if place == "twice" else hurt + path.read_bytes())
+    job = decode(path)
+    assert "(3." in job.warning
+    assert "s are silent)" in job.warning
+    assert tone_begins_s(audio_of(chunks("jobs/j"))) == pytest.approx(8, abs=0.11)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("quality", [["-b:a", "64k"], ["-q:a", "0"], ["-b:a", "48k", "-abr", "1"]])
+@pytest.mark.parametrize("channels", ["1", "2"])
+def test_whole_mp3s_are_left_as_they_are(rate_hz: int, quality: list[str], channels: str, make_audio: Make) -> None:
+    whole = make_audio("x.mp3", *quality, "-ar", str(rate_hz), "-ac", channels).read_bytes()
+    picture = b"ID3\x04\0\0" + bytes((0, 0, 100, 0)) + np.random.default_rng(1).bytes(12_800)
+    tag = b"TAG" + bytes(125)
+    for body in (whole, whole + whole, picture + whole + tag + picture + whole + tag, whole + b"LYRICSBEGIN..." + tag):
+        assert holes(body) == []
