@@ -186,7 +186,6 @@ class MicrophoneDesk:
         self._microphones = Microphones(redis)
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         self._readers: dict[str, MicrophoneReader] = {}
-        self._waiting: list[Hello] = []  # announced, but Redis went away before they were taken
         self._looked_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -214,10 +213,6 @@ class MicrophoneDesk:
 
     def _next(self, stop: threading.Event) -> list[Hello]:
         """Microphones that nobody reads: those that a dead process has left, else one that has just opened."""
-        if self._waiting:
-            stop.wait(0.5)
-            waiting, self._waiting = self._waiting[:1], self._waiting[1:]
-            return waiting
         try:
             if time.monotonic() - self._looked_s > LOOK_EVERY_S:
                 self._looked_s = time.monotonic()
@@ -236,13 +231,10 @@ class MicrophoneDesk:
         if hello.id in self._readers:
             return
         try:
-            # Noted first, so that somebody finds it whatever becomes of our lease.
-            self._microphones.keep(hello)
             if not self._leases.acquire(source):
                 return
-        except RedisError as error:
+        except RedisError as error:  # it is noted: whoever looks next finds it
             log.debug("microphone %s is not taken yet: %s", hello.id, error)
-            self._waiting.append(hello)
             return
         self._readers[hello.id] = reader = MicrophoneReader(
             self._redis,

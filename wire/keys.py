@@ -18,6 +18,7 @@
 | undertext:microphone:ID               | stream | MAXLEN, expires                                           |
 | undertext:microphone:ID:read          | string | expires                                                   |
 | undertext:microphones                 | list   | LTRIM                                                     |
+| undertext:microphones:taken           | list   | what a worker takes at this moment; emptied at every look |
 | undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
 | undertext:worker:NAME                 | string | expires                                                   |
 | undertext:study:NAME                  | list   | trials of a search; expires                               |
@@ -42,6 +43,7 @@ STATIONS = f"{PREFIX}:stations"
 REMOVED_STATIONS = f"{PREFIX}:stations:removed"
 JOBS = f"{PREFIX}:jobs"
 MICROPHONES = f"{PREFIX}:microphones"
+TAKEN_MICROPHONES = f"{PREFIX}:microphones:taken"
 READ_MICROPHONES = f"{PREFIX}:microphones:read"
 WORKERS = f"{PREFIX}:worker:"
 

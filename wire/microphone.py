@@ -4,11 +4,13 @@ The API announces a microphone with its hello, then appends frames as they come;
 announcement and reads on until the end mark. The stream is bounded: if ingest falls behind, the oldest audio goes.
 
 A worker notes which microphones it reads and how far their audio is in chunks. One that dies leaves both behind, and
-its lease expires: another goes on from there.
+its lease expires: another goes on from there. An announcement that was taken stays in a second list until it is noted,
+so that one whose taker dies in between is found there.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +63,13 @@ class Microphones:
         self._append(id, {b"end": b"1"})
 
     def next(self, timeout_s: float) -> Hello | None:
-        """Ingest: take the next announcement, waiting up to `timeout_s` seconds."""
-        answer: Any = self._redis.brpop([keys.MICROPHONES], timeout=timeout_s)
-        return Hello.decode(answer[1]) if answer else None
+        """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and note that it is being read.
 
-    def keep(self, hello: Hello) -> None:
-        """Ingest: note that it is being read, for whoever has to go on."""
-        self._redis.hset(keys.READ_MICROPHONES, hello.id, hello.encode())
+        Raises:
+            DecodeError: it is none that this version knows; it is gone.
+        """
+        answer: Any = self._redis.blmove(keys.MICROPHONES, keys.TAKEN_MICROPHONES, timeout_s, "RIGHT", "LEFT")  # type: ignore[arg-type]
+        return self._note(answer) if answer else None
 
     def mark(self, id: str, entry: bytes) -> None:
         """Ingest: all audio up to `entry` of the stream is in chunks."""
@@ -90,6 +92,10 @@ class Microphones:
 
         Also those whose frames have vanished: somebody has to end them, or their last words would stay provisional.
         """
+        taken: Any = self._redis.lrange(keys.TAKEN_MICROPHONES, 0, -1)
+        for announcement in taken:  # their takers died, or are noting them at this moment: twice is as good as once
+            with contextlib.suppress(DecodeError):
+                self._note(announcement)
         values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
         hellos = []
         for id, value in ((id.decode(), value) for id, value in values.items()):
@@ -114,6 +120,19 @@ class Microphones:
             frames = [(entry, fields[b"pcm"]) for entry, fields in entries if b"pcm" in fields]
             return frames, any(b"end" in fields for _, fields in entries)
         return [], False
+
+    def _note(self, announcement: bytes) -> Hello:
+        """Note one that was taken, for whoever has to go on."""
+        try:
+            hello = Hello.decode(announcement)
+        except DecodeError:
+            self._redis.lrem(keys.TAKEN_MICROPHONES, 0, announcement)  # type: ignore[arg-type]
+            raise
+        pipe = self._redis.pipeline()
+        pipe.hset(keys.READ_MICROPHONES, hello.id, announcement)
+        pipe.lrem(keys.TAKEN_MICROPHONES, 0, announcement)  # type: ignore[arg-type]
+        pipe.execute()
+        return hello
 
     def _append(self, id: str, fields: dict[bytes, bytes]) -> None:
         pipe = self._redis.pipeline()

@@ -116,7 +116,7 @@ def test_several_speak_at_once_and_more_wait(
         assert frequency_hz(audio_of(chunks(f"microphones/m{n}"))) == pytest.approx(300 + 200 * n, abs=1)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(Microphones, "keep"), (Leases, "acquire")])
+@pytest.mark.parametrize(("owner", "name"), [(Microphones, "_note"), (Leases, "acquire")])
 def test_one_that_is_announced_while_redis_goes_away_is_read_later(
     desk: Callable[..., None],
     api: Microphones,
@@ -143,7 +143,7 @@ def test_one_that_is_announced_while_redis_goes_away_is_read_later(
 
 def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client: Any) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "strange", b"{}")
-    api.keep(Hello("m", 16_000))
+    redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
     for id in ("strange", "m"):
         api.send(id, b"..")
     assert [hello.id for hello in api.abandoned()] == ["m"]
@@ -155,7 +155,7 @@ def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client
 def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
     desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
-    api.keep(Hello("m", 16_000))
+    redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
     desk(microphone_idle_s=2.0)
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES), 20)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,15 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Iterator[Start]:
-    """`ingest(redis_url, NAME="value", …)`: `python -m ingest` without stations of its own."""
+    """`ingest(redis_url, NAME="value", …)`: `python -m ingest`, or another program, without stations of its own."""
     started: list[subprocess.Popen[bytes]] = []
     stations = tmp_path / "none.yml"
     stations.write_text("stations: []\n")
 
-    def start(redis_url: str, **environ: str) -> subprocess.Popen[bytes]:
+    def start(redis_url: str, *, program: Sequence[str] = ("-m", "ingest"), **environ: str) -> subprocess.Popen[bytes]:
         ours = {"STATIONS_FILE": str(stations), "DATA_DIR": str(tmp_path), "CHUNK_S": "1", "LEAD_S": "0.25"}
         ours |= {"REDIS_URL": redis_url, "LEASE_S": "2", "UPLOAD_WORKERS": "0"} | environ
-        process = subprocess.Popen([sys.executable, "-m", "ingest"], env={**os.environ, **ours})
+        process = subprocess.Popen([sys.executable, *program], env={**os.environ, **ours})
         started.append(process)
         return process
 
@@ -301,3 +301,28 @@ def test_another_process_goes_on_with_a_microphone(
     assert len(heard) - len(ramp) // 2 <= 2 * frame_bytes, "audio came twice"
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FINISHED, 30)
     assert redis_client.hlen(keys.READ_MICROPHONES) == 0
+
+
+#: `python -m ingest` that is killed when it has taken a microphone and not noted it yet.
+KILLED_IN_BETWEEN = """
+import os, signal
+from ingest.main import main
+from wire.microphone import Microphones
+Microphones._note = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main([])
+"""
+
+
+def test_a_microphone_whose_taker_dies_at_once_is_read_by_another(
+    redis_url: str, redis_client: Any, ingest: Start, chunks: Callable[[str], list[Chunk]], wait_until: Wait
+) -> None:
+    first = ingest(redis_url, program=["-c", KILLED_IN_BETWEEN])
+    api = Microphones(redis_client)
+    api.open(Hello("m", 16_000, "sv"))
+    assert first.wait(timeout=60) == -signal.SIGKILL
+    assert redis_client.llen(keys.MICROPHONES) == 0
+    api.send("m", bytes(2 * 16_000))
+    api.close("m")
+    ingest(redis_url)
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 60)
+    wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES, keys.TAKEN_MICROPHONES), 30)
