@@ -37,7 +37,8 @@ class Courier:
 
     Args:
         hold: what is known of our right to send.
-        on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds; may raise RedisError.
+        on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds, and the epoch and
+            the number of its chunks that are there; may raise RedisError.
         status: what the source's status is at first.
     """
 
@@ -49,7 +50,7 @@ class Courier:
         metrics: IngestMetrics,
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
-        on_sent: Callable[[float], None] = lambda sent_s: None,
+        on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -63,6 +64,8 @@ class Courier:
         self._kind = split_source(status.source)[0]
         self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
         self._epoch = 0
+        #: The epoch of the newest chunk that was queued, and how many it has; another process may have queued it.
+        self.queued: tuple[int, int] | None = None
         self._dirty = True
         self._saved_s = 0.0
         self._away = False
@@ -127,18 +130,20 @@ class Courier:
                 self._epoch = next_epoch(self._redis, chunk.source, above=max(self._epoch, captioned))
                 self._connection = chunk.epoch
                 self.report(epoch=self._epoch)
-            queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))
+            follows = None if chunk.seq else self.queued
+            queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch, follows=follows))
         except (RedisError, QueueFull) as error:  # whatever Redis has against it: this thread must outlive it
             self._lost_redis(error)
             return False
         self._found_redis()
+        self.queued = queued.epoch, queued.seq + 1
         self._sent_s += chunk.duration_s
         self._metrics.stage_s.labels("queue").observe(time.perf_counter() - began_s)
         self._metrics.chunks.labels(self._kind, queued.content).inc()
         if chunk.pcm and not queued.pcm:
             self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
         try:
-            self._on_sent(self._sent_s)
+            self._on_sent(self._sent_s, *self.queued)
         except RedisError as error:
             self._lost_redis(error)
         return True

@@ -23,7 +23,7 @@ from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, State, source_name
 from wire.metrics import IngestMetrics
-from wire.microphone import Hello, Microphones
+from wire.microphone import Hello, Mark, Microphones
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class MicrophoneReader:
         after, heard_s = b"", time.monotonic()
         while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
-                after = after or self._microphones.marked(self._hello.id)
+                after = after or self._read_on()
                 frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
                 for entry, frame in frames:
                     self._fed.append((after, self._cutter.audio_s))
@@ -160,12 +160,19 @@ class MicrophoneReader:
         if self._cutter.feed(pcm):
             self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
 
-    def _mark(self, sent_s: float) -> None:
+    def _read_on(self) -> bytes:
+        """The entry behind which another has left it to us, if one has."""
+        mark = self._microphones.marked(self._hello.id)
+        if mark.n_chunks:
+            self._courier.queued = mark.epoch, mark.n_chunks
+        return mark.entry
+
+    def _mark(self, sent_s: float, epoch: int, n_chunks: int) -> None:
         """So much audio is in chunks: note from where on another would have to read. On the courier's thread."""
         while len(self._fed) > 1 and self._fed[1][1] <= sent_s:
             self._fed.popleft()
         if self._fed:
-            self._microphones.mark(self._hello.id, self._fed[0][0])
+            self._microphones.mark(self._hello.id, Mark(self._fed[0][0], epoch, n_chunks))
 
 
 class MicrophoneDesk:

@@ -78,6 +78,7 @@ class Outcome:
         parts: what was heard between the turns of its language: one, unless it turns; none where nothing was heard.
         model: that heard it.
         told: the language that its source was said to be in.
+        follows: as of the chunk.
     """
 
     epoch: int
@@ -93,6 +94,7 @@ class Outcome:
     captured_s: float = 0.0
     model: str = ""
     told: str | None = None
+    follows: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
@@ -111,6 +113,7 @@ class Outcome:
             captured_s=chunk.captured_s,
             model=model,
             told=chunk.language,
+            follows=chunk.follows,
         )
 
     @classmethod
@@ -134,7 +137,9 @@ class Outcome:
             words = tuple(unpack(word) for word in values["words"])
             reading = Reading(words, values.get("language"), values.get("doubtful", False))
             parts = (Part({reading.language or "": reading}, values.get("probabilities", {})),)
-        return cls(**{**known, "content": Content(values.get("content", Content.SPEECH)), "parts": parts})
+        follows = tuple(known["follows"]) if known.get("follows") else None
+        content = Content(values.get("content", Content.SPEECH))
+        return cls(**{**known, "content": content, "parts": parts, "follows": follows})
 
 
 def pack(word: Word) -> list[Any]:

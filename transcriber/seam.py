@@ -4,11 +4,12 @@
 the next state and the captions that follow. Chunks are taken in the order of epoch and sequence number; one that
 comes too early waits in the state for those before it, one that comes twice changes nothing.
 
-A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`, and an
-epoch that has not said its last is given up when the next one has waited for `PATIENCE_S`, or has brought the source's
-last chunk. Waiting is measured by the clock, not in audio: behind a backlog, minutes of audio come within a second, and
-the missing chunk lies with a worker that has died and is claimed soon. A job's hole is always filled, because a chunk
-that cannot be transcribed is committed as a gap.
+A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`. An
+epoch that has not said its last is over when it has as many chunks as the next one says. It is given up when the next
+one has waited for `PATIENCE_S`, or does not say and has brought the source's last chunk. Waiting is measured by the
+clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a worker
+that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
+committed as a gap.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
 are words before a turn of the language: they end their line.
@@ -155,7 +156,7 @@ class _Seam:
         epoch, seq = min(self.parked)
         waited_s = now_s - self.parked[epoch, seq].since_s
         if epoch > self.epoch:
-            if self.epoch and not self.ended and waited_s < PATIENCE_S and not self._over(policy):
+            if not self._left(epoch, waited_s, policy):
                 return False
             self._begin(epoch, policy)
         if seq > self.next_seq:
@@ -167,9 +168,17 @@ class _Seam:
         self._apply(self.parked.pop((epoch, seq)).outcome, policy)
         return True
 
-    def _over(self, policy: Policy) -> bool:
-        """Whether the source's last chunk waits: none comes behind it that could end the waiting."""
-        return policy.ends and any(parked.outcome.last for parked in self.parked.values())
+    def _left(self, epoch: int, waited_s: float, policy: Policy) -> bool:
+        """Whether nothing more is to be expected of the epochs before `epoch`."""
+        first = self.parked.get((epoch, 0))
+        follows = first.outcome.follows if first else None
+        if self.ended or waited_s >= PATIENCE_S:
+            return True
+        if follows:  # what is missing was queued, so a worker has it, or will claim it
+            return (self.epoch, self.next_seq) >= follows
+        # None comes behind the source's last chunk that could end the waiting.
+        over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
+        return not self.epoch or (first is not None and over)
 
     def _begin(self, epoch: int, policy: Policy) -> None:
         """Settle what is left of the old epoch, and start a new one."""

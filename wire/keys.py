@@ -105,7 +105,7 @@ def microphone(id: str) -> str:
 
 
 def microphone_read(id: str) -> str:
-    """How far a microphone's audio is in chunks: an entry of its stream."""
+    """How far a microphone's audio is in chunks: an entry of its stream, an epoch and how many chunks that has."""
     return f"{PREFIX}:microphone:{id}:read"
 
 

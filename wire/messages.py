@@ -112,6 +112,7 @@ class Chunk:
     captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
     reason: str = ""  # of a gap: "shed", "overflow", …
     task: Task | None = None  # None: as the transcriber's TASK says
+    follows: tuple[int, int] | None = None  # of an epoch's first: the epoch before and its number of chunks, if known
 
     def __post_init__(self) -> None:
         expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
@@ -174,6 +175,7 @@ class Chunk:
             header = json.loads(fields[b"header"])
             header["content"] = Content(header["content"])
             header["hot_words"] = tuple(header.get("hot_words", ()))
+            header["follows"] = _follows(header)
             names = {f.name for f in dataclasses.fields(cls)}
             return cls(pcm=fields[b"pcm"], **{name: value for name, value in header.items() if name in names})
         except (ValueError, TypeError, KeyError) as error:
@@ -199,9 +201,17 @@ class Chunk:
                 reason="failed",
                 last=bool(header.get("last")),
                 captured_s=float(header.get("captured_s", 0.0)),
+                follows=_follows(header),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DecodeError(f"no Chunk's place: {error}", fields) from error
+
+
+def _follows(header: dict[str, Any]) -> tuple[int, int] | None:
+    if not header.get("follows"):
+        return None
+    epoch, n_chunks = header["follows"]
+    return int(epoch), int(n_chunks)
 
 
 @dataclass(frozen=True, slots=True)

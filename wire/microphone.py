@@ -41,6 +41,15 @@ class Hello(_Json):
     task: Task | None = None  # None: as TASK says
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """All of a microphone's audio up to an entry of its stream is in chunks; of `epoch`, there are `n_chunks`."""
+
+    entry: bytes = b"0"
+    epoch: int = 0
+    n_chunks: int = 0
+
+
 class Microphones:
     """Both ends of every microphone's stream."""
 
@@ -71,14 +80,20 @@ class Microphones:
         answer: Any = self._redis.blmove(keys.MICROPHONES, keys.TAKEN_MICROPHONES, timeout_s, "RIGHT", "LEFT")  # type: ignore[arg-type]
         return self._note(answer) if answer else None
 
-    def mark(self, id: str, entry: bytes) -> None:
-        """Ingest: all audio up to `entry` of the stream is in chunks."""
-        self._redis.set(keys.microphone_read(id), entry, ex=FRAMES_TTL_S)
+    def mark(self, id: str, mark: Mark) -> None:
+        """Ingest: note how far its audio is in chunks."""
+        value = b"%b %d %d" % (mark.entry, mark.epoch, mark.n_chunks)
+        self._redis.set(keys.microphone_read(id), value, ex=FRAMES_TTL_S)
 
-    def marked(self, id: str) -> bytes:
+    def marked(self, id: str) -> Mark:
         """Ingest: where to read on."""
-        entry: Any = self._redis.get(keys.microphone_read(id))
-        return entry or b"0"
+        value: Any = self._redis.get(keys.microphone_read(id))
+        match (value or b"").split():
+            case [entry, epoch, n_chunks]:
+                return Mark(entry, int(epoch), int(n_chunks))
+            case [entry]:  # of the version before
+                return Mark(entry)
+        return Mark()
 
     def done(self, id: str) -> None:
         """Ingest: it has ended, nobody has to go on."""

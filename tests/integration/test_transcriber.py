@@ -155,6 +155,30 @@ def test_the_chunks_of_a_killed_worker_are_taken_over(
     assert words(redis, "stations/demo") == TEXTS
 
 
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_no_chunk_is_lost_when_a_machine_dies_with_a_microphones_ingest_and_its_transcriber(
+    redis: Redis, held: int
+) -> None:
+    """The dead transcriber holds a chunk of the old epoch; the new one is over before anybody claims it."""
+    made = chunks("microphones/m", PCM[: 25 * 32_000])
+    old = [dataclasses.replace(chunk, last=False) for chunk in made[:3]]
+    new = [dataclasses.replace(chunk, epoch=2, seq=chunk.seq - 3) for chunk in made[3:]]
+    heard = new[0].pcm[2 * new[0].lead_samples :]
+    new[0] = dataclasses.replace(new[0], pcm=heard, lead_samples=0, follows=(1, 3))
+    put(redis, *old[:held])
+    Bench(redis, ScriptedEngine()).drain()
+    put(redis, old[held])
+    assert ChunkQueue(redis).take("transcriber-dead", 1)
+    put(redis, *old[held + 1 :], *new)
+    Bench(redis, ScriptedEngine(), claim_after_s=60.0).drain()
+    assert not CaptionLog(redis).progress("microphones/m").finished
+    Bench(redis, ScriptedEngine()).drain()
+    assert CaptionLog(redis).progress("microphones/m").finished
+    assert words(redis, "microphones/m") == [
+        f"w{number}" for number, start_s, end_s in WORDS if end_s <= 25 and not start_s < 15 < end_s
+    ]
+
+
 def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
     redis: Redis, redis_url: str, wait_until: Callable[..., None]
 ) -> None:

@@ -296,6 +296,7 @@ def test_another_process_goes_on_with_a_microphone(
     wait_until(lambda: chunks("microphones/m")[-1].last, 30)
     found = chunks("microphones/m")
     assert [epoch for epoch, _ in itertools.groupby(found, lambda chunk: chunk.epoch)] == [1, 2]
+    assert found[3].follows == (1, 3)
     heard = audio_of(found)
     assert set(np.frombuffer(ramp, "<i2").tolist()) <= set(heard.tolist()), "audio was lost"
     assert len(heard) - len(ramp) // 2 <= 2 * frame_bytes, "audio came twice"

@@ -438,6 +438,19 @@ def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> Non
         assert all(caption.final for caption in listener.shown)
 
 
+def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
+    first, second, third = numbered(3)
+    begin, *more = again(numbered(2))
+    begin = replace(begin, follows=(1, 2))
+    end = outcome(2, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
+    assert Listener().hear(first, second, begin).words == ["0.", "1.", "0."], "nothing is waited for"
+    listener = Listener(MICROPHONE).hear(first, begin, *more, end)
+    assert listener.words == ["0."]
+    assert listener.hear(second, third).words == ["0.", "1.", "0.", "1."], "what is queued is not given up"
+    assert listener.finished
+    assert Listener(MICROPHONE).hear(*more, end, begin, second, first).words == ["0.", "1."]
+
+
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
     listener = Listener().hear(replace(first, last=True), *again(numbered(1)))

@@ -93,6 +93,9 @@ def chunk(**changes: object) -> Chunk:
 def test_a_chunk_survives_a_round_trip() -> None:
     sent = chunk(language="sv", last=True, captured_s=12.5, hot_words=("Bodil Jönsson", "Umeå"), task="translate")
     assert Chunk.decode(sent.encode()) == sent
+    first = chunk(seq=0, follows=(1, 9))
+    assert Chunk.decode(first.encode()) == first
+    assert Chunk.place(first.encode()).follows == (1, 9)
     silent = chunk(pcm=b"", lead_samples=0, content=Content.SILENCE)
     assert Chunk.decode(silent.encode()) == silent
 
