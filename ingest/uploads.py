@@ -7,7 +7,8 @@ import os
 from prometheus_client import CollectorRegistry
 from rq import Retry, get_current_job
 
-from ingest.decoding import Decoding, Interrupted, Workplace
+from ingest.attempt import Interrupted
+from ingest.decoding import Decoding, Workplace
 from ingest.playlist import make_client
 from ingest.settings import Settings
 from ingest.speech import make_detectors

@@ -20,7 +20,8 @@ import pytest
 
 from demo.noise import noise
 from demo.voices import Voice, speak
-from ingest.decoding import Decoding, Interrupted, Workplace
+from ingest.attempt import Interrupted
+from ingest.decoding import Decoding, Workplace
 from ingest.speech import make_detectors
 from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.captions import Advance, CaptionLog
@@ -508,9 +509,9 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
 def test_a_long_upload_gives_way_to_one_that_waits(
     workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.decoding.TURN_S", 0.0)
-    monkeypatch.setattr("ingest.decoding.TURN_FACTOR", 0.0)
-    monkeypatch.setattr("ingest.decoding.ASK_EVERY_S", 0.0)
+    monkeypatch.setattr("ingest.attempt.TURN_S", 0.0)
+    monkeypatch.setattr("ingest.attempt.TURN_FACTOR", 0.0)
+    monkeypatch.setattr("ingest.attempt.ASK_EVERY_S", 0.0)
     object.__setattr__(workplace.settings, "upload_ahead_chunks", 2)
     path = make_audio("x.wav", source="sine=duration=60")
     Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))

@@ -1,0 +1,58 @@
+"""How the decoding of a recording ended, and what its captions lack because of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.probe import explain
+from ingest.recording import Recording
+from wire.errors import SourceError
+
+#: A recording that ends so much earlier than its header says was cut off, in seconds.
+EARLY_S = 2.0
+
+#: So little may come of any bytes: some of them look like a frame of MP3. In seconds.
+CHANCE_S = 1.0
+
+
+class NothingDecoded(Exception):
+    """ffmpeg failed, and what it decoded is nothing.
+
+    Attributes:
+        reason: what to tell the user.
+    """
+
+    def __init__(self, reason: SourceError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known of an ffmpeg that has ended."""
+
+    code: int
+    decoded_s: float
+    last_lines: str  # of what it complained of
+    stumbled: bool  # over more than a tag or a cut at the end
+
+    def warning(self, recording: Recording) -> str:
+        """What the captions lack; empty if nothing.
+
+        Raises:
+            NothingDecoded: ffmpeg failed, and what it decoded is nothing.
+        """
+        # ffmpeg ends with 0 even where a server broke off in the middle; what it complained of tells.
+        expected_s = recording.probe.duration_s or 0.0
+        if (self.code and self.decoded_s < CHANCE_S) or (expected_s and not self.decoded_s):
+            raise NothingDecoded(explain(self.last_lines))
+        promised_s = recording.probe.promised_s or 0.0
+        if not self.code and self.decoded_s < promised_s - EARLY_S:
+            return f"the recording is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
+        early = self.last_lines and self.decoded_s < expected_s - EARLY_S
+        # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
+        if self.code or early or recording.silence_s or (self.stumbled and not recording.remote):
+            silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
+            why = silence or self.last_lines or f"ffmpeg ended with code {self.code}"
+            return f"the recording is damaged: parts of it could not be decoded, the rest is captioned ({why})"
+        return ""
