@@ -17,7 +17,8 @@ from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tests.unit.trainer.test_tuning import SPACE, Fake
+from tests.conftest import ROOT
+from tests.unit.trainer.tuning.test_tuning import SPACE, Fake
 from trainer.__main__ import main
 from trainer.errors import PlanError
 from trainer.training.options import Options
@@ -30,8 +31,6 @@ from trainer.tuning.space import parse
 from trainer.tuning.study import Asked, begin, trials_of
 from wire.bus import Redis, connect
 from wire.jobs import TRIALS, queue
-
-ROOT = Path(__file__).parents[3]
 
 #: Each worker starts Python and torch anew, on a busy machine.
 pytestmark = pytest.mark.timeout(600)

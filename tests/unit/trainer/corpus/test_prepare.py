@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.conftest import ROOT
 from tests.recordings import convert, cut_short, record, release, voice, write_csv, write_list
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, SPLITS
 from trainer.corpus.decode import decode
@@ -22,8 +23,6 @@ from trainer.corpus.drops import DROPPED_NAME, Reason
 from trainer.corpus.prepare import Plan, prepare, start_again
 from trainer.corpus.sources.candidate import Source
 from trainer.errors import PlanError, SourceError
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def plan(out: Path, *paths: Path, **about: object) -> Plan:

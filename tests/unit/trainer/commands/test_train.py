@@ -21,13 +21,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
+from tests.conftest import ROOT
 from trainer.__main__ import main
 from trainer.held import held
 from trainer.models.precision import DTYPES
 from trainer.publishing.publish import read
 from trainer.training.options import Options, changes, given
-
-ROOT = Path(__file__).parents[3]
 
 #: Each starts Python and torch anew, on a busy machine.
 pytestmark = pytest.mark.timeout(600)

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.recordings import record, release, write_csv
 from trainer.__main__ import main
 from trainer.commands import COMMANDS
 from trainer.commands.prepare import source
 from trainer.corpus.sources.candidate import Source
 from trainer.errors import PlanError
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
