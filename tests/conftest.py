@@ -103,6 +103,21 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
         process.wait(timeout=10)
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: tensors as small as those of tests are slower on two.
+
+    Its settings are of the whole process. Behind the module they are as before, those too that a training changed.
+    """
+    import torch  # here, as most tests do without
+
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
     """The address of an empty Redis."""

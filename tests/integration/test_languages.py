@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from demo.bulletins import Language, bulletin
@@ -26,7 +25,7 @@ from wire.captions import CaptionLog
 from wire.messages import Caption, Chunk, Content, Kind, State, Status
 from wire.sources import Statuses
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.training.short_context import REPAIRS, SHORT_S, SIZE, Repaired, repair_table, repairs
 from benchmarks.training.tones import WORDS_HZ, tones
@@ -30,12 +28,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(corpus: Corpus, runs: Path) -> Iterator[list[Repaired]]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield list(repairs(corpus, runs, epochs=1, many=(1,)))
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+def found(corpus: Corpus, runs: Path, one_thread: None) -> list[Repaired]:
+    return list(repairs(corpus, runs, epochs=1, many=(1,)))
 
 
 def test_a_clip_sounds_as_it_is_written_and_fits_the_short_window(corpus: Corpus) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -58,12 +57,6 @@ def _losses(folder: Path, way: str, device: str, speller: Speller, size: Size, t
     return found
 
 
-@pytest.fixture
-def _as_it_was() -> Iterator[None]:
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_a_gpu_learns_what_a_cpu_learns(
     way: str, speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
@@ -83,7 +76,6 @@ def test_a_gpu_writes_what_a_cpu_writes(speller: Speller, tiny: Size, tones: Exa
         assert decode(Recogniser.of(model, speller), utterances, Listening(2.0)) == expected
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_whole_run_on_a_gpu_is_that_of_a_cpu(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     metrics = []
     for device in ("cpu", "cuda"):

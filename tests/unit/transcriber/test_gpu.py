@@ -17,7 +17,7 @@ from transcriber.model import load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Everything is tried again, and what a search finds is taken.
 ALWAYS = SecondTry(below=0.0, beams=2, above=-99.0)

@@ -24,7 +24,7 @@ from wire.errors import Unsupported
 from wire.languages import CODES
 from wire.messages import Caption, Task
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TASKS: tuple[Task, ...] = ("transcribe", "translate")
 

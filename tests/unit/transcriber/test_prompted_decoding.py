@@ -15,7 +15,7 @@ from transcriber.model import Model, load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Of several lengths, so that rows of a batch are padded.
 PROMPTS = [NO_PROMPT, Prompt(("Umeå",)), Prompt(("Bodil", "Umeå")), Prompt((), "Här är Ekot."), NO_PROMPT]

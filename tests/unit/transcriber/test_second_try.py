@@ -19,7 +19,7 @@ from transcriber.model import Model, load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 GREEDY = SecondTry(beams=1)
 #: Random weights are never sure of what they find, either.

@@ -17,7 +17,7 @@ from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 from wire.errors import DecodeError, ModelError, Unsupported
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Random weights are always in doubt; what a second try makes of that is tested in test_second_try.
 GREEDY = SecondTry(beams=1)

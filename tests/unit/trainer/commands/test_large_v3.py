@@ -6,7 +6,6 @@ The tokenizer of `tests.whispers` spells other words than OpenAI's; its special 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.timeout(300)
 MELS, IDS = 128, 51866
 #: Half of the clips once: a few steps.
 STEPS = ("--epochs", "0.5", "--batch", "8", "--log-every", "1", "--learning-rate", "0.004", "--warm-up", "0")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _as_it_was() -> Iterator[None]:
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,6 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     assert _metrics(run) == _metrics(unbroken)
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_two_processes_do_not_train_one_run(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,7 +137,6 @@ def test_two_processes_do_not_train_one_run(
     assert not (tmp_path / "run" / "plan.json").exists()
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +147,6 @@ def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
     assert "was begun with other languages" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_run_that_stops_early_says_so(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,7 +185,6 @@ def test_a_changed_plan_is_refused_by_name(
     assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_run_of_before_options_were_kept_goes_on_or_is_refused_by_its_plan(
     corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,7 +211,6 @@ def test_options_that_differ_are_named_as_they_are_given() -> None:
     assert not list(changes(given(before), given(before)))
 
 
-@pytest.mark.usefixtures("_as_it_was")
 @pytest.mark.parametrize(
     ("given", "remedy"),
     [
@@ -243,7 +237,6 @@ def test_memory_that_ends_is_told_with_what_takes_less(
     assert remedy in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_run_goes_on_with_less_memory(corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path) -> None:
     run = shutil.copytree(unbroken, tmp_path / "run")
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY, "--recompute"]
@@ -260,13 +253,6 @@ def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, t
     assert (tmp_path / "team" / "last" / "model.safetensors").exists()
 
 
-@pytest.fixture
-def _as_it_was() -> Iterator[None]:
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.mark.usefixtures("_as_it_was")
 def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
     corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +267,6 @@ def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
     assert json.loads((tmp_path / "run" / "plan.json").read_text())["plan"]["batches"]["shape"]["examples"] == 16
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,7 +285,6 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
     assert f"{tmp_path / 'run'} goes on behind step 18, 100 % of it" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_as_it_was")
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -332,7 +316,6 @@ def test_what_does_not_fit_is_told_in_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_as_it_was")
 @pytest.mark.parametrize("precision", DTYPES)
 def test_adapters_are_trained_with_a_frozen_rest_and_merged_when_kept(
     corpus: Path, checkpoint: Path, tmp_path: Path, precision: str

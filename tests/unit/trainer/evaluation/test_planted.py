@@ -21,11 +21,8 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def planted() -> dict[str, Planted]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     steps: list[None] = []
     found = {fault.name: fault for fault in planted_causes(lambda: steps.append(None))}
-    torch.set_num_threads(threads)
     assert len(steps) == STEPS
     return found
 

@@ -6,13 +6,12 @@ import math
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
-import torch
 from optuna.trial import TrialState
 
 from trainer import __main__ as cli
@@ -265,13 +264,6 @@ def test_one_process_conducts_a_study(fake: Fake, tmp_path: Path) -> None:
         _search(_asked(tmp_path))
 
 
-@pytest.fixture
-def _as_it_was() -> Iterator[None]:
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.mark.usefixtures("_as_it_was")
 def test_the_measure_that_a_trial_is_pruned_for_is_on_its_curve(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     def pruned(done: float, found: Mapping[str, float]) -> None:
         raise optuna.TrialPruned
@@ -283,7 +275,6 @@ def test_the_measure_that_a_trial_is_pruned_for_is_on_its_curve(corpus: Path, ch
     assert "Word error rate on dev" in write_report(options.run).read_text()
 
 
-@pytest.mark.usefixtures("_as_it_was")
 def test_a_search_by_its_command_where_there_is_no_redis(
     corpus: Path,
     checkpoint: Path,
