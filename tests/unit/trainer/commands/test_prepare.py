@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.recordings import record, release, write_csv
 from trainer.__main__ import main
-from trainer.commands import COMMANDS
 from trainer.commands.prepare import source
 from trainer.corpus.sources.candidate import Source
 from trainer.errors import PlanError
@@ -99,13 +95,6 @@ def test_a_language_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.Capt
     # There it is of a source that does not say.
     assert main([*words, "--language", "sv", "--source", str(talks)]) == 0
     assert "says itself" not in capsys.readouterr().out
-
-
-def test_help_names_every_command_without_torch() -> None:
-    code = "import sys; from trainer.__main__ import parser; parser().print_help(); sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert all(f"\n    {name} " in done.stdout for name in COMMANDS)
 
 
 def test_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.recordings import voice
+from tests.recordings import cut_short, record, voice, write_list
 from trainer.corpus.cleaning import spoken_length
 from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason, level_dbfs
+from trainer.corpus.prepare import Plan, prepare
+from trainer.corpus.sources.candidate import Source
 
 LIMITS = Limits()
 
@@ -78,3 +83,92 @@ def test_the_list_is_gone_on_with(tmp_path: Path) -> None:
         assert dropped.counts == {Reason.MISSING: 1, Reason.DUPLICATE: 1}
         dropped.add("c", Reason.MISSING)
     assert (tmp_path / DROPPED_NAME).read_bytes().count(b"\n") == 3
+
+
+def every_reason(folder: Path) -> list[Source]:
+    """Sources in which there is something to drop for each reason that there is."""
+    clips = folder / "cv" / "clips"
+    text = "En helt vanlig mening på svenska"
+    rows: list[dict[str, object]] = []
+
+    def row(name: str, sentence: str = "", speaker: str = "a", **more: object) -> None:
+        sentence = sentence or f"{text} {len(rows)}"
+        rows.append({"client_id": speaker, "path": name, "sentence": sentence, "locale": "sv-SE", **more})
+
+    for number in range(30):
+        record(clips / f"good{number}.mp3", 3, seed=number)
+        row(f"good{number}.mp3")
+    row("good0.mp3")
+    row("tab.mp3", "En tabb\ti meningen", up_votes=0, down_votes=0, age=2)
+    row("missing.mp3")
+    row("no_text.mp3", " ")
+    row("marks.mp3", "… !")
+    row("russian.mp3", "Съешь ещё этих мягких булок")
+    row("down.mp3", up_votes=1, down_votes=2)
+    record(clips / "once.mp3", 3, seed=50)
+    row("once.mp3", text, speaker="c")
+    record(clips / "twice.mp3", 3, seed=51)
+    row("twice.mp3", text, speaker="c")
+    (clips / "garbage.mp3").write_bytes(b"garbage" * 99)
+    row("garbage.mp3")
+    soundfile.write(clips / "empty.wav", np.zeros(0), 16_000)
+    row("empty.wav")
+    record(clips / "cut.wav", 3, seed=60)
+    cut_short(clips / "cut.wav")
+    row("cut.wav")
+    record(clips / "short.wav", 0.05)
+    row("short.wav", "a")
+    record(clips / "long.flac", 31)
+    row("long.flac")
+    soundfile.write(clips / "silent.wav", np.zeros(32_000), 16_000)
+    row("silent.wav")
+    record(clips / "fast.wav", 0.5, seed=61)
+    row("fast.wav", text * 3)
+    record(clips / "slow.wav", 25, seed=62)
+    row("slow.wav", "Ja")
+    (clips / "again.mp3").write_bytes((clips / "good0.mp3").read_bytes())
+    row("again.mp3")
+    write_list(folder / "cv" / "train.tsv", rows)
+    record(clips / "tested.mp3", 3, seed=70)
+    row("tested.mp3", speaker="b")
+    write_list(folder / "cv" / "test.tsv", rows[-1:])
+    row("leftover.mp3", speaker="b")
+    write_list(folder / "cv" / "validated.tsv", rows)
+    record(folder / "talks" / "talk.wav", 3, seed=80)
+    (folder / "talks" / "talk.srt").write_bytes(b"no subtitle")
+    return [Source(str(folder / "cv"), name="cv"), Source(str(folder / "talks"), language="sv")]
+
+
+def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
+    sources = tuple(every_reason(tmp_path))
+    prepared = prepare(Plan(sources, tmp_path / "out", max_readings=1, processes=1, progress=False))
+    lines = [json.loads(line) for line in (tmp_path / "out" / DROPPED_NAME).read_text().splitlines()]
+    assert {line["id"].removeprefix("cv/"): line["reason"] for line in lines} == {
+        "good0 (row 32)": "listed twice",
+        "tab": "damaged row",
+        "missing": "missing file",
+        "no_text": "no text",
+        "marks": "only punctuation",
+        "russian": "wrong script",
+        "down": "more down than up votes",
+        "twice": "said too often by its speaker",
+        "garbage": "unreadable audio",
+        "empty": "empty audio",
+        "cut": "truncated audio",
+        "short": "too short",
+        "long": "too long",
+        "silent": "silent audio",
+        "fast": "text too long for its audio",
+        "slow": "text too short for its audio",
+        "again": "same audio as another clip",
+        "leftover": "of a speaker in dev or test",
+        "talks/talk.wav": "unreadable text",
+    }
+    assert next(line for line in lines if line["id"] == "cv/tab")["detail"] == "11 fields, not 10"
+    assert prepared.dropped == Counter(Reason(line["reason"]) for line in lines)
+    assert set(prepared.dropped) == set(Reason), "a reason has no test"
+    assert {clip.id for clip in prepared.corpus.clips} == {
+        *(f"cv/good{number}" for number in range(30)),
+        "cv/once",
+        "cv/tested",
+    }

@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from tests.conftest import ROOT
-from tests.unit.trainer.tuning.test_tuning import SPACE, Fake
+from tests.unit.trainer.tuning.searches import SPACE, FakeTraining
 from trainer.__main__ import main
 from trainer.errors import PlanError
 from trainer.training.options import Options
@@ -175,7 +175,7 @@ class AtOnce(Workers):
 def test_a_search_by_workers_ends_as_one_that_is_conducted_alone(
     redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake = Fake()
+    fake = FakeTraining()
 
     def training(options: Options, told: Told | None) -> Outcome:
         if options.run.name == "trial-0002":

@@ -1,0 +1,93 @@
+"""`publish` as a user calls it: the best model of a run, with what was measured of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from trainer.__main__ import main
+from trainer.publishing.publish import read
+
+#: The run is trained first, on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def run(unbroken: Path, tmp_path: Path) -> Path:
+    """One to add evaluations to."""
+    return shutil.copytree(unbroken, tmp_path / "run")
+
+
+def _summary(wer_percent: float) -> dict[str, Any]:
+    counts = {"words": 90, "substitutions": 1, "deletions": 2, "insertions": 0}
+    return {**counts, "wer_percent": wer_percent, "cer_percent": 1.5, "wer_interval_percent": [2.0, 5.0]}
+
+
+def _evaluation(run: Path, raised: bool = False) -> None:
+    about = {"context": "full", "context_s": 2.0, "snr_db": None}
+    document = {
+        **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test"},
+        "alarm": {"raised": raised, "sentence": "the start token comes twice"},
+        "conditions": [*[{**about, **_summary(3.3)}] * 2, {**about, "snr_db": 10.0, **_summary(9.9)}],
+        "groups": {"accent": {"skånska": _summary(4.4), "dalmål": _summary(5.5)}, "speaker": {"one": _summary(3.3)}},
+    }
+    (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
+
+
+def test_a_run_is_published_with_what_was_measured(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _evaluation(run)
+    out = tmp_path / "models" / "tones"
+    out.mkdir(parents=True)
+    (out / "left-over.txt").write_text("of the one before")
+    (out / "config.json").touch()
+    assert main(["publish", str(run), str(out)]) == 0
+    assert "3.30 % of 90 words wrong: tones test, 2 s of context" in capsys.readouterr().out
+    assert not (out / "left-over.txt").exists()
+    assert load_file(out / "model.safetensors").keys() == load_file(run / "best" / "model.safetensors").keys()
+    record = json.loads((out / "undertext.json").read_text())
+    assert (record["languages"], record["context_s"], record["trained_with_prompts"]) == (["en", "sv"], 2.0, False)
+    assert [(row["snr_db"], row["wer_percent"]) for row in record["wer"]] == [(None, 3.3), (10.0, 9.9)]
+    assert record["provenance"]["command"].startswith("python -m trainer train")
+    card = (out / "README.md").read_text()
+    assert "| skånska | 4.4 % | 2.0–5.0 % | 1.5 % | 90 |" in card
+    assert "By speaker" not in card, "a table of one row says nothing"
+    assert "![loss](loss.svg)" in card
+    assert (out / "word-error-rate-on-dev.svg").read_text().startswith("<svg")
+
+
+def test_an_alarm_stops_publishing(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _evaluation(run, raised=True)
+    assert main(["publish", str(run), str(tmp_path / "out")]) == 1
+    assert "the evaluation raised the alarm: the start token comes twice" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["publish", str(run), str(tmp_path / "out"), "--despite-alarm"]) == 0
+    assert read(run, "best").evaluations[0]["alarm"]["raised"]
+
+
+def test_what_is_no_model_is_not_replaced_by_one(run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(corpus.rglob("*"))
+    assert main(["publish", str(run), str(corpus), "--despite-alarm"]) == 1
+    assert "is there already and is no model" in capsys.readouterr().err
+    assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
+    assert "is a corpus, and no place for a run" in capsys.readouterr().err
+    assert sorted(corpus.rglob("*")) == before
+
+
+def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["publish", str(tmp_path), str(tmp_path / "out")]) == 1
+    assert "is no run: it has no plan.json" in capsys.readouterr().err
+
+
+def test_a_published_model_is_exported_for_ctranslate2(run: Path, tmp_path: Path) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="the extra ctranslate2 is not installed")
+    _evaluation(run)
+    assert main(["publish", str(run), str(tmp_path / "out"), "--ctranslate2", str(tmp_path / "ct2")]) == 0
+    assert ctranslate2.models.Whisper(str(tmp_path / "ct2")).n_mels == 80
+    assert json.loads((tmp_path / "ct2" / "preprocessor_config.json").read_text())["feature_size"] == 80

@@ -1,0 +1,139 @@
+"""A run of `train` that is killed, stopped or begun again: it goes on to the same, or says why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.unit.trainer.commands.steady_runs import STEADY, environment, metrics_of, train_command
+from trainer.__main__ import main
+
+#: Each starts Python and torch anew, on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+def _wait_for(step: int, process: subprocess.Popen[Any], run: Path) -> None:
+    """Until a run tells of a step."""
+    metrics = run / "metrics.jsonl"
+    while not (metrics.exists() and metrics.read_text().count('"loss"') >= step):
+        assert process.poll() is None, "it ended too soon"
+        time.sleep(0.01)
+
+
+def _killed_behind(step: int, command: list[str], run: Path) -> None:
+    """Start a run and kill it, as the kernel does, as soon as it tells of a step."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+    _wait_for(step, process, run)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    command = train_command(corpus, "--model", checkpoint, "--run", tmp_path / "killed", *STEADY)
+    _killed_behind(3, command, tmp_path / "killed")
+    _killed_behind(6, command, tmp_path / "killed")
+    subprocess.run(command, check=True, capture_output=True, env=environment())
+    assert metrics_of(tmp_path / "killed") == metrics_of(unbroken)
+    for name in ("best", "last"):
+        weights = [load_file(run / name / "model.safetensors") for run in (unbroken, tmp_path / "killed")]
+        assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "stopped"
+    # By the clock no checkpoint is written before the end.
+    command = train_command(corpus, "--model", checkpoint, "--run", run, *STEADY, "--checkpoint-every-s", "3600")
+    # A terminal tells all processes, those that make batches as well.
+    own = {"start_new_session": True, "env": environment(), "text": True}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **own)
+    _wait_for(3, process, run)
+    os.killpg(process.pid, sent)
+    _, told = process.communicate()
+    assert process.returncode == code, told
+    found = re.search(r"trainer: stopped; the same command goes on behind step (\d+)", told)
+    assert found, told
+    assert 3 <= int(found[1]) < 12
+    again = subprocess.run(command, check=True, capture_output=True, env=environment(), text=True)
+    assert f"goes on behind step {found[1]}" in again.stderr
+    assert metrics_of(run) == metrics_of(unbroken)
+
+
+def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(unbroken: Path, tmp_path: Path) -> None:
+    words = shlex.split((unbroken / "command.txt").read_text())
+    assert words[:4] == ["python", "-m", "trainer", "train"]
+    words[words.index("--run") + 1] = str(tmp_path / "again")
+    bare = {**environment(), "PATH": ""}  # as in the container, which has no git
+    subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, env=bare)
+    assert metrics_of(tmp_path / "again") == metrics_of(unbroken)
+    ours, theirs = (load_file(run / "best" / "model.safetensors") for run in (unbroken, tmp_path / "again"))
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+
+
+def test_a_run_goes_on_with_less_memory(corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY, "--recompute"]
+    assert main(words) == 0
+
+
+def test_a_run_of_before_options_were_kept_goes_on_or_is_refused_by_its_plan(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    plan = json.loads((run / "plan.json").read_text())
+    del plan["environment"]["given"]
+    plan["environment"]["asked"] = "python -m trainer train corpora/tones --dropout 0.1"
+    (run / "plan.json").write_text(json.dumps(plan))
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY]
+    assert main([*words, "--dropout", "0.3"]) == 1
+    assert "begun otherwise: model.dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+    assert main(words) == 0
+
+
+def test_a_changed_plan_is_refused_by_name(
+    corpus: Path, checkpoint: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
+    assert main(words) == 1
+    assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+
+
+def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run")]
+    words += ["--measure-every", "0", "--epochs", "0.2", "--batch", "8"]
+    assert main([*words, "--language", "en"]) == 0
+    assert main(words) == 1
+    assert "was begun with other languages" in capsys.readouterr().err
+
+
+def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
+    corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--measure-every", "0"]
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "trainer.training.loop.step", lambda *words: (_ for _ in ()).throw(MemoryError("out of memory"))
+        )
+        with pytest.raises(MemoryError):
+            main([*words, "--batch", "64"])
+    assert main([*words, "--batch", "16", "--epochs", "0.5"]) == 0
+    assert json.loads((tmp_path / "run" / "plan.json").read_text())["plan"]["batches"]["shape"]["examples"] == 16

@@ -1,0 +1,89 @@
+"""What `train` cannot do is told in a sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainer.__main__ import main
+from trainer.held import held
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--language", "fi"), "no language 'fi' (it has en, sv)"),
+        (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
+        (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
+        (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
+        (("--epochs", "0"), "--epochs 0.0: it is more than 0"),
+        (("--accumulate", "0"), "--accumulate 0: it is more than 0"),
+        (("--workers", "-1"), "--workers -1: it is 0 or more"),
+        (("--acft", "2", "--context-s", "1"), "--acft 2.0: it is from 0 to 1"),
+        (("--lora", "2", "--lora-targets", "q_proj,foo"), "no layer is called 'foo'; there are fc1, fc2, k_proj"),
+        (("--lora-targets", "q_proj"), "give --lora RANK, too"),
+        (("--balance", "colour"), "no column 'colour'"),
+        (("--model", "runs/no/such"), "there is no folder runs/no/such"),
+        (("--acft", "0.5"), "--acft teaches a context shorter than the full one: give --context-s"),
+        (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_a_sentence(
+    words: tuple[str, ...],
+    sentence: str,
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/passwd/run"])
+def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
+    corpus: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", place]) == 1
+    assert re.search(r"^trainer: /(proc|etc).*: (choose|name) another place", capsys.readouterr().err, re.MULTILINE)
+
+
+def test_two_processes_do_not_train_one_run(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    with held(tmp_path / "run", "--run"):
+        assert main(words) == 1
+    assert f"process {os.getpid()} on " in (told := capsys.readouterr().err)
+    assert f"works in {tmp_path / 'run'}: wait for it, or choose another --run" in told
+    assert not (tmp_path / "run" / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ((), "give --recompute, with which the run goes on; or begin another run with half of --batch-s (it is 240)"),
+        (("--recompute", "--lora", "4"), "for this: begin another run with half of --batch-s (it is 240) and twice of"),
+    ],
+)
+def test_memory_that_ends_is_told_with_what_takes_less(
+    corpus: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+    remedy: str,
+) -> None:
+    def full(*words: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("trainer.training.loop.step", full)
+    run = str(tmp_path / "run")
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", run, "--measure-every", "0", *given]
+    assert main(words) == 1
+    assert remedy in capsys.readouterr().err

@@ -1,0 +1,20 @@
+"""What is told of options that differ from those that a run was begun with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.training.options import Options, changes, given
+
+
+def test_options_that_differ_are_named_as_they_are_given() -> None:
+    before = Options(Path("corpora/a"), "tiny", Path("runs/a"), lora=4, lora_targets=("fc1", "fc2"), workers=3)
+    now = replace(before, run=Path("runs/b"), lora=0, lora_targets=("fc1",), dropout=0.2, full_context=True, workers=1)
+    assert sorted(changes(given(before), given(now))) == [
+        "--dropout was not given, and is 0.2",
+        "--full-context was not given, and is given",
+        "--lora was 4, and is not given",
+        "--lora-targets was fc1,fc2, not fc1",
+    ]
+    assert not list(changes(given(before), given(before)))

@@ -1,0 +1,53 @@
+"""What is no place for a study, or no longer the same study, is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.trainer.tuning.searches import FakeTraining, asked_in, search
+from trainer.errors import PlanError
+from trainer.held import held
+from trainer.tuning.space import parse
+
+
+def test_a_study_is_not_put_into_a_run(fake: FakeTraining, tmp_path: Path) -> None:
+    asked = asked_in(tmp_path, trials=1)
+    asked.folder.mkdir(parents=True)
+    (asked.folder / "plan.json").touch()
+    with pytest.raises(PlanError, match="is a run of train: choose another --study"):
+        search(asked)
+
+
+def test_a_study_whose_folder_has_gone_is_refused(fake: FakeTraining, tmp_path: Path) -> None:
+    asked = asked_in(tmp_path, trials=1)
+    search(asked)
+    shutil.rmtree(asked.folder / "trial-0000")
+    with pytest.raises(PlanError, match="has lost trials that the study remembers"):
+        search(asked)
+
+
+def test_a_changed_search_is_refused_by_name(fake: FakeTraining, tmp_path: Path) -> None:
+    search(asked_in(tmp_path, trials=2))
+    changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
+    with pytest.raises(PlanError, match=r"otherwise: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):
+        search(asked_in(tmp_path, space=changed))
+    with pytest.raises(PlanError, match=r"0.2, and is not given; --vary seed was not given, not 1,2"):
+        search(asked_in(tmp_path, space=parse(["learning-rate=1e-5..1e-3:log:4", "seed=1,2"])))
+    with pytest.raises(PlanError, match=r"--model was tiny, not small"):
+        search(asked_in(tmp_path, fixed={"corpus": "/corpora/tones", "model": "small", "measures": 4}))
+
+
+def test_trials_of_a_study_that_is_not_here_are_not_mixed_with_others(fake: FakeTraining, tmp_path: Path) -> None:
+    search(asked_in(tmp_path, trials=2))
+    (tmp_path / "study" / "study.journal").unlink()
+    with pytest.raises(PlanError, match="has trials that are not known here"):
+        search(asked_in(tmp_path, trials=2))
+
+
+def test_one_process_conducts_a_study(fake: FakeTraining, tmp_path: Path) -> None:
+    with held(tmp_path / "study", "--study"), pytest.raises(PlanError, match=f"process {os.getpid()} on .* works in"):
+        search(asked_in(tmp_path))
