@@ -1,0 +1,151 @@
+"""The seam, whoever finishes first: what waits for what, how long, and from one epoch to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, Listener, again, numbered, outcome, word
+from transcriber.seam import PATIENCE_S, Policy, advance
+from wire.messages import Content
+
+# --- chunks ----------------------------------------------------------------------------------------
+
+
+def test_a_chunk_that_comes_too_early_waits_for_those_before_it() -> None:
+    first, second, third = numbered(3)
+    listener = Listener().hear(third, second)
+    assert listener.captions == []
+    assert listener.hear(first).words == ["0.", "1.", "2."]
+
+
+def test_a_chunk_that_comes_twice_changes_nothing() -> None:
+    first, second, third = numbered(3)
+    listener = Listener().hear(first, third)
+    assert advance(listener.state, first, STATION, 0.0) is None
+    assert advance(listener.state, third, STATION, 0.0) is None
+    listener.hear(second)
+    assert all(advance(listener.state, late, STATION, 0.0) is None for late in (first, second, third))
+
+
+def test_a_live_hole_is_declared_lost_when_what_is_behind_it_has_waited_enough() -> None:
+    chunks = numbered(40)
+    listener = Listener(Policy("stations/demo", max_lag_s=60.0)).hear(*chunks[:3], *chunks[4:30])
+    listener.wait(59.0).hear(chunks[30])
+    assert listener.words == ["0.", "1.", "2."], "minutes of audio behind it are no reason: there is a backlog"
+    listener.wait(1.0).hear(chunks[31])
+    gap = next(c for c in listener.shown if c.content is Content.GAP)
+    assert (gap.start_s, gap.end_s, gap.reason, gap.final) == (15.0, 20.0, "lost", True)
+    assert listener.words == [f"{n}." for n in range(32) if n != 3]
+    assert advance(listener.state, chunks[3], STATION, 0.0) is None, "the straggler comes too late"
+
+
+def test_a_job_waits_for_its_hole() -> None:
+    chunks = numbered(40)
+    listener = Listener(JOB).hear(*chunks[1:])
+    assert listener.captions == []
+    assert listener.hear(chunks[0]).words == [f"{n}." for n in range(40)]
+
+
+def test_a_source_whose_state_is_lost_goes_on_where_it_is() -> None:
+    chunks = numbered(60)
+    listener = Listener().hear(*chunks[50:52])
+    assert listener.captions == [], "another worker may still have an earlier one"
+    assert listener.wait(PATIENCE_S).hear(chunks[52]).words == ["50.", "51.", "52."]
+    assert all(c.content is Content.SPEECH for c in listener.shown)
+
+
+def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
+    old = [outcome(0, [word("Hej.", 1.0)], last=True)]
+    listener = Listener().hear(*old, *again(numbered(20))[2:14]).wait(60.0).hear(*again(numbered(20))[14:15])
+    gap = listener.shown[1]
+    assert (gap.content, gap.start_s, gap.end_s) == (Content.GAP, 100.0, 110.0)
+    assert listener.words[:2] == ["Hej.", "2."]
+
+
+def test_progress_tells_how_far_the_source_is_captioned() -> None:
+    first, second, third = numbered(3)
+    result = advance(None, first, STATION, 0.0)
+    assert result is not None
+    assert (result.epoch, result.next_seq, result.until_s, result.finished) == (1, 1, 5.0, False)
+    parked = advance(result.state, third, STATION, 0.0)
+    assert parked is not None
+    assert (parked.next_seq, parked.until_s, parked.captions) == (1, 5.0, ())
+    whole = advance(parked.state, second, STATION, 0.0)
+    assert whole is not None
+    assert (whole.next_seq, whole.until_s) == (3, 15.0)
+
+
+# --- epochs ----------------------------------------------------------------------------------------
+
+
+def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
+    old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
+    listener = Listener().hear(*old, *again(numbered(1)))
+    assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [
+        (1, 1, "Vi kommer", True),
+        (2, 2, "0.", True),
+    ]
+    assert not listener.finished, "a station goes on"
+
+
+def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
+    first, second, third = numbered(3)
+    third = replace(third, last=True)
+    listener = Listener().hear(first, *again(numbered(2)), third)
+    assert listener.words == ["0."]
+    assert listener.hear(second).words == ["0.", "1.", "2.", "0.", "1."]
+
+
+def test_an_epoch_that_never_ended_is_given_up() -> None:
+    new = again(numbered(6))
+    listener = Listener().hear(*numbered(2), *new[:4]).wait(PATIENCE_S - 1).hear(new[4])
+    assert listener.words == ["0.", "1."]
+    assert listener.wait(1.0).hear(new[5]).words == ["0.", "1.", *(f"{n}." for n in range(6))]
+
+
+def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> None:
+    """Of a microphone that is closed soon after its ingest worker died; no chunk follows that could end the waiting."""
+    for last in (1, 2):
+        new = again(numbered(last))
+        end = outcome(last, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
+        listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), *new, end)
+        assert listener.words == ["Slut", *(f"{n}." for n in range(last))]
+        assert listener.finished
+        assert all(caption.final for caption in listener.shown)
+
+
+def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
+    first, second, third = numbered(3)
+    begin, *more = again(numbered(2))
+    begin = replace(begin, follows=(1, 2))
+    end = outcome(2, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
+    assert Listener().hear(first, second, begin).words == ["0.", "1.", "0."], "nothing is waited for"
+    listener = Listener(MICROPHONE).hear(first, begin, *more, end)
+    assert listener.words == ["0."]
+    assert listener.hear(second, third).words == ["0.", "1.", "0.", "1."], "what is queued is not given up"
+    assert listener.finished
+    assert Listener(MICROPHONE).hear(*more, end, begin, second, first).words == ["0.", "1."]
+
+
+def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
+    first, second = numbered(2)
+    listener = Listener().hear(replace(first, last=True), *again(numbered(1)))
+    assert advance(listener.state, second, STATION, 0.0) is None
+
+
+def test_a_source_first_seen_in_a_later_epoch_starts_there() -> None:
+    assert Listener().hear(*again(numbered(1), epoch=7)).words == ["0."]
+
+
+def test_jobs_and_microphones_finish_with_their_last_chunk() -> None:
+    for policy in (JOB, MICROPHONE):
+        listener = Listener(policy).hear(*numbered(1), outcome(1, [word("Slut", 9.5)], last=True))
+        assert listener.finished
+        assert [(c.text, c.final) for c in listener.shown] == [("0.", True), ("Slut", True)]
+        assert advance(listener.state, outcome(2), policy, 0.0) is None
+
+
+def test_an_end_mark_without_audio_settles_everything() -> None:
+    end = replace(outcome(1, last=True), start_s=5.0, end_s=5.0, lead_s=0.0)
+    listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), end)
+    assert [(c.text, c.final) for c in listener.shown] == [("Slut", True)]

@@ -1,0 +1,55 @@
+"""What an older or newer version of the seam wrote is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.transcriber.seams import JOB, STATION, Listener, in_parts, lost, outcome, spoken, word
+from transcriber.outcome import Outcome, Part, Reading
+from transcriber.seam import advance
+from wire.messages import Word
+
+
+@pytest.mark.parametrize(
+    ("state", "id"),
+    [(b'{"from": "the future", "lines": {"next_id": 7}}', 7), (b"no JSON", 1), (b"[]", 1), (b'{"lines": []}', 1)],
+)
+def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
+    first = outcome(0, [word("Hej.", 1.0)], last=True)
+    advanced = advance(state, first, STATION, 0.0)
+    assert advanced is not None
+    assert [(c.id, c.text, c.final) for c in advanced.captions] == [(id, "Hej.", True)]
+    assert advance(advanced.state, first, STATION, 0.0) is None
+
+
+def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
+    listener = Listener(JOB).hear(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
+    assert listener.state is not None
+    state = json.loads(listener.state)
+    state["lead_s"] = state["parked"][0][1]["more"] = 2.0
+    listener.state = json.dumps(state).encode()
+    listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
+    assert listener.text == "Hej du. slut."
+    assert listener.finished, "a job that began anew would wait for its first chunks for ever"
+
+
+def test_a_state_from_before_the_votes_is_read() -> None:
+    listener = Listener().hear(outcome(0, [word("Hej", 4.5)]))
+    assert listener.state is not None
+    state = json.loads(listener.state)
+    del state["votes"]
+    listener.state = json.dumps(state).encode()
+    assert listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)])).text == "Hej du."
+
+
+def test_an_outcome_that_an_older_version_wrote_keeps_its_words() -> None:
+    written = {"epoch": 1, "seq": 3, "start_s": 15.0, "end_s": 20.0, "lead_s": 1.0, "language": "sv"}
+    found = Outcome.from_dict({**written, "words": [["Hej", 16.0, 16.4, 0.9]], "probabilities": {"sv": 1.0}})
+    assert found.parts == (Part({"sv": Reading((Word("Hej", 16.0, 16.4, 0.9),), "sv")}, {"sv": 1.0}),)
+
+
+def test_an_outcome_waits_as_it_is() -> None:
+    for waiting in (spoken(3, 0.4), spoken(3, 0.0), in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2)), outcome(3), lost(3)):
+        assert Outcome.from_dict(json.loads(json.dumps(waiting.as_dict()))) == waiting
