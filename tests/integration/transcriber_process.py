@@ -6,14 +6,17 @@ python -m tests.integration.transcriber_process REDIS_URL [--stall WORD] [--die 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 
+from tests.conftest import ROOT
 from tests.fakes import ScriptedEngine, numbers
 from transcriber.engine import Utterance
 from transcriber.main import serve
@@ -24,6 +27,19 @@ from wire.metrics import TranscriberMetrics
 
 #: Set in Redis when a process has stalled.
 STALLED = "test:stalled"
+
+
+@contextlib.contextmanager
+def started(redis_url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Such a process, killed in the end."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.transcriber_process", redis_url, *options], cwd=ROOT
+    )
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait(timeout=10)
 
 
 def main() -> int:

@@ -1,0 +1,135 @@
+"""Chunks that fail, and what the model cannot do: a gap that says why, and the rest goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from tests.fakes import ScriptedEngine, chunks, numbers
+from tests.integration.bench import Bench, put, shown, words
+from tests.integration.minute import IN_THIRD, PCM, TEXTS
+from transcriber.engine import Utterance
+from wire import keys
+from wire.bus import Redis
+from wire.captions import CaptionLog
+from wire.errors import ModelError, Unsupported
+from wire.messages import Chunk, Content, Job, Kind, State, Status, Task
+from wire.queue import ChunkQueue
+from wire.sources import Jobs, Statuses
+
+
+def refuses(word: int) -> ScriptedEngine:
+    """An engine that raises at every batch with this word."""
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        if any(word in numbers(u.audio) for u in utterances):
+            raise RuntimeError("boom")
+
+    return ScriptedEngine(before)
+
+
+def test_a_chunk_that_fails_takes_its_batch_not_down(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    bench = Bench(redis, refuses(IN_THIRD)).drain()
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert (Chunk.decode(fields).seq, fields[b"reason"]) == (2, b"RuntimeError('boom')")
+    assert CaptionLog(redis).progress("jobs/1").finished
+    assert [c.reason for c in shown(redis, "jobs/1") if c.content is Content.GAP] == ["failed"]
+    assert bench.count("chunks_total", outcome="dead") == 1
+    assert bench.count("chunks_total", outcome="transcribed") == 11
+    assert bench.count("claimed_total") == 2, "it was tried three times"
+
+
+def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        raise RuntimeError("CUDA error")
+
+    bench = Bench(redis, ScriptedEngine(before), claim_after_s=60.0)
+    with pytest.raises(ModelError, match="CUDA error"):
+        bench.drain()
+    assert redis.xlen(keys.DEAD_CHUNKS) == 0, "another worker may do better"
+
+
+@pytest.mark.parametrize("seq", [2, 11])
+def test_a_job_ends_although_a_chunk_cannot_be_decoded(redis: Redis, seq: int) -> None:
+    """The last one, too."""
+    made = chunks("jobs/1", PCM)
+    for number, chunk in enumerate(made):
+        fields = chunk.encode()
+        redis.xadd(keys.UPLOAD_CHUNKS, {**fields, b"pcm": b"half"} if number == seq else fields)  # type: ignore[arg-type]
+    Bench(redis, ScriptedEngine()).drain()
+    assert CaptionLog(redis).progress("jobs/1").finished
+    [gap] = [caption for caption in shown(redis, "jobs/1") if caption.content is Content.GAP]
+    assert (gap.start_s, gap.end_s, gap.reason) == (made[seq].start_s, made[seq].end_s, "failed")
+    [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
+    assert fields[b"reason"].startswith(b"undecodable: not a Chunk")
+    assert [load.length for load in ChunkQueue(redis).load()] == [0, 0]
+
+
+def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up(redis: Redis) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if language == "fi":
+            raise Unsupported("this model does not know the language 'fi'", "language")
+        if task == "translate":
+            raise Unsupported("this model cannot translate", "task")
+
+    finnish = [dataclasses.replace(chunk, language="fi") for chunk in chunks("jobs/fi", PCM)]
+    into_english = [dataclasses.replace(chunk, task="translate") for chunk in chunks("stations/sv", PCM)]
+    put(redis, *chunks("jobs/1", PCM), *finnish, *into_english)
+    engine = ScriptedEngine(check=check)
+    bench = Bench(redis, engine, batch_size=36).drain()
+    assert engine.batches == [12], "what it can do is not tried one by one"
+    assert words(redis, "jobs/1") == TEXTS
+    for source, reason in (("jobs/fi", "language"), ("stations/sv", "task")):
+        assert [(c.content, c.reason) for c in shown(redis, source)] == [(Content.GAP, reason)]
+    assert CaptionLog(redis).progress("jobs/fi").finished
+    reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
+    assert reasons == {b"this model does not know the language 'fi'", b"this model cannot translate"}
+    assert bench.count("claimed_total") == 0, "another try would not help"
+
+
+def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if task == "translate":
+            raise Unsupported("this model cannot translate", "task")
+
+    jobs = Jobs(redis)
+    jobs.save(Job("1", 1.0, task="translate", state=State.RUNNING))
+    jobs.save(Job("2", 2.0, task="translate", state=State.CANCELLED))
+    for source in ("jobs/1", "jobs/2", "jobs/forgotten"):
+        put(redis, *(dataclasses.replace(chunk, task="translate") for chunk in chunks(source, PCM)))
+    Bench(redis, ScriptedEngine(check=check), batch_size=36).drain()
+    why = "this model cannot translate; leave task out, or set MODEL to one that can"
+    assert (jobs.get("1").state, jobs.get("1").error) == (State.FAILED, why)
+    status = Statuses(redis).get(Kind.JOB, "1")
+    assert (status.state, status.detail) == (State.FAILED, why)
+    assert jobs.get("2").state is State.CANCELLED
+    assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it is over"
+
+
+def test_a_live_source_that_asks_for_what_the_model_lacks_says_so_until_another_model_can(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    def check(language: str | None, task: Task) -> None:
+        if language == "de":
+            raise Unsupported(lack, "language")
+
+    lack = "this model does not know the language 'de'; it knows en and sv"
+    german = [dataclasses.replace(chunk, language="de") for chunk in chunks("microphones/1", PCM)]
+    put(redis, *german[:4])
+    Bench(redis, ScriptedEngine(check=check)).drain()
+    why = f"{lack}; leave language out, or set MODEL to one that can"
+    logged = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert logged == [f"no captions of microphones/1: {why}"]
+    statuses = Statuses(redis)
+    statuses.save(Status("microphones/1", State.RUNNING))
+    assert statuses.get(Kind.MICROPHONE, "1").detail == f"no captions: {why}"
+
+    put(redis, *german[4:])
+    Bench(redis, ScriptedEngine()).drain()
+    assert words(redis, "microphones/1")[-3:] == TEXTS[-3:]
