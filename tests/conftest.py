@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
+
+from tests.redis_server import running_redis
+from wire.bus import Redis, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,32 +76,9 @@ def wait_until() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
-    """The address of a Redis of this test run: the one in .venv/bin, or the one that TEST_REDIS_SERVER names."""
-    port = free_port()
-    program = os.environ.get("TEST_REDIS_SERVER", "redis-server")
-    folder = tmp_path_factory.mktemp("redis")
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""],
-            stdout=log,
-            stderr=log,
-        )
-    url = f"redis://127.0.0.1:{port}/0"
-    client = redis.Redis.from_url(url)
-    try:
-        for _ in range(200):
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        else:
-            pytest.fail(f"{program} does not answer: {(folder / 'log').read_text()}")
+    """The address of a Redis of this test run."""
+    with running_redis(tmp_path_factory.mktemp("redis"), free_port()) as url:
         yield url
-    finally:
-        client.close()
-        process.terminate()
-        process.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +99,13 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
     """The address of an empty Redis."""
-    with redis.Redis.from_url(redis_server) as client:
+    with connect(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of it."""
+    with connect(redis_url) as client:
+        yield client

@@ -1,12 +1,17 @@
-"""A transcriber beside a real Redis, in this process, and what it wrote."""
+"""A transcriber beside a real Redis, in this process; what it is given, and what it wrote."""
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 from prometheus_client import CollectorRegistry
 
+from ingest.chunker import Chunker
+from ingest.settings import Settings
 from transcriber.engine import Engine
 from transcriber.worker import Transcriber
-from wire.bus import Redis
+from wire.bus import Redis, connect
 from wire.captions import CaptionLog, latest_revisions
 from wire.messages import Caption, Chunk
 from wire.metrics import TranscriberMetrics
@@ -37,6 +42,31 @@ class Bench:
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"undertext_transcriber_{name}", labels) or 0.0
+
+
+def drain_at_once(redis_url: str, engine: Engine, workers: int) -> None:
+    """Have several transcribers take what waits, each in a thread and with a client of its own."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(redis_url)) for _ in range(workers)]
+        benches = [
+            Bench(client, engine, f"transcriber-{n}", batch_size=2, claim_after_s=60.0)
+            for n, client in enumerate(clients)
+        ]
+        threads = [threading.Thread(target=bench.drain) for bench in benches]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def cut(source: str, pcm: bytes, language: str | None = None) -> list[Chunk]:
+    """Chunks of a source, all of it speech, as ingest cuts them; by default in a language that nobody has named."""
+    settings = Settings()
+    chunker = Chunker(settings.chunk_samples, settings.lead_samples)
+    return [
+        piece.chunk(source, epoch=1, origin_s=0.0, language=language)
+        for piece in (*chunker.feed(pcm), chunker.finish())
+    ]
 
 
 def put(redis: Redis, *all_chunks: Chunk) -> None:

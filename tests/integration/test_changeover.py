@@ -17,10 +17,9 @@ import torch
 from prometheus_client.parser import text_string_to_metric_families
 from safetensors.torch import load_file, save_file
 
-from ingest.chunker import Chunker
-from ingest.settings import Settings
+from tests.conftest import ROOT
 from tests.e2e.recording import record
-from tests.integration.bench import shown, words
+from tests.integration.bench import cut, shown, words
 from trainer.replacing import replaced
 from wire import keys
 from wire.bus import Redis
@@ -31,7 +30,6 @@ from wire.workers import alive
 
 pytestmark = pytest.mark.timeout(400)
 
-ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "demo" / "model"
 WEIGHTS = "model.safetensors"
 
@@ -124,14 +122,6 @@ def transcribers(redis_url: str, model: Path, tmp_path: Path) -> Iterator[Path]:
     codes = [process.wait(timeout=60) for process in started]
     print(log.read_text())
     assert codes == [0, 0]
-
-
-def cut(source: str, audio: bytes) -> list[Chunk]:
-    """Chunks of a source, as ingest sends them."""
-    settings = Settings()
-    chunker = Chunker(settings.chunk_samples, settings.lead_samples)
-    pieces = [*chunker.feed(audio), chunker.finish()]
-    return [piece.chunk(source, epoch=1, origin_s=0.0, language="en") for piece in pieces]
 
 
 def total(redis: Redis, name: str, **labels: str) -> float:

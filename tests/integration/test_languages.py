@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,20 +12,17 @@ from numpy.typing import NDArray
 
 from demo.bulletins import Language, bulletin
 from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
-from ingest.chunker import Chunker
-from ingest.settings import Settings
+from tests.conftest import ROOT
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
-from tests.integration.bench import Bench, put, shown
+from tests.integration.bench import Bench, cut, drain_at_once, put, shown
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
-from wire.bus import Redis, connect
+from wire.bus import Redis
 from wire.captions import CaptionLog
-from wire.messages import Caption, Chunk, Content, Kind, State, Status
+from wire.messages import Caption, Kind, State, Status
 from wire.sources import Statuses
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-ROOT = Path(__file__).resolve().parents[2]
 
 #: How soon after its turn a programme must be followed.
 FOLLOWED_S = 15.0
@@ -49,22 +44,13 @@ def programme(*parts: tuple[str, Voice], pause_s: float = 0.4) -> tuple[NDArray[
     return np.concatenate(audio), begins_s
 
 
-def cut(audio: NDArray[np.int16], source: str, language: str | None = None) -> list[Chunk]:
-    """Chunks as ingest makes them of speech, by default of a language that nobody has named."""
-    settings = Settings()
-    chunker = Chunker(settings.chunk_samples, settings.lead_samples)
-    pieces = [*chunker.feed(audio.astype("<i2").tobytes()), chunker.finish()]
-    about = {"epoch": 1, "origin_s": 0.0, "content": Content.SPEECH, "language": language}
-    return [piece.chunk(source, **about) for piece in pieces]
-
-
 def read_by(language: Language, rng: random.Random, sentences: int) -> list[tuple[str, Voice]]:
     reader = draw_voice(language, rng, "held-out")
     return [(text, reader) for text in bulletin(language, rng, "held-out", sentences)]
 
 
 def captioned(redis: Redis, engine: TransformersEngine, audio: NDArray[np.int16]) -> list[Caption]:
-    put(redis, *cut(audio, "jobs/1"))
+    put(redis, *cut("jobs/1", audio.astype("<i2").tobytes()))
     Bench(redis, engine).drain()
     return [caption for caption in shown(redis, "jobs/1") if caption.text]
 
@@ -119,7 +105,7 @@ def test_a_language_that_was_told_wrongly_is_contradicted(
 ) -> None:
     audio, _ = programme(*read_by("sv", random.Random(3), 8))
     for source in ("jobs/1", "microphones/1"):
-        put(redis, *cut(audio, source, told))
+        put(redis, *cut(source, audio.astype("<i2").tobytes(), told))
     Bench(redis, bundled).drain()
     statuses, log = Statuses(redis), CaptionLog(redis)
     statuses.save(Status("microphones/1", State.RUNNING))
@@ -156,17 +142,7 @@ def test_two_workers_agree_with_one_on_the_language(redis: Redis, redis_url: str
     Bench(redis, engine).drain()
     random.Random(5).shuffle(parts)
     put(redis, *(dataclasses.replace(chunk, source="jobs/2") for chunk in parts))
-    clients = [connect(redis_url) for _ in range(2)]
-    workers = [
-        Bench(client, engine, f"transcriber-{n}", batch_size=2, claim_after_s=60.0) for n, client in enumerate(clients)
-    ]
-    threads = [threading.Thread(target=worker.drain) for worker in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for client in clients:
-        client.close()
+    drain_at_once(redis_url, engine, 2)
     one, two = ([(c.id, c.start_s, c.text, c.language) for c in shown(redis, f"jobs/{n}")] for n in (1, 2))
     assert one == two
     turns = [language for language, _ in itertools.groupby(language for *_, language in one)]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Sequence
 
 import pytest
 
 from tests.fakes import ScriptedEngine, chunks
-from tests.integration.bench import Bench, put, shown, words
+from tests.integration.bench import Bench, drain_at_once, put, shown, words
 from tests.integration.minute import PCM, TEXTS, WORDS
 from transcriber.engine import Heard, Hypothesis, Utterance
 from wire import keys
-from wire.bus import Redis, connect
+from wire.bus import Redis
 from wire.captions import CaptionLog
 from wire.messages import Chunk, Content, Word
 
@@ -30,27 +29,16 @@ def test_an_upload_comes_out_whole(redis: Redis) -> None:
     assert bench.count("batch_chunks_count") == 2
 
 
-def test_two_workers_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
+def test_three_workers_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
     sources = ("stations/one", "stations/two", "jobs/1")
     for source in sources:
         put(redis, *chunks(source, PCM))
-    clients = [connect(redis_url) for _ in range(3)]
-    workers = [
-        Bench(client, ScriptedEngine(), f"transcriber-{n}", batch_size=2, claim_after_s=60.0)
-        for n, client in enumerate(clients)
-    ]
-    threads = [threading.Thread(target=worker.drain) for worker in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    drain_at_once(redis_url, ScriptedEngine(), 3)
     for source in sources:
         assert words(redis, source) == TEXTS
         assert [c.event for c in CaptionLog(redis).read(source)] == list(
             range(1, len(CaptionLog(redis).read(source)) + 1)
         )
-    for client in clients:
-        client.close()
 
 
 def test_batches_reach_across_sources_live_ones_first(redis: Redis) -> None:

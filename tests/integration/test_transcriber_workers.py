@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +14,7 @@ from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, put, shown, words
 from tests.integration.minute import IN_THIRD, PCM, TEXTS, without
 from tests.integration.transcriber_process import STALLED, started
+from tests.redis_server import running_redis
 from transcriber.engine import Utterance
 from transcriber.worker import Transcriber
 from wire import keys
@@ -138,42 +137,20 @@ def test_a_worker_waits_while_redis_is_away(redis: Redis) -> None:
     assert words(redis, "jobs/1") == TEXTS
 
 
-@contextlib.contextmanager
-def lasting_redis(folder: Path, port: int) -> Iterator[str]:
-    """A Redis that keeps everything on disk; killed, not stopped, in the end."""
-    program = os.environ.get("TEST_REDIS_SERVER", "redis-server")
-    options = ["--port", str(port), "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
-    server = subprocess.Popen([program, "--bind", "127.0.0.1", *options], stdout=subprocess.DEVNULL)
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.kill()
-        server.wait(timeout=10)
-
-
-def answers(redis: Redis) -> bool:
-    try:
-        return bool(redis.ping())
-    except ConnectionError:
-        return False
-
-
 def test_a_transcriber_outlives_its_redis(
     tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., None]
 ) -> None:
     port = free_port()
     parts = chunks("stations/demo", PCM)
     with contextlib.ExitStack() as stack:
-        with lasting_redis(tmp_path, port) as url:
+        with running_redis(tmp_path, port, keeps=True) as url:
             redis = connect(url)
             stack.callback(redis.close)
-            wait_until(lambda: answers(redis), 20)
             put(redis, *parts[:6])
             worker = stack.enter_context(started(url, "--batch-size", "1"))
             log = CaptionLog(redis)
             wait_until(lambda: log.progress("stations/demo").next_seq >= 2, 30)
-        with lasting_redis(tmp_path, port):
-            wait_until(lambda: answers(redis), 20)
+        with running_redis(tmp_path, port, keeps=True):
             put(redis, *parts[6:])
             wait_until(lambda: log.progress("stations/demo").next_seq == 12, 30)
             assert worker.poll() is None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+
 PACKAGES = ("wire", "ingest", "transcriber", "api", "trainer", "demo", "benchmarks")
 
 

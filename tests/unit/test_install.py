@@ -14,8 +14,7 @@ import pytest
 
 from demo import install
 from demo.install import InstallError
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
 
 
 class Done:

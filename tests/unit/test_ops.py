@@ -9,16 +9,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from tests.conftest import ROOT
 from wire import metrics
 
-ROOT = Path(__file__).resolve().parents[2]
 OPS = ROOT / "ops"
 
 SERVICES = ("ingest", "transcriber", "api", "trainer", "demo")

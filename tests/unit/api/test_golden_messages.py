@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.follow import Follower
 from api.viewer import Item, Missed, Signal
+from tests.conftest import ROOT
 from wire.captions import Progress
 from wire.messages import Caption, State, Status
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "messages"
+FOLDER = ROOT / "tests" / "data" / "messages"
 
 
 class EmptyLog:

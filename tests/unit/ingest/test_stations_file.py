@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from ingest.stations_file import read
+from tests.conftest import ROOT
 from wire.errors import SettingsError
 from wire.messages import Station
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def written(folder: Path, text: str) -> Path:

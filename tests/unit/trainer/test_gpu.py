@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from tests.fake_gpu import fake_gpu
+from tests.unit.trainer.metrics import metrics_of
 from trainer.__main__ import main
 from trainer.corpus.clips import Corpus
 from trainer.evaluation.decoding import Listening, decode
@@ -80,27 +80,15 @@ def test_a_whole_run_on_a_gpu_is_that_of_a_cpu(corpus: Path, checkpoint: Path, t
     metrics = []
     for device in ("cpu", "cuda"):
         run = tmp_path / device
-        words = [
-            "train",
-            str(corpus),
-            "--model",
-            str(checkpoint),
-            "--run",
-            str(run),
-            "--device",
-            device,
-            "--batch",
-            "8",
-        ]
-        words += ["--epochs", "1", "--measure-every", "2", "--dev-clips", "4", "--workers", "0", "--precision", "fp32"]
-        words += ["--timestamps", "0.5", "--prompts", "0.5", "--label-smoothing", "0.1", "--log-every", "1"]
+        words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--device", device]
+        words += ["--batch", "8", "--epochs", "1", "--log-every", "1", "--measure-every", "2", "--dev-clips", "4"]
+        words += ["--timestamps", "0.5", "--prompts", "0.5", "--label-smoothing", "0.1"]
+        words += ["--workers", "0", "--precision", "fp32"]
         with fake_gpu() if device == "cuda" else nullcontext():
             assert main(words) == 0
             recogniser = load(str(run / "best"), device)
             found = evaluate(recogniser, of_clips(Corpus(corpus), Corpus(corpus).split("dev")), EvaluationPlan())
-        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        metrics.append([{name: value for name, value in row.items() if name != "samples_per_s"} for row in rows])
-        metrics[-1].append({"loss": found.figures["loss"]})
+        metrics.append([*metrics_of(run), {"loss": found.figures["loss"]}])
     assert len(metrics[0]) == len(metrics[1])
     for ours, theirs in zip(*metrics, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)

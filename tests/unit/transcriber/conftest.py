@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,12 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.whispers import tiny
 
     return tiny(tmp_path_factory.mktemp("tiny-whisper"))
+
+
+@pytest.fixture
+def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """The tiny checkpoint, to be changed or spoilt."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "models" / "tiny"))
 
 
 @pytest.fixture(scope="session")

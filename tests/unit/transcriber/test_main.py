@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.conftest import ROOT
 from transcriber.main import main
 
-MODEL = Path(__file__).resolve().parents[3] / "demo" / "model"
+MODEL = ROOT / "demo" / "model"
 
 
 def test_a_task_that_the_model_cannot_do_stops_the_start(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.unit.transcriber.noises import noise
 from transcriber.engine import Utterance
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
-from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import ModelError
 
 WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture
-def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint of one's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "models" / "tiny"))
 
 
 def cut(folder: Path) -> None:
@@ -93,7 +85,7 @@ def test_a_title_tells_editions_of_a_folder_apart(copy: Path, tmp_path: Path) ->
 def test_another_model_that_is_being_loaded_disturbs_no_batch(tiny_checkpoint: Path) -> None:
     """transformers sets torch's default type for as long as it loads, in all threads."""
     engine = TransformersEngine(load(str(tiny_checkpoint), device="cpu"))
-    audio = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE_HZ).astype(np.float32)
+    audio = noise(3.0)
     expected = engine.transcribe([Utterance(audio)])
     torch.set_default_dtype(torch.float16)
     try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from transformers import GenerationConfig
 
 from ingest.chunker import Chunker
+from tests.unit.transcriber.noises import noise
 from tests.whispers import OPENAI, TIMESTAMPS, like_openai
 from transcriber.engine import Utterance
 from transcriber.model import Model, load
@@ -29,11 +30,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TASKS: tuple[Task, ...] = ("transcribe", "translate")
 
 needs_openai = pytest.mark.skipif(OPENAI is None, reason="UNDERTEXT_SPEECH does not say where OpenAI's tokenizer is")
-
-
-def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
-    samples = np.random.default_rng(seed).normal(0, 0.1, round(16_000 * duration_s))
-    return samples.astype(np.float32)
 
 
 def tone(duration_s: float, frequency_hz: float) -> NDArray[np.float32]:

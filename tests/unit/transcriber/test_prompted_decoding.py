@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from tests.unit.transcriber.noises import noise
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
 from transcriber.model import Model, load
@@ -35,9 +35,7 @@ def model(tiny_checkpoint: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def utterances() -> list[Utterance]:
-    generators = [np.random.default_rng(seed) for seed in range(len(PROMPTS))]
-    audio = [generator.normal(0, 0.1, 48_000).astype(np.float32) for generator in generators]
-    return [Utterance(samples, "sv", prompt=prompt) for samples, prompt in zip(audio, PROMPTS, strict=True)]
+    return [Utterance(noise(3.0, seed), "sv", prompt=prompt) for seed, prompt in enumerate(PROMPTS)]
 
 
 def test_text_is_that_of_transformers_generate(model: Model, utterances: list[Utterance]) -> None:

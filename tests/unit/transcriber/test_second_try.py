@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -14,6 +13,7 @@ from torch import Tensor
 from transformers import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput
 
+from tests.unit.transcriber.noises import noise
 from transcriber.engine import Hypothesis, Utterance
 from transcriber.model import Model, load
 from transcriber.second_try import SecondTry
@@ -34,10 +34,8 @@ def model(tiny_checkpoint: Path) -> Model:
 @pytest.fixture(scope="module")
 def utterances() -> list[Utterance]:
     languages = ["sv", "en", "sv", "en", "sv", None]
-    generators = [np.random.default_rng(seed) for seed in range(len(languages))]
     # Lengths differ, and with them the caps; two are alike and are searched together.
-    audio = [g.normal(0, 0.1, 16_000 * (1 + i // 2)).astype(np.float32) for i, g in enumerate(generators)]
-    return [Utterance(samples, language) for samples, language in zip(audio, languages, strict=True)]
+    return [Utterance(noise(1 + seed // 2, seed), language) for seed, language in enumerate(languages)]
 
 
 def likeliest(engine: TransformersEngine, utterances: Sequence[Utterance]) -> list[Hypothesis]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from tests.unit.transcriber.noises import noise
 from transcriber.engine import Heard, Utterance
 from transcriber.model import Manifest, load
 from transcriber.second_try import SecondTry
@@ -23,20 +22,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 GREEDY = SecondTry(beams=1)
 
 
-def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
-    samples = np.random.default_rng(seed).normal(0, 0.1, round(16_000 * duration_s))
-    return samples.astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def engine(tiny_checkpoint: Path) -> TransformersEngine:
     return TransformersEngine(load(str(tiny_checkpoint), device="cpu"), second_try=GREEDY)
-
-
-@pytest.fixture
-def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """The tiny checkpoint, to be spoilt."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "model"))
 
 
 # --- features ---------------------------------------------------------------------------------------

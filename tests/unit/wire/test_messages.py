@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wire.errors import DecodeError
 from wire.messages import Caption, Chunk, Content, Job, Kind, State, Station, Status, source_name, split_source
 
-MESSAGES = Path(__file__).resolve().parents[2] / "data" / "messages"
+MESSAGES = ROOT / "tests" / "data" / "messages"
 TYPES = {"caption": Caption, "status": Status}
 
 

@@ -5,13 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wire.stopping import stop_on_signals
-
-ROOT = Path(__file__).resolve().parents[3]
 
 #: Says that it is there, then stops when it is told to.
 PROGRAM = """

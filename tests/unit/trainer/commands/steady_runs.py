@@ -1,12 +1,10 @@
-"""Runs of `train` in processes of their own, and what they leave to be compared."""
+"""Runs of `train` in processes of their own."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from tests.conftest import ROOT
 
@@ -26,9 +24,3 @@ def train_command(*words: str | Path) -> list[str]:
 def environment() -> dict[str, str]:
     """That of a process which finds this project wherever it is begun."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-def metrics_of(run: Path) -> list[dict[str, Any]]:
-    """What a run has measured: all but what the clock says."""
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "samples_per_s"} for line in lines]

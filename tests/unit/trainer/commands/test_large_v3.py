@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
+from tests.unit.trainer.metrics import metrics_of
 from tests.whispers import like_openai
 from trainer.__main__ import main
 from trainer.corpus.clips import Corpus
@@ -42,8 +43,7 @@ def run(corpus: Path, large: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _metrics(run: Path, name: str) -> list[float]:
-    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    return [row[name] for row in rows if name in row]
+    return [row[name] for row in metrics_of(run) if name in row]
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
-from tests.unit.trainer.commands.steady_runs import environment, metrics_of
+from tests.unit.trainer.commands.steady_runs import environment
+from tests.unit.trainer.metrics import metrics_of
 from trainer.__main__ import main
 from trainer.models.precision import DTYPES
 

@@ -18,7 +18,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.unit.trainer.commands.steady_runs import STEADY, environment, metrics_of, train_command
+from tests.unit.trainer.commands.steady_runs import STEADY, environment, train_command
+from tests.unit.trainer.metrics import metrics_of, steps_told
 from trainer.__main__ import main
 
 #: Each starts Python and torch anew, on a busy machine.
@@ -27,8 +28,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def _wait_for(step: int, process: subprocess.Popen[Any], run: Path) -> None:
     """Until a run tells of a step."""
-    metrics = run / "metrics.jsonl"
-    while not (metrics.exists() and metrics.read_text().count('"loss"') >= step):
+    while steps_told(run) < step:
         assert process.poll() is None, "it ended too soon"
         time.sleep(0.01)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration
 
+from tests.unit.trainer.metrics import metrics_of
 from trainer.errors import PlanError
 from trainer.examples import Example, ExampleSource
 from trainer.models.features import LogMel
@@ -61,8 +62,7 @@ def _train(
 
 
 def _losses(folder: Path) -> list[tuple[int, float]]:
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    return [(row["step"], row["loss"]) for row in metrics_of(folder) if "loss" in row]
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,9 @@ def test_what_is_measured_and_kept_wears_the_averaged_weights(
     run.close()
     torch.testing.assert_close(seen[-1], run.average.weights["model.decoder.embed_tokens.weight"], rtol=0, atol=0)
     assert not torch.equal(seen[-1], own)
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "wer_percent" in line] == [2, 4, 6]
-    assert {"step": 2, "wer_percent": 12.5} in lines
+    rows = metrics_of(tmp_path)
+    assert [row["step"] for row in rows if "wer_percent" in row] == [2, 4, 6]
+    assert {"step": 2, "wer_percent": 12.5} in rows
     assert json.loads((tmp_path / "plan.json").read_text())["plan"]["utterances"] == 24
 
 

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import multiprocessing
 
-from tests.unit.trainer.conftest import TONES_HZ, Tones
+from tests.unit.trainer.tones import TINY, Tones, speller_of_tones
 from trainer.errors import PlanError
-from trainer.models.tokenizer import Speller, train_tokenizer
-from trainer.models.whisper import Size, new_model
+from trainer.models.whisper import new_model
 from trainer.training.batches import Settings, Shape
 from trainer.training.loop import DECISIVE, train
 from trainer.training.plan import Plan
@@ -24,9 +23,8 @@ PLAN = Plan(
 
 
 def _run(folder: Path, team: Team, plan: Plan) -> dict[str, torch.Tensor]:
-    speller = Speller(train_tokenizer([" ".join(TONES_HZ)] * 4, ("en", "sv"), vocab_size=270))
-    size = Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=2, context_s=2, max_tokens=48)
-    run = Run.start(folder, new_model(size, speller, 1), speller, plan, team=team)
+    speller = speller_of_tones()
+    run = Run.start(folder, new_model(TINY, speller, 1), speller, plan, team=team)
     train(run, Tones(), speller, lambda model: {DECISIVE: 1.0}, workers=0)
     run.close()
     assert (run.progress.steps, run.progress.examples) == (3, 24)

@@ -18,6 +18,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from tests.conftest import ROOT
+from tests.redis_server import running_redis
+from tests.unit.trainer.metrics import steps_told
 from tests.unit.trainer.tuning.searches import SPACE, FakeTraining
 from trainer.__main__ import main
 from trainer.errors import PlanError
@@ -45,13 +47,6 @@ worker.work(connect(sys.argv[1]))
 """
 
 
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    client = connect(redis_url)
-    yield client
-    client.close()
-
-
 @contextlib.contextmanager
 def _worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
@@ -65,6 +60,22 @@ def _worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+def _one_trial(folder: Path, corpus: Path, checkpoint: Path, measures: int) -> Asked:
+    """A study of one trial, which tells of every step and leaves a checkpoint behind it."""
+    fixed = {
+        **{"corpus": str(corpus), "model": str(checkpoint), "measures": measures, "epochs": 15, "batch": 8},
+        **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
+    }
+    asked = Asked(folder / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
+    asked.folder.mkdir()  # as `tune` does
+    return asked
+
+
+def _steps_behind(asked: Asked) -> int:
+    """Those of its first trial."""
+    return steps_told(asked.folder / "trial-0000")
+
+
 def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     redis: Redis,
     redis_url: str,
@@ -73,30 +84,19 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     tmp_path: Path,
     wait_until: Callable[..., None],
 ) -> None:
-    fixed = {
-        **{"corpus": str(corpus), "model": str(checkpoint), "measures": 2, "epochs": 15, "batch": 8},
-        **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
-    }
-    space = parse(["learning-rate=1e-3,2e-3"])
-    asked = Asked(tmp_path / "tones", space, fixed, search="grid", trials=1)
+    asked = _one_trial(tmp_path, corpus, checkpoint, measures=2)
     study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
-    asked.folder.mkdir()
-    metrics = asked.folder / "trial-0000" / "metrics.jsonl"
-
-    def behind(steps: int) -> bool:
-        return metrics.exists() and metrics.read_text().count('"loss"') >= steps
-
     assert crew.news() == "waiting for workers: python -m trainer worker"
 
     assert add(study, asked)
     crew.see_to(study, 0)
     with _worker(redis_url, tmp_path / "first.log") as first:
-        wait_until(lambda: behind(5), 120, "the first worker trains")
+        wait_until(lambda: _steps_behind(asked) >= 5, 120, "the first worker trains")
         assert crew.news() == "1 worker"
         first.send_signal(signal.SIGKILL)
-    trained = metrics.read_text().count('"loss"')
+    trained = _steps_behind(asked)
     with _worker(redis_url, tmp_path / "second.log") as second:
-        wait_until(lambda: behind(trained + 20), 120, "the second worker goes on")
+        wait_until(lambda: _steps_behind(asked) >= trained + 20, 120, "the second worker goes on")
         # An orderly stop hands the trial back at once, and is no failed attempt.
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=60) == 0
@@ -112,41 +112,20 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
         assert int(first_percent[1]) > 0, "it began anew"
 
 
-@contextlib.contextmanager
-def _redis_at(port: int, folder: Path) -> Iterator[Redis]:
-    """A Redis that keeps its data from one start to the next."""
-    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen([*command, "--appendonly", "yes"], stdout=subprocess.DEVNULL)
-    client = connect(f"redis://127.0.0.1:{port}/0", patience_s=20)
-    try:
-        client.ping()
-        yield client
-    finally:
-        client.close()
-        process.terminate()
-        process.wait()
-
-
 def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
     free_port: Callable[[], int], tmp_path: Path, corpus: Path, checkpoint: Path, wait_until: Callable[..., None]
 ) -> None:
-    fixed = {
-        **{"corpus": str(corpus), "model": str(checkpoint), "measures": 4, "epochs": 15, "batch": 8},
-        **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
-    }
-    asked = Asked(tmp_path / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
-    asked.folder.mkdir()  # as `tune` does
-    metrics, port, log = tmp_path / "tones" / "trial-0000" / "metrics.jsonl", free_port(), tmp_path / "log"
-    with _redis_at(port, tmp_path) as redis:
-        study = begin(shared(redis, "tones"), asked)
-        assert add(study, asked)
-        Workers(redis).see_to(study, 0)
-        worker = _worker(f"redis://127.0.0.1:{port}/0", log)
-        process = worker.__enter__()
-        wait_until(lambda: metrics.exists() and metrics.read_text().count('"loss"') >= 5, 120, "it trains")
-    try:
+    asked = _one_trial(tmp_path, corpus, checkpoint, measures=4)
+    port, log = free_port(), tmp_path / "log"
+    with contextlib.ExitStack() as stack:
+        with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+            study = begin(shared(redis, "tones"), asked)
+            assert add(study, asked)
+            Workers(redis).see_to(study, 0)
+            process = stack.enter_context(_worker(url, log))
+            wait_until(lambda: _steps_behind(asked) >= 5, 120, "it trains")
         wait_until(lambda: "Redis is away, waiting for it" in log.read_text(), 60, "it says so")
-        with _redis_at(port, tmp_path) as redis:
+        with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
             study = begin(shared(redis, "tones"), asked)
             wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the trial goes on")
             wait_until(lambda: "trial 0: to the end" in log.read_text(), 60)
@@ -155,8 +134,6 @@ def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
             wait_until(lambda: Workers(redis).news() == "1 worker", 60, "one that was forgotten tells of itself")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
-    finally:
-        worker.__exit__(None, None, None)
     assert "Traceback" not in log.read_text()
     assert "could not connect" not in log.read_text()
 

@@ -1,0 +1,39 @@
+"""A Redis of a test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from wire.bus import RedisError, connect
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path, port: int, *, keeps: bool = False) -> Iterator[str]:
+    """The address of a Redis that answers; it is killed in the end, as a machine may be.
+
+    Args:
+        folder: where its data are.
+        port: of loopback.
+        keeps: whether the next one in this folder has all that this one acknowledged.
+    """
+    # The one in .venv/bin, or whichever the tests are to be run against.
+    command = [os.environ.get("TEST_REDIS_SERVER", "redis-server"), "--bind", "127.0.0.1", "--port", str(port)]
+    command += ["--dir", str(folder), "--save", ""]
+    command += ["--appendonly", "yes", "--appendfsync", "always"] if keeps else []
+    url = f"redis://127.0.0.1:{port}/0"
+    with (folder / "redis.log").open("a") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        with connect(url, patience_s=20) as client:
+            try:
+                client.ping()
+            except RedisError as error:
+                raise AssertionError(f"{command[0]} does not answer: {(folder / 'redis.log').read_text()}") from error
+        yield url
+    finally:
+        process.kill()
+        process.wait(timeout=10)

@@ -1,0 +1,13 @@
+"""Audio in which nobody speaks, and random weights hear something all the same."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.audio import samples
+
+
+def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
+    """16 kHz mono."""
+    return np.random.default_rng(seed).normal(0, 0.1, samples(duration_s)).astype(np.float32)
