@@ -15,8 +15,6 @@ import pytest
 from tests.redis_server import running_redis
 from wire.bus import Redis, connect
 
-ROOT = Path(__file__).resolve().parent.parent
-
 # Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started; the
 # system's own come first, as in `make up`.
 _BIN = str(Path(sys.executable).parent)

@@ -17,9 +17,9 @@ import torch
 from prometheus_client.parser import text_string_to_metric_families
 from safetensors.torch import load_file, save_file
 
-from tests.conftest import ROOT
 from tests.e2e.recording import record
 from tests.integration.bench import cut, shown, words
+from tests.places import ROOT
 from trainer.replacing import replaced
 from wire import keys
 from wire.bus import Redis

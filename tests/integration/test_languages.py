@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from demo.bulletins import Language, bulletin
 from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
-from tests.conftest import ROOT
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
 from tests.integration.bench import Bench, cut, drain_at_once, put, shown
+from tests.places import ROOT
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
 from wire.bus import Redis

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 #: Seconds until everything is ready, on a machine that is busy with other things.
 START_S = 150

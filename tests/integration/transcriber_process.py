@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from tests.conftest import ROOT
 from tests.fakes import ScriptedEngine, numbers
+from tests.places import ROOT
 from transcriber.engine import Utterance
 from transcriber.main import serve
 from transcriber.on_air import OnAir

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from types import ModuleType
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 
 def generator() -> ModuleType:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 PACKAGES = ("wire", "ingest", "transcriber", "api", "trainer", "demo", "benchmarks")
 

@@ -14,7 +14,7 @@ import pytest
 
 from demo import install
 from demo.install import InstallError
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 
 class Done:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from wire import metrics
 
 OPS = ROOT / "ops"

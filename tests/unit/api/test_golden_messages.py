@@ -9,11 +9,9 @@ import pytest
 
 from api.follow import Follower
 from api.viewer import Item, Missed, Signal
-from tests.conftest import ROOT
+from tests.places import MESSAGES
 from wire.captions import Progress
 from wire.messages import Caption, State, Status
-
-FOLDER = ROOT / "tests" / "data" / "messages"
 
 
 class EmptyLog:
@@ -45,5 +43,5 @@ def said() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("type", ["reset", "interrupted", "resumed", "missed", "end", "status"])
 def test_fields_are_those_of_the_golden_message(type: str) -> None:
-    golden = json.loads((FOLDER / f"{type}.json").read_text())
+    golden = json.loads((MESSAGES / f"{type}.json").read_text())
     assert said()[type].keys() == golden.keys()

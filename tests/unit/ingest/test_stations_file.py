@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.stations_file import read
-from tests.conftest import ROOT
+from tests.places import ROOT
 from wire.errors import SettingsError
 from wire.messages import Station
 

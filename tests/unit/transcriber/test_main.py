@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from transcriber.main import main
 
 MODEL = ROOT / "demo" / "model"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import MESSAGES
 from wire.errors import DecodeError
 from wire.messages import Caption, Chunk, Content, Job, Kind, State, Station, Status, source_name, split_source
 
-MESSAGES = ROOT / "tests" / "data" / "messages"
 TYPES = {"caption": Caption, "status": Status}
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from wire.stopping import stop_on_signals
 
 #: Says that it is there, then stops when it is told to.

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 #: A few steps with all that is drawn at random; a checkpoint behind each.
 STEADY = (

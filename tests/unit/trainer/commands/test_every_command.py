@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from trainer.__main__ import main
 from trainer.commands import COMMANDS
 

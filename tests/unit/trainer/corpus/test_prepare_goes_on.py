@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from tests.recordings import release
 from tests.unit.trainer.corpus.plans import plan_of
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME

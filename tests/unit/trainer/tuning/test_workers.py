@@ -17,7 +17,7 @@ from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tests.conftest import ROOT
+from tests.places import ROOT
 from tests.redis_server import running_redis
 from tests.unit.trainer.metrics import steps_told
 from tests.unit.trainer.tuning.searches import SPACE, FakeTraining
