@@ -10,10 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.redis_server import running_redis
 from wire.bus import Redis, connect
+
+# Examples have no deadline (hypothesis gives each 0.2 s): on a busy machine any of them may be slow.
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 # Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started; the
 # system's own come first, as in `make up`.

@@ -58,6 +58,7 @@ def test_the_corpus_is_mixed_as_meant(corpus: Corpus) -> None:
 
 def test_nobody_speaks_in_a_quiet_example(corpus: Corpus) -> None:
     quiet = [index for index in range(120) if corpus.window(index).kind == "quiet"]
+    assert quiet
     for index in quiet:
         example = corpus.example(index)
         assert not example.speech

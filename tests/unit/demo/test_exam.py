@@ -14,7 +14,9 @@ from trainer.publishing.model_folder import WerRow
 
 
 def test_an_exam_asks_only_what_was_held_out() -> None:
-    for example in exam.sentences("sv", 10, None):
+    examples = list(exam.sentences("sv", 10, None))
+    assert len(examples) == 10
+    for example in examples:
         assert split_of(example.text) == "held-out"
         assert example.duration_s <= exam.LONGEST_SENTENCE_S + 2 * exam.MARGIN_S
 

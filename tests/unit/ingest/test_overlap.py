@@ -67,7 +67,7 @@ def test_without_overlap_there_is_none() -> None:
     assert overlap_samples(loud().tobytes(), 0) == 0
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     n_samples=st.integers(0, 60_000),
     usual=st.integers(0, 20_000),

@@ -90,7 +90,7 @@ def test_a_gap_at_the_end_of_a_job_is_final_too() -> None:
 
 def test_jobs_show_only_what_is_final() -> None:
     listener = Listener(JOB).hear(*numbered(5), outcome(5, last=True))
-    assert all(c.final and c.revision == 0 for c in listener.captions)
+    assert [(c.text, c.revision, c.final) for c in listener.captions] == [(f"{n}.", 0, True) for n in range(5)]
 
 
 def test_captions_say_what_audio_they_rest_on() -> None:

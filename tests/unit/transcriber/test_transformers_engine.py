@@ -90,6 +90,7 @@ def test_a_loop_is_capped_in_proportion_to_the_audio(engine: TransformersEngine)
 def test_words_are_in_order_and_within_the_audio(engine: TransformersEngine) -> None:
     for seed in range(5):
         hypothesis = engine.transcribe([Utterance(noise(4.0, seed), "sv")])[0].likeliest
+        assert hypothesis.words
         times = [t for word in hypothesis.words for t in (word.start_s, word.end_s)]
         assert times == sorted(times)
         assert all(0 <= t <= 4.0 for t in times)

@@ -99,7 +99,7 @@ def test_another_process_makes_the_same_samples() -> None:
         assert pool.map(digest_of_everything, [3, 4]) == [digest_of_everything(3), digest_of_everything(4)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(index=st.integers(0, 2**40), samples=st.sampled_from([0, 1, 2, 15, 16, 17, 159, 400, 1600, 4801]))
 def test_the_length_is_told_before(index: int, samples: int) -> None:
     augment = Augmentation(parse(f"{EVERYTHING},speed:0.7:0.5..2,tempo:0.7:0.5..2"))

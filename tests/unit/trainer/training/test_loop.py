@@ -225,7 +225,9 @@ def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: P
     run = Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN)
     decayed, spared = run.optimizer.param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
-    names = {id(p): name for name, p in [*run.model.named_parameters(), *run.heads.named_parameters()]}
+    parameters = [*run.model.named_parameters(), *run.heads.named_parameters()]
+    names = {id(p): name for name, p in parameters if p.requires_grad}
+    assert {id(p) for group in (decayed, spared) for p in group["params"]} == names.keys()
     assert all(names[id(p)].endswith("bias") or "layer_norm" in names[id(p)] for p in spared["params"])
     assert not any("bias" in names[id(p)] or "layer_norm" in names[id(p)] for p in decayed["params"])
     run.close()

@@ -64,7 +64,9 @@ def test_a_batch_without_words_has_a_loss_to_learn_from(speller: Speller, tiny: 
     model = new_model(tiny, speller, 1)
     found = losses(model, Heads(tiny.d_model, speller.end), silence, Weights())
     found.total.backward()
-    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert any(gradient.any() for gradient in gradients)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_the_model_hears_as_many_positions_as_it_is_given(speller: Speller, tiny: Size) -> None:
