@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError
 
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, put, shown, words
-from tests.integration.minute import IN_THIRD, PCM, TEXTS, without
+from tests.integration.minute import IN_THIRD, PCM, TEXTS, WORDS, without
 from tests.integration.transcriber_process import STALLED, started
 from tests.redis_server import running_redis
 from transcriber.engine import Utterance

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from transformers import WhisperForConditionalGeneration
 
-from tests.unit.trainer.conftest import Tones
+from tests.unit.trainer.tones import Tones
 from trainer.__main__ import main
 from trainer.corpus.clips import Writer
 from trainer.evaluation.recogniser import load
