@@ -53,7 +53,8 @@ class Loaded:
     """A checkpoint in memory, in single precision, ready to be trained.
 
     `fingerprint` tells whether it is still the same when a run goes on. `known` are the settings of its config that
-    training changes, as they were; `declared_s` the acoustic context that its undertext.json declares.
+    training changes, as they were; `declared_s` the acoustic context that its undertext.json declares, and `shortest_s`
+    the shortest window that it was trained on.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Loaded:
     fingerprint: str
     known: Mapping[str, Any]
     declared_s: float | None = None
+    shortest_s: float = 0.0
 
     @property
     def from_nothing(self) -> bool:
@@ -102,8 +104,9 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     speller = Speller(tokenizer, bool(multilingual), declared.get("tokens") or {})
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
-    context_s = declared.get("context_s")
-    return Loaded(name, model, speller, extractor, fingerprint, known, None if context_s is None else float(context_s))
+    context_s = None if declared.get("context_s") is None else float(declared["context_s"])
+    shortest_s = float(declared.get("min_context_s", 0.0))
+    return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s)
 
 
 def new(

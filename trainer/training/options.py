@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -154,10 +155,7 @@ def line(options: Options, brief: bool = False) -> str:
     Args:
         brief: leave out what is so by default.
     """
-    words = ["python", "-m", "trainer", "train"]
-    for name, value in given(options, brief).items():
-        words += [word for word in ("" if name == _CORPUS else name, value) if word]
-    return shlex.join(words)
+    return _line(given(options, brief))
 
 
 def given(options: Options, brief: bool = True) -> dict[str, str]:
@@ -184,6 +182,32 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             continue
         old, new = (each.get(name, "not given") or "given" for each in (before, now))
         yield f"{name} was {old}, {'not' if name in before and name in now else 'and is'} {new}"
+
+
+def more_epochs(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What trains on where more epochs are asked of a run, in a sentence; empty: it is not more of them.
+
+    The rate of a run falls to nothing over its epochs, so that more of them are another run, with a rate of its own.
+
+    Args:
+        before, now: what `given` told, nothing but the epochs being different.
+    """
+    first, all_of_them = (float(each.get("--epochs", Options.epochs)) for each in (before, now))
+    if not first < all_of_them or "--run" not in now:
+        return ""
+    names = (f"{now['--run']}-{number}" for number in itertools.count(2))
+    run = next(name for name in names if not Path(name).exists())
+    onward = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{all_of_them - first:g}"}
+    onward.pop("--token", None)  # which the run's model has by now
+    return f"Go on with the same to its end; more epochs are a new run that begins from it: {_line(onward)}"
+
+
+def _line(values: Mapping[str, str]) -> str:
+    """The command line of what `given` told."""
+    words = ["python", "-m", "trainer", "train"]
+    for name, value in values.items():
+        words += [word for word in ("" if name == _CORPUS else name, value) if word]
+    return shlex.join(words)
 
 
 def _flag(name: str) -> str:

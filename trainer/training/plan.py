@@ -101,7 +101,13 @@ class Plan:
 
 
 def refuse_change(
-    name: str, before: Mapping[str, Any], now: Mapping[str, Any], *, option: str = "--run", words: Iterable[str] = ()
+    name: str,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    *,
+    option: str = "--run",
+    words: Iterable[str] = (),
+    instead: str = "",
 ) -> None:
     """A run, or what `option` names, goes on as it was begun.
 
@@ -109,6 +115,7 @@ def refuse_change(
 
     Args:
         words: what differs, in those of the command line; none: the entries that do are named as they are.
+        instead: what to do, where that is known better than to choose another `option`.
 
     Raises:
         PlanError: it was begun with something else; the text names what differs.
@@ -121,7 +128,9 @@ def refuse_change(
         # What no option explains: a corpus that was prepared anew, a checkpoint that is another under the same name.
         entries = [key for key in changed if not named or key.endswith("fingerprint")]
         told = "; ".join([*named, *(_change(key, old.get(key), new.get(key)) for key in entries)])
-        raise PlanError(f"{name} was begun otherwise: {told}. Go on with the same, or choose another {option}")
+        instead = "" if entries else instead
+        todo = instead or f"Go on with the same, or choose another {option}"
+        raise PlanError(f"{name} was begun otherwise: {told}. {todo}")
 
 
 def _change(name: str, before: object, now: object) -> str:

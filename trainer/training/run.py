@@ -26,7 +26,7 @@ from trainer.training.acft import Teacher
 from trainer.training.averaging import Average, trained
 from trainer.training.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
 from trainer.training.losses import Heads
-from trainer.training.options import changes
+from trainer.training.options import changes, more_epochs
 from trainer.training.plan import Plan, Progress, refuse_change
 from trainer.training.team import Team
 
@@ -145,10 +145,11 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
         compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
         before, now = (each.get(UNCHECKED, {}) for each in documents)
         # A run that was begun before options were kept is told by the plan's entries alone.
-        words = [*changes(before["given"], now["given"])] if before.get("given") and now.get("given") else []
+        told = (before["given"], now["given"]) if before.get("given") and now.get("given") else ({}, {})
+        words = [*changes(*told)]
         if (processes := before.get("processes", team.size)) != team.size:
             words.append(f"by {processes} process{'es' * (processes > 1)}, not {team.size}")
-        refuse_change(str(folder), *compared, words=words)
+        refuse_change(str(folder), *compared, words=words, instead=more_epochs(*told) if len(words) == 1 else "")
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")
 

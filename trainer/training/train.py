@@ -176,14 +176,16 @@ def _loaded(options: Options, corpus: Corpus) -> Loaded:
 def _context(options: Options, loaded: Loaded) -> tuple[float, bool]:
     """The acoustic context in seconds that is trained for, and whether batches are padded to all of it.
 
-    A checkpoint of Whisper's own hears in 30 s and breaks below; one of ours was trained on any length up to its own.
+    A checkpoint of Whisper's own hears in 30 s and breaks below, as does what was trained at all of that; others of
+    ours were trained on any length up to their own.
     """
     if options.context_s is not None:
         if options.context_s > loaded.context_s:
             raise PlanError(f"--context-s is up to the model's own {loaded.context_s:g} s, not {options.context_s:g}")
         return options.context_s, options.full_context
-    ours = loaded.from_nothing or loaded.declared_s is not None
-    return loaded.declared_s or loaded.context_s, options.full_context or not ours
+    context_s = loaded.declared_s or loaded.context_s
+    any_length = loaded.from_nothing or (loaded.declared_s is not None and loaded.shortest_s < context_s)
+    return context_s, options.full_context or not any_length
 
 
 def _refuse_acft(options: Options, loaded: Loaded, full: bool) -> None:
