@@ -12,18 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from tqdm import tqdm
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
 from benchmarks.training.architecture import END, whisper
-from benchmarks.training.held import Held
 from benchmarks.training.measured import Measured
 from trainer.models.lora import TARGETS, adapt
 from trainer.models.tokenizer import Speller
@@ -31,6 +27,8 @@ from trainer.models.whisper import SIZES, halve_frozen
 from trainer.training.batches import Batch
 from trainer.training.loop import step
 from trainer.training.losses import Targets, Weights
+from trainer.training.memory import fill, without_contents
+from trainer.training.memory import peak as peak_of
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 
@@ -116,14 +114,8 @@ def estimate(name: str, way: Way) -> Taken:
 
 def peak(name: str, way: Way, clips: int) -> int:
     """The most bytes that a step holds, once the optimizer has its state."""
-    with FakeTensorMode(allow_non_fake_inputs=True), begun(name, way, torch.device("cpu")) as run:
-        taken = batch(run.model, clips)
-        held = Held(tensors(run, taken))
-        with held:
-            make_step(run, taken)
-            held.peak = held.now
-            make_step(run, taken)
-        return held.peak
+    with without_contents(), begun(name, way, torch.device("cpu")) as run:
+        return peak_of(run, [batch(run.model, clips)], targets(clips))
 
 
 def flops(name: str, way: Way) -> float:
@@ -137,7 +129,7 @@ def flops(name: str, way: Way) -> float:
     }
     counter = FlopCounterMode(display=False, custom_mapping=counted)
     once = Way(way.name, way.rank)
-    with FakeTensorMode(allow_non_fake_inputs=True), begun(name, once, torch.device("cpu")) as run, counter:
+    with without_contents(), begun(name, once, torch.device("cpu")) as run, counter:
         make_step(run, batch(run.model, 1))
     return float(counter.get_total_flops())
 
@@ -189,7 +181,7 @@ def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
         if way.rank:
             adapt(model, way.rank, 2 * way.rank, TARGETS, seed=1)
         halve_frozen(model)
-    _filled(model, device)
+    fill(model, device)
     plan = Plan(weights=Weights(ctc=0.0, letters=0.0, alignment=0.0), precision="bf16", recompute=way.recompute)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         run = Run.start(Path(folder), model.train(), _speller(), plan)
@@ -215,31 +207,13 @@ def batch(model: WhisperForConditionalGeneration, clips: int) -> Batch:
 
 
 def make_step(run: Run, clips: Batch) -> None:
-    """A step of the real loop. What it counts of a batch cannot be read from tensors without contents."""
-    targets = Targets(len(clips) * CLIP_TOKENS, 1, 1, 1)
-    with patch.object(Targets, "of", return_value=targets):
-        step(run, [clips])
+    """A step of the real loop."""
+    step(run, [clips], targets(len(clips)))
 
 
-def tensors(run: Run, clips: Batch) -> Iterator[Tensor]:
-    """All that is there before the first step."""
-    yield from run.model.parameters()
-    yield from run.model.buffers()
-    for weights in run.weights.values():
-        yield from weights.values()
-    yield from (value for value in vars(clips).values() if isinstance(value, Tensor))
-
-
-def _filled(model: WhisperForConditionalGeneration, device: torch.device) -> None:
-    """Give a model of the meta device weights on another; `to_empty` cannot do it with fake tensors."""
-    given: dict[int, torch.nn.Parameter] = {}  # tied weights stay tied
-    for module in model.modules():
-        for name, weight in module._parameters.items():
-            if weight is not None:
-                if id(weight) not in given:
-                    drawn = 0.02 * torch.randn(weight.shape, dtype=weight.dtype, device=device)
-                    given[id(weight)] = torch.nn.Parameter(drawn, weight.requires_grad)
-                module._parameters[name] = given[id(weight)]
+def targets(clips: int) -> Targets:
+    """What there is to predict in so many of them."""
+    return Targets(clips * CLIP_TOKENS, 1, 1, 1)
 
 
 def _speller() -> Speller:

@@ -28,6 +28,9 @@ examples
     python -m trainer prepare --source digits-common-voice/en --language en --splits release --out corpora/digits
     python -m trainer train corpora/digits --model new:tiny-demo --run digits --epochs 40
 
+  what a run would do, and the memory of its largest step; GPU or not
+    python -m trainer train corpora/sv --model openai/whisper-small --run sv-small --batch-s 960 --dry-run
+
 Ctrl-C and SIGTERM end a run behind its step, with a checkpoint; the same command goes on. A killed one goes on from its
 last checkpoint (--checkpoint-every-s). Another plan is refused, and the options that differ are named. runs/NAME has
 
@@ -50,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--run", dest="name", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
     add_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and what memory it takes")
     parser.set_defaults(run=run)
 
 
@@ -78,12 +82,18 @@ def run(options: argparse.Namespace) -> int:
 
     from trainer.names import run_path
     from trainer.stopping import on_signals
+    from trainer.training.dry_run import dry_run
     from trainer.training.options import Options
     from trainer.training.train import alone, train_run
 
     logging.disable_progress_bar()
-    values = {key: value for key, value in vars(options).items() if value is not None and key not in ("run", "name")}
+    own = ("run", "name", "dry_run")
+    values = {key: value for key, value in vars(options).items() if value is not None and key not in own}
     asked = Options(run=run_path(options.name), **values)
+    if options.dry_run:
+        for name, told in dry_run(asked):
+            print(f"{name:<14}{told}", flush=True)
+        return 0
     with on_signals() as stop, alone(asked):
         found = train_run(asked, stop=stop)
     best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"

@@ -75,14 +75,19 @@ def train(
     run.save()
 
 
-def step(run: Run, batches: Sequence[Batch]) -> Losses:
-    """One step of the optimizer: on the mean over all that these batches, and those of all processes, ask for."""
+def step(run: Run, batches: Sequence[Batch], targets: Targets | None = None) -> Losses:
+    """One step of the optimizer: on the mean over all that these batches, and those of all processes, ask for.
+
+    Args:
+        targets: how much that is, where it is known.
+    """
     plan, device = run.plan, run.model.device
     for group in run.optimizer.param_groups:
         group["lr"] = plan.rate(run.progress)
     run.optimizer.zero_grad()
-    counted = sum((Targets.of(batch) for batch in batches), Targets())
-    targets = Targets(*run.team.numbers(astuple(counted), device))
+    if targets is None:
+        counted = sum((Targets.of(batch) for batch in batches), Targets())
+        targets = Targets(*run.team.numbers(astuple(counted), device))
     parts = []
     for batch in batches:
         with computing(device, plan.precision):

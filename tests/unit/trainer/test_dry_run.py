@@ -1,0 +1,84 @@
+"""`train --dry-run`: what would be done, and the memory of a step without the step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from trainer.__main__ import main
+from trainer.corpus.clips import Corpus
+from trainer.training.deciding import begun, decide, load
+from trainer.training.dry_run import batches_of, step_bytes
+from trainer.training.losses import Targets
+from trainer.training.memory import peak
+from trainer.training.options import Options
+from trainer.training.run import Run
+from trainer.training.team import Team
+
+pytestmark = pytest.mark.timeout(600)
+
+WAYS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "ctc": {"ctc": 0.3},
+    "adapters": {"lora": 2, "recompute": True, "precision": "bf16"},
+    "a teacher": {"acft": 0.5, "context_s": 1.5},
+    "several batches": {"accumulate": 3},
+}
+
+
+def test_it_tells_what_would_be_done_and_leaves_nothing(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "3"]
+    words += ["--batch", "8", "--accumulate", "2", "--freeze-encoder", "--measures", "3", "--language", "sv"]
+    before = sorted(corpus.rglob("*"))
+    assert main([*words, "--dry-run"]) == 0
+    printed = capsys.readouterr()
+    told = {line[:14].strip(): line[14:] for line in printed.out.splitlines()}
+    assert told["clips"] == "64 of 65 fit, 0.0 h, in sv"
+    assert "left out: 1 of 65 clips, longer than the context of 2 s" in printed.err
+    assert told["steps"] == "about 12 in 3 epochs, 192 examples"
+    assert told["a step"] == "16.0 examples in 2 batches, in the mean"
+    assert told["context"] == "2 s, padded to all of it"
+    assert told["measures"] == "one in 4 steps, and at the end, on 16 clips of dev"
+    assert told["device"] == "cpu, in fp32"
+    changing, of_all = (int(word.replace(",", "")) for word in told["parameters"].split() if word[0].isdigit())
+    assert 0 < changing < of_all
+    assert told["memory"].endswith("GiB at most in a step, of 8 examples of 2 s")
+    assert f"--run {tmp_path / 'run'}" in told["command"]
+    assert not (tmp_path / "run").exists()
+    assert sorted(corpus.rglob("*")) == before
+
+
+def test_what_does_not_fit_is_told_as_by_training(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run"), "--dry-run"]
+    assert main([*words, "--lora", "2"]) == 1
+    assert "--lora adapts what a checkpoint knows" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_takes_what_it_said(way: str, corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+    options = Options(corpus, str(checkpoint), tmp_path / "run", batch=8, **WAYS[way])
+    there, device = Corpus(corpus), torch.device("cpu")
+
+    def taken(fake: bool) -> int:
+        decided = decide(options, there, load(options, there), Team())
+        batch = batches_of(decided).largest
+        assert batch.positions == 50 * decided.context_s, "some batches are padded to all of it"
+        model, teacher = begun(decided, device)
+        if fake:
+            return step_bytes(decided, model, teacher, batch, tmp_path / "fake")
+        run = Run.start(tmp_path / "real", model.train(), decided.loaded.speller, decided.plan, teacher=teacher)
+        batches = [replace(batch) for _ in range(options.accumulate)]
+        found = peak(run, batches, Targets.of(batch))
+        run.close()
+        return found
+
+    assert taken(fake=True) == pytest.approx(taken(fake=False), rel=0.01)
