@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from trainer.errors import TrainerError
 
 PLAN_NAME, METRICS_NAME, SEEN_NAME, RECORD_NAME = "plan.json", "metrics.jsonl", "seen.json", "undertext.json"
+#: What a run said, with times.
+LOG_NAME = "train.log"
 #: How a trial of a search ended, in a sentence: it may have been pruned, or have left no model.
 ENDED_NAME = "ended.txt"
 #: Models that a run leaves, whole ones.

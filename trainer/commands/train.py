@@ -37,6 +37,7 @@ last checkpoint (--checkpoint-every-s). Another plan is refused, and the options
   report.html                   all of it on one page, with curves (`report --help`)
   metrics.jsonl, events.out.*   losses and measures, for you and for TensorBoard (tensorboard --logdir runs)
   best/, last/                  whole checkpoints: lowest word error rate on dev, and the last one
+  train.log                     what it said, with times
   command.txt, plan.json        what repeats the run; on a CPU, bit for bit
 
 Then: python -m trainer evaluate NAME CORPUS; python -m trainer publish NAME OUT
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.names import run_path
+    from trainer.notes import noting
     from trainer.stopping import on_signals
     from trainer.training.dry_run import dry_run
     from trainer.training.options import Options
@@ -91,14 +93,13 @@ def run(options: argparse.Namespace) -> int:
     values = {key: value for key, value in vars(options).items() if value is not None and key not in own}
     asked = Options(run=run_path(options.name), **values)
     if options.dry_run:
-        for name, told in dry_run(asked):
-            print(f"{name:<14}{told}", flush=True)
+        with noting():
+            for name, told in dry_run(asked):
+                print(f"{name:<14}{told}", flush=True)
         return 0
     with on_signals() as stop, alone(asked):
         found = train_run(asked, stop=stop)
-    best = "" if found.best is None else f", {found.best:.2f} % of the words in dev wrong at best"
-    early = f"; stopped early: no better one in {found.early} measures (--patience)" if found.early else ""
-    print(f"{found.folder}: {found.steps} steps{best}{early}")
+    print(found)
     return 0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import random
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from trainer.models.checkpoints import Loaded
 from trainer.models.precision import DTYPES
 from trainer.models.whisper import halve_frozen
 from trainer.names import NEW
+from trainer.notes import LOG
 from trainer.training.acft import Teacher
 from trainer.training.borrowing import lend
 from trainer.training.clip_source import ClipSource
@@ -150,8 +151,8 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
     clips, dropped = _fitting(options, corpus, "train", loaded, context_s)
     for reason, count in dropped.items():
         there = len(clips) + sum(dropped.values())
-        warning = "warning: " if count > _MUCH * there else ""
-        print(f"{warning}left out: {count} of {there} clips, {reason}", file=sys.stderr)
+        level, warning = (logging.WARNING, "warning: ") if count > _MUCH * there else (logging.INFO, "")
+        LOG.log(level, "%sleft out: %d of %d clips, %s", warning, count, there, reason)
     if not clips:
         raise PlanError(f"{options.corpus} has no clips to train on that fit the model")
     return clips, dropped

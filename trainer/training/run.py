@@ -1,6 +1,7 @@
 """A run: all that training changes, and the folder that keeps it.
 
 plan.json       how it was begun; a run goes on with the same or not at all
+train.log       what it said, with times
 metrics.jsonl   one JSON object a line: losses now and then, and every measure
 events.out.*    the same for TensorBoard, where it is installed
 checkpoint.pt   for an exact resume after a kill

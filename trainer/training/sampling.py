@@ -7,7 +7,6 @@ afterwards without having been there.
 from __future__ import annotations
 
 import math
-import sys
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from trainer.corpus.clips import COLUMNS, UNKNOWN, Clip
 from trainer.errors import PlanError
+from trainer.notes import LOG
 from trainer.training.single_voices import single_voices
 
 Order = NDArray[np.int64]
@@ -262,7 +262,7 @@ def sampler(words: str, clips: Sequence[Clip], seed: int, weights: Mapping[str, 
         return Epochs(len(clips), seed)
     found = Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
     if found.note:
-        print(f"--balance {words}: {found.note}", file=sys.stderr)
+        LOG.warning("--balance %s: %s", words, found.note)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,14 +16,15 @@ from trainer.corpus.clips import CORPUS_NAME, Corpus
 from trainer.errors import NoRoom, PlanError
 from trainer.held import held
 from trainer.models.device import device_of
+from trainer.notes import LOG, noting
 from trainer.reports.run import write_report
-from trainer.run_folder import SEEN_NAME
+from trainer.run_folder import LOG_NAME, SEEN_NAME
 from trainer.stopping import Stop
 from trainer.training.deciding import TOKENIZER_NAME, Decided, begun, decide, load
 from trainer.training.keeping import about, keeper
 from trainer.training.loop import Measure, train
 from trainer.training.measuring import DevMeasure
-from trainer.training.options import Options, command
+from trainer.training.options import Options, command, line
 from trainer.training.run import Run, has_learnt
 from trainer.training.seen import write_seen
 from trainer.training.team import Team, local_rank, local_size
@@ -41,6 +41,11 @@ class Outcome:
     best: float | None
     folder: Path
     early: int = 0
+
+    def __str__(self) -> str:
+        best = "" if self.best is None else f", {self.best:.2f} % of the words in dev wrong at best"
+        early = f"; stopped early: no better one in {self.early} measures (--patience)" if self.early else ""
+        return f"{self.folder}: {self.steps} steps{best}{early}"
 
 
 #: Hears how much of the training is behind (0..1) and what was measured.
@@ -73,10 +78,26 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
         Stopped: it was asked to.
     """
     options.check()
-    try:
-        return _train_run(options, told, stop)
-    except torch.OutOfMemoryError as error:
-        raise NoRoom(_remedies(options)) from error
+    with noting(_log(options.run)):
+        LOG.debug("%s", line(options, brief=True))
+        try:
+            found = _train_run(options, told, stop)
+        except torch.OutOfMemoryError as error:
+            LOG.debug("ended: %s", remedies := _remedies(options))
+            raise NoRoom(remedies) from error
+        except BaseException as error:
+            LOG.debug("ended: %s", str(error) or type(error).__name__)
+            raise
+        LOG.debug("%s", found)
+    return found
+
+
+def _log(run: Path) -> Path | None:
+    """Where its notes are kept; those of other processes of a team are not."""
+    if os.environ.get("RANK", "0") != "0":
+        return None
+    run.mkdir(parents=True, exist_ok=True)
+    return run / LOG_NAME
 
 
 def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcome:
@@ -97,7 +118,7 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
     run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
     if run.progress.steps and team.first:
         done = 100 * plan.done(run.progress)
-        print(f"{options.run} goes on behind step {run.progress.steps}, {done:.0f} % of it", file=sys.stderr)
+        LOG.info("%s goes on behind step %d, %.0f %% of it", options.run, run.progress.steps, done)
     context_s = decided.context_s
     keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
     measure = _measure(decided)

@@ -1,0 +1,47 @@
+"""train.log: what a run said, with times, behind what it said before."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import main
+from trainer.notes import LOG, noting
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_a_run_keeps_what_it_says(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--batch", "32"]
+    words += ["--epochs", "1", "--learning-rate", "1e-9", "--measure-every", "1", "--patience", "1"]
+    assert main(words) == 0
+    assert main(words) == 0
+    assert main([*words, "--seed", "2"]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("left out: 1 of 65 clips") == 3
+    assert told.err.count(" goes on behind step 2, 100 % of it") == 1
+    assert "python -m trainer train" not in told.err
+    lines = (tmp_path / "run" / "train.log").read_text(encoding="utf-8").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines), "a bar, or what has no time"
+    said = [line[20:] for line in lines]
+    assert said[0].startswith(f"python -m trainer train {corpus} --model {checkpoint}")
+    assert said.count("left out: 1 of 65 clips, longer than the context of 2 s") == 3
+    assert sum(" of the words in dev wrong at best; stopped early: no better one" in line for line in said) == 2
+    assert f"{tmp_path / 'run'} goes on behind step 2, 100 % of it" in said
+    assert said[-1].startswith("ended: ")
+    assert "--seed was not given, and is 2" in said[-1]
+
+
+def test_warnings_are_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with noting(tmp_path / "train.log"), warnings.catch_warnings(action="always"):
+        warnings.warn("a fan stands still", stacklevel=1)
+        LOG.debug("for the file alone")
+    shown, kept = capsys.readouterr().err, (tmp_path / "train.log").read_text(encoding="utf-8")
+    assert shown.count("Warning: a fan stands still") == kept.count("Warning: a fan stands still") == 1
+    assert ("for the file" in shown, "for the file" in kept) == (False, True)
+    assert not LOG.handlers
