@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from trainer.evaluation.grouping import shown
 from trainer.evaluation.result import measured_on
 from trainer.publishing.model_folder import Record
 
@@ -43,7 +43,7 @@ _TOKEN = """ Whisper has
 no token for `{borrower}`, so that of `{lender}` stands for it: other programs are told `language="{lender}"`."""
 
 _HEADER = ("set", "context", "SNR", "WER", "95 % interval", "CER", "words")
-#: Groups of more values than this are no table for a card: speakers, mostly.
+#: Groups of more values than this are no table for a card.
 _VALUES_SHOWN = 30
 
 
@@ -100,10 +100,22 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
     for document in evaluations:
         for column, groups in document["groups"].items():
-            if 1 < len(groups) <= _VALUES_SHOWN:
+            if column == "speaker" and len(groups) > 1:
                 yield f"### By {column}, {promised_on(document)}"
-                rates = ((shown(column, value), *_figures(group)) for value, group in groups.items())
+                yield _spread(groups.values())
+            elif 1 < len(groups) <= _VALUES_SHOWN:
+                yield f"### By {column}, {promised_on(document)}"
+                rates = ((value, *_figures(group)) for value, group in groups.items())
                 yield _table((column, *_HEADER[3:]), rates)
+
+
+def _spread(groups: Iterable[Mapping[str, Any]]) -> str:
+    """How far speakers are apart; nobody is named, who gave no more than a voice."""
+    rates = sorted(float(group["wer_percent"]) for group in groups if group["words"])
+    told = f"{len(rates)} speakers"
+    if rates:
+        told += f": WER {rates[0]:.1f} % at best, {median(rates):.1f} % in the middle, {rates[-1]:.1f} % at worst"
+    return f"{told}."
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from trainer.run_folder import read_run
 
 #: What provenance tells of how a run was begun, out of plan.json.
 _TOLD = ("command", "commit", "torch", "transformers", "device")
+#: An absolute path, or one from a home or from above, in a word or between the quotes of a shell.
+_PATH = re.compile(r"(?<=')(?:/|~|\.\.?/)[^']*(?=')|(?<![^\s:=,'])(?:/|~/|\.\.?/)[^\s:,']+")
 
 
 class PublishError(TrainerError):
@@ -118,7 +121,12 @@ def provenance(found: Written) -> dict[str, str | int | float]:
     environment, data = found.plan.get("environment", {}), found.plan.get("data", {})
     told = {name: environment[name] for name in _TOLD if name in environment}
     corpus = {"clips": data.get("clips", 0), "corpus_fingerprint": data.get("fingerprint", "")}
-    return {**found.declared["provenance"], **corpus, **told}
+    return {name: _anywhere(value) for name, value in {**found.declared["provenance"], **corpus, **told}.items()}
+
+
+def _anywhere(value: str | int | float) -> str | int | float:
+    """Without the folders of this machine, which are nobody else's business: of their paths the last name is left."""
+    return _PATH.sub(lambda found: Path(found[0]).name, value) if isinstance(value, str) else value
 
 
 def push(folder: Path, hub_id: str) -> str:
