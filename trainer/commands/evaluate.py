@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or _beside(options)
     _write(found, out, options)
     show(found)
-    print(f"written: {out}")
+    print(f"written: {out}, {_utterances(out)}")
     if (out.parent / PLAN_NAME).exists():
         print(f"renewed: {write_report(out.parent)}")
     return ALARM if found.alarm.raised else 0
@@ -141,6 +141,13 @@ def _write(found: Evaluation, out: Path, options: argparse.Namespace) -> None:
     about = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in found.utterances())
+    _utterances(out).write_text("".join(lines), encoding="utf-8")
+
+
+def _utterances(out: Path) -> Path:
+    """Where each utterance has a line."""
+    return out.with_name(f"{out.stem}-utterances.jsonl")
 
 
 def _beside(options: argparse.Namespace) -> Path:

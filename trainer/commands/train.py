@@ -150,6 +150,7 @@ def _add_examples(group: argparse._ArgumentGroup) -> None:
         metavar="SHARE",
         help="of clips that others follow in their window, as on air (default 0.5)",
     )
+    group.add_argument("--leave-out", metavar="FILE", help="clips that are not: ids, or lines that `evaluate` wrote")
     group.add_argument(
         "--without-speech", metavar="SHARE", help="of examples in which nobody speaks: 0.05, 0.05:FOLDER"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,10 +83,23 @@ class Evaluation:
         return short - full
 
     @property
+    def by_errors(self) -> list[Row]:
+        """All utterances, those with the most errors first."""
+        rows = self.conditions[0].rows
+        return sorted(rows, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))
+
+    @property
     def worst(self) -> list[Row]:
         """Utterances with the most errors."""
-        wrong = [row for row in self.conditions[0].rows if row.words.errors]
-        return sorted(wrong, key=lambda row: (-row.words.errors, -row.words.wer_percent, row.utterance.id))[:WORST]
+        return [row for row in self.by_errors if row.words.errors][:WORST]
+
+    def utterances(self) -> Iterator[dict[str, Any]]:
+        """What evaluation-NAME-utterances.jsonl holds: each utterance, those with the most errors first."""
+        context_s = self.conditions[0].context_s
+        for row in self.by_errors:
+            rate = round(row.words.wer_percent, 1) if row.words.words else None
+            about = {"text": row.utterance.text, "wer_percent": rate, "context_s": context_s}
+            yield {**row.document(), **about}
 
     @property
     def longer(self) -> list[Row]:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from transformers import WhisperForConditionalGeneration
@@ -14,6 +15,7 @@ from transformers import WhisperForConditionalGeneration
 from trainer.augmentation.augment import Augmentation, parse
 from trainer.augmentation.quiet import quiet_sounds
 from trainer.corpus.clips import Clip, Corpus, Split
+from trainer.corpus.leaving_out import named
 from trainer.errors import PlanError
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
@@ -149,6 +151,13 @@ def _refuse_acft(options: Options, loaded: Loaded, full: bool) -> None:
 
 def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:
     clips, dropped = _fitting(options, corpus, "train", loaded, context_s)
+    if options.leave_out:
+        unwanted = named(Path(options.leave_out))
+        if strange := unwanted - {clip.id for clip in corpus.split("train")}:
+            LOG.warning("--leave-out: %d of its clips are not in the split train, as %s", len(strange), min(strange))
+        kept = [clip for clip in clips if clip.id not in unwanted]
+        dropped |= {"named by --leave-out": len(clips) - len(kept)}
+        clips = kept
     for reason, count in dropped.items():
         there = len(clips) + sum(dropped.values())
         level, warning = (logging.WARNING, "warning: ") if count > _MUCH * there else (logging.INFO, "")

@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from trainer.corpus.clips import CLIPS_NAME, Clip, Corpus, total_s
+from trainer.corpus.leaving_out import named
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.publishing.model_folder import Record, describe
@@ -71,6 +72,7 @@ def about(
             "fingerprint": _fingerprint(corpus),
             "clips": len(clips),
             "left_out": dict(dropped),
+            "leave_out_fingerprint": _leave_out(options),
             "language": options.language,
             "dev_clips": options.dev_clips,
         },
@@ -93,6 +95,12 @@ def _fingerprint(corpus: Corpus) -> str:
     """Of what is said in a corpus, and of where its audio is."""
     with (corpus.folder / CLIPS_NAME).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _leave_out(options: Options) -> str:
+    """Of the clips that are not to be trained on; empty where none are named."""
+    ids = sorted(named(Path(options.leave_out))) if options.leave_out else []
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] if ids else ""
 
 
 def _commit() -> str:

@@ -81,6 +81,7 @@ class Options:
     balance: str = ""
     without_speech: str = ""
     join: float = 0.5
+    leave_out: str = ""
     misled: float = 0.0
     ctc: float | None = None
     timestamps: float = 0.0

@@ -16,7 +16,9 @@ SOUNDS = {"augment": (3, 3), "without_speech": (1, -1)}
 
 
 def absolute(name: str, value: Any) -> Any:
-    """The value of an option with absolute folders of sounds; several values, parted by `,` or `|`, as well."""
+    """The value of an option with absolute folders of sounds, and files; of several values, too."""
+    if name == "leave_out":
+        return str(Path(value).absolute())
     if name not in SOUNDS:
         return value
     before, most = SOUNDS[name]

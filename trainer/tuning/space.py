@@ -20,6 +20,7 @@ from trainer.tuning.folders import absolute
 _FIXED = frozenset(
     (
         *("corpus", "run", "model", "language", "token", "lora_targets", "measures", "measure_every", "dev_clips"),
+        "leave_out",
         *("precision", "recompute", "device", "threads", "workers", "log_every", "checkpoint_every_s"),
     )
 )

@@ -1,0 +1,51 @@
+"""Clips whose text is wrong: `evaluate` lists them, the worst first, and `train` leaves out those that are named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import main
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_what_evaluate_lists_is_left_out(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found.json"
+    words = [str(checkpoint), str(corpus), "--split", "train", "--out", str(out), "--limit", "12", "--processes", "1"]
+    assert main(["evaluate", *words]) in (0, 3)
+    listed = tmp_path / "found-utterances.jsonl"
+    rows = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 12 - json.loads(out.read_text())["conditions"][0]["left_out"]
+    assert [row["errors"] for row in rows] == sorted((row["errors"] for row in rows), reverse=True)
+    assert {"id", "text", "written", "errors", "wer_percent", "seconds", "context_s"} <= rows[0].keys()
+    run = tmp_path / "run"
+    train = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--epochs", "0.5"]
+    train += ["--measure-every", "0", "--leave-out"]
+    assert main([*train, str(listed)]) == 0
+    data = json.loads((run / "plan.json").read_text(encoding="utf-8"))["data"]
+    assert data["clips"] == 64 - len(rows)
+    assert data["left_out"]["named by --leave-out"] == len(rows)
+    ids = tmp_path / "ids.txt"
+    ids.write_text("clip-0\n\nclip-70\nno such\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main([*train, str(ids)]) == 1
+    told = capsys.readouterr().err
+    assert "--leave-out: 2 of its clips are not in the split train, as clip-70" in told
+    assert "begun otherwise" in told
+
+
+@pytest.mark.parametrize("content", [None, '{"path": "a.wav"}\n', '{"id": \n'])
+def test_what_is_no_list_is_told(
+    content: str | None, corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "list"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--leave-out", str(path)]
+    assert main([*words, "--dry-run"]) == 1
+    assert f"--leave-out {path}: it is a file with the id of a clip a line" in capsys.readouterr().err
