@@ -156,7 +156,7 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
                 begun = i == len(left) and j == 1 and _begun(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
                 cut = cut or begun
-                apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else abs(_middle(a) - _middle(b))
+                apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else _between_s(a, b, begin_s)
                 # What the later window heard whole is not another hearing of what began well before that.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
                 near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
@@ -179,6 +179,13 @@ def _apart_s(a: Word, b: Word) -> float:
     apart_s = min(abs(a.start_s - b.start_s), abs(a.end_s - b.end_s), abs(_middle(a) - _middle(b)))
     common_s = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
     return max(0.0, apart_s - max(0.0, common_s))
+
+
+def _between_s(a: Word, b: Word, begin_s: float) -> float:
+    """How far apart two words are that say different things: of one that the later window cut, its end is left."""
+    middles_s = abs(_middle(a) - _middle(b))
+    cut = a.start_s < begin_s and b.start_s <= begin_s + _CUT_S
+    return min(middles_s, abs(a.end_s - b.end_s)) if cut else middles_s
 
 
 def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, end_s: float) -> bool:

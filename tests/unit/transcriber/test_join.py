@@ -60,6 +60,12 @@ def test_a_word_that_the_later_window_cuts_is_not_its_first_one(cut: str, whole:
     assert joined(earlier, later, 100.0, 101.21) == ["säger,", cut, whole]
 
 
+def test_what_the_later_window_makes_of_a_word_that_it_cuts_is_not_another_word() -> None:
+    """Its middle is far from that of the whole word: all but the end lies outside."""
+    earlier, later = [word("och", 8.45, 8.95)], [word("o", 9.0, 9.12), word("nu", 9.95, 10.45)]
+    assert joined(earlier, later, 9.0, 10.0) == ["och", "nu"]
+
+
 def test_a_word_behind_the_overlap_comes_however_unsure_its_recogniser_was() -> None:
     later = [word("hej,", 99.6, 99.8), Word("du", 100.25, 100.4, 0.2), word("där", 100.5, 100.7)]
     for begin_s in (99.0, 99.5):
