@@ -5,10 +5,10 @@ the next state and the captions that follow. Chunks are taken in the order of ep
 comes too early waits in the state for those before it, one that comes twice changes nothing.
 
 A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`. An
-epoch that has not said its last is over when it has as many chunks as the next one says. It is given up when the next
-one has waited for `PATIENCE_S`, or does not say and has brought the source's last chunk. Waiting is measured by the
-clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a worker
-that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
+epoch is over when it has as many chunks as the next one says, or has said its last. It is given up when the next one
+has waited for `PATIENCE_S`, or has begun, does not say and has brought the source's last chunk. Waiting is measured by
+the clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a
+worker that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
 committed as a gap.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
@@ -172,10 +172,12 @@ class _Seam:
         """Whether nothing more is to be expected of the epochs before `epoch`."""
         first = self.parked.get((epoch, 0))
         follows = first.outcome.follows if first else None
-        if self.ended or waited_s >= PATIENCE_S:
+        if waited_s >= PATIENCE_S:
             return True
         if follows:  # what is missing was queued, so a worker has it, or will claim it
             return (self.epoch, self.next_seq) >= follows
+        if self.ended:
+            return True
         # None comes behind the source's last chunk that could end the waiting.
         over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
         return not self.epoch or (first is not None and over)

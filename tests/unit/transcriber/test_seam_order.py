@@ -127,6 +127,14 @@ def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
     assert Listener(MICROPHONE).hear(*more, end, begin, second, first).words == ["0.", "1."]
 
 
+def test_an_epoch_that_is_overtaken_whole_is_not_given_up_for_the_end_of_the_one_before() -> None:
+    (first,), (second,), (third,) = (numbered(1), again(numbered(1)), again(numbered(1), epoch=3, after_s=200.0))
+    first, second = replace(first, last=True), replace(second, follows=(1, 1))
+    listener = Listener().hear(first, replace(third, follows=(2, 1)))
+    assert listener.words == ["0."]
+    assert listener.hear(second).words == ["0.", "0.", "0."]
+
+
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
     listener = Listener().hear(replace(first, last=True), *again(numbered(1)))
