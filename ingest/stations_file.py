@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +25,10 @@ import yaml
 
 from wire import hot_words
 from wire.errors import SettingsError
-from wire.languages import code_of
+from wire.languages import CODES, code_of
 from wire.messages import Station, Task
+
+log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -78,6 +81,8 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
     code = code_of(language) if isinstance(language, str) else None
     if language is not None and code is None:
         raise SettingsError(f"{where}: {language!r} is not the code of a language, such as sv or en")
+    if code is not None and code not in CODES:
+        log.warning("%s: Whisper has no language %r; only a model that was trained for it knows it", where, code)
     if task is not None and task not in get_args(Task):
         raise SettingsError(f"{where}: the task {task!r} is none of {', '.join(get_args(Task))}")
     listen_url = entry.get("listen_url")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from trainer.run_folder import read_run
 
 #: What provenance tells of how a run was begun, out of plan.json.
 _TOLD = ("command", "commit", "torch", "transformers", "device")
-#: An absolute path, or one from a home or from above, in a word or between the quotes of a shell.
-_PATH = re.compile(r"(?<=')(?:/|~|\.\.?/)[^']*(?=')|(?<![^\s:=,'])(?:/|~/|\.\.?/)[^\s:,']+")
+#: What may be a path in a word of a command line, such as `radio,noise:0.5:0..20:sounds/street`.
+_PART = re.compile(r"[^:,|=]+")
 
 
 class PublishError(TrainerError):
@@ -121,12 +122,20 @@ def provenance(found: Written) -> dict[str, str | int | float]:
     environment, data = found.plan.get("environment", {}), found.plan.get("data", {})
     told = {name: environment[name] for name in _TOLD if name in environment}
     corpus = {"clips": data.get("clips", 0), "corpus_fingerprint": data.get("fingerprint", "")}
-    return {name: _anywhere(value) for name, value in {**found.declared["provenance"], **corpus, **told}.items()}
+    everything = {**found.declared["provenance"], **corpus, **told}
+    return {name: _anywhere(name, value) if isinstance(value, str) else value for name, value in everything.items()}
 
 
-def _anywhere(value: str | int | float) -> str | int | float:
-    """Without the folders of this machine, which are nobody else's business: of their paths the last name is left."""
-    return _PATH.sub(lambda found: Path(found[0]).name, value) if isinstance(value, str) else value
+def _anywhere(name: str, value: str) -> str:
+    """Without the folders of the machine that trained, which are nobody else's business: last names are left."""
+    return shlex.join(map(_last_names, shlex.split(value))) if name == "command" else _last_names(value)
+
+
+def _last_names(word: str) -> str:
+    def last(found: re.Match[str]) -> str:
+        return Path(found[0]).name if found[0].startswith(("/", "~", "..")) else found[0]
+
+    return word if "://" in word else _PART.sub(last, word)
 
 
 def push(folder: Path, hub_id: str) -> str:

@@ -45,12 +45,12 @@ def lend(loaded: Loaded, words: Sequence[str], spoken: Collection[str]) -> Loade
     Raises:
         PlanError: it does not fit the checkpoint, or the clips.
     """
-    if not words:
-        return loaded
     told, speller = f"--token {','.join(words)}", loaded.speller
-    if not speller.multilingual:
+    if words and not speller.multilingual:
         raise PlanError(f"{told}: {loaded.name} knows English only, and is told no language")
     for borrower, lender in (tokens := borrowed(words)).items():
+        if borrower not in spoken:
+            raise PlanError(f"{told}: the corpus has no {borrower}, only {listed(spoken)}")
         if borrower in speller.languages:
             raise PlanError(f"{told}: {loaded.name} has {borrower} itself; leave it out")
         if lender not in speller.languages:
@@ -58,4 +58,10 @@ def lend(loaded: Loaded, words: Sequence[str], spoken: Collection[str]) -> Loade
             raise PlanError(f"{told}: {loaded.name} has no language {lender!r} either (it has {known})")
         if lender in spoken:
             raise PlanError(f"{told}: the corpus has {lender}, too, which needs its token; choose one that it has not")
-    return replace(loaded, speller=replace(speller, borrowed={**speller.borrowed, **tokens}))
+    for borrower, lender in speller.borrowed.items():
+        if lender in spoken:
+            raise PlanError(
+                f"{loaded.name} learnt {borrower} by the token of {lender}, which the corpus has, too: begin from the "
+                f"checkpoint that it was made from, with another --token for {borrower}"
+            )
+    return replace(loaded, speller=replace(speller, borrowed={**speller.borrowed, **tokens})) if tokens else loaded

@@ -163,7 +163,8 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
         level, warning = (logging.WARNING, "warning: ") if count > _MUCH * there else (logging.INFO, "")
         LOG.log(level, "%sleft out: %d of %d clips, %s", warning, count, there, reason)
     if not clips:
-        raise PlanError(f"{options.corpus} has no clips to train on that fit the model")
+        left_out = " and that --leave-out leaves" if options.leave_out else ""
+        raise PlanError(f"{options.corpus} has no clips to train on that fit the model{left_out}")
     return clips, dropped
 
 

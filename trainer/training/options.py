@@ -199,7 +199,8 @@ def more_epochs(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     names = (f"{now['--run']}-{number}" for number in itertools.count(2))
     run = next(name for name in names if not Path(name).exists())
     onward = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{all_of_them - first:g}"}
-    onward.pop("--token", None)  # which the run's model has by now
+    for known in ("--token", "--acft"):  # which the run's model has by now: its languages, and its short context
+        onward.pop(known, None)
     return f"Go on with the same to its end; more epochs are a new run that begins from it: {_line(onward)}"
 
 

@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from trainer.corpus.clips import CORPUS_NAME, Corpus
-from trainer.errors import NoRoom, PlanError
+from trainer.errors import NoRoom, PlanError, TrainerError
 from trainer.held import held
 from trainer.models.device import device_of
 from trainer.notes import LOG, noting
@@ -86,7 +86,8 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
             LOG.debug("ended: %s", remedies := _remedies(options))
             raise NoRoom(remedies) from error
         except BaseException as error:
-            LOG.debug("ended: %s", str(error) or type(error).__name__)
+            unforeseen = isinstance(error, Exception) and not isinstance(error, TrainerError)
+            LOG.debug("ended: %s", str(error) or type(error).__name__, exc_info=unforeseen)
             raise
         LOG.debug("%s", found)
     return found

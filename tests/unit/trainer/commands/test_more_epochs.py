@@ -23,6 +23,8 @@ def _given(**changes: object) -> dict[str, str]:
 def test_only_more_of_them_are_another_run() -> None:
     assert "--run 'runs/a b-2' --epochs 1.5 --dropout 0.1" in more_epochs(_given(), _given(epochs=5.5))
     assert "--token" not in more_epochs(_given(token=("ga=cy",)), _given(token=("ga=cy",), epochs=5.5)), "it has it"
+    short = {"acft": 0.5, "context_s": 7.0}
+    assert "--acft" not in more_epochs(_given(**short), _given(**short, epochs=5.5)), "there is none shorter to learn"
     assert not more_epochs(_given(), _given(epochs=3.0))
     assert not more_epochs(_given(), _given())
     assert "--epochs 6" in more_epochs(_given(), _given(epochs=10.0)), "the default is not among what is given"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trainer.__main__ import main
-from trainer.publishing.publish import publish_run
+from trainer.publishing.publish import _anywhere, publish_run
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -42,4 +42,17 @@ def test_neither_speakers_nor_folders_are_named(corpus: Path, checkpoint: Path, 
     assert "| female | 2.0 % |" in card
     provenance = json.loads((tmp_path / "out" / "undertext.json").read_text(encoding="utf-8"))["provenance"]
     assert provenance["base"] == checkpoint.name
-    assert f"train {corpus.name} --model {checkpoint.name} --run 'run' --epochs 0.5" in provenance["command"]
+    assert f"train {corpus.name} --model {checkpoint.name} --run run --epochs 0.5" in provenance["command"]
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("train /data/sv --augment 'noise:0.05:/home/anna svensson/x,radio'", "train sv --augment noise:0.05:x,radio"),
+        ("train --run '/home/o'\"'\"'brien/r'", "train --run r"),
+        ("train corpora/sv --model ~anna/x", "train corpora/sv --model x"),
+        ("train --model https://example.org/a/b", "train --model https://example.org/a/b"),
+    ],
+)
+def test_folders_are_left_out_wherever_they_stand_in_a_command(written: str, left: str) -> None:
+    assert _anywhere("command", written) == left

@@ -12,8 +12,10 @@ from transformers import WhisperForConditionalGeneration
 from tests.unit.trainer.tones import Tones
 from trainer.__main__ import main
 from trainer.corpus.clips import Writer
+from trainer.errors import PlanError
 from trainer.evaluation.recogniser import load
 from trainer.models import checkpoints
+from trainer.training.borrowing import lend
 from transcriber import model as transcriber_model
 
 SHORT = ("--epochs", "0.2", "--batch", "8", "--measure-every", "0", "--join", "0")
@@ -90,7 +92,7 @@ def test_the_card_tells_what_other_programs_are_told(run: Path, tmp_path: Path) 
         ("ga", "--token ga: it is the code of a language and whose token"),
         ("ga=Welsh", "--token ga=Welsh: it is the code"),
         ("ga=sv,kw=sv", "nor two for one token"),
-        ("sv=en", "has sv itself; leave it out"),
+        ("gd=sv", "the corpus has no gd, only ga"),
         ("ga=cy", "has no language 'cy' either (it has en, sv)"),
     ],
 )
@@ -102,12 +104,24 @@ def test_a_token_that_cannot_be_lent_is_refused(
     assert told in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_token_that_the_corpus_needs_itself_is_not_lent(
-    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [("sv=en", "has sv itself; leave it out"), ("ga=sv", "the corpus has no ga, only en, sv")],
+)
+def test_a_token_that_the_corpus_has_no_use_for_is_refused(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], token: str, told: str
 ) -> None:
-    command = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--token", "ga=sv"]
+    command = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--token", token]
     assert main(command) == 1
-    assert "the corpus has sv, too" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
+
+
+def test_no_token_is_lent_that_the_corpus_needs_itself(checkpoint: Path) -> None:
+    loaded = checkpoints.load(str(checkpoint))
+    with pytest.raises(PlanError, match="the corpus has sv, too"):
+        lend(loaded, ("ga=sv",), ("ga", "sv"))
+    with pytest.raises(PlanError, match="learnt ga by the token of sv, which the corpus has, too"):
+        lend(lend(loaded, ("ga=sv",), ("ga",)), (), ("ga", "sv"))
 
 
 def test_a_model_from_nothing_needs_no_token(irish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
