@@ -61,7 +61,7 @@ class GreedyDecoder:
         self._project = whisper.proj_out
         self._tokens = tokens
         self._positions = int(whisper.config.max_target_positions)
-        device = self._project.weight.device
+        device = whisper.device
         self._never = torch.tensor(tokens.suppressed, dtype=torch.long, device=device)
         self._not_first = torch.tensor(tokens.suppressed_first, dtype=torch.long, device=device)
         self._heads = _AlignmentHeads(self._decoder, heads)

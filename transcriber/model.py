@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from transformers.utils.hub import cached_file
 
 from transcriber.edition import fingerprint
+from transcriber.eight_bits import quantize
 from transcriber.model_name import folder_of
 from transcriber.special_tokens import SpecialTokens
 from wire.errors import DecodeError, ModelError
@@ -99,6 +100,9 @@ class Model:
 def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     """Load `name` and put it on a device.
 
+    Args:
+        dtype: as DTYPE has it.
+
     Raises:
         ModelError: it cannot be found, reached or used; the text says what to do.
     """
@@ -122,7 +126,10 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     tokens = SpecialTokens.of(tokenizer, generation, manifest.languages, manifest.tasks, manifest.tokens)
     title = _title(name, config)
     whisper = _moved(whisper.eval().requires_grad_(False), place)
-    log.info("model %s on %s as %s, %.1f s of context", name, place, precision, _context_s(whisper))
+    if dtype == "int8":
+        quantize(whisper)
+    told = precision if dtype == "auto" else dtype
+    log.info("model %s on %s as %s, %.1f s of context", name, place, told, _context_s(whisper))
     filters = np.asarray(extractor.mel_filters)
     return Model(name, title, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
 
@@ -228,6 +235,11 @@ def _device(name: str) -> torch.device:
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
+    """What it computes in; matrices in 8 bits have float32 on either side."""
+    if name == "int8":
+        if device.type != "cpu":
+            raise ModelError(f"DTYPE=int8 is for a CPU, and this is {device.type}: leave it out, or set DEVICE=cpu")
+        return torch.float32
     if name == "auto":
         name = "float16" if device.type == "cuda" else "float32"
     dtype: torch.dtype = getattr(torch, name)

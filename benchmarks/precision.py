@@ -1,0 +1,160 @@
+"""`python -m benchmarks.precision`: what DTYPE gives and costs on a CPU, beside CTranslate2 (faster-whisper's engine).
+
+At Whisper's real sizes, with random weights: processor time of a chunk in batches of four, on one thread, for 24 tokens
+each. Then with the bundled model, on sentences and voices that it never heard: word error rates.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
+from transformers.utils import logging
+
+from benchmarks.report import arguments, show
+from benchmarks.training.architecture import END, whisper
+from demo import exam
+from demo.bulletins import LANGUAGES
+from trainer.evaluation.normalising import normaliser
+from trainer.evaluation.scoring import total, word_scores
+from trainer.publishing.publish import to_ctranslate2
+from transcriber.eight_bits import quantize
+from transcriber.engine import Utterance
+from transcriber.greedy import GreedyDecoder
+from transcriber.model import POSITIONS_PER_S, load, shorten
+from transcriber.special_tokens import SpecialTokens
+from transcriber.transformers_engine import TransformersEngine
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+PEER = "CTranslate2 int8"
+SIZES = ("tiny", "base", "small")
+#: Our short context, and Whisper's own, to which CTranslate2 pads everything.
+CONTEXTS_S = (7, 30)
+BATCH, TOKENS = 4, 24
+DEMO = "demo/model"
+#: Sentences in each language.
+_FULL, _QUICK = 300, 40
+
+#: Hears a batch of features [BATCH, mels, frames], and writes TOKENS tokens of each.
+Hearing = Callable[[NDArray[np.float32]], object]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES), help="tiny,base,small")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed, in turn")
+    parser.add_argument("--sentences", type=int, help="of each language, that the bundled model hears")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
+    speeds = [row for size in options.sizes[: 1 if options.quick else None] for row in _speeds(size, options.rounds)]
+    rates = _rates(options.sentences or (_QUICK if options.quick else _FULL))
+    figures = {
+        f"{row['size']}_{row['context s']}s_{name}_percent": 100 * float(str(row[name])) / float(str(row["float32"]))
+        for row in speeds
+        for name in (*PRECISIONS[1:], PEER)
+        if name in row
+    }
+    figures = {name.replace(" ", "_").lower(): value for name, value in figures.items()}
+    title = f"ms a chunk, {TOKENS} tokens, batches of {BATCH}, one thread; figures: percent of float32"
+    of_demo = "the bundled model: WER % on held-out sentences and voices"
+    show([(title, speeds), (of_demo, rates)], [*speeds, *rates], figures, options.json)
+    return 0
+
+
+def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
+    torch.manual_seed(0)
+    random = whisper(size).eval().requires_grad_(False)
+    rows: list[Mapping[str, object]] = []
+    for context_s in CONTEXTS_S:
+        hearings = {name: _ours(random, name, context_s) for name in PRECISIONS}
+        if context_s == max(CONTEXTS_S):
+            hearings[PEER] = _ctranslate2(random)
+        features = np.random.default_rng(0).standard_normal((BATCH, 80, 100 * context_s), np.float32)
+        spent: dict[str, list[float]] = {name: [] for name in hearings}
+        for turn in tqdm(range(rounds + 1), desc=f"{size}, {context_s} s", unit="round", leave=False):
+            for name, hear in hearings.items():
+                began_s = time.process_time()
+                hear(features)
+                if turn:  # the first warms up
+                    spent[name].append(1000 * (time.process_time() - began_s) / BATCH)
+        rows.append({"size": size, "context s": context_s, **{name: median(each) for name, each in spent.items()}})
+    return rows
+
+
+def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: int) -> Hearing:
+    model = copy.deepcopy(random)
+    shorten(model, context_s * POSITIONS_PER_S)
+    if precision == "int8":
+        quantize(model)
+    dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
+    torch.nn.Module.to(model, dtype)
+    start, no_timestamps = END + 1, END + 106
+    tokens = SpecialTokens(start, END, no_timestamps, no_timestamps - 1, suppressed=(END,))
+    decode = GreedyDecoder(model, tokens, [(model.config.decoder_layers - 1, 0)])
+    prefix = [start, start + 1, END + 102, no_timestamps]
+
+    @torch.inference_mode()
+    def hear(features: NDArray[np.float32]) -> object:
+        states = model.get_encoder()(torch.from_numpy(features).to(dtype)).last_hidden_state
+        return decode(states, lambda first: [[prefix]] * len(first), [TOKENS] * BATCH)
+
+    return hear
+
+
+def _ctranslate2(random: WhisperForConditionalGeneration) -> Hearing:
+    """The same weights; its tokens have other names, and there are as many."""
+    import ctranslate2
+
+    with tempfile.TemporaryDirectory() as folder:
+        here, there = Path(folder) / "here", Path(folder) / "there"
+        random.save_pretrained(here)
+        tokenizer = WhisperTokenizer.from_pretrained(DEMO)
+        tokenizer.save_pretrained(here)
+        WhisperFeatureExtractor().save_pretrained(here)
+        to_ctranslate2(here, there, "int8")
+        model = ctranslate2.models.Whisper(str(there), intra_threads=1)
+    prefix = ["<|startoftranscript|>", "<|sv|>", "<|transcribe|>", "<|notimestamps|>"]
+    # It writes half of its `max_length`; the other half is for what was said before.
+    end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+
+    def hear(features: NDArray[np.float32]) -> object:
+        view = ctranslate2.StorageView.from_array(features)
+        heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * TOKENS, suppress_tokens=[end])
+        assert all(len(one.sequences_ids[0]) == TOKENS for one in heard), "it writes as much"
+        return heard
+
+    return hear
+
+
+def _rates(count: int) -> list[Mapping[str, object]]:
+    engines = {name: TransformersEngine(load(DEMO, device="cpu", dtype=name)) for name in PRECISIONS}
+    rows: list[Mapping[str, object]] = []
+    for language in LANGUAGES:
+        examples = exam.sentences(language, count, exam.PROMISED_SNR_DB)
+        normalise = normaliser(language)
+        said = [normalise(example.text) for example in examples]
+        row: dict[str, object] = {"language": language, "words": sum(len(text.split()) for text in said)}
+        for name, engine in tqdm(engines.items(), desc=f"written, {language}", unit="precision", leave=False):
+            written: list[str] = []
+            for first in range(0, count, BATCH):
+                batch = [Utterance(example.audio, language) for example in examples[first : first + BATCH]]
+                written += [" ".join(word.text for word in heard.likeliest.words) for heard in engine.transcribe(batch)]
+            scores, _ = word_scores(said, [normalise(text) for text in written])
+            row[name] = total(scores).wer_percent
+        rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

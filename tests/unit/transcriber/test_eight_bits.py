@@ -1,0 +1,76 @@
+"""Matrices in 8 bits: close to what they stand for, and the same for a row whatever stands beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.transcriber.noises import noise
+from transcriber import eight_bits
+from transcriber.eight_bits import EightBitLinear, quantize
+from transcriber.engine import Utterance
+from transcriber.model import load
+from transcriber.second_try import SecondTry
+from transcriber.transformers_engine import TransformersEngine
+from wire.errors import ModelError
+
+
+@pytest.mark.parametrize(
+    ("features", "rows", "bias"), [(64, 64, True), (96, 384, True), (384, 96, False), (64, 770, True)]
+)
+def test_products_are_close_to_those_of_float32(features: int, rows: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    linear, inputs = torch.nn.Linear(features, rows, bias), 3 * torch.randn(2, 5, features)
+    expected, found = linear(inputs), EightBitLinear(linear)(inputs)
+    assert found.shape == expected.shape
+    # A CPU without instructions for it adds pairs up in 16 bits, which saturate.
+    assert (found - expected).norm() < 0.03 * expected.norm()
+
+
+def test_a_position_does_not_depend_on_what_stands_beside_it() -> None:
+    torch.manual_seed(0)
+    linear, inputs = EightBitLinear(torch.nn.Linear(64, 64)), torch.randn(4, 64)
+    loud = torch.cat([inputs, 1000 * torch.randn(4, 64)])
+    assert torch.equal(linear(loud)[:4], linear(inputs))
+
+
+def test_silence_and_rows_of_zeros_are_no_trouble() -> None:
+    plain = torch.nn.Linear(8, 4)
+    torch.nn.init.zeros_(plain.weight)
+    assert torch.equal(EightBitLinear(plain)(torch.randn(2, 8)), plain.bias.expand(2, 4))
+    assert torch.allclose(EightBitLinear(torch.nn.Linear(8, 4, bias=False))(torch.zeros(2, 8)), torch.zeros(2, 4))
+
+
+def test_an_engine_in_8_bits_hears_the_same_alone_and_in_a_batch(tiny_checkpoint: Path) -> None:
+    model = load(str(tiny_checkpoint), device="cpu", dtype="int8")
+    assert sum(isinstance(each, EightBitLinear) for each in model.whisper.modules()) > 10
+    assert not any(isinstance(each, torch.nn.Linear) for each in model.whisper.modules())
+    engine = TransformersEngine(model, second_try=SecondTry(beams=1))
+    utterances = [Utterance(noise(seconds, seed=round(seconds)), "sv") for seconds in (1.0, 2.0)]
+    together = engine.transcribe(utterances)
+    for utterance, heard in zip(utterances, together, strict=True):
+        (alone,) = engine.transcribe([utterance])
+        assert [word.text for word in alone.likeliest.words] == [word.text for word in heard.likeliest.words]
+
+
+def test_a_search_by_beams_works_on_it_too(tiny_checkpoint: Path) -> None:
+    """It is transformers' own, and random weights are always in doubt."""
+    model = load(str(tiny_checkpoint), device="cpu", dtype="int8")
+    (heard,) = TransformersEngine(model, second_try=SecondTry(beams=2)).transcribe([Utterance(noise(0.3), "sv")])
+    assert heard.likeliest.tokens
+
+
+def test_it_is_for_a_cpu(tiny_checkpoint: Path) -> None:
+    with pytest.raises(ModelError, match="DTYPE=int8 is for a CPU, and this is meta"):
+        load(str(tiny_checkpoint), device="meta", dtype="int8")
+
+
+def test_a_torch_without_such_products_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> None:
+        raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_prepack'")
+
+    monkeypatch.setattr(eight_bits, "EightBitLinear", lacking)
+    with pytest.raises(ModelError, match="set DTYPE=float32"):
+        quantize(torch.nn.Sequential(torch.nn.Linear(2, 2)))

@@ -1,0 +1,68 @@
+"""Matrices in 8 bits, for CPUs: a quarter of the memory to read for each token, and twice as fast at Whisper's sizes.
+
+Weights have a scale for each row of a matrix, and so has what is multiplied with them, for each position: what is heard
+in a chunk does not depend on the chunks beside it. The products are oneDNN's; it has them for all x86 CPUs.
+
+Of libraries, torchao needs a compiler on the machine to be fast on a CPU; torch's own dynamic quantization goes away,
+and has one scale for a whole batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wire.errors import ModelError
+
+#: The largest weight, and the distance of unsigned activations from zero.
+_LARGEST, _ZERO = 127, 128
+
+
+class EightBitLinear(torch.nn.Module):
+    """A Linear's matrix in 8 bits; what comes in and goes out are float32, [..., features].
+
+    Args:
+        linear: what it does the work of.
+    """
+
+    scales: Tensor  # [rows]
+
+    def __init__(self, linear: torch.nn.Linear) -> None:
+        super().__init__()
+        weights, bias = linear.weight.detach().float(), linear.bias
+        self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _LARGEST
+        whole = (weights / self.scales[:, None]).round().to(torch.int8)
+        self._packed = torch.ops.onednn.qlinear_prepack(whole, None)
+        self._zeros = torch.zeros(len(weights), dtype=torch.int64)
+        self._bias = None if bias is None else bias.detach().float()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        scales = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True))
+        scales = scales.clamp_(min=torch.finfo().tiny).div_(_LARGEST)
+        # Signed ones are fast on the newest CPUs alone. A half more, because conversion cuts decimals off.
+        whole = (rows / scales).add_(_ZERO + 0.5).to(torch.uint8)
+        products: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(whole, 1.0, _ZERO, self._packed, self.scales, self._zeros, None),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        )
+        products.mul_(scales)
+        if self._bias is not None:
+            products.add_(self._bias)
+        return products.view(*inputs.shape[:-1], -1)
+
+
+def quantize(module: torch.nn.Module) -> None:
+    """Put all of its matrices into 8 bits, but for those that are looked up by token.
+
+    Raises:
+        ModelError: torch has no such products for this CPU.
+    """
+    try:
+        for name, child in module.named_children():
+            if isinstance(child, torch.nn.Linear):
+                setattr(module, name, EightBitLinear(child))
+            else:
+                quantize(child)
+    except (AttributeError, RuntimeError) as error:
+        raise ModelError("DTYPE=int8: this torch has no products of 8 bits for this CPU; set DTYPE=float32") from error
