@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from api import access, context, health, jobs, live, metrics, microphone, openapi, page, problems, recordings, stations
+from api import (
+    access,
+    context,
+    health,
+    jobs,
+    live,
+    metrics,
+    microphone,
+    openai,
+    openapi,
+    page,
+    problems,
+    recordings,
+    stations,
+)
 from api.lingering import lingering
 from api.settings import Settings
 from api.uploads import UploadRequest
@@ -44,6 +58,6 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app)
-    for topic in (stations, jobs, live, microphone, recordings, metrics, health, openapi, page):
+    for topic in (stations, jobs, live, microphone, recordings, openai, metrics, health, openapi, page):
         app.register_blueprint(topic.blueprint)
     return app

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flask import Blueprint, Response, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from api import captions, uploads
 from api.context import Context, context
@@ -54,18 +55,28 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
 def create() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Take an upload, or an address to fetch, and queue it."""
     ctx = context()
+    job = queued(ctx, lambda: received(ctx) if request.mimetype == "multipart/form-data" else _fetch())
+    return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
+
+
+def queued(ctx: Context, take: Callable[[], Job]) -> Job:
+    """The job that `take` makes of the request, queued if there is room for one.
+
+    Raises:
+        QueueFull: there is none.
+    """
     waiting = queue.waiting_decodes(ctx.redis)
     if waiting >= ctx.settings.max_jobs_waiting:
         raise QueueFull(f"{waiting} uploads wait already (MAX_JOBS_WAITING); try again later")
     uploads.sweep(ctx.settings.uploads_dir, ctx.settings.retention_s)
-    job = _receive(ctx) if request.mimetype == "multipart/form-data" else _fetch()
+    job = take()
     try:
         ctx.jobs.save(job)
         queue.enqueue_decode(ctx.redis, job.id, timeout_s=ctx.settings.job_timeout_s)
     except BaseException:
         uploads.remove(Path(ctx.settings.data_dir), job.path)
         raise
-    return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
+    return job
 
 
 @blueprint.get("/jobs/<id>")
@@ -84,13 +95,20 @@ def remove(id: str) -> tuple[str, int]:
     if state_of(job, ctx.log.progress(source)).ended:
         ctx.jobs.remove(id)
         ctx.log.forget(source)
+        uploads.remove(Path(ctx.settings.data_dir), job.path)
     else:
-        ctx.jobs.change(id, state=State.CANCELLED)
-        queue.cancel_decode(ctx.redis, id)
-        ctx.log.forget(source)
-        ctx.statuses.save(Status(source, State.CANCELLED, since_s=time.time()))
-    uploads.remove(Path(ctx.settings.data_dir), job.path)
+        cancel(ctx, job)
     return "", 204
+
+
+def cancel(ctx: Context, job: Job) -> None:
+    """End a job that is under way; its file and captions go."""
+    source = source_name(Kind.JOB, job.id)
+    ctx.jobs.change(job.id, state=State.CANCELLED)
+    queue.cancel_decode(ctx.redis, job.id)
+    ctx.log.forget(source)
+    ctx.statuses.save(Status(source, State.CANCELLED, since_s=time.time()))
+    uploads.remove(Path(ctx.settings.data_dir), job.path)
 
 
 @blueprint.get("/jobs/<id>/captions.<format>")
@@ -201,8 +219,16 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
     }
 
 
-def _receive(ctx: Context) -> Job:
-    """The job of a multipart request, its file in place."""
+def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, str]] = lambda form: form) -> Job:
+    """The job of a multipart request, its file in place.
+
+    Args:
+        choose: tells language, task and track by the request's form, or refuses it before the file is taken.
+
+    Raises:
+        BadRequest: there is no file, or something is unfit.
+        Problem: 413, it is too large; 507, the disk is full.
+    """
     settings = ctx.settings
     with uploads.receiving(request, settings.uploads_dir, settings.max_upload_bytes) as incoming:
         file = incoming.files.get("file")
@@ -218,7 +244,7 @@ def _receive(ctx: Context) -> Job:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
             )
-        choices = _choices(incoming.form)
+        choices = _choices(choose(incoming.form))
         filename = shown(file.filename or "")
         job = _new(filename=filename, **choices)
         target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"

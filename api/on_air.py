@@ -9,12 +9,17 @@ from wire.bus import Redis, RedisError
 from wire.errors import BadRequest
 from wire.languages import CODES
 from wire.messages import Task
-from wire.metrics import model_languages, model_tasks
+from wire.metrics import model_languages, model_names, model_tasks
 
 
 def known_languages(redis: Redis) -> Set[str]:
     """Codes of the languages that the models on air know; of all that Whisper knows while no transcriber says."""
     return model_languages(_expositions(redis)) or CODES
+
+
+def models(redis: Redis) -> list[str]:
+    """Names of the models on air; none while no transcriber says."""
+    return sorted(model_names(_expositions(redis)))
 
 
 def known_language(code: str | None, redis: Redis) -> str | None:

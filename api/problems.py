@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
@@ -99,8 +99,8 @@ def response(problem: Problem) -> Response:
     return answer
 
 
-def register(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+def register(app: Flask | Blueprint, shape: Callable[[Problem], Response] = response) -> None:
+    """Answer every error of `app` as a problem, or in another `shape`."""
 
     def answer(error: Exception) -> Response | RequestRedirect:
         if isinstance(error, RequestRedirect):
@@ -108,6 +108,6 @@ def register(app: Flask) -> None:
         problem = from_error(error)
         if problem.status == 500:
             log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return response(problem)
+        return shape(problem)
 
     app.register_error_handler(Exception, answer)

@@ -140,6 +140,23 @@ class Sockets:
             self._gauge(kind, -1)
 
 
+def gone(request: Request) -> bool:
+    """Whether the client of a request whose body has been read has closed its connection; never waits."""
+    sock = request.environ.get(_ENVIRON)
+    if sock is None:
+        return False
+    timeout_s = sock.gettimeout()
+    sock.settimeout(0)  # gevent's sockets heed no MSG_DONTWAIT
+    try:
+        return not sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        sock.settimeout(timeout_s)
+
+
 def drain(ws: Server) -> None:
     """Throw away what a client has said that has nothing to say."""
     while ws.receive(timeout=0) is not None:

@@ -135,6 +135,11 @@ def exposition(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 
 
+def model_names(expositions: Iterable[bytes]) -> set[str]:
+    """Names of the models on air, as their transcribers' metrics tell."""
+    return {labels["model"] for labels in _model_labels(expositions)}
+
+
 def model_languages(expositions: Iterable[bytes]) -> set[str]:
     """Codes of the languages that the models on air know, as their transcribers' metrics tell; empty if none does."""
     return {code for labels in _model_labels(expositions) for code in labels.get("languages", "").split()}

@@ -12,6 +12,7 @@ from wire.metrics import (
     TranscriberMetrics,
     exposition,
     model_languages,
+    model_names,
     model_tasks,
 )
 
@@ -46,6 +47,7 @@ def test_models_on_air_say_what_they_can_do() -> None:
     able, unable = told("sv en", "transcribe translate"), told("sv", "transcribe")
     assert (model_languages([unable, earlier]), model_tasks([unable])) == ({"sv", "fi"}, {"transcribe"})
     assert model_tasks([unable, able]) == model_tasks([earlier]) == {"transcribe", "translate"}
+    assert model_names([able, earlier]) == {"model", "m"}
     assert (model_languages([b""]), model_tasks([])) == (set(), set())
 
 

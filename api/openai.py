@@ -1,0 +1,164 @@
+"""`/v1`: OpenAI's API of transcriptions and translations, for clients that speak it.
+
+A request is a job like any other: it waits its turn, survives the death of a worker, and is listed at `/jobs`. Its
+client waits, on a greenlet that costs others nothing. One that goes away before the end cancels its job: nobody else
+knows of it, and clients that lose patience send the same recording again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, request, stream_with_context
+from werkzeug.datastructures import MultiDict
+
+from api import formats, jobs, on_air, openai_shapes, problems, sockets
+from api.context import Context, context
+from api.openai_shapes import Options, event, piece, whole
+from api.problems import Problem
+from api.viewer import Signal
+from wire.bus import RedisError
+from wire.captions import latest_revisions
+from wire.errors import UndertextError
+from wire.messages import Caption, Job, Kind, State, Task, source_name
+
+blueprint = Blueprint("openai", __name__, url_prefix="/v1")
+problems.register(blueprint, openai_shapes.response)
+
+#: How often a wait looks whether its client is still there, and reads the log even if nothing was published, in
+#: seconds. A stream then sends a comment, which keeps proxies patient.
+LOOK_S = 2.0
+
+
+@blueprint.get("/models")
+def models() -> dict[str, Any]:
+    """The models on air."""
+    names = on_air.models(context().redis)
+    return {
+        "object": "list",
+        "data": [{"id": name, "object": "model", "created": 0, "owned_by": "undertext"} for name in names],
+    }
+
+
+@blueprint.post("/audio/transcriptions")
+def transcribe() -> Response:
+    """Caption a recording, and wait for it."""
+    return _answer("transcribe")
+
+
+@blueprint.post("/audio/translations")
+def translate() -> Response:
+    """Caption a recording in English, and wait for it."""
+    return _answer("translate")
+
+
+def _answer(task: Task) -> Response:
+    ctx = context()
+
+    def choose(form: MultiDict[str, str]) -> dict[str, str]:
+        Options.of(form)  # refuses what is unfit before there is a job
+        return {"language": form.get("language", ""), "task": task}
+
+    job = jobs.queued(ctx, lambda: jobs.received(ctx, choose))
+    options = Options.of(request.form)
+    if options.stream:
+        answer = Response(stream_with_context(_events(ctx, job)), mimetype="text/event-stream")
+        answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep captions back
+    else:
+        answer = _document(ctx, job, options, _awaited(ctx, job))
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Request-Id"] = job.id  # OpenAI's clients show it
+    return answer
+
+
+def _document(ctx: Context, job: Job, options: Options, captions: list[Caption]) -> Response:
+    """The captions of a finished job, in the format that is asked for."""
+    if options.format == "text":
+        return Response(whole(captions) + "\n", mimetype="text/plain")
+    if options.format in formats.FORMATS:
+        known = formats.FORMATS[options.format]
+        return Response(known.render(captions, 0.0), content_type=f"{known.media_type}; charset=utf-8")
+    probed_s = ctx.jobs.get(job.id).duration_s
+    duration_s = max((caption.end_s for caption in captions), default=0.0) if probed_s is None else probed_s
+    if options.format == "json":
+        values = openai_shapes.plain(captions, duration_s)
+    else:
+        languages = ctx.log.progress(source_name(Kind.JOB, job.id)).languages
+        values = openai_shapes.verbose(
+            captions,
+            duration_s,
+            task=job.task or "",
+            language=job.language or next(iter(languages), ""),
+            granularities=options.granularities,
+        )
+    return Response(formats.dumps(values), mimetype="application/json")
+
+
+def _awaited(ctx: Context, job: Job) -> list[Caption]:
+    """All captions of a job, once it has finished.
+
+    Raises:
+        Problem: it has not, or nobody waits any more.
+    """
+    found: list[Caption] = []
+    for page in _committed(ctx, job):
+        found += page
+        if not page and sockets.gone(request):
+            jobs.cancel(ctx, job)
+            raise Problem(499, "The client went away; its job is cancelled.")
+    return latest_revisions(found)
+
+
+def _events(ctx: Context, job: Job) -> Iterator[str]:
+    """Captions as server-sent events, each once it is final; what goes wrong is an event, too."""
+    text = ""
+    try:
+        for page in _committed(ctx, job):
+            if not page:
+                yield ": waiting\n\n"
+            for caption in page:
+                if caption.final and (delta := piece(caption, first=not text)):
+                    text += delta
+                    yield event({"type": "transcript.text.delta", "delta": delta})
+    except GeneratorExit:
+        jobs.cancel(ctx, job)
+        raise
+    except (Problem, UndertextError) as error:  # the status has gone out
+        yield event(openai_shapes.error(problems.from_error(error)))
+        return
+    yield event({"type": "transcript.text.done", "text": text})
+
+
+def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:
+    """Captions of a job as they are committed, in every revision, until it has finished; nothing now and then.
+
+    What is published only wakes us: the log has everything, in order, also after a time without Redis.
+
+    Raises:
+        Problem: the job has failed or was cancelled, or the server stops.
+    """
+    source, after = source_name(Kind.JOB, job.id), 0
+    with ctx.hub.watch(source) as viewer:
+        while True:
+            page: list[Caption] = []
+            state = State.WAITING
+            try:
+                progress = ctx.log.progress(source)  # before the log: who has finished has written all
+                page = ctx.log.read(source, after)
+                if not page:
+                    job = ctx.jobs.get(job.id)
+                    state = jobs.state_of(job, progress)
+            except RedisError as error:
+                problems.redis_away(error)  # says so in the log; the job is not lost by it
+            if state.ended:
+                break
+            yield page
+            if page:
+                after = page[-1].event
+            elif viewer.take(LOOK_S) is Signal.CLOSED:
+                raise Problem(503, f"The server stops; the job goes on, as /jobs/{job.id}.")
+    if state is State.FAILED:
+        raise Problem(422, job.error or "The job has failed; the log of ingest says why.")
+    if state is State.CANCELLED:
+        raise Problem(410, "The job was cancelled; its captions are gone.")

@@ -1,0 +1,132 @@
+"""Captions and errors in the shapes of OpenAI's API (https://platform.openai.com/docs/api-reference/audio). Pure."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+from werkzeug.datastructures import MultiDict
+
+from api.cues import clean
+from api.formats import dumps
+from api.problems import Problem
+from wire.breaks import words_of
+from wire.errors import BadRequest
+from wire.messages import Caption
+
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+
+_GRANULARITIES = {"word", "segment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a request's form asks for, besides what to transcribe. Other fields are ignored."""
+
+    format: str
+    granularities: frozenset[str]  # of the times in verbose_json
+    stream: bool
+
+    @classmethod
+    def of(cls, form: MultiDict[str, str]) -> Options:
+        """Read a form.
+
+        Raises:
+            BadRequest: a field has a value that there is not.
+        """
+        format = form.get("response_format") or "json"
+        if format not in FORMATS:
+            raise BadRequest(f"response_format {format[:20]!r} is none of {', '.join(FORMATS)}", "response_format")
+        name = "timestamp_granularities"
+        granularities = frozenset(form.getlist(f"{name}[]") + form.getlist(name)) or frozenset({"segment"})
+        if not granularities <= _GRANULARITIES:
+            raise BadRequest(f"{name} may be word and segment", name)
+        stream = form.get("stream", "").lower() in ("true", "1")
+        if stream and format != "json":
+            raise BadRequest(f"only response_format json can be streamed, not {format}", "stream")
+        return cls(format, granularities, stream)
+
+
+def piece(caption: Caption, *, first: bool) -> str:
+    """What a caption adds to the text, with the space before it, unless it is the first or its script has none."""
+    text = clean(caption.text)
+    _, separator = words_of(text, [word.text for word in caption.words])
+    return text if first or not text else separator + text
+
+
+def whole(captions: Iterable[Caption]) -> str:
+    """The text of captions, on one line."""
+    text = ""
+    for caption in captions:
+        text += piece(caption, first=not text)
+    return text
+
+
+def plain(captions: Sequence[Caption], duration_s: float) -> dict[str, Any]:
+    """`json`."""
+    return {"text": whole(captions), "usage": {"type": "duration", "seconds": duration_s}}
+
+
+def verbose(
+    captions: Sequence[Caption], duration_s: float, *, task: str, language: str, granularities: Iterable[str]
+) -> dict[str, Any]:
+    """`verbose_json`: a segment is a caption. Times are in seconds from the beginning of the recording."""
+    spoken = [caption for caption in captions if caption.text]
+    found: dict[str, Any] = {"task": task, "language": language, "duration": duration_s, **plain(spoken, duration_s)}
+    if "segment" in granularities:
+        found["segments"] = [_segment(number, caption) for number, caption in enumerate(spoken)]
+    if "word" in granularities:
+        found["words"] = [
+            {"word": word.text, "start": word.start_s, "end": word.end_s}
+            for caption in spoken
+            for word in caption.words
+        ]
+    return found
+
+
+def error(problem: Problem) -> dict[str, Any]:
+    """A problem as the body of an answer, or as an event of a stream."""
+    return {
+        "error": {
+            "message": problem.detail,
+            "type": "server_error" if problem.status >= 500 else "invalid_request_error",
+            "param": problem.field or None,
+            "code": "invalid_api_key" if problem.status == 401 else None,
+        }
+    }
+
+
+def response(problem: Problem) -> Response:
+    """A problem on its way out."""
+    answer = Response(dumps(error(problem)) + "\n", problem.status, mimetype="application/json")
+    answer.headers.update(problem.headers)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def event(values: dict[str, Any]) -> str:
+    """One event of a stream (server-sent events)."""
+    return f"data: {dumps(values)}\n\n"
+
+
+def _segment(number: int, caption: Caption) -> dict[str, Any]:
+    """A segment. What clients judge it by is reckoned as Whisper does; what we do not keep has a harmless value."""
+    text = clean(caption.text)
+    sure = [math.log(word.confidence) for word in caption.words if word.confidence]
+    utf8 = text.encode(errors="replace")
+    return {
+        "id": number,
+        "seek": 0,
+        "start": caption.start_s,
+        "end": caption.end_s,
+        "text": text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": sum(sure) / len(sure) if sure else 0.0,
+        "compression_ratio": len(utf8) / len(zlib.compress(utf8)),
+        "no_speech_prob": 0.0,
+    }
