@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import srt
 
 from api.openapi import document
 from tests.integration.api_server import Api, Speaker, knowing, running
+from tests.redis_server import running_redis
 from wire import jobs as queue
 from wire.bus import Redis, connect
 from wire.messages import Job, State, Status, Word
@@ -277,6 +279,19 @@ class TestWaiting:
             api.process.send_signal(signal.SIGTERM)
             assert f"/jobs/{job.id}" in error(answer.result(), 503)["message"]
         assert Jobs(redis).get(job.id).state is State.WAITING
+
+    def test_a_redis_that_comes_back_has_its_captions(
+        self, free_port: Callable[[], int], tmp_path: Path, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
+    ) -> None:
+        port = free_port()
+        with ExitStack() as stack:
+            with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+                api = stack.enter_context(running(url, free_port(), tmp_path))
+                job, answer = Caller(api, redis, calls, wait_until).send()
+            wait_until(lambda: "Redis does not answer" in api.log())
+            with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+                Caller(api, redis, calls, wait_until).caption(job)
+                assert answer.result().json()["text"] == "God kväll. R&D."
 
 
 def test_models_are_those_on_air(api: Api, redis: Redis) -> None:
