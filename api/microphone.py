@@ -1,8 +1,7 @@
 """`WS /microphone`: audio in, its captions back on the same socket.
 
-The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`), then sends s16le PCM in binary messages,
-mono unless the hello has `channels`. `{"type": "stop"}` ends the recording; the server closes when its last captions
-have gone out.
+The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`, see `hello`), then sends PCM in binary
+messages. `{"type": "stop"}` ends the recording; the server closes when its last captions have gone out.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import json
 import secrets
 import threading
 import time
-from typing import Any
 
 from flask import Blueprint, request
 from flask_sock import Sock
@@ -20,12 +18,12 @@ from simple_websocket import ConnectionClosed, Server
 from api import access, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
+from api.hello import parse_hello
 from api.live import complain, relay
 from api.on_air import known_language, known_task
-from api.parameters import language, task
 from api.problems import Problem
+from api.sample_format import Opening, SampleFormat
 from api.viewer import Signal, Viewer
-from wire.audio import SAMPLE_BYTES
 from wire.bus import RedisError
 from wire.errors import BadRequest
 from wire.messages import Kind, Status, source_name
@@ -35,12 +33,6 @@ blueprint = Blueprint("microphone", __name__)
 sock = Sock()
 
 KIND = Kind.MICROPHONE.value
-
-#: Rates that sound cards have, in Hz.
-MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
-
-#: Interleaved channels that ingest mixes down.
-MAX_CHANNELS = 8
 
 #: A client that opens a socket says hello within so many seconds, and is never silent for so long.
 HELLO_S, SILENCE_S = 10.0, 60.0
@@ -90,7 +82,7 @@ def microphone(ws: Server) -> None:
 
 
 def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
-    hello = parse_hello(ws.receive(timeout=HELLO_S), id)
+    hello, format = parse_hello(ws.receive(timeout=HELLO_S), id)
     known_language(hello.language, ctx.redis)
     known_task(hello.task, ctx.redis)
     ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
@@ -99,42 +91,17 @@ def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     try:
         ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
         relaying.start()
-        _listen(ctx, ws, hello, relaying)
+        _listen(ctx, ws, hello, format, relaying)
     finally:
         ctx.microphones.close(id)
     relaying.join(ctx.settings.microphone_drain_s)
 
 
-def parse_hello(message: str | bytes | None, id: str) -> Hello:
-    """The first message of a client.
-
-    Raises:
-        BadRequest: it is missing, or no hello.
-    """
-    try:
-        values: Any = json.loads(message) if isinstance(message, str) else None
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise BadRequest('the first message must be JSON such as {"sample_rate": 48000, "language": "sv"}')
-    rate = values.get("sample_rate")
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
-        raise BadRequest(f"sample_rate must be from {MIN_RATE_HZ} to {MAX_RATE_HZ}")
-    code, what = values.get("language"), values.get("task")
-    if code is not None and not isinstance(code, str):
-        raise BadRequest("language must be a code such as sv")
-    if what is not None and not isinstance(what, str):
-        raise BadRequest("task must be transcribe or translate")
-    channels = values.get("channels", 1)
-    if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
-        raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
-    return Hello(id, round(rate), language(code or ""), channels, task(what or ""))
-
-
-def _listen(ctx: Context, ws: Server, hello: Hello, relaying: threading.Thread) -> None:
+def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relaying: threading.Thread) -> None:
     """Hand audio on until the client stops, or the source has ended."""
-    frame_bytes = SAMPLE_BYTES * hello.channels
+    frame_bytes = format.sample_bytes * hello.channels
     rate = hello.sample_rate * frame_bytes  # bytes a second
+    opening = Opening(format, rate)
     begun_s, received, pending = time.monotonic(), 0, b""
     while relaying.is_alive():
         message = ws.receive(timeout=SILENCE_S)
@@ -149,14 +116,15 @@ def _listen(ctx: Context, ws: Server, hello: Hello, relaying: threading.Thread) 
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
         if received > rate * ctx.settings.max_microphone_s:
             raise BadRequest(f"a recording may last {ctx.settings.max_microphone_s} seconds (MAX_MICROPHONE_S)")
+        opening.hear(message)
         pending += message
         whole = len(pending) - len(pending) % frame_bytes
         if whole >= rate * FRAME_S:
-            ctx.microphones.send(hello.id, pending[:whole])
+            ctx.microphones.send(hello.id, format.to_s16le(pending[:whole]))
             pending = pending[whole:]
     whole = len(pending) - len(pending) % frame_bytes
     if whole:
-        ctx.microphones.send(hello.id, pending[:whole])
+        ctx.microphones.send(hello.id, format.to_s16le(pending[:whole]))
 
 
 def _is_stop(message: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,6 +64,27 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
     assert ingest.pcm == pcm
 
 
+def test_floats_come_out_as_s16le(api: Api, ingest: Ingest) -> None:
+    floats = array("f", [0.5, -0.5] * 16_000).tobytes()
+    with api.socket("/microphone") as microphone:
+        hello(microphone, format="f32le", channels=2)
+        microphone.next("ready")
+        for at in range(0, len(floats), 4001):
+            microphone.client.send(floats[at : at + 4001])
+        microphone.client.send('{"type": "stop"}')
+        microphone.next("end")
+    assert ingest.pcm == array("h", [16_384, -16_384] * 16_000).tobytes()
+
+
+def test_what_is_no_bare_audio_is_refused_by_what_it_looks_like(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        microphone.next("ready")
+        microphone.client.send(b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01")
+        assert "WebM" in microphone.next("error")["detail"]
+        assert microphone.closed() == 1008
+
+
 def test_a_client_that_vanishes_ends_its_microphone(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
@@ -111,12 +133,17 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ("[]", "JSON"),
         (b"\0\0", "JSON"),
         ('{"language": "sv"}', "sample_rate"),
-        ('{"sample_rate": 100}', "sample_rate"),
+        ("{}", "sample_rate is missing"),
+        ('{"sample_rate": 100}', "sample_rate must be from 8000"),
+        ('{"sample_rate": "16000"}', 'sample_rate must be a number such as 48000, and is "16000"'),
         ('{"sample_rate": true}', "sample_rate"),
-        ('{"sample_rate": 16000, "language": "xx"}', "language"),
+        ('{"sample_rate": 16000, "language": "spoken Swedish"}', "language"),
         ('{"sample_rate": 16000, "language": 3}', "language"),
         ('{"sample_rate": 16000, "task": 3}', "task"),
         ('{"sample_rate": 16000, "channels": 0}', "channels"),
+        ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
+        ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
+        ('{"sample_rate": 16000, "encoding": "opus"}', "encoding; known are sample_rate, format"),
     ],
 )
 def test_a_bad_hello_is_answered_by_the_name_of_what_is_wrong(api: Api, message: str | bytes, names: str) -> None:

@@ -1,0 +1,64 @@
+"""The first message of a microphone's client: `{"sample_rate": 48000, "language": "sv"}`, and what else it may say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from api.parameters import language, task
+from api.sample_format import SampleFormat
+from wire.errors import BadRequest
+from wire.microphone import Hello
+
+#: What a hello may have; all but the rate may be left out.
+_FIELDS = ("sample_rate", "format", "channels", "language", "task")
+
+#: Rates that sound cards have, in Hz.
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+
+#: Interleaved channels that ingest mixes down.
+MAX_CHANNELS = 8
+
+
+def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleFormat]:
+    """What ingest is told of a microphone, and how its samples come.
+
+    Raises:
+        BadRequest: the hello is missing, or none; the message names the field.
+    """
+    try:
+        values: Any = json.loads(message) if isinstance(message, str) else None
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise BadRequest('the first message must be JSON such as {"sample_rate": 48000, "language": "sv"}')
+    if unknown := [name for name in values if name not in _FIELDS]:
+        raise BadRequest(f"unknown in the hello: {', '.join(unknown)}; known are {', '.join(_FIELDS)}")
+    code, what = values.get("language"), values.get("task")
+    if code is not None and not isinstance(code, str):
+        raise BadRequest("language must be a code such as sv")
+    if what is not None and not isinstance(what, str):
+        raise BadRequest("task must be transcribe or translate")
+    channels = values.get("channels", 1)
+    if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
+        raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
+    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""))
+    return hello, _format(values)
+
+
+def _rate_hz(values: dict[str, Any]) -> int:
+    if "sample_rate" not in values:
+        raise BadRequest('sample_rate is missing from the hello, which says such as {"sample_rate": 48000}')
+    rate = values["sample_rate"]
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        raise BadRequest(f"sample_rate must be a number such as 48000, and is {json.dumps(rate)[:40]}")
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise BadRequest(f"sample_rate must be from {MIN_RATE_HZ} to {MAX_RATE_HZ}")
+    return round(rate)
+
+
+def _format(values: dict[str, Any]) -> SampleFormat:
+    try:
+        return SampleFormat(values.get("format", SampleFormat.S16LE))
+    except ValueError:
+        raise BadRequest(f"format must be {' or '.join(SampleFormat)}") from None

@@ -1,0 +1,87 @@
+"""What a microphone's first second tells, and how its samples become s16le."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+import numpy as np
+import pytest
+
+from api.sample_format import Opening, SampleFormat
+from wire.errors import BadRequest
+
+SECOND_S16, SECOND_F32 = 32_000, 64_000
+
+
+def voice(level: float) -> np.ndarray:
+    """Two seconds at 16 kHz that swell and fade as syllables do, with a noise behind them."""
+    t = np.arange(32_000) / 16_000
+    tone = np.sin(2 * np.pi * 130 * t) * np.sin(2 * np.pi * 3 * t) ** 2
+    return level * (0.9 * tone + 0.01 * np.random.default_rng(1).normal(size=t.size))
+
+
+def s16le(samples: np.ndarray) -> bytes:
+    return (samples.clip(-1, 1) * 32_767).round().astype("<i2").tobytes()
+
+
+def f32le(samples: np.ndarray) -> bytes:
+    return samples.astype("<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("begins", "name"),
+    [
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81", "WebM"),
+        (b"OggS\0\x02\0\0", "Ogg"),
+        (b"RIFF\x24\0\0\0WAVE", "WAVE"),
+        (b"fLaC\0\0\0\x22", "FLAC"),
+        (b"\0\0\0\x1cftypiso5", "MP4"),
+    ],
+)
+@pytest.mark.parametrize("format", SampleFormat)
+def test_a_container_is_named_with_what_is_expected(begins: bytes, name: str, format: SampleFormat) -> None:
+    opening = Opening(format, SECOND_S16)
+    opening.hear(begins[:3])
+    with pytest.raises(BadRequest, match=rf"{name}.*{format}"):
+        opening.hear(begins[3:])
+
+
+def test_later_audio_may_be_anything() -> None:
+    opening = Opening(SampleFormat.S16LE, SECOND_S16)
+    opening.hear(s16le(voice(0.5)))
+    opening.hear(b"OggS" + f32le(voice(0.5)))
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1, 0.001])
+def test_floats_that_are_sent_as_s16le_are_told(level: float) -> None:
+    data, opening = f32le(voice(level)), Opening(SampleFormat.S16LE, SECOND_S16)
+    opening.hear(data[: SECOND_S16 - 4])  # less than the hello's second
+    with pytest.raises(BadRequest, match="f32le"):
+        opening.hear(data[SECOND_S16 - 4 : SECOND_S16])
+    Opening(SampleFormat.F32LE, SECOND_F32).hear(data)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        *(voice(level) for level in (8.0, 1.0, 0.1, 0.001)),
+        np.zeros(32_000),
+        np.random.default_rng(2).uniform(-1, 1, 32_000),
+        np.random.default_rng(3).normal(0, 1e-4, 32_000),
+        0.45 + np.random.default_rng(4).normal(0, 1e-3, 32_000),  # a card that is off
+        -0.45 + np.random.default_rng(4).normal(0, 1e-3, 32_000),
+    ],
+    ids=["overdriven", "loud", "low", "faint", "silent", "noise", "hiss", "off", "off-below"],
+)
+def test_s16le_is_taken_for_nothing_else(samples: np.ndarray) -> None:
+    for skipped in (0, 2):
+        Opening(SampleFormat.S16LE, SECOND_S16).hear(s16le(samples)[skipped:])
+
+
+def test_floats_become_s16le() -> None:
+    data = array("f", [0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, math.inf, -math.inf]).tobytes()
+    expected = [0, 16_384, -16_384, 32_767, -32_767, 32_767, -32_767, 32_767, -32_767]
+    assert np.frombuffer(SampleFormat.F32LE.to_s16le(data), "<i2").tolist() == expected
+    assert len(SampleFormat.F32LE.to_s16le(array("f", [math.nan]).tobytes())) == 2  # anything, but no error
+    assert SampleFormat.S16LE.to_s16le(b"\1\2") == b"\1\2"
