@@ -10,6 +10,7 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 
 from flask import Blueprint, request
 from flask_sock import Sock
@@ -39,6 +40,9 @@ HELLO_S, SILENCE_S = 10.0, 60.0
 
 #: Audio may come this much faster than it is spoken, after a first burst of so many seconds.
 SPEED, BURST_S = 1.5, 30.0
+
+#: What a client may say behind its hello.
+UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
 
 #: Audio handed on at once, in seconds; smaller messages are gathered.
 FRAME_S = 0.1
@@ -103,14 +107,7 @@ def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relayi
     rate = hello.sample_rate * frame_bytes  # bytes a second
     opening = Opening(format, rate)
     begun_s, received, pending = time.monotonic(), 0, b""
-    while relaying.is_alive():
-        message = ws.receive(timeout=SILENCE_S)
-        if message is None:
-            raise BadRequest(f"no audio came for {SILENCE_S:g} seconds")
-        if isinstance(message, str):
-            if _is_stop(message):
-                break
-            raise BadRequest('after the hello only audio and {"type": "stop"} are understood')
+    for message in _audio(ws, relaying):
         received += len(message)
         if received > rate * (SPEED * (time.monotonic() - begun_s) + BURST_S):
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
@@ -127,11 +124,40 @@ def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relayi
         ctx.microphones.send(hello.id, format.to_s16le(pending[:whole]))
 
 
-def _is_stop(message: str) -> bool:
+def _audio(ws: Server, relaying: threading.Thread) -> Iterator[bytes]:
+    """Audio as it comes, until the client stops, or the source has ended. What else a client says is answered here."""
+    heard_s, noted = time.monotonic(), False
+    while relaying.is_alive():
+        message = ws.receive(timeout=max(0.0, heard_s + SILENCE_S - time.monotonic()))
+        if message is None:
+            raise BadRequest(f"no audio came for {SILENCE_S:g} seconds")
+        if not isinstance(message, str):
+            heard_s = time.monotonic()
+            yield message
+            continue
+        match _type(message):
+            case "stop":
+                return
+            case "ping":
+                ws.send(json.dumps({"type": "pong"}))
+            case _ if not noted:  # of a client that knows other servers, or a newer one
+                noted = True
+                ws.send(json.dumps({"type": "note", "detail": f"{message[:80]} is ignored; {UNDERSTOOD}"}))
+
+
+def _type(message: str) -> str | None:
+    """The type of what a client says; None, if it has none.
+
+    Raises:
+        BadRequest: it is no JSON object.
+    """
     try:
-        return bool(json.loads(message)["type"] == "stop")
-    except (ValueError, TypeError, KeyError):
-        return False
+        values = json.loads(message)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise BadRequest(UNDERSTOOD)
+    return values.get("type")
 
 
 def _relay(ctx: Context, ws: Server, viewer: Viewer, id: str) -> None:

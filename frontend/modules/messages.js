@@ -17,6 +17,7 @@ const FIELDS = {
   resumed: { source: text },
   ready: { id: text, source: text },
   error: { status: whole, detail: text },
+  note: { detail: text },
 };
 
 /** @param {string} data as it came */

@@ -153,11 +153,30 @@ def test_a_bad_hello_is_answered_by_the_name_of_what_is_wrong(api: Api, message:
         assert microphone.closed() == 1008
 
 
-def test_what_is_neither_audio_nor_stop_is_refused(api: Api, ingest: Ingest) -> None:
+def test_a_ping_is_answered_and_other_objects_are_ignored(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         microphone.next("ready")
-        microphone.client.send("blah")
+        for other in ({"type": "KeepAlive"}, {"eof": 1}):  # noted once
+            microphone.client.send(json.dumps(other))
+        for _ in range(2):
+            microphone.client.send('{"type": "ping"}')
+        said = [microphone.next("note", "pong", "error") for _ in range(3)]
+        assert said[0] == json.loads(Path("tests/data/messages/note.json").read_text())
+        assert said[1:] == [json.loads(Path("tests/data/messages/pong.json").read_text())] * 2
+        microphone.client.send(b"\0" * 32_000)
+        microphone.client.send('{"type": "stop"}')
+        microphone.next("end")
+        assert microphone.closed() == 1000
+    assert len(ingest.pcm) == 32_000
+
+
+@pytest.mark.parametrize("message", ["blah", "[]"])
+def test_what_is_neither_audio_nor_an_object_is_refused(api: Api, ingest: Ingest, message: str) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        microphone.next("ready")
+        microphone.client.send(message)
         assert "stop" in microphone.next("error")["detail"]
         assert microphone.closed() == 1008
 
