@@ -9,7 +9,7 @@ epoch is over when it has as many chunks as the next one says, or has said its l
 has waited for `PATIENCE_S`, or has begun, does not say and has brought the source's last chunk. Waiting is measured by
 the clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a
 worker that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
-committed as a gap.
+committed as a gap. What lies between two epochs on the source's clock is one, too: nobody has it.
 
 Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
 are words before a turn of the language: they end their line.
@@ -42,6 +42,9 @@ PATIENCE_S = 20.0
 
 #: Settled words so far before the next window may still be recognised in it, in seconds: times may be a little off.
 _ANCHOR_S = 1.0
+
+#: A source whose new epoch begins so much behind the old one's end was away, in seconds. Clocks may differ by less.
+_AWAY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +195,15 @@ class _Seam:
 
     def _lose(self, seq: int, policy: Policy) -> None:
         """Declare the chunks up to `seq` lost, unless nothing was ever captioned: then this is where it begins."""
-        found = self.parked[self.epoch, seq].outcome
         if self.until_s:
-            missing_s = (seq - self.next_seq) * (found.end_s - found.start_s)
-            start_s = self.until_s if self.next_seq else found.start_s - missing_s
-            self._gap(start_s, found.start_s, "lost", policy)
+            self._gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
         self.next_seq = seq
 
     def _apply(self, outcome: Outcome, policy: Policy) -> None:
         """Take the outcome that is next in order into account."""
         self.captured_s = max(self.captured_s, outcome.captured_s)
+        if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
+            self._gap(self.until_s, outcome.start_s, "away", policy)
         if outcome.content is Content.GAP:
             self._gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
         elif outcome.content is Content.SPEECH:

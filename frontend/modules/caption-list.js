@@ -20,6 +20,7 @@ const REASONS = {
   task: 'the model cannot translate',
   failed: 'it could not be transcribed',
   lost: 'it never arrived',
+  away: 'nothing came from the source',
 };
 
 /** What is heard while nobody speaks: a sign for those who see it, and words for all. */

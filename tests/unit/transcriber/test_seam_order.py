@@ -58,7 +58,7 @@ def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
     old = [outcome(0, [word("Hej.", 1.0)], last=True)]
     listener = Listener().hear(*old, *again(numbered(20))[2:14]).wait(60.0).hear(*again(numbered(20))[14:15])
     gap = listener.shown[1]
-    assert (gap.content, gap.start_s, gap.end_s) == (Content.GAP, 100.0, 110.0)
+    assert (gap.content, gap.start_s, gap.end_s, gap.reason) == (Content.GAP, 5.0, 110.0, "lost")
     assert listener.words[:2] == ["Hej.", "2."]
 
 
@@ -80,12 +80,34 @@ def test_progress_tells_how_far_the_source_is_captioned() -> None:
 
 def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
-    listener = Listener().hear(*old, *again(numbered(1)))
+    listener = Listener().hear(*old, *again(numbered(1), after_s=5.0))
     assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [
         (1, 1, "Vi kommer", True),
         (2, 2, "0.", True),
     ]
     assert not listener.finished, "a station goes on"
+
+
+def test_what_came_of_no_epoch_is_a_gap() -> None:
+    old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
+    listener = Listener().hear(*old, *again(numbered(1)))
+    assert [(c.id, c.content, c.start_s, c.end_s, c.reason, c.text, c.final) for c in listener.shown[1:]] == [
+        (2, Content.GAP, 5.0, 100.0, "away", "", True),
+        (3, Content.SPEECH, 102.5, 102.8, "", "0.", True),
+    ]
+    for quiet in (Content.SILENCE, Content.MUSIC):
+        silent = [replace(o, content=quiet, parts=()) for o in again(numbered(1))]
+        assert Listener().hear(*old, *silent).shown[1].final, "it waits for no speech"
+    lost = [replace(o, content=Content.GAP, reason="shed", parts=()) for o in again(numbered(1))]
+    assert [c.reason for c in Listener().hear(*old, *lost).shown[1:]] == ["away", "shed"]
+
+
+def test_epochs_that_meet_or_overlap_leave_no_gap() -> None:
+    old = [outcome(0, [word("Hej.", 1.0)], last=True)]
+    for after_s in (2.0, 5.0, 6.0):  # a server repeats what it had buffered; two clocks differ a little
+        listener = Listener().hear(*old, *again(numbered(1), after_s=after_s))
+        assert [c.content for c in listener.shown] == [Content.SPEECH] * 2
+    assert not [c for c in Listener().hear(*again(numbered(2), epoch=7)).shown if c.reason], "the first one seen"
 
 
 def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
