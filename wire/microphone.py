@@ -5,7 +5,8 @@ announcement and reads on until the end mark. The stream is bounded: if ingest f
 
 A worker notes which microphones it reads and how far their audio is in chunks. One that dies leaves both behind, and
 its lease expires: another goes on from there. An announcement that was taken stays in a second list until it is noted,
-so that one whose taker dies in between is found there.
+so that one whose taker dies in between is found there. Whoever moves it to the notes is the one who noted it: a taker
+that comes late must not bring back what another has read to its end.
 """
 
 from __future__ import annotations
@@ -50,6 +51,16 @@ class Mark:
     n_chunks: int = 0
 
 
+# Notes an announcement, if nobody else has; whether it did.
+_NOTE = """
+if redis.call('LREM', KEYS[1], 0, ARGV[2]) == 0 then
+    return 0
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return 1
+"""
+
+
 class Microphones:
     """Both ends of every microphone's stream."""
 
@@ -73,6 +84,8 @@ class Microphones:
 
     def next(self, timeout_s: float) -> Hello | None:
         """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and note that it is being read.
+
+        None, if none came, or another worker that looked for abandoned ones has noted it first.
 
         Raises:
             DecodeError: it is none that this version knows; it is gone.
@@ -108,7 +121,7 @@ class Microphones:
         Also those whose frames have vanished: somebody has to end them, or their last words would stay provisional.
         """
         taken: Any = self._redis.lrange(keys.TAKEN_MICROPHONES, 0, -1)
-        for announcement in taken:  # their takers died, or are noting them at this moment: twice is as good as once
+        for announcement in taken:  # their takers died, or are noting them at this moment: one will
             with contextlib.suppress(DecodeError):
                 self._note(announcement)
         values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
@@ -136,18 +149,15 @@ class Microphones:
             return frames, any(b"end" in fields for _, fields in entries)
         return [], False
 
-    def _note(self, announcement: bytes) -> Hello:
-        """Note one that was taken, for whoever has to go on."""
+    def _note(self, announcement: bytes) -> Hello | None:
+        """Note one that was taken, for whoever has to go on; None, if another did."""
         try:
             hello = Hello.decode(announcement)
         except DecodeError:
             self._redis.lrem(keys.TAKEN_MICROPHONES, 0, announcement)  # type: ignore[arg-type]
             raise
-        pipe = self._redis.pipeline()
-        pipe.hset(keys.READ_MICROPHONES, hello.id, announcement)
-        pipe.lrem(keys.TAKEN_MICROPHONES, 0, announcement)  # type: ignore[arg-type]
-        pipe.execute()
-        return hello
+        noted = self._redis.eval(_NOTE, 2, keys.TAKEN_MICROPHONES, keys.READ_MICROPHONES, hello.id, announcement)
+        return hello if noted else None
 
     def _append(self, id: str, fields: dict[bytes, bytes]) -> None:
         pipe = self._redis.pipeline()

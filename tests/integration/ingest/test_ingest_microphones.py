@@ -141,6 +141,25 @@ def test_one_that_is_announced_while_redis_goes_away_is_read_later(
     wait_until(lambda: chunks("microphones/m") and chunks("microphones/m")[-1].last, 20)
 
 
+def test_one_that_another_has_read_meanwhile_is_not_brought_back(
+    api: Microphones, redis_client: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = redis_client.blmove
+    with connect(redis_url) as other_client:
+        other = Microphones(other_client)
+
+        def slowly(*arguments: Any) -> Any:
+            announcement = take(*arguments)
+            assert [hello.id for hello in other.abandoned()] == ["m"], "nobody has noted it yet"
+            other.done("m")
+            return announcement
+
+        monkeypatch.setattr(redis_client, "blmove", slowly)
+        api.open(Hello("m", 16_000))
+        assert api.next(1.0) is None
+        assert other.abandoned() == []
+
+
 def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client: Any) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "strange", b"{}")
     redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
