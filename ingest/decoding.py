@@ -116,7 +116,7 @@ class Decoding:
         if done.finished:
             return
         self._first_seq = self._captioned_seq = done.next_seq
-        recording = find(job, self._settings, self._here.client)
+        recording = find(job, self._settings, self._here.client, self._attempt.check)
         self._announce(recording)
         try:
             warning = self._stream(recording, job)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ingest.probe import explain
-from ingest.recording import Recording
 from wire.errors import SourceError
+
+if TYPE_CHECKING:
+    from ingest.recording import Recording
 
 #: A recording that ends so much earlier than its header says was cut off, in seconds.
 EARLY_S = 2.0
@@ -46,13 +49,16 @@ class Ending:
         expected_s = recording.probe.duration_s or 0.0
         if (self.code and self.decoded_s < CHANCE_S) or (expected_s and not self.decoded_s):
             raise NothingDecoded(explain(self.last_lines))
+        silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
+        if recording.unmended:
+            silence = f"what follows may come too early, for it could not be mended: {recording.unmended}"
         promised_s = recording.probe.promised_s or 0.0
         if not self.code and self.decoded_s < promised_s - EARLY_S:
-            return f"the recording is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
+            cut = f"the recording is cut off: its header says {promised_s:.1f} s; captioned as far as it goes"
+            return f"{cut}; it is also damaged ({silence})" if silence else cut
         early = self.last_lines and self.decoded_s < expected_s - EARLY_S
         # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
-        if self.code or early or recording.silence_s or (self.stumbled and not recording.remote):
-            silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
+        if self.code or early or silence or (self.stumbled and not recording.remote):
             why = silence or self.last_lines or f"ffmpeg ended with code {self.code}"
             return f"the recording is damaged: parts of it could not be decoded, the rest is captioned ({why})"
         return ""

@@ -13,8 +13,10 @@ Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3, and 13818-3 (frames); the LAME pr
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -37,8 +39,8 @@ _HEADER_BYTES = 4
 #: So many headers, each where the one before says, are no accident.
 _CONFIRMED = 3
 
-#: Bytes that are copied at once.
-_COPIED_BYTES = 1 << 20
+#: Bytes that are searched or copied at once: no other thread of ours runs meanwhile.
+_PART_BYTES = 1 << 20
 
 Bytes = bytes | mmap.mmap
 
@@ -68,44 +70,66 @@ class Hole:
     before: int  # where the last frame before it begins
 
 
-def mend(path: Path, mended: Path) -> float:
-    """Write the copy of a damaged MP3; how much silence is in it, in seconds. 0.0, and no copy, if it needs none.
+def damage(path: Path, go_on: Callable[[], None]) -> list[Hole]:
+    """The damaged places of an MP3 at which frames are missing.
+
+    Args:
+        go_on: called again and again; raises if nobody wants it any more.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return [hole for hole in holes(data, go_on) if hole.n_frames]
+
+
+def mend(path: Path, found: list[Hole], mended: Path, *, most_s: float, go_on: Callable[[], None]) -> float:
+    """Write the copy of a damaged MP3, up to where it has `most_s` of silence; how much is in it, in seconds.
+
+    Args:
+        go_on: called before each part that is written; raises if it is not to be.
 
     Raises:
         OSError: the file cannot be read, or the copy not be written.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        found = [hole for hole in holes(data) if hole.n_frames]
-        if not found:
-            return 0.0
-        silence_s, at = 0.0, 0
-        with mended.open("wb") as copy:
-            for hole in found:
-                _copy(data, at, hole.begin, copy)
-                frame = frame_at(data, hole.before)
-                assert frame
-                silent = _silent(data[hole.before : hole.before + _HEADER_BYTES], frame)
-                for _ in range(hole.n_frames):
-                    copy.write(silent)
-                silence_s += hole.n_frames * frame.duration_s
-                at = hole.end
-            _copy(data, at, len(data), copy)
-        return silence_s
+    silence_s, at = 0.0, 0
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        mended.open("wb") as copy,
+    ):
+        for hole in found:
+            _copy(data, at, hole.begin, copy, go_on)
+            frame = frame_at(data, hole.before)
+            assert frame
+            n_frames = min(hole.n_frames, math.ceil((most_s - silence_s) / frame.duration_s))
+            silent = _silent(data[hole.before : hole.before + _HEADER_BYTES])
+            n_at_once = _PART_BYTES // len(silent)
+            for begin in range(0, n_frames, n_at_once):
+                go_on()
+                copy.write(silent * min(n_at_once, n_frames - begin))
+            silence_s += n_frames * frame.duration_s
+            if silence_s >= most_s:
+                return silence_s
+            at = hole.end
+        _copy(data, at, len(data), copy, go_on)
+    return silence_s
 
 
-def holes(data: Bytes) -> list[Hole]:
-    """The damaged places between the first frame of an MP3 and its last. Tags are none."""
-    first = before = at = _next_frame(data, past_tag(data, 0))
+def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
+    """The damaged places between the first frame of an MP3 and its last. Tags are none. See `damage`."""
+    first = before = at = _next_frame(data, past_tag(data, 0), go_on)
     places: list[tuple[int, int, int]] = []  # where the frame before begins and ends, and where the next one begins
     n_frames = n_bytes = 0
     while at < len(data):
+        go_on()
         if frame := frame_at(data, at):
             n_frames, n_bytes = n_frames + 1, n_bytes + frame.n_bytes
             before, at = at, at + frame.n_bytes
         elif (behind := past_tag(data, at)) > at:
             at = behind
         else:
-            behind = _next_frame(data, at)
+            behind = _next_frame(data, at, go_on)
             if behind < len(data):
                 places.append((before, at, behind))
             at = behind
@@ -138,13 +162,15 @@ def frame_at(data: Bytes, at: int) -> Frame | None:
     )
 
 
-def _next_frame(data: Bytes, at: int) -> int:
+def _next_frame(data: Bytes, at: int, go_on: Callable[[], None]) -> int:
     """Where the next frame begins that others follow; the end of the data if there is none."""
-    while match := _HEADER.search(data, at):
-        at = match.start()
-        if _confirmed(data, at):
-            return at
-        at += 1
+    while at < len(data):
+        go_on()
+        match = _HEADER.search(data, at, at + _PART_BYTES)
+        if match and _confirmed(data, match.start()):
+            return match.start()
+        # A header may begin in the last two bytes of a part.
+        at = match.start() + 1 if match else max(at + 1, min(at + _PART_BYTES, len(data)) - 2)
     return len(data)
 
 
@@ -173,11 +199,15 @@ def _counted_frames(data: Bytes, first: int) -> int:
     return 1 + int.from_bytes(xing[8:], "big")
 
 
-def _silent(header: bytes, frame: Frame) -> bytes:
-    """A frame in which nothing sounds: its header, without a checksum, and zeros."""
-    return bytes((header[0], header[1] | 1, header[2], header[3])).ljust(frame.n_bytes, b"\0")
+def _silent(header: bytes) -> bytes:
+    """A frame in which nothing sounds: a header of the lowest bit rate, without a checksum or padding, and zeros."""
+    lowest = bytes((header[0], header[1] | 1, header[2] & 0x0D | 0x10, header[3]))
+    frame = frame_at(lowest, 0)
+    assert frame
+    return lowest.ljust(frame.n_bytes, b"\0")
 
 
-def _copy(data: Bytes, begin: int, end: int, copy: IO[bytes]) -> None:
-    for at in range(begin, end, _COPIED_BYTES):
-        copy.write(data[at : min(at + _COPIED_BYTES, end)])
+def _copy(data: Bytes, begin: int, end: int, copy: IO[bytes], go_on: Callable[[], None]) -> None:
+    for at in range(begin, end, _PART_BYTES):
+        go_on()
+        copy.write(data[at : min(at + _PART_BYTES, end)])

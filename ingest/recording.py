@@ -6,8 +6,11 @@ on a server that cannot send parts. Such a one is fetched first. An MP3 on our d
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 #: A network that is silent for so long has ended a fetch, in seconds.
 FETCH_STALL_S = 60.0
 
-#: Bytes of disk that a fetch leaves free for others.
+#: Bytes of disk that a fetch, or a mended copy, leaves free for others.
 SPARE_BYTES = 1_000_000_000
 
 
@@ -40,6 +43,7 @@ class Recording:
     probe: Probe
     track: int
     silence_s: float = 0.0  # stands where it is damaged
+    unmended: str = ""  # why no silence does, though it is damaged
 
     def note(self) -> str:
         """A word on the track that was chosen; empty if there was no choice."""
@@ -63,15 +67,18 @@ def upload_path(job: Job, settings: Settings) -> Path:
     return path
 
 
-def find(job: Job, settings: Settings, client: httpx.Client) -> Recording:
+def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]) -> Recording:
     """Look at a job's recording.
+
+    Args:
+        go_on: called again and again while it takes long; raises if nobody wants it any more.
 
     Raises:
         NotAudio: it is none, or larger or longer than is allowed.
         SourceError: it cannot be read.
     """
     if not job.url:
-        return _on_disk(upload_path(job, settings), job, settings)
+        return _on_disk(upload_path(job, settings), job, settings, go_on)
     address = resolve(job.url, client)
     n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
     if n_mb > most_mb:
@@ -106,13 +113,13 @@ def fetch(
                 n_bytes += len(part)
                 if n_bytes > most_bytes:
                     raise NotAudio(f"it has more than {settings.max_fetch_mb:g} MB (MAX_FETCH_MB)")
-                if shutil.disk_usage(path.parent).free < SPARE_BYTES:
+                if _full(path.parent):
                     raise SourceError("the server's disk is full")
                 file.write(part)
     except httpx.HTTPError as error:
         raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
     log.info("job %s: fetched %.1f MB, because its server does not send parts", job.id, n_bytes / 1e6)
-    return _on_disk(path, job, settings)
+    return _on_disk(path, job, settings, go_on)
 
 
 def fetched_path(job: Job, settings: Settings) -> Path:
@@ -125,18 +132,44 @@ def mended_path(job: Job, settings: Settings) -> Path:
     return settings.uploads / "uploads" / f"{job.id}.mended"
 
 
-def _on_disk(path: Path, job: Job, settings: Settings) -> Recording:
+def _on_disk(path: Path, job: Job, settings: Settings, go_on: Callable[[], None]) -> Recording:
     """A recording on our disk; of a damaged MP3, a copy that keeps the time. Whoever asks for it removes the copy."""
     recording = _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
     if recording.probe.format != "mp3":
         return recording
-    mended = mended_path(job, settings)
-    mended.parent.mkdir(parents=True, exist_ok=True)
     try:
-        silence_s = mp3.mend(path, mended)
+        found = mp3.damage(path, go_on)
     except OSError as error:
-        raise SourceError(f"it is damaged, and could not be mended: {error.strerror}") from error
-    return dataclasses.replace(recording, target=str(mended), silence_s=silence_s) if silence_s else recording
+        log.warning("job %s: not searched for damage: %s", job.id, error)  # ffmpeg may read it all the same
+        return recording
+    return _mended(recording, found, job, settings, go_on) if found else recording
+
+
+def _mended(
+    recording: Recording, found: list[mp3.Hole], job: Job, settings: Settings, go_on: Callable[[], None]
+) -> Recording:
+    """The copy in which silence stands where it is damaged; if that cannot be written, the recording as it is."""
+    mended = mended_path(job, settings)
+
+    def look() -> None:
+        go_on()
+        if _full(mended.parent):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    try:
+        mended.parent.mkdir(parents=True, exist_ok=True)
+        most_s = settings.max_upload_hours * 3600
+        silence_s = mp3.mend(Path(recording.target), found, mended, most_s=most_s, go_on=look)
+    except OSError as error:
+        log.warning("job %s: not mended: %s", job.id, error)
+        with contextlib.suppress(OSError):
+            mended.unlink(missing_ok=True)
+        return dataclasses.replace(recording, unmended=error.strerror or str(error))
+    return dataclasses.replace(recording, target=str(mended), silence_s=silence_s)
+
+
+def _full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < SPARE_BYTES
 
 
 def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:

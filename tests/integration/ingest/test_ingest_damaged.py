@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.mp3 import holes
+from ingest.attempt import Interrupted
+from ingest.decoding import Workplace
+from ingest.mp3 import damage, holes, mend
+from ingest.recording import find
 from tests.integration.ingest.radio import audio_of
 from wire.messages import Chunk, Job, State
 
@@ -119,3 +122,71 @@ def test_whole_mp3s_are_left_as_they_are(rate_hz: int, quality: list[str], chann
     tag = b"TAG" + bytes(125)
     for body in (whole, whole + whole, picture + whole + tag + picture + whole + tag, whole + b"LYRICSBEGIN..." + tag):
         assert holes(body) == []
+
+
+#: Noise, of which frames are large, and from 4 s on silence, of which they are small.
+SILENCE_FROM_4_S = "aevalsrc='if(lt(t,4),random(0)-0.5,0)':s=44100:d=60"
+
+
+def hurt_mp3(make_audio: Make) -> Path:
+    path = make_audio("x.mp3", "-q:a", "0", source=SILENCE_FROM_4_S)
+    whole = path.read_bytes()
+    path.write_bytes(zeroed(whole, 50_000, len(whole) - 132_000))  # from within the noise to 33 s before the end
+    return path
+
+
+def test_silence_takes_little_room(make_audio: Make, tmp_path: Path) -> None:
+    path = hurt_mp3(make_audio)
+    silence_s = mend(path, damage(path, lambda: None), tmp_path / "mended", most_s=3600, go_on=lambda: None)
+    assert silence_s > 20
+    assert (tmp_path / "mended").stat().st_size < 1.2 * path.stat().st_size
+
+
+def test_no_more_silence_is_written_than_is_captioned(make_audio: Make, tmp_path: Path) -> None:
+    path = hurt_mp3(make_audio)
+    found = damage(path, lambda: None)
+    silence_s = mend(path, found, tmp_path / "mended", most_s=9, go_on=lambda: None)
+    assert silence_s == pytest.approx(9, abs=0.03)
+    assert (tmp_path / "mended").stat().st_size < found[0].begin + 9 * 32_000 / 8 + 105
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["while it is searched", "while it is copied"])
+def test_mending_ends_when_nobody_wants_it(copied: bool, make_audio: Make, workplace: Workplace) -> None:
+    path = hurt_mp3(make_audio)
+    asked: list[None] = []
+    damage(path, lambda: asked.append(None))
+    most = len(asked) if copied else len(asked) // 2
+    asked.clear()
+
+    def go_on() -> None:
+        asked.append(None)
+        if len(asked) > most:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        find(Job("j", 0.0, path=path.name), workplace.settings, workplace.client, go_on)
+
+
+def test_what_cannot_be_mended_is_captioned_as_it_is(
+    decode: Decode, make_audio: Make, chunks: Chunks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.recording.SPARE_BYTES", 1 << 62)
+    path = make_audio("x.mp3", "-b:a", "64k")
+    path.write_bytes(zeroed(path.read_bytes(), 24_000, 48_000))
+    job = decode(path)
+    assert (job.state, job.error) == (State.RUNNING, "")
+    assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(9, abs=0.2)
+    why = "what follows may come too early, for it could not be mended: No space left on device"
+    assert job.warning.endswith(f"the rest is captioned ({why})")
+    assert not list(path.parent.glob("uploads/*"))
+
+
+def test_one_that_is_damaged_and_cut_off_tells_both(decode: Decode, make_audio: Make) -> None:
+    path = make_audio("x.mp3", "-b:a", "64k")
+    whole = path.read_bytes()
+    path.write_bytes(zeroed(whole, 16_000, 32_000)[: len(whole) // 2 + 33])
+    warning = decode(path).warning
+    assert warning.startswith(
+        "the recording is cut off: its header says 12.0 s; captioned as far as it goes; it is also"
+    )
+    assert warning.endswith(" s are silent)")
