@@ -29,6 +29,10 @@ TURN_S = 60.0
 #: … but has it at least this many times as long as it took to decode again what it had done before.
 TURN_FACTOR = 5.0
 
+#: What may be endless, and comes no more than so many times as fast as it is heard, is taken for live: it cannot be
+#: decoded again, and each attempt has one turn.
+LIVE_SPEED = 2.0
+
 
 class Settled(UndertextError):
     """Nobody wants more captions: the job was cancelled, or has failed elsewhere.
@@ -61,6 +65,11 @@ class Attempt:
         self._asked_s = 0.0
         self._began_s = time.monotonic()
         self._skipped_s: float | None = None  # it took so long to come to the first piece that was new
+        self._live = False
+
+    def skipping(self, audio_s: float, *, endless: bool) -> None:
+        """It has come to `audio_s` of what an attempt before had captioned, of a recording that may be `endless`."""
+        self._live = endless and audio_s < LIVE_SPEED * (time.monotonic() - self._began_s)
 
     def caught_up(self) -> None:
         """It has come to what no attempt before had captioned."""
@@ -102,8 +111,11 @@ class Attempt:
 
     def _give_way(self) -> None:
         """Leave the decoder to the next upload after a fair while: an hour-long one must not hold up a short one."""
-        now_s = time.monotonic()
-        if self._skipped_s is None or now_s - self._began_s < max(TURN_S, TURN_FACTOR * self._skipped_s):
+        lasted_s = time.monotonic() - self._began_s
+        if lasted_s < TURN_S:
+            return
+        # To come back to where it was, a live stream needs as long as it ever had: its turns would become ever longer.
+        if not self._live and (self._skipped_s is None or lasted_s < TURN_FACTOR * self._skipped_s):
             return
         if self.patiently(lambda: waiting_decodes(self._redis)):
             log.info("job %s: gives way to another", self._id)

@@ -66,6 +66,7 @@ class Decoding:
         self._chunker: Chunker
         self._language: str | None = None
         self._task: Task | None = None
+        self._endless = False
 
     def run(self, *, final: bool = True) -> None:
         """Decode the job to its end.
@@ -137,7 +138,7 @@ class Decoding:
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
         self._detector = self._here.make_detector()
-        self._language, self._task = job.language, job.task
+        self._language, self._task, self._endless = job.language, job.task, recording.endless
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
@@ -190,6 +191,7 @@ class Decoding:
         with self._here.metrics.stage_s.labels("detect").time():
             content = self._detector(piece.new_pcm)
         if piece.seq < self._first_seq and not piece.last:
+            self._attempt.skipping(seconds(self._chunker.samples), endless=self._endless)
             return
         self._attempt.caught_up()
         chunk = piece.chunk(

@@ -31,6 +31,10 @@ SNIFF_BYTES = 512
 _PLAYLIST_TYPES = {"audio/x-scpls", "audio/scpls", "application/pls+xml", "audio/x-mpegurl", "audio/mpegurl"}
 _HLS_TYPES = {"application/vnd.apple.mpegurl", "application/x-mpegurl"}
 
+# How servers of radio call themselves, and how the headers begin that they send with a stream.
+_RADIO_SERVERS = ("icecast", "shoutcast")
+_RADIO_HEADERS = ("icy-", "ice-")
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -39,6 +43,7 @@ class Address:
     url: str
     hls: bool = False
     icy: bool = False  # it calls itself a radio station
+    live: bool = False  # it certainly does, and names no length
     n_bytes: int | None = None  # of a file; a stream does not say
 
 
@@ -72,7 +77,8 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
         )
     host = urlsplit(url).hostname or url
     try:
-        with client.stream("GET", url) as answer:
+        # Some stations only say that they are one to who asks for titles, as ffmpeg does.
+        with client.stream("GET", url, headers={"Icy-MetaData": "1"}) as answer:
             return _judge(url, answer, client, turn, depth)
     except httpx.RemoteProtocolError:
         return Address(url, icy=True)  # "ICY 200 OK": SHOUTcast 1, which ffmpeg understands
@@ -107,8 +113,9 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
             f"{host} answers with a web page, not with audio; use the address of the recording or stream itself"
         )
     length = answer.headers.get("content-length", "")
-    icy = any(name.startswith("icy-") for name in answer.headers)
-    return Address(url, icy=icy, n_bytes=int(length) if length.isdigit() else None)
+    server = answer.headers.get("server", "").lower()
+    icy = any(name.startswith(_RADIO_HEADERS) for name in answer.headers) or server.startswith(_RADIO_SERVERS)
+    return Address(url, icy=icy, live=icy and not length, n_bytes=int(length) if length.isdigit() else None)
 
 
 def parse(playlist: bytes) -> list[str]:

@@ -33,6 +33,9 @@ FETCH_STALL_S = 60.0
 #: Bytes of disk that a fetch, or a mended copy, leaves free for others.
 SPARE_BYTES = 1_000_000_000
 
+#: What whoever sends a station is told.
+LIVE = "it is a live stream without an end: add it as a station with POST /stations"
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -43,6 +46,7 @@ class Recording:
     probe: Probe
     track: int
     silence_s: float = 0.0  # stands where it is damaged
+    endless: bool = False  # nothing says how long it is: it may be a live stream
     unmended: str = ""  # why no silence does, though it is damaged
 
     def note(self) -> str:
@@ -83,10 +87,13 @@ def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[],
     n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
     if n_mb > most_mb:
         raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are fetched (MAX_FETCH_MB)")
+    if address.live:
+        raise NotAudio(LIVE)
     probe = probe_url(address.url, live=False, timeout_s=FETCH_STALL_S)
     if probe.duration_s is None and (address.icy or probe.hls):
-        raise NotAudio("it is a live stream without an end: add it as a station with POST /stations")
-    return _checked(Recording(address.url, True, probe, 0), job, settings)
+        raise NotAudio(LIVE)
+    endless = probe.duration_s is None and address.n_bytes is None
+    return _checked(Recording(address.url, True, probe, 0, endless=endless), job, settings)
 
 
 def fetch(
@@ -177,4 +184,4 @@ def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:
     n_hours, most_hours = (probe.duration_s or 0) / 3600, settings.max_upload_hours
     if n_hours > most_hours:
         raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are accepted (MAX_UPLOAD_HOURS)")
-    return Recording(recording.target, recording.remote, probe, probe.choose(job.track))
+    return dataclasses.replace(recording, track=probe.choose(job.track))

@@ -351,19 +351,55 @@ def test_parts_are_asked_for_where_they_are_sent(decode: Decode, make_audio: Mak
     assert any(part and part != "bytes=0-" for part in asked)
 
 
-def test_a_live_stream_is_no_recording(decode: Decode, make_audio: Make, web: Web) -> None:
-    body = make_audio("x.mp3", source="sine=duration=60").read_bytes()
+def send_live(web: Web, body: bytes, *, asked: bool = False, pause_s: float = 0.0, **headers: str) -> str:
+    """An endless stream, a second at a time; with `asked`, its headers come only if titles are asked for."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("icy-name", "Endless")
+        handler.send_response_only(200)
+        handler.send_header("Content-Type", "audio/mpeg")
+        for name, value in headers.items() if not asked or handler.headers["Icy-MetaData"] else ():
+            handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         with contextlib.suppress(OSError):
             while True:
-                handler.wfile.write(body)
+                for at in range(0, len(body), 8_000):
+                    handler.wfile.write(body[at : at + 8_000])
+                    time.sleep(pause_s)
 
-    web.pages["/live"] = answer
-    assert "add it as a station" in decode(url=web.url("/live")).error
+    web.pages["/live.mp3"] = answer
+    return web.url("/live.mp3")
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked"),
+    [
+        ({"icy_name": "Endless"}, False),
+        ({"icy_br": "64"}, True),
+        ({"ice_audio_info": "bitrate=64"}, False),
+        ({"Server": "Icecast 2.4.4"}, False),
+    ],
+)
+def test_a_live_stream_is_no_recording(
+    headers: dict[str, str], asked: bool, decode: Decode, make_audio: Make, web: Web
+) -> None:
+    body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
+    job = decode(url=send_live(web, body, asked=asked, **headers))
+    assert job.error == "it is a live stream without an end: add it as a station with POST /stations"
+
+
+def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: Make, web: Web) -> None:
+    body = make_audio("x.mp3").read_bytes()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        for name, value in {"Server": "Icecast 2.4.4", "icy-name": "News", "Content-Length": str(len(body))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            handler.wfile.write(body)
+
+    web.pages["/x.mp3"] = answer
+    assert decode(url=web.url("/x.mp3")).error == ""
 
 
 @pytest.mark.parametrize(
@@ -519,6 +555,42 @@ def test_a_long_upload_gives_way_to_one_that_waits(
     with pytest.raises(Interrupted):
         Decoding("j", workplace).run()
     assert path.exists()
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+
+
+def test_what_may_be_live_gives_way_at_every_attempt(
+    workplace: Workplace,
+    make_audio: Make,
+    web: Web,
+    chunks: Chunks,
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An attempt needs as long as all before it to come to what is new, and must not have a multiple of that."""
+    monkeypatch.setattr("ingest.attempt.TURN_S", 2.0)
+    object.__setattr__(workplace.settings, "chunk_s", 1.0)
+    body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
+    Jobs(workplace.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
+    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    ended: list[type[BaseException]] = []
+
+    def attempt() -> None:
+        try:
+            Decoding("j", workplace).run()
+        except Interrupted as error:
+            ended.append(type(error))
+
+    for n_attempts, factor in ((1, 0.0), (2, 1e6)):
+        monkeypatch.setattr("ingest.attempt.TURN_FACTOR", factor)
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        try:
+            wait_until(lambda n=n_attempts: len(ended) == n, 20)
+        finally:
+            workplace.stopping.set()
+            thread.join()
+            workplace.stopping.clear()
+        assert take_and_commit(workplace, "jobs/j", 8) or n_attempts == 2
     assert Jobs(workplace.redis).get("j").state is State.RUNNING
 
 
