@@ -22,6 +22,7 @@ from api.parameters import (
     URL_LIMIT,
     http_url,
     json_body,
+    known_fields,
     language,
     natural,
     next_page,
@@ -36,6 +37,9 @@ from wire.errors import BadRequest, QueueFull
 from wire.messages import Caption, Content, Job, Kind, State, Status, source_name
 
 blueprint = Blueprint("jobs", __name__)
+
+#: What a caller says of a recording, in a form, a JSON object or the query.
+CHOICES = ("language", "task", "track")
 
 #: Jobs listed at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 500, 50
@@ -219,7 +223,14 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
     }
 
 
-def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, str]] = lambda form: form) -> Job:
+def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
+    """What our own form says, and no more."""
+    known_fields(request.args, CHOICES)
+    known_fields(form, ("file", *CHOICES))
+    return form
+
+
+def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, str]] = _own) -> Job:
     """The job of a multipart request, its file in place.
 
     Args:
@@ -256,6 +267,8 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
 def _fetch() -> Job:
     """The job of a JSON request."""
     values = json_body()
+    known_fields(request.args, CHOICES)
+    known_fields(values, ("url", *CHOICES))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     choices = _choices({name: str(value) for name, value in values.items() if value is not None})
     name = unquote(PurePosixPath(urlsplit(url).path).name)
@@ -264,7 +277,7 @@ def _fetch() -> Job:
 
 def _choices(values: Mapping[str, str]) -> dict[str, Any]:
     """Language, task and audio track, out of a form or else the query: fields of a job."""
-    code, what, track = (values.get(name) or request.args.get(name, "") for name in ("language", "task", "track"))
+    code, what, track = (values.get(name) or request.args.get(name, "") for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
     redis = context().redis

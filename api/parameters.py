@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from typing import Any, get_args, overload
 from urllib.parse import urlsplit
 
@@ -72,6 +74,19 @@ def json_body() -> dict[str, Any]:
     if not isinstance(values, dict):
         raise BadRequest("the body is not a JSON object")
     return values
+
+
+def known_fields(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse fields that there are not: what a misspelt one asks for would be left undone without a word.
+
+    Raises:
+        BadRequest: there is one; the message names the nearest that there is.
+    """
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name.lower(), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise BadRequest(f"there is no field {name[:40]!r}; {hint}", name[:40])
 
 
 def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, required: bool = False) -> str:

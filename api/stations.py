@@ -15,6 +15,7 @@ from api.parameters import (
     hot_words,
     http_url,
     json_body,
+    known_fields,
     language,
     place,
     slug,
@@ -26,6 +27,12 @@ from wire import keys
 from wire.messages import Kind, Station, Status, source_name
 
 blueprint = Blueprint("stations", __name__)
+
+#: What a caller says of a station.
+FIELDS = ("id", "name", "url", "language", "listen_url", "hot_words", "task")
+
+#: What `view` says beside it, which may come back with what was read, and changes nothing.
+READ_ONLY = ("from_file", "status", "urls")
 
 #: Events that a page of captions has if the request does not say.
 DEFAULT_LIMIT = 200
@@ -44,6 +51,7 @@ def index() -> dict[str, Any]:
 def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Add a station, or replace one of the same id."""
     ctx, values = context(), json_body()
+    known_fields((name for name in values if name not in READ_ONLY), FIELDS)
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = station_id(text_field(values, "id") or slug(name) or slug(place(url)))

@@ -104,6 +104,7 @@ class TestStations:
             ({"name": "x", "url": "http://a/", "hot_words": "Umeå"}, "hot_words"),
             ({"name": "x", "url": "http://a/", "hot_words": ["x" * 501]}, "hot_words"),
             ({"name": "x", "url": "http://a/", "task": "sing"}, "task"),
+            ({"name": "x", "url": "http://a/", "lang": "sv"}, "lang"),
             ({"id": "Å!", "url": "http://a/"}, "id"),
             ({"id": "../x", "url": "http://a/"}, "id"),
             ({"name": "x" * 300, "url": "http://a/"}, "name"),
@@ -116,6 +117,17 @@ class TestStations:
         answer = api.http.post("/stations", json=body)
         assert field in problem(answer, 422)
         assert answer.json().get("field", "") == field
+
+    def test_a_misspelt_field_is_told_with_what_was_meant(self, api: Api) -> None:
+        body = {"name": "x", "url": "http://a/", "Lang": "sv"}
+        assert (
+            problem(api.http.post("/stations", json=body), 422) == "there is no field 'Lang'; did you mean 'language'?"
+        )
+
+    def test_what_was_read_can_be_sent_back(self, api: Api) -> None:
+        read = api.http.post("/stations", json={"name": "x", "url": "http://a/", "language": "sv"}).json()
+        again = api.http.post("/stations", json={**read, "name": "y"})
+        assert (again.status_code, again.json()["name"], again.json()["language"]) == (200, "y", "sv")
 
     def test_a_name_of_other_letters_leaves_the_id_to_the_address(self, api: Api) -> None:
         body = {"name": "日本放送", "url": "https://a.example:8000/live"}
@@ -234,6 +246,10 @@ class TestJobs:
             ({"files": [("file", ("a", b"x")), ("file", ("b", b"x"))]}, 422, "one file"),
             ({"files": {"file": ("a.mp3", b"x")}, "data": {"language": "svenska"}}, 422, "language"),
             ({"files": {"file": ("a.mp3", b"x")}, "data": {"task": "sing"}}, 422, "task"),
+            ({"files": {"file": ("a.mp3", b"x")}, "data": {"lang": "sv"}}, 422, "did you mean 'language'?"),
+            ({"files": {"file": ("a.mp3", b"x")}, "params": {"lang": "sv"}}, 422, "did you mean 'language'?"),
+            ({"json": {"url": "http://a/b", "lang": "sv"}}, 422, "did you mean 'language'?"),
+            ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "there are url, language, task, track"),
             ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
             ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
             ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),
