@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
+from api.parameters import masked
 from api.problems import Problem
 from api.settings import Settings
 
@@ -26,17 +27,34 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
     Raises:
         Problem: 401.
     """
-    if not settings.api_token:
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        given = request.args.get("token", "") if socket else ""  # a browser's WebSocket cannot send headers
-    if not hmac.compare_digest(given.strip().encode(), settings.api_token.encode()):
+    if settings.api_token and not has_token(settings, request, socket=socket):
+        given = _token_of(request, socket=socket)
         how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
         wrong = "The token is wrong" if given else "A token is needed"
         raise Problem(
             401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
         )
+
+
+def has_token(settings: Settings, request: Request, *, socket: bool = False) -> bool:
+    """Whether a request carries the token; none does where there is none."""
+    given = _token_of(request, socket=socket)
+    return bool(settings.api_token) and hmac.compare_digest(given.encode(), settings.api_token.encode())
+
+
+def _token_of(request: Request, *, socket: bool) -> str:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        given = request.args.get("token", "") if socket else ""  # a browser's WebSocket cannot send headers
+    return given.strip()
+
+
+def visible(settings: Settings, request: Request, url: str) -> str:
+    """An address as the sender of a request may see it: its password only with the token.
+
+    Where there is no token, nobody sees it: who may use a password need not read it.
+    """
+    return url if has_token(settings, request) else masked(url)
 
 
 def check_host(settings: Settings, request: Request) -> None:

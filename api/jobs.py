@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from flask import Blueprint, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from api import captions, uploads
+from api import access, captions, uploads
 from api.context import Context, context
 from api.on_air import known_language, known_task
 from api.parameters import (
@@ -24,6 +24,7 @@ from api.parameters import (
     json_body,
     known_fields,
     language,
+    masked,
     natural,
     next_page,
     task,
@@ -128,7 +129,7 @@ def download(id: str, format: str) -> Response:
         raise Problem(410, "The job was cancelled; its captions are gone.")
     if state is State.FAILED and not any(caption.text for caption in found):
         why = job.error or "the log of ingest says why"
-        raise Problem(409, f"The job has failed: {job.filename or job.url or id}: {why}")
+        raise Problem(409, f"The job has failed: {job.filename or masked(job.url) or id}: {why}")
     complete = state is State.FINISHED
     about = {
         "source": source,
@@ -204,7 +205,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "warning": "" if job.error else warning_of(job, progress, lambda: captions.everything(ctx.log, source)),
         "detail": "" if job.error else status.detail,
         "filename": job.filename,
-        "url": job.url,
+        "url": access.visible(ctx.settings, request, job.url),
         "language": job.language,
         "languages": progress.languages,
         "task": job.task,

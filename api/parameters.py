@@ -19,6 +19,9 @@ from wire.messages import Task
 #: What a station may be called in URLs, keys and metric labels.
 _STATION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
+#: What stands for a password.
+MASK = "***"
+
 #: Longest address and longest name that are kept.
 URL_LIMIT, NAME_LIMIT = 2000, 200
 
@@ -139,6 +142,15 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
 
 
+def masked(url: str) -> str:
+    """An address with three stars instead of its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:{MASK}@{host}").geturl()
+
+
 def place(url: str) -> str:
     """The part of an address that says which station it is: no name, password or query."""
     parts = urlsplit(url)
@@ -182,7 +194,7 @@ def http_url(text: str, name: str = "url") -> str:
     """An address of the web.
 
     Raises:
-        BadRequest: it has another scheme, or no host.
+        BadRequest: it has another scheme, no host, or a masked password.
     """
     try:
         parts = urlsplit(text)
@@ -191,4 +203,6 @@ def http_url(text: str, name: str = "url") -> str:
         fit = False
     if not fit or len(text) > URL_LIMIT or not text.isascii() or not text.isprintable() or " " in text:
         raise BadRequest(f"{name} must be an address that begins with http:// or https://", name)
+    if parts.password == MASK:
+        raise BadRequest(f"{name} has {MASK} for its password, as it is shown; send the password itself", name)
     return text

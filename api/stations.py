@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 
-from api import captions
+from api import access, captions
 from api.context import context
 from api.on_air import known_language, known_task
 from api.parameters import (
@@ -114,6 +114,7 @@ def view(station: Station, status: Status) -> dict[str, Any]:
     """A station as callers see it."""
     return {
         **station.as_dict(),
+        "url": access.visible(context().settings, request, station.url),
         "status": {name: value for name, value in status.as_dict().items() if name not in ("type", "source")},
         "urls": {
             "self": url_for("stations.show", id=station.id),

@@ -129,6 +129,16 @@ class TestStations:
         again = api.http.post("/stations", json={**read, "name": "y"})
         assert (again.status_code, again.json()["name"], again.json()["language"]) == (200, "y", "sv")
 
+    def test_no_password_is_given_back(self, api: Api, redis: Redis) -> None:
+        body = {"name": "x", "url": "http://me:word@a:8000/x?key=1", "listen_url": "http://you:word@a/x"}
+        added = api.http.post("/stations", json=body).json()
+        for station in (added, api.http.get("/stations/x").json(), *api.http.get("/stations").json()["stations"]):
+            assert (station["url"], station["listen_url"]) == ("http://me:***@a:8000/x?key=1", body["listen_url"])
+        assert Stations(redis).get("x").url == body["url"]
+        assert "send the password itself" in problem(api.http.post("/stations", json=added), 422)
+        assert api.http.post("/jobs", json={"url": "http://me:word@a/b"}).json()["url"] == "http://me:***@a/b"
+        assert "word" not in api.http.get("/jobs").text
+
     def test_a_name_of_other_letters_leaves_the_id_to_the_address(self, api: Api) -> None:
         body = {"name": "日本放送", "url": "https://a.example:8000/live"}
         assert api.http.post("/stations", json=body).headers["location"] == "/stations/a-example-8000-live"
@@ -479,6 +489,10 @@ class TestAccess:
             assert api.http.post("/stations", json=body, headers=right).status_code == 201
             problem(api.http.delete("/stations/x"), 401)
             assert api.http.get("/stations").status_code == 200
+            secret = {"name": "x", "url": "http://me:word@a/"}
+            assert api.http.post("/stations", json=secret, headers=right).json()["url"] == secret["url"]
+            assert api.http.get("/stations/x", headers=right).json()["url"] == secret["url"]
+            assert api.http.get("/stations/x").json()["url"] == "http://me:***@a/"
             assert api.http.get("/about").json()["token_needed"] is True
             assert api.refusal("/microphone").status_code == 401
             assert api.refusal("/microphone?token=wrong").status_code == 401

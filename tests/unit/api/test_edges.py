@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 from api import access, uploads
 from api.jobs import progress_of, shown, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard
-from api.parameters import http_url, language, place, slug, task
+from api.parameters import http_url, language, masked, place, slug, task
 from api.problems import Problem
 from api.settings import Settings
 from wire.captions import Progress
@@ -124,6 +124,19 @@ class TestParameters:
 
     def test_an_address_makes_an_id_without_its_secrets(self) -> None:
         assert slug(place("https://me:word@a.example:8000/live.mp3?key=1")) == "a-example-8000-live-mp3"
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("http://me:word@a.example:8000/x?key=1", "http://me:***@a.example:8000/x?key=1"),
+            ("http://me:w@rd@[::1]/", "http://me:***@[::1]/"),
+            ("http://:@a/", "http://:***@a/"),
+            ("http://me@a/?u=b:c@d", "http://me@a/?u=b:c@d"),
+            ("", ""),
+        ],
+    )
+    def test_a_password_is_masked(self, url: str, shown: str) -> None:
+        assert masked(url) == shown
 
     @pytest.mark.parametrize("url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/"])
     def test_addresses_of_the_web(self, url: str) -> None:
