@@ -35,7 +35,8 @@ def stretch(
 ) -> Response:
     """Captions of a live source as a file: all that are kept, or what the query's `after` and `limit` ask for.
 
-    Times of SRT and WebVTT count from the first of them.
+    Times of SRT and WebVTT count from the first of them. All but JSON, whose reader tells revisions apart by their ids,
+    hold final captions only: the end of one page would come again, in other words, at the beginning of the next.
 
     Args:
         about: what JSON says of the source.
@@ -52,11 +53,13 @@ def stretch(
     else:
         found = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
     next = max((caption.event for caption in found), default=after or 0)
-    origin_s = min((caption.start_s for caption in found), default=0.0)
+    seen = found if format == "json" else [caption for caption in found if caption.final or not caption.text]
+    origin_s = min((caption.start_s for caption in seen), default=0.0)
     # Ids count from 1: older captions than the first of these are no longer kept, or were not asked for.
-    complete = next >= newest_event and (found[0].id == 1 if found else newest_event == 0)
+    whole = len(seen) == len(found) and (found[0].id == 1 if found else newest_event == 0)
+    complete = whole and next >= newest_event
     about = {**about, "source": source, "start_s": origin_s if found else None, "complete": complete, "next": next}
-    response = answer(found, format, about=about, origin_s=origin_s, filename=filename)
+    response = answer(seen, format, about=about, origin_s=origin_s, filename=filename)
     response.headers["Captions-Complete"] = "true" if complete else "false"
     if limit is not None and found and next < newest_event:
         response.headers["Link"] = next_page(after=next, limit=limit)

@@ -177,6 +177,28 @@ class TestStations:
         assert (ids, completes) == ([[1, 2], [3, 4], [5]], [(False, "false")] * 3)
         assert api.http.get("/stations/p1/captions").json()["complete"] is True
 
+    @pytest.mark.parametrize("format", ["srt", "vtt", "txt"])
+    def test_pages_of_a_file_hold_each_caption_once(self, api: Api, redis: Redis, format: str) -> None:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+        speaker = Speaker(redis, "stations/p1")
+        for _ in range(4):
+            speaker.say(revisions=2)
+        speaker.say(final_after=False)
+        text, path = "", f"/stations/p1/captions.{format}?after=0&limit=3"
+        while path:
+            page = api.http.get(path)
+            text += page.text
+            path = page.links.get("next", {}).get("url", "")
+        assert re.findall("line [0-9]", text) == ["line 1", "line 2", "line 3", "line 4"]
+        assert page.headers["captions-complete"] == "false"
+        whole = api.http.get(f"/stations/p1/captions.{format}")
+        assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (False, "false")
+        speaker.revise("line 5, whole")
+        speaker.say(final_after=False)
+        speaker.revise("", final=False)  # withdrawn, and left at that
+        whole = api.http.get(f"/stations/p1/captions.{format}")
+        assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (True, "true")
+
     def test_files_count_from_the_first_caption(self, api: Api, redis: Redis) -> None:
         Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
         Speaker(redis, "stations/p1").say("Ekot", start_s=1_795_345_200.0)
