@@ -65,21 +65,22 @@ def create() -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 def queued(ctx: Context, take: Callable[[], Job]) -> Job:
-    """The job that `take` makes of the request, queued if there is room for one.
+    """The job that `take` makes of the request, kept and queued if there is room for one.
 
     Raises:
-        QueueFull: there is none.
+        QueueFull: too many wait already; nothing is left of it.
     """
-    waiting = queue.waiting_decodes(ctx.redis)
-    if waiting >= ctx.settings.max_jobs_waiting:
-        raise QueueFull(f"{waiting} uploads wait already (MAX_JOBS_WAITING); try again later")
+    limit = ctx.settings.max_jobs_waiting
+    queue.check_room(ctx.redis, limit)  # rather before the recording is sent than behind it
     uploads.sweep(ctx.settings.uploads_dir, ctx.settings.retention_s)
     job = take()
     try:
         ctx.jobs.save(job)
-        queue.enqueue_decode(ctx.redis, job.id, timeout_s=ctx.settings.job_timeout_s)
-    except BaseException:
+        queue.enqueue_decode(ctx.redis, job.id, timeout_s=ctx.settings.job_timeout_s, limit=limit)
+    except BaseException as error:
         uploads.remove(Path(ctx.settings.data_dir), job.path)
+        if isinstance(error, QueueFull):
+            ctx.jobs.remove(job.id)
         raise
     return job
 

@@ -5,12 +5,14 @@ The JSON serializer keeps both ends honest: what is queued is readable, and no c
 
 from __future__ import annotations
 
+from redis.exceptions import WatchError
 from rq import Queue, Retry
 from rq.exceptions import NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from wire.bus import Redis
+from wire.errors import QueueFull
 
 #: Decoding of uploads; ingest works on it.
 UPLOADS = "undertext-uploads"
@@ -27,21 +29,48 @@ def queue(name: str, redis: Redis) -> Queue:
     return Queue(name, connection=redis, serializer=JSONSerializer)
 
 
-def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int) -> None:
+def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | None = None) -> None:
     """Ask ingest to decode an upload; a killed worker's job is tried again.
 
     Args:
         timeout_s: most time that one attempt may take, the waiting for transcribers included.
+        limit: most uploads that may wait, this one included; None for any number.
+
+    Raises:
+        QueueFull: so many wait already.
     """
-    queue(UPLOADS, redis).enqueue(
-        DECODE,
-        job_id,
-        job_id=f"decode-{job_id}",
-        job_timeout=timeout_s,
-        retry=Retry(max=3),
-        result_ttl=0,
-        failure_ttl=86400,
-    )
+    uploads = queue(UPLOADS, redis)
+    while True:
+        try:
+            with redis.pipeline() as pipe:
+                pipe.watch(uploads.key)  # type: ignore[no-untyped-call]
+                check_room(pipe, limit)  # while it watches, a pipeline answers at once
+                pipe.multi()
+                uploads.enqueue(
+                    DECODE,
+                    job_id,
+                    job_id=f"decode-{job_id}",
+                    job_timeout=timeout_s,
+                    retry=Retry(max=3),
+                    result_ttl=0,
+                    failure_ttl=86400,
+                    pipeline=pipe,
+                )
+                pipe.execute()
+                return
+        except WatchError:  # another came or went meanwhile, or the connection broke off: count anew
+            continue
+
+
+def check_room(redis: Redis, limit: int | None) -> None:
+    """See whether one more upload may wait now; `enqueue_decode` sees for itself.
+
+    Raises:
+        QueueFull: `limit` of them wait already.
+    """
+    waiting = waiting_decodes(redis)
+    if limit is not None and waiting >= limit:
+        raise QueueFull(f"{waiting} uploads wait already (MAX_JOBS_WAITING); try again later")
 
 
 def cancel_decode(redis: Redis, job_id: str) -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,18 @@ class TestJobs:
         first = api.http.get("/jobs").json()["jobs"][0]["id"]
         assert api.http.delete(f"/jobs/{first}").status_code == 204  # who cancels makes room
         assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
+
+    def test_waiting_ones_are_limited_though_they_come_at_once(self, api: Api, redis: Redis) -> None:
+        def upload(number: int) -> int:
+            files = {"file": (f"{number}.mp3", b"x" * MIB)}
+            return httpx.post(f"{api.url}/jobs", files=files, timeout=30).status_code
+
+        before = set(api.folder.glob("var/uploads/*"))
+        with ThreadPoolExecutor(12) as callers:
+            statuses = sorted(callers.map(upload, range(12)))
+        assert statuses == [202] * 3 + [429] * 9
+        assert queue.waiting_decodes(redis) == len(api.http.get("/jobs").json()["jobs"]) == 3
+        assert len(set(api.folder.glob("var/uploads/*")) - before) == 3
 
     def test_progress_goes_to_one_only_with_the_last_caption(self, api: Api, redis: Redis) -> None:
         Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, duration_s=20.0))
