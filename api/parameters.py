@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any, get_args, overload
@@ -17,7 +18,8 @@ from wire.languages import code_of
 from wire.messages import Task
 
 #: What a station may be called in URLs, keys and metric labels.
-_STATION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+ID_LIMIT = 64
+_STATION_ID = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{ID_LIMIT - 2}}}[a-z0-9])?")
 
 #: What stands for a password.
 MASK = "***"
@@ -131,15 +133,25 @@ def station_id(text: str) -> str:
     """
     if not _STATION_ID.fullmatch(text):
         raise BadRequest(
-            "a station's id is 1 to 64 lower-case letters, digits and inner hyphens, such as p4-stockholm", "id"
+            f"a station's id is 1 to {ID_LIMIT} lower-case letters, digits and inner hyphens, such as p4-stockholm",
+            "id",
         )
     return text
 
 
 def slug(name: str) -> str:
-    """A station's id, made of its name; empty if none of its letters is Latin."""
-    plain = name.lower().translate(str.maketrans("åäöéü", "aaoeu"))
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
+    """A station's id, made of its name; empty if that has other than Latin letters, in which alone it may differ."""
+    apart = unicodedata.normalize("NFKD", name.casefold()).translate({ord("ø"): "o", ord("æ"): "ae"})
+    plain = "".join(c for c in apart if not unicodedata.combining(c))
+    if any(c.isalnum() and not c.isascii() for c in plain):
+        return ""
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:ID_LIMIT].strip("-")
+
+
+def numbered(id: str, number: int) -> str:
+    """The id of another station that would have the same."""
+    ending = f"-{number}"
+    return id[: ID_LIMIT - len(ending)].rstrip("-") + ending
 
 
 def masked(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -17,6 +18,7 @@ from api.parameters import (
     json_body,
     known_fields,
     language,
+    numbered,
     place,
     slug,
     station_id,
@@ -54,7 +56,8 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     known_fields((name for name in values if name not in READ_ONLY), FIELDS)
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    id = station_id(text_field(values, "id") or slug(name) or slug(place(url)))
+    id = text_field(values, "id")
+    id = station_id(id) if id else _free_id(slug(name) or slug(place(url)), url)
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     station = Station(
         id=id,
@@ -108,6 +111,13 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     about = {"language": ctx.stations.get(id).language}
     source = source_name(Kind.STATION, id)
     return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
+
+
+def _free_id(id: str, url: str) -> str:
+    """`id`, or with a number behind it: that of the station at `url`, or of none."""
+    urls = {station.id: station.url for station in context().stations.all()}
+    candidates = itertools.chain([id], (numbered(id, number) for number in itertools.count(2)))
+    return next(candidate for candidate in candidates if urls.get(candidate, url) == url)
 
 
 def view(station: Station, status: Status) -> dict[str, Any]:

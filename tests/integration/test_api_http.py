@@ -144,6 +144,18 @@ class TestStations:
         body = {"name": "日本放送", "url": "https://a.example:8000/live"}
         assert api.http.post("/stations", json=body).headers["location"] == "/stations/a-example-8000-live"
 
+    def test_an_id_that_is_made_up_replaces_no_other_station(self, api: Api) -> None:
+        def add(**body: str) -> tuple[int, str]:
+            answer = api.http.post("/stations", json=body)
+            return answer.status_code, answer.json()["id"]
+
+        assert add(name="Радио 101", url="http://a/101") == (201, "a-101")
+        assert add(name="Эхо 101", url="http://b/101") == (201, "b-101")
+        assert add(url="http://a/live?station=1") == (201, "a-live")
+        assert add(url="http://a/live?station=2") == (201, "a-live-2")
+        assert add(url="http://a/live?station=2", language="sv") == (200, "a-live-2")
+        assert add(id="a-live", url="http://a/live?station=3") == (200, "a-live")
+
     def test_they_are_limited(self, api: Api) -> None:
         for number in range(5):
             api.http.post("/stations", json={"id": f"s{number}", "url": "http://a/"})
@@ -514,7 +526,7 @@ class TestAccess:
     def test_a_token_guards_what_changes(self, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
         environ = {"API_TOKEN": "sesam", "ALLOWED_ORIGINS": "https://ok.example"}
         with running(redis_url, free_port(), tmp_path, **environ) as api:
-            body = {"name": "x", "url": "http://a/"}
+            body = {"id": "x", "name": "x", "url": "http://a/"}
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sesam"}):
                 answer = api.http.post("/stations", json=body, headers=headers)
                 problem(answer, 401)
@@ -524,7 +536,7 @@ class TestAccess:
             assert api.http.post("/stations", json=body, headers=right).status_code == 201
             problem(api.http.delete("/stations/x"), 401)
             assert api.http.get("/stations").status_code == 200
-            secret = {"name": "x", "url": "http://me:word@a/"}
+            secret = {"id": "x", "url": "http://me:word@a/"}
             assert api.http.post("/stations", json=secret, headers=right).json()["url"] == secret["url"]
             assert api.http.get("/stations/x", headers=right).json()["url"] == secret["url"]
             assert api.http.get("/stations/x").json()["url"] == "http://me:***@a/"

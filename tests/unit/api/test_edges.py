@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 from api import access, uploads
 from api.jobs import progress_of, shown, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard
-from api.parameters import http_url, language, masked, place, slug, task
+from api.parameters import http_url, language, masked, numbered, place, slug, task
 from api.problems import Problem
 from api.settings import Settings
 from wire.captions import Progress
@@ -117,10 +117,21 @@ class TestHosts:
 class TestParameters:
     @pytest.mark.parametrize(
         ("name", "id"),
-        [("P4 Göteborg", "p4-goteborg"), ("  BBC World Service! ", "bbc-world-service"), ("Åäö", "aao"), ("日本", "")],
+        [
+            ("P4 Göteborg", "p4-goteborg"),
+            ("  BBC World Service! ", "bbc-world-service"),
+            ("Åäö", "aao"),
+            ("Café Großes Sjømat", "cafe-grosses-sjomat"),
+            ("日本", ""),
+            ("Радио 101", ""),
+            ("!", ""),
+        ],
     )
     def test_an_id_is_made_of_a_name(self, name: str, id: str) -> None:
         assert slug(name) == id
+
+    def test_a_numbered_id_is_no_longer_than_others(self) -> None:
+        assert (numbered("p4", 2), numbered("a" * 61 + "-bc", 12)) == ("p4-2", "a" * 61 + "-12")
 
     def test_an_address_makes_an_id_without_its_secrets(self) -> None:
         assert slug(place("https://me:word@a.example:8000/live.mp3?key=1")) == "a-example-8000-live-mp3"
