@@ -268,7 +268,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
 
 def _fetch() -> Job:
     """The job of a JSON request."""
-    values = json_body()
+    values = json_body(", or the recording as the form field `file` (curl -F file=@talk.mp3)")
     known_fields(request.args, CHOICES)
     known_fields(values, ("url", *CHOICES))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))

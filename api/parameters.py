@@ -66,15 +66,18 @@ def next_page(**query: float) -> str:
     return f'<{url_for(request.endpoint or "", **values)}>; rel="next"'
 
 
-def json_body() -> dict[str, Any]:
+def json_body(otherwise: str = "") -> dict[str, Any]:
     """The request's JSON object.
+
+    Args:
+        otherwise: what else might be sent, for who has sent another kind of body.
 
     Raises:
         Problem: 415, it is not said to be JSON.
         BadRequest: it is no JSON object.
     """
     if not request.is_json:
-        raise Problem(415, "Send a JSON object with Content-Type: application/json.")
+        raise Problem(415, f"Send a JSON object with Content-Type: application/json{otherwise}.")
     values = request.get_json(silent=True)
     if not isinstance(values, dict):
         raise BadRequest("the body is not a JSON object")

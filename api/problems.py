@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
@@ -26,7 +26,7 @@ _STATUSES: tuple[tuple[type[UndertextError], int], ...] = (
     (DecodeError, 500),
 )
 
-_TITLES = {413: "Upload too large", 422: "Unprocessable request", 426: "WebSocket required", 429: "Too many at once"}
+_TITLES = {413: "Request too large", 422: "Unprocessable request", 426: "WebSocket required", 429: "Too many at once"}
 
 _DETAILS = {
     404: "There is nothing at {path}; /openapi.json lists what there is.",
@@ -71,7 +71,7 @@ def from_error(error: Exception) -> Problem:
     if isinstance(error, AWAY):
         return redis_away(error)
     if isinstance(error, RequestEntityTooLarge):
-        return Problem(413, "The request is larger than this server takes (MAX_UPLOAD_BYTES).")
+        return Problem(413, _too_large())
     if isinstance(error, WebsocketMismatch) and "websocket" in request.headers.get("Upgrade", "").lower():
         return Problem(404, f"There is no WebSocket at {request.path}.")
     if isinstance(error, WebsocketMismatch):
@@ -81,6 +81,18 @@ def from_error(error: Exception) -> Problem:
         allowed = getattr(error, "valid_methods", None)
         return Problem(error.code, detail, {"Allow": ", ".join(sorted(allowed))} if allowed else None)
     return Problem(500, _DETAILS[500])
+
+
+def _too_large() -> str:
+    """Which limit a request's body has exceeded, in words."""
+    limit = request.max_content_length or 0
+    if limit == current_app.config["MAX_CONTENT_LENGTH"]:
+        return f"The request has more than {limit} bytes; send a recording to /jobs, as the form field `file`."
+    if request.content_length is None or request.content_length > limit:
+        return "The file is larger than this server takes (MAX_UPLOAD_BYTES)."
+    return (
+        f"The form's other fields have more than {request.max_form_memory_size} bytes; the recording is a file, `file`."
+    )
 
 
 def response(problem: Problem) -> Response:

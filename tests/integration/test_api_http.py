@@ -302,7 +302,11 @@ class TestJobs:
             ({"json": {"url": "file:///etc/passwd"}}, 422, "http"),
             ({"json": {}}, 422, "url"),
             ({"json": [1]}, 422, "JSON object"),
-            ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "application/json"),
+            ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "form field `file`"),
+            ({"data": {"file": "RIFF"}}, 415, "form field `file`"),
+            ({"files": {"file": (None, "RIFF")}}, 422, "form field `file`"),
+            ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes; the recording is a file"),
+            ({"json": {"url": "x" * 100_000}}, 413, "65536 bytes"),
             ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
         ],
     )
@@ -483,7 +487,7 @@ class TestProblems:
 
     def test_a_json_body_is_bounded(self, api: Api) -> None:
         body = {"name": "x" * 100_000, "url": "http://a/"}
-        problem(api.http.post("/stations", json=body), 413)
+        assert "more than 65536 bytes" in problem(api.http.post("/stations", json=body), 413)
 
     def test_every_answer_is_hardened(self, api: Api) -> None:
         for path in ("/", "/stations", "/nothing"):
