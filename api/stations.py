@@ -26,6 +26,7 @@ from api.parameters import (
     text_field,
 )
 from wire import keys
+from wire.errors import BadRequest
 from wire.messages import Kind, Station, Status, source_name
 
 blueprint = Blueprint("stations", __name__)
@@ -52,27 +53,12 @@ def index() -> dict[str, Any]:
 @blueprint.post("/stations")
 def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Add a station, or replace one of the same id."""
-    ctx, values = context(), json_body()
-    known_fields((name for name in values if name not in READ_ONLY), FIELDS)
-    name = text_field(values, "name")
-    url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    id = text_field(values, "id")
-    id = station_id(id) if id else _free_id(slug(name) or slug(place(url)), url)
-    listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
-    station = Station(
-        id=id,
-        name=name or id,
-        url=url,
-        language=known_language(language(text_field(values, "language")), ctx.redis),
-        listen_url=http_url(listen_url, "listen_url") if listen_url else None,
-        hot_words=hot_words(values),
-        task=known_task(task(text_field(values, "task")), ctx.redis),
-    )
+    ctx, station = context(), _station(json_body())
     new = ctx.stations.add(station)
     return (
-        view(station, ctx.statuses.get(Kind.STATION, id)),
+        view(station, ctx.statuses.get(Kind.STATION, station.id)),
         201 if new else 200,
-        {"Location": url_for("stations.show", id=id)},
+        {"Location": url_for("stations.show", id=station.id)},
     )
 
 
@@ -81,6 +67,18 @@ def show(id: str) -> dict[str, Any]:
     """One station."""
     ctx = context()
     return view(ctx.stations.get(id), ctx.statuses.get(Kind.STATION, id))
+
+
+@blueprint.patch("/stations/<id>")
+def change(id: str) -> dict[str, Any]:
+    """Change what the body names (RFC 7396); null is what a new station has."""
+    ctx, changes = context(), json_body()
+    before = ctx.stations.get(id)
+    if changes.get("id", id) != id:
+        raise BadRequest("the id of a station stays; add another, and remove this one", "id")
+    station = _station({**before.as_dict(), **changes, "id": id})
+    ctx.stations.add(station)
+    return view(station, ctx.statuses.get(Kind.STATION, id))
 
 
 @blueprint.delete("/stations/<id>")
@@ -111,6 +109,30 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     about = {"language": ctx.stations.get(id).language}
     source = source_name(Kind.STATION, id)
     return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
+
+
+def _station(values: dict[str, Any]) -> Station:
+    """The station of a request.
+
+    Raises:
+        BadRequest: a field is unfit, or unknown.
+    """
+    known_fields((name for name in values if name not in READ_ONLY), FIELDS)
+    redis = context().redis
+    name = text_field(values, "name")
+    url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
+    id = text_field(values, "id")
+    id = station_id(id) if id else _free_id(slug(name) or slug(place(url)), url)
+    listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
+    return Station(
+        id=id,
+        name=name or id,
+        url=url,
+        language=known_language(language(text_field(values, "language")), redis),
+        listen_url=http_url(listen_url, "listen_url") if listen_url else None,
+        hot_words=hot_words(values),
+        task=known_task(task(text_field(values, "task")), redis),
+    )
 
 
 def _free_id(id: str, url: str) -> str:

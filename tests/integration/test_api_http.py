@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import socket
 import threading
@@ -129,6 +130,31 @@ class TestStations:
         read = api.http.post("/stations", json={"name": "x", "url": "http://a/", "language": "sv"}).json()
         again = api.http.post("/stations", json={**read, "name": "y"})
         assert (again.status_code, again.json()["name"], again.json()["language"]) == (200, "y", "sv")
+
+    def test_single_fields_are_changed(self, api: Api, redis: Redis) -> None:
+        before = Station("x", "X", "http://me:word@a/", "sv", "http://b/", hot_words=("Umeå",))
+        Stations(redis).add(before)
+        answer = api.http.patch("/stations/x", json={"language": "en", "listen_url": None})
+        fits(answer.json(), "Station")
+        after = dataclasses.replace(before, language="en", listen_url=None)
+        assert (answer.status_code, answer.json()["name"], Stations(redis).get("x")) == (200, "X", after)
+        merge = {"Content-Type": "application/merge-patch+json"}
+        assert api.http.patch("/stations/x", content='{"name": null, "hot_words": null}', headers=merge).is_success
+        assert Stations(redis).get("x") == dataclasses.replace(after, name="x", hot_words=())
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [({"lang": "en"}, "lang"), ({"id": "y"}, "id"), ({"url": None}, "url"), ({"url": "x"}, "url")],
+    )
+    def test_a_bad_change_is_refused_and_changes_nothing(
+        self, api: Api, redis: Redis, body: dict[str, Any], field: str
+    ) -> None:
+        before = Station("x", "X", "http://a/", "sv")
+        Stations(redis).add(before)
+        answer = api.http.patch("/stations/x", json=body)
+        assert (field in problem(answer, 422), answer.json()["field"]) == (True, field)
+        assert Stations(redis).all() == [before]
+        problem(api.http.patch("/stations/none", json={}), 404)
 
     def test_no_password_is_given_back(self, api: Api, redis: Redis) -> None:
         body = {"name": "x", "url": "http://me:word@a:8000/x?key=1", "listen_url": "http://you:word@a/x"}
@@ -539,6 +565,7 @@ class TestAccess:
             right = {"Authorization": "Bearer sesam"}
             assert api.http.post("/stations", json=body, headers=right).status_code == 201
             problem(api.http.delete("/stations/x"), 401)
+            problem(api.http.patch("/stations/x", json={"name": "y"}), 401)
             assert api.http.get("/stations").status_code == 200
             secret = {"id": "x", "url": "http://me:word@a/"}
             assert api.http.post("/stations", json=secret, headers=right).json()["url"] == secret["url"]
@@ -561,6 +588,7 @@ class TestAccess:
             )
             preflight = api.http.options("/stations", headers={**foreign, "Access-Control-Request-Method": "POST"})
             assert "Authorization" in preflight.headers["access-control-allow-headers"]
+            assert "PATCH" in preflight.headers["access-control-allow-methods"]
 
 
 class TestService:
