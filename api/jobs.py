@@ -42,6 +42,8 @@ blueprint = Blueprint("jobs", __name__)
 #: What a caller says of a recording, in a form, a JSON object or the query.
 CHOICES = ("language", "task", "track")
 
+_AS_A_FILE = "the form field `file` (curl -F file=@talk.mp3, with the @)"
+
 #: Jobs listed at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 500, 50
 
@@ -246,7 +248,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
     with uploads.receiving(request, settings.uploads_dir, settings.max_upload_bytes) as incoming:
         file = incoming.files.get("file")
         if file is None or not incoming.parts:
-            raise BadRequest("send the recording as the form field `file`")
+            raise BadRequest(f"send the recording as {_AS_A_FILE}")
         file.stream.seek(0, 2)
         size = file.stream.tell()
         file.close()
@@ -268,7 +270,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
 
 def _fetch() -> Job:
     """The job of a JSON request."""
-    values = json_body(", or the recording as the form field `file` (curl -F file=@talk.mp3)")
+    values = json_body(f", or the recording as {_AS_A_FILE}")
     known_fields(request.args, CHOICES)
     known_fields(values, ("url", *CHOICES))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))

@@ -330,7 +330,7 @@ class TestJobs:
             ({"json": [1]}, 422, "JSON object"),
             ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "form field `file`"),
             ({"data": {"file": "RIFF"}}, 415, "form field `file`"),
-            ({"files": {"file": (None, "RIFF")}}, 422, "form field `file`"),
+            ({"files": {"file": (None, "RIFF")}}, 422, "file=@talk.mp3, with the @"),
             ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes; the recording is a file"),
             ({"json": {"url": "x" * 100_000}}, 413, "65536 bytes"),
             ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
