@@ -117,11 +117,15 @@ class System:
         """Everything, with one transcriber."""
         self.start_redis()
         self._start("station", "-m", "demo.station", "--seed", "11")
-        self._start("ingest", "-m", "ingest")
+        self.start_ingest()
         self._start("api", "-m", "api")
         self.transcribers(1)
         self.wait(lambda: httpx.get(f"{self.url}/readyz").is_success, START_TIMEOUT_S, "the API is ready")
         self.wait(lambda: httpx.get(f"{self.station_url}/healthz").is_success, START_TIMEOUT_S, "the station is on air")
+
+    def start_ingest(self) -> None:
+        """What reads the sources."""
+        self._start("ingest", "-m", "ingest")
 
     def start_redis(self) -> None:
         """Redis as docker-compose.yml has it: what was acknowledged is on disk within a second."""
