@@ -10,7 +10,6 @@ A proxy library would bring a server framework; this knows two requests, CONNECT
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
@@ -125,20 +124,12 @@ def _pass_on(near: socket.socket, far: socket.socket) -> None:
     poll = select.poll()
     poll.register(near, select.POLLIN)
     poll.register(far, select.POLLIN)
-    open_ways = {near.fileno(): (near, far), far.fileno(): (far, near)}
-    while open_ways:
-        ready = poll.poll(IDLE_S * 1000)
-        if not ready:
-            return
+    ways = {near.fileno(): (near, far), far.fileno(): (far, near)}
+    while ready := poll.poll(IDLE_S * 1000):
         for descriptor, _ in ready:
-            source, sink = open_ways[descriptor]
+            source, sink = ways[descriptor]
             data = source.recv(65_536)
-            if data:
-                sink.sendall(data)
-                continue
-            if source is far:
-                return  # the server is done: so is ffmpeg, when it has read what it has
-            poll.unregister(descriptor)
-            del open_ways[descriptor]
-            with contextlib.suppress(OSError):
-                sink.shutdown(socket.SHUT_WR)
+            if not data:
+                # The server is done; or ffmpeg, which closes both ways at once, and may have the only seat there is.
+                return
+            sink.sendall(data)

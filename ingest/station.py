@@ -63,6 +63,8 @@ class StationReader:
         self._stop = threading.Event()
         self._discard = False
         self._tries = 0
+        self._address: Address | None = None  # what the try before found out, if it came no further
+        self._probe: Probe | None = None
         self._heard_s: float | None = None  # monotonic time at which this connection's first audio came
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name=f"station {station.id}", daemon=True)
@@ -113,10 +115,7 @@ class StationReader:
             self._courier.close(discard=self._discard or lost)
 
     def _read_once(self) -> None:
-        address = resolve(self.station.url, self._client, turn=self._tries)
-        self._tries += 1
-        probe = probe_url(address.url, live=True, timeout_s=self._stall_s)
-        _check_live(probe, address)
+        address, probe = self._look()
         track = probe.tracks[0]
         self._courier.report(
             codec=track.codec,
@@ -133,6 +132,24 @@ class StationReader:
         finally:
             self._cutter.close()
 
+    def _look(self) -> tuple[Address, Probe]:
+        """What there is to read. Nothing is asked again that the try before found out.
+
+        Each question is a connection. A server that has room for one listener, and takes a while to see that one has
+        gone, refuses the next: so the next try, later, begins with that.
+        """
+        address, probe = self._address, self._probe
+        self._address = self._probe = None  # for one try: it may be what is wrong
+        if address is None:
+            address = resolve(self.station.url, self._client, turn=self._tries)
+            self._tries += 1
+            self._address = address
+        if probe is None:
+            probe = probe_url(address.url, live=True, timeout_s=self._stall_s)
+            _check_live(probe, address)
+            self._address, self._probe = address, probe
+        return address, probe
+
     def _listen(self, process: Process) -> None:
         for pcm in process.read(stall_s=self._stall_s, stop=self._stopped):
             if pcm and self._heard_s is None:
@@ -148,6 +165,7 @@ class StationReader:
 
     def _begin(self) -> None:
         self._heard_s = time.monotonic()
+        self._address = self._probe = None  # once it is over, all may have changed
         status = self._courier.status
         rate = f"{status.codec}, {status.sample_rate_hz} Hz, {status.channels} channels"
         log.info("station %s: on air (%s)", self.station.id, rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import subprocess
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -89,6 +91,31 @@ def test_the_query_and_the_host_reach_the_server(web: Web, make_audio: Make) -> 
     web.pages["/q"] = answer
     decoded(web.url("/q?token=a%20b&x=1"))
     assert seen[0] == ("/q?token=a%20b&x=1", f"127.0.0.1:{web.port}", None)
+
+
+def test_a_connection_ends_with_ffmpeg_though_its_server_is_silent(web: Web, wait_until: Callable[..., None]) -> None:
+    release = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.flush()
+        release.wait(60)
+
+    web.pages["/silent"] = answer
+    proxy = urlsplit(relay.environment()["http_proxy"])
+
+    def sockets() -> int:
+        return sum(1 for fd in Path("/proc/self/fd").iterdir() if fd.is_socket())
+
+    before = sockets()
+    with socket.create_connection((proxy.hostname, proxy.port)) as ffmpeg:
+        ffmpeg.sendall(f"GET {web.url('/silent')} HTTP/1.1\r\n\r\n".encode())
+        assert ffmpeg.recv(100)
+    try:
+        wait_until(lambda: sockets() == before + 1, what="the server's own is left")
+    finally:
+        release.set()
 
 
 def test_a_host_that_is_not_there_is_an_error_and_no_crash(free_port: Callable[[], int]) -> None:

@@ -169,6 +169,31 @@ def test_a_stream_that_stalls_is_connected_to_again(
     assert sum(chunk.n_samples for chunk in first) / 16_000 == pytest.approx(4, abs=0.2)
 
 
+def test_a_server_with_room_for_one_listener_comes_on_air(
+    web: Web, on_air: Callable[..., Supervisor], make_audio: Callable[..., Path], status: Any, wait_until: Wait
+) -> None:
+    body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
+    seat = threading.Lock()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if not seat.acquire(blocking=False):
+            handler.send_error(403)
+            return
+        handler.send_response(200)
+        handler.send_header("Content-Type", "audio/mpeg")
+        handler.send_header("icy-name", "One")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for at in range(0, len(body), 8_000):
+                handler.wfile.write(body[at : at + 8_000])
+                time.sleep(0.5)  # that the listener has gone is seen at the next write
+        seat.release()
+
+    web.pages["/one"] = answer
+    on_air(Station("one", "One", web.url("/one")))
+    wait_until(lambda: status("one").state is State.RUNNING, 60)
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
