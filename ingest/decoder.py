@@ -92,6 +92,7 @@ def main(argv: list[str]) -> int:
     registry = CollectorRegistry()
     here = uploads.workplace(IngestMetrics(registry))
     logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, passwords included
     # RQ says every two seconds that Redis is away; what becomes of a job we say ourselves.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
     with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:

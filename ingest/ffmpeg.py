@@ -50,6 +50,9 @@ KEPT_LINES = 8
 #: Bytes of one read: 2 s of PCM, which is what a pipe holds.
 READ_BYTES = 65_536
 
+#: The name and password of an address.
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+
 _LINE = re.compile(r"^(?:\[(?P<part>[^\]]*?)(?: @ 0x[0-9a-f]+)?\] )*?\[(?P<level>[a-z]+)\] (?P<text>.*)$")
 _TITLE = "Metadata update for StreamTitle: "
 
@@ -238,4 +241,9 @@ def _complaint(line: str) -> str:
     match = _LINE.match(line)
     if match is None:
         return ""
-    return match["text"] if match["level"] in ("error", "fatal", "panic") else ""
+    return without_passwords(match["text"]) if match["level"] in ("error", "fatal", "panic") else ""
+
+
+def without_passwords(complaint: str) -> str:
+    """What is shown to everybody: ffmpeg repeats whole addresses, those of a stream's parts, too."""
+    return _PASSWORD.sub("", complaint)

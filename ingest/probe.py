@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.ffmpeg import find, input_options, tied
+from ingest.ffmpeg import find, input_options, tied, without_passwords
 from ingest.relay import environment
 from wire.errors import NotAudio, SourceError, SourceStalled
 
@@ -133,7 +133,7 @@ def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
         )
     except subprocess.TimeoutExpired as error:
         raise SourceStalled(f"nothing that can be read came within {2 * timeout_s:g} s") from error
-    complaint = done.stderr.decode(errors="replace").replace(target, "it").strip()
+    complaint = without_passwords(done.stderr.decode(errors="replace").replace(target, "it").strip())
     if done.returncode < 0:
         raise SourceError(
             f"ffprobe crashed on it ({signal.Signals(-done.returncode).name}); another ffmpeg may read it"

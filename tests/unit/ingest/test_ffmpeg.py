@@ -79,6 +79,11 @@ def test_only_complaints_are_kept(line: str, text: str) -> None:
     assert _complaint(line) == text
 
 
+def test_no_complaint_tells_a_password() -> None:
+    line = "[hls @ 0x1] [error] Error when loading first segment 'http://me:a:b!@h.se:8000/1.ts' of rtsp://me@h.se/x@y"
+    assert _complaint(line) == "Error when loading first segment 'http://h.se:8000/1.ts' of rtsp://h.se/x@y"
+
+
 AUDIO = {"codec_type": "audio", "codec_name": "aac", "sample_rate": "48000", "channels": 6, "bit_rate": "384000"}
 
 
