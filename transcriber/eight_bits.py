@@ -14,8 +14,11 @@ from torch import Tensor
 
 from wire.errors import ModelError
 
-#: The largest weight, and the distance of unsigned activations from zero.
+#: The largest activation, and the distance of unsigned ones from zero.
 _LARGEST, _ZERO = 127, 128
+#: The largest weight. CPUs without VNNI add two products in 16 bits: twice 255 times this fits in there, so that all
+#: CPUs write the same.
+_LARGEST_WEIGHT = 63
 
 
 class EightBitLinear(torch.nn.Module):
@@ -30,7 +33,7 @@ class EightBitLinear(torch.nn.Module):
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         weights, bias = linear.weight.detach().float(), linear.bias
-        self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _LARGEST
+        self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _LARGEST_WEIGHT
         whole = (weights / self.scales[:, None]).round().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(whole, None)
         self._zeros = torch.zeros(len(weights), dtype=torch.int64)
@@ -49,7 +52,7 @@ class EightBitLinear(torch.nn.Module):
         products.mul_(scales)
         if self._bias is not None:
             products.add_(self._bias)
-        return products.view(*inputs.shape[:-1], -1)
+        return products.view(*inputs.shape[:-1], len(self.scales))
 
 
 def quantize(module: torch.nn.Module) -> None:
@@ -59,10 +62,10 @@ def quantize(module: torch.nn.Module) -> None:
         ModelError: torch has no such products for this CPU.
     """
     try:
-        for name, child in module.named_children():
-            if isinstance(child, torch.nn.Linear):
-                setattr(module, name, EightBitLinear(child))
-            else:
-                quantize(child)
+        EightBitLinear(torch.nn.Linear(1, 1))(torch.zeros(1, 1))
     except (AttributeError, RuntimeError) as error:
         raise ModelError("DTYPE=int8: this torch has no products of 8 bits for this CPU; set DTYPE=float32") from error
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, torch.nn.Linear):
+                setattr(parent, name, EightBitLinear(child))
