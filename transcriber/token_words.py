@@ -32,7 +32,13 @@ def words_of(tokens: Sequence[int], decode: Callable[[list[int]], str], language
     """The words that text tokens spell. Every token belongs to one of them, unless it is only space."""
     characters = _whole_characters(tokens, decode)
     spans = _with_punctuation(characters) if language in SPACELESS else _split_at_spaces(characters)
-    return [TokenSpan(span.text.strip(), span.first, span.end) for span in spans if span.text.strip()]
+    readable = (TokenSpan(_readable(span.text), span.first, span.end) for span in spans)
+    return [span for span in readable if span.text]
+
+
+def _readable(text: str) -> str:
+    """A word without space around it, and without characters that the model began and did not end."""
+    return text.replace(_REPLACEMENT, "").strip()
 
 
 def _whole_characters(tokens: Sequence[int], decode: Callable[[list[int]], str]) -> list[TokenSpan]:

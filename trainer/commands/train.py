@@ -106,7 +106,10 @@ def run(options: argparse.Namespace) -> int:
 def _add_length(group: Any, trial: bool) -> None:
     group.add_argument("--epochs", type=float, help="times that every clip is heard (default 10)")
     group.add_argument("--patience", type=int, metavar="N", help="stop after N measures that lower neither WER nor CER")
-    every, measures = "WER on dev (default 200); 0: never", "so many, evenly spread, in place of --measure-every"
+    every, measures = (
+        "WER on dev (default 200, or five times in a short run); 0: never",
+        "so many, evenly spread, in place of --measure-every",
+    )
     if trial:
         every, measures = argparse.SUPPRESS, "of WER on dev, evenly spread (default 8)"
     group.add_argument("--measure-every", type=int, metavar="STEPS", help=every)

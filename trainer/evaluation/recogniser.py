@@ -92,7 +92,9 @@ class Recogniser:
             return [self.start, self.no_timestamps]
         if language not in self.languages:
             known, name = listed(self.languages), self.name or "the model"
-            raise RecogniserError(f"{name} has no language {language!r} (it has {known}): give --language")
+            raise RecogniserError(
+                f"{name} has no language {language!r} (it has {known}): give one of these with --language"
+            )
         return [self.start, self.languages[language], self.transcribe, self.no_timestamps]
 
     def ids(self, text: str) -> list[int]:

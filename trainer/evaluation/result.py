@@ -180,7 +180,9 @@ def _said(row: Row) -> dict[str, Any]:
 
 def advice_on_windows(points: float) -> str:
     """What helps, where several utterances in a window cost so many points of WER."""
-    return ": it has learnt single ones, train it with --join" if points > WINDOWS_PENALTY_POINTS else ""
+    return (
+        ": it has learnt too little of several: more --join, or more steps" if points > WINDOWS_PENALTY_POINTS else ""
+    )
 
 
 def _rate(rows: Iterable[Row]) -> float:

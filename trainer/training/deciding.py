@@ -184,7 +184,7 @@ def _fitting(
 
 def _dev(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> list[Clip]:
     """Those that are measured on, drawn from the split; none, if nothing is measured."""
-    if not options.measure_every and not options.measures:
+    if options.measure_every == 0 and not options.measures:
         return []
     clips, _ = _fitting(options, corpus, "dev", loaded, context_s)
     if not clips:

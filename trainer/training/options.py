@@ -93,7 +93,7 @@ class Options:
     lora_alpha: int | None = None
     lora_targets: tuple[str, ...] = ()
     freeze_encoder: bool = False
-    measure_every: int = 200
+    measure_every: int | None = None
     measures: int | None = None
     dev_clips: int = 500
     patience: int | None = None
@@ -182,7 +182,16 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
         if name in free or before.get(name) == now.get(name):
             continue
         old, new = (each.get(name, "not given") or "given" for each in (before, now))
+        if name not in now:
+            new = _by_default(name)
         yield f"{name} was {old}, {'not' if name in before and name in now else 'and is'} {new}"
+
+
+def _by_default(name: str) -> str:
+    """What an option is that is not given, or is given as what it is anyway."""
+    value = {_flag(field.name): field.default for field in fields(Options)}.get(name)
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"the default, {value}" if plain else "not given"
 
 
 def more_epochs(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -39,10 +39,14 @@ class Progress:
     def note(self, words: float, characters: float) -> bool:
         """Take a measure into account, error rates in percent; whether it is the best, ties broken by characters.
 
-        A model that spells better is still learning, though no word of it is right yet.
+        A model that spells better is still learning, though no word of it is right yet. Of equals the later one is
+        kept, which has learnt more; but it is no news.
         """
-        better = self.best is None or (words, characters) < (self.best, self.best_characters)
-        news = better or characters < self.fewest_characters
+        before = (math.inf if self.best is None else self.best, self.best_characters)
+        better, news = (
+            (words, characters) <= before,
+            (words, characters) < before or characters < self.fewest_characters,
+        )
         if better:
             self.best, self.best_characters = words, characters
         self.fewest_characters = min(self.fewest_characters, characters)

@@ -9,6 +9,7 @@ import torch
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.models.precision import Precision, suiting
+from trainer.notes import LOG
 from trainer.training.batches import BATCHES_PER_BLOCK, Settings, Shape
 from trainer.training.clip_source import ClipSource
 from trainer.training.losses import Weights
@@ -21,6 +22,10 @@ from trainer.training.team import Team
 _JITTER_S, _WIDE_SHARE = 1.28, 0.1
 #: Of the steps, at most so many to warm up.
 _WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
+#: Dev is measured every so many steps, but so often at least.
+_MEASURE_EVERY, _LEAST_MEASURES = 200, 5
+#: Fewer change a checkpoint hardly.
+_FEW_STEPS = 100
 
 
 def plan_of(
@@ -48,7 +53,16 @@ def plan_of(
     )
     utterances = max(1, round(options.epochs * source.epoch_starts(1)))
     steps = utterances / (fitting_count * options.accumulate * team.size)
+    if steps < _FEW_STEPS:
+        LOG.warning(
+            "warning: only %d steps in all, in which little is learnt: a smaller --batch (it is %d), as 8, makes more of "
+            "them, and so do more --epochs",
+            max(1, round(steps)),
+            options.batch,
+        )
     measure_every = options.measure_every
+    if measure_every is None:
+        measure_every = max(1, min(_MEASURE_EVERY, math.ceil(steps / _LEAST_MEASURES)))
     if options.measures:
         measure_every = max(1, math.ceil(steps / options.measures))
     rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
             raise NoRoom(remedies) from error
         except BaseException as error:
             unforeseen = isinstance(error, Exception) and not isinstance(error, TrainerError)
-            LOG.debug("ended: %s", str(error) or type(error).__name__, exc_info=unforeseen)
+            LOG.debug("ended: %s", traceback.format_exc() if unforeseen else str(error) or type(error).__name__)
             raise
         LOG.debug("%s", found)
     return found

@@ -219,6 +219,7 @@ def test_a_model_that_spells_better_is_still_learning() -> None:
     found = [(progress.note(*measure), progress.since_best) for measure in measures]
     assert found == [(True, 0), (True, 0), (False, 1), (False, 0), (True, 0), (False, 1)]
     assert (progress.best, progress.best_characters, progress.fewest_characters) == (80.0, 74.5, 74.0)
+    assert (progress.note(80.0, 74.5), progress.since_best) == (True, 2), "of equals the later one; but no news"
 
 
 def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: Path) -> None:
@@ -260,7 +261,7 @@ def test_the_best_is_kept_and_patience_ends_training(
     plan = replace(PLAN, utterances=4000, measure_every_steps=1, patience=2)
     rates, kept = iter([50.0, 40.0, 45.0, 40.0, 10.0]), []
     run = _train(tmp_path, plan, speller, tiny, tones, measure=lambda model: {DECISIVE: next(rates)}, keep=kept.append)
-    assert (run.progress.steps, run.progress.best, kept) == (4, 40.0, ["best", "best"])
+    assert (run.progress.steps, run.progress.best, kept) == (4, 40.0, ["best"] * 3)
     assert _train(tmp_path, plan, speller, tiny, tones, kill_after=0).progress.stopped
 
 

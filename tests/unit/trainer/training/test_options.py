@@ -14,7 +14,7 @@ def test_options_that_differ_are_named_as_they_are_given() -> None:
     assert sorted(changes(given(before), given(now))) == [
         "--dropout was not given, and is 0.2",
         "--full-context was not given, and is given",
-        "--lora was 4, and is not given",
+        "--lora was 4, and is the default, 0",
         "--lora-targets was fc1,fc2, not fc1",
     ]
     assert not list(changes(given(before), given(before)))
