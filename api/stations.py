@@ -122,7 +122,7 @@ def _station(values: dict[str, Any]) -> Station:
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = text_field(values, "id")
-    id = station_id(id) if id else _free_id(slug(name) or slug(place(url)), url)
+    id = station_id(id) if id else _free_id(_made_up_id(name, url), url)
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     return Station(
         id=id,
@@ -133,6 +133,18 @@ def _station(values: dict[str, Any]) -> Station:
         hot_words=hot_words(values),
         task=known_task(task(text_field(values, "task")), redis),
     )
+
+
+def _made_up_id(name: str, url: str) -> str:
+    """The id of a station that is sent without one.
+
+    Raises:
+        BadRequest: neither its name nor its address has anything that an id may hold.
+    """
+    id = slug(name) or slug(place(url))
+    if not id:
+        raise BadRequest("give an id: none can be made of this name and address", "id")
+    return id
 
 
 def _free_id(id: str, url: str) -> str:

@@ -109,6 +109,8 @@ class TestStations:
             ({"name": "x", "url": "http://a/", "lang": "sv"}, "lang"),
             ({"id": "Å!", "url": "http://a/"}, "id"),
             ({"id": "../x", "url": "http://a/"}, "id"),
+            ({"url": "http://_/"}, "id"),
+            ({"name": "放送", "url": "http://_/"}, "id"),
             ({"name": "x" * 300, "url": "http://a/"}, "name"),
             ({"name": "a\u0000b", "url": "http://a/"}, "name"),
             ({"name": "x", "url": "http://a/", "listen_url": "javascript:alert(1)"}, "listen_url"),
