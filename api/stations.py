@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -53,8 +55,9 @@ def index() -> dict[str, Any]:
 @blueprint.post("/stations")
 def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Add a station, or replace one of the same id."""
-    ctx, station = context(), _station(json_body())
-    new = ctx.stations.add(station)
+    ctx, values = context(), json_body()
+    sent = _station(values)
+    station, new = ctx.stations.put(lambda there: sent if text_field(values, "id") else _apart(sent, there))
     return (
         view(station, ctx.statuses.get(Kind.STATION, station.id)),
         201 if new else 200,
@@ -73,11 +76,14 @@ def show(id: str) -> dict[str, Any]:
 def change(id: str) -> dict[str, Any]:
     """Change what the body names (RFC 7396); null is what a new station has."""
     ctx, changes = context(), json_body()
-    before = ctx.stations.get(id)
     if changes.get("id", id) != id:
         raise BadRequest("the id of a station stays; add another, and remove this one", "id")
-    station = _station({**before.as_dict(), **changes, "id": id})
-    ctx.stations.add(station)
+
+    def changed(stations: Mapping[str, Station]) -> Station:
+        before = stations.get(id) or ctx.stations.get(id)  # which says that there is none
+        return _station({**before.as_dict(), **changes, "id": id})
+
+    station, _ = ctx.stations.put(changed)
     return view(station, ctx.statuses.get(Kind.STATION, id))
 
 
@@ -122,7 +128,7 @@ def _station(values: dict[str, Any]) -> Station:
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = text_field(values, "id")
-    id = station_id(id) if id else _free_id(_made_up_id(name, url), url)
+    id = station_id(id) if id else _made_up_id(name, url)
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     return Station(
         id=id,
@@ -147,11 +153,11 @@ def _made_up_id(name: str, url: str) -> str:
     return id
 
 
-def _free_id(id: str, url: str) -> str:
-    """`id`, or with a number behind it: that of the station at `url`, or of none."""
-    urls = {station.id: station.url for station in context().stations.all()}
-    candidates = itertools.chain([id], (numbered(id, number) for number in itertools.count(2)))
-    return next(candidate for candidate in candidates if urls.get(candidate, url) == url)
+def _apart(station: Station, stations: Mapping[str, Station]) -> Station:
+    """`station` with the id that was made up for it, or with a number behind it, to replace none of another address."""
+    candidates = itertools.chain([station.id], (numbered(station.id, number) for number in itertools.count(2)))
+    id = next(each for each in candidates if each not in stations or stations[each].url == station.url)
+    return dataclasses.replace(station, id=id, name=id if station.name == station.id else station.name)
 
 
 def view(station: Station, status: Status) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import WatchError
@@ -49,10 +49,37 @@ class Stations:
         Raises:
             BadRequest: there are as many stations as are allowed.
         """
-        if int(self._redis.hlen(keys.STATIONS)) >= self._limit and not self._redis.hexists(keys.STATIONS, station.id):
-            raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
-        self._redis.srem(keys.REMOVED_STATIONS, station.id)
-        return bool(self._redis.hset(keys.STATIONS, station.id, station.encode()))
+        return self.put(lambda _: station)[1]
+
+    def put(self, make: Callable[[Mapping[str, Station]], Station]) -> tuple[Station, bool]:
+        """Add or replace, atomically, the station that `make` makes; and whether it is new.
+
+        Args:
+            make: is given the stations there are, by id; again, if another client changes them meanwhile.
+
+        Raises:
+            BadRequest: there are as many stations as are allowed.
+        """
+        while True:
+            try:
+                return self._try_to_put(make)
+            except WatchError:  # another was faster, or the connection broke off: begin anew
+                continue
+
+    def _try_to_put(self, make: Callable[[Mapping[str, Station]], Station]) -> tuple[Station, bool]:
+        with self._redis.pipeline() as pipe:
+            pipe.watch(keys.STATIONS)  # type: ignore[no-untyped-call]
+            values: Any = pipe.hgetall(keys.STATIONS)  # while it watches, a pipeline answers at once
+            stations = {id.decode(): Station.decode(value) for id, value in values.items()}
+            station = make(stations)
+            new = station.id not in stations
+            if new and len(stations) >= self._limit:
+                raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
+            pipe.multi()
+            pipe.srem(keys.REMOVED_STATIONS, station.id)
+            pipe.hset(keys.STATIONS, station.id, station.encode())
+            pipe.execute()
+            return station, new
 
     def remove(self, id: str) -> None:
         """Remove a station; one from stations.yml stays removed after a restart.

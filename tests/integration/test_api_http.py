@@ -144,6 +144,17 @@ class TestStations:
         assert api.http.patch("/stations/x", content='{"name": null, "hot_words": null}', headers=merge).is_success
         assert Stations(redis).get("x") == dataclasses.replace(after, name="x", hot_words=())
 
+    def test_changes_at_the_same_time_all_hold(self, api: Api, redis: Redis) -> None:
+        changes = {"name": "Y", "language": "en", "listen_url": "http://b/", "hot_words": ["Umeå"], "task": "translate"}
+        after = Station("x", "Y", "http://a/", "en", "http://b/", hot_words=("Umeå",), task="translate")
+        with ThreadPoolExecutor(len(changes)) as callers:
+            for _ in range(10):
+                Stations(redis).add(Station("x", "X", "http://a/"))
+                bodies = ({name: value} for name, value in changes.items())
+                answers = callers.map(lambda body: httpx.patch(f"{api.url}/stations/x", json=body, timeout=20), bodies)
+                assert all(answer.is_success for answer in answers)
+                assert Stations(redis).get("x") == after
+
     @pytest.mark.parametrize(
         ("body", "field"),
         [({"lang": "en"}, "lang"), ({"id": "y"}, "id"), ({"url": None}, "url"), ({"url": "x"}, "url")],
@@ -183,6 +194,15 @@ class TestStations:
         assert add(url="http://a/live?station=2") == (201, "a-live-2")
         assert add(url="http://a/live?station=2", language="sv") == (200, "a-live-2")
         assert add(id="a-live", url="http://a/live?station=3") == (200, "a-live")
+
+    def test_ids_that_are_made_up_at_the_same_time_differ(self, api: Api, redis: Redis) -> None:
+        bodies = [{"name": "X", "url": f"http://a/{number}"} for number in range(5)]
+        with ThreadPoolExecutor(len(bodies)) as callers:
+            for _ in range(10):
+                redis.delete(keys.STATIONS)
+                answers = callers.map(lambda body: httpx.post(f"{api.url}/stations", json=body, timeout=20), bodies)
+                assert [answer.status_code for answer in answers] == [201] * 5
+                assert [station.id for station in Stations(redis).all()] == ["x", "x-2", "x-3", "x-4", "x-5"]
 
     def test_they_are_limited(self, api: Api) -> None:
         for number in range(5):

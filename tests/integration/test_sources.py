@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -66,6 +68,20 @@ def test_a_station_of_the_file_that_was_removed_stays_away(redis: Redis) -> None
     assert stations.all() == []
     with pytest.raises(UnknownSource):
         stations.get("p1")
+
+
+def test_a_station_that_another_client_removes_meanwhile_is_not_put_back(redis: Redis) -> None:
+    stations = Stations(redis)
+    stations.add(STATION)
+
+    def renamed(there: Mapping[str, Station]) -> Station:
+        before = there.get("p1") or stations.get("p1")
+        stations.remove("p1")
+        return dataclasses.replace(before, name="P2")
+
+    with pytest.raises(UnknownSource):
+        stations.put(renamed)
+    assert stations.all() == []
 
 
 def test_a_job_is_changed_though_another_client_changes_it_too(redis: Redis) -> None:
