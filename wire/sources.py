@@ -54,6 +54,8 @@ class Stations:
     def put(self, make: Callable[[Mapping[str, Station]], Station]) -> tuple[Station, bool]:
         """Add or replace, atomically, the station that `make` makes; and whether it is new.
 
+        One of stations.yml stays one: it is overwritten at the next start, and stays away when it is removed.
+
         Args:
             make: is given the stations there are, by id; again, if another client changes them meanwhile.
 
@@ -72,14 +74,15 @@ class Stations:
             values: Any = pipe.hgetall(keys.STATIONS)  # while it watches, a pipeline answers at once
             stations = {id.decode(): Station.decode(value) for id, value in values.items()}
             station = make(stations)
-            new = station.id not in stations
-            if new and len(stations) >= self._limit:
+            before = stations.get(station.id)
+            station = dataclasses.replace(station, from_file=before is not None and before.from_file)
+            if before is None and len(stations) >= self._limit:
                 raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
             pipe.multi()
             pipe.srem(keys.REMOVED_STATIONS, station.id)
             pipe.hset(keys.STATIONS, station.id, station.encode())
             pipe.execute()
-            return station, new
+            return station, before is None
 
     def remove(self, id: str) -> None:
         """Remove a station; one from stations.yml stays removed after a restart.

@@ -144,6 +144,19 @@ class TestStations:
         assert api.http.patch("/stations/x", content='{"name": null, "hot_words": null}', headers=merge).is_success
         assert Stations(redis).get("x") == dataclasses.replace(after, name="x", hot_words=())
 
+    @pytest.mark.parametrize("method", ["PATCH", "POST"])
+    def test_one_of_the_file_that_is_changed_and_removed_stays_away(self, api: Api, redis: Redis, method: str) -> None:
+        stations, seeded = Stations(redis), Station("x", "X", "http://a/")
+        stations.seed([seeded])
+        path, body = {"PATCH": ("/stations/x", {}), "POST": ("/stations", {"id": "x", "url": "http://a/"})}[method]
+        assert api.http.request(method, path, json={**body, "name": "Y"}).json()["from_file"] is True
+        stations.seed([seeded])
+        assert stations.get("x").name == "X", "it follows the file"
+        api.http.request(method, path, json=body)
+        assert api.http.delete("/stations/x").status_code == 204
+        stations.seed([seeded])
+        assert stations.all() == []
+
     def test_changes_at_the_same_time_all_hold(self, api: Api, redis: Redis) -> None:
         changes = {"name": "Y", "language": "en", "listen_url": "http://b/", "hot_words": ["Umeå"], "task": "translate"}
         after = Station("x", "Y", "http://a/", "en", "http://b/", hot_words=("Umeå",), task="translate")
