@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -57,6 +57,7 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Add a station, or replace one of the same id."""
     ctx, values = context(), json_body()
     sent = _station(values)
+    _check_on_air(sent, values)
     station, new = ctx.stations.put(lambda there: sent if text_field(values, "id") else _apart(sent, there))
     return (
         view(station, ctx.statuses.get(Kind.STATION, station.id)),
@@ -81,7 +82,9 @@ def change(id: str) -> dict[str, Any]:
 
     def changed(stations: Mapping[str, Station]) -> Station:
         before = stations.get(id) or ctx.stations.get(id)  # which says that there is none
-        return _station({**before.as_dict(), **changes, "id": id})
+        after = _station({**before.as_dict(), **changes, "id": id})
+        _check_on_air(after, changes)
+        return after
 
     station, _ = ctx.stations.put(changed)
     return view(station, ctx.statuses.get(Kind.STATION, id))
@@ -124,7 +127,6 @@ def _station(values: dict[str, Any]) -> Station:
         BadRequest: a field is unfit, or unknown.
     """
     known_fields((name for name in values if name not in READ_ONLY), FIELDS)
-    redis = context().redis
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = text_field(values, "id")
@@ -134,11 +136,24 @@ def _station(values: dict[str, Any]) -> Station:
         id=id,
         name=name or id,
         url=url,
-        language=known_language(language(text_field(values, "language")), redis),
+        language=language(text_field(values, "language")),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
         hot_words=hot_words(values),
-        task=known_task(task(text_field(values, "task")), redis),
+        task=task(text_field(values, "task")),
     )
+
+
+def _check_on_air(station: Station, sent: Collection[str]) -> None:
+    """Look at the fields that were sent: what was there before may be of an earlier model, and is no fault of theirs.
+
+    Raises:
+        BadRequest: no model on air knows the language, or can do the task.
+    """
+    redis = context().redis
+    if "language" in sent:
+        known_language(station.language, redis)
+    if "task" in sent:
+        known_task(station.task, redis)
 
 
 def _made_up_id(name: str, url: str) -> str:

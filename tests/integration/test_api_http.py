@@ -157,6 +157,15 @@ class TestStations:
         stations.seed([seeded])
         assert stations.all() == []
 
+    def test_what_the_model_on_air_cannot_do_is_refused_only_where_it_is_sent(self, api: Api, redis: Redis) -> None:
+        before = Station("x", "X", "http://a/", "fi", task="translate")
+        Stations(redis).add(before)
+        with Worker(redis, "transcriber", knowing("sv en", "transcribe")):
+            assert api.http.patch("/stations/x", json={"name": "Y"}).is_success
+            for body in ({"language": "fi"}, {"task": "translate"}):
+                assert "no model on air" in problem(api.http.patch("/stations/x", json=body), 422)
+        assert Stations(redis).get("x") == dataclasses.replace(before, name="Y")
+
     def test_changes_at_the_same_time_all_hold(self, api: Api, redis: Redis) -> None:
         changes = {"name": "Y", "language": "en", "listen_url": "http://b/", "hot_words": ["Umeå"], "task": "translate"}
         after = Station("x", "Y", "http://a/", "en", "http://b/", hot_words=("Umeå",), task="translate")
