@@ -1,4 +1,4 @@
-// A field for an address of the web.
+// Addresses of the web, and a field for one.
 
 import { make } from './dom.js';
 
@@ -20,6 +20,11 @@ function schemed(text) {
   if (/^[a-z][a-z0-9+.-]*:(?!\d)/i.test(text)) return text; // digits behind the colon are a port
   const [, port = ''] = /^[^/?#]*:(\d+)/.exec(text) ?? [];
   return `${port && !port.endsWith('443') ? 'http' : 'https'}://${text.replace(/^\/+/, '')}`;
+}
+
+/** Whether the server shows stars instead of an address's password, so that nothing can be fetched from it. */
+export function masked(address) {
+  return /^https?:\/\/[^/?#]*:\*{3}@/i.test(address);
 }
 
 /** @returns {HTMLInputElement} that completes what is typed, where the reader sees it */

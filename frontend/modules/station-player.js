@@ -1,5 +1,6 @@
 // <station-player>: the station's sound, straight from the station.
 
+import { masked } from './address.js';
 import { make } from './dom.js';
 
 export class StationPlayer extends HTMLElement {
@@ -31,7 +32,10 @@ export class StationPlayer extends HTMLElement {
   tune(station) {
     this.stop();
     this.#url = station.listen_url || station.url;
-    this.trouble.hidden = true;
+    const locked = masked(this.#url);
+    for (const control of [this.button, this.volume]) control.hidden = locked;
+    this.trouble.textContent = locked ? 'This station’s sound needs a password, and cannot be played from here. The captions go on.' : '';
+    this.trouble.hidden = !locked;
   }
 
   /** Stop, and stop loading: a paused stream would go on filling memory, and come back late. */

@@ -336,6 +336,17 @@ def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:
     expect(page.locator(".trouble")).to_contain_text("cannot be played")
 
 
+def test_no_sound_is_offered_where_its_password_is_not_shown(page: Page, api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
+    Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
+    page.goto(f"{api.url}/#radio/p1")
+    expect(page.locator(".trouble")).to_contain_text("needs a password")
+    expect(page.get_by_role("button", name="Listen")).to_be_hidden()
+    page.get_by_role("link", name="P2").click()
+    expect(page.get_by_role("button", name="Listen")).to_be_visible()
+    expect(page.locator(".trouble")).to_be_hidden()
+
+
 def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: str) -> None:
     ingest = Ingest(redis_url)
     ingest.start()

@@ -1,9 +1,9 @@
-// What was meant by an address.
+// What was meant by an address, and whether its password is masked.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { completed } from '../../frontend/modules/address.js';
+import { completed, masked } from '../../frontend/modules/address.js';
 
 const meant = (expected) => {
   for (const [typed, address] of Object.entries(expected)) assert.equal(completed(typed), address);
@@ -25,4 +25,9 @@ test('letters that addresses do not have are escaped, and slips mended', () => m
 
 test('what is no address of the web stays as it is', () => {
   for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://']) assert.equal(completed(typed), typed);
+});
+
+test('an address is masked whose password is three stars', () => {
+  assert.equal(masked('http://me:***@example.org:8000/live'), true);
+  for (const whole of ['http://me:word@example.org/', 'http://me@example.org/', 'http://example.org/a:***@b']) assert.equal(masked(whole), false);
 });
