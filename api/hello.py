@@ -19,6 +19,9 @@ MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 #: Interleaved channels that ingest mixes down.
 MAX_CHANNELS = 8
 
+#: Floats a second, of all channels together, as many as are converted in some hundredths of a second: 48 kHz in stereo.
+MAX_FLOATS_PER_S = 96_000
+
 
 def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleFormat]:
     """What ingest is told of a microphone, and how its samples come.
@@ -43,7 +46,13 @@ def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleForm
     if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
         raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
     hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""))
-    return hello, _format(values)
+    format = _format(values)
+    if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
+        raise BadRequest(
+            f"f32le may have {MAX_FLOATS_PER_S} samples a second in all channels together, such as 48000 in 2; "
+            "send s16le, fewer channels or a lower sample_rate"
+        )
+    return hello, format
 
 
 def _rate_hz(values: dict[str, Any]) -> int:

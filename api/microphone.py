@@ -106,7 +106,7 @@ def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relayi
     frame_bytes = format.sample_bytes * hello.channels
     rate = hello.sample_rate * frame_bytes  # bytes a second
     opening = Opening(format, rate)
-    begun_s, received, pending = time.monotonic(), 0, b""
+    begun_s, received, pending = time.monotonic(), 0, bytearray()
     for message in _audio(ws, relaying):
         received += len(message)
         if received > rate * (SPEED * (time.monotonic() - begun_s) + BURST_S):
@@ -117,11 +117,11 @@ def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relayi
         pending += message
         whole = len(pending) - len(pending) % frame_bytes
         if whole >= rate * FRAME_S:
-            ctx.microphones.send(hello.id, format.to_s16le(pending[:whole]))
-            pending = pending[whole:]
+            ctx.microphones.send(hello.id, format.to_s16le(bytes(pending[:whole])))
+            del pending[:whole]
     whole = len(pending) - len(pending) % frame_bytes
     if whole:
-        ctx.microphones.send(hello.id, format.to_s16le(pending[:whole]))
+        ctx.microphones.send(hello.id, format.to_s16le(bytes(pending[:whole])))
 
 
 def _audio(ws: Server, relaying: threading.Thread) -> Iterator[bytes]:

@@ -67,7 +67,7 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
 def test_floats_come_out_as_s16le(api: Api, ingest: Ingest) -> None:
     floats = array("f", [0.5, -0.5] * 16_000).tobytes()
     with api.socket("/microphone") as microphone:
-        hello(microphone, format="f32le", channels=2)
+        hello(microphone, format="f32le", sample_rate=48_000, channels=2)
         microphone.next("ready")
         for at in range(0, len(floats), 4001):
             microphone.client.send(floats[at : at + 4001])
@@ -143,6 +143,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "channels": 0}', "channels"),
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
+        ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
         ('{"sample_rate": 16000, "encoding": "opus"}', "encoding; known are sample_rate, format"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from array import array
 
 import numpy as np
@@ -83,5 +85,36 @@ def test_floats_become_s16le() -> None:
     data = array("f", [0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, math.inf, -math.inf]).tobytes()
     expected = [0, 16_384, -16_384, 32_767, -32_767, 32_767, -32_767, 32_767, -32_767]
     assert np.frombuffer(SampleFormat.F32LE.to_s16le(data), "<i2").tolist() == expected
-    assert len(SampleFormat.F32LE.to_s16le(array("f", [math.nan]).tobytes())) == 2  # anything, but no error
+    assert SampleFormat.F32LE.to_s16le(array("f", [math.nan]).tobytes()) == b"\0\0"
     assert SampleFormat.S16LE.to_s16le(b"\1\2") == b"\1\2"
+
+
+#: The largest message is converted, while another greenlet waits for its turn.
+TURNS = """
+from gevent import monkey, spawn
+monkey.patch_all()
+from api.sample_format import SampleFormat
+other = spawn(lambda: None)
+converted = SampleFormat.F32LE.to_s16le(bytes(512 * 1024))
+print(len(converted), other.dead)
+"""
+
+
+def test_others_have_their_turn_while_a_large_message_is_converted() -> None:
+    assert subprocess.run([sys.executable, "-c", TURNS], stdout=subprocess.PIPE, text=True, check=True).stdout == (
+        f"{256 * 1024} True\n"
+    )
+
+
+def test_a_second_in_messages_of_a_byte_is_told_as_one_message_is() -> None:
+    data, opening = f32le(voice(0.5)), Opening(SampleFormat.S16LE, SECOND_S16)
+    for at in range(SECOND_S16 - 1):
+        opening.hear(data[at : at + 1])
+    with pytest.raises(BadRequest, match="f32le"):
+        opening.hear(data[SECOND_S16 - 1 : SECOND_S16])
+
+
+def test_no_more_of_a_large_second_is_judged_than_of_one_of_48_khz_in_stereo() -> None:
+    opening = Opening(SampleFormat.S16LE, second_bytes=192_000 * 16)
+    with pytest.raises(BadRequest, match="f32le"):
+        opening.hear(f32le(np.tile(voice(0.5), 2))[:192_000])
