@@ -39,7 +39,7 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | No
     Raises:
         QueueFull: so many wait already.
     """
-    uploads = queue(UPLOADS, redis)
+    uploads, entry = queue(UPLOADS, redis), _entry(job_id)
     while True:
         try:
             with redis.pipeline() as pipe:
@@ -49,7 +49,7 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | No
                 uploads.enqueue(
                     DECODE,
                     job_id,
-                    job_id=f"decode-{job_id}",
+                    job_id=entry,
                     job_timeout=timeout_s,
                     retry=Retry(max=3),
                     result_ttl=0,
@@ -58,8 +58,9 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | No
                 )
                 pipe.execute()
                 return
-        except WatchError:  # another came or went meanwhile, or the connection broke off: count anew
-            continue
+        except WatchError:  # another came or went meanwhile, or the connection broke off, perhaps behind our own entry
+            if RqJob.exists(entry, connection=redis):
+                return
 
 
 def check_room(redis: Redis, limit: int | None) -> None:
@@ -76,9 +77,14 @@ def check_room(redis: Redis, limit: int | None) -> None:
 def cancel_decode(redis: Redis, job_id: str) -> None:
     """Take an upload that still waits out of the queue; one that is being decoded sees its job's state itself."""
     try:
-        RqJob.fetch(f"decode-{job_id}", connection=redis, serializer=JSONSerializer).delete()
+        RqJob.fetch(_entry(job_id), connection=redis, serializer=JSONSerializer).delete()
     except NoSuchJobError:
         return
+
+
+def _entry(job_id: str) -> str:
+    """What RQ calls an upload's decoding."""
+    return f"decode-{job_id}"
 
 
 def waiting_decodes(redis: Redis) -> int:
