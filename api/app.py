@@ -13,6 +13,7 @@ from api import (
     metrics,
     microphone,
     openai,
+    openai_shapes,
     openapi,
     page,
     problems,
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> Flask:
         access.allow_cross_origin(settings, request, answer)
         return lingering(request, page.harden(answer))
 
-    problems.register(app)
+    problems.register(app, {openai.PREFIX: openai_shapes.response})
     for topic in (stations, jobs, live, microphone, recordings, openai, metrics, health, openapi, page):
         app.register_blueprint(topic.blueprint)
     return app

@@ -23,8 +23,10 @@ from wire.captions import latest_revisions
 from wire.errors import UndertextError
 from wire.messages import Caption, Job, Kind, State, Task, source_name
 
-blueprint = Blueprint("openai", __name__, url_prefix="/v1")
-problems.register(blueprint, openai_shapes.response)
+#: What all of its paths begin with; errors under it have OpenAI's shape.
+PREFIX = "/v1"
+
+blueprint = Blueprint("openai", __name__, url_prefix=PREFIX)
 
 #: How often a wait looks whether its client is still there, and reads the log even if nothing was published, in
 #: seconds. A stream then sends a comment, which keeps proxies patient.

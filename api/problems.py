@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
@@ -111,8 +111,13 @@ def response(problem: Problem) -> Response:
     return answer
 
 
-def register(app: Flask | Blueprint, shape: Callable[[Problem], Response] = response) -> None:
-    """Answer every error of `app` as a problem, or in another `shape`."""
+def register(app: Flask, shapes: Mapping[str, Callable[[Problem], Response]]) -> None:
+    """Answer every error of `app` as a problem.
+
+    Args:
+        shapes: what answers otherwise, by the prefix of the path; a blueprint's own handlers would not be asked about
+            paths and methods that there are not.
+    """
 
     def answer(error: Exception) -> Response | RequestRedirect:
         if isinstance(error, RequestRedirect):
@@ -120,6 +125,9 @@ def register(app: Flask | Blueprint, shape: Callable[[Problem], Response] = resp
         problem = from_error(error)
         if problem.status == 500:
             log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return shape(problem)
+        for prefix, shape in shapes.items():
+            if f"{request.path}/".startswith(f"{prefix}/"):
+                return shape(problem)
+        return response(problem)
 
     app.register_error_handler(Exception, answer)

@@ -234,6 +234,16 @@ class TestErrors:
     def test_a_request_without_a_file_is_refused(self, api: Api) -> None:
         assert "`file`" in error(api.http.post(TRANSCRIPTIONS, data={"model": "x"}), 422)["message"]
 
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [("GET", TRANSCRIPTIONS, 404), ("PUT", TRANSCRIPTIONS, 405), ("GET", "/v1/nothing", 404), ("GET", "/v1", 404)],
+    )
+    def test_what_there_is_not_is_told_in_the_same_shape(self, api: Api, method: str, path: str, status: int) -> None:
+        assert path in error(api.http.request(method, path), status)["message"]
+
+    def test_other_paths_keep_theirs(self, api: Api) -> None:
+        assert api.http.get("/v1x").headers["content-type"] == "application/problem+json"
+
     def test_more_than_may_wait_are_told_to_come_again(self, api: Api) -> None:
         for _ in range(3):
             api.http.post("/jobs", json={"url": "http://a/b"})
