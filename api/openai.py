@@ -7,7 +7,8 @@ knows of it, and clients that lose patience send the same recording again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -65,7 +66,9 @@ def _answer(task: Task) -> Response:
     job = jobs.queued(ctx, lambda: jobs.received(ctx, choose))
     options = Options.of(request.form)
     if options.stream:
-        answer = Response(stream_with_context(_events(ctx, job)), mimetype="text/event-stream")
+        events = _events(ctx, job)
+        answer = Response(stream_with_context(events), mimetype="text/event-stream")
+        answer.call_on_close(lambda: _cancel_unread(ctx, job, events))
         answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep captions back
     else:
         answer = _document(ctx, job, options, _awaited(ctx, job))
@@ -112,7 +115,7 @@ def _awaited(ctx: Context, job: Job) -> list[Caption]:
     return latest_revisions(found)
 
 
-def _events(ctx: Context, job: Job) -> Iterator[str]:
+def _events(ctx: Context, job: Job) -> Generator[str]:
     """Captions as server-sent events, each once it is final; what goes wrong is an event, too."""
     text = ""
     try:
@@ -130,6 +133,12 @@ def _events(ctx: Context, job: Job) -> Iterator[str]:
         yield event(openai_shapes.error(problems.from_error(error)))
         return
     yield event({"type": "transcript.text.done", "text": text})
+
+
+def _cancel_unread(ctx: Context, job: Job, events: Generator[str]) -> None:
+    """End a job whose stream is closed before its first event: a generator that has not begun does not hear of it."""
+    if getgeneratorstate(events) == GEN_CREATED:
+        jobs.cancel(ctx, job)
 
 
 def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ import httpx
 import jsonschema
 import pytest
 import srt
+from werkzeug.test import EnvironBuilder
 
+from api.app import create_app
 from api.openapi import document
+from api.settings import Settings
 from tests.integration.api_server import Api, Speaker, knowing, running
 from tests.redis_server import running_redis
 from wire import jobs as queue
@@ -273,6 +277,18 @@ class TestWaiting:
             job = caller.job()
         wait_until(lambda: Jobs(redis).get(job.id).state is State.CANCELLED)
         wait_until(lambda: not (api.folder / "var" / job.path).exists())
+        assert queue.waiting_decodes(redis) == 0
+
+    def test_a_stream_that_nobody_begins_to_read_cancels_its_job(
+        self, redis: Redis, redis_url: str, tmp_path: Path
+    ) -> None:
+        app = create_app(Settings(redis_url=redis_url, data_dir=str(tmp_path)))
+        form = {"file": (BytesIO(b"x"), "a.mp3"), "stream": "true"}
+        environ = EnvironBuilder(TRANSCRIPTIONS, method="POST", data=form).get_environ()
+        answer: Any = app(environ, lambda status, headers, error=None: lambda data: None)
+        answer.close()
+        [job], _ = Jobs(redis).page(2)
+        assert job.state is State.CANCELLED
         assert queue.waiting_decodes(redis) == 0
 
     def test_a_server_that_stops_leaves_the_job(
