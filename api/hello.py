@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from api.parameters import language, task
+from api.parameters import known_fields, language, task
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 from wire.microphone import Hello
@@ -35,8 +35,7 @@ def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleForm
         values = None
     if not isinstance(values, dict):
         raise BadRequest('the first message must be JSON such as {"sample_rate": 48000, "language": "sv"}')
-    if unknown := [name for name in values if name not in _FIELDS]:
-        raise BadRequest(f"unknown in the hello: {', '.join(unknown)}; known are {', '.join(_FIELDS)}")
+    known_fields(values, _FIELDS)
     code, what = values.get("language"), values.get("task")
     if code is not None and not isinstance(code, str):
         raise BadRequest("language must be a code such as sv")

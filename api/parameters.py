@@ -92,7 +92,7 @@ def known_fields(given: Iterable[str], known: Collection[str]) -> None:
     """
     for name in given:
         if name not in known:
-            near = get_close_matches(name.lower(), known, n=1)
+            near = get_close_matches(name[:40].lower(), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise BadRequest(f"there is no field {name[:40]!r}; {hint}", name[:40])
 

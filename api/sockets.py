@@ -141,7 +141,10 @@ class Sockets:
 
 
 def gone(request: Request) -> bool:
-    """Whether the client of a request whose body has been read has closed its connection; never waits."""
+    """Whether the client of a request whose body has been read has closed its connection; never waits.
+
+    One that has closed its sending half alone counts as gone, too: until it is written to, nothing tells the two apart.
+    """
     sock = request.environ.get(_ENVIRON)
     if sock is None:
         return False

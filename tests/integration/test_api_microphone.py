@@ -144,7 +144,9 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
         ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
-        ('{"sample_rate": 16000, "encoding": "opus"}', "encoding; known are sample_rate, format"),
+        ('{"sample_rate": 16000, "encoding": "opus"}', "no field 'encoding'; there are sample_rate, format"),
+        ('{"sample_rate": 16000, "chanels": 2}', "no field 'chanels'; did you mean 'channels'?"),
+        (json.dumps({"x" * 41: 1, "y": 2}), f"no field '{'x' * 40}'; there are"),
     ],
 )
 def test_a_bad_hello_is_answered_by_the_name_of_what_is_wrong(api: Api, message: str | bytes, names: str) -> None:
