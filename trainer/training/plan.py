@@ -43,10 +43,8 @@ class Progress:
         kept, which has learnt more; but it is no news.
         """
         before = (math.inf if self.best is None else self.best, self.best_characters)
-        better, news = (
-            (words, characters) <= before,
-            (words, characters) < before or characters < self.fewest_characters,
-        )
+        better = (words, characters) <= before
+        news = (words, characters) < before or characters < self.fewest_characters
         if better:
             self.best, self.best_characters = words, characters
         self.fewest_characters = min(self.fewest_characters, characters)

@@ -55,8 +55,8 @@ def plan_of(
     steps = utterances / (fitting_count * options.accumulate * team.size)
     if steps < _FEW_STEPS:
         LOG.warning(
-            "warning: only %d steps in all, in which little is learnt: a smaller --batch (it is %d), as 8, makes more of "
-            "them, and so do more --epochs",
+            "warning: only %d steps in all, in which little is learnt: a smaller --batch (it is %d) makes more of "
+            "them, as do more --epochs",
             max(1, round(steps)),
             options.batch,
         )
