@@ -9,6 +9,8 @@ and has one scale for a whole batch.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -16,9 +18,18 @@ from wire.errors import ModelError
 
 #: The largest activation, and the distance of unsigned ones from zero.
 _LARGEST, _ZERO = 127, 128
-#: The largest weight. CPUs without VNNI add two products in 16 bits: twice 255 times this fits in there, so that all
-#: CPUs write the same.
-_LARGEST_WEIGHT = 63
+
+
+@cache
+def _largest_weight() -> int:
+    """What weights are rounded to: 8 bits; 7 on CPUs without VNNI, which add two products in 16 bits, and saturate."""
+    inputs, largest = torch.full((1, 64), 255, dtype=torch.uint8), torch.full((1, 64), 127, dtype=torch.int8)
+    packed = torch.ops.onednn.qlinear_prepack(largest, None)
+    scale, zero = torch.ones(1), torch.zeros(1, dtype=torch.int64)
+    found = torch.ops.onednn.qlinear_pointwise(
+        *(inputs, 1.0, 0, packed, scale, zero, None, 1.0, 0, torch.float32, "none", [], "")
+    )
+    return 127 if found.item() == 64 * 255 * 127 else 63
 
 
 class EightBitLinear(torch.nn.Module):
@@ -33,7 +44,7 @@ class EightBitLinear(torch.nn.Module):
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         weights, bias = linear.weight.detach().float(), linear.bias
-        self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _LARGEST_WEIGHT
+        self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _largest_weight()
         whole = (weights / self.scales[:, None]).round().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(whole, None)
         self._zeros = torch.zeros(len(weights), dtype=torch.int64)

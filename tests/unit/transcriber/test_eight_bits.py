@@ -32,7 +32,7 @@ def test_products_are_close_to_those_of_float32(features: int, rows: int, bias: 
     assert (found - expected).norm() < 0.02 * expected.norm()
 
 
-def test_cpus_without_vnni_write_the_same() -> None:
+def test_sums_do_not_saturate_on_cpus_without_vnni() -> None:
     """They add two products in 16 bits; weights and inputs of one sign make the largest sums."""
     program = (
         "import torch; from transcriber.eight_bits import EightBitLinear; torch.manual_seed(0)\n"
