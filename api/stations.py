@@ -80,13 +80,12 @@ def change(id: str) -> dict[str, Any]:
     if changes.get("id", id) != id:
         raise BadRequest("the id of a station stays; add another, and remove this one", "id")
 
-    def changed(stations: Mapping[str, Station]) -> Station:
-        before = stations.get(id) or ctx.stations.get(id)  # which says that there is none
-        after = _station({**before.as_dict(), **changes, "id": id})
-        _check_on_air(after, changes)
-        return after
+    def changed(before: Station) -> Station:
+        return _station({**before.as_dict(), **changes, "id": id})
 
-    station, _ = ctx.stations.put(changed)
+    _check_on_air(changed(ctx.stations.get(id)), changes)
+    # One that was removed meanwhile is asked for again, which says so.
+    station, _ = ctx.stations.put(lambda stations: changed(stations.get(id) or ctx.stations.get(id)))
     return view(station, ctx.statuses.get(Kind.STATION, id))
 
 

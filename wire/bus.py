@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import redis
 from redis.backoff import EqualJitterBackoff
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, RedisError, TimeoutError
 from redis.retry import Retry
 
 Redis: TypeAlias = redis.Redis
+T = TypeVar("T")
 
 #: What a Redis raises that is away, full, or just changing its master; callers that may wait catch these and try again.
 AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
 
-__all__ = ["AWAY", "Redis", "RedisError", "connect"]
+__all__ = ["AWAY", "Redis", "RedisError", "connect", "transaction"]
 
 
 def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, connections: int | None = None) -> Redis:
@@ -45,3 +48,16 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, conne
         retry_on_error=[ConnectionError, TimeoutError],
     )
     return redis.Redis.from_pool(made)
+
+
+def transaction(client: Redis, key: str, attempt: Callable[[Pipeline], T]) -> T:
+    """What `attempt` makes of a key while it is watched; made anew if another was faster, or the connection broke off.
+
+    redis-py's own, whose types do not tell what a callable returns.
+
+    Args:
+        attempt: reads through the pipeline, which answers at once, then calls `multi` and writes.
+    """
+    run: Any = client.transaction
+    found: T = run(attempt, key, value_from_callable=True)
+    return found

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from redis.exceptions import WatchError
+from redis.client import Pipeline
 
 from wire import keys
-from wire.bus import Redis
+from wire.bus import Redis, transaction
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Job, Kind, State, Station, Status, source_name, split_source
 
@@ -62,15 +62,8 @@ class Stations:
         Raises:
             BadRequest: there are as many stations as are allowed.
         """
-        while True:
-            try:
-                return self._try_to_put(make)
-            except WatchError:  # another was faster, or the connection broke off: begin anew
-                continue
 
-    def _try_to_put(self, make: Callable[[Mapping[str, Station]], Station]) -> tuple[Station, bool]:
-        with self._redis.pipeline() as pipe:
-            pipe.watch(keys.STATIONS)  # type: ignore[no-untyped-call]
+        def attempt(pipe: Pipeline) -> tuple[Station, bool]:
             values: Any = pipe.hgetall(keys.STATIONS)  # while it watches, a pipeline answers at once
             stations = {id.decode(): Station.decode(value) for id, value in values.items()}
             station = make(stations)
@@ -81,8 +74,9 @@ class Stations:
             pipe.multi()
             pipe.srem(keys.REMOVED_STATIONS, station.id)
             pipe.hset(keys.STATIONS, station.id, station.encode())
-            pipe.execute()
             return station, before is None
+
+        return transaction(self._redis, keys.STATIONS, attempt)
 
     def remove(self, id: str) -> None:
         """Remove a station; one from stations.yml stays removed after a restart.
@@ -134,26 +128,19 @@ class Jobs:
         Raises:
             UnknownSource: there is none with this id.
         """
-        while True:
-            try:
-                return self._try_to_change(id, changes)
-            except WatchError:  # another was faster, or the connection broke off: begin anew
-                continue
 
-    def _try_to_change(self, id: str, changes: Mapping[str, Any]) -> Job:
-        with self._redis.pipeline() as pipe:
-            pipe.watch(keys.job(id))  # type: ignore[no-untyped-call]
+        def attempt(pipe: Pipeline) -> Job:
             value: Any = pipe.get(keys.job(id))  # while it watches, a pipeline answers at once
             if value is None:
                 raise UnknownSource(f"there is no job {id!r}; it may have expired")
             job = Job.decode(value)
-            if job.state.ended:
-                return job
-            job = dataclasses.replace(job, **changes)
-            pipe.multi()
-            pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
-            pipe.execute()
+            if not job.state.ended:
+                job = dataclasses.replace(job, **changes)
+                pipe.multi()
+                pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
             return job
+
+        return transaction(self._redis, keys.job(id), attempt)
 
     def get(self, id: str) -> Job:
         """One job.
