@@ -20,15 +20,24 @@ from wire.errors import ModelError
 _LARGEST, _ZERO = 127, 128
 
 
+def _products(inputs: Tensor, zero: int, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
+    """float32 products of inputs [n, features], unsigned around `zero`, with a packed matrix and its rows' scales."""
+    found: Tensor = torch.ops.onednn.qlinear_pointwise(
+        *(inputs, 1.0, zero, packed, scales, zeros, None), *(1.0, 0, torch.float32, "none", [], "")
+    )
+    return found
+
+
 @cache
 def _largest_weight() -> int:
     """What weights are rounded to: 8 bits; 7 on CPUs without VNNI, which add two products in 16 bits, and saturate."""
     inputs, largest = torch.full((1, 64), 255, dtype=torch.uint8), torch.full((1, 64), 127, dtype=torch.int8)
-    packed = torch.ops.onednn.qlinear_prepack(largest, None)
-    scale, zero = torch.ones(1), torch.zeros(1, dtype=torch.int64)
-    found = torch.ops.onednn.qlinear_pointwise(
-        *(inputs, 1.0, 0, packed, scale, zero, None, 1.0, 0, torch.float32, "none", [], "")
+    packed, scale, zero = (
+        torch.ops.onednn.qlinear_prepack(largest, None),
+        torch.ones(1),
+        torch.zeros(1, dtype=torch.int64),
     )
+    found = _products(inputs, 0, packed, scale, zero)
     return 127 if found.item() == 64 * 255 * 127 else 63
 
 
@@ -56,10 +65,7 @@ class EightBitLinear(torch.nn.Module):
         scales = scales.clamp_(min=torch.finfo().tiny).div_(_LARGEST)
         # Signed ones are fast on the newest CPUs alone. A half more, because conversion cuts decimals off.
         whole = (rows / scales).add_(_ZERO + 0.5).to(torch.uint8)
-        products: Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(whole, 1.0, _ZERO, self._packed, self.scales, self._zeros, None),
-            *(1.0, 0, torch.float32, "none", [], ""),
-        )
+        products = _products(whole, _ZERO, self._packed, self.scales, self._zeros)
         products.mul_(scales)
         if self._bias is not None:
             products.add_(self._bias)
