@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 import transformers
 from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-from transformers.utils.hub import cached_file
 
 from trainer.errors import TrainerError
+from trainer.models.checkpoints import beside
 from trainer.models.device import device_of
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.precision import DTYPES, suiting
 from trainer.models.tokenizer import Speller, languages_of, listed
 from trainer.names import checkpoint
+from trainer.run_folder import RECORD_NAME
 
 #: Where a checkpoint says what it was trained for, and how English is to be spelt before it is scored.
-_MANIFEST, _SPELLING = "undertext.json", "normalizer.json"
+_SPELLING = "normalizer.json"
 
 
 class RecogniserError(TrainerError):
@@ -140,7 +139,7 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         transcribe = vocabulary["<|transcribe|>"] if multilingual else None
     except KeyError as error:
         raise RecogniserError(f"the tokenizer of {name} has no {error}: it is not Whisper's") from error
-    declared = _beside(name, _MANIFEST) or {}
+    declared = beside(name, RECORD_NAME)
     borrowed: dict[str, str] = declared.get("tokens") or {}
     return Recogniser(
         name,
@@ -151,7 +150,7 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
         suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
         declared_s=declared.get("context_s"),
-        spelling=_beside(name, _SPELLING),
+        spelling=beside(name, _SPELLING) or None,
         told=_told(generation, borrowed),
         declared=tuple(declared.get("languages") or ()),
     )
@@ -164,15 +163,3 @@ def _told(generation: GenerationConfig, borrowed: Mapping[str, str]) -> str | No
         return None
     code = TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>"))
     return next((borrower for borrower, lender in borrowed.items() if lender == code), code)
-
-
-def _beside(name: str, file: str) -> dict[str, Any] | None:
-    """A JSON file of a checkpoint that not every checkpoint has."""
-    if Path(name).is_dir():
-        path = Path(name) / file
-        found = str(path) if path.exists() else None
-    else:
-        quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
-        found = cached_file(name, file, **quiet)
-    values: dict[str, Any] | None = json.loads(Path(found).read_text(encoding="utf-8")) if found else None
-    return values

@@ -100,7 +100,7 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
     # As `recogniser.load` has it: not every generation config says so, and a vocabulary may have any size.
     multilingual = getattr(model.generation_config, "is_multilingual", "<|transcribe|>" in tokenizer.get_vocab())
-    declared = _declared(place)
+    declared = beside(place, RECORD_NAME)
     speller = Speller(tokenizer, bool(multilingual), declared.get("tokens") or {})
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
@@ -231,12 +231,12 @@ def _state(model: WhisperForConditionalGeneration) -> Mapping[str, Tensor]:
     return state
 
 
-def _declared(name: str) -> Mapping[str, Any]:
-    """What a checkpoint's undertext.json says; nothing of one that is not ours."""
+def beside(name: str, file: str) -> Mapping[str, Any]:
+    """What a JSON file of a checkpoint says that not every checkpoint has; nothing where it is not."""
     quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
-    found = cached_file(name, RECORD_NAME, **quiet)
-    declared: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
-    return declared
+    found = cached_file(name, file, **quiet)
+    values: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+    return values
 
 
 def _fingerprint(folder: Path) -> str:
