@@ -104,12 +104,6 @@ def api(server: Api, redis_url: str) -> Api:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with connect(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 def speaker(redis: Redis) -> Speaker:
     """Captions of the station."""
     return Speaker(redis, "stations/p1")

@@ -20,7 +20,7 @@ from api.openapi import document
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire import jobs as queue
 from wire import keys
-from wire.bus import Redis, connect
+from wire.bus import Redis
 from wire.messages import Content, Job, Kind, State, Station, Status
 from wire.sources import Jobs, Stations, Statuses
 from wire.workers import Worker
@@ -40,13 +40,6 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 def api(server: Api, redis_url: str) -> Api:
     """The server, before an empty Redis."""
     return server
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    """A client of it."""
-    with connect(redis_url) as client:
-        yield client
 
 
 def fits(values: Any, schema: str) -> None:

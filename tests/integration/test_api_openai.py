@@ -47,13 +47,6 @@ def api(server: Api, redis_url: str) -> Api:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    """A client of it."""
-    with connect(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 def calls() -> Iterator[ThreadPoolExecutor]:
     """Threads for clients that wait."""
     with ThreadPoolExecutor(2) as executor:
