@@ -206,7 +206,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "progress": progress_of(job, progress),
         "error": job.error,
         "warning": "" if job.error else warning_of(job, progress, lambda: captions.everything(ctx.log, source)),
-        "detail": "" if job.error else status.detail,
+        "detail": "" if job.error else _waiting(ctx, job) or status.detail,
         "filename": job.filename,
         "url": access.visible(ctx.settings, request, job.url),
         "language": job.language,
@@ -225,6 +225,12 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
             **{format: f"{self}/captions.{format}" for format in ("json", "srt", "vtt", "txt")},
         },
     }
+
+
+def _waiting(ctx: Context, job: Job) -> str:
+    """How many uploads will be decoded before a job that waits; empty, if none."""
+    before = queue.decodes_before(ctx.redis, job.id) if job.state is State.WAITING else 0
+    return f"{before} {'recording is' if before == 1 else 'recordings are'} before it" if before else ""
 
 
 def _own(form: MultiDict[str, str]) -> Mapping[str, str]:

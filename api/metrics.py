@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("metrics", __name__)
 
-_QUEUES = {keys.LIVE_CHUNKS: "live", keys.UPLOAD_CHUNKS: "upload"}
+_QUEUES = {keys.LIVE_CHUNKS: "live", keys.OPENING_CHUNKS: "opening", keys.UPLOAD_CHUNKS: "upload"}
 
 
 @blueprint.get("/metrics")

@@ -82,6 +82,12 @@ def cancel_decode(redis: Redis, job_id: str) -> None:
         return
 
 
+def decodes_before(redis: Redis, job_id: str) -> int:
+    """Uploads that will be taken before this one; 0 for one that does not wait."""
+    place = redis.lpos(queue(UPLOADS, redis).key, _entry(job_id))
+    return place or 0  # type: ignore[return-value]
+
+
 def _entry(job_id: str) -> str:
     """What RQ calls an upload's decoding."""
     return f"decode-{job_id}"

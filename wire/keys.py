@@ -2,7 +2,8 @@
 
 | key                                   | type   | bound                                                     |
 |---------------------------------------|--------|-----------------------------------------------------------|
-| undertext:chunks:live, …:upload       | stream | ChunkQueue's limits; entries are deleted when committed   |
+| undertext:chunks:live, …:opening,     | stream | ChunkQueue's limits; entries are deleted when committed   |
+| …:upload                              |        |                                                           |
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | five fields, and one a language; dies with the source     |
@@ -33,10 +34,11 @@ from __future__ import annotations
 PREFIX = "undertext"
 
 LIVE_CHUNKS = f"{PREFIX}:chunks:live"
+OPENING_CHUNKS = f"{PREFIX}:chunks:opening"
 UPLOAD_CHUNKS = f"{PREFIX}:chunks:upload"
 DEAD_CHUNKS = f"{PREFIX}:chunks:dead"
 
-#: The consumer group of all transcribers, on both chunk streams.
+#: The consumer group of all transcribers, on all chunk streams.
 GROUP = "transcribers"
 
 STATIONS = f"{PREFIX}:stations"

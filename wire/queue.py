@@ -1,10 +1,12 @@
-"""The chunk queue: two Redis streams with one consumer group, live before uploads.
+"""The chunk queue: three Redis streams with one consumer group: live, the opening minute of each upload, the rest.
 
 An entry leaves the queue only when its captions are committed (`CaptionLog.commit` acknowledges and deletes it in the
 same transaction), so the chunks of a killed worker stay pending and another worker claims them. A chunk that has
 been delivered `max_deliveries` times without success is reported as such: its taker buries it instead of trying.
 
-Both streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream takes the
+Uploads' openings go before what is queued of long ones: a short recording does not wait for another's hours.
+
+All streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream takes the
 chunk without its audio, as a gap, so that its place in the sequence is kept and nobody waits for it.
 """
 
@@ -23,7 +25,10 @@ from wire.errors import DecodeError, QueueFull
 from wire.messages import Chunk
 
 #: The streams in the order in which they are served.
-STREAMS = (keys.LIVE_CHUNKS, keys.UPLOAD_CHUNKS)
+STREAMS = (keys.LIVE_CHUNKS, keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS)
+
+#: Chunks of an upload that are its opening: a minute, of chunks of 5 s.
+OPENING = 12
 
 _FIRST_ID = """
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
@@ -56,7 +61,7 @@ class ChunkQueue:
 
     Args:
         live_limit: most entries of the live stream that carry audio (one is 224 kB with 2 s of lead).
-        upload_limit: most entries of the upload stream.
+        upload_limit: most entries of each stream of uploads.
         claim_after_s: a chunk that its worker has not renewed for so long belongs to a dead worker.
         max_deliveries: a chunk handed out more often is not tried again.
     """
@@ -81,9 +86,9 @@ class ChunkQueue:
         """Append a chunk; returns it as it was queued (without audio if the live stream was full).
 
         Raises:
-            QueueFull: the upload stream is full, or the live stream is full even of gaps.
+            QueueFull: its upload stream is full, or the live stream is full even of gaps.
         """
-        stream = keys.LIVE_CHUNKS if chunk.live else keys.UPLOAD_CHUNKS
+        stream = stream_of(chunk)
         length = int(self._redis.xlen(stream))
         if not chunk.live and length >= self._upload_limit:
             raise QueueFull(f"{length} upload chunks wait to be transcribed")
@@ -97,7 +102,7 @@ class ChunkQueue:
     def take(self, worker: str, count: int, block_s: float = 1.0) -> list[Delivery]:
         """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first.
 
-        One that had to wait for its first chunk may return one more than `count`: the first of each stream.
+        One that had to wait for its first chunk may return more than `count`: the first of each stream.
         """
         taken = self._read_in_order(worker, count)
         if not taken and block_s > 0:
@@ -208,6 +213,13 @@ class ChunkQueue:
             except ResponseError as exists:
                 if "BUSYGROUP" not in str(exists):
                     raise
+
+
+def stream_of(chunk: Chunk) -> str:
+    """The stream that a chunk is queued in."""
+    if chunk.live:
+        return keys.LIVE_CHUNKS
+    return keys.OPENING_CHUNKS if chunk.seq < OPENING else keys.UPLOAD_CHUNKS
 
 
 #: Dead letters kept for a human to look at; one may hold 224 kB of audio.

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.recording import record
 from tests.e2e.system import System
-from wire.keys import GROUP, UPLOAD_CHUNKS
+from wire.keys import GROUP
+from wire.queue import STREAMS
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +90,10 @@ def freeze_with_work(system: System, victim: Any, id: str) -> str:
 def pending(system: System) -> dict[str, set[bytes]]:
     """Chunks of uploads in each worker's hands."""
     held: dict[str, set[bytes]] = {}
-    entries: Any = system.redis.xpending_range(UPLOAD_CHUNKS, GROUP, "-", "+", 200)
-    for entry in entries:
-        held.setdefault(entry["consumer"].decode(), set()).add(entry["message_id"])
+    for stream in STREAMS[1:]:
+        entries: Any = system.redis.xpending_range(stream, GROUP, "-", "+", 200)
+        for entry in entries:
+            held.setdefault(entry["consumer"].decode(), set()).add(entry["message_id"])
     return held
 
 

@@ -20,13 +20,12 @@ from prometheus_client import CollectorRegistry
 from simple_websocket import ConnectionClosed
 
 from tests.websocket_client import Client
-from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
 from wire.messages import Caption, Chunk, Content
 from wire.metrics import TranscriberMetrics, exposition
 from wire.microphone import Hello, Microphones
-from wire.queue import Delivery
+from wire.queue import Delivery, stream_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -189,8 +188,7 @@ class Speaker:
     def _commit(self, advance: Advance) -> None:
         chunk = Chunk(self.source, 1, self._seq, 5.0 * self._seq, 80_000, content=Content.SILENCE)
         self._seq += 1
-        stream = keys.LIVE_CHUNKS if chunk.live else keys.UPLOAD_CHUNKS
-        self.log.commit(Delivery(stream, b"1-1", chunk), lambda _: advance)
+        self.log.commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
 
 
 def knowing(languages: str, tasks: str = "transcribe translate") -> Callable[[], bytes]:

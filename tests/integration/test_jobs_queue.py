@@ -57,3 +57,12 @@ def test_one_more_than_may_wait_is_refused(redis: Redis) -> None:
     with pytest.raises(QueueFull, match="MAX_JOBS_WAITING"):
         jobs.enqueue_decode(redis, "second", timeout_s=60, limit=1)
     assert jobs.queue(jobs.UPLOADS, redis).job_ids == ["decode-first"]
+
+
+def test_who_waits_knows_how_many_come_before(redis: Redis) -> None:
+    for id in ("first", "second", "third"):
+        jobs.enqueue_decode(redis, id, timeout_s=60)
+    assert [jobs.decodes_before(redis, id) for id in ("first", "second", "third")] == [0, 1, 2]
+    jobs.cancel_decode(redis, "first")
+    assert jobs.decodes_before(redis, "third") == 1
+    assert jobs.decodes_before(redis, "first") == 0, "it does not wait"

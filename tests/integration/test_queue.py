@@ -11,7 +11,7 @@ from wire.audio import SAMPLE_BYTES
 from wire.bus import Redis
 from wire.errors import QueueFull
 from wire.messages import Chunk, Content
-from wire.queue import STREAMS, ChunkQueue, Delivery, settle
+from wire.queue import OPENING, STREAMS, ChunkQueue, Delivery, settle
 
 #: Idle for no time at all: whatever is pending may be claimed.
 AT_ONCE = 0.0
@@ -56,6 +56,18 @@ def test_a_worker_that_waited_takes_live_chunks_first_too(redis: Redis, redis_ur
         queue.put(chunk("stations/demo", seq))
     taken = queue.take("a", 3, block_s=5)
     assert [d.chunk.source for d in taken] == ["stations/demo"] * 3
+
+
+def test_the_opening_of_an_upload_comes_before_the_rest_of_another(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    for seq in range(OPENING + 3):
+        queue.put(chunk("jobs/long", seq))
+    assert seqs(queue.take("a", OPENING)) == [*range(OPENING)]
+    for seq in range(3):
+        queue.put(chunk("jobs/short", seq))
+    queue.put(chunk("stations/demo", 0))
+    taken = queue.take("a", 9)
+    assert [d.chunk.source for d in taken] == ["stations/demo"] + ["jobs/short"] * 3 + ["jobs/long"] * 3
 
 
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:

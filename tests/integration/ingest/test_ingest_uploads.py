@@ -26,6 +26,7 @@ from ingest.speech import make_detectors
 from tests.integration.ingest.radio import Web, audio_of, frequency_hz
 from wire.captions import Advance, CaptionLog
 from wire.jobs import enqueue_decode
+from wire.keys import OPENING_CHUNKS, UPLOAD_CHUNKS
 from wire.messages import Chunk, Content, Job, Kind, State, Status
 from wire.queue import STREAMS, ChunkQueue
 from wire.sources import Jobs, Statuses
@@ -485,10 +486,10 @@ def test_one_upload_does_not_fill_the_queue_that_is_shared(
     Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
     thread = threading.Thread(target=Decoding("j", workplace).run)
     thread.start()
-    wait_until(lambda: redis_client.xlen(STREAMS[1]) >= 32, 30)
+    wait_until(lambda: redis_client.xlen(UPLOAD_CHUNKS) >= 20, 30)
     Jobs(workplace.redis).change("j", state=State.CANCELLED)
     thread.join()
-    assert redis_client.xlen(STREAMS[1]) == 32
+    assert (redis_client.xlen(OPENING_CHUNKS), redis_client.xlen(UPLOAD_CHUNKS)) == (12, 20)
     assert not path.exists()
     assert Jobs(workplace.redis).get("j").state is State.CANCELLED
 
