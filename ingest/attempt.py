@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.25
 ASK_EVERY_S = 1.0
 
 #: An upload that has had a decoder for so long gives way to one that waits, in seconds …
-TURN_S = 60.0
+TURN_S = 20.0
 
 #: … but has it at least this many times as long as it took to decode again what it had done before.
 TURN_FACTOR = 5.0

@@ -45,7 +45,7 @@ class Settings:
     #: A microphone that sends nothing for so long has ended, in seconds. The API closes silent sockets sooner.
     microphone_idle_s: float = setting("MICROPHONE_IDLE_S", 90.0, minimum=2, maximum=600)
     #: Processes that decode uploads, as many at once. Each keeps one core busy for a moment and then waits for
-    #: transcribers. More uploads than that take turns of a minute.
+    #: transcribers. More uploads than that take turns.
     upload_workers: int = setting("UPLOAD_WORKERS", 3, minimum=0, maximum=32)
     #: Longest recording that is accepted, in hours.
     max_upload_hours: float = setting("MAX_UPLOAD_HOURS", 12.0, minimum=0.01, maximum=1000)

@@ -24,6 +24,7 @@ from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_fo
 from wire.bus import connect
 from wire.messages import Chunk, Job
 from wire.metrics import IngestMetrics
+from wire.queue import STREAMS
 from wire.sources import Jobs
 
 
@@ -72,7 +73,7 @@ def chunks(redis_client: Any) -> Callable[[str], list[Chunk]]:
 
     def read(source: str) -> list[Chunk]:
         found = []
-        for stream in ("undertext:chunks:live", "undertext:chunks:upload"):
+        for stream in STREAMS:
             found += [Chunk.decode(fields) for _, fields in redis_client.xrange(stream)]
         return [chunk for chunk in found if chunk.source == source]
 
