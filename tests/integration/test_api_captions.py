@@ -1,0 +1,175 @@
+"""Captions over HTTP: pages of a station's, files of both kinds, what a job tells with its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import srt
+
+from tests.integration.api_answers import fits, problem
+from tests.integration.api_server import Api, Speaker
+from wire import keys
+from wire.bus import Redis
+from wire.messages import Content, Job, State, Station
+from wire.sources import Jobs, Stations
+
+
+def test_captions_come_in_their_newest_revision_and_pages(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    speaker = Speaker(redis, "stations/p1")
+    for _ in range(4):
+        speaker.say(revisions=2)
+    first = api.http.get("/stations/p1/captions?after=0&limit=3").json()
+    fits(first, "LiveCaptions")
+    assert [(c["id"], c["revision"]) for c in first["captions"]] == [(1, 1), (2, 0)]
+    rest = api.http.get(f"/stations/p1/captions?after={first['next']}").json()
+    assert [(c["id"], c["revision"]) for c in rest["captions"]] == [(2, 1), (3, 1), (4, 1)]
+    empty = api.http.get(f"/stations/p1/captions?after={rest['next']}").json()
+    assert (empty["captions"], empty["next"], empty["start_s"]) == ([], rest["next"], None)
+    assert [c["id"] for c in api.http.get("/stations/p1/captions?limit=2").json()["captions"]] == [4]
+
+
+def test_pages_lead_to_the_next_one_and_say_that_they_are_not_all(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    assert api.http.get("/stations/p1/captions").json()["complete"] is True, "nothing was said"
+    speaker = Speaker(redis, "stations/p1")
+    for _ in range(5):
+        speaker.say()
+    ids, completes, path = [], [], "/stations/p1/captions.json?after=0&limit=2"
+    while path:
+        page = api.http.get(path)
+        ids.append([c["id"] for c in page.json()["captions"]])
+        completes.append((page.json()["complete"], page.headers["captions-complete"]))
+        path = page.links.get("next", {}).get("url", "")
+    assert (ids, completes) == ([[1, 2], [3, 4], [5]], [(False, "false")] * 3)
+    assert api.http.get("/stations/p1/captions").json()["complete"] is True
+
+
+@pytest.mark.parametrize("format", ["srt", "vtt", "txt"])
+def test_pages_of_a_file_hold_each_caption_once(api: Api, redis: Redis, format: str) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    speaker = Speaker(redis, "stations/p1")
+    for _ in range(4):
+        speaker.say(revisions=2)
+    speaker.say(final_after=False)
+    text, path = "", f"/stations/p1/captions.{format}?after=0&limit=3"
+    while path:
+        page = api.http.get(path)
+        text += page.text
+        path = page.links.get("next", {}).get("url", "")
+    assert re.findall("line [0-9]", text) == ["line 1", "line 2", "line 3", "line 4"]
+    assert page.headers["captions-complete"] == "false"
+    whole = api.http.get(f"/stations/p1/captions.{format}")
+    assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (False, "false")
+    speaker.revise("line 5, whole")
+    speaker.say(final_after=False)
+    speaker.revise("", final=False)  # withdrawn, and left at that
+    whole = api.http.get(f"/stations/p1/captions.{format}")
+    assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (True, "true")
+
+
+def test_files_count_from_the_first_caption(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    Speaker(redis, "stations/p1").say("Ekot", start_s=1_795_345_200.0)
+    assert api.http.get("/stations/p1/captions.srt").text == "1\n00:00:00,000 --> 00:00:04,000\nEkot\n"
+    assert api.http.get("/stations/p1/captions.json").json()["start_s"] == 1_795_345_200.0
+    assert api.http.get("/stations/p1/captions.vtt").headers["content-type"] == "text/vtt; charset=utf-8"
+    assert api.http.get("/stations/p1/captions.txt").text == "Ekot\n"
+    problem(api.http.get("/stations/p1/captions.doc"), 404)
+
+
+def test_files_have_all_that_is_kept_and_say_where_that_begins(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
+    speaker = Speaker(redis, "stations/p1")
+    for number in range(1200):  # more than a page of events, more than is read at once
+        speaker.say(start_s=1_795_345_200.0 + 5 * number)
+    whole = api.http.get("/stations/p1/captions.vtt")
+    assert whole.headers["captions-complete"] == "true"
+    assert "\n\nNOTE Begins: 2026-11-22T11:00:00.000Z\n\n00:00:00.000 -->" in whole.text
+    assert whole.text.count(" --> ") == 1200
+    redis.xtrim(keys.captions("stations/p1"), maxlen=1100, approximate=False)
+    rest = api.http.get("/stations/p1/captions.vtt")
+    assert rest.headers["captions-complete"] == "false"
+    assert "NOTE Begins: 2026-11-22T11:08:20.000Z, behind earlier captions\n" in rest.text
+    assert (rest.text.count(" --> "), "link" in rest.headers) == (1100, False)
+    assert api.http.get("/stations/p1/captions.json").json()["complete"] is False
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²"])
+def test_bad_numbers_are_refused(api: Api, redis: Redis, query: str) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+    assert query.partition("=")[0] in problem(api.http.get(f"/stations/p1/captions?{query}"), 422)
+
+
+def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte 日.wav", duration_s=20.0, language="sv"))
+    speaker = Speaker(redis, "jobs/j")
+    speaker.say("R&D <här> och --> där", revisions=2, start_s=1.5)
+    partial = api.http.get("/jobs/j/captions.json")
+    assert (partial.status_code, partial.headers["captions-complete"]) == (202, "false")
+    assert partial.json()["complete"] is False
+    speaker.say(content=Content.GAP, reason="failed")
+    speaker.finish()
+    whole = api.http.get("/jobs/j/captions.json")
+    assert (whole.status_code, whole.headers["captions-complete"]) == (200, "true")
+    fits(whole.json(), "JobCaptions")
+    assert (whole.json()["language"], whole.json()["languages"]) == ("sv", ["sv"])
+    assert api.http.get("/jobs/j").json()["languages"] == ["sv"]
+    assert [(c["id"], c["revision"]) for c in whole.json()["captions"]] == [(1, 1), (2, 0)]
+    [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
+    assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")
+    vtt = api.http.get("/jobs/j/captions.vtt")
+    cue_text = "R&amp;D &lt;här&gt; och --&gt; där"
+    assert vtt.text == f"WEBVTT\n\nNOTE Language: sv\n\n00:00:01.500 --> 00:00:05.500\n{cue_text}\n"
+    assert "filename*=UTF-8''m%C3%B6te%20%E6%97%A5.vtt" in vtt.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("warning", ["", "the recording is cut off"])
+def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(api: Api, redis: Redis, warning: str) -> None:
+    silent = "nobody speaks in the recording, as far as the model hears"
+    for id, text in (("silence", ""), ("speech", "Hej")):
+        Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0, warning=warning))
+        speaker = Speaker(redis, f"jobs/{id}")
+        if text:
+            speaker.say(text)
+        assert api.http.get(f"/jobs/{id}").json()["warning"] == warning
+        speaker.finish()
+    for path in ("", "/captions.json"):
+        told = api.http.get(f"/jobs/silence{path}").json()["warning"]
+        assert told == (f"{warning}; {silent}" if warning else silent)
+        assert api.http.get(f"/jobs/speech{path}").json()["warning"] == warning
+    assert [api.http.get(f"/jobs/silence/captions.{f}").text for f in ("srt", "vtt", "txt")] == [
+        "",
+        "WEBVTT\n\n",
+        "",
+    ]
+
+
+def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(api: Api, redis: Redis) -> None:
+    for id in ("withdrawn", "lost"):
+        Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
+    withdrawn, lost = Speaker(redis, "jobs/withdrawn"), Speaker(redis, "jobs/lost")
+    withdrawn.say("Tack för att ni tittade", final_after=False)
+    withdrawn.revise("", final=False)
+    lost.say("", content=Content.GAP, reason="failed")
+    withdrawn.finish()
+    lost.finish()
+    assert "nobody speaks" in api.http.get("/jobs/withdrawn").json()["warning"]
+    assert api.http.get("/jobs/lost").json()["warning"] == ""
+
+
+def test_a_job_that_sounds_like_another_language_says_so(api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, duration_s=5.0, language="en"))
+    speaker = Speaker(redis, "jobs/j")
+    speaker.say("Hej", sounds_like="sv")
+    speaker.say("då")
+    assert "sounds like sv, and was heard as en, as told" in api.http.get("/jobs/j").json()["warning"]
+
+
+def test_a_failed_job_says_why(api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))
+    assert api.http.get("/jobs/j").json()["error"] == "it holds no audio track"
+    assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409)
+    Speaker(redis, "jobs/j").say(content=Content.GAP, reason="task")
+    assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409), "a gap is nothing to read"

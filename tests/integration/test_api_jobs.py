@@ -1,0 +1,63 @@
+"""Jobs over HTTP: the list, how far each is, and how one is cancelled."""
+
+from __future__ import annotations
+
+from tests.integration.api_answers import problem
+from tests.integration.api_server import Api, Speaker
+from wire import jobs as queue
+from wire.bus import Redis
+from wire.messages import Content, Job, Kind, State
+from wire.sources import Jobs, Statuses
+
+
+def test_the_list_comes_in_pages_that_lead_to_the_next_one(api: Api, redis: Redis) -> None:
+    for number in range(5):
+        Jobs(redis).save(Job(f"j{number}", created_s=9e9 + number / 3))
+    seen, path = [], "/jobs?limit=2"
+    while path:
+        page = api.http.get(path)
+        seen.append([job["id"] for job in page.json()["jobs"]])
+        path = page.links.get("next", {}).get("url", "")
+        Jobs(redis).save(Job(f"new{len(seen)}", created_s=9.1e9))  # moves no page
+    assert seen == [["j4", "j3"], ["j2", "j1"], ["j0"]]
+    assert "before" in problem(api.http.get("/jobs?before=yesterday"), 422)
+
+
+def test_progress_goes_to_one_only_with_the_last_caption(api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, duration_s=20.0))
+    speaker = Speaker(redis, "jobs/j")
+
+    def seen() -> tuple[str, float]:
+        values = api.http.get("/jobs/j").json()
+        return values["state"], values["progress"]
+
+    assert seen() == ("running", 0)  # decoded, but nothing is captioned
+    speaker.say(start_s=6.0)
+    assert seen() == ("running", 0.5)
+    speaker.say(start_s=16.0)
+    assert seen() == ("running", 0.99)
+    speaker.finish()
+    assert seen() == ("finished", 1)
+
+
+def test_a_failed_job_is_not_done(api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it cannot translate", duration_s=5.0))
+    speaker = Speaker(redis, "jobs/j")
+    speaker.say(content=Content.GAP, reason="task")
+    speaker.finish()
+    values = api.http.get("/jobs/j").json()
+    assert (values["state"], values["progress"]) == ("failed", 0)
+
+
+def test_cancelling_removes_the_file_and_the_captions(api: Api, redis: Redis) -> None:
+    id = api.http.post("/jobs", files={"file": ("a.mp3", b"x")}).json()["id"]
+    Speaker(redis, f"jobs/{id}").say()
+    assert (api.folder / "var/uploads" / f"{id}.mp3").exists()
+    assert api.http.delete(f"/jobs/{id}").status_code == 204
+    assert not (api.folder / "var/uploads" / f"{id}.mp3").exists()
+    assert api.http.get(f"/jobs/{id}").json()["state"] == "cancelled"
+    assert Statuses(redis).get(Kind.JOB, id).state is State.CANCELLED
+    assert queue.waiting_decodes(redis) == 0
+    problem(api.http.get(f"/jobs/{id}/captions.json"), 410)
+    assert api.http.delete(f"/jobs/{id}").status_code == 204  # and once more forgets it
+    problem(api.http.get(f"/jobs/{id}"), 404)

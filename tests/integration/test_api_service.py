@@ -1,0 +1,115 @@
+"""The API as a service: health, what the models on air can do, metrics."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.api_answers import problem
+from tests.integration.api_server import Api, knowing, running
+from wire.bus import Redis
+from wire.workers import Worker
+
+
+def test_it_is_ready_when_a_transcriber_lives(api: Api, redis: Redis) -> None:
+    assert "ranscriber" in problem(api.http.get("/readyz"), 503)
+    with Worker(redis, "transcriber", lambda: b""):
+        assert api.http.get("/readyz").json()["workers"] == ["transcriber-0"]
+    assert api.http.get("/healthz").json() == {"status": "ok"}
+
+
+def test_the_languages_are_those_of_the_models_on_air(api: Api, redis: Redis) -> None:
+    def languages() -> list[str]:
+        return list(api.http.get("/about").json()["languages"])
+
+    assert len(languages()) > 90
+    with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en")):
+        assert languages() == ["en", "sv"]
+        with Worker(redis, "transcriber", knowing("fi sv")):
+            assert languages() == ["en", "fi", "sv"]
+
+
+def test_a_language_that_no_model_on_air_knows_is_refused(api: Api, redis: Redis) -> None:
+    recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
+    with Worker(redis, "transcriber", knowing("sv en")):
+        for path, body in (("/jobs", recording), ("/stations", station)):
+            assert "'de'" in problem(api.http.post(path, json={**body, "language": "de-AT"}), 422)
+            assert api.http.post(path, json={**body, "language": "sv-SE"}).is_success
+        with api.socket("/microphone") as microphone:
+            microphone.client.send('{"sample_rate": 16000, "language": "de"}')
+            assert "only en, sv" in microphone.next("error")["detail"]
+    assert api.http.post("/jobs", json={**recording, "language": "de"}).is_success, "none on air: one may come"
+
+
+def test_a_model_may_know_a_language_that_whisper_lacks(api: Api, redis: Redis) -> None:
+    with Worker(redis, "transcriber", knowing("ga")):
+        assert api.http.get("/about").json()["languages"] == ["ga"]
+        job = api.http.post("/jobs", json={"url": "https://example.org/a.mp3", "language": "ga-IE"}).json()
+        assert job["language"] == "ga"
+
+
+def test_a_task_that_no_model_on_air_can_do_is_refused(api: Api, redis: Redis) -> None:
+    recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
+    upload: dict[str, Any] = {"files": {"file": ("a.mp3", b"x")}, "data": {"task": "translate"}}
+    with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en", "transcribe")):
+        for path, body in (("/jobs", recording), ("/stations", station)):
+            answer = api.http.post(path, json={**body, "task": "translate"})
+            assert "no model on air can translate" in problem(answer, 422)
+            assert answer.json()["field"] == "task"
+            assert api.http.post(path, json={**body, "task": "transcribe"}).is_success
+        assert "translate" in problem(api.http.post("/jobs", **upload), 422)
+        assert not list((api.folder / "var/uploads").glob("*.part"))
+        with api.socket("/microphone") as microphone:
+            microphone.client.send('{"sample_rate": 16000, "task": "translate"}')
+            assert "translate" in microphone.next("error")["detail"]
+        with Worker(redis, "transcriber", knowing("sv en")):
+            assert api.http.post("/jobs", **upload).is_success, "one of them can"
+    assert api.http.post("/jobs", **upload).is_success, "none on air: one may come"
+
+
+def test_metrics_answer_for_every_worker(api: Api, redis: Redis) -> None:
+    text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"
+    text += "undertext_transcriber_claimed_total 3.0\n"
+    with Worker(redis, "transcriber", text.encode), Worker(redis, "transcriber", text.encode):
+        api.http.get("/stations")
+        metrics = api.http.get("/metrics").text
+    assert 'undertext_transcriber_claimed_total{worker="transcriber-0"} 3.0' in metrics
+    assert 'undertext_transcriber_claimed_total{worker="transcriber-1"} 3.0' in metrics
+    assert 'undertext_workers{service="transcriber"} 2.0' in metrics
+    assert 'undertext_queue_chunks{queue="live"} 0.0' in metrics
+    assert re.search(r'undertext_api_requests_total{method="GET",route="/stations",status="200"} \d', metrics)
+
+
+def test_paths_that_are_not_there_make_no_labels(api: Api) -> None:
+    api.http.get("/secret-path-1")
+    api.http.request("BREW", "/stations")
+    metrics = api.http.get("/metrics").text
+    assert "secret-path" not in metrics
+    assert "BREW" not in metrics
+
+
+def test_a_bad_setting_is_named(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with (
+        pytest.raises(AssertionError, match="MAX_SOCKETS='many' is not a whole number"),
+        running(redis_url, free_port(), tmp_path, MAX_SOCKETS="many"),
+    ):
+        pass
+
+
+def test_many_at_once_are_all_answered(api: Api) -> None:
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(httpx.get(f"{api.url}/stations", timeout=30).status_code))
+        for _ in range(40)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 40

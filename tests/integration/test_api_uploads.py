@@ -1,0 +1,122 @@
+"""What is handed in over HTTP: uploads and addresses become jobs, or are refused and leave nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.api_answers import fits, problem
+from tests.integration.api_server import Api
+from wire import jobs as queue
+from wire.bus import Redis
+from wire.sources import Jobs
+
+MIB = 1024 * 1024
+
+
+def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
+    answer = api.http.post(
+        "/jobs",
+        files={"file": ("Möte.MP3", b"x" * MIB)},
+        data={"language": "sv-SE", "task": "translate", "track": "1"},
+    )
+    assert answer.status_code == 202
+    values = answer.json()
+    fits(values, "Job")
+    assert answer.headers["location"] == values["urls"]["self"] == f"/jobs/{values['id']}"
+    assert (values["state"], values["progress"], values["filename"]) == ("waiting", 0, "Möte.MP3")
+    job = Jobs(redis).get(values["id"])
+    assert (job.language, job.task, job.track) == ("sv", "translate", 1)
+    assert job.path == f"uploads/{job.id}.mp3"
+    assert (api.folder / "var" / job.path).stat().st_size == MIB
+    assert queue.waiting_decodes(redis) == 1
+    assert [j["id"] for j in api.http.get("/jobs").json()["jobs"]] == [job.id]
+
+
+def test_an_address_is_queued(api: Api, redis: Redis) -> None:
+    answer = api.http.post(
+        "/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 2}
+    )
+    assert answer.status_code == 202
+    job = Jobs(redis).get(answer.json()["id"])
+    assert (job.url, job.filename) == ("https://127.0.0.1/a/b%20c.mp3", "b c.mp3")
+    assert (job.language, job.task, job.track) == ("en", "translate", 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "names"),
+    [
+        ({"files": {"other": ("a.mp3", b"x")}}, 422, "file"),
+        ({"files": {"file": ("a.mp3", b"")}}, 422, "empty"),
+        ({"files": [("file", ("a", b"x")), ("file", ("b", b"x"))]}, 422, "one file"),
+        ({"files": {"file": ("a.mp3", b"x")}, "data": {"language": "svenska"}}, 422, "language"),
+        ({"files": {"file": ("a.mp3", b"x")}, "data": {"task": "sing"}}, 422, "task"),
+        ({"files": {"file": ("a.mp3", b"x")}, "data": {"lang": "sv"}}, 422, "did you mean 'language'?"),
+        ({"files": {"file": ("a.mp3", b"x")}, "params": {"lang": "sv"}}, 422, "did you mean 'language'?"),
+        ({"json": {"url": "http://a/b", "lang": "sv"}}, 422, "did you mean 'language'?"),
+        ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "there are url, language, task, track"),
+        ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
+        ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
+        ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),
+        ({"json": {"url": "ftp://a/b"}}, 422, "http"),
+        ({"json": {"url": "file:///etc/passwd"}}, 422, "http"),
+        ({"json": {}}, 422, "url"),
+        ({"json": [1]}, 422, "JSON object"),
+        ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "form field `file`"),
+        ({"data": {"file": "RIFF"}}, 415, "form field `file`"),
+        ({"files": {"file": (None, "RIFF")}}, 422, "file=@talk.mp3, with the @"),
+        ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes; the recording is a file"),
+        ({"json": {"url": "x" * 100_000}}, 413, "65536 bytes"),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
+    api: Api, redis: Redis, options: dict[str, Any], status: int, names: str
+) -> None:
+    assert names in problem(api.http.post("/jobs", **options), status)
+    assert api.http.get("/jobs").json() == {"jobs": []}
+    assert list(api.folder.glob("var/uploads/*.part")) == []
+    assert queue.waiting_decodes(redis) == 0
+
+
+def test_a_client_that_goes_away_leaves_nothing(api: Api, wait_until: Callable[..., None]) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(
+            f"POST /jobs HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 2000000\r\n"
+            "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            'Content-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'.encode()
+            + b"x" * 1_000_000
+        )
+        wait_until(lambda: list(api.folder.glob("var/uploads/*.part")))
+    wait_until(lambda: not list(api.folder.glob("var/uploads/*.part")))
+    assert api.http.get("/jobs").json() == {"jobs": []}
+
+
+def test_waiting_ones_are_limited(api: Api) -> None:
+    for _ in range(3):
+        assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
+    refused = api.http.post("/jobs", json={"url": "http://a/b"})
+    assert "MAX_JOBS_WAITING" in problem(refused, 429)
+    assert refused.headers["retry-after"]
+    first = api.http.get("/jobs").json()["jobs"][0]["id"]
+    assert api.http.delete(f"/jobs/{first}").status_code == 204  # who cancels makes room
+    assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
+
+
+def test_waiting_ones_are_limited_though_they_come_at_once(api: Api, redis: Redis) -> None:
+    def upload(number: int) -> int:
+        files = {"file": (f"{number}.mp3", b"x" * MIB)}
+        return httpx.post(f"{api.url}/jobs", files=files, timeout=30).status_code
+
+    before = set(api.folder.glob("var/uploads/*"))
+    with ThreadPoolExecutor(12) as callers:
+        statuses = sorted(callers.map(upload, range(12)))
+    assert statuses == [202] * 3 + [429] * 9
+    assert queue.waiting_decodes(redis) == len(api.http.get("/jobs").json()["jobs"]) == 3
+    assert len(set(api.folder.glob("var/uploads/*")) - before) == 3
