@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,14 +21,17 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from ingest.decoding import Decoding, Workplace
+from ingest.detector import SilenceDetector
 from ingest.playlist import make_client
 from ingest.settings import Settings
+from ingest.supervisor import Supervisor
+from tests.integration.ingest.fixture_types import Start
 from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
 from wire.bus import connect
-from wire.messages import Chunk, Job
+from wire.messages import Chunk, Job, Kind, Station, Status
 from wire.metrics import IngestMetrics
 from wire.queue import STREAMS
-from wire.sources import Jobs
+from wire.sources import Jobs, Stations, Statuses
 
 
 @pytest.fixture(scope="session")
@@ -144,3 +150,70 @@ def decode(workplace: Workplace) -> Callable[..., Job]:
         return jobs.get("j")
 
     return run
+
+
+@pytest.fixture
+def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
+    """`on_air(station, …)`: an ingest process's part for stations, reading these."""
+    ended = []
+
+    def start(*stations: Station, **settings: Any) -> Supervisor:
+        chosen = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25, **{"stall_s": 20.0, "lease_s": 2.0} | settings)
+        redis = connect(redis_url)
+        register = Stations(redis)
+        for station in stations:
+            register.add(station)
+        client = make_client(5.0)
+        supervisor = Supervisor(
+            redis,
+            chosen,
+            IngestMetrics(CollectorRegistry()),
+            client,
+            SilenceDetector,
+            worker="ingest-0",
+            processes=lambda: 1,
+        )
+        stop = threading.Event()
+        thread = threading.Thread(target=supervisor.run, args=(stop,))
+        thread.start()
+
+        def end() -> None:
+            stop.set()
+            thread.join()
+            client.close()
+            redis.close()
+
+        ended.append(end)
+        return supervisor
+
+    yield start
+    for end in ended:
+        end()
+
+
+@pytest.fixture
+def status(redis_client: Any) -> Callable[[str], Status]:
+    return lambda id: Statuses(redis_client).get(Kind.STATION, id)
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Iterator[Start]:
+    """`ingest(redis_url, NAME="value", …)`: `python -m ingest`, or another program, without stations of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+    stations = tmp_path / "none.yml"
+    stations.write_text("stations: []\n")
+
+    def start(redis_url: str, *, program: Sequence[str] = ("-m", "ingest"), **environ: str) -> subprocess.Popen[bytes]:
+        ours = {"STATIONS_FILE": str(stations), "DATA_DIR": str(tmp_path), "CHUNK_S": "1", "LEAD_S": "0.25"}
+        ours |= {"REDIS_URL": redis_url, "LEASE_S": "2", "UPLOAD_WORKERS": "0"} | environ
+        process = subprocess.Popen([sys.executable, *program], env={**os.environ, **ours})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.terminate()
+    for process in started:
+        process.wait(timeout=20)

@@ -164,3 +164,22 @@ def frequency_hz(samples: np.ndarray[Any, Any]) -> float:
     """The strongest frequency of 16 kHz samples."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.argmax(spectrum) * RATE / len(samples))
+
+
+def send_live(web: Web, body: bytes, *, asked: bool = False, pause_s: float = 0.0, **headers: str) -> str:
+    """An endless stream, a second at a time; with `asked`, its headers come only if titles are asked for."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Content-Type", "audio/mpeg")
+        for name, value in headers.items() if not asked or handler.headers["Icy-MetaData"] else ():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                for at in range(0, len(body), 8_000):
+                    handler.wfile.write(body[at : at + 8_000])
+                    time.sleep(pause_s)
+
+    web.pages["/live.mp3"] = answer
+    return web.url("/live.mp3")

@@ -12,12 +12,9 @@ from ingest.attempt import Interrupted
 from ingest.decoding import Workplace
 from ingest.mp3 import damage, holes, mend
 from ingest.recording import find
+from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
-from wire.messages import Chunk, Job, State
-
-Chunks = Callable[[str], list[Chunk]]
-Make = Callable[..., Path]
-Decode = Callable[..., Job]
+from wire.messages import Job, State
 
 #: Noise that a tone follows after 8 s of 12.
 TONE_FROM_8_S = "aevalsrc='if(lt(t,8),0.2*(random(0)-0.5),0.4*sin(2*PI*700*t))':s=44100:d=12"

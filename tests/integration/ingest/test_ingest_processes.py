@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import redis
 
+from tests.integration.ingest.fixture_types import Start, Wait
+from tests.integration.ingest.process_tree import children, running
 from tests.integration.ingest.radio import Icecast, audio_of
 from wire import keys
 from wire.jobs import enqueue_decode
@@ -24,49 +21,6 @@ from wire.messages import Chunk, Content, Job, Kind, State, Station
 from wire.microphone import Hello, Microphones
 from wire.sources import Jobs, Stations, Statuses
 from wire.workers import alive
-
-Wait = Callable[..., None]
-Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def ingest(tmp_path: Path) -> Iterator[Start]:
-    """`ingest(redis_url, NAME="value", …)`: `python -m ingest`, or another program, without stations of its own."""
-    started: list[subprocess.Popen[bytes]] = []
-    stations = tmp_path / "none.yml"
-    stations.write_text("stations: []\n")
-
-    def start(redis_url: str, *, program: Sequence[str] = ("-m", "ingest"), **environ: str) -> subprocess.Popen[bytes]:
-        ours = {"STATIONS_FILE": str(stations), "DATA_DIR": str(tmp_path), "CHUNK_S": "1", "LEAD_S": "0.25"}
-        ours |= {"REDIS_URL": redis_url, "LEASE_S": "2", "UPLOAD_WORKERS": "0"} | environ
-        process = subprocess.Popen([sys.executable, *program], env={**os.environ, **ours})
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        process.terminate()
-    for process in started:
-        process.wait(timeout=20)
-
-
-def children(pid: int) -> list[int]:
-    """Process ids of all descendants."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *children(child)]
-    return found
-
-
-def running(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def readers(client: Any, ids: list[str]) -> dict[str, str]:
@@ -179,92 +133,6 @@ def test_decoders_die_with_a_killed_process_and_uploads_go_on(
     wait_until(lambda: not path.exists(), 40)
     metrics = b"".join(alive(redis_client).values()).decode()
     assert "undertext_ingest_audio_seconds_total" in metrics
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """`own_redis()` starts a Redis that keeps its data over a restart; always on the same port."""
-    port, folder = free_port(), tmp_path / "redis"
-    folder.mkdir()
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
-        process = subprocess.Popen([*command, "--save", "", "--appendonly", "yes"], stdout=subprocess.DEVNULL)
-        started.append(process)
-        return process
-
-    start.url = f"redis://127.0.0.1:{port}/0"  # type: ignore[attr-defined]
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def test_no_audio_is_lost_while_redis_restarts(
-    icecast: Icecast, own_redis: Any, ingest: Start, wait_until: Wait
-) -> None:
-    server = own_redis()
-    client = redis.Redis.from_url(own_redis.url)
-
-    def found() -> list[Chunk]:
-        try:
-            return [Chunk.decode(fields) for _, fields in client.xrange(keys.LIVE_CHUNKS)]
-        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
-            return []
-
-    wait_until(lambda: _answers(client))
-    Stations(client).add(Station("noise", "Noise", icecast.send("noise", source="anoisesrc=amplitude=0.3")))
-    ingest(own_redis.url, LEASE_S="2", VAD="off")
-    wait_until(lambda: len(found()) >= 3, 40)
-    server.terminate()
-    server.wait()
-    gone_s = time.monotonic()
-    wait_until(lambda: time.monotonic() - gone_s > 8, 10, "longer than a lease")
-    own_redis()
-    wait_until(lambda: len(found()) >= 15, 40)
-
-    chunks = found()
-    assert {chunk.epoch for chunk in chunks} == {1}
-    assert list(dict.fromkeys(chunk.seq for chunk in chunks)) == list(range(chunks[-1].seq + 1))
-    assert {chunk.content for chunk in chunks} == {Content.SPEECH}
-    assert len(audio_of(chunks[:10])) == 10 * 16_000
-    client.close()
-
-
-@pytest.mark.long
-def test_a_redis_that_lost_everything_is_filled_again(
-    icecast: Icecast, redis_url: str, redis_client: Any, ingest: Start, tmp_path: Path, wait_until: Wait
-) -> None:
-    seeds = tmp_path / "stations.yml"
-    seeds.write_text(f"stations:\n- {{id: tone, url: '{icecast.send('lost')}'}}\n")
-    ingest(redis_url, STATIONS_FILE=str(seeds))
-    wait_until(lambda: redis_client.xlen(keys.LIVE_CHUNKS) >= 2, 40)
-    redis_client.flushall()
-    wait_until(lambda: [s.id for s in Stations(redis_client).all()] == ["tone"], 20)
-    wait_until(lambda: redis_client.xlen(keys.LIVE_CHUNKS) >= 2, 40)
-
-
-@pytest.mark.long
-def test_it_stops_though_redis_hangs(own_redis: Any, ingest: Start, wait_until: Wait) -> None:
-    server = own_redis()
-    client = redis.Redis.from_url(own_redis.url)
-    wait_until(lambda: _answers(client))
-    process = ingest(own_redis.url, UPLOAD_WORKERS="1")
-    wait_until(lambda: len(alive(client)) == 2, 40)
-    ours = children(process.pid)
-    server.send_signal(signal.SIGSTOP)
-    process.terminate()
-    assert process.wait(timeout=30) == 0
-    assert not any(running(pid) for pid in ours)
-    client.close()
-
-
-def _answers(client: Any) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

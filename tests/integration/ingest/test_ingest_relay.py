@@ -18,10 +18,9 @@ import pytest
 from ingest import relay
 from ingest.ffmpeg import Process, decode_command
 from ingest.probe import probe_url
+from tests.integration.ingest.fixture_types import Make
 from tests.integration.ingest.radio import Web
 from wire.errors import NotAudio, SourceError
-
-Make = Callable[..., Path]
 
 
 def decoded(url: str) -> float:

@@ -1,0 +1,15 @@
+"""What fixtures give, for the signatures of tests; conftest.py says what they do."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from wire.messages import Chunk, Job
+
+Chunks = Callable[[str], list[Chunk]]
+Decode = Callable[..., Job]
+Make = Callable[..., Path]
+Start = Callable[..., subprocess.Popen[bytes]]
+Wait = Callable[..., None]

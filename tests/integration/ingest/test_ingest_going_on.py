@@ -1,0 +1,241 @@
+"""Decoding of uploads that waits, gives way, is stopped, killed or cancelled, and goes on where its captions end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.attempt import Interrupted
+from ingest.decoding import Decoding, Workplace
+from tests.integration.ingest.fixture_types import Chunks, Decode, Make
+from tests.integration.ingest.radio import Web, audio_of, send_live
+from wire.captions import Advance, CaptionLog
+from wire.jobs import enqueue_decode
+from wire.keys import OPENING_CHUNKS, UPLOAD_CHUNKS
+from wire.messages import Chunk, Job, Kind, State, Status
+from wire.queue import STREAMS, ChunkQueue
+from wire.sources import Jobs, Statuses
+
+
+def test_a_job_that_failed_elsewhere_meanwhile_stays_failed(
+    decode: Decode, make_audio: Make, redis_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transcriber finds out with the first chunk that its model cannot do what is asked."""
+    change = Jobs.change
+
+    def failing(self: Jobs, id: str, **changes: Any) -> Job:
+        if changes.get("decoded"):
+            self.fail(id, "this model cannot translate")
+            Statuses(redis_client).save(Status(f"jobs/{id}", State.FAILED))
+        return change(self, id, **changes)
+
+    monkeypatch.setattr(Jobs, "change", failing)
+    job = decode(make_audio("x.wav"))
+    assert (job.state, job.error) == (State.FAILED, "this model cannot translate")
+    assert Statuses(redis_client).get(Kind.JOB, "j").state is State.FAILED
+
+
+def take_and_commit(workplace: Workplace, source: str, n: int) -> list[Chunk]:
+    """What a transcriber does, without a model: take chunks and commit them."""
+    queue, captions = ChunkQueue(workplace.redis), CaptionLog(workplace.redis)
+    taken = []
+    for delivery in queue.take("transcriber-0", n, block_s=0.1):
+        chunk = delivery.chunk
+        advance = Advance(b"x", (), chunk.epoch, chunk.seq + 1, chunk.end_s, chunk.last)
+        captions.commit(delivery, lambda state, advance=advance: advance)  # type: ignore[misc]
+        taken.append(chunk)
+    return taken
+
+
+def test_decoding_waits_for_transcribers(
+    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 4)
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=60:sample_rate=16000")
+    jobs = Jobs(workplace.redis)
+    jobs.save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    seen: list[Chunk] = []
+    while not (seen and seen[-1].last):
+        wait_until(lambda: chunks("jobs/j"))
+        assert len(chunks("jobs/j")) <= 4
+        seen += take_and_commit(workplace, "jobs/j", 2)
+    thread.join()
+    assert [chunk.seq for chunk in seen] == list(range(13))
+    assert not path.exists()
+
+
+def test_one_upload_does_not_fill_the_queue_that_is_shared(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], redis_client: Any
+) -> None:
+    path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=400:sample_rate=16000")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    wait_until(lambda: redis_client.xlen(UPLOAD_CHUNKS) >= 20, 30)
+    Jobs(workplace.redis).change("j", state=State.CANCELLED)
+    thread.join()
+    assert (redis_client.xlen(OPENING_CHUNKS), redis_client.xlen(UPLOAD_CHUNKS)) == (12, 20)
+    assert not path.exists()
+    assert Jobs(workplace.redis).get("j").state is State.CANCELLED
+
+
+def test_a_deleted_job_ends_its_decoding(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 1)
+    path = make_audio("x.wav")
+    jobs = Jobs(workplace.redis)
+    jobs.save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread.start()
+    wait_until(lambda: jobs.get("j").state is State.RUNNING)
+    jobs.remove("j")
+    thread.join()
+    assert not path.exists()
+
+
+def test_an_interrupted_job_goes_on_where_its_captions_end(
+    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+) -> None:
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 3)
+    path = make_audio("x.flac", source="sine=duration=31")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    ended: list[type[BaseException]] = []
+
+    def first_attempt() -> None:
+        try:
+            Decoding("j", workplace).run()
+        except Interrupted as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=first_attempt)
+    thread.start()
+    wait_until(lambda: len(chunks("jobs/j")) == 3)
+    committed = take_and_commit(workplace, "jobs/j", 2)
+    workplace.stopping.set()
+    thread.join()
+    assert ended == [Interrupted]
+    assert path.exists()
+
+    workplace.stopping.clear()
+    workplace.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 100)
+    Decoding("j", workplace).run()
+    rest = chunks("jobs/j")
+    assert [chunk.seq for chunk in committed + rest] == list(range(7))
+    assert rest[0].lead_samples == committed[-1].tail_samples >= 8_000
+    assert len(audio_of(committed + rest)) == 31 * 16_000
+    assert not path.exists()
+
+
+def test_a_long_upload_gives_way_to_one_that_waits(
+    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.attempt.TURN_S", 0.0)
+    monkeypatch.setattr("ingest.attempt.TURN_FACTOR", 0.0)
+    monkeypatch.setattr("ingest.attempt.ASK_EVERY_S", 0.0)
+    object.__setattr__(workplace.settings, "upload_ahead_chunks", 2)
+    path = make_audio("x.wav", source="sine=duration=60")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    with pytest.raises(Interrupted):
+        Decoding("j", workplace).run()
+    assert path.exists()
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+
+
+def test_what_may_be_live_gives_way_at_every_attempt(
+    workplace: Workplace,
+    make_audio: Make,
+    web: Web,
+    chunks: Chunks,
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An attempt needs as long as all before it to come to what is new, and must not have a multiple of that."""
+    monkeypatch.setattr("ingest.attempt.TURN_S", 2.0)
+    object.__setattr__(workplace.settings, "chunk_s", 1.0)
+    body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
+    Jobs(workplace.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
+    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    ended: list[type[BaseException]] = []
+
+    def attempt() -> None:
+        try:
+            Decoding("j", workplace).run()
+        except Interrupted as error:
+            ended.append(type(error))
+
+    for n_attempts, factor in ((1, 0.0), (2, 1e6)):
+        monkeypatch.setattr("ingest.attempt.TURN_FACTOR", factor)
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        try:
+            wait_until(lambda n=n_attempts: len(ended) == n, 20)
+        finally:
+            workplace.stopping.set()
+            thread.join()
+            workplace.stopping.clear()
+        assert take_and_commit(workplace, "jobs/j", 8) or n_attempts == 2
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+
+
+def test_a_decoded_job_is_not_decoded_again(
+    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks
+) -> None:
+    assert decode(make_audio("x.mp3")).decoded
+    before = chunks("jobs/j")
+    Decoding("j", workplace).run()  # its file is gone, and that is no failure
+    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+    assert chunks("jobs/j") == before
+
+
+def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, chunks: Chunks) -> None:
+    Jobs(workplace.redis).save(Job("j", time.time(), path="gone.mp3", state=State.CANCELLED))
+    Decoding("j", workplace).run()
+    assert chunks("jobs/j") == []
+
+
+def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
+    redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    path = make_audio("x.flac", source="sine=duration=200")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(workplace.redis, "j", timeout_s=600)
+    environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path), "UPLOAD_AHEAD_CHUNKS": "4"}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "ingest.decoder"], env=environ)
+
+    first = start()
+    seen: list[Chunk] = []
+    try:
+        wait_until(lambda: take_more(workplace, seen) >= 5, 30)
+    finally:
+        first.kill()
+        first.wait()
+    second = start()
+    try:
+        wait_until(lambda: take_more(workplace, seen) and seen[-1].last, 60)
+        wait_until(lambda: not path.exists(), 10)
+    finally:
+        second.terminate()
+        assert second.wait(timeout=10) == 0
+    # What was queued by the killed one comes twice: committing it again changes nothing.
+    assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(41))
+    assert CaptionLog(workplace.redis).progress("jobs/j").finished
+
+
+def take_more(workplace: Workplace, seen: list[Chunk]) -> int:
+    seen += take_and_commit(workplace, "jobs/j", 8)
+    return len(seen)
