@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import httpx
 import pytest
 
 from tests.integration.api_server import Api, Babble, Speaker, running
+from tests.redis_server import running_redis
 from wire.bus import connect
 from wire.captions import CaptionLog
 from wire.messages import Job, State, Station, Status
@@ -294,76 +297,41 @@ def test_the_server_stops_soon_and_says_so(redis_url: str, free_port: Callable[[
         assert api.process.wait(timeout=10) == 0
 
 
-class OwnRedis:
-    """A Redis of one test, that may be stopped and started again on the same port with the same data."""
-
-    def __init__(self, folder: Path, port: int, program: str) -> None:
-        self._command = [
-            program,
-            "--port",
-            str(port),
-            "--bind",
-            "127.0.0.1",
-            "--dir",
-            str(folder),
-            "--appendonly",
-            "yes",
-        ]
-        self.url = f"redis://127.0.0.1:{port}/0"
-        self.start()
-
-    def start(self) -> None:
-        """Start, and wait until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        connect(self.url, patience_s=10).ping()
-
-    def stop(self) -> None:
-        """Kill it."""
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, free_port: Callable[[], int], need_program: Callable[..., str]) -> Iterator[OwnRedis]:
-    redis = OwnRedis(tmp_path, free_port(), need_program("redis-server"))
-    yield redis
-    redis.stop()
-
-
-def test_a_restarted_redis_costs_viewers_nothing(
-    own_redis: OwnRedis, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    Stations(connect(own_redis.url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
-    speaker = Speaker(connect(own_redis.url, patience_s=10), "stations/p1")
-    with (
-        running(own_redis.url, free_port(), tmp_path) as api,
-        api.socket("/stations/p1/live?after=0") as viewer,
-    ):
-        speaker.say()
-        messages = viewer.until(lambda m: m["type"] == "caption")
-        own_redis.stop()
+def test_a_restarted_redis_costs_viewers_nothing(free_port: Callable[[], int], tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as stack:
+        with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+            Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+            api = stack.enter_context(running(url, free_port(), tmp_path))
+            viewer = stack.enter_context(api.socket("/stations/p1/live?after=0"))
+            speaker = Speaker(connect(url, patience_s=10), "stations/p1")
+            speaker.say()
+            messages = viewer.until(lambda m: m["type"] == "caption")
         messages += viewer.until(lambda m: m["type"] == "interrupted")
         answer = api.http.get("/stations")
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/problem+json"
         assert api.http.get("/healthz").status_code == 200
         assert api.http.get("/metrics").status_code == 200
-        own_redis.start()
-        for _ in range(20):  # some before the subscription stands again, some after
-            speaker.say()
-        messages += viewer.until(lambda m: m["type"] == "caption" and m["event"] == 21)
+        with running_redis(tmp_path, port, keeps=True):
+            for _ in range(20):  # some before the subscription stands again, some after
+                speaker.say()
+            messages += viewer.until(lambda m: m["type"] == "caption" and m["event"] == 21)
         assert events(messages) == list(range(1, 22))
 
 
-def test_a_redis_that_hangs_is_a_503_within_seconds(
-    own_redis: OwnRedis, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    with running(own_redis.url, free_port(), tmp_path, REDIS_TIMEOUT_S=0.5) as api:
+def test_a_redis_that_hangs_is_a_503_within_seconds(free_port: Callable[[], int], tmp_path: Path) -> None:
+    with (
+        running_redis(tmp_path, free_port()) as url,
+        connect(url) as redis,
+        running(url, free_port(), tmp_path, REDIS_TIMEOUT_S=0.5) as api,
+    ):
         assert api.http.get("/stations").status_code == 200
-        own_redis._process.send_signal(19)  # SIGSTOP
+        server = redis.info("server")["process_id"]
+        os.kill(server, signal.SIGSTOP)
         try:
             answer = httpx.get(f"{api.url}/stations", timeout=10)
         finally:
-            own_redis._process.send_signal(18)
+            os.kill(server, signal.SIGCONT)
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
