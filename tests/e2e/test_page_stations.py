@@ -1,0 +1,139 @@
+"""Stations on the page in a real browser: chosen, added, removed and heard."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import State, Station, Status
+from wire.sources import Stations, Statuses
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: Api, redis: Redis) -> None:
+    why = "there is no server named p1.example: check the address, and this machine's network"
+    Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail=why))
+    page.goto(api.url)
+    expect(page.locator("header.station .facts")).to_have_text(f"Cannot be opened · Swedish · {why}")
+    expect(page.locator("station-list .state")).to_have_text("Swedish · Cannot be opened")
+
+
+def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(api.url)
+    page.get_by_text("Add a station").click()
+    page.get_by_label("Name").fill("Radio Åland")
+    page.get_by_label("Address of the stream").fill("127.0.0.1:9/åland")
+    page.locator("#station-language").select_option("sv")
+    page.get_by_label("Address of the stream").press("Enter")
+    expect(page.get_by_role("heading", name="Radio Åland")).to_be_focused()
+    assert page.url.endswith("#radio/radio-aland")
+    station = Stations(redis).get("radio-aland")
+    assert (station.language, station.url) == ("sv", "http://127.0.0.1:9/%C3%A5land")
+    page.locator("station-list").get_by_text("P1 Vetenskap").click()
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Radio Åland")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove station").click()
+    expect(page.locator("station-list li")).to_have_count(1)
+
+
+def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    speaker.say("Tidigare i dag.")
+    stations: list[Route] = []
+    histories: list[Route] = []
+    page.route("**/stations", lambda route: stations.append(route))
+    page.route("**/stations/*/captions?*", lambda route: histories.append(route))
+    page.goto(api.url)
+    expect(page.get_by_text("Add a station")).to_be_visible()
+    expect(page.get_by_text("There are no stations yet")).to_be_hidden()
+    stations[0].continue_()
+    page.unroute("**/stations")
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    expect(page.get_by_text("Nothing has been said yet")).to_be_hidden()
+    histories[0].continue_()
+    expect(page.locator(".lines .text")).to_have_text(["Tidigare i dag."])
+    Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
+    page.get_by_role("link", name="P2").click()
+    expect(page.get_by_role("heading", name="P2")).to_be_visible()
+    expect(page.locator(".lines")).to_be_hidden()  # they are P1's
+    histories[1].continue_()
+    expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+
+
+def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(api.url)
+    page.get_by_text("Add a station").click()
+    page.get_by_label("Name").fill("P2")
+    address = page.get_by_label("Address of the stream")
+    address.fill("example.org/" + "x" * 3000)
+    page.get_by_role("button", name="Add station").click()
+    expect(address).to_be_focused()
+    expect(address).to_have_accessible_description("Url is longer than 2000 characters.")
+    expect(address).to_have_attribute("aria-invalid", "true")
+    assert [station.id for station in Stations(redis).all()] == ["p1"]
+    address.fill("example.org/p2")
+    page.get_by_role("button", name="Add station").click()
+    expect(page.get_by_role("heading", name="P2")).to_be_visible()
+    expect(page.locator(".wrong")).to_have_count(0)
+    assert Stations(redis).get("p2").url == "https://example.org/p2"
+
+
+def test_stations_on_a_telephone_are_cards_that_lead_to_more(page: Page, api: Api, redis: Redis) -> None:
+    Stations(redis).add(
+        Station("p4", "P4 med ett namn, så långt att det tar mer än en rad", "http://127.0.0.1:9/p4.mp3")
+    )
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(api.url)
+    expect(page.locator("station-list a")).to_have_count(2)
+    edge = "(element, side) => element.getBoundingClientRect()[side]"
+    first, second = page.locator("station-list a").all()
+    title, state = first.locator("strong"), first.locator(".state")
+    assert state.evaluate(edge, "top") - title.evaluate(edge, "bottom") < 10, "its lines keep together"
+    assert second.evaluate(edge, "left") < 390 < second.evaluate(edge, "right"), "it is cut off: the list goes on"
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    """A file server that does not write to the terminal."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+def test_the_station_is_heard(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+    handler = functools.partial(Silent, directory=str(tone.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        threading.Thread(target=files.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{files.server_port}/{tone.name}"
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1:9/no", listen_url=url))
+        page.goto(api.url)
+        page.get_by_role("button", name="Listen").click()
+        page.wait_for_function("() => document.querySelector('audio').currentTime > 0.2")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("button", name="Listen")).to_be_visible()
+        files.shutdown()
+
+
+def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:
+    page.goto(api.url)
+    page.get_by_role("button", name="Listen").click()
+    expect(page.locator(".trouble")).to_contain_text("cannot be played")
+
+
+def test_no_sound_is_offered_where_its_password_is_not_shown(page: Page, api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
+    Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
+    page.goto(f"{api.url}/#radio/p1")
+    expect(page.locator(".trouble")).to_contain_text("needs a password")
+    expect(page.get_by_role("button", name="Listen")).to_be_hidden()
+    page.get_by_role("link", name="P2").click()
+    expect(page.get_by_role("button", name="Listen")).to_be_visible()
+    expect(page.locator(".trouble")).to_be_hidden()
