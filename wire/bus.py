@@ -50,14 +50,16 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, conne
     return redis.Redis.from_pool(made)
 
 
-def transaction(client: Redis, key: str, attempt: Callable[[Pipeline], T]) -> T:
-    """What `attempt` makes of a key while it is watched; made anew if another was faster, or the connection broke off.
+def transaction(client: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
+    """What `attempt` makes of keys while they are watched; made anew if another was faster, or the connection broke.
 
     redis-py's own, whose types do not tell what a callable returns.
 
     Args:
-        attempt: reads through the pipeline, which answers at once, then calls `multi` and writes.
+        attempt: reads through the pipeline, which answers at once, then calls `multi` and writes. It is called again,
+            too, where its writes were done and the answer was lost.
+        keys: what is watched.
     """
     run: Any = client.transaction
-    found: T = run(attempt, key, value_from_callable=True)
+    found: T = run(attempt, *keys, value_from_callable=True)
     return found

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import WatchError
+from redis.client import Pipeline
 
 from wire import keys
-from wire.bus import Redis
+from wire.bus import Redis, transaction
 from wire.messages import Caption
 from wire.queue import Delivery, bury, settle
 
@@ -80,22 +80,10 @@ class CaptionLog:
         Returns:
             The captions as they were logged, with their event numbers.
         """
-        while True:
-            try:
-                return self._try(delivery, step, dead)
-            except WatchError:  # another worker was faster, or the connection broke off: begin anew
-                continue
-
-    def _try(self, delivery: Delivery, step: Step, dead: str) -> tuple[Caption, ...]:
-        """One attempt at a commit.
-
-        Raises:
-            WatchError: somebody else has changed the source meanwhile, or nobody knows.
-        """
         source, live = delivery.chunk.source, delivery.chunk.live
         state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
-        with self._redis.pipeline() as pipe:
-            pipe.watch(state_key, progress_key)  # type: ignore[no-untyped-call]
+
+        def attempt(pipe: Pipeline) -> tuple[Caption, ...]:
             state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
             fields: Any = pipe.hgetall(progress_key)
             before = _decode_progress(fields)
@@ -124,8 +112,9 @@ class CaptionLog:
                 bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
             else:
                 settle(pipe, delivery.stream, delivery.entry_id)
-            pipe.execute()
             return captions
+
+        return transaction(self._redis, attempt, state_key, progress_key)
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""

@@ -5,13 +5,13 @@ The JSON serializer keeps both ends honest: what is queued is readable, and no c
 
 from __future__ import annotations
 
-from redis.exceptions import WatchError
+from redis.client import Pipeline
 from rq import Queue, Retry
 from rq.exceptions import NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from wire.bus import Redis
+from wire.bus import Redis, transaction
 from wire.errors import QueueFull
 
 #: Decoding of uploads; ingest works on it.
@@ -40,27 +40,24 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | No
         QueueFull: so many wait already.
     """
     uploads, entry = queue(UPLOADS, redis), _entry(job_id)
-    while True:
-        try:
-            with redis.pipeline() as pipe:
-                pipe.watch(uploads.key)  # type: ignore[no-untyped-call]
-                check_room(pipe, limit)  # while it watches, a pipeline answers at once
-                pipe.multi()
-                uploads.enqueue(
-                    DECODE,
-                    job_id,
-                    job_id=entry,
-                    job_timeout=timeout_s,
-                    retry=Retry(max=3),
-                    result_ttl=0,
-                    failure_ttl=86400,
-                    pipeline=pipe,
-                )
-                pipe.execute()
-                return
-        except WatchError:  # another came or went meanwhile, or the connection broke off, perhaps behind our own entry
-            if RqJob.exists(entry, connection=redis):
-                return
+
+    def attempt(pipe: Pipeline) -> None:
+        if RqJob.exists(entry, connection=pipe):  # by an attempt whose answer was lost: there is room for it already
+            return
+        check_room(pipe, limit)
+        pipe.multi()
+        uploads.enqueue(
+            DECODE,
+            job_id,
+            job_id=entry,
+            job_timeout=timeout_s,
+            retry=Retry(max=3),
+            result_ttl=0,
+            failure_ttl=86400,
+            pipeline=pipe,
+        )
+
+    transaction(redis, attempt, uploads.key)
 
 
 def check_room(redis: Redis, limit: int | None) -> None:

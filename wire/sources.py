@@ -76,7 +76,7 @@ class Stations:
             pipe.hset(keys.STATIONS, station.id, station.encode())
             return station, before is None
 
-        return transaction(self._redis, keys.STATIONS, attempt)
+        return transaction(self._redis, attempt, keys.STATIONS)
 
     def remove(self, id: str) -> None:
         """Remove a station; one from stations.yml stays removed after a restart.
@@ -140,7 +140,7 @@ class Jobs:
                 pipe.set(keys.job(id), job.encode(), ex=self._retention_s)
             return job
 
-        return transaction(self._redis, keys.job(id), attempt)
+        return transaction(self._redis, attempt, keys.job(id))
 
     def get(self, id: str) -> Job:
         """One job.
