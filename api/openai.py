@@ -58,13 +58,14 @@ def translate() -> Response:
 
 def _answer(task: Task) -> Response:
     ctx = context()
+    options: Options
 
     def choose(form: MultiDict[str, str]) -> dict[str, str]:
-        Options.of(form)  # refuses what is unfit before there is a job
+        nonlocal options
+        options = Options.of(form)  # refuses what is unfit before there is a job
         return {"language": form.get("language", ""), "task": task}
 
     job = jobs.queued(ctx, lambda: jobs.received(ctx, choose))
-    options = Options.of(request.form)
     if options.stream:
         events = _events(ctx, job)
         answer = Response(stream_with_context(events), mimetype="text/event-stream")
