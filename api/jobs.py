@@ -14,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 from flask import Blueprint, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from api import access, captions, uploads
+from api import access, captions, on_air, uploads
 from api.context import Context, context
-from api.on_air import known_language, known_task
 from api.parameters import (
     NAME_LIMIT,
     URL_LIMIT,
@@ -290,12 +289,9 @@ def _choices(values: Mapping[str, str]) -> dict[str, Any]:
     code, what, track = (values.get(name) or request.args.get(name, "") for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
-    redis = context().redis
-    return {
-        "language": known_language(language(code), redis),
-        "task": known_task(task(what), redis),
-        "track": int(track) if track else None,
-    }
+    spoken, wanted = language(code), task(what)
+    on_air.check(context().redis, spoken, wanted)
+    return {"language": spoken, "task": wanted, "track": int(track) if track else None}
 
 
 def shown(name: str) -> str:

@@ -16,12 +16,11 @@ from flask import Blueprint, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import access, recordings, sockets
+from api import access, on_air, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
 from api.hello import parse_hello
 from api.live import complain, relay
-from api.on_air import known_language, known_task
 from api.problems import Problem
 from api.sample_format import Opening, SampleFormat
 from api.viewer import Signal, Viewer
@@ -87,8 +86,7 @@ def microphone(ws: Server) -> None:
 
 def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
     hello, format = parse_hello(ws.receive(timeout=HELLO_S), id)
-    known_language(hello.language, ctx.redis)
-    known_task(hello.task, ctx.redis)
+    on_air.check(ctx.redis, hello.language, hello.task)
     ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
     relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer, id), name=f"microphone-{id}", daemon=True)
     ctx.microphones.open(hello)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Set
 
 from wire import workers
 from wire.bus import Redis, RedisError
@@ -22,36 +22,27 @@ def models(redis: Redis) -> list[str]:
     return sorted(model_names(_expositions(redis)))
 
 
-def known_language(code: str | None, redis: Redis) -> str | None:
-    """A language that captions can be in; None, if it is to be detected.
+def check(redis: Redis, language: str | None, task: Task | None) -> None:
+    """Refuse what no model on air can do. What is None is not asked for.
 
-    While no transcriber says what its model knows, any is taken: the model may have been trained for it.
+    While no transcriber says what its model knows, any language is taken: the model may have been trained for it.
 
     Raises:
-        BadRequest: no model on air knows it.
+        BadRequest: no model on air knows the language, or can do the task.
     """
-    known = model_languages(_expositions(redis)) if code else set()
-    if known and code not in known:
-        names = ", ".join(sorted(known))
+    expositions = _expositions(redis) if language or task else ()
+    languages = model_languages(expositions) if language else set()
+    if languages and language not in languages:
+        names = ", ".join(sorted(languages))
         raise BadRequest(
-            f"no model on air knows {code!r}, only {names}; leave it out, or set MODEL to one that does", "language"
+            f"no model on air knows {language!r}, only {names}; leave it out, or set MODEL to one that does", "language"
         )
-    return code
-
-
-def known_task(task: Task | None, redis: Redis) -> Task | None:
-    """A task that captions can be made for; None, as the transcribers' TASK says.
-
-    Raises:
-        BadRequest: no model on air can do it.
-    """
-    known = model_tasks(_expositions(redis)) if task else set()
-    if known and task not in known:
+    tasks = model_tasks(expositions) if task else set()
+    if tasks and task not in tasks:
         raise BadRequest(f"no model on air can {task}; leave task out, or set MODEL to one that can", "task")
-    return task
 
 
-def _expositions(redis: Redis) -> Iterable[bytes]:
+def _expositions(redis: Redis) -> Collection[bytes]:
     """The metrics of the workers that live; of none, if Redis does not answer: whoever writes to it says so."""
     try:
         return workers.alive(redis).values()

@@ -10,9 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from api import access, captions
+from api import access, captions, on_air
 from api.context import context
-from api.on_air import known_language, known_task
 from api.parameters import (
     URL_LIMIT,
     hot_words,
@@ -148,11 +147,11 @@ def _check_on_air(station: Station, sent: Collection[str]) -> None:
     Raises:
         BadRequest: no model on air knows the language, or can do the task.
     """
-    redis = context().redis
-    if "language" in sent:
-        known_language(station.language, redis)
-    if "task" in sent:
-        known_task(station.task, redis)
+    on_air.check(
+        context().redis,
+        station.language if "language" in sent else None,
+        station.task if "task" in sent else None,
+    )
 
 
 def _made_up_id(name: str, url: str) -> str:
