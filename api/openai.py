@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, request, stream_with_context
 from werkzeug.datastructures import MultiDict
 
-from api import formats, jobs, on_air, openai_shapes, problems, sockets
+from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets
 from api.context import Context, context
 from api.openai_shapes import Options, event, piece, whole
 from api.problems import Problem
@@ -65,7 +65,7 @@ def _answer(task: Task) -> Response:
         options = Options.of(form)  # refuses what is unfit before there is a job
         return {"language": form.get("language", ""), "task": task}
 
-    job = jobs.queued(ctx, lambda: jobs.received(ctx, choose))
+    job = jobs.queued(ctx, lambda: handing_in.received(ctx, choose))
     if options.stream:
         events = _events(ctx, job)
         answer = Response(stream_with_context(events), mimetype="text/event-stream")

@@ -12,7 +12,8 @@ from flask import Flask, Request
 from werkzeug.test import EnvironBuilder
 
 from api import access, uploads
-from api.jobs import progress_of, shown, state_of
+from api.handing_in import shown
+from api.jobs import progress_of, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard
 from api.parameters import http_url, language, masked, numbered, place, slug, task
 from api.problems import Problem

@@ -1,0 +1,102 @@
+"""What is handed in at `/jobs`, or by OpenAI's API: a request's recording, or the address of one, becomes a job."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from api import on_air, uploads
+from api.context import Context, context
+from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, known_fields, language, task, text_field
+from api.problems import Problem
+from wire.errors import BadRequest
+from wire.messages import Job
+
+#: What a caller says of a recording, in a form, a JSON object or the query.
+CHOICES = ("language", "task", "track")
+
+_AS_A_FILE = "the form field `file` (curl -F file=@talk.mp3, with the @)"
+
+
+def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
+    """What our own form says, and no more."""
+    known_fields(request.args, CHOICES)
+    known_fields(form, ("file", *CHOICES))
+    return form
+
+
+def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, str]] = _own) -> Job:
+    """The job of a multipart request, its file in place.
+
+    Args:
+        choose: tells language, task and track by the request's form, or refuses it before the file is taken.
+
+    Raises:
+        BadRequest: there is no file, or something is unfit.
+        Problem: 413, it is too large; 507, the disk is full.
+    """
+    settings = ctx.settings
+    with uploads.receiving(request, settings.uploads_dir, settings.max_upload_bytes) as incoming:
+        file = incoming.files.get("file")
+        if file is None or not incoming.parts:
+            raise BadRequest(f"send the recording as {_AS_A_FILE}")
+        file.stream.seek(0, 2)
+        size = file.stream.tell()
+        file.close()
+        if not size:
+            name = shown(file.filename or "") or "the file"
+            raise BadRequest(f"{name} is empty (0 bytes); save it anew and send it again")
+        if size > settings.max_upload_bytes:
+            raise Problem(
+                413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
+            )
+        choices = _choices(choose(incoming.form))
+        filename = shown(file.filename or "")
+        job = _new(filename=filename, **choices)
+        target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
+        incoming.parts[0].rename(target)
+    ctx.metrics.uploads.inc(size)
+    return replace(job, path=f"uploads/{target.name}")
+
+
+def to_fetch() -> Job:
+    """The job of a JSON request, which names the address of a recording.
+
+    Raises:
+        BadRequest: something is missing, or unfit.
+        Problem: 415, it is no JSON.
+    """
+    values = json_body(f", or the recording as {_AS_A_FILE}")
+    known_fields(request.args, CHOICES)
+    known_fields(values, ("url", *CHOICES))
+    url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
+    choices = _choices({name: str(value) for name, value in values.items() if value is not None})
+    name = unquote(PurePosixPath(urlsplit(url).path).name)
+    return _new(filename=shown(name), url=url, **choices)
+
+
+def _choices(values: Mapping[str, str]) -> dict[str, Any]:
+    """Language, task and audio track, out of a form or else the query: fields of a job."""
+    code, what, track = (values.get(name) or request.args.get(name, "") for name in CHOICES)
+    if track and not (track.isascii() and track.isdigit() and len(track) < 3):
+        raise BadRequest("track must be the number of an audio track, from 0", "track")
+    spoken, wanted = language(code), task(what)
+    on_air.check(context().redis, spoken, wanted)
+    return {"language": spoken, "task": wanted, "track": int(track) if track else None}
+
+
+def shown(name: str) -> str:
+    """A file's name as it may be shown: without folders and control characters, and not too long."""
+    return "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable())[-NAME_LIMIT:]
+
+
+def _new(**fields: Any) -> Job:
+    return Job(id=secrets.token_hex(10), created_s=time.time(), **fields)
