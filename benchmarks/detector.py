@@ -34,7 +34,7 @@ from ingest.settings import Settings
 from ingest.silero import FRAME_SAMPLES, Memory, Silero
 from ingest.speech import SpeechDetector
 from wire.audio import samples, seconds
-from wire.messages import Chunk
+from wire.chunk import Chunk
 
 _LONE = "lone words"
 #: Seconds of radio and of each kind of no speech, and how many readers.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from ingest.overlap import overlap_samples, saved_samples
 from wire.audio import SAMPLE_BYTES, samples, seconds
-from wire.messages import Chunk, Content, Task
+from wire.chunk import Chunk
+from wire.messages import Content, Task
 
 #: Audio that stays before speech that begins in the middle of a piece, and the least that is worth being skipped.
 PREROLL_SAMPLES, SKIP_SAMPLES = samples(0.4), samples(0.4)

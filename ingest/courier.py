@@ -17,8 +17,9 @@ from ingest.lease import Hold
 from ingest.outbox import Outbox
 from wire.bus import Redis, RedisError
 from wire.captions import CaptionLog
+from wire.chunk import Chunk
 from wire.errors import QueueFull
-from wire.messages import Chunk, State, Status, split_source
+from wire.messages import State, Status, split_source
 from wire.metrics import IngestMetrics
 from wire.queue import ChunkQueue
 from wire.sources import Statuses, next_epoch

@@ -26,8 +26,9 @@ from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.bus import Redis
 from wire.captions import CaptionLog
+from wire.chunk import Chunk
 from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
-from wire.messages import Chunk, Job, Kind, State, Status, Task, source_name
+from wire.messages import Job, Kind, State, Status, Task, source_name
 from wire.metrics import IngestMetrics
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from wire.messages import Chunk
+from wire.chunk import Chunk
 
 #: Entries, gaps included: about three hours of 5-second chunks. Beyond, all is forgotten and a new epoch is due.
 MAX_CHUNKS = 2_000

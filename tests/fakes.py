@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from transcriber.engine import Heard, Hypothesis, Turn, Utterance
 from transcriber.language import candidates
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
-from wire.messages import Chunk, Task, Word
+from wire.chunk import Chunk
+from wire.messages import Task, Word
 
 #: A word of fake speech: number, start and end in seconds.
 Spoken = tuple[int, float, float]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from wire.messages import Chunk, Content, Word
+from wire.chunk import Chunk
+from wire.messages import Content, Word
 
 #: Longest time for which a word counts as speech, in seconds.
 _WORD_S = 1.0

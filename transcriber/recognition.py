@@ -15,7 +15,8 @@ from transcriber.join import join
 from transcriber.orthography import joined
 from transcriber.turns import PAUSE_SAMPLES
 from wire.audio import SAMPLE_RATE_HZ
-from wire.messages import Chunk, Task
+from wire.chunk import Chunk
+from wire.messages import Task
 
 #: Overlap of the windows that a chunk is cut into when it is longer than the engine's context, in seconds.
 OVERLAP_S = 1.0

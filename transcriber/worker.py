@@ -19,8 +19,9 @@ from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
 from wire.captions import Advance, CaptionLog
+from wire.chunk import Chunk
 from wire.errors import ModelError, UnknownSource, Unsupported
-from wire.messages import Chunk, Kind, State, Task, split_source
+from wire.messages import Kind, State, Task, split_source
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue, Delivery
 from wire.sources import Jobs, Statuses

@@ -4,19 +4,18 @@ Sources are named as their URLs are: `stations/demo`, `jobs/3f2a…`, `microphon
 on its own clock: from the start of the file for a job, Unix time for a station or a microphone.
 
 JSON is the codec: captions are read by browsers, and golden samples under tests/data/messages/ are loaded by pytest
-and by `node --test`. Audio travels beside its JSON header as raw bytes, never inside it.
+and by `node --test`. Audio travels in chunks (`wire.chunk`), which have another one.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
 from wire import breaks
-from wire.audio import SAMPLE_BYTES, seconds
 from wire.errors import DecodeError
 
 
@@ -83,135 +82,6 @@ class Content(StrEnum):
     MUSIC = "music"  # certainly no speech: no audio is sent
     SILENCE = "silence"
     GAP = "gap"  # audio was lost or shed before it could be transcribed
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One step of a source's audio.
-
-    `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
-    cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones, of which the next chunk
-    repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
-    carries no audio at all but still has its place in the sequence. Where the first `skipped_samples` new samples are
-    certainly no speech, it is heard from behind them on, without its lead.
-    """
-
-    source: str
-    epoch: int  # counts (re)connections of the source, from 1
-    seq: int  # counts chunks within the epoch, from 0
-    start_s: float  # of the first new sample, on the source's clock
-    n_samples: int  # new samples, 16 kHz
-    pcm: bytes = field(repr=False, default=b"")
-    lead_samples: int = 0
-    tail_samples: int = 0
-    skipped_samples: int = 0
-    content: Content = Content.SPEECH
-    language: str | None = None  # None: to be detected
-    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
-    last: bool = False  # the source ends (job, microphone) or disconnects (station) after this chunk
-    captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
-    reason: str = ""  # of a gap: "shed", "overflow", …
-    task: Task | None = None  # None: as the transcriber's TASK says
-    follows: tuple[int, int] | None = None  # of an epoch's first: the epoch before and its number of chunks, if known
-
-    def __post_init__(self) -> None:
-        expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
-        if len(self.pcm) not in (0, expected) or (not self.pcm and self.content is Content.SPEECH and self.n_samples):
-            raise ValueError(f"chunk {self.epoch}/{self.seq} of {self.source}: {len(self.pcm)} bytes, not {expected}")
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of new audio."""
-        return seconds(self.n_samples)
-
-    @property
-    def end_s(self) -> float:
-        """End of the chunk on the source's clock."""
-        return self.start_s + self.duration_s
-
-    @property
-    def lead_s(self) -> float:
-        """Seconds of repeated audio that are heard."""
-        return 0.0 if self.skipped_samples else seconds(self.lead_samples)
-
-    @property
-    def begin_s(self) -> float:
-        """Where what is heard begins, on the source's clock."""
-        return self.start_s + seconds(self.skipped_samples) - self.lead_s
-
-    @property
-    def heard(self) -> bytes:
-        """The part of `pcm` that is to be recognised."""
-        skipped = self.lead_samples + self.skipped_samples if self.skipped_samples else 0
-        return self.pcm[skipped * SAMPLE_BYTES :]
-
-    @property
-    def tail_s(self) -> float:
-        """Seconds at its end that the next chunk repeats."""
-        return seconds(self.tail_samples)
-
-    @property
-    def live(self) -> bool:
-        """Whether someone waits for it now: stations and microphones are live, jobs are not."""
-        return not self.source.startswith(f"{Kind.JOB}/")
-
-    def without_audio(self, reason: str) -> Chunk:
-        """The same place in the sequence, marked as lost."""
-        return dataclasses.replace(self, pcm=b"", lead_samples=0, skipped_samples=0, content=Content.GAP, reason=reason)
-
-    def encode(self) -> dict[bytes, bytes]:
-        """Fields of a Redis stream entry: a JSON header and the raw audio."""
-        header = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "pcm"}
-        return {b"header": json.dumps(header, ensure_ascii=False).encode(), b"pcm": self.pcm}
-
-    @classmethod
-    def decode(cls, fields: dict[bytes, bytes]) -> Chunk:
-        """Parse what `encode` wrote.
-
-        Raises:
-            DecodeError: a field is missing or unfit.
-        """
-        try:
-            header = json.loads(fields[b"header"])
-            header["content"] = Content(header["content"])
-            header["hot_words"] = tuple(header.get("hot_words", ()))
-            header["follows"] = _follows(header)
-            names = {f.name for f in dataclasses.fields(cls)}
-            return cls(pcm=fields[b"pcm"], **{name: value for name, value in header.items() if name in names})
-        except (ValueError, TypeError, KeyError) as error:
-            raise DecodeError(f"not a Chunk: {error}", fields) from error
-
-    @classmethod
-    def place(cls, fields: dict[bytes, bytes]) -> Chunk:
-        """What `decode` refuses, as a gap in its place: whoever waits for it must not wait for ever.
-
-        Raises:
-            DecodeError: not even the place can be read.
-        """
-        try:
-            header = json.loads(fields[b"header"])
-            split_source(header["source"])
-            return cls(
-                source=header["source"],
-                epoch=int(header["epoch"]),
-                seq=int(header["seq"]),
-                start_s=float(header["start_s"]),
-                n_samples=int(header["n_samples"]),
-                content=Content.GAP,
-                reason="failed",
-                last=bool(header.get("last")),
-                captured_s=float(header.get("captured_s", 0.0)),
-                follows=_follows(header),
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DecodeError(f"no Chunk's place: {error}", fields) from error
-
-
-def _follows(header: dict[str, Any]) -> tuple[int, int] | None:
-    if not header.get("follows"):
-        return None
-    epoch, n_chunks = header["follows"]
-    return int(epoch), int(n_chunks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from redis.exceptions import ResponseError
 
 from wire import keys
 from wire.bus import Redis
+from wire.chunk import Chunk
 from wire.errors import DecodeError, QueueFull
-from wire.messages import Chunk
 
 #: The streams in the order in which they are served.
 STREAMS = (keys.LIVE_CHUNKS, keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS)

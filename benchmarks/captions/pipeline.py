@@ -18,7 +18,8 @@ from transcriber.engine import Heard, Hypothesis
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
-from wire.messages import Chunk, Content, Kind, source_name
+from wire.chunk import Chunk
+from wire.messages import Content, Kind, source_name
 
 #: PCM comes in steps of this length, in seconds: so exactly is known when a piece was whole.
 ARRIVAL_S = 0.1

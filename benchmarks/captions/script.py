@@ -18,7 +18,8 @@ from demo.bulletins import LANGUAGES, Language, sentence
 from transcriber.engine import Heard, Hypothesis
 from transcriber.orthography import joined
 from wire.audio import SAMPLE_RATE_HZ, samples
-from wire.messages import Chunk, Word
+from wire.chunk import Chunk
+from wire.messages import Word
 
 #: Length of one source, in seconds, and the fewest of its borders of 5 s that have speech on both sides.
 SOURCE_S, FEWEST_BORDERS = 300.0, 56

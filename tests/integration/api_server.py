@@ -22,7 +22,8 @@ from simple_websocket import ConnectionClosed
 from tests.websocket_client import Client
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
-from wire.messages import Caption, Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Caption, Content
 from wire.metrics import TranscriberMetrics, exposition
 from wire.microphone import Hello, Microphones
 from wire.queue import Delivery, stream_of

@@ -13,7 +13,8 @@ from transcriber.engine import Engine
 from transcriber.worker import Transcriber
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog, latest_revisions
-from wire.messages import Caption, Chunk
+from wire.chunk import Chunk
+from wire.messages import Caption
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog, latest_revisions
-from wire.messages import Caption, Chunk
+from wire.chunk import Chunk
+from wire.messages import Caption
 from wire.queue import ChunkQueue, Delivery
 
 SOURCE = "stations/demo"

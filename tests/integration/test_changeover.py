@@ -24,7 +24,8 @@ from trainer.replacing import replaced
 from wire import keys
 from wire.bus import Redis
 from wire.captions import CaptionLog
-from wire.messages import Chunk, Kind, source_name
+from wire.chunk import Chunk
+from wire.messages import Kind, source_name
 from wire.queue import ChunkQueue
 from wire.workers import alive
 

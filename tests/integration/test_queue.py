@@ -9,8 +9,9 @@ import pytest
 from wire import keys
 from wire.audio import SAMPLE_BYTES
 from wire.bus import Redis
+from wire.chunk import Chunk
 from wire.errors import QueueFull
-from wire.messages import Chunk, Content
+from wire.messages import Content
 from wire.queue import OPENING, STREAMS, ChunkQueue, Delivery, settle
 
 #: Idle for no time at all: whatever is pending may be claimed.

@@ -12,8 +12,9 @@ from redis.client import Pipeline
 from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
+from wire.chunk import Chunk
 from wire.errors import UnknownSource
-from wire.messages import Chunk, Job, Kind, State, Station, Status
+from wire.messages import Job, Kind, State, Station, Status
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Stations, Statuses, next_epoch
 

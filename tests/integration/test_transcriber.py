@@ -14,7 +14,8 @@ from transcriber.engine import Heard, Hypothesis, Utterance
 from wire import keys
 from wire.bus import Redis
 from wire.captions import CaptionLog
-from wire.messages import Chunk, Content, Word
+from wire.chunk import Chunk
+from wire.messages import Content, Word
 
 
 def test_an_upload_comes_out_whole(redis: Redis) -> None:

@@ -15,8 +15,9 @@ from transcriber.engine import Utterance
 from wire import keys
 from wire.bus import Redis
 from wire.captions import CaptionLog
+from wire.chunk import Chunk
 from wire.errors import ModelError, Unsupported
-from wire.messages import Chunk, Content, Job, Kind, State, Status, Task
+from wire.messages import Content, Job, Kind, State, Status, Task
 from wire.queue import STREAMS, ChunkQueue
 from wire.sources import Jobs, Statuses
 

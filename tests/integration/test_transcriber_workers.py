@@ -22,7 +22,8 @@ from transcriber.worker import Transcriber
 from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 from wire.workers import alive

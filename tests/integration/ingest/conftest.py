@@ -28,7 +28,8 @@ from ingest.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Start
 from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
 from wire.bus import connect
-from wire.messages import Chunk, Job, Kind, Station, Status
+from wire.chunk import Chunk
+from wire.messages import Job, Kind, Station, Status
 from wire.metrics import IngestMetrics
 from wire.queue import STREAMS
 from wire.sources import Jobs, Stations, Statuses

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from wire.messages import Chunk, Job
+from wire.chunk import Chunk
+from wire.messages import Job
 
 Chunks = Callable[[str], list[Chunk]]
 Decode = Callable[..., Job]

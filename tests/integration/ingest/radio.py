@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from wire.messages import Chunk
+from wire.chunk import Chunk
 
 RATE = 16_000
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from ingest.courier import Courier, first_status
 from ingest.outbox import Outbox
 from wire.bus import connect
-from wire.messages import Chunk
+from wire.chunk import Chunk
 from wire.metrics import IngestMetrics
 
 

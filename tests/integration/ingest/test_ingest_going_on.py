@@ -18,9 +18,10 @@ from ingest.decoding import Decoding, Workplace
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
 from wire.captions import Advance, CaptionLog
+from wire.chunk import Chunk
 from wire.jobs import enqueue_decode
 from wire.keys import OPENING_CHUNKS, UPLOAD_CHUNKS
-from wire.messages import Chunk, Job, Kind, State, Status
+from wire.messages import Job, Kind, State, Status
 from wire.queue import STREAMS, ChunkQueue
 from wire.sources import Jobs, Statuses
 

@@ -19,7 +19,8 @@ from ingest.settings import Settings
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from wire import keys
 from wire.bus import RedisError, connect
-from wire.messages import Chunk, Kind, State
+from wire.chunk import Chunk
+from wire.messages import Kind, State
 from wire.metrics import IngestMetrics
 from wire.microphone import Hello, Microphones
 from wire.sources import Statuses

@@ -16,8 +16,9 @@ from tests.integration.ingest.fixture_types import Start, Wait
 from tests.integration.ingest.process_tree import children, running
 from tests.integration.ingest.radio import Icecast, audio_of
 from wire import keys
+from wire.chunk import Chunk
 from wire.jobs import enqueue_decode
-from wire.messages import Chunk, Content, Job, Kind, State, Station
+from wire.messages import Content, Job, Kind, State, Station
 from wire.microphone import Hello, Microphones
 from wire.sources import Jobs, Stations, Statuses
 from wire.workers import alive

@@ -17,7 +17,8 @@ from tests.integration.ingest.radio import Icecast, audio_of
 from tests.redis_server import running_redis
 from wire import keys
 from wire.bus import connect
-from wire.messages import Chunk, Content, Station
+from wire.chunk import Chunk
+from wire.messages import Content, Station
 from wire.sources import Stations
 from wire.workers import alive
 

@@ -16,7 +16,8 @@ from benchmarks.captions.pipeline import follow
 from benchmarks.captions.programme import CONDITIONS, Programme, SpokenWord, programme, quiet, turning
 from benchmarks.captions.run import Run, in_lines
 from transcriber.engine import Heard, Hypothesis
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from benchmarks.sounds import GAP_S, Sound, disturbed, readers, recordings, spee
 from demo.noise import active_rms
 from ingest.chunker import Piece
 from wire.audio import samples
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 
 SPEECH, MUSIC = Content.SPEECH, Content.MUSIC
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.chunker import Chunker, Piece
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 
 # Small numbers find the same borders as 80,000 samples do.
 FEEDS = st.lists(st.binary(max_size=60), max_size=30)

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from ingest.detector import SilenceDetector
 from ingest.live import LiveCutter
 from ingest.outbox import Outbox
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 from wire.metrics import IngestMetrics
 
 NOW = 1_800_000_000.0

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.outbox import Outbox
-from wire.messages import Chunk, Content
+from wire.chunk import Chunk
+from wire.messages import Content
 
 
 def chunk(seq: int, *, epoch: int = 1, silent: bool = False) -> Chunk:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.places import MESSAGES
+from wire.chunk import Chunk
 from wire.errors import DecodeError
-from wire.messages import Caption, Chunk, Content, Job, Kind, State, Station, Status, source_name, split_source
+from wire.messages import Caption, Content, Job, Kind, State, Station, Status, source_name, split_source
 
 TYPES = {"caption": Caption, "status": Status}
 
