@@ -29,10 +29,11 @@ from transcriber.join import join
 from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
+from transcriber.policy import Policy
 from transcriber.reading import readings, reheard
 from transcriber.rules import Reason, Said, remember, repeats
 from wire.captions import Advance
-from wire.messages import Content, Kind, Word
+from wire.messages import Content, Word
 
 log = logging.getLogger(__name__)
 
@@ -45,29 +46,6 @@ _ANCHOR_S = 1.0
 
 #: A source whose new epoch begins so much behind the old one's end was away, in seconds. Clocks may differ by less.
 _AWAY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the seam is told from outside.
-
-    Attributes:
-        source: its name.
-        max_lag_s: how long a live source waits for a missing chunk before that is declared lost, in seconds.
-    """
-
-    source: str
-    max_lag_s: float = 60.0
-
-    @property
-    def live(self) -> bool:
-        """Whether someone waits for the captions now."""
-        return not self.source.startswith(f"{Kind.JOB}/")
-
-    @property
-    def ends(self) -> bool:
-        """Whether the source is over after its last chunk; a station only reconnects."""
-        return not self.source.startswith(f"{Kind.STATION}/")
 
 
 def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:

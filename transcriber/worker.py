@@ -12,6 +12,7 @@ from transcriber import seam
 from transcriber.context import previous_text
 from transcriber.engine import Engine, Heard, Hypothesis
 from transcriber.outcome import Outcome, Part, Reading
+from transcriber.policy import Policy
 from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
 from transcriber.rules import doubtful, judge
@@ -255,7 +256,7 @@ class Transcriber:
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Advance the source; waits for Redis if it is away, because the work is done."""
-        policy = seam.Policy(delivery.chunk.source, self._max_lag_s)
+        policy = Policy(delivery.chunk.source, self._max_lag_s)
         now_s = self._clock()
         advance: Advance | None = None
 

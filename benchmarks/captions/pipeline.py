@@ -16,6 +16,7 @@ from ingest.speech import make_detectors
 from transcriber import rules, seam
 from transcriber.engine import Heard, Hypothesis
 from transcriber.outcome import Outcome, Part, Reading
+from transcriber.policy import Policy
 from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.chunk import Chunk
@@ -65,7 +66,7 @@ def follow(
     state: bytes | None = None
     outcomes = outcomes_of([chunk for chunk, _ in arrived], hear)
     for outcome, (_, at_s) in zip(outcomes, arrived, strict=True):
-        step = seam.advance(state, outcome, seam.Policy(source_name(Kind.STATION, programme.name)), at_s)
+        step = seam.advance(state, outcome, Policy(source_name(Kind.STATION, programme.name)), at_s)
         if step:
             state = step.state
             run.events.append((at_s, step.captions))

@@ -9,7 +9,8 @@ from hypothesis import settings
 
 from transcriber.language import candidates
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.seam import Policy, advance
+from transcriber.policy import Policy
+from transcriber.seam import advance
 from wire.captions import latest_revisions
 from wire.messages import Caption, Content, Word
 

@@ -17,8 +17,9 @@ from tests.whispers import OPENAI, TIMESTAMPS, like_openai
 from transcriber.engine import Utterance
 from transcriber.model import Model, load
 from transcriber.outcome import Outcome, Part, Reading
+from transcriber.policy import Policy
 from transcriber.recognition import recognise
-from transcriber.seam import Policy, advance
+from transcriber.seam import advance
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
 from wire.errors import Unsupported

@@ -23,7 +23,7 @@ from tests.unit.transcriber.seams import (
     words_of,
 )
 from transcriber.outcome import Outcome
-from transcriber.seam import Policy
+from transcriber.policy import Policy
 from wire.messages import Word
 
 

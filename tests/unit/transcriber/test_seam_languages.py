@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.transcriber.seams import EXAMPLES, JOB, MICROPHONE, Listener, outcome, part, spoken, word
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.seam import Policy
+from transcriber.policy import Policy
 from wire.messages import Word
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, Listener, again, numbered, outcome, word
-from transcriber.seam import PATIENCE_S, Policy, advance
+from transcriber.policy import Policy
+from transcriber.seam import PATIENCE_S, advance
 from wire.messages import Content
 
 # --- chunks ----------------------------------------------------------------------------------------
