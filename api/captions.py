@@ -25,9 +25,9 @@ def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
     """All captions of a source that are kept, or those behind event `after`, each in its newest revision."""
     found: list[Caption] = []
     while page := log.read(source, after, PAGE):
-        found = latest_revisions([*found, *page])
+        found += page
         after = page[-1].event
-    return found
+    return latest_revisions(found)
 
 
 def stretch(

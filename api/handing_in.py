@@ -14,7 +14,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from api import on_air, uploads
-from api.context import Context, context
+from api.context import Context
 from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, known_fields, language, task, text_field
 from api.problems import Problem
 from wire.errors import BadRequest
@@ -58,7 +58,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
             )
-        choices = _choices(choose(incoming.form))
+        choices = _choices(ctx, choose(incoming.form))
         filename = shown(file.filename or "")
         job = _new(filename=filename, **choices)
         target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
@@ -67,7 +67,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
     return replace(job, path=f"uploads/{target.name}")
 
 
-def to_fetch() -> Job:
+def to_fetch(ctx: Context) -> Job:
     """The job of a JSON request, which names the address of a recording.
 
     Raises:
@@ -78,18 +78,18 @@ def to_fetch() -> Job:
     known_fields(request.args, CHOICES)
     known_fields(values, ("url", *CHOICES))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    choices = _choices({name: str(value) for name, value in values.items() if value is not None})
+    choices = _choices(ctx, {name: str(value) for name, value in values.items() if value is not None})
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     return _new(filename=shown(name), url=url, **choices)
 
 
-def _choices(values: Mapping[str, str]) -> dict[str, Any]:
+def _choices(ctx: Context, values: Mapping[str, str]) -> dict[str, Any]:
     """Language, task and audio track, out of a form or else the query: fields of a job."""
     code, what, track = (values.get(name) or request.args.get(name, "") for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
     spoken, wanted = language(code), task(what)
-    on_air.check(context().redis, spoken, wanted)
+    on_air.check(ctx.redis, spoken, wanted)
     return {"language": spoken, "task": wanted, "track": int(track) if track else None}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from api import access, captions, uploads
+from api import access, captions, formats, uploads
 from api.context import Context, context
 from api.handing_in import received, to_fetch
 from api.parameters import masked, natural, next_page, unix_time
@@ -40,7 +40,7 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
 def create() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Take an upload, or an address to fetch, and queue it."""
     ctx = context()
-    job = queued(ctx, lambda: received(ctx) if request.mimetype == "multipart/form-data" else to_fetch())
+    job = queued(ctx, lambda: received(ctx) if request.mimetype == "multipart/form-data" else to_fetch(ctx))
     return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
 
 
@@ -200,7 +200,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "urls": {
             "self": self,
             "live": f"{self}/live",
-            **{format: f"{self}/captions.{format}" for format in ("json", "srt", "vtt", "txt")},
+            **{format: f"{self}/captions.{format}" for format in ("json", *formats.FORMATS)},
         },
     }
 

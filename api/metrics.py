@@ -62,5 +62,5 @@ def register(app: Flask) -> None:
         ctx = context()
         route = request.url_rule.rule if request.url_rule else "none"
         ctx.metrics.requests.labels(request.method if request.url_rule else "any", route, str(answer.status_code)).inc()
-        ctx.metrics.request_s.labels(route).observe(time.monotonic() - g.get("begun_s", time.monotonic()))
+        ctx.metrics.request_s.labels(route).observe(time.monotonic() - g.begun_s)
         return answer

@@ -19,7 +19,7 @@ from simple_websocket import ConnectionClosed, Server
 from api.problems import Problem
 
 #: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013).
-NORMAL, GOING_AWAY, POLICY, TOO_BIG, FAILED, TRY_LATER = 1000, 1001, 1008, 1009, 1011, 1013
+NORMAL, GOING_AWAY, POLICY, TRY_LATER = 1000, 1001, 1008, 1013
 
 #: Bytes that the kernel may hold for a viewer. Its default of megabytes would hide for minutes that nobody reads.
 SEND_BUFFER_BYTES = 64 * 1024
@@ -166,9 +166,9 @@ def drain(ws: Server) -> None:
         continue
 
 
-def close(ws: Server, code: int, reason: str = "") -> None:
+def close(ws: Server, code: int) -> None:
     """Close a socket that may be closed already."""
     try:
-        ws.close(code, reason or None)
+        ws.close(code)
     except (ConnectionClosed, OSError):
         return  # then it is closed

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from flask import Request, current_app
+from flask import Request
 
 from api.problems import Problem
 
@@ -123,5 +123,5 @@ def sweep(folder: Path, older_than_s: float) -> int:
         except OSError as error:
             log.warning("left in uploads: %s", error)
     if count:
-        current_app.logger.info("removed %d old uploads", count)
+        log.info("removed %d old uploads", count)
     return count

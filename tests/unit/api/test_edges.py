@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from flask import Flask, Request
+from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from api import access, uploads
@@ -235,8 +235,7 @@ def test_files_that_no_job_needs_any_more_are_swept_away(tmp_path: Path) -> None
     for name, age_s in {"old.mp3": 100, "new.mp3": 1, "slow.part": 100, "dead.part": 2 * uploads.STALE_S}.items():
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (now - age_s, now - age_s))
-    with Flask(__name__).app_context():
-        assert uploads.sweep(tmp_path, older_than_s=50) == 2
+    assert uploads.sweep(tmp_path, older_than_s=50) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.mp3", "slow.part"]
 
 
