@@ -1,4 +1,4 @@
-"""Who may change something: the token, and the origin of a browser's request.
+"""Who may change something, or list recordings: the token, and the origin of a browser's request.
 
 A service on loopback can be reached by every page that the user's browser shows. A page of another origin may
 neither change anything nor open a socket (browsers apply no same-origin rule to WebSockets), unless ALLOWED_ORIGINS

@@ -28,8 +28,13 @@ LIMIT, DEFAULT_LIMIT = 500, 50
 
 @blueprint.get("/jobs")
 def index() -> tuple[dict[str, Any], dict[str, str]]:
-    """Jobs, newest first; a link leads to the next page."""
+    """Jobs, newest first; a link leads to the next page.
+
+    Who may hand recordings in may list them. A job's own address is open: its id has 80 random bits, and a link to its
+    captions carries no header.
+    """
     ctx = context()
+    access.check_token(ctx.settings, request)
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
     jobs, next_s = ctx.jobs.page(limit, unix_time("before", math.inf))
     more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}

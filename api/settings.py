@@ -29,7 +29,7 @@ class Settings:
     #: The page. Empty serves none.
     frontend_dir: str = setting("FRONTEND_DIR", str(Path(__file__).resolve().parent.parent / "frontend"))
 
-    #: If set, every changing request and the microphone must carry it.
+    #: If set, every changing request, the list of jobs and the microphone must carry it.
     api_token: str = setting("API_TOKEN", "")
 
     #: Origins, separated by spaces or commas, whose pages may use this API from a browser: other sites, and the public

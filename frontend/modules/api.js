@@ -24,8 +24,11 @@ export const token = {
 /** What to do about a 401: ask for the token; resolves to whether there is a new one. Set by the token dialog. */
 export const gate = { ask: async () => false };
 
-/** @returns {Promise<any>} the JSON of an answer, or null if it has none */
-export async function request(path, { method = 'GET', json, signal } = {}) {
+/**
+ * @param {boolean} asks whether the user is asked for the token where it is needed, or the refusal is thrown
+ * @returns {Promise<any>} the JSON of an answer, or null if it has none
+ */
+export async function request(path, { method = 'GET', json, signal, asks = true } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -40,7 +43,7 @@ export async function request(path, { method = 'GET', json, signal } = {}) {
   }
   const text = await answer.text();
   if (answer.ok) return text ? JSON.parse(text) : null;
-  if (answer.status === 401 && (await gate.ask())) return request(path, { method, json, signal });
+  if (answer.status === 401 && asks && (await gate.ask())) return request(path, { method, json, signal });
   throw refusal(answer.status, text);
 }
 

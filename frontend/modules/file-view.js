@@ -1,10 +1,10 @@
 // <file-view>: hand in a recording, watch it being captioned, take the captions away.
 
+import './job-list.js';
 import './job-panel.js';
 import { addressInput } from './address.js';
 import { about, request, upload } from './api.js';
 import { hush, make, notify } from './dom.js';
-import { jobList } from './job-list.js';
 import { languageSelect } from './languages.js';
 import { absolve, blame } from './refusal.js';
 import { percent, size } from './times.js';
@@ -13,7 +13,6 @@ import { percent, size } from './times.js';
 const ID = /^[\w-]+$/;
 
 class FileView extends HTMLElement {
-  #selected = '';
   #sending = null;
 
   connectedCallback() {
@@ -31,8 +30,7 @@ class FileView extends HTMLElement {
       make('div', {}, make('label', { for: 'recording-url', textContent: 'or the address of one' }), this.address),
       make('div.row', {}, make('div', {}, make('label', { for: 'file-language', textContent: 'Language spoken' }), this.language), this.submit),
       this.sending);
-    this.list = make('div');
-    this.earlier = make('details.earlier', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
+    this.earlier = make('job-list');
     this.panel = make('job-panel', { hidden: true });
     this.nothing = make('section.stage', { 'aria-label': 'Recording' },
       make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
@@ -51,11 +49,10 @@ class FileView extends HTMLElement {
 
   /** @param {string} id of a job in the address */
   set selected(id) {
-    this.#selected = id;
     if (ID.test(id)) this.#open(id);
     else if (id) this.#showMissing();
     else this.#showNothing();
-    this.#showEarlier();
+    this.earlier.current = id;
   }
 
   #open(id) {
@@ -98,7 +95,7 @@ class FileView extends HTMLElement {
       this.#send();
     });
     this.cancel.addEventListener('click', () => this.#sending?.abort());
-    this.panel.addEventListener('settled', () => this.#showEarlier());
+    this.panel.addEventListener('settled', () => this.earlier.refresh());
     this.panel.addEventListener('missing', () => this.#showMissing());
     this.panel.addEventListener('removed', () => {
       location.hash = '#file';
@@ -161,18 +158,6 @@ class FileView extends HTMLElement {
     this.sending.hidden = false;
     this.progress.value = share;
     this.progressText.textContent = share < 1 ? `Uploading ${percent(share)}` : 'Uploaded. The server is taking it in…';
-  }
-
-  async #showEarlier() {
-    try {
-      const { jobs } = await request('/jobs?limit=20');
-      const focused = this.list.contains(document.activeElement) ? document.activeElement.hash : '';
-      this.list.replaceChildren(jobList(jobs, this.#selected));
-      if (focused) this.list.querySelector(`a[href="${focused}"]`)?.focus();
-      this.earlier.hidden = jobs.length === 0;
-    } catch (error) {
-      notify(`Earlier recordings cannot be listed. ${error.message}`);
-    }
   }
 }
 

@@ -5,15 +5,13 @@ import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { make, notify } from './dom.js';
 import { downloads } from './downloads.js';
-import { languagesOf, stateClass, stateOf } from './job-words.js';
+import { languagesOf, SETTLED, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
 import { duration } from './times.js';
 
 /** Time between looks at a job that is not settled, in milliseconds. */
 const POLL_MS = 1000;
-
-const SETTLED = new Set(['finished', 'failed', 'cancelled']);
 
 /** Dispatches `settled` when a job that was followed has come to its end, `missing` if there is none, `removed`. */
 class JobPanel extends HTMLElement {

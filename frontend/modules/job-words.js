@@ -13,6 +13,9 @@ const STATES = {
   cancelled: 'Cancelled',
 };
 
+/** States that nothing follows. */
+export const SETTLED = new Set(['finished', 'failed', 'cancelled']);
+
 /** Its state, with what is wrong; captions of what is not whole, or that there are none of, are not called complete. */
 export function stateOf({ state, progress, error, warning }) {
   const wrong = error || warning;

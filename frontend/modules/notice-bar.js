@@ -43,8 +43,12 @@ class TokenDialog extends HTMLElement {
       this.input.value = '';
       this.dialog.returnValue = '';
       this.dialog.onclose = () => {
-        if (this.dialog.returnValue === 'send') token.set(this.input.value.trim());
-        resolve(this.dialog.returnValue === 'send');
+        const given = this.dialog.returnValue === 'send';
+        if (given) {
+          token.set(this.input.value.trim());
+          document.dispatchEvent(new Event('token')); // what was not shown without it may be now
+        }
+        resolve(given);
       };
       this.dialog.showModal();
     });

@@ -236,3 +236,39 @@ def test_the_languages_that_the_model_knows_are_offered(page: Page, api: Api, re
     with Worker(redis, "transcriber", knowing("sv en")):
         page.goto(f"{api.url}#file")
         expect(page.locator("#file-language option")).to_have_text(["Detect it", "English", "Swedish"])
+
+
+def test_a_stranger_is_asked_for_no_token_and_shown_no_recordings(
+    page: Page, redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    finished(redis, Job("j", created_s=9e9, filename="privat.mp3"), "Första raden.")
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        page.goto(f"{api.url}#file/j")  # an address may be passed on
+        expect(page.locator(".lines .text")).to_have_text(["Första raden."])
+        expect(page.get_by_text("What was handed in before is listed with")).to_be_visible()
+        expect(page.locator("job-list")).not_to_contain_text("privat.mp3")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.get_by_role("alert")).to_be_empty()
+        page.get_by_role("button", name="Enter the token").click()
+        page.get_by_role("textbox", name="Token").fill("wrong")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Enter the token").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_text("Earlier recordings").click()
+        expect(page.get_by_role("link", name="privat.mp3")).to_be_visible()
+        expect(page.get_by_role("button", name="Enter the token")).to_be_hidden()
+
+
+def test_the_token_that_an_upload_asks_for_brings_the_list(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        page.goto(f"{api.url}#file")
+        page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+        page.get_by_role("button", name="Caption it").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+        page.get_by_text("Earlier recordings").click()
+        expect(page.get_by_role("link", name="a.wav")).to_be_visible()

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ApiError, refusal, request, sentence } from '../../frontend/modules/api.js';
+import { ApiError, gate, refusal, request, sentence } from '../../frontend/modules/api.js';
 
 globalThis.sessionStorage = { getItem: () => null, setItem: () => {} };
 
@@ -42,4 +42,14 @@ test('a refusal carries its status and its sentence', async () => {
 test('a server that does not answer is named', async () => {
   globalThis.fetch = async () => { throw new TypeError('fetch failed'); };
   await assert.rejects(request('/x'), { status: 0, message: /does not answer/ });
+});
+
+test('a token is asked for unless the caller would rather not', async () => {
+  answering(401, '{"detail":"A token is needed"}');
+  let asked = 0;
+  gate.ask = async () => { asked += 1; return false; };
+  await assert.rejects(request('/jobs', { asks: false }), { status: 401 });
+  assert.equal(asked, 0);
+  await assert.rejects(request('/jobs'), { status: 401 });
+  assert.equal(asked, 1);
 });

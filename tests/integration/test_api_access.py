@@ -43,6 +43,12 @@ def test_a_token_guards_what_changes(redis_url: str, free_port: Callable[[], int
         problem(api.http.delete("/stations/x"), 401)
         problem(api.http.patch("/stations/x", json={"name": "y"}), 401)
         assert api.http.get("/stations").status_code == 200
+        created = api.http.post("/jobs", json={"url": "http://a/private.mp3"}, headers=right)
+        answer = api.http.get("/jobs")  # a recording may be private
+        problem(answer, 401)
+        assert "private" not in answer.text
+        assert len(api.http.get("/jobs", headers=right).json()["jobs"]) == 1
+        assert api.http.get(created.headers["location"]).status_code == 200, "who has its address may read it"
         secret = {"id": "x", "url": "http://me:word@a/"}
         assert api.http.post("/stations", json=secret, headers=right).json()["url"] == secret["url"]
         assert api.http.get("/stations/x", headers=right).json()["url"] == secret["url"]
