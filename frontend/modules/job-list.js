@@ -38,10 +38,12 @@ class JobList extends HTMLElement {
     this.refresh();
   }
 
-  /** Unfold it, and lead there. */
-  unfold() {
+  /** Show what has come into it; lead there, unless it was open already. */
+  async unfold() {
+    const wasOpen = this.details.open;
     this.details.open = true;
-    this.details.scrollIntoView({ block: 'nearest' });
+    await this.refresh();
+    if (!wasOpen) this.scrollIntoView({ block: 'nearest' });
   }
 
   /** Ask for the list anew. Nobody is asked for a token only because they look. */

@@ -103,7 +103,7 @@ def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width:
     page = context.new_page()
     for view, heading in (
         ("radio", "P1 Vetenskap"),
-        ("file", "Caption a recording"),
+        ("file", "Caption recordings"),
         ("microphone", "Caption your voice"),
     ):
         page.goto(f"{api.url}#{view}")
