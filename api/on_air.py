@@ -17,6 +17,11 @@ def known_languages(redis: Redis) -> Set[str]:
     return model_languages(_expositions(redis)) or CODES
 
 
+def known_tasks(redis: Redis) -> Set[str]:
+    """Tasks that the models on air can do; none while no transcriber says."""
+    return model_tasks(_expositions(redis))
+
+
 def models(redis: Redis) -> list[str]:
     """Names of the models on air; none while no transcriber says."""
     return sorted(model_names(_expositions(redis)))

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
-from api.on_air import known_languages
+from api.on_air import known_languages, known_tasks
 
 blueprint = Blueprint("page", __name__)
 
@@ -27,13 +27,14 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/sv
 @blueprint.get("/about")
 def about() -> dict[str, Any]:
     """What a client should know before it asks."""
-    settings = context().settings
+    settings, redis = context().settings, context().redis
     return {
         "name": "Undertext",
         "max_upload_bytes": settings.max_upload_bytes,
         "max_microphone_s": settings.max_microphone_s,
         "token_needed": bool(settings.api_token),
-        "languages": sorted(known_languages(context().redis)),
+        "languages": sorted(known_languages(redis)),
+        "tasks": sorted(known_tasks(redis)),
     }
 
 

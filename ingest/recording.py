@@ -56,7 +56,7 @@ class Recording:
             return ""
         track: Track = tracks[self.track]
         about = ", ".join(part for part in (track.language, track.title) if part)
-        return f"audio track {self.track} of {len(tracks)}" + (f" ({about})" if about else "")
+        return f"audio track {self.track} of {len(tracks)}, counted from 0" + (f" ({about})" if about else "")
 
 
 def upload_path(job: Job, settings: Settings) -> Path:

@@ -92,7 +92,7 @@ function authorization() {
 
 let known = null;
 
-/** The server's limits and languages, asked once. */
+/** The server's limits, and its models' languages and tasks, asked once. */
 export function about() {
   known ??= request('/about').catch((error) => {
     known = null;

@@ -4,7 +4,7 @@ import { addressInput } from './address.js';
 import { about, request, upload } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { handIn, reasons, sendingWords } from './handing-in.js';
-import { languageSelect } from './languages.js';
+import { JobChoices } from './job-choices.js';
 import { absolve, blame } from './refusal.js';
 import { size } from './times.js';
 
@@ -22,7 +22,7 @@ class HandInForm extends HTMLElement {
     this.chosen = make('p.chosen', { textContent: NONE_CHOSEN });
     this.drop = make('div.drop', {}, make('label.pick', { for: 'recording', textContent: 'Choose recordings' }), this.input, this.chosen);
     this.address = addressInput({ id: 'recording-url' });
-    this.language = languageSelect('file-language');
+    this.choices = new JobChoices();
     this.submit = make('button.primary', { type: 'submit', textContent: 'Caption it' });
     this.progress = make('progress', { max: 1, value: 0, 'aria-label': 'Upload' });
     this.progressText = make('span');
@@ -32,7 +32,7 @@ class HandInForm extends HTMLElement {
     this.form = make('form.hand-in', {},
       this.drop,
       make('div', {}, make('label', { for: 'recording-url', textContent: 'or the address of one' }), this.address),
-      make('div.row', {}, make('div', {}, make('label', { for: 'file-language', textContent: 'Language spoken' }), this.language), this.submit),
+      make('div.row', {}, this.choices.language, this.submit), this.choices.translate, this.choices.more,
       this.sending, this.outcome);
     this.replaceChildren(this.form);
     this.#listen();
@@ -96,7 +96,7 @@ class HandInForm extends HTMLElement {
     this.#sending = new AbortController();
     addEventListener('beforeunload', this.#warn);
     const files = [...this.input.files];
-    const choices = this.#choices();
+    const choices = this.choices.values;
     try {
       const wrong = await unfit(files);
       const fit = files.length ? files.filter((file) => !wrong.some((one) => one.file === file)) : [byAddress(this.address.value)];
@@ -110,12 +110,6 @@ class HandInForm extends HTMLElement {
       this.sending.hidden = true;
       this.submit.disabled = false;
     }
-  }
-
-  /** What is chosen for all recordings that are sent together; what is left open is left out. */
-  #choices() {
-    const chosen = { language: this.language.value };
-    return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value));
   }
 
   async #handIn(item, choices, { number, all, several }) {

@@ -93,7 +93,7 @@ class JobPanel extends HTMLElement {
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);
-    facts.push(job.detail, languagesOf(job));
+    facts.push(job.detail, languagesOf(job), job.task === 'translate' ? 'translated into English' : '');
     this.facts.textContent = facts.filter(Boolean).join(' · ');
     this.state.textContent = stateOf(job);
     this.state.className = stateClass(job);

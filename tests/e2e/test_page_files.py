@@ -13,8 +13,8 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
-from wire.messages import Job, State
-from wire.sources import Jobs
+from wire.messages import Job, State, Status
+from wire.sources import Jobs, Statuses
 from wire.workers import Worker
 
 pytestmark = pytest.mark.browser
@@ -372,3 +372,43 @@ def test_several_recordings_are_dropped(page: Page, api: Api) -> None:
         }"""
     )
     expect(page.locator(".chosen")).to_have_text("2 recordings · 2 B")
+
+
+@pytest.mark.parametrize(("tasks", "offered"), [("transcribe", False), ("transcribe translate", True)])
+def test_a_translation_is_offered_where_a_model_can(
+    page: Page, api: Api, redis: Redis, tasks: str, offered: bool
+) -> None:
+    with Worker(redis, "transcriber", knowing("sv en", tasks)):
+        with page.expect_response("**/about"):
+            page.goto(f"{api.url}#file")
+        expect(page.locator("#file-language option")).to_have_count(3)
+        choice = page.get_by_label("Translate into English")
+        expect(choice).to_be_visible(visible=offered)
+        page.locator("input[type=file]").set_input_files(sound("a.wav"))
+        if offered:
+            choice.check()
+        page.get_by_role("button", name="Caption it").click()
+        expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    [job], _ = Jobs(redis).page(1)
+    assert (job.task, job.track) == ("translate" if offered else None, None)
+
+
+def test_an_audio_track_is_chosen_under_more(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    track, send = page.get_by_label("Audio track, counted from 0"), page.get_by_role("button", name="Caption it")
+    expect(track).to_be_hidden()
+    page.get_by_text("More", exact=True).click()
+    track.fill("100")
+    page.get_by_text("More", exact=True).click()
+    page.locator("input[type=file]").set_input_files(sound("film.mkv"))
+    send.click()
+    expect(track).to_be_focused()
+    assert Jobs(redis).page(1) == ([], None)
+    track.fill("1")
+    send.click()
+    expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
+    [job], _ = Jobs(redis).page(1)
+    assert job.track == 1
+    Jobs(redis).change(job.id, state=State.RUNNING, tracks=2)
+    Statuses(redis).save(Status(f"jobs/{job.id}", State.RUNNING, detail="audio track 1 of 2, counted from 0 (swe)"))
+    expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")

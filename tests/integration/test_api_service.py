@@ -35,6 +35,14 @@ def test_the_languages_are_those_of_the_models_on_air(api: Api, redis: Redis) ->
             assert languages() == ["en", "fi", "sv"]
 
 
+def test_the_tasks_are_those_of_the_models_on_air(api: Api, redis: Redis) -> None:
+    assert api.http.get("/about").json()["tasks"] == []
+    with Worker(redis, "transcriber", knowing("sv en", "transcribe")):
+        assert api.http.get("/about").json()["tasks"] == ["transcribe"]
+        with Worker(redis, "transcriber", knowing("sv en")):
+            assert api.http.get("/about").json()["tasks"] == ["transcribe", "translate"]
+
+
 def test_a_language_that_no_model_on_air_knows_is_refused(api: Api, redis: Redis) -> None:
     recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
     with Worker(redis, "transcriber", knowing("sv en")):

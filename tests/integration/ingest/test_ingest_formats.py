@@ -68,7 +68,7 @@ def test_two_tracks_the_default_one_is_captioned(
     job = decode(two_tracks(make_audio))
     assert job.tracks == 2
     assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(700, abs=1)
-    assert Statuses(redis_client).get(Kind.JOB, "j").detail == "audio track 1 of 2 (swe, Svenska)"
+    assert Statuses(redis_client).get(Kind.JOB, "j").detail == "audio track 1 of 2, counted from 0 (swe, Svenska)"
 
 
 def test_two_tracks_the_one_asked_for_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
