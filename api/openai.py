@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets
 from api.context import Context, context
 from api.openai_shapes import Options, event, piece, whole
+from api.parameters import NAME_LIMIT
 from api.problems import Problem
 from api.viewer import Signal
 from wire.bus import RedisError
@@ -38,10 +39,15 @@ LOOK_S = 2.0
 def models() -> dict[str, Any]:
     """The models on air."""
     names = on_air.models(context().redis)
-    return {
-        "object": "list",
-        "data": [{"id": name, "object": "model", "created": 0, "owned_by": "undertext"} for name in names],
-    }
+    return {"object": "list", "data": [openai_shapes.model(name) for name in names]}
+
+
+@blueprint.get("/models/<path:id>")
+def model(id: str) -> dict[str, Any]:
+    """One model on air; its name may be a hub's, with a slash."""
+    if id not in on_air.models(context().redis):
+        raise Problem(404, f"There is no model {id[:NAME_LIMIT]!r} on air; {PREFIX}/models lists those.", field="model")
+    return openai_shapes.model(id)
 
 
 @blueprint.post("/audio/transcriptions")

@@ -20,6 +20,9 @@ from wire.messages import Caption
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
+#: OpenAI's names of errors that clients tell apart, by status and field.
+_CODES = {(401, ""): "invalid_api_key", (404, "model"): "model_not_found"}
+
 _GRANULARITIES = {"word", "segment"}
 
 
@@ -88,6 +91,11 @@ def verbose(
     return found
 
 
+def model(name: str) -> dict[str, Any]:
+    """A model. When it was made is not known."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "undertext"}
+
+
 def error(problem: Problem) -> dict[str, Any]:
     """A problem as the body of an answer, or as an event of a stream."""
     return {
@@ -95,7 +103,7 @@ def error(problem: Problem) -> dict[str, Any]:
             "message": problem.detail,
             "type": "server_error" if problem.status >= 500 else "invalid_request_error",
             "param": problem.field or None,
-            "code": "invalid_api_key" if problem.status == 401 else None,
+            "code": _CODES.get((problem.status, problem.field)),
         }
     }
 

@@ -192,10 +192,10 @@ class Speaker:
         self.log.commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
 
 
-def knowing(languages: str, tasks: str = "transcribe translate") -> Callable[[], bytes]:
-    """The metrics of a transcriber whose model knows `languages` and `tasks`, names with spaces between."""
+def knowing(languages: str, tasks: str = "transcribe translate", *, model: str = "model") -> Callable[[], bytes]:
+    """The metrics of a transcriber whose `model` knows `languages` and `tasks`, names with spaces between."""
     registry = CollectorRegistry()
-    TranscriberMetrics(registry).model_info.labels("model", "cpu", languages, tasks).set(1)
+    TranscriberMetrics(registry).model_info.labels(model, "cpu", languages, tasks).set(1)
     return lambda: exposition(registry)
 
 

@@ -97,3 +97,15 @@ def test_models_are_those_on_air(api: Api, redis: Redis) -> None:
     with Worker(redis, "transcriber", knowing("sv")):
         values = api.http.get("/v1/models").json()
     assert [model["id"] for model in values["data"]] == ["model"]
+
+
+def test_one_model_is_told_by_its_name(api: Api, redis: Redis) -> None:
+    name = "openai/whisper-tiny"
+    with Worker(redis, "transcriber", knowing("sv", model=name)):
+        for path in (name, name.replace("/", "%2F")):  # clients differ
+            values = api.http.get(f"/v1/models/{path}").json()
+            fits(values, "OpenaiModel")
+            assert values["id"] == name
+        found = error(api.http.get("/v1/models/whisper-1"), 404)
+    assert (found["code"], found["param"]) == ("model_not_found", "model")
+    assert "'whisper-1'" in found["message"]
