@@ -32,8 +32,7 @@ class HandInForm extends HTMLElement {
     this.form = make('form.hand-in', {},
       this.drop,
       make('div', {}, make('label', { for: 'recording-url', textContent: 'or the address of one' }), this.address),
-      make('div.row', {}, this.choices.language, this.submit), this.choices.translate, this.choices.more,
-      this.sending, this.outcome);
+      this.choices.language, this.choices.translate, this.choices.more, this.submit, this.sending, this.outcome);
     this.replaceChildren(this.form);
     this.#listen();
   }
@@ -128,9 +127,11 @@ class HandInForm extends HTMLElement {
   }
 
   #progress(state) {
-    this.sending.hidden = false;
     this.progress.value = state.share;
     this.progressText.textContent = sendingWords(state);
+    if (!this.sending.hidden) return;
+    this.sending.hidden = false;
+    this.sending.scrollIntoView({ block: 'nearest' }); // on a telephone it lies below the screen
   }
 
   /** What was not taken stays chosen, as does what was chosen meanwhile. */

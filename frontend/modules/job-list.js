@@ -20,7 +20,7 @@ class JobList extends HTMLElement {
     this.list = make('ul');
     this.details = make('details', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
     const ask = make('button.quiet', { type: 'button', textContent: 'Enter the token' });
-    ask.addEventListener('click', () => gate.ask());
+    ask.addEventListener('click', () => this.#unlock());
     this.locked = make('p.facts', { hidden: true }, 'What was handed in before is listed with this server’s token. ', ask);
     this.details.addEventListener('toggle', () => this.details.open && this.refresh());
     document.addEventListener('token', this.#hear);
@@ -61,6 +61,12 @@ class JobList extends HTMLElement {
     }
     clearTimeout(this.#timer); // of this look, or of another that came meanwhile
     if (moving && this.isConnected && this.details.open) this.#timer = setTimeout(() => this.refresh(), REFRESH_MS);
+  }
+
+  async #unlock() {
+    if (!(await gate.ask())) return;
+    await this.refresh();
+    this.details.firstElementChild.focus(); // the button that had the focus has gone, if the token is right
   }
 
   #lock() {

@@ -255,7 +255,8 @@ def test_a_stranger_is_asked_for_no_token_and_shown_no_recordings(
         page.get_by_role("button", name="Enter the token").click()
         page.get_by_role("textbox", name="Token").fill("sesam")
         page.get_by_role("button", name="Use it").click()
-        page.get_by_text("Earlier recordings").click()
+        expect(page.get_by_text("Earlier recordings")).to_be_focused()
+        page.keyboard.press("Enter")
         expect(page.get_by_role("link", name="privat.mp3")).to_be_visible()
         expect(page.get_by_role("button", name="Enter the token")).to_be_hidden()
 
@@ -412,3 +413,46 @@ def test_an_audio_track_is_chosen_under_more(page: Page, api: Api, redis: Redis)
     Jobs(redis).change(job.id, state=State.RUNNING, tracks=2)
     Statuses(redis).save(Status(f"jobs/{job.id}", State.RUNNING, detail="audio track 1 of 2, counted from 0 (swe)"))
     expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")
+
+
+def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis) -> None:
+    with Worker(redis, "transcriber", knowing("sv en")):
+        page.goto(f"{api.url}#file")
+        expect(page.get_by_label("Translate into English")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(sound("a.wav"))
+    page.locator("input[type=file]").focus()
+    reached = []
+    for key in ("", "", "Space", "Enter", ""):  # translate, and unfold More
+        page.keyboard.press("Tab")
+        page.keyboard.press(key) if key else None
+        reached.append(
+            page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent")
+        )
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
+    choices = [
+        "or the address of one",
+        "Language spoken",
+        "Translate into English",
+        "More",
+        "Audio track, counted from 0",
+    ]
+    assert reached == choices
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    assert Jobs(redis).page(1)[0][0].task == "translate"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_screen_nor_above_a_recording(page: Page, api: Api, redis: Redis, width: int) -> None:
+    finished(redis, Job("j", created_s=9e9, filename="ett-mycket-långt-namn-" * 8 + ".mp3"), "Första raden.")
+    page.set_viewport_size({"width": width, "height": 760})
+    page.goto(f"{api.url}#file")
+    page.get_by_text("Earlier recordings").click()
+    page.locator("job-list a").click()
+    heading = page.locator("job-panel h2")
+    expect(heading).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("document.querySelector('main').scrollWidth") <= width
+    below = "main => main.querySelector('job-panel').getBoundingClientRect().top - main.getBoundingClientRect().top"
+    assert page.locator("main").evaluate(below) <= 1
