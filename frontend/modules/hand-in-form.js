@@ -151,7 +151,7 @@ class HandInForm extends HTMLElement {
     if (sentences.length) notify(sentences.join(' '));
     const left = files.length - taken.length;
     if (files.length > 1) this.outcome.textContent = `${taken.length} of ${files.length} recordings are handed in.`;
-    if (left && !this.isConnected) notify(`${left} of ${files.length} recordings were not handed in, since their view was left.`);
+    if (left && !this.isConnected) notify(`${left} of ${files.length} recordings were not handed in, because you left this view.`);
   }
 }
 

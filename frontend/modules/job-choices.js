@@ -29,7 +29,11 @@ export class JobChoices {
 
   /** Fields of a job; what is left open is left out. */
   get values() {
-    const chosen = { language: this.#language.value, task: this.#translate.checked ? 'translate' : '', track: this.#track.value };
-    return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value));
+    const chosen = {
+      language: this.#language.value || null,
+      task: this.#translate.checked ? 'translate' : null,
+      track: this.#track.value ? this.#track.valueAsNumber : null,
+    };
+    return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== null));
   }
 }

@@ -224,11 +224,13 @@ def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Re
     expect(address).to_have_accessible_description("Url is longer than 2000 characters.")
     address.fill("example.org/möte.mp3?a=1")
     page.locator("#file-language").select_option("sv")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Audio track, counted from 0").fill("0")
     send.click()
     expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
     expect(page.locator(".wrong")).to_have_count(0)
     [job], _ = Jobs(redis).page(1)
-    assert (job.url, job.language) == ("https://example.org/m%C3%B6te.mp3?a=1", "sv")
+    assert (job.url, job.language, job.track) == ("https://example.org/m%C3%B6te.mp3?a=1", "sv", 0)
     expect(address).to_have_value("")
 
 
@@ -345,6 +347,21 @@ def test_cancel_stops_what_is_left(page: Page, api: Api, redis: Redis) -> None:
     expect(page.locator("hand-in-form [role=status]")).to_have_text("1 of 3 recordings are handed in.")
     expect(page.locator(".chosen")).to_have_text("2 recordings · 2 B")
     assert [job.filename for job in Jobs(redis).page(9)[0]] == ["a.wav"]
+
+
+def test_what_was_not_sent_when_the_view_is_left_is_told(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
+    held = hold(page)
+    page.get_by_role("button", name="Caption them").click()
+    sending = page.locator(".sending")
+    expect(sending).to_contain_text("1 of 3, a.wav, ")
+    held.pop().continue_()
+    expect(sending).to_contain_text("2 of 3, b.wav, ")
+    page.get_by_role("link", name="Radio").click()
+    expect(page.get_by_role("alert")).to_contain_text(
+        "2 of 3 recordings were not handed in, because you left this view"
+    )
 
 
 def test_a_tab_is_not_closed_unasked_while_something_is_sent(page: Page, api: Api) -> None:
