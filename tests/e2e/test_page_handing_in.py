@@ -1,0 +1,197 @@
+"""Recordings are handed in on the page, several at once too, with what is chosen for them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.integration.api_server import Api, Speaker, knowing
+from wire.bus import Redis
+from wire.messages import State, Status
+from wire.sources import Jobs, Statuses
+from wire.workers import Worker
+
+pytestmark = pytest.mark.browser
+
+
+def sound(name: str, length: int = 1) -> FilePayload:
+    """A file that a browser takes for sound."""
+    return {"name": name, "mimeType": "audio/wav", "buffer": b"x" * length}
+
+
+def hold(page: Page) -> list[Route]:
+    """Uploads, which do not go on until they are told to."""
+    held: list[Route] = []
+    page.route("**/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    return held
+
+
+def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        [sound("a.wav"), sound("tom.wav", 0), sound("b.wav"), sound("stor.wav", 2_000_000)]
+    )
+    expect(page.locator(".chosen")).to_have_text("4 recordings · 2.0 MB")
+    page.locator("#file-language").select_option("sv")
+    held = hold(page)
+    page.get_by_role("button", name="Caption them").click()
+    sending, names = page.locator(".sending"), page.locator("job-list strong")
+    expect(sending).to_contain_text("1 of 2, a.wav, ")
+    held.pop().continue_()
+    expect(sending).to_contain_text("2 of 2, b.wav, ")
+    expect(names).to_have_text(["a.wav"])
+    held.pop().continue_()
+    expect(sending).to_be_hidden()
+    expect(names).to_have_text(["b.wav", "a.wav"])
+    expect(page.locator("hand-in-form [role=status]")).to_have_text("2 of 4 recordings are handed in.")
+    expect(page.get_by_role("alert")).to_contain_text("tom.wav is empty. stor.wav has 2.0 MB; this server takes up to")
+    expect(page.locator(".chosen")).to_have_text("2 recordings · 2.0 MB")  # those that were not taken
+    jobs, _ = Jobs(redis).page(9)
+    assert {job.language for job in jobs} == {"sv"}
+    Speaker(redis, f"jobs/{jobs[0].id}").finish()
+    Jobs(redis).change(jobs[1].id, state=State.RUNNING, duration_s=20.0)
+    Speaker(redis, f"jobs/{jobs[1].id}").say(start_s=6.0)
+    expect(page.get_by_role("link", name="a.wav")).to_contain_text("Is being captioned: 50 %")
+    expect(page.get_by_role("link", name="b.wav")).to_contain_text("Finished")
+
+
+def test_what_the_server_refuses_is_told_by_name_and_the_others_are_taken(page: Page, api: Api) -> None:
+    refusals = ["the disk is full", "the disk is full"]
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST" and refusals:
+            route.fulfill(status=507, json={"detail": refusals.pop()})
+        else:
+            route.continue_()
+
+    page.route("**/jobs", answer)
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
+    page.get_by_role("button", name="Caption them").click()
+    expect(page.get_by_role("alert")).to_contain_text("a.wav, b.wav were not taken. The disk is full.")
+    expect(page.locator("job-list strong")).to_have_text(["c.wav"])
+
+
+def test_cancel_stops_what_is_left(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
+    held = hold(page)
+    page.get_by_role("button", name="Caption them").click()
+    expect(page.locator(".sending")).to_contain_text("1 of 3, a.wav, ")
+    held.pop().continue_()
+    expect(page.locator(".sending")).to_contain_text("2 of 3, b.wav, ")
+    page.locator(".sending").get_by_role("button", name="Cancel").click()
+    expect(page.locator("hand-in-form [role=status]")).to_have_text("1 of 3 recordings are handed in.")
+    expect(page.locator(".chosen")).to_have_text("2 recordings · 2 B")
+    assert [job.filename for job in Jobs(redis).page(9)[0]] == ["a.wav"]
+
+
+def test_what_was_not_sent_when_the_view_is_left_is_told(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
+    held = hold(page)
+    page.get_by_role("button", name="Caption them").click()
+    sending = page.locator(".sending")
+    expect(sending).to_contain_text("1 of 3, a.wav, ")
+    held.pop().continue_()
+    expect(sending).to_contain_text("2 of 3, b.wav, ")
+    page.get_by_role("link", name="Radio").click()
+    expect(page.get_by_role("alert")).to_contain_text(
+        "2 of 3 recordings were not handed in, because you left this view"
+    )
+
+
+def test_a_tab_is_not_closed_unasked_while_something_is_sent(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(sound("a.wav"))
+    held = hold(page)
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.locator(".sending")).to_contain_text("Uploading")
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    held.pop().continue_()
+    expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+
+
+def test_several_recordings_are_dropped(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator(".drop").evaluate(
+        """(zone) => {
+          const dataTransfer = new DataTransfer();
+          for (const name of ['a.wav', 'b.wav']) dataTransfer.items.add(new File(['x'], name, { type: 'audio/wav' }));
+          zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.locator(".chosen")).to_have_text("2 recordings · 2 B")
+
+
+@pytest.mark.parametrize(("tasks", "offered"), [("transcribe", False), ("transcribe translate", True)])
+def test_a_translation_is_offered_where_a_model_can(
+    page: Page, api: Api, redis: Redis, tasks: str, offered: bool
+) -> None:
+    with Worker(redis, "transcriber", knowing("sv en", tasks)):
+        with page.expect_response("**/about"):
+            page.goto(f"{api.url}#file")
+        expect(page.locator("#file-language option")).to_have_count(3)
+        choice = page.get_by_label("Translate into English")
+        expect(choice).to_be_visible(visible=offered)
+        page.locator("input[type=file]").set_input_files(sound("a.wav"))
+        if offered:
+            choice.check()
+        page.get_by_role("button", name="Caption it").click()
+        expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    [job], _ = Jobs(redis).page(1)
+    assert (job.task, job.track) == ("translate" if offered else None, None)
+
+
+def test_an_audio_track_is_chosen_under_more(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    track, send = page.get_by_label("Audio track, counted from 0"), page.get_by_role("button", name="Caption it")
+    expect(track).to_be_hidden()
+    page.get_by_text("More", exact=True).click()
+    track.fill("100")
+    page.get_by_text("More", exact=True).click()
+    page.locator("input[type=file]").set_input_files(sound("film.mkv"))
+    send.click()
+    expect(track).to_be_focused()
+    assert Jobs(redis).page(1) == ([], None)
+    track.fill("1")
+    send.click()
+    expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
+    [job], _ = Jobs(redis).page(1)
+    assert job.track == 1
+    Jobs(redis).change(job.id, state=State.RUNNING, tracks=2)
+    Statuses(redis).save(Status(f"jobs/{job.id}", State.RUNNING, detail="audio track 1 of 2, counted from 0 (swe)"))
+    expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")
+
+
+def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis) -> None:
+    with Worker(redis, "transcriber", knowing("sv en")):
+        page.goto(f"{api.url}#file")
+        expect(page.get_by_label("Translate into English")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(sound("a.wav"))
+    page.locator("input[type=file]").focus()
+    reached = []
+    for key in ("", "", "Space", "Enter", ""):  # translate, and unfold More
+        page.keyboard.press("Tab")
+        page.keyboard.press(key) if key else None
+        reached.append(
+            page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent")
+        )
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
+    choices = [
+        "or the address of one",
+        "Language spoken",
+        "Translate into English",
+        "More",
+        "Audio track, counted from 0",
+    ]
+    assert reached == choices
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    assert Jobs(redis).page(1)[0][0].task == "translate"
