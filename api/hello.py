@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from api.parameters import known_fields, language, task
@@ -11,7 +12,7 @@ from wire.errors import BadRequest
 from wire.microphone import Hello
 
 #: What a hello may have; all but the rate may be left out.
-_FIELDS = ("sample_rate", "format", "channels", "language", "task")
+_FIELDS = ("sample_rate", "format", "channels", "language", "task", "resume", "after")
 
 #: Rates that sound cards have, in Hz.
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
@@ -23,8 +24,26 @@ MAX_CHANNELS = 8
 MAX_FLOATS_PER_S = 96_000
 
 
-def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleFormat]:
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a client said first.
+
+    Attributes:
+        resumes: it goes on with the recording whose id is in `hello`.
+        after: the last caption's event that it has seen of that.
+    """
+
+    hello: Hello
+    format: SampleFormat
+    resumes: bool
+    after: int
+
+
+def parse_hello(message: str | bytes | None, id: str) -> Greeting:
     """What ingest is told of a microphone, and how its samples come.
+
+    Args:
+        id: of a new recording.
 
     Raises:
         BadRequest: the hello is missing, or none; the message names the field.
@@ -44,14 +63,21 @@ def parse_hello(message: str | bytes | None, id: str) -> tuple[Hello, SampleForm
     channels = values.get("channels", 1)
     if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
         raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
-    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""))
+    resume, after = values.get("resume"), values.get("after", 0)
+    if resume is not None and not isinstance(resume, str):
+        raise BadRequest("resume must be the id of a recording, as `ready` said it")
+    if isinstance(after, bool) or not isinstance(after, int) or after < 0:
+        raise BadRequest("after must be the event of a caption, from 0")
+    if after and not resume:
+        raise BadRequest("after needs resume: a new recording has no captions yet")
+    hello = Hello(resume or id, _rate_hz(values), language(code or ""), channels, task(what or ""))
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
         raise BadRequest(
             f"f32le may have {MAX_FLOATS_PER_S} samples a second in all channels together, such as 48000 in 2; "
             "send s16le, fewer channels or a lower sample_rate"
         )
-    return hello, format
+    return Greeting(hello, format, bool(resume), after)
 
 
 def _rate_hz(values: dict[str, Any]) -> int:

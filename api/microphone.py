@@ -1,7 +1,8 @@
 """`WS /microphone`: audio in, its captions back on the same socket.
 
 The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`, see `hello`), then sends PCM in binary
-messages. `{"type": "stop"}` ends the recording; the server closes when its last captions have gone out.
+messages. `{"type": "stop"}` ends the recording; the server closes when its last captions have gone out. A socket that
+breaks, or is closed by us because we stop, does not end it: another goes on with it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from flask import Blueprint, request
 from flask_sock import Sock
@@ -19,15 +21,15 @@ from simple_websocket import ConnectionClosed, Server
 from api import access, on_air, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
-from api.hello import parse_hello
+from api.hello import Greeting, parse_hello
 from api.live import complain, relay
 from api.problems import Problem
-from api.sample_format import Opening, SampleFormat
-from api.viewer import Signal, Viewer
+from api.sample_format import Opening
+from api.viewer import Signal
 from wire.bus import RedisError
-from wire.errors import BadRequest
+from wire.errors import BadRequest, UndertextError
 from wire.messages import Kind, Status, source_name
-from wire.microphone import Hello
+from wire.microphone import Connection
 
 blueprint = Blueprint("microphone", __name__)
 sock = Sock()
@@ -39,6 +41,9 @@ HELLO_S, SILENCE_S = 10.0, 60.0
 
 #: Audio may come this much faster than it is spoken, after a first burst of so many seconds.
 SPEED, BURST_S = 1.5, 30.0
+
+#: Codes of a client that closes because it is done: a page that is left says 1001.
+FAREWELLS = (sockets.NORMAL, sockets.GOING_AWAY, sockets.NO_CODE)
 
 #: What a client may say behind its hello.
 UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
@@ -62,18 +67,14 @@ def admit() -> None:
 
 @sock.route("/microphone", bp=blueprint)  # type: ignore[untyped-decorator]
 def microphone(ws: Server) -> None:
-    """One recording."""
+    """One recording, or one connection of it."""
     ctx = context()
-    id = secrets.token_hex(8)
-    with (
-        ctx.hub.watch(source_name(Kind.MICROPHONE, id)) as viewer,
-        ctx.sockets.opened(KIND, ws, lambda: viewer.signal(Signal.CLOSED)),
-    ):
-        code = sockets.NORMAL
+    ws.close_reason = sockets.BROKEN  # simple-websocket cannot tell it from a close without a code
+    with ctx.sockets.opened(KIND, ws):
         try:
-            _record(ctx, ws, id, viewer)
-            code = sockets.GOING_AWAY if ctx.hub.closing else code
-        except (BadRequest, Problem) as error:
+            _record(ctx, ws)
+            code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
+        except (UndertextError, Problem) as error:
             code = sockets.POLICY
             complain(ws, error)
         except RedisError as error:
@@ -84,42 +85,68 @@ def microphone(ws: Server) -> None:
         sockets.close(ws, code)
 
 
-def _record(ctx: Context, ws: Server, id: str, viewer: Viewer) -> None:
-    hello, format = parse_hello(ws.receive(timeout=HELLO_S), id)
+def _record(ctx: Context, ws: Server) -> None:
+    greeting = parse_hello(ws.receive(timeout=HELLO_S), secrets.token_hex(8))
+    hello = greeting.hello
     on_air.check(ctx.redis, hello.language, hello.task)
-    ctx.statuses.save(Status(viewer.source, since_s=time.time()))  # from now on there is something to be fetched
-    relaying = threading.Thread(target=_relay, args=(ctx, ws, viewer, id), name=f"microphone-{id}", daemon=True)
-    ctx.microphones.open(hello)
-    try:
-        ws.send(json.dumps({"type": "ready", "id": id, "source": viewer.source, "urls": recordings.urls(id)}))
-        relaying.start()
-        _listen(ctx, ws, hello, format, relaying)
-    finally:
-        ctx.microphones.close(id)
-    relaying.join(ctx.settings.microphone_drain_s)
+    source = source_name(Kind.MICROPHONE, hello.id)
+    if greeting.resumes:
+        connection = ctx.microphones.resume(hello)
+    else:
+        ctx.statuses.save(Status(source, since_s=time.time()))  # from now on there is something to be fetched
+        connection = ctx.microphones.open(hello)
+    with ctx.hub.watch(source) as viewer:
+        sockets.when_closed(ws, lambda: viewer.signal(Signal.CLOSED))
+        status = partial(ctx.statuses.get, Kind.MICROPHONE, hello.id)
+        follower = Follower(ctx.log, viewer, source, greeting.after, status=status)
+        relaying = threading.Thread(target=_relay, args=(ctx, ws, follower), name=f"microphone-{hello.id}", daemon=True)
+        over = False
+        try:
+            told = {"audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
+            ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **told}))
+            relaying.start()
+            _listen(ctx, ws, greeting, connection, relaying)
+            over = not ctx.hub.closing
+        except BadRequest:
+            over = True
+            raise
+        except ConnectionClosed as closed:
+            over = closed.reason in FAREWELLS and not ctx.hub.closing
+            raise
+        finally:
+            (ctx.microphones.close if over else ctx.microphones.leave)(hello.id, connection.number)
+        relaying.join(ctx.settings.microphone_drain_s)
 
 
-def _listen(ctx: Context, ws: Server, hello: Hello, format: SampleFormat, relaying: threading.Thread) -> None:
+def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection, relaying: threading.Thread) -> None:
     """Hand audio on until the client stops, or the source has ended."""
+    hello, format = greeting.hello, greeting.format
     frame_bytes = format.sample_bytes * hello.channels
     rate = hello.sample_rate * frame_bytes  # bytes a second
     opening = Opening(format, rate)
-    begun_s, received, pending = time.monotonic(), 0, bytearray()
+    # Both limits are the recording's. So a break leaves room for what was said in it and comes at once afterwards.
+    begun_s, heard_s = time.monotonic() - (time.time() - connection.began_s), connection.audio_s
+    pending = bytearray()
+
+    def send(whole: int) -> None:
+        pcm = format.to_s16le(bytes(pending[:whole]))
+        if not ctx.microphones.send(hello.id, pcm, connection.number, duration_s=whole / rate):
+            raise Problem(409, "another connection goes on with this recording")
+        del pending[:whole]
+
     for message in _audio(ws, relaying):
-        received += len(message)
-        if received > rate * (SPEED * (time.monotonic() - begun_s) + BURST_S):
+        heard_s += len(message) / rate
+        if heard_s > SPEED * (time.monotonic() - begun_s) + BURST_S:
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
-        if received > rate * ctx.settings.max_microphone_s:
+        if heard_s > ctx.settings.max_microphone_s:
             raise BadRequest(f"a recording may last {ctx.settings.max_microphone_s} seconds (MAX_MICROPHONE_S)")
         opening.hear(message)
         pending += message
         whole = len(pending) - len(pending) % frame_bytes
         if whole >= rate * FRAME_S:
-            ctx.microphones.send(hello.id, format.to_s16le(bytes(pending[:whole])))
-            del pending[:whole]
-    whole = len(pending) - len(pending) % frame_bytes
-    if whole:
-        ctx.microphones.send(hello.id, format.to_s16le(bytes(pending[:whole])))
+            send(whole)
+    if whole := len(pending) - len(pending) % frame_bytes:
+        send(whole)
 
 
 def _audio(ws: Server, relaying: threading.Thread) -> Iterator[bytes]:
@@ -128,7 +155,7 @@ def _audio(ws: Server, relaying: threading.Thread) -> Iterator[bytes]:
     while relaying.is_alive():
         message = ws.receive(timeout=max(0.0, heard_s + SILENCE_S - time.monotonic()))
         if message is None:
-            raise BadRequest(f"no audio came for {SILENCE_S:g} seconds")
+            raise Problem(408, f"no audio came for {SILENCE_S:g} seconds")
         if not isinstance(message, str):
             heard_s = time.monotonic()
             yield message
@@ -158,14 +185,15 @@ def _type(message: str) -> str | None:
     return values.get("type")
 
 
-def _relay(ctx: Context, ws: Server, viewer: Viewer, id: str) -> None:
+def _relay(ctx: Context, ws: Server, follower: Follower) -> None:
     """Send captions back, on a thread of its own."""
-    follower = Follower(ctx.log, viewer, viewer.source, 0, status=lambda: ctx.statuses.get(Kind.MICROPHONE, id))
+    code = sockets.NORMAL
     try:
         relay(ctx, ws, follower.messages(), idle=lambda: None)
     except RedisError as error:
+        code = sockets.TRY_LATER
         complain(ws, error)
     except (ConnectionClosed, OSError):
         return  # _listen sees it too
     # The source has ended, perhaps before the client said so: that it closes wakes _listen.
-    sockets.close(ws, sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL)
+    sockets.close(ws, sockets.GOING_AWAY if ctx.hub.closing else code)

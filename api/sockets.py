@@ -18,7 +18,8 @@ from simple_websocket import ConnectionClosed, Server
 
 from api.problems import Problem
 
-#: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013).
+#: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013). `BROKEN` is never sent: none was.
+BROKEN, NO_CODE = 1006, 1005
 NORMAL, GOING_AWAY, POLICY, TRY_LATER = 1000, 1001, 1008, 1013
 
 #: Bytes that the kernel may hold for a viewer. Its default of megabytes would hide for minutes that nobody reads.
@@ -120,19 +121,18 @@ class Sockets:
         return self._open.get(kind, 0)
 
     @contextmanager
-    def opened(self, kind: str, ws: Server, on_close: Callable[[], object]) -> Iterator[None]:
+    def opened(self, kind: str, ws: Server, on_close: Callable[[], object] = lambda: None) -> Iterator[None]:
         """Count a socket while it is open.
 
         Args:
-            on_close: called when its connection ends, from simple-websocket's thread.
+            on_close: as of `when_closed`.
         """
         self._open[kind] = self._open.get(kind, 0) + 1
         self._gauge(kind, 1)
         sock: Any = ws.sock
         if isinstance(sock, PatientSocket):
-            sock.inbox, sock.on_close = ws.input_buffer, on_close
-        if not ws.connected:
-            on_close()
+            sock.inbox = ws.input_buffer
+        when_closed(ws, on_close)
         try:
             yield
         finally:
@@ -164,6 +164,15 @@ def drain(ws: Server) -> None:
     """Throw away what a client has said that has nothing to say."""
     while ws.receive(timeout=0) is not None:
         continue
+
+
+def when_closed(ws: Server, on_close: Callable[[], object]) -> None:
+    """Have `on_close` called when a socket's connection ends, from simple-websocket's thread; now, if it has ended."""
+    sock: Any = ws.sock
+    if isinstance(sock, PatientSocket):
+        sock.on_close = on_close
+    if not ws.connected:
+        on_close()
 
 
 def close(ws: Server, code: int) -> None:

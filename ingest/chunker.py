@@ -107,15 +107,20 @@ class Chunker:
             pieces.append(self._cut(self._chunk_bytes))
         return pieces
 
+    def flush(self) -> Piece | None:
+        """What is left, if anything: no more will come for a while."""
+        whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
+        return self._cut(whole, whole=True) if whole else None
+
     def finish(self) -> Piece:
         """What is left, as the last piece. It is empty when the source ended at a border. Half a sample is dropped."""
         whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
-        return self._cut(whole, last=True)
+        return self._cut(whole, whole=True, last=True)
 
-    def _cut(self, n_bytes: int, *, last: bool = False) -> Piece:
+    def _cut(self, n_bytes: int, *, whole: bool = False, last: bool = False) -> Piece:
         new = bytes(self._buffer[:n_bytes])
         del self._buffer[:n_bytes]
-        tail_samples = 0 if last else overlap_samples(new, self._lead_samples, self._saved)
+        tail_samples = 0 if whole else overlap_samples(new, self._lead_samples, self._saved)
         self._saved = saved_samples(self._saved, self._lead_samples, tail_samples)
         piece = Piece(
             seq=self._seq,

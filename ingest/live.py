@@ -30,7 +30,8 @@ class LiveCutter:
 
     Args:
         source: its name.
-        steady: a microphone: one epoch whatever comes, with a last chunk even if nothing was heard.
+        steady: a microphone: one epoch from one `open` to the next whatever comes, with a last chunk even if
+            nothing was heard.
         now_s: Unix time.
     """
 
@@ -99,6 +100,16 @@ class LiveCutter:
         if self._clock.origin_s is None and sum(seconds(p.n_samples) for p, _ in self._held) < HELD_S:
             return False
         return self._send()
+
+    def tell(self, language: str | None, task: Task | None) -> None:
+        """What is told of the audio from the next `open` on."""
+        self._language, self._task = language, task
+
+    def flush(self) -> None:
+        """Nothing more comes for a while: what is left goes out, though it is not known to be the last."""
+        if self._chunker is not None and (piece := self._chunker.flush()):
+            self._held.append((piece, self._now_s()))
+            self._send()
 
     def close(self) -> None:
         """The connection has ended: what is left goes out, marked as the last."""

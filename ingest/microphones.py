@@ -23,7 +23,7 @@ from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, State, source_name
 from wire.metrics import IngestMetrics
-from wire.microphone import Hello, Mark, Microphones
+from wire.microphone import Frame, Hello, Mark, Microphones
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class MicrophoneReader:
         hold: Callable[[], Hold],
     ) -> None:
         self._hello = hello
+        self._connection = 1
         self._source = source_name(Kind.MICROPHONE, hello.id)
         self._microphones = Microphones(redis)
         self._idle_s = settings.microphone_idle_s
@@ -63,6 +64,7 @@ class MicrophoneReader:
         self._hold = hold
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
+        self._before_s = 0.0  # audio of the connections before
         self._courier = Courier(
             redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
         )
@@ -95,22 +97,14 @@ class MicrophoneReader:
     def _run(self) -> None:
         self._courier.start()
         try:
-            converter = Converter(self._hello.sample_rate, self._hello.channels)
-            self._courier.report(
-                state=State.RUNNING,
-                codec="pcm_s16le",
-                sample_rate_hz=self._hello.sample_rate,
-                channels=self._hello.channels,
-            )
-            log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
-            self._cutter.open()
-            detail = self._read(converter)
+            self._begin()
+            detail = self._read()
             if detail is None:
                 self._courier.report(state=State.WAITING, detail="its ingest worker stopped; another takes over")
                 return
-            self._cutter.feed(converter.convert(b"", last=True))
+            self._cutter.feed(self._converter.convert(b"", last=True))
             self._end(State.FINISHED, detail)
-            log.info("microphone %s: closed after %.1f s", self._hello.id, self._cutter.audio_s)
+            log.info("microphone %s: closed after %.1f s", self._hello.id, self._before_s + self._cutter.audio_s)
         except ValueError as error:
             self._cutter.open()
             self._end(State.FAILED, str(error))
@@ -121,6 +115,35 @@ class MicrophoneReader:
         finally:
             self._courier.close()
 
+    def _begin(self) -> None:
+        """A connection begins."""
+        self._converter = Converter(self._hello.sample_rate, self._hello.channels)
+        self._courier.report(
+            state=State.RUNNING,
+            detail="",
+            codec="pcm_s16le",
+            sample_rate_hz=self._hello.sample_rate,
+            channels=self._hello.channels,
+        )
+        log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
+        self._before_s += self._cutter.audio_s
+        self._cutter.tell(self._hello.language, self._hello.task)
+        self._cutter.open()
+
+    def _pause(self) -> None:
+        """The connection is over, the microphone perhaps not: what was said before the break is captioned now."""
+        self._feed(self._converter.convert(b"", last=True))
+        self._cutter.flush()
+        self._converter = Converter(self._hello.sample_rate, self._hello.channels)
+
+    def _resume(self, connection: int) -> None:
+        """Another connection goes on: a new epoch, like a station's that has connected again."""
+        self._hello = self._microphones.hello(self._hello.id, connection) or self._hello
+        self._pause()
+        self._connection = connection
+        self._courier.report(reconnects=self._courier.status.reconnects + 1)
+        self._begin()
+
     def _end(self, state: State, detail: str) -> None:
         """Send what is left, and see to it that nobody reads on."""
         self._cutter.close()
@@ -130,17 +153,16 @@ class MicrophoneReader:
         except RedisError as error:  # whoever finds it later sees that its audio has gone
             log.debug("microphone %s stays noted: %s", self._hello.id, error)
 
-    def _read(self, converter: Converter) -> str | None:
+    def _read(self) -> str | None:
         """Read to the end; why it ended, or None if it has not and another is to go on."""
         after, heard_s = b"", time.monotonic()
         while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
                 after = after or self._read_on()
                 frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
-                for entry, frame in frames:
-                    self._fed.append((after, self._cutter.audio_s))
-                    after = entry
-                    self._feed(converter.convert(frame))
+                for frame in frames:
+                    self._take(frame, after)
+                    after = frame.entry
                 if not frames:
                     self._feed(b"")  # the clock settles in a pause, too
             except RedisError:
@@ -151,9 +173,28 @@ class MicrophoneReader:
                 return ""
             if frames:
                 heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > self._idle_s:
+            elif time.monotonic() - heard_s > self._idle_s and self._given_up(after):
                 return f"nothing came for {self._idle_s:g} s"
         return None
+
+    def _take(self, frame: Frame, after: bytes) -> None:
+        """One entry of its stream, which is behind entry `after`."""
+        if frame.connection != self._connection:
+            self._resume(frame.connection)
+        self._fed.append((after, self._before_s + self._cutter.audio_s))
+        if frame.broken:
+            self._pause()
+            detail = f"its connection broke; it can be resumed within {self._idle_s:g} s"
+            self._courier.report(state=State.RECONNECTING, detail=detail, activity="")
+        else:
+            self._feed(self._converter.convert(frame.pcm))
+
+    def _given_up(self, after: bytes) -> bool:
+        """Whether it has ended for good; it has not if it was resumed at this moment, or nobody knows."""
+        try:
+            return self._microphones.give_up(self._hello.id, after)
+        except RedisError:
+            return False
 
     def _feed(self, pcm: bytes) -> None:
         """Cut audio into chunks."""

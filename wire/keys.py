@@ -18,6 +18,7 @@
 | undertext:jobs                        | zset   | entries of expired jobs are pruned on every new one       |
 | undertext:microphone:ID               | stream | MAXLEN, expires                                           |
 | undertext:microphone:ID:read          | string | expires                                                   |
+| undertext:microphone:ID:connections   | hash   | the newest few; expires                                   |
 | undertext:microphones                 | list   | LTRIM                                                     |
 | undertext:microphones:taken           | list   | what a worker takes at this moment; emptied at every look |
 | undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
@@ -109,6 +110,11 @@ def microphone(id: str) -> str:
 def microphone_read(id: str) -> str:
     """How far a microphone's audio is in chunks: an entry of its stream, an epoch and how many chunks that has."""
     return f"{PREFIX}:microphone:{id}:read"
+
+
+def microphone_connections(id: str) -> str:
+    """The sockets over which a microphone has come: the newest one's number, and what each said of its audio."""
+    return f"{PREFIX}:microphone:{id}:connections"
 
 
 def worker(name: str) -> str:

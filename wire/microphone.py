@@ -7,17 +7,23 @@ A worker notes which microphones it reads and how far their audio is in chunks. 
 its lease expires: another goes on from there. An announcement that was taken stays in a second list until it is noted,
 so that one whose taker dies in between is found there. Whoever moves it to the notes is the one who noted it: a taker
 that comes late must not bring back what another has read to its end.
+
+A recording outlives its socket. One that breaks leaves a mark, and the recording stays open until the client marks its
+end, or ingest gives it up because nothing came for long. Another socket goes on with it as its next connection, and
+every entry says which it is of. Whether an entry still counts is decided where it is appended: from the moment in
+which the recording is resumed, the connection before can add nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from wire import keys
 from wire.bus import Redis
-from wire.errors import DecodeError
+from wire.errors import DecodeError, UnknownSource
 from wire.messages import Kind, Task, _Json, source_name
 
 #: Announcements that wait for an ingest worker.
@@ -28,7 +34,10 @@ WAITING_LIMIT = 100
 FRAMES_LIMIT = 600
 
 #: A microphone's frames vanish this long after the last one, in seconds.
-FRAMES_TTL_S = 300
+FRAMES_TTL_S = 900
+
+#: Connections of one microphone whose hellos are kept: more than a minute of frames may come from.
+HELLOS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,69 @@ class Mark:
     n_chunks: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One of the sockets over which a recording comes."""
+
+    number: int = 1
+    began_s: float = 0.0  # Unix time at which the recording began
+    audio_s: float = 0.0  # that came over the connections before, in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An entry of a microphone's stream. One without audio says that a connection begins, or that it broke."""
+
+    entry: bytes
+    pcm: bytes
+    connection: int
+    broken: bool
+
+
+# Appends an entry, unless another connection has taken over: 0. Behind the end nothing counts.
+_APPEND = """
+local now = redis.call('HGET', KEYS[1], 'connection')
+if now and now ~= ARGV[1] then
+    return 0
+end
+if redis.call('HEXISTS', KEYS[1], 'over') == 0 then
+    redis.call('HSET', KEYS[1], 'connection', ARGV[1])
+    redis.call('HINCRBYFLOAT', KEYS[1], 'audio_s', ARGV[4])
+    if ARGV[5] == 'end' then
+        redis.call('HSET', KEYS[1], 'over', 1)
+    end
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', ARGV[5], ARGV[6], 'connection', ARGV[1])
+    redis.call('EXPIRE', KEYS[1], ARGV[2])
+    redis.call('EXPIRE', KEYS[2], ARGV[2])
+end
+return 1
+"""
+
+# Begins the next connection of a recording that is open.
+_RESUME = """
+if redis.call('HEXISTS', KEYS[1], 'began_s') == 0 or redis.call('HEXISTS', KEYS[1], 'over') == 1 then
+    return false
+end
+local number = redis.call('HINCRBY', KEYS[1], 'connection', 1)
+redis.call('HSET', KEYS[1], 'hello:' .. number, ARGV[1])
+redis.call('HDEL', KEYS[1], 'hello:' .. (number - ARGV[4]))
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'begin', 1, 'connection', number)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return {number, redis.call('HGET', KEYS[1], 'began_s'), redis.call('HGET', KEYS[1], 'audio_s') or '0'}
+"""
+
+# Ends a recording, unless something is behind the entry: 0.
+_GIVE_UP = """
+local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+if newest and ARGV[1] ~= newest[1] then
+    return 0
+end
+redis.call('HSET', KEYS[1], 'over', 1)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
 # Notes an announcement, if nobody else has; whether it did.
 _NOTE = """
 if redis.call('LREM', KEYS[1], 0, ARGV[2]) == 0 then
@@ -67,20 +139,43 @@ class Microphones:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def open(self, hello: Hello) -> None:
+    def open(self, hello: Hello) -> Connection:
         """API: announce a microphone."""
+        first = Connection(began_s=time.time())
+        known = {"connection": first.number, "hello:1": hello.encode(), "began_s": repr(first.began_s)}
         pipe = self._redis.pipeline()
+        pipe.hset(keys.microphone_connections(hello.id), mapping=known)  # type: ignore[arg-type]
+        pipe.expire(keys.microphone_connections(hello.id), FRAMES_TTL_S)
         pipe.lpush(keys.MICROPHONES, hello.encode())
         pipe.ltrim(keys.MICROPHONES, 0, WAITING_LIMIT - 1)
         pipe.execute()
+        return first
 
-    def send(self, id: str, pcm: bytes) -> None:
-        """API: append a frame."""
-        self._append(id, {b"pcm": pcm})
+    def resume(self, hello: Hello) -> Connection:
+        """API: go on with a microphone over another connection; the one before can send nothing more.
 
-    def close(self, id: str) -> None:
-        """API: mark the end."""
-        self._append(id, {b"end": b"1"})
+        Raises:
+            UnknownSource: there is none with this id, or it has ended.
+        """
+        arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT)
+        answer: Any = self._redis.eval(_RESUME, 2, *_keys(hello.id), *arguments)
+        if answer is None:
+            raise UnknownSource(
+                f"no recording {hello.id[:40]!r} is open, so none can be resumed: begin without `resume`"
+            )
+        return Connection(int(answer[0]), float(answer[1]), float(answer[2]))
+
+    def send(self, id: str, pcm: bytes, connection: int = 1, *, duration_s: float = 0.0) -> bool:
+        """API: append a frame; False if another connection has taken over."""
+        return self._append(id, b"pcm", pcm, connection, duration_s)
+
+    def leave(self, id: str, connection: int = 1) -> None:
+        """API: the connection broke, another may go on."""
+        self._append(id, b"broken", b"1", connection)
+
+    def close(self, id: str, connection: int = 1) -> None:
+        """API: mark the end, unless another connection has taken over."""
+        self._append(id, b"end", b"1", connection)
 
     def next(self, timeout_s: float) -> Hello | None:
         """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and note that it is being read.
@@ -113,7 +208,18 @@ class Microphones:
         pipe = self._redis.pipeline()
         pipe.hdel(keys.READ_MICROPHONES, id)
         pipe.delete(keys.microphone_read(id))
+        pipe.hset(keys.microphone_connections(id), "over", "1")
+        pipe.expire(keys.microphone_connections(id), FRAMES_TTL_S)
         pipe.execute()
+
+    def give_up(self, id: str, after: bytes) -> bool:
+        """Ingest: end one that may no longer be resumed; False if something came behind entry `after`."""
+        return bool(self._redis.eval(_GIVE_UP, 2, *_keys(id), after, FRAMES_TTL_S))
+
+    def hello(self, id: str, connection: int) -> Hello | None:
+        """Ingest: what a connection said of its audio, if that is still known."""
+        value: Any = self._redis.hget(keys.microphone_connections(id), f"hello:{connection}")
+        return Hello.decode(value) if value else None
 
     def abandoned(self) -> list[Hello]:
         """Ingest: those whose reader holds no lease any more.
@@ -136,17 +242,17 @@ class Microphones:
                     self.done(id)
         return hellos
 
-    def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[tuple[bytes, bytes]], bool]:
+    def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[Frame], bool]:
         """Ingest: frames behind stream entry `after` (b"0" at first).
 
         Returns:
-            Entry and PCM of each frame, and whether the microphone was closed behind them.
+            Frames, and whether the microphone was closed behind them.
         """
         answer: Any = self._redis.xread({keys.microphone(id): after}, count=200, block=max(1, round(timeout_s * 1000)))
         items = answer.items() if isinstance(answer, dict) else answer or []
         for _, entries in items:
-            frames = [(entry, fields[b"pcm"]) for entry, fields in entries if b"pcm" in fields]
-            return frames, any(b"end" in fields for _, fields in entries)
+            frames = [_frame(entry, fields) for entry, fields in entries if b"end" not in fields]
+            return frames, len(frames) < len(entries)
         return [], False
 
     def _note(self, announcement: bytes) -> Hello | None:
@@ -159,8 +265,15 @@ class Microphones:
         noted = self._redis.eval(_NOTE, 2, keys.TAKEN_MICROPHONES, keys.READ_MICROPHONES, hello.id, announcement)
         return hello if noted else None
 
-    def _append(self, id: str, fields: dict[bytes, bytes]) -> None:
-        pipe = self._redis.pipeline()
-        pipe.xadd(keys.microphone(id), fields, maxlen=FRAMES_LIMIT, approximate=True)  # type: ignore[arg-type]
-        pipe.expire(keys.microphone(id), FRAMES_TTL_S)
-        pipe.execute()
+    def _append(self, id: str, name: bytes, value: bytes, connection: int, duration_s: float = 0.0) -> bool:
+        arguments = (connection, FRAMES_TTL_S, FRAMES_LIMIT, duration_s, name, value)
+        return bool(self._redis.eval(_APPEND, 2, *_keys(id), *arguments))
+
+
+def _keys(id: str) -> tuple[str, str]:
+    return keys.microphone_connections(id), keys.microphone(id)
+
+
+def _frame(entry: bytes, fields: dict[bytes, bytes]) -> Frame:
+    connection = int(fields.get(b"connection", b"1"))  # the version before knew one only
+    return Frame(entry, fields.get(b"pcm", b""), connection, b"broken" in fields)

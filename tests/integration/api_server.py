@@ -232,6 +232,13 @@ class Ingest(threading.Thread):
         self.hello: Hello | None = None
         self.pcm = b""
 
+    def heard(self, n_bytes: int) -> None:
+        """Wait until so much audio has come."""
+        until = time.monotonic() + 20
+        while len(self.pcm) < n_bytes:
+            assert time.monotonic() < until, f"{len(self.pcm)} bytes of {n_bytes}"
+            time.sleep(0.02)
+
     def run(self) -> None:
         """The whole life of a microphone."""
         self.hello = self.microphones.next(20)
@@ -241,7 +248,8 @@ class Ingest(threading.Thread):
         after, closed = b"0", False
         while not closed:
             frames, closed = self.microphones.frames(self.hello.id, after, 5)
-            for after, pcm in frames:  # noqa: B007  # the last one is where the next look begins
-                self.pcm += pcm
+            for frame in frames:
+                after = frame.entry
+                self.pcm += frame.pcm
         speaker.say(f"{len(self.pcm)} bytes")
         speaker.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from wsproto.events import CloseConnection, TextMessage
 
 from api.openapi import document
 from tests.integration.api_server import Api, Ingest, Socket, running
+from wire import keys
 from wire.bus import connect
 from wire.messages import State, Status
 from wire.microphone import Hello
@@ -116,6 +118,75 @@ def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Inges
     assert api.http.get("/microphones/none/captions.srt").status_code == 404
 
 
+def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        ready = microphone.next("ready")
+        first = microphone.next("caption")
+        microphone.client.send(b"\1\0" * 16_000)
+        ingest.heard(32_000)
+        microphone.client.sock.shutdown(socket.SHUT_RDWR)  # not a word of farewell
+    with api.socket("/microphone") as microphone:
+        hello(microphone, resume=ready["id"], after=first["event"])
+        again = microphone.next("ready")
+        assert again == {**ready, "audio_s": 1.0}
+        microphone.client.send(b"\2\0" * 16_000)
+        microphone.client.send('{"type": "stop"}')
+        assert microphone.next("caption")["text"] == "64000 bytes", "none that was seen comes again"
+        microphone.next("end")
+        assert microphone.closed() == 1000
+    assert ingest.pcm == b"\1\0" * 16_000 + b"\2\0" * 16_000
+    assert api.http.get(ready["urls"]["txt"]).text == "first\n64000 bytes\n"
+    with api.socket("/microphone") as microphone:  # it was stopped
+        hello(microphone, resume=ready["id"])
+        assert microphone.next("error")["status"] == 404
+        assert microphone.closed() == 1008
+
+
+def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as old, api.socket("/microphone") as new:
+        hello(old)
+        id = old.next("ready")["id"]
+        hello(new, resume=id)
+        new.next("ready")
+        assert new.next("caption")["text"] == "first", "without `after` from the beginning"
+        old.client.send(b"\1\0" * 16_000)
+        assert old.next("error") | {"type": ""} == {
+            "type": "",
+            "status": 409,
+            "detail": "another connection goes on with this recording",
+        }
+        assert old.closed() == 1008
+        new.client.send(b"\2\0" * 16_000)
+        new.client.send('{"type": "stop"}')
+        new.next("end")
+    assert ingest.pcm == b"\2\0" * 16_000
+
+
+def test_a_recording_goes_on_when_the_api_is_started_again(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingest: Ingest
+) -> None:
+    port = free_port()
+    with running(redis_url, port, tmp_path) as api, api.socket("/microphone") as microphone:
+        hello(microphone, sample_rate=8_000)
+        id = microphone.next("ready")["id"]
+        microphone.client.send(bytes(16_000))
+        ingest.heard(16_000)
+        api.process.terminate()
+        assert microphone.closed() == 1001
+    with connect(redis_url) as redis:  # a minute later
+        key = keys.microphone_connections(id)
+        redis.hset(key, "began_s", repr(float(redis.hget(key, "began_s") or 0) - 60))
+    with running(redis_url, port, tmp_path) as api, api.socket("/microphone") as microphone:
+        hello(microphone, sample_rate=8_000, resume=id)
+        microphone.next("ready")
+        for _ in range(60):  # what was said meanwhile comes at once
+            microphone.client.send(bytes(16_000))
+        microphone.client.send('{"type": "stop"}')
+        microphone.next("end")
+    assert len(ingest.pcm) == 61 * 16_000
+
+
 def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         protocol = microphone.client.ws
@@ -144,6 +215,12 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
         ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
+        ('{"sample_rate": 16000, "resume": 3}', "resume must be the id"),
+        ('{"sample_rate": 16000, "resume": "0123456789abcdef"}', "begin without `resume`"),
+        ('{"sample_rate": 16000, "resume": "../stations/x"}', "begin without `resume`"),
+        ('{"sample_rate": 16000, "resume": "stations/x"}', "begin without `resume`"),
+        ('{"sample_rate": 16000, "after": 3}', "after needs resume"),
+        ('{"sample_rate": 16000, "resume": "x", "after": -1}', "after must be"),
         ('{"sample_rate": 16000, "encoding": "opus"}', "no field 'encoding'; there are sample_rate, format"),
         ('{"sample_rate": 16000, "chanels": 2}', "no field 'chanels'; did you mean 'channels'?"),
         (json.dumps({"x" * 41: 1, "y": 2}), f"no field '{'x' * 40}'; there are"),

@@ -9,7 +9,7 @@ import srt
 
 from tests.integration.api_answers import fits
 from tests.integration.api_server import Api, Speaker, knowing
-from tests.integration.openai_caller import TRANSCRIPTIONS, Caller
+from tests.integration.openai_caller import TRANSCRIPTIONS, Caller, error
 from wire.bus import Redis
 from wire.workers import Worker
 

@@ -20,9 +20,10 @@ from tests.integration.ingest.radio import audio_of, frequency_hz
 from wire import keys
 from wire.bus import RedisError, connect
 from wire.chunk import Chunk
+from wire.errors import UnknownSource
 from wire.messages import Kind, State
 from wire.metrics import IngestMetrics
-from wire.microphone import Hello, Microphones
+from wire.microphone import Hello, Mark, Microphones
 from wire.sources import Statuses
 
 Chunks = Callable[[str], list[Chunk]]
@@ -61,9 +62,9 @@ def api(redis_client: Any) -> Microphones:
     return Microphones(redis_client)
 
 
-def speak(api: Microphones, id: str, pcm: bytes, frame_bytes: int = 4001) -> None:
+def speak(api: Microphones, id: str, pcm: bytes, frame_bytes: int = 4001, connection: int = 1) -> None:
     for start in range(0, len(pcm), frame_bytes):  # frames need not even end at a sample
-        api.send(id, pcm[start : start + frame_bytes])
+        assert api.send(id, pcm[start : start + frame_bytes], connection)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
@@ -201,6 +202,100 @@ def test_one_that_vanishes_ends_too(
     speak(api, "m", tone(440, 0.5, 16_000))
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").detail == "nothing came for 2 s")
+
+
+def test_one_whose_connection_breaks_goes_on_over_another(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    def status() -> Any:
+        return Statuses(redis_client).get(Kind.MICROPHONE, "m")
+
+    desk()
+    api.open(Hello("m", 48_000, "sv"))
+    speak(api, "m", tone(440, 1.5, 48_000))
+    api.leave("m")
+    wait_until(lambda: len(chunks("microphones/m")) == 2, 20)  # what was said before the break waits for nothing
+    wait_until(lambda: status().state is State.RECONNECTING)
+    assert len(audio_of(chunks("microphones/m"))) == pytest.approx(1.5 * 16_000, abs=16)
+    again = api.resume(Hello("m", 16_000, "en", channels=2))
+    speak(api, "m", tone(880, 1.5, 16_000, 2), connection=again.number)
+    wait_until(lambda: len(chunks("microphones/m")) == 3, 20)
+    wait_until(lambda: status().state is State.RUNNING and status().reconnects == 1)
+    api.close("m", again.number)
+    wait_until(lambda: chunks("microphones/m")[-1].last, 20)
+    found = chunks("microphones/m")
+    places = [(chunk.epoch, chunk.seq, chunk.follows, chunk.language, chunk.last) for chunk in found]
+    assert places == [
+        (1, 0, None, "sv", False),
+        (1, 1, None, "sv", False),
+        (2, 0, (1, 2), "en", False),
+        (2, 1, None, "en", True),
+    ]
+    audio = audio_of(found[2:])
+    assert len(audio) == 1.5 * 16_000
+    assert frequency_hz(audio) == pytest.approx(880, abs=1)
+    wait_until(lambda: status().state is State.FINISHED)
+    with pytest.raises(UnknownSource, match="begin without"):
+        api.resume(Hello("m", 16_000))
+
+
+def test_who_was_taken_over_from_adds_and_ends_nothing(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    desk()
+    api.open(Hello("m", 16_000))
+    speak(api, "m", tone(440, 0.5, 16_000))
+    again = api.resume(Hello("m", 16_000))
+    assert not api.send("m", tone(440, 0.5, 16_000))
+    api.leave("m")
+    api.close("m")
+    speak(api, "m", tone(880, 0.5, 16_000), connection=again.number)
+    api.close("m", again.number)
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    audio = audio_of(chunks("microphones/m"))
+    assert len(audio) == 16_000
+    assert frequency_hz(audio[8_000:]) == pytest.approx(880, abs=3)
+
+
+def test_one_that_is_away_for_long_ends_and_is_not_resumed(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    desk(microphone_idle_s=2.0)
+    api.open(Hello("m", 16_000))
+    speak(api, "m", tone(440, 0.5, 16_000))
+    api.leave("m")
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    assert {chunk.epoch for chunk in chunks("microphones/m")} == {1}
+    with pytest.raises(UnknownSource):
+        api.resume(Hello("m", 16_000))
+
+
+def test_one_that_is_resumed_while_it_is_given_up_goes_on(api: Microphones, redis_client: Any) -> None:
+    api.open(Hello("m", 16_000))
+    api.send("m", b"....")
+    ((seen,), _) = api.frames("m", b"0", 0.1)
+    api.resume(Hello("m", 16_000))
+    assert not api.give_up("m", seen.entry)
+    assert api.resume(Hello("m", 16_000)).number == 3
+
+
+def test_another_process_reads_a_later_connection_as_that_one_said(
+    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+) -> None:
+    api.open(Hello("m", 8_000))
+    assert api.next(1.0)
+    speak(api, "m", tone(440, 1.0, 8_000))
+    again = api.resume(Hello("m", 16_000))
+    speak(api, "m", tone(880, 1.0, 16_000), connection=again.number)
+    api.close("m", again.number)
+    frames, _ = api.frames("m", b"0", 0.1)
+    api.mark("m", Mark(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1))
+    desk()
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    assert chunks("microphones/m")[0].follows == (1, 1)
+    audio = audio_of(chunks("microphones/m"))
+    assert len(audio) == 16_000
+    assert frequency_hz(audio) == pytest.approx(880, abs=1)
 
 
 def test_an_impossible_rate_fails_clearly(
