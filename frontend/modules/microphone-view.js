@@ -5,18 +5,15 @@ import { gate, request, sentence, token } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { downloads } from './downloads.js';
 import { languageSelect } from './languages.js';
-import { decode } from './messages.js';
 import { explain, Recorder } from './recorder.js';
+import { Recording } from './recording.js';
 import { socketUrl } from './live.js';
 import { CaptionStore } from './store.js';
-import { clock } from './times.js';
-
-/** Bytes that may wait in the browser for a slow network before the recording is given up. */
-const MOST_WAITING = 4_000_000;
+import { clock, duration } from './times.js';
 
 class MicrophoneView extends HTMLElement {
   #recorder = null;
-  #socket = null;
+  #recording = null;
   #store = null;
   #begun = 0;
 
@@ -39,7 +36,7 @@ class MicrophoneView extends HTMLElement {
 
   disconnectedCallback() {
     this.#recorder?.stop();
-    this.#socket?.close();
+    this.#recording?.close();
   }
 
   set selected(_) {} // it has one view only
@@ -73,51 +70,55 @@ class MicrophoneView extends HTMLElement {
   }
 
   #connect(recorder) {
-    const url = socketUrl('/microphone') + token.query();
-    const socket = new WebSocket(url);
-    let opened = false;
-    this.#socket = socket;
-    socket.binaryType = 'arraybuffer';
-    this.#say('Connecting…');
-    socket.onopen = () => {
-      opened = true;
-      socket.send(JSON.stringify({ sample_rate: recorder.sampleRate, language: this.language.value || null }));
+    const store = this.#store;
+    const language = this.language.value || null;
+    const hello = (id) => ({ sample_rate: recorder.sampleRate, language, ...(id ? { resume: id, after: store.last } : {}) });
+    const hear = (message) => {
+      if (message.type === 'error') notify(sentence(message.detail));
+      else store.apply(relative(message, this.#origin(message)));
     };
-    socket.onmessage = (event) => {
-      const message = decode(event.data);
-      if (message.type === 'ready') this.#recording(recorder, socket, message.urls);
-      else if (message.type === 'error') notify(sentence(message.detail));
-      else this.#store.apply(relative(message, this.#origin(message)));
-    };
-    socket.onclose = async () => {
-      recorder.stop();
-      if (this.#recorder === recorder) this.#recorder = null;
-      if (this.#socket !== socket) return;
-      this.#idle(opened ? 'Stopped.' : 'Nothing is sent before you start.');
-      if (!opened) notify(await this.#refusal());
-    };
-  }
-
-  #recording(recorder, socket, urls) {
-    this.#begun = Date.now();
-    this.#offer(urls);
-    this.button.disabled = false;
-    this.button.textContent = 'Stop';
-    this.button.classList.add('on');
-    this.language.disabled = true;
+    const recording = new Recording(socketUrl('/microphone') + token.query(), hello, hear, {
+      answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
+      refusal: () => this.#refusal(),
+    });
+    this.#recording = recording;
+    recording.addEventListener('change', () => this.#changed(recorder, recording));
     recorder.onframe = (pcm, level) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(pcm);
+      recording.send(pcm, recorder.sampleRate);
       this.meter.value = level;
-      this.#say(`Recording ${clock((Date.now() - this.#begun) / 1000)}`);
-      if (socket.bufferedAmount > MOST_WAITING) {
-        notify('The network is too slow for the recording.');
-        this.#stop();
-      }
+      this.#tell(recording);
     };
     recorder.onend = () => {
       notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
       this.#stop();
     };
+    this.#say('Connecting…');
+    this.#begun = Date.now();
+    recording.open();
+  }
+
+  #changed(recorder, recording) {
+    if (recording.state === 'recording') {
+      this.#offer(recording.ready.urls);
+      this.button.disabled = false;
+      this.button.textContent = 'Stop';
+      this.button.classList.add('on');
+      this.language.disabled = true;
+    }
+    if (recording.state === 'ended') {
+      recorder.stop();
+      if (this.#recording !== recording) return;
+      this.#recorder = this.#recording = null;
+      this.#idle(recording.ready ? 'Stopped.' : 'Nothing is sent before you start.');
+      if (recording.why) notify(sentence(recording.why));
+    } else this.#tell(recording);
+  }
+
+  #tell({ state, awayMs }) {
+    const seconds = Math.floor((performance.now() - awayMs) / 1000);
+    if (state === 'recording') this.#say(`Recording ${clock((Date.now() - this.#begun) / 1000)}`);
+    else if (state === 'away') this.#say(`Connection lost, reconnecting… (${duration(seconds)})`);
+    else if (state === 'stopping') this.#say('The last words are on their way…');
   }
 
   #stop() {
@@ -125,9 +126,7 @@ class MicrophoneView extends HTMLElement {
     this.#recorder = null;
     this.button.disabled = true;
     this.meter.value = 0;
-    this.#say('The last words are on their way…');
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: 'stop' }));
-    else this.#socket?.close();
+    this.#recording?.stop();
   }
 
   /** Links to what is captioned so far, also after the end or a break; a link can carry no header. */

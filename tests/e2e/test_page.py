@@ -52,6 +52,43 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     assert ingest.hello.sample_rate / period == pytest.approx(440, rel=0.05)
 
 
+def test_a_recording_goes_on_when_the_api_is_started_again(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    ingest, port = Ingest(redis_url), free_port()
+    ingest.start()
+    state = page.locator("microphone-view .state")
+    with running(redis_url, port, tmp_path) as api:
+        page.goto(f"{api.url}#microphone")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator(".lines .text")).to_have_text(["first"])
+        expect(state).to_contain_text("Recording")
+    expect(state).to_contain_text("Connection lost, reconnecting… (3 s")
+    before = len(ingest.pcm)
+    with running(redis_url, port, tmp_path):
+        expect(state).to_contain_text("Recording")
+        ingest.heard(before + 3 * 2 * 44_100)  # what was said meanwhile
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".lines .text")).to_have_count(2)
+        expect(state).to_have_text("Stopped.")
+    ingest.join(timeout=20)
+
+
+def test_a_recording_is_stopped_while_it_is_away(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    Ingest(redis_url).start()
+    with running(redis_url, free_port(), tmp_path) as api:
+        page.goto(f"{api.url}#microphone")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator(".lines .text")).to_have_text(["first"])
+    expect(page.locator("microphone-view .state")).to_contain_text("Connection lost")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    expect(page.locator(".lines .text")).to_have_text(["first"])
+
+
 def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> None:
     context = browser.new_context()
     page = context.new_page()

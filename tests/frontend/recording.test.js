@@ -1,0 +1,184 @@
+// A recording over sockets that break: nothing that is said is lost or sent twice, and it knows when to stop.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { Recording } from '../../frontend/modules/recording.js';
+
+const RATE = 20; // a frame of a tenth of a second has two samples
+
+class FakeSocket {
+  static OPEN = 1;
+
+  static made = [];
+
+  readyState = 0;
+
+  bufferedAmount = 0;
+
+  sent = [];
+
+  constructor() {
+    FakeSocket.made.push(this);
+  }
+
+  send(data) {
+    this.sent.push(typeof data === 'string' ? JSON.parse(data) : [...new Int16Array(data)]);
+  }
+
+  accept(audio_s = 0) {
+    this.readyState = 1;
+    this.onopen();
+    this.say({ type: 'ready', id: 'abc', source: 'microphones/abc', audio_s, urls: {} });
+  }
+
+  say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
+  close() {
+    this.readyState = 3;
+    this.onclose();
+  }
+}
+
+let timers;
+let now;
+let answers;
+let frames;
+
+function record() {
+  const hello = (resume) => ({ sample_rate: RATE, ...(resume ? { resume } : {}) });
+  const recording = new Recording('ws://x/microphone', hello, () => {}, {
+    WebSocket: FakeSocket,
+    setTimeout: (run, pause) => timers.push({ run, pause }),
+    clearTimeout: () => {},
+    now: () => now,
+    answers: async () => answers,
+    refusal: async () => 'refused',
+  });
+  recording.open();
+  return recording;
+}
+
+const newest = () => FakeSocket.made.at(-1);
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+function speak(recording, count = 1) {
+  for (let n = 0; n < count; n += 1) {
+    recording.send(new Int16Array([frames, frames]).buffer, RATE);
+    frames += 1;
+  }
+}
+
+beforeEach(() => {
+  FakeSocket.made = [];
+  timers = [];
+  now = 0;
+  frames = 0;
+  answers = false;
+});
+
+test('what is said in a break is sent over the next socket, behind what has arrived', async () => {
+  const recording = record();
+  newest().accept();
+  speak(recording, 3);
+  newest().close();
+  await settled();
+  assert.equal(recording.state, 'away');
+  speak(recording, 2);
+  timers[0].run();
+  newest().accept(0.15); // one frame and a half
+  speak(recording);
+  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc' }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
+  assert.equal(recording.state, 'recording');
+});
+
+test('of a long break the newest audio is kept', async () => {
+  const recording = record();
+  newest().accept();
+  newest().close();
+  await settled();
+  speak(recording, 700);
+  timers[0].run();
+  newest().accept();
+  assert.equal(newest().sent.length, 501);
+  assert.deepEqual(newest().sent.at(-1), [699, 699]);
+});
+
+test('pauses grow, and patience ends', async () => {
+  const recording = record();
+  newest().accept();
+  for (let n = 0; n < 6; n += 1) {
+    newest().close();
+    await settled();
+    timers.at(-1).run();
+  }
+  assert.deepEqual(timers.map(({ pause }) => pause), [1000, 2000, 4000, 8000, 15_000, 15_000]);
+  now = 301_000;
+  newest().close();
+  await settled();
+  assert.deepEqual([recording.state, recording.why], ['ended', 'The connection did not come back.']);
+});
+
+test('a recording that is no longer open, and a server that refuses, end it', async () => {
+  const gone = record();
+  newest().accept();
+  newest().close();
+  await settled();
+  timers[0].run();
+  newest().onopen();
+  newest().say({ type: 'error', status: 404, detail: 'no recording' });
+  newest().close();
+  assert.deepEqual([gone.state, gone.why], ['ended', 'no recording']);
+  const refused = record();
+  newest().accept();
+  answers = true;
+  newest().close();
+  await settled();
+  for (let n = 0; n < 3; n += 1) {
+    timers.at(-1).run();
+    newest().close();
+    await settled();
+  }
+  assert.deepEqual([refused.state, refused.why], ['ended', 'refused']);
+});
+
+test('one that the server has ended is not begun again', async () => {
+  const recording = record();
+  newest().accept();
+  newest().say({ type: 'end', source: 'microphones/abc' });
+  newest().close();
+  await settled();
+  assert.equal(recording.state, 'ended');
+});
+
+test('a server that has lost its database for a moment is tried again', async () => {
+  const recording = record();
+  newest().accept();
+  newest().say({ type: 'error', status: 503, detail: 'Redis does not answer' });
+  newest().close();
+  await settled();
+  assert.equal(recording.state, 'away');
+});
+
+test('a socket that takes nothing is given up', async () => {
+  const recording = record();
+  newest().accept();
+  newest().bufferedAmount = 1000;
+  speak(recording);
+  now = 10_001;
+  speak(recording);
+  await settled();
+  assert.equal(recording.state, 'away');
+  assert.equal(timers.length, 1);
+});
+
+test('stopping while away ends it at once', async () => {
+  const recording = record();
+  newest().accept();
+  newest().close();
+  await settled();
+  recording.stop();
+  assert.deepEqual([recording.state, recording.why], ['ended', '']);
+});
