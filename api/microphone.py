@@ -105,8 +105,8 @@ def _record(ctx: Context, ws: Server) -> None:
             told = {"audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
             ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **told}))
             relaying.start()
-            _listen(ctx, ws, greeting, connection, relaying)
-            over = not ctx.hub.closing
+            _listen(ctx, ws, greeting, connection)
+            over = True
         except BadRequest:
             over = True
             raise
@@ -118,8 +118,8 @@ def _record(ctx: Context, ws: Server) -> None:
         relaying.join(ctx.settings.microphone_drain_s)
 
 
-def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection, relaying: threading.Thread) -> None:
-    """Hand audio on until the client stops, or the source has ended."""
+def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection) -> None:
+    """Hand audio on until the client stops."""
     hello, format = greeting.hello, greeting.format
     frame_bytes = format.sample_bytes * hello.channels
     rate = hello.sample_rate * frame_bytes  # bytes a second
@@ -134,7 +134,7 @@ def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection
             raise Problem(409, "another connection goes on with this recording")
         del pending[:whole]
 
-    for message in _audio(ws, relaying):
+    for message in _audio(ws):
         heard_s += len(message) / rate
         if heard_s > SPEED * (time.monotonic() - begun_s) + BURST_S:
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
@@ -149,10 +149,15 @@ def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection
         send(whole)
 
 
-def _audio(ws: Server, relaying: threading.Thread) -> Iterator[bytes]:
-    """Audio as it comes, until the client stops, or the source has ended. What else a client says is answered here."""
+def _audio(ws: Server) -> Iterator[bytes]:
+    """Audio as it comes, until the client stops. What else it says is answered here.
+
+    Raises:
+        ConnectionClosed: behind all that has come, so that a break is not taken for the end; `_relay` closes the socket
+            of a source that has ended.
+    """
     heard_s, noted = time.monotonic(), False
-    while relaying.is_alive():
+    while True:
         message = ws.receive(timeout=max(0.0, heard_s + SILENCE_S - time.monotonic()))
         if message is None:
             raise Problem(408, f"no audio came for {SILENCE_S:g} seconds")

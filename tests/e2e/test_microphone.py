@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket as sockets
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import soxr
@@ -17,6 +19,18 @@ from tests.e2e.viewer import Viewer
 RATE_HZ, FRAME_S = 48_000, 0.1
 
 
+def spoken(audio: np.ndarray) -> Iterator[bytes]:
+    """Frames, each when it has been said."""
+    began = time.monotonic()
+    for number, frame in enumerate(np.array_split(audio, max(1, round(len(audio) / RATE_HZ / FRAME_S)))):
+        time.sleep(max(0.0, began + number * FRAME_S - time.monotonic()))
+        yield frame.tobytes()
+
+
+def ended(viewer: Viewer) -> bool:
+    return any(message["type"] == "end" for _, message in viewer.messages)
+
+
 def test_what_is_spoken_is_captioned(
     system: System,
 ) -> None:
@@ -28,14 +42,46 @@ def test_what_is_spoken_is_captioned(
     with Viewer(socket) as viewer:
         system.wait(lambda: viewer.messages, what="the API is ready for audio")
         assert viewer.messages[0][1]["type"] == "ready"
-        began = time.monotonic()
-        for number, frame in enumerate(np.array_split(audio, max(1, round(len(audio) / RATE_HZ / FRAME_S)))):
-            time.sleep(max(0.0, began + number * FRAME_S - time.monotonic()))
-            socket.send(frame.tobytes())
+        for frame in spoken(audio):
+            socket.send(frame)
         socket.send(json.dumps({"type": "stop"}))
-        system.wait(lambda: any(message["type"] == "end" for _, message in viewer.messages), what="the recording ends")
+        system.wait(lambda: ended(viewer), what="the recording ends")
         captions, finals = viewer.captions, viewer.finals
     judging.check_order(captions)
     assert judging.wer(recording.text, finals) < judging.MAX_WER
     newest = {caption["id"]: caption for caption in captions}
     assert all(caption["final"] or not caption["text"] for caption in newest.values())
+
+
+def test_what_is_spoken_over_a_break_is_captioned_once(system: System) -> None:
+    """The socket breaks in the middle; what is said before the next one stands is kept, and sent at once."""
+    system.transcribers(1)
+    recording = record("sv", 5, 5)
+    audio = soxr.resample(recording.audio.astype(np.float32), SAMPLE_RATE, RATE_HZ).astype(np.int16)
+    hello, frames, said = {"sample_rate": RATE_HZ, "language": "sv"}, spoken(audio), []
+    first = system.socket("/microphone")
+    first.send(json.dumps(hello))
+    with Viewer(first) as before:
+        system.wait(lambda: before.messages, what="the API is ready for audio")
+        while sum(map(len, said)) < len(audio):  # half of its bytes
+            said.append(next(frames))
+            first.send(said[-1])
+        first.sock.shutdown(sockets.SHUT_RDWR)
+    for _ in range(20):
+        said.append(next(frames))
+    seen = max((caption["event"] for caption in before.captions), default=0)
+    second = system.socket("/microphone")
+    second.send(json.dumps({**hello, "resume": before.messages[0][1]["id"], "after": seen}))
+    with Viewer(second) as after:
+        system.wait(lambda: after.messages, what="the API is ready for audio again")
+        arrived = 2 * round(after.messages[0][1]["audio_s"] * RATE_HZ)
+        second.send(b"".join(said)[arrived:])
+        for frame in frames:
+            second.send(frame)
+        second.send(json.dumps({"type": "stop"}))
+        system.wait(lambda: ended(after), what="the recording ends")
+    captions = before.captions + after.captions
+    judging.check_order(captions)
+    assert {caption["content"] for caption in captions} == {"speech"}, "nothing is missing"
+    finals = [caption for caption in captions if caption["final"]]
+    assert judging.wer(recording.text, finals) < judging.MAX_WER

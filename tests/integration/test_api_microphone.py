@@ -143,6 +143,24 @@ def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest) -> None:
         assert microphone.closed() == 1008
 
 
+def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: Api, ingest: Ingest) -> None:
+    pcm = bytes(range(256)) * 1250  # ten seconds
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        id = microphone.next("ready")["id"]
+        for at in range(0, len(pcm) // 2, 320):
+            microphone.client.send(pcm[at : at + 320])
+        microphone.client.sock.shutdown(socket.SHUT_WR)  # behind all that was sent
+    ingest.heard(len(pcm) // 2)
+    with api.socket("/microphone") as microphone:
+        hello(microphone, resume=id)
+        arrived = round(microphone.next("ready")["audio_s"] * 32_000)
+        microphone.client.send(pcm[arrived:])
+        microphone.client.send('{"type": "stop"}')
+        microphone.next("end")
+    assert ingest.pcm == pcm
+
+
 def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as old, api.socket("/microphone") as new:
         hello(old)
