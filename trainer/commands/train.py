@@ -119,7 +119,12 @@ def _add_length(group: Any, trial: bool) -> None:
 
 
 def _add_batches(group: Any) -> None:
-    group.add_argument("--batch", type=int, metavar="CLIPS", help="the most in a batch (default 64)")
+    group.add_argument(
+        "--batch",
+        type=int,
+        metavar="CLIPS",
+        help="the most in a batch (default 64; in a run of fewer than 100 steps a half, quarter or eighth)",
+    )
     group.add_argument("--batch-s", type=float, metavar="S", help="the most padded audio in a batch (default 240)")
     group.add_argument("--accumulate", type=int, metavar="N", help="batches a step; the loss is that of one large one")
     group.add_argument("--learning-rate", type=float, help="default: what suits the size")

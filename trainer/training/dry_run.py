@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +17,15 @@ from trainer.models.device import device_of
 from trainer.models.features import POSITIONS_PER_S, LogMel
 from trainer.training.acft import Teacher
 from trainer.training.averaging import trained
-from trainer.training.batches import Batch, Stream, block_batches
+from trainer.training.batches import Batch, Stream
 from trainer.training.deciding import Decided, begun, decide, load
 from trainer.training.losses import Targets
 from trainer.training.memory import fill, peak, without_contents
 from trainer.training.options import Options, command
 from trainer.training.run import Run
+from trainer.training.sizing import batches_ahead, mean_examples
 from trainer.training.team import Team, local_rank
 
-#: Examples among which the largest batch is looked for, and which batches are counted of: an epoch, if it has no more.
-_LOOKED_AT = 20_000
 _GIB = 2**30
 
 
@@ -70,9 +68,7 @@ def batches_of(decided: Decided) -> Batches:
     """By the durations of examples alone; the largest one is then made."""
     plan, loaded, source = decided.plan, decided.loaded, decided.source
     shape = plan.batches.shape
-    block = shape.block or 1
-    blocks = -(-min(source.epoch_starts(1), plan.utterances, _LOOKED_AT) // block)
-    found = [*itertools.chain.from_iterable(block_batches(source, plan.seed, n, shape) for n in range(blocks))]
+    found = batches_ahead(source, plan.seed, shape, min(source.epoch_starts(1), plan.utterances))
     # Now and then a batch is padded to all of the context, be its examples as short as they may.
     widest = replace(shape, least_s=shape.most_s if shape.wide_share else shape.least_s + shape.jitter_s)
 
@@ -90,7 +86,7 @@ def batches_of(decided: Decided) -> Batches:
         config.max_target_positions,
     )
     largest = stream.make(max(found, key=size), LogMel(config.num_mel_bins))
-    return Batches(sum(map(len, found)) / len(found), largest)
+    return Batches(mean_examples(found), largest)
 
 
 def step_bytes(

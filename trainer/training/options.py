@@ -63,7 +63,7 @@ class Options:
     token: tuple[str, ...] = ()
     epochs: float = 10.0
     seed: int = 1
-    batch: int = 64
+    batch: int | None = None
     batch_s: float = 240.0
     accumulate: int = 1
     learning_rate: float | None = None
@@ -142,9 +142,12 @@ def command(options: Options, plan: Plan) -> str:
     """The command line that repeats a run, with everything that was chosen for it."""
     chosen = replace(
         options,
+        batch=plan.batches.shape.examples,
         learning_rate=plan.learning_rate,
         warm_up=plan.warm_up_steps,
         ctc=plan.weights.ctc,
+        measure_every=plan.measure_every_steps,
+        measures=None,
         precision=plan.precision,
     )
     return line(chosen)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.models.precision import Precision, suiting
-from trainer.notes import LOG
-from trainer.training.batches import BATCHES_PER_BLOCK, Settings, Shape
+from trainer.run_folder import PLAN_NAME, UNCHECKED, flat
+from trainer.training.batches import Settings
 from trainer.training.clip_source import ClipSource
 from trainer.training.losses import Weights
-from trainer.training.options import Options
+from trainer.training.options import Options, given
 from trainer.training.plan import Plan
+from trainer.training.run import has_learnt
+from trainer.training.sizing import sized
 from trainer.training.spelling import Style
 from trainer.training.team import Team
 
-#: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
-_JITTER_S, _WIDE_SHARE = 1.28, 0.1
 #: Of the steps, at most so many to warm up.
 _WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
 #: Dev is measured every so many steps, but so often at least.
 _MEASURE_EVERY, _LEAST_MEASURES = 200, 5
-#: Fewer change a checkpoint hardly.
-_FEW_STEPS = 100
+#: Options that depend on how many steps there will be where they are not given: their names on the command line and in
+#: `Options`, and where plan.json has what was taken.
+_ESTIMATED = (
+    ("--batch", "batch", "batches.shape.examples"),
+    ("--warm-up", "warm_up", "warm_up_steps"),
+    ("--measure-every", "measure_every", "measure_every_steps"),
+)
 
 
 def plan_of(
@@ -38,28 +46,9 @@ def plan_of(
     team: Team,
 ) -> Plan:
     """The plan of a training run: what was asked for, and what suits the model where nothing was."""
-    least_s = context_s if full else 0.0
-    some_s = [max(least_s, source.duration_s(index)) for index in range(min(clips, 256))]
-    fitting_count = max(1, min(options.batch, int(options.batch_s * len(some_s) / sum(some_s))))
-    shape = Shape(
-        examples=options.batch,
-        seconds=options.batch_s,
-        # No more than an epoch: a clip would stand in a batch twice.
-        block=max(1, min(clips, BATCHES_PER_BLOCK * fitting_count)),
-        least_s=least_s,
-        jitter_s=0.0 if full else _JITTER_S,
-        wide_share=0.0 if full else _WIDE_SHARE,
-        most_s=context_s,
-    )
-    utterances = max(1, round(options.epochs * source.epoch_starts(1)))
-    steps = utterances / (fitting_count * options.accumulate * team.size)
-    if steps < _FEW_STEPS:
-        LOG.warning(
-            "warning: only %d steps in all, in which little is learnt: a smaller --batch (it is %d) makes more of "
-            "them, as do more --epochs",
-            max(1, round(steps)),
-            options.batch,
-        )
+    options = _as_begun(options, team)
+    batches = sized(options, source, clips, context_s, full, team.size)
+    steps = batches.steps
     measure_every = options.measure_every
     if measure_every is None:
         measure_every = max(1, min(_MEASURE_EVERY, math.ceil(steps / _LEAST_MEASURES)))
@@ -69,11 +58,14 @@ def plan_of(
     warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
     ctc = options.ctc if options.ctc is not None else (0.3 if loaded.from_nothing else 0.0)
     return Plan(
-        utterances=utterances,
+        utterances=batches.utterances,
         seed=options.seed,
         examples=(options.augment, options.balance, options.without_speech, *_joined(options)),
         batches=Settings(
-            shape, Style(options.timestamps, options.prompts, options.bpe_dropout), options.misled, options.spec_augment
+            batches.shape,
+            Style(options.timestamps, options.prompts, options.bpe_dropout),
+            options.misled,
+            options.spec_augment,
         ),
         accumulate=options.accumulate,
         learning_rate=rate,
@@ -90,6 +82,27 @@ def plan_of(
         log_every_steps=options.log_every,
         checkpoint_every_s=options.checkpoint_every_s,
     )
+
+
+def _as_begun(options: Options, team: Team) -> Options:
+    """What a run that goes on estimated at its beginning, it keeps, though it would be estimated otherwise by now.
+
+    All else that an estimate depends on is in the plan, too, and refused there if it has changed.
+    """
+    if not has_learnt(options.run) or not (options.run / PLAN_NAME).exists():
+        return options
+    document = json.loads((options.run / PLAN_NAME).read_text(encoding="utf-8"))
+    environment, now = document.get(UNCHECKED, {}), given(options)
+    asked = environment.get("given", now)
+    if environment.get("processes", team.size) != team.size or asked.get("--measures") != now.get("--measures"):
+        return options
+    plan = flat(document["plan"])
+    kept: dict[str, Any] = {
+        field: plan[path]
+        for name, field, path in _ESTIMATED
+        if getattr(options, field) is None and name not in asked and path in plan
+    }
+    return replace(options, **kept, measures=None if "measure_every" in kept else options.measures)
 
 
 def precision_of(options: Options) -> Precision:
