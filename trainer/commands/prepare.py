@@ -24,9 +24,12 @@ words after it say what it cannot
   speech=no    nobody speaks in any of it: the model shall learn to write nothing
   lists=train,dev,test,other   which lists of a Common Voice release (default: test,dev,train,validated)
   config=sv_se text=transcription   of a data set of Hugging Face
+  speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
+                   (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
 
 examples
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
+  python -m trainer prepare --source recordings speaker=folder --language sv --out corpora/mine
   python -m trainer prepare --source cv-corpus/sv-SE weight=2 --source interviews language=sv \\
       --source google/fleurs config=sv_se --source jingles speech=no --out corpora/mixed
 
@@ -123,7 +126,7 @@ def source(words: list[str]) -> Any:
         try:
             values[key] = _KEYS[key](value)
         except (KeyError, ValueError) as error:
-            takes = {"weight": "a number above 0", "speech": "yes or no"}[key]
+            takes = {"weight": "a number above 0", "speech": "yes or no", "speaker": "folder"}[key]
             raise PlanError(f"{word!r} after --source {path}: {key} is {takes}") from error
     return Source(path, **values)
 
@@ -139,6 +142,10 @@ def _speech(text: str) -> bool:
     return {"yes": True, "no": False}[text]
 
 
+def _speaker(text: str) -> str:
+    return {"folder": "folder"}[text]
+
+
 def _lists(text: str) -> tuple[str, ...]:
     return tuple(name.strip().removesuffix(".tsv") for name in text.split(",") if name.strip())
 
@@ -151,4 +158,5 @@ _KEYS: dict[str, Any] = {
     "lists": _lists,
     "config": str,
     "text": str,
+    "speaker": _speaker,
 }

@@ -26,6 +26,7 @@ from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason
 from trainer.corpus.listening import Heard, Part, Recording, digest, listen
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.folder import without_speakers
 from trainer.corpus.sources.languages import check, language_code, unknown
 from trainer.corpus.sources.read import read, with_names
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
@@ -64,6 +65,8 @@ class Plan:
             del values[name]
         for source in values["sources"]:
             del source["weight"]  # it is for the sampler, and may be changed any time
+            if not source["speaker"]:
+                del source["speaker"]  # a corpus of before there was such a word goes on
         plan: dict[str, Any] = json.loads(json.dumps(values))
         return plan
 
@@ -104,7 +107,7 @@ def prepare(plan: Plan) -> Prepared:
         check(source.language, f"language= of {source.path}")
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
-    notes = (*_of_languages(candidates, plan), *assignment.notes)
+    notes = (*_of_languages(candidates, plan), *_of_folders(candidates, plan), *assignment.notes)
     _begin_folder(plan)
     with Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         wanted = _judge(candidates, assignment, plan, dropped)
@@ -176,6 +179,13 @@ def _with_languages(candidates: list[Candidate]) -> list[Candidate]:
             check(clip.language, clip.id)
     usual = spoken.most_common(1)[0][0] if spoken else ""
     return [clip if clip.language else replace(clip, language=usual) for clip in candidates]
+
+
+def _of_folders(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
+    for source in plan.sources:
+        own = (clip for clip in candidates if clip.source == source.name)
+        if note := without_speakers(Path(source.path).expanduser(), own):
+            yield note
 
 
 def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
@@ -275,6 +285,7 @@ def _story(plan: Plan, assignment: Assignment, dropped: Counter[Reason], digests
         "sources": sources,
         "languages": dict(Counter(clip.language for clip in clips).most_common()),
         "splits": {split: _size([clip for clip in clips if clip.split == split]) for split in SPLITS},
+        "splits_made": list(assignment.made),
         "voices_crossing": assignment.crossing,
         "clips_moved": assignment.moved,
         "notes": list(assignment.notes),

@@ -18,7 +18,6 @@ from trainer.corpus.sources.candidate import Candidate
 
 #: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
 Mode = Literal["disjoint", "release", "speaker"]
-MODES: tuple[Mode, ...] = ("disjoint", "release", "speaker")
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,14 @@ class Assignment:
         crossing: voices that the sources have in several splits.
         moved: clips that are in another split than their source says.
         notes: sentences for the report.
+        made: splits that are not the sources' own.
     """
 
     splits: tuple[Split | None, ...]
     crossing: int
     moved: int
     notes: tuple[str, ...]
+    made: tuple[Split, ...] = ()
 
 
 def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assignment:
@@ -106,9 +107,8 @@ def _noted(
 ) -> Assignment:
     """Fill what is empty, and say what was done."""
     notes = []
-    for split in shares.wanted():
-        if split not in splits and _fill(split, splits, candidates, shares):
-            notes.append(f"There was no {split}: some of the voices in train became it.")
+    filled = [split for split in shares.wanted() if split not in splits and _fill(split, splits, candidates, shares)]
+    notes += [f"There was no {split}: some of the voices in train became it." for split in filled]
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))
     if mode == "disjoint" and crossing:
         notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")
@@ -117,7 +117,8 @@ def _noted(
     unknown = sum(not clip.speaker and clip.speech for clip in candidates)
     if unknown:
         notes.append(f"{unknown:,} clips have no known speaker: each of their recordings is taken for a voice.")
-    return Assignment(tuple(splits), crossing, moved, tuple(notes))
+    made = shares.wanted() if mode == "speaker" else tuple(filled)
+    return Assignment(tuple(splits), crossing, moved, tuple(notes), made)
 
 
 def _fill(split: Split, splits: list[Split | None], candidates: Sequence[Candidate], shares: Shares) -> bool:

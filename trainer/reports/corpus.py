@@ -19,6 +19,8 @@ from trainer.reports.plots import bars, histogram
 REPORT_NAME = "report.html"
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _WORDS_SHOWN = 60
+#: A split that was made, with more than so many times of its share, is told of.
+_MUCH = 2.0
 
 
 def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
@@ -61,7 +63,22 @@ def notes(corpus: Corpus) -> list[str]:
                 f"{100 * known / len(texts):.0f} % of the texts in {split} are in train, too: "
                 "its WER says less about texts that are new."
             )
-    return found
+    return [*found, *_much_measured(corpus)]
+
+
+def _much_measured(corpus: Corpus) -> Iterable[str]:
+    """Splits that were made for measuring, and of which each voice is more than was wanted."""
+    shares = corpus.about.get("plan", {}).get("shares", {})
+    voices = {clip.speaker or clip.id.partition("#")[0] for clip in corpus.clips}
+    for split in corpus.about.get("splits_made", ()):
+        percent = 100 * len(corpus.split(split)) / max(1, len(corpus.clips))
+        wanted = shares.get(f"{split}_percent", percent)
+        if percent > _MUCH * wanted:
+            yield (
+                f"{percent:.0f} % of the clips are in {split}, where {wanted:g} % were wanted: of {len(voices):,} "
+                f"voices, none is in two splits. More speakers are the remedy; --{split} 0 leaves these to train on, and "
+                "--splits release keeps a source's own splits, also where they part a voice."
+            )
 
 
 def split_rows(clips: Sequence[Clip]) -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from trainer.corpus.clips import Split
 from trainer.corpus.drops import Reason
@@ -26,6 +26,7 @@ class Source:
         lists: which of a Common Voice release's lists are read; what an earlier one has, a later one does not move.
             The usual ones need not all be there.
         config, text: of a data set of Hugging Face, its configuration and its column of text.
+        speaker: `folder` where those who speak have a folder each below that of the source; empty: they have not.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Source:
     lists: tuple[str, ...] = USUAL_LISTS
     config: str = ""
     text: str = ""
+    speaker: Literal["", "folder"] = ""
 
 
 class Audio(Protocol):

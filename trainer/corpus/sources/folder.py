@@ -45,6 +45,23 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         )
 
 
+def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
+    """What to do where nobody is known to speak, though recordings lie in folders of their own; empty: nothing."""
+    names = {
+        _own_folder(clip.audio.path, folder)
+        for clip in candidates
+        if clip.speech and not clip.speaker and isinstance(clip.audio, FileAudio) and folder in clip.audio.path.parents
+    }
+    if len(names) < 2:
+        return ""
+    return f"{folder} has folders in it: if each is of somebody who speaks, say speaker=folder behind it."
+
+
+def _own_folder(path: Path, folder: Path) -> str:
+    """The first folder below the source's on the way to a recording; those of splits do not count."""
+    return next((part for part in path.relative_to(folder).parts[:-1] if not split_named(part)), "")
+
+
 def _by_recording(texts: Iterable[Path]) -> dict[Path, list[Path]]:
     """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`."""
     found: dict[Path, list[Path]] = {}
@@ -74,6 +91,7 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
         source=source.name,
         language=(_tag(text) if text else "") or language_code(source.language),
         split=next((split for part in path.relative_to(folder).parts[:-1] if (split := split_named(part))), None),
+        speaker=_own_folder(path, folder) if source.speaker else "",
     )
     if text is None:
         yield whole

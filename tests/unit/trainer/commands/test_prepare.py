@@ -27,13 +27,32 @@ def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_every_word_after_a_source_is_understood_or_refused() -> None:
     words = ["a/b", "weight=0.5", "language=sv", "name=x", "speech=no", "lists=train,other.tsv", "config=c", "text=t"]
-    assert source(words) == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t")
+    asked = source([*words, "speaker=folder"])
+    assert asked == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t", "folder")
     for word, told in (
         *(("weight=0", "weight is a number above 0"), ("weight=zwei", "weight is a number above 0")),
-        *(("speech=maybe", "speech is yes or no"), ("nonsense=1", "none of weight="), ("word", "none of weight=")),
+        *(("speech=maybe", "speech is yes or no"), ("speaker=anna", "speaker is folder")),
+        *(("nonsense=1", "none of weight="), ("word", "none of weight=")),
     ):
         with pytest.raises(PlanError, match=told):
             source(["a", word])
+
+
+def test_folders_of_few_speakers_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        record(tmp_path / "talks" / ("anna", "bo", "eva")[number % 3] / f"{number}.wav", seed=number)
+        (tmp_path / "talks" / ("anna", "bo", "eva")[number % 3] / f"{number}.txt").write_text(f"Mening {number}")
+    words = ["prepare", "--language", "sv", "--out", str(tmp_path / "out"), "--processes", "1", "--source"]
+    assert main([*words, str(tmp_path / "talks")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"! {tmp_path / 'talks'} has folders in it: if each is of somebody who speaks, say speaker=folder" in printed
+    assert main([*words, str(tmp_path / "talks"), "speaker=folder", "--again"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "speaker=folder" not in printed
+    assert "33 % of the clips are in test, where 5 % were wanted: of 3 voices, none is in two splits" in printed
+    assert "33 % of the clips are in dev," in printed
+    assert main([*words, str(tmp_path / "talks"), "speaker=folder", "--again", "--dev", "30", "--test", "30"]) == 0
+    assert "were wanted" not in capsys.readouterr().out
 
 
 def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

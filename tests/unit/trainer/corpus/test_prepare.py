@@ -44,6 +44,13 @@ def test_weights_may_change_and_are_kept_for_the_sampler(tmp_path: Path) -> None
     assert prepare(weighted).corpus.about["sources"][0]["weight"] == 3
 
 
+def test_a_corpus_of_before_speakers_had_folders_goes_on(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "out", release(tmp_path / "cv", clips=1))
+    assert "speaker" not in plan.said()["sources"][0]
+    folders = replace(plan, sources=(replace(plan.sources[0], speaker="folder"),))
+    assert folders.said()["sources"][0]["speaker"] == "folder"
+
+
 def test_of_the_same_audio_in_two_splits_the_tested_one_stays(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=2)
     trained, tested = (folder / "clips" / f"common_voice_sv-SE_{speaker}_0.mp3" for speaker in (0, 5))

@@ -191,6 +191,20 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
     }
 
 
+def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
+    for name in ("a.wav", "anna/a.wav", "anna/later/b.wav", "test/bo/c.wav", "test/d.wav"):
+        record(tmp_path / "talks" / name)
+        (tmp_path / "talks" / name).with_suffix(".txt").write_text("Hej")
+    assert {clip.speaker for clip in offered(tmp_path / "talks")} == {""}
+    assert {clip.id: (clip.speaker, clip.split) for clip in offered(tmp_path / "talks", speaker="folder")} == {
+        "talks/a.wav": ("", None),
+        "talks/anna/a.wav": ("anna", None),
+        "talks/anna/later/b.wav": ("anna", None),
+        "talks/test/bo/c.wav": ("bo", "test"),
+        "talks/test/d.wav": ("", "test"),
+    }
+
+
 def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
     record(tmp_path / "f" / "talk.wav", 50)
     cues = [f"{n}\n00:00:{n * 10:02},000 --> 00:00:{n * 10 + 9:02},500\nMening {n}.\n" for n in range(5)]
