@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.corpus.clips import SPLITS, Clip, Corpus
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
+from trainer.names import RUNS
 from trainer.run_folder import PLAN_NAME
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--processes", type=int, metavar="N", help="without a GPU; default: as many as cores")
     parser.add_argument("--seed", type=int, default=1, help="of noise, intervals and --limit")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: evaluation-NAME.json in the run's folder, or here"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="default: evaluation-NAME.json in the run's folder, or runs/evaluations",
     )
     parser.set_defaults(run=run)
 
@@ -151,12 +155,12 @@ def _utterances(out: Path) -> Path:
 
 
 def _beside(options: argparse.Namespace) -> Path:
-    """In the run's folder, if the model lies in one."""
+    """In the run's folder, if the model lies in one; what is published is read by transcribers, and replaced whole."""
     name = f"{options.corpus.resolve().name}-{options.split}"
     folder = Path(options.model).resolve().parent
     if (folder / PLAN_NAME).exists():
         return folder / f"evaluation-{Path(options.model).name}-{name}.json"
-    return Path(f"evaluation-{options.model.strip('/').replace('/', '-').lstrip('.-')}-{name}.json")
+    return RUNS / "evaluations" / f"evaluation-{options.model.strip('/').replace('/', '-').lstrip('.-')}-{name}.json"
 
 
 def _columns(text: str) -> tuple[str, ...]:

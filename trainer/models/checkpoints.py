@@ -54,7 +54,8 @@ class Loaded:
 
     `fingerprint` tells whether it is still the same when a run goes on. `known` are the settings of its config that
     training changes, as they were; `declared_s` the acoustic context that its undertext.json declares, and `shortest_s`
-    the shortest window that it was trained on.
+    the shortest window that it was trained on. `bases` are what it was made from itself, the latest first, with commas
+    between them; empty: nothing is known of it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Loaded:
     known: Mapping[str, Any]
     declared_s: float | None = None
     shortest_s: float = 0.0
+    bases: str = ""
 
     @property
     def from_nothing(self) -> bool:
@@ -106,7 +108,8 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
     context_s = None if declared.get("context_s") is None else float(declared["context_s"])
     shortest_s = float(declared.get("min_context_s", 0.0))
-    return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s)
+    bases = str(declared.get("provenance", {}).get("base", ""))
+    return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s, bases)
 
 
 def new(

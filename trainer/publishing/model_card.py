@@ -65,7 +65,7 @@ def card(facts: Facts) -> str:
     return _CARD.format(
         name=facts.name,
         languages=", ".join(record.languages),
-        base=record.provenance.get("base", "nothing"),
+        base=str(record.provenance.get("base", "nothing")).replace(", ", ", which was made from "),
         context_s=facts.context_s,
         tokens="".join(_TOKEN.format(borrower=borrower, lender=lender) for borrower, lender in record.tokens.items()),
         context="and was trained on windows of any length up to it" if short else "padded with silence",

@@ -22,7 +22,7 @@ from trainer.run_folder import read_run
 #: What provenance tells of how a run was begun, out of plan.json.
 _TOLD = ("command", "commit", "torch", "transformers", "device")
 #: What may be a path in a word of a command line, such as `radio,noise:0.5:0..20:sounds/street`.
-_PART = re.compile(r"[^:,|=]+")
+_PART = re.compile(r"[^:,|=\s][^:,|=]*")
 
 
 class PublishError(TrainerError):
@@ -37,6 +37,7 @@ class Written:
     declared: Mapping[str, Any]
     metrics: Sequence[Mapping[str, float]]
     evaluations: tuple[Mapping[str, Any], ...]
+    which: str = "best"
 
 
 def read(run: Path, which: str) -> Written:
@@ -57,7 +58,7 @@ def read(run: Path, which: str) -> Written:
         for document in found.evaluations
         if Path(str(document["model"])).name == which
     )
-    return Written(found.plan, found.declared[which], found.metrics, tuple(of_it))
+    return Written(found.plan, found.declared[which], found.metrics, tuple(of_it), which)
 
 
 def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool = False) -> list[WerRow]:
@@ -122,7 +123,11 @@ def provenance(found: Written) -> dict[str, str | int | float]:
     environment, data = found.plan.get("environment", {}), found.plan.get("data", {})
     told = {name: environment[name] for name in _TOLD if name in environment}
     corpus = {"clips": data.get("clips", 0), "corpus_fingerprint": data.get("fingerprint", "")}
-    everything = {**found.declared["provenance"], **corpus, **told}
+    made = found.declared["provenance"]
+    if found.metrics and "steps" in made:
+        steps = max(int(row["step"]) for row in found.metrics)
+        corpus["model"] = f"{found.which}, at step {made['steps']:,} of {steps:,}"
+    everything = {**made, **corpus, **told}
     return {name: _anywhere(name, value) if isinstance(value, str) else value for name, value in everything.items()}
 
 

@@ -82,6 +82,7 @@ def about(run: RunFolder) -> list[Row]:
         ("hours to train on", f"{environment['hours']:.3f}" if "hours" in environment else ""),
         ("left out", left_out),
         ("language", data.get("language") or ", ".join(next(iter(run.declared.values()), {}).get("languages", ()))),
+        ("token of a language", _tokens(run)),
         ("utterances to hear", f"{plan['utterances']:,}" if plan.get("utterances") else ""),
         ("acoustic context", _context(shape)),
         ("batches", _batches(shape, plan)),
@@ -147,6 +148,16 @@ def _value(value: Any) -> str:
 
 def _joined(name: object, fingerprint: object) -> str:
     return f"{name} ({fingerprint})" if name and fingerprint else str(name or "")
+
+
+def _tokens(run: RunFolder) -> str:
+    """Languages that the model lacks, and whose token each has: as its model says, or else as was asked for."""
+    known: Mapping[str, str] = next(iter(run.declared.values()), {}).get("tokens") or {}
+    asked = str(run.plan.get("environment", {}).get("given", {}).get("--token", ""))
+    pairs = [f"{code}={token}" for code, token in known.items()] or asked.split(",")
+    return ", ".join(
+        f"{code} has that of {token}" for code, _, token in (pair.partition("=") for pair in pairs) if token
+    )
 
 
 def _context(shape: Mapping[str, Any]) -> str:

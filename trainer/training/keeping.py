@@ -32,7 +32,7 @@ def keeper(
     speller = loaded.speller
     tokens = [speller.token_of(language) for language in languages]
     generation = checkpoints.told(loaded.model.generation_config, tokens, speller.multilingual)
-    made_of = {"base": loaded.name, "corpus": options.corpus.name}
+    made_of = {"base": ", ".join(filter(None, (loaded.name, loaded.bases))), "corpus": options.corpus.name}
 
     def keep(name: str) -> None:
         state = None

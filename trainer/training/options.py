@@ -197,23 +197,25 @@ def _by_default(name: str) -> str:
     return f"the default, {value}" if plain else "not given"
 
 
-def more_epochs(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+def more_epochs(before: Mapping[str, str], now: Mapping[str, str], ended: bool = False) -> str:
     """What trains on where more epochs are asked of a run, in a sentence; empty: it is not more of them.
 
     The rate of a run falls to nothing over its epochs, so that more of them are another run, with a rate of its own.
 
     Args:
         before, now: what `given` told, nothing but the epochs being different.
+        ended: whether the run is at its end, so that nothing of it is left to train.
     """
-    first, all_of_them = (float(each.get("--epochs", Options.epochs)) for each in (before, now))
-    if not first < all_of_them or "--run" not in now:
+    begun, all_of_them = (float(each.get("--epochs", Options.epochs)) for each in (before, now))
+    if not begun < all_of_them or "--run" not in now:
         return ""
     names = (f"{now['--run']}-{number}" for number in itertools.count(2))
     run = next(name for name in names if not Path(name).exists())
-    onward = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{all_of_them - first:g}"}
+    onward = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{all_of_them - begun:g}"}
     for known in ("--token", "--acft"):  # which the run's model has by now: its languages, and its short context
         onward.pop(known, None)
-    return f"Go on with the same to its end; more epochs are a new run that begins from it: {_line(onward)}"
+    first = "It is at its end" if ended else "Go on with the same to its end"
+    return f"{first}; more epochs are a new run that begins from it: {_line(onward)}"
 
 
 def _line(values: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """A run: all that training changes, and the folder that keeps it.
 
 plan.json       how it was begun; a run goes on with the same or not at all
-train.log       what it said, with times
+train.log       what it said, with times, and every measure with the mean loss up to it
 metrics.jsonl   one JSON object a line: losses now and then, and every measure
 events.out.*    the same for TensorBoard, where it is installed
 checkpoint.pt   for an exact resume after a kill
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -22,7 +23,8 @@ from transformers import WhisperForConditionalGeneration
 
 from trainer.models.precision import scaler
 from trainer.models.tokenizer import Speller
-from trainer.run_folder import METRICS_NAME, MODELS, PLAN_NAME, UNCHECKED
+from trainer.notes import LOG
+from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED
 from trainer.training.acft import Teacher
 from trainer.training.averaging import Average, trained
 from trainer.training.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
@@ -30,6 +32,11 @@ from trainer.training.losses import Heads
 from trainer.training.options import changes, more_epochs
 from trainer.training.plan import Plan, Progress, refuse_change
 from trainer.training.team import Team
+
+#: What train.log calls the measures.
+_MEASURES = {DECISIVE: "WER % on dev", CHARACTERS: "CER %", "dev_loss": "loss"}
+#: Losses that are told there in one line, as their mean, where nothing is measured.
+_LOSSES_A_LINE = 20
 
 
 @dataclass
@@ -47,6 +54,7 @@ class Run:
     team: Team = field(default_factory=Team)
     teacher: Teacher | None = None
     _board: Any = None
+    _losses: list[float] = field(default_factory=list)
 
     @classmethod
     def start(
@@ -116,6 +124,17 @@ class Run:
         if self._board:
             for name, value in entry.items():
                 self._board.add_scalar(name, value, self.progress.steps)
+        self._note(entry)
+
+    def _note(self, entry: Mapping[str, float]) -> None:
+        """A line for train.log at every measure, and now and then where there is none."""
+        if "loss" in entry:
+            self._losses.append(entry["loss"])
+        measured = [f"{told} {entry[name]:.4g}" for name, told in _MEASURES.items() if name in entry]
+        if measured or len(self._losses) >= _LOSSES_A_LINE:
+            mean = [f"loss on train {fmean(self._losses):.4g} in the mean"] if self._losses else []
+            LOG.debug("step %d: %s", self.progress.steps, ", ".join([*measured, *mean]))
+            self._losses.clear()
 
     def close(self) -> None:
         if self._board:
@@ -150,7 +169,9 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
         words = [*changes(*told)]
         if (processes := before.get("processes", team.size)) != team.size:
             words.append(f"by {processes} process{'es' * (processes > 1)}, not {team.size}")
-        refuse_change(str(folder), *compared, words=words, instead=more_epochs(*told) if len(words) == 1 else "")
+        ended = (folder / SEEN_NAME).exists()
+        instead = more_epochs(told[0], told[1], ended) if len(words) == 1 else ""
+        refuse_change(str(folder), *compared, words=words, instead=instead)
     elif team.first:
         path.write_text(text + "\n", encoding="utf-8")
 

@@ -119,8 +119,11 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
     described = about(options, loaded, corpus, decided.clips, decided.left_out, plan)
     run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
     if run.progress.steps and team.first:
-        done = 100 * plan.done(run.progress)
-        LOG.info("%s goes on behind step %d, %.0f %% of it", options.run, run.progress.steps, done)
+        done = plan.done(run.progress)
+        if done < 1.0:
+            LOG.info("%s goes on behind step %d, %.0f %% of it", options.run, run.progress.steps, 100 * done)
+        else:
+            LOG.info("%s is at its end, step %d: nothing is left to train", options.run, run.progress.steps)
     context_s = decided.context_s
     keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
     measure = _measure(decided)

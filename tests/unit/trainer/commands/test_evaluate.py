@@ -102,13 +102,17 @@ def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) 
     assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")
 
 
-def test_without_a_run_it_writes_here(
-    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_run_it_writes_beside_the_runs(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(model, tmp_path / "alone")
+    shutil.copytree(model, tmp_path / "models" / "alone")
+    before = sorted((tmp_path / "models" / "alone").iterdir())
     monkeypatch.chdir(tmp_path)
-    run("alone", corpus, "--context", "short")
-    assert (tmp_path / "evaluation-alone-sv-test.json").exists()
+    run("models/alone", corpus, "--context", "short")
+    place = "runs/evaluations/evaluation-models-alone-sv-test.json"
+    assert (tmp_path / place).exists()
+    assert f"written: {place}, runs/evaluations/" in capsys.readouterr().out
+    assert sorted((tmp_path / "models" / "alone").iterdir()) == before
 
 
 @pytest.mark.parametrize(

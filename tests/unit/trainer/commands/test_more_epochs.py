@@ -25,6 +25,7 @@ def test_only_more_of_them_are_another_run() -> None:
     assert "--token" not in more_epochs(_given(token=("ga=cy",)), _given(token=("ga=cy",), epochs=5.5)), "it has it"
     short = {"acft": 0.5, "context_s": 7.0}
     assert "--acft" not in more_epochs(_given(**short), _given(**short, epochs=5.5)), "there is none shorter to learn"
+    assert more_epochs(_given(), _given(epochs=5.5)).startswith("Go on with the same to its end; more epochs are")
     assert not more_epochs(_given(), _given(epochs=3.0))
     assert not more_epochs(_given(), _given())
     assert "--epochs 6" in more_epochs(_given(), _given(epochs=10.0)), "the default is not among what is given"
@@ -40,7 +41,7 @@ def test_the_command_that_is_told_trains_on(
     capsys.readouterr()
     assert main([*words, "--epochs", "1.5"]) == 1
     told = capsys.readouterr().err
-    assert "--epochs was 1.0, not 1.5. Go on with the same to its end" in told
+    assert "--epochs was 1.0, not 1.5. It is at its end; more epochs are a new run that begins from it" in told
     command = shlex.split(told.partition("begins from it: ")[2])
     assert command[:4] == ["python", "-m", "trainer", "train"]
     assert main(command[3:]) == 0
@@ -48,6 +49,8 @@ def test_the_command_that_is_told_trains_on(
     assert second["plan"]["utterances"] == first["plan"]["utterances"] / 2
     assert second["model"]["name"] == str(tmp_path / "run")
     assert second["model"]["freeze_encoder"]
+    made = json.loads((tmp_path / "run-3" / "last" / "undertext.json").read_text())["provenance"]
+    assert made["base"] == f"{tmp_path / 'run'}, {checkpoint}", "the base of the base, too"
     shape = second["plan"]["batches"]["shape"]
     assert shape["least_s"] == shape["most_s"] == 2.0, "what was trained at its full context alone breaks below it"
     assert main([*words, "--epochs", "1.5", "--seed", "2"]) == 1

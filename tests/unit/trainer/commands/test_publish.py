@@ -43,6 +43,9 @@ def test_a_run_is_published_with_what_was_measured(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _evaluation(run)
+    declared = json.loads((run / "best" / "undertext.json").read_text())
+    declared["provenance"] |= {"base": "/srv/runs/b, ~/runs/a, openai/whisper-small", "steps": 8}
+    (run / "best" / "undertext.json").write_text(json.dumps(declared))
     out = tmp_path / "models" / "tones"
     out.mkdir(parents=True)
     (out / "left-over.txt").write_text("of the one before")
@@ -57,6 +60,8 @@ def test_a_run_is_published_with_what_was_measured(
     assert record["provenance"]["command"].startswith("python -m trainer train")
     card = (out / "README.md").read_text()
     assert "| skånska | 4.4 % | 2.0–5.0 % | 1.5 % | 90 |" in card
+    assert "made from b, which was made from a, which was made from openai/whisper-small by" in card
+    assert "- model: best, at step 8 of 12\n" in card
     assert "By speaker" not in card, "a table of one row says nothing"
     assert "![loss](loss.svg)" in card
     assert (out / "word-error-rate-on-dev.svg").read_text().startswith("<svg")

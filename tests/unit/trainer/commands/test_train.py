@@ -76,7 +76,7 @@ def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
     assert main(["train", *words, "--augment", "gain:0.5"]) == 1
     assert "--augment was gain:0.5,noise:0.5:0..10, not gain:0.5" in capsys.readouterr().err
     assert main(["train", *words, "--augment", "gain:0.5,noise:0.5:0..10"]) == 0
-    assert f"{tmp_path / 'run'} goes on behind step 18, 100 % of it" in capsys.readouterr().err
+    assert f"{tmp_path / 'run'} is at its end, step 18: nothing is left to train" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("precision", DTYPES)

@@ -71,6 +71,10 @@ def test_it_is_evaluated_under_its_own_name(run: Path, irish: Path, capsys: pyte
     assert sorted(recogniser.languages) == ["en", "ga"]
 
 
+def test_the_report_of_the_run_tells_of_it(run: Path) -> None:
+    assert "ga has that of sv" in (run / "report.html").read_text(encoding="utf-8")
+
+
 def test_what_is_trained_on_from_it_has_its_token(run: Path, irish: Path, tmp_path: Path) -> None:
     words = [str(irish), "--model", str(run), "--run", str(tmp_path / "on")]
     assert main(["train", *words, *SHORT]) == 0
