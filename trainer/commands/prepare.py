@@ -70,12 +70,11 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from trainer.corpus.drops import DROPPED_NAME, Limits
     from trainer.corpus.prepare import Plan, prepare, start_again
     from trainer.corpus.splits import Shares
-    from trainer.reports.corpus import notes, tables, write_report
+    from trainer.reports.corpus import notes, show, write_report
+    from trainer.terminal import console as this_console
 
     if not 0 < options.max_s <= 30 or options.min_s < 0 or min(options.dev, options.test) < 0:
         raise PlanError("Whisper hears 30 s: 0 < --max-s <= 30; --min-s, --dev and --test are not negative")
@@ -96,9 +95,8 @@ def run(options: argparse.Namespace) -> int:
         start_again(options.out)
     prepared = prepare(plan)
     report = write_report(prepared.corpus, prepared.dropped)
-    console = Console()
-    for table in tables(prepared.corpus, prepared.dropped):
-        console.print(table)
+    console = this_console()
+    show(prepared.corpus, prepared.dropped, console)
     for note in notes(prepared.corpus) if prepared.corpus.clips else ():
         console.print(f"! {note}", markup=False, highlight=False)
     if prepared.took_s:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from trainer.reports.curves import COMPARED, curves
+from trainer.reports.curves import COMPARED, curves, single
 from trainer.reports.evaluation import side_by_side
 from trainer.reports.page import code, folded, heading, page, plots, table, text
 from trainer.reports.settings import differences
@@ -48,10 +48,12 @@ def _parts(runs: Mapping[str, RunFolder]) -> Iterator[str]:
         if rows
         else text("In nothing that plans tell.")
     )
-    drawn = curves({name: run.metrics for name, run in runs.items()}, COMPARED)
-    if drawn:
+    metrics = {name: run.metrics for name, run in runs.items()}
+    drawn, dots = curves(metrics, COMPARED), [*single(metrics, COMPARED)]
+    if drawn or dots:
         yield heading("Curves")
         yield plots(drawn.values())
+        yield from map(text, dots)
     yield heading("Evaluations")
     yield from side_by_side({name: run.evaluations for name, run in runs.items()})
     yield folded("the command of each", _commands(runs))

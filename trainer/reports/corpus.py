@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.console import Console
 
 from trainer.corpus.clips import SPLITS, Clip, Corpus, total_s
 from trainer.corpus.drops import Reason
 from trainer.evaluation.grouping import shown
 from trainer.reports.page import page, plots, table, text
 from trainer.reports.plots import bars, histogram
+from trainer.terminal import tables
 
 REPORT_NAME = "report.html"
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -39,16 +39,21 @@ def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
     return path
 
 
-def tables(corpus: Corpus, dropped: Mapping[Reason, int]) -> Iterable[Table]:
-    """The same in short, for the terminal."""
-    yield _rich("", ("split", "clips", "hours", "speakers", "s a clip"), split_rows(corpus.clips))
+def show(corpus: Corpus, dropped: Mapping[Reason, int], console: Console) -> None:
+    """Print the same in short."""
+    shown: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
+        (("split", "clips", "hours", "speakers", "s a clip"), split_rows(corpus.clips))
+    ]
     for column in ("language", "accent", "gender"):
         hours = hours_by(corpus.clips, column)
         if len(hours) > 1 or column == "language":
-            shown = sorted(hours.items(), key=lambda item: -item[1])[:8]
-            yield _rich("", (column, "hours"), [(name, f"{value:.3f}") for name, value in shown])
+            most = sorted(hours.items(), key=lambda item: -item[1])[:8]
+            shown.append(((column, "hours"), [(name, f"{value:.3f}") for name, value in most]))
     if dropped:
-        yield _rich("", ("dropped because", "clips"), drop_rows(dropped))
+        shown.append((("dropped because", "clips"), drop_rows(dropped)))
+    for head, rows in shown:
+        for drawn in tables("", head, rows, console.width, figures=head[1:]):
+            console.print(drawn)
 
 
 def notes(corpus: Corpus) -> list[str]:
@@ -76,8 +81,8 @@ def _much_measured(corpus: Corpus) -> Iterable[str]:
         if percent > _MUCH * wanted:
             yield (
                 f"{percent:.0f} % of the clips are in {split}, where {wanted:g} % were wanted: of {len(voices):,} "
-                f"voices, none is in two splits. More speakers are the remedy; --{split} 0 leaves these to train on, and "
-                "--splits release keeps a source's own splits, also where they part a voice."
+                f"voices, none is in two splits. More speakers are the remedy; --{split} 0 leaves these to train on, "
+                "and --splits release keeps a source's own splits, also where they part a voice."
             )
 
 
@@ -161,12 +166,3 @@ def _source_rows(corpus: Corpus) -> list[tuple[str, ...]]:
         (str(s["name"]), f"{s['weight']:g}", f"{s['clips']:,}", f"{s['hours']:.3f}")
         for s in corpus.about.get("sources", ())
     ]
-
-
-def _rich(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    drawn = Table(title=title or None, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for position, name in enumerate(head):
-        drawn.add_column(name, justify="right" if position else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.reports.plots import lines
@@ -44,20 +44,39 @@ PUBLISHED = (LOSS, WER)
 
 
 def curves(runs: Runs, wanted: Sequence[Curve] = ALONE) -> dict[str, str]:
-    """An SVG by its title for each of the wanted curves of which there is anything."""
-    drawn = {}
+    """An SVG by its title for each of the wanted curves of which there is a line to draw."""
+    found = [(curve, _series(runs, curve)) for curve in wanted]
+    return {
+        curve.title: lines(series, curve.title, "step", curve.unit)
+        for curve, series in found
+        if any(len(points) > 1 for points in series.values())
+    }
+
+
+def single(runs: Runs, wanted: Sequence[Curve] = ALONE) -> Iterator[str]:
+    """A sentence for each of the wanted curves that would be a dot."""
     for curve in wanted:
-        series = {
-            ", ".join(filter(None, (run, called))) or curve.title: thinned(points)
-            for run, metrics in runs.items()
-            for name, called in curve.measures.items()
-            if (points := _points(metrics, name))
-        }
-        # Parts that are nothing were not asked for; if but one is left, the picture of the loss shows it already.
-        series = {name: points for name, points in series.items() if curve is not PARTS or any(y for _, y in points)}
-        if len(series) > (len(runs) if curve is PARTS else 0):
-            drawn[curve.title] = lines(series, curve.title, "step", curve.unit)
-    return drawn
+        series = _series(runs, curve)
+        if series and all(len(points) == 1 for points in series.values()):
+            told = (
+                f"{'' if name == curve.title else f'{name} '}{points[0][1]:.4g} {curve.unit}".strip()
+                + f" at step {points[0][0]:,.0f}"
+                for name, points in series.items()
+            )
+            yield f"{curve.title}, once: {', '.join(told)}."
+
+
+def _series(runs: Runs, curve: Curve) -> dict[str, Points]:
+    """The lines of a picture by their names; none, if it would show nothing that another does not."""
+    series = {
+        ", ".join(filter(None, (run, called))) or curve.title: thinned(points)
+        for run, metrics in runs.items()
+        for name, called in curve.measures.items()
+        if (points := _points(metrics, name))
+    }
+    # Parts that are nothing were not asked for; if but one is left, the picture of the loss shows it already.
+    series = {name: points for name, points in series.items() if curve is not PARTS or any(y for _, y in points)}
+    return series if len(series) > (len(runs) if curve is PARTS else 0) else {}
 
 
 def thinned(points: Points) -> Points:

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainer.evaluation.grouping import shown
 from trainer.reports.balance import Group, balance_plot
-from trainer.reports.curves import curves
+from trainer.reports.curves import curves, single
 from trainer.reports.evaluation import evaluations
 from trainer.reports.page import code, folded, heading, page, plots, table, text
 from trainer.reports.settings import about, examples, made_with, regularisation
@@ -68,10 +68,11 @@ def _parts(run: RunFolder) -> Iterator[str]:
     yield table(("", ""), about(run), words=2)
     if command := run.plan.get("environment", {}).get("command"):
         yield code(str(command))
-    drawn = curves({"": run.metrics})
-    if drawn:
+    drawn, dots = curves({"": run.metrics}), [*single({"": run.metrics})]
+    if drawn or dots:
         yield heading("Curves")
         yield plots(drawn.values())
+        yield from map(text, dots)
     yield heading("Regularisation")
     used, unused = regularisation(run)
     yield table(("", ""), used)

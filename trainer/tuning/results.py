@@ -7,11 +7,10 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from trainer.terminal import console as this_console
+from trainer.terminal import tables
 from trainer.training.options import line
 from trainer.tuning.study import best_of, ended, folder_of, options_of, trials_of
 from trainer.tuning.trial import REASON
@@ -97,16 +96,12 @@ def best_command(study: optuna.Study) -> str | None:
 
 def show(study: optuna.Study, console: Console | None = None) -> None:
     """Print the table, and what to do with the best."""
-    console = console or Console()
+    console = console or this_console()
     trials = ranked(study)
     names = head(study)
-    drawn = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
-    for name in names:
-        numeric = name in (names[0], names[2], names[-1])
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for trial in trials[:MOST_ROWS]:
-        drawn.add_row(*map(escape, row(study, trial)))
-    console.print(drawn)
+    rows = [row(study, trial) for trial in trials[:MOST_ROWS]]
+    for drawn in tables("", names, rows, console.width, figures=(names[0], names[2], names[-1])):
+        console.print(drawn)
     if len(trials) > MOST_ROWS:
         console.print(f"and {len(trials) - MOST_ROWS} more")
     for number, reason in failures(study):

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.unit.trainer.html_pages import tags_of
 from trainer.corpus.clips import Corpus, Writer
 from trainer.corpus.drops import Reason
-from trainer.reports.corpus import hours_by, notes, tables, write_report
+from trainer.reports.corpus import hours_by, notes, show, write_report
 
 NASTY = "<script>alert(1)</script> & $x^2$"
 
@@ -64,8 +64,7 @@ def test_texts_that_are_trained_and_tested_are_told(tmp_path: Path) -> None:
 
 def test_the_terminal_has_it_in_short(tmp_path: Path) -> None:
     console = Console(record=True, width=100, file=io.StringIO())
-    for table in tables(corpus(tmp_path), {Reason.SILENT: 1234}):
-        console.print(table)
+    show(corpus(tmp_path), {Reason.SILENT: 1234}, console)
     text = console.export_text()
     for word in ("train", "skånska", "de", "silent audio", "1,234"):
         assert word in text

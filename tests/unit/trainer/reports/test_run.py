@@ -146,6 +146,22 @@ def test_a_run_that_was_killed_is_told_as_far_as_it_came(tmp_path: Path) -> None
     assert [words for words in told if words not in page] == []
 
 
+def test_what_was_measured_once_is_no_picture_but_words(tmp_path: Path) -> None:
+    metrics = [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.0}, {"step": 20, "dev_loss": 1.5}]
+    metrics.append({"step": 20, "dev_wer_percent": 40.0, "dev_cer_percent": 12.5})
+    pages = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.json").write_text(json.dumps(_plan(0.0)))
+        (tmp_path / name / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in metrics))
+        pages.append(write_report(tmp_path / name).read_text(encoding="utf-8"))
+    assert "Word error rate on dev, once: 40 percent at step 20." in pages[0]
+    assert pages[0].count("<svg") == 1, "the loss"
+    both = write_comparison([tmp_path / "one", tmp_path / "other"], tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "Character error rate on dev, once: one 12.5 percent at step 20, other 12.5 percent at step 20." in both
+    assert both.count("<svg") == 1
+
+
 def test_a_run_that_has_done_nothing_yet_has_a_page_too(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"plan": {"utterances": 5, "minutes": null}}')
     assert "0 steps" in write_report(tmp_path).read_text(encoding="utf-8")
