@@ -24,7 +24,7 @@ class Viewer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(simple_websocket.ConnectionClosed):
+        with contextlib.suppress(simple_websocket.ConnectionClosed, OSError):  # it may be closed, or broken, already
             self._socket.close()
         self._thread.join(timeout=30)
 
@@ -44,7 +44,7 @@ class Viewer:
         return max((caption["end_s"] for caption in self.finals), default=0.0)
 
     def _watch(self) -> None:
-        with contextlib.suppress(simple_websocket.ConnectionClosed):
+        with contextlib.suppress(simple_websocket.ConnectionClosed, OSError):  # it may be closed, or broken, already
             while True:
                 message = self._socket.receive(timeout=1)
                 if message is not None:

@@ -195,7 +195,7 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
     feed.finish()
     wait_until(lambda: all(CaptionLog(redis).progress(source).finished for source in feed.sources), 120, "all is done")
 
-    assert [load.length for load in ChunkQueue(redis).load()] == [0, 0]
+    assert not any(load.length for load in ChunkQueue(redis).load())
     assert redis.xlen(keys.DEAD_CHUNKS) == 0
     wait_until(lambda: total(redis, "chunks_total") == feed.put, 30, "every chunk was committed exactly once")
     assert total(redis, "chunks_total", outcome="transcribed") == feed.put
