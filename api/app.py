@@ -18,6 +18,7 @@ from api import (
     page,
     problems,
     recordings,
+    search,
     stations,
 )
 from api.lingering import lingering
@@ -59,6 +60,6 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
-    for topic in (stations, jobs, live, microphone, recordings, openai, metrics, health, openapi, page):
+    for topic in (stations, jobs, live, microphone, recordings, search, openai, metrics, health, openapi, page):
         app.register_blueprint(topic.blueprint)
     return app

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 from prometheus_client import CollectorRegistry
 
+from api.archive.copying import Archivist
 from api.hub import Hub
 from api.settings import Settings
 from api.sockets import Sockets
@@ -31,6 +32,7 @@ class Context:
     jobs: Jobs
     statuses: Statuses
     log: CaptionLog
+    archivist: Archivist
     microphones: Microphones
     chunks: ChunkQueue
     hub: Hub
@@ -45,13 +47,17 @@ def build(settings: Settings) -> Context:
     redis = connect(settings.redis_url, patience_s=0.5, timeout_s=settings.redis_timeout_s, connections=CONNECTIONS)
     registry = CollectorRegistry()
     metrics = ApiMetrics(registry)
+    stations = Stations(redis, limit=settings.max_stations)
+    jobs = Jobs(redis, retention_s=settings.retention_s)
+    captions = CaptionLog(redis, retention_s=settings.retention_s)
     return Context(
         settings=settings,
         redis=redis,
-        stations=Stations(redis, limit=settings.max_stations),
-        jobs=Jobs(redis, retention_s=settings.retention_s),
+        stations=stations,
+        jobs=jobs,
         statuses=Statuses(redis, retention_s=settings.retention_s),
-        log=CaptionLog(redis, retention_s=settings.retention_s),
+        log=captions,
+        archivist=Archivist(settings.archive_path, stations, jobs, captions, keep_s=86_400 * settings.archive_days),
         microphones=Microphones(redis),
         chunks=ChunkQueue(redis),
         hub=Hub(

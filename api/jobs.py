@@ -86,6 +86,7 @@ def remove(id: str) -> tuple[str, int]:
     if state_of(job, ctx.log.progress(source)).ended:
         ctx.jobs.remove(id)
         ctx.log.forget(source)
+        ctx.archivist.forget(source)
         uploads.remove(Path(ctx.settings.data_dir), job.path)
     else:
         cancel(ctx, job)
@@ -98,6 +99,7 @@ def cancel(ctx: Context, job: Job) -> None:
     ctx.jobs.change(job.id, state=State.CANCELLED)
     queue.cancel_decode(ctx.redis, job.id)
     ctx.log.forget(source)
+    ctx.archivist.forget(source)
     ctx.statuses.save(Status(source, State.CANCELLED, since_s=time.time()))
     uploads.remove(Path(ctx.settings.data_dir), job.path)
 

@@ -60,7 +60,7 @@ def unix_time(name: str, default: float) -> float:
     return float(text)
 
 
-def next_page(**query: float) -> str:
+def next_page(**query: float | str) -> str:
     """A `Link` header (RFC 8288) to the same resource with another query."""
     values: dict[str, Any] = {**(request.view_args or {}), **query}
     return f'<{url_for(request.endpoint or "", **values)}>; rel="next"'

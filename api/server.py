@@ -83,13 +83,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _started(self, worker: Any) -> None:
         assert self.app is not None, "gunicorn loads the app first"
-        hub = self.app.extensions["undertext"].hub
-        hub.start()
+        parts = self.app.extensions["undertext"]
+        for part in (parts.hub, parts.archivist):
+            part.start()
 
         def watch() -> None:
             # gunicorn tells an app nothing of a stop, and waits for every socket.
             while worker.alive:
                 gevent.sleep(0.1)
-            hub.close()
+            parts.hub.close()
+            parts.archivist.close()
 
         gevent.spawn(watch)

@@ -95,6 +95,7 @@ def remove(id: str) -> tuple[str, int]:
     ctx.stations.remove(id)
     source = source_name(Kind.STATION, id)
     ctx.log.forget(source)
+    ctx.archivist.forget(source)
     ctx.redis.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
     return "", 204
 

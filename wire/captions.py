@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,13 @@ class CaptionLog:
         """How far `source` has been committed."""
         fields: Any = self._redis.hgetall(keys.progress(source))
         return _decode_progress(fields)
+
+    def newest(self, sources: Sequence[str]) -> list[tuple[int, bool]]:
+        """The newest event of each source, 0 if it has none, and whether it has ended; in one request."""
+        pipe = self._redis.pipeline(transaction=False)
+        for source in sources:
+            pipe.hmget(keys.progress(source), "event", "finished")
+        return [(int(event or 0), finished == b"1") for event, finished in pipe.execute()]
 
     def forget(self, source: str) -> None:
         """Delete all that is kept of a source."""

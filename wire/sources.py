@@ -167,6 +167,11 @@ class Jobs:
         jobs = [Job.decode(value) for value in values if value is not None]  # without those that have expired
         return jobs, shown[-1][1] if len(entries) > limit else None
 
+    def ids(self) -> list[str]:
+        """Every job's id, the oldest first; of some the record may have expired."""
+        entries: Any = self._redis.zrange(keys.JOBS, 0, -1)
+        return [id.decode() for id in entries]
+
     def fail(self, id: str, why: str) -> bool:
         """Say that a job has failed, and why; whether it was not settled before.
 

@@ -1,0 +1,156 @@
+"""Copies what is said from the caption logs into the archive, as it is said."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import gevent
+
+from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
+from wire.bus import RedisError
+from wire.captions import CaptionLog
+from wire.messages import Caption, Kind, source_name, split_source
+from wire.sources import Jobs, Stations
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: The logs are looked at this often, in seconds; what is older than it shall be is deleted as often.
+LOOK_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
+
+#: Time until another attempt, after something went wrong that Redis has no part in, in seconds.
+_AGAIN_S = 30.0
+
+#: Events that are copied in one step.
+_PAGE = 500
+
+
+class Archivist:
+    """The thread that follows every station and every upload.
+
+    The file is read and written on threads of the system's: to gevent's sockets, a disk that is slow would be a server
+    that stands still.
+
+    Args:
+        path: the archive's file.
+        keep_s: what was said longer ago is deleted; 0: nothing is kept at all.
+    """
+
+    def __init__(self, path: Path, stations: Stations, jobs: Jobs, captions: CaptionLog, *, keep_s: float) -> None:
+        self._path = path
+        self._stations = stations
+        self._jobs = jobs
+        self._captions = captions
+        self._keep_s = keep_s
+        self._archive: Archive | None = None
+        self._copied: dict[str, Copied] = {}
+        self._complete: set[str] = set()  # uploads of which there is nothing more to come
+        self._pruned_s = -PRUNE_EVERY_S
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
+
+    def start(self) -> None:
+        """Open the archive and follow, on a thread of its own. Without an archive everything else works."""
+        if self._keep_s:
+            self._thread.start()
+
+    def close(self) -> None:
+        """End after the step in hand."""
+        self._closing.set()
+
+    def search(self, wanted: Wanted) -> list[Found]:
+        """What the archive finds.
+
+        Raises:
+            ArchiveError: there is none, or it took too long.
+        """
+        if self._archive is None:
+            raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or the API's log says why it cannot be opened")
+        return _aside(partial(self._archive.search, wanted))
+
+    def forget(self, source: str) -> None:
+        """Delete what a source has said."""
+        if self._archive is not None:
+            _aside(partial(self._archive.forget, source))
+
+    def look(self) -> None:
+        """Copy what is new, and forget uploads that there no longer are.
+
+        A station that is not registered any more, though nobody removed it, was in a stations.yml that has changed:
+        what it has said stays until it is too old.
+
+        Raises:
+            RedisError: Redis does not answer.
+            ArchiveError: the file cannot be opened.
+        """
+        if self._archive is None:
+            archive = _aside(partial(Archive, self._path))
+            self._copied, self._archive = _aside(archive.copied), archive
+        archive = self._archive
+        uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
+        for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
+            self._drop(source)
+            _aside(partial(archive.forget, source))
+        stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
+        followed = [*stations, *(uploads - self._complete)]
+        for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
+            if self._copy(archive, source, event) and finished and source in uploads:
+                self._complete.add(source)
+        if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
+            self._pruned_s = time.monotonic()
+            _aside(partial(archive.prune, time.time() - self._keep_s))
+
+    def _copy(self, archive: Archive, source: str, event: int) -> bool:
+        """Copy a source up to `event`; whether it is."""
+        while (before := self._copied.get(source)) is None or before.event != event:
+            life, captions = self._next(source, before or Copied(), event)
+            if not captions or self._closing.is_set():
+                break
+            now = Copied(life, captions[-1].event, captions[-1].committed_s)
+            if not _aside(partial(archive.add, source, captions, now, before)):
+                self._drop(source)  # it was deleted meanwhile
+                break
+            self._copied[source] = now
+        return self._copied.get(source, Copied()).event == event
+
+    def _next(self, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
+        """The captions behind what is known, and in which life: another, if Redis has lost it and it began anew."""
+        if not event:
+            return known.life, []
+        captions = self._captions.read(source, max(0, known.event - 1), _PAGE)
+        last = captions.pop(0) if captions and captions[0].event == known.event else None
+        if event < known.event or (last and last.committed_s != known.committed_s):
+            return known.life + 1, self._captions.read(source, 0, _PAGE)
+        return known.life, captions
+
+    def _drop(self, source: str) -> None:
+        self._copied.pop(source, None)
+        self._complete.discard(source)
+
+    def _run(self) -> None:
+        told = ""
+        while not self._closing.is_set():
+            pause_s = LOOK_EVERY_S
+            try:
+                self.look()
+                told = ""
+            except (RedisError, ArchiveError) as error:
+                if str(error) != told:
+                    log.warning("the archive waits: %s", error)
+                told = str(error)
+            except Exception:  # a full disk, a damaged file: it may pass, and captions go on
+                log.exception("the archive failed; trying again")
+                pause_s = _AGAIN_S
+            self._closing.wait(pause_s)
+
+
+def _aside(work: Callable[[], T]) -> T:
+    """The result of work that blocks, done on a thread of the system's."""
+    result: T = gevent.get_hub().threadpool.apply(work)
+    return result

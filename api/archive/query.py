@@ -1,0 +1,81 @@
+"""What a person types into a search box, as an expression of FTS5. Pure.
+
+storm warning        both words, in any order, near each other
+"storm warning"      one behind the other
+storm*               every word that begins with it
+storm OR gale        either
+storm -rain          without (or: storm NOT rain)
+"""
+
+from __future__ import annotations
+
+import re
+
+from wire.errors import BadRequest
+
+#: Longest query, in characters, and most words and phrases in it: each is looked up.
+LIMIT, MOST = 300, 20
+
+_TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))\*?')
+
+#: Scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
+)
+
+
+def spaced(text: str) -> str:
+    """Text as it is indexed: where a script has no spaces, each character is a word, and a word a phrase of them."""
+    return _UNSPACED.sub(r" \1 ", text)
+
+
+def expression(query: str) -> str:
+    """The expression of FTS5 for a query.
+
+    Raises:
+        BadRequest: it has no word to look for, or is too long.
+    """
+    if len(query) > LIMIT:
+        raise BadRequest(f"q is longer than {LIMIT} characters", "q")
+    wanted: list[str] = []
+    unwanted: list[str] = []
+    operator = ""
+    for term in _TERM.finditer(query):
+        if term[0] in ("AND", "OR", "NOT"):
+            operator = term[0]
+            continue
+        words = (term["phrase"] or term["word"] or "").rstrip("*")
+        if not any(c.isalnum() for c in words):
+            continue
+        phrase = f'"{spaced(words)}"' + "*" * term[0].endswith("*")
+        if term["minus"] or operator == "NOT":
+            unwanted.append(phrase)
+        elif operator == "OR" and wanted:
+            wanted[-1] += f" OR {phrase}"
+        else:
+            wanted.append(phrase)
+        operator = ""
+    if not wanted:
+        raise BadRequest("q has no word to look for", "q")
+    if len(wanted) + len(unwanted) > MOST:
+        raise BadRequest(f"q has more than {MOST} words", "q")
+    found = " AND ".join(f"({phrase})" for phrase in wanted)
+    return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+
+
+def marks(text: str, marked: str, begin: str, end: str) -> list[tuple[int, int]]:
+    """Where what was found stands in `text`: the first character of each place, and the one behind it.
+
+    Args:
+        marked: `spaced` of the text, and what was said next, with `begin` and `end` around what was found.
+    """
+    found: list[tuple[int, int]] = []
+    place = opened = 0
+    for character in marked:
+        if character == begin:
+            opened = place
+        elif character == end and opened < place:
+            found.append((opened, place))
+        elif place < len(text) and character == text[place]:  # else a space of `spaced`, or it is said behind the text
+            place += 1
+    return found

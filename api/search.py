@@ -1,0 +1,93 @@
+"""`/search`: what was said, by whom and when."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, request
+
+from api import access
+from api.archive.query import expression
+from api.archive.store import ArchiveError, Found, Wanted
+from api.context import Context, context
+from api.parameters import known_fields, language, masked, natural, next_page, unix_time
+from api.problems import Problem
+from wire.errors import BadRequest, UnknownSource
+from wire.messages import Kind, split_source
+
+blueprint = Blueprint("search", __name__)
+
+#: What may be asked for.
+FIELDS = ("q", "source", "language", "from", "to", "before", "limit")
+
+#: What is shown of a caption beside who said it; `before` and `after` it are the captions' around it.
+_SHOWN = ("id", "said_s", "start_s", "end_s", "language", "text", "marks", "before", "after")
+
+#: Captions on a page at most, and if the caller does not say.
+LIMIT, DEFAULT_LIMIT = 200, 50
+
+
+@blueprint.get("/search")
+def search() -> tuple[dict[str, Any], dict[str, str]]:
+    """Captions that hold what is looked for, newest first; a link leads to the next page.
+
+    Who may not list recordings finds what stations have said, or what one recording did whose id it can name.
+    """
+    ctx = context()
+    known_fields(request.args, FIELDS)
+    limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    wanted = Wanted(
+        expression(request.args.get("q", "")),
+        source=_source(request.args.get("source", "")),
+        uploads=not ctx.settings.api_token or access.has_token(ctx.settings, request),
+        language=language(request.args.get("language", "")),
+        from_s=unix_time("from", 0.0),
+        to_s=unix_time("to", math.inf),
+        before=natural("before", None),
+        limit=limit + 1,
+    )
+    try:
+        found = ctx.archivist.search(wanted)
+    except ArchiveError as error:
+        raise Problem(503, f"Nothing can be found: {error}.") from error
+    page = found[:limit]
+    query = {name: value for name, value in request.args.items() if name in FIELDS}
+    more = {"Link": next_page(**(query | {"before": str(page[-1].row)}))} if len(found) > limit else {}
+    return {"results": _shown(ctx, page)}, more
+
+
+def _source(name: str) -> str | None:
+    """The source of a query.
+
+    Raises:
+        BadRequest: it is none that can be searched.
+    """
+    kind, _, id = name.partition("/")
+    if name and (kind not in (Kind.STATION, Kind.JOB) or not re.fullmatch("[a-z0-9-]+", id)):
+        raise BadRequest(f"source {name[:40]!r} is neither such as stations/p1 nor such as jobs/ID", "source")
+    return name or None
+
+
+def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
+    """Captions as callers see them, with the name of who said it."""
+    stations = {station.id: station.name for station in ctx.stations.all()}
+
+    @cache
+    def name(source: str) -> str:
+        kind, id = split_source(source)
+        if kind is Kind.STATION:
+            return stations.get(id, id)
+        try:
+            job = ctx.jobs.get(id)
+        except UnknownSource:  # it has expired at this moment
+            return id
+        return job.filename or masked(job.url) or id
+
+    return [
+        {"source": each.source, "name": name(each.source), **{field: getattr(each, field) for field in _SHOWN}}
+        for each in page
+    ]

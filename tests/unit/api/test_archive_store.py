@@ -1,0 +1,146 @@
+"""The archive's file: what is kept in it, and found."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.archive import store
+from api.archive.query import expression
+from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
+from wire.messages import Caption
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    opened = Archive(tmp_path / "archive" / "captions.sqlite")
+    yield opened
+    opened.close()
+
+
+def caption(
+    id: int, text: str, source: str = "stations/p1", *, language: str = "sv", final: bool = True, start_s: float = 0.0
+) -> Caption:
+    start_s = start_s or 1000.0 + 5 * id
+    return Caption(source, id, 0, start_s, start_s + 4, text, final, language, committed_s=5000.0 + id)
+
+
+def keep(archive: Archive, *captions: Caption, life: int = 1) -> None:
+    source = captions[0].source
+    before = archive.copied().get(source)
+    assert archive.add(source, captions, Copied(life, (before.event if before else 0) + len(captions)), before)
+
+
+def found(archive: Archive, query: str, **wanted: object) -> list[Found]:
+    return archive.search(Wanted(expression(query), **wanted))  # type: ignore[arg-type]
+
+
+def ids(archive: Archive, query: str, **wanted: object) -> list[tuple[str, int]]:
+    return [(each.source, each.id) for each in found(archive, query, **wanted)]
+
+
+def test_words_are_found_newest_first_with_what_stands_around_them(archive: Archive) -> None:
+    keep(
+        archive, caption(1, "Storm över Umeå."), caption(2, "Det blåser."), caption(3, "Och stormen går vidare, storm.")
+    )
+    third, first = found(archive, "storm")
+    assert (first.id, first.before, first.after, first.marks) == (1, "", "Det blåser.", [(0, 5)])
+    assert (third.id, third.before, third.marks) == (3, "Det blåser.", [(24, 29)])
+    assert ids(archive, "umea") == ids(archive, "UMEÅ") == [("stations/p1", 1)]
+    assert ids(archive, "storm*") == [("stations/p1", 3), ("stations/p1", 1)]
+
+
+def test_a_phrase_that_begins_in_one_caption_and_ends_in_the_next_is_found_where_it_begins(archive: Archive) -> None:
+    keep(archive, caption(1, "säger statens"), caption(2, "minister i dag"))
+    assert ids(archive, '"statens minister"') == [("stations/p1", 1)]
+    assert ids(archive, "minister") == [("stations/p1", 2)], "and a word in its own caption alone"
+    keep(archive, caption(2, "ministär i dag"))
+    assert ids(archive, '"statens minister"') == []
+    assert ids(archive, '"statens ministär"') == [("stations/p1", 1)]
+
+
+def test_languages_without_spaces_are_found_by_their_words(archive: Archive) -> None:
+    keep(archive, caption(1, "今日は天気がいいです", language="ja"))
+    [one] = found(archive, "天気")
+    assert [one.text[start:stop] for start, stop in one.marks] == ["天気"]
+    assert found(archive, "気天") == []
+
+
+def test_what_is_provisional_is_not_kept_and_what_is_withdrawn_goes(archive: Archive) -> None:
+    keep(archive, caption(1, "storm", final=False))
+    assert ids(archive, "storm") == []
+    keep(archive, caption(1, "storm"))
+    assert ids(archive, "storm") == [("stations/p1", 1)]
+    keep(archive, caption(1, ""))
+    assert ids(archive, "storm") == []
+
+
+def test_it_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "storm", language="en"))
+    keep(archive, caption(1, "storm", "stations/p1-sv", language="en"))
+    keep(archive, caption(1, "storm", "jobs/a", start_s=3.0))
+    assert ids(archive, "storm", source="stations/p1") == [("stations/p1", 2), ("stations/p1", 1)]
+    assert ids(archive, "storm", language="sv") == [("jobs/a", 1), ("stations/p1", 1)]
+    assert ids(archive, "storm", source="stations/p1", language="sv") == [("stations/p1", 1)]
+    assert ids(archive, "storm", uploads=False, limit=9)[0] == ("stations/p1-sv", 1)
+    assert ids(archive, "storm", from_s=1010.0, to_s=5000.0) == [("stations/p1", 2)]
+    assert ids(archive, "storm", from_s=5001.0) == [("jobs/a", 1)], "an upload was said when it was captioned"
+
+
+def test_pages_follow_each_other(archive: Archive) -> None:
+    keep(archive, *(caption(id, "storm") for id in range(1, 6)))
+    first = found(archive, "storm", limit=2)
+    assert [each.id for each in first] == [5, 4]
+    assert [each.id for each in found(archive, "storm", before=first[-1].row)] == [3, 2, 1]
+
+
+def test_a_source_that_began_anew_has_another_life(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "orkan"))
+    keep(archive, caption(1, "storm igen"), life=2)
+    assert [(each.text, each.after) for each in found(archive, "storm")] == [("storm igen", ""), ("storm", "orkan")]
+
+
+def test_what_is_forgotten_is_gone_and_not_written_again_by_who_did_not_know(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"))
+    keep(archive, caption(1, "storm", "jobs/a"))
+    before = archive.copied()["stations/p1"]
+    archive.forget("stations/p1")
+    assert not archive.add("stations/p1", [caption(2, "storm")], Copied(1, 2), before)
+    assert ids(archive, "storm") == [("jobs/a", 1)]
+    assert archive.copied().keys() == {"jobs/a"}
+
+
+def test_what_is_too_old_goes(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "storm"))
+    assert archive.prune(1008.0) == 1
+    assert ids(archive, "storm") == [("stations/p1", 2)]
+
+
+def test_it_is_there_after_a_restart(archive: Archive, tmp_path: Path) -> None:
+    keep(archive, caption(1, "storm"))
+    again = Archive(tmp_path / "archive" / "captions.sqlite")
+    assert ids(again, "storm") == [("stations/p1", 1)]
+    assert again.copied() == {"stations/p1": Copied(1, 1)}
+    again.close()
+
+
+def test_a_search_that_takes_too_long_is_given_up(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(archive, *(caption(id, "storm") for id in range(1, 3000)))
+    monkeypatch.setattr(store, "PATIENCE_S", -1.0)
+    with pytest.raises(ArchiveError, match="name a source"):
+        found(archive, "storm", to_s=1.0)
+
+
+def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "captions.sqlite"
+    path.write_text("no database, and long enough to be seen as none" * 99)
+    with pytest.raises(ArchiveError, match=r"captions\.sqlite"):
+        Archive(path)
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(ArchiveError, match="another version"):
+        Archive(path)
