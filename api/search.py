@@ -56,8 +56,9 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
         raise Problem(503, f"Nothing can be found: {error}.") from error
     page = found[:limit]
     query = {name: value for name, value in request.args.items() if name in FIELDS}
-    more = {"Link": next_page(**(query | {"before": str(page[-1].row)}))} if len(found) > limit else {}
-    return {"results": _shown(ctx, page)}, more
+    next = page[-1].row if len(found) > limit else None
+    more = {} if next is None else {"Link": next_page(**(query | {"before": str(next)}))}
+    return {"results": _shown(ctx, page), "next": next}, more
 
 
 def _source(name: str) -> str | None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -58,6 +59,8 @@ class Archivist:
     def start(self) -> None:
         """Open the archive and follow, on a thread of its own. Without an archive everything else works."""
         if self._keep_s:
+            with suppress(ArchiveError):  # the thread tries again, and says so
+                self._opened()
             self._thread.start()
 
     def close(self) -> None:
@@ -89,10 +92,7 @@ class Archivist:
             RedisError: Redis does not answer.
             ArchiveError: the file cannot be opened.
         """
-        if self._archive is None:
-            archive = _aside(partial(Archive, self._path))
-            self._copied, self._archive = _aside(archive.copied), archive
-        archive = self._archive
+        archive = self._opened()
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
@@ -105,6 +105,12 @@ class Archivist:
         if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
             _aside(partial(archive.prune, time.time() - self._keep_s))
+
+    def _opened(self) -> Archive:
+        if self._archive is None:
+            archive = _aside(partial(Archive, self._path))
+            self._copied, self._archive = _aside(archive.copied), archive
+        return self._archive
 
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
         """Copy a source up to `event`; whether it is."""

@@ -1,12 +1,13 @@
-// The page: which view is shown follows the address (#radio/ID, #file/ID, #microphone).
+// The page: which view is shown follows the address (#radio/ID, #file/ID, #microphone, #search/WORDS).
 
 import './file-view.js';
 import './microphone-view.js';
 import './notice-bar.js';
 import './radio-view.js';
+import './search-view.js';
 import { hush, make } from './dom.js';
 
-const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone' };
+const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone', search: 'Search' };
 
 const main = document.getElementById('main');
 

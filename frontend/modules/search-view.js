@@ -1,0 +1,112 @@
+// <search-view>: find what was said, by whom and when.
+
+import { request } from './api.js';
+import { hush, make, notify } from './dom.js';
+import { marked } from './found.js';
+import { languageName } from './languages.js';
+import { clock, when } from './times.js';
+
+/** What may be typed, told where it is typed. */
+const HINTS = [
+  ['storm warning', 'both, near each other'],
+  ['"storm warning"', 'one behind the other'],
+  ['storm*', 'words that begin with it'],
+  ['storm OR gale', 'either'],
+  ['storm -rain', 'without'],
+];
+
+class SearchView extends HTMLElement {
+  #words = '';
+  #asked = null;
+
+  connectedCallback() {
+    this.input = make('input', { id: 'words', name: 'q', type: 'search', maxLength: 300, autocomplete: 'off', spellcheck: false });
+    this.where = make('select', { id: 'where', name: 'source' }, make('option', { value: '', textContent: 'Everywhere' }));
+    this.form = make('form.search', { role: 'search' },
+      make('div', {}, make('label', { for: 'words', textContent: 'Words that were said' }), this.input),
+      make('div', {}, make('label', { for: 'where', textContent: 'Where' }), this.where),
+      make('button.primary', { type: 'submit', textContent: 'Search' }));
+    const hints = make('dl.hints', {}, ...HINTS.flatMap(([typed, means]) => [make('dt', { textContent: typed }), make('dd', { textContent: means })]));
+    this.state = make('p.state', { role: 'status' });
+    this.list = make('ol.found');
+    this.more = make('button', { type: 'button', hidden: true, textContent: 'Show earlier ones' });
+    this.replaceChildren(
+      make('aside', {}, make('h1', { textContent: 'Search what was said' }), this.form, hints),
+      make('section.stage', { 'aria-label': 'What was found' }, this.state, make('div.results', { tabIndex: 0, role: 'group', 'aria-label': 'Captions' }, this.list, this.more)));
+    this.form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const words = this.input.value.trim();
+      if (words === this.#words) this.#search();
+      else location.hash = `#search/${encodeURIComponent(words)}`;
+    });
+    this.where.addEventListener('change', () => this.#search());
+    this.more.addEventListener('click', () => this.#next());
+    this.#fill();
+  }
+
+  /** @param {string} words in the address */
+  set selected(words) {
+    this.#words = words;
+    this.input.value = words;
+    if (!words) this.input.focus();
+    this.#search();
+  }
+
+  async #fill() {
+    try {
+      const { stations } = await request('/stations');
+      this.where.append(...stations.map(({ id, name }) => make('option', { value: `stations/${id}`, textContent: name })));
+    } catch {
+      // then everywhere is all there is to choose; the search itself will say that the server is away
+    }
+  }
+
+  #search() {
+    hush();
+    this.list.replaceChildren();
+    this.more.hidden = true;
+    this.state.textContent = this.#words ? 'Searching…' : 'Stations and recordings are searched, the newest first.';
+    this.#asked = { before: null };
+    if (this.#words) this.#next();
+  }
+
+  /** Show what is found, or the next page of it. */
+  async #next() {
+    const asked = this.#asked;
+    const query = new URLSearchParams({ q: this.#words });
+    if (this.where.value) query.set('source', this.where.value);
+    if (asked.before !== null) query.set('before', asked.before);
+    this.more.disabled = true;
+    try {
+      const { results, next } = await request(`/search?${query}`);
+      if (this.#asked !== asked) return; // something else is searched for by now
+      asked.before = next;
+      this.list.append(...results.map(item));
+      this.more.hidden = next === null;
+      const count = this.list.children.length;
+      const many = next === null ? '' : ' and more';
+      this.state.textContent = count ? `Said ${count === 1 ? 'once' : `${count} times`}${many}.` : `Nobody has said “${this.#words}”.`;
+    } catch (error) {
+      if (this.#asked !== asked) return;
+      this.state.textContent = '';
+      notify(`The search failed. ${error.message}`);
+    } finally {
+      this.more.disabled = false;
+    }
+  }
+}
+
+/** One caption that was found, between those around it. */
+function item({ source, name, said_s: said, start_s: start, language, text, marks, before, after }) {
+  const [kind, id] = source.split('/');
+  const isStation = kind === 'stations';
+  const link = make('a', { href: `#${isStation ? 'radio' : 'file'}/${id}`, textContent: name });
+  const facts = isStation ? when(said) : `at ${clock(start)}, captioned ${when(said)}`;
+  const words = marked(text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part));
+  return make('li', {},
+    make('p.facts', {}, link, ` · ${facts}${language ? ` · ${languageName(language)}` : ''}`),
+    make('p', { lang: language ?? '' },
+      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })));
+}
+
+customElements.define('search-view', SearchView);

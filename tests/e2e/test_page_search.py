@@ -1,0 +1,75 @@
+"""The page's search in a real browser, before a real API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import Job
+from wire.sources import Jobs
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def said(api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., None]) -> Speaker:
+    """A station that spoke of a storm for a while, and a recording that did."""
+    for text in ("God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut."):
+        speaker.say(text, start_s=time.time())
+    Jobs(redis).save(Job("a1", time.time(), filename="möte.mp3"))
+    Speaker(redis, "jobs/a1").say("Stormen var värre.")
+
+    def found() -> int:
+        return len(api.http.get("/search?q=storm*&limit=200").json()["results"])
+
+    wait_until(lambda: found() == 2, 20)
+    return speaker
+
+
+def test_what_was_said_is_found_and_leads_to_who_said_it(page: Page, api: Api, said: Speaker) -> None:
+    page.goto(api.url)
+    page.get_by_role("link", name="Search").click()
+    expect(page).to_have_title("Search – Undertext")
+    expect(page.get_by_label("Words that were said")).to_be_focused()
+    page.keyboard.type("storm*")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Said 2 times.")
+    items = page.locator(".found li")
+    station = items.filter(has_text="P1 Vetenskap")
+    expect(station).to_contain_text("God kväll. Stormen når Umeå <b>i natt</b>. Åk inte ut.")
+    expect(station.locator("mark")).to_have_text("Stormen")
+    expect(items.filter(has_text="möte.mp3")).to_contain_text("at 0:05")
+    page.get_by_label("Where").select_option("P1 Vetenskap")
+    expect(items).to_have_count(1)
+    station.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Words that were said")).to_have_value("storm*")
+    expect(items).to_have_count(2)
+
+
+def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, api: Api, said: Speaker) -> None:
+    page.goto(f"{api.url}/#search/orkan")
+    expect(page.get_by_role("status")).to_have_text("Nobody has said “orkan”.")
+    page.get_by_label("Words that were said").fill("...")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("alert")).to_contain_text("no word to look for")
+
+
+def test_earlier_ones_come_when_they_are_asked_for(
+    page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None]
+) -> None:
+    for _ in range(60):
+        speaker.say("Koala.", start_s=time.time())
+    wait_until(lambda: len(api.http.get("/search?q=koala&limit=200").json()["results"]) == 60, 20)
+    page.goto(f"{api.url}/#search/koala")
+    expect(page.locator(".found li")).to_have_count(50)
+    expect(page.get_by_role("status")).to_have_text("Said 50 times and more.")
+    page.get_by_role("button", name="Show earlier ones").click()
+    expect(page.locator(".found li")).to_have_count(60)
+    expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
