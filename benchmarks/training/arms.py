@@ -17,6 +17,8 @@ Model = TypeVar("Model")
 
 #: Draws of a bootstrap.
 DRAWS = 2000
+#: Of the trainings: in how these differ shows what another one would have changed.
+SEEDS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,40 @@ class Comparison:
         return "worse" if self.change.low_percent > 0 else "no difference shown"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What both arms, trained by one seed, made of a clip."""
+
+    clip: Clip
+    seed: int
+    plain: Counted
+    other: Counted
+
+    @property
+    def speaker(self) -> str:
+        """Whoever does not say who they are may be anyone."""
+        return self.clip.speaker or self.clip.id
+
+
+def judged_by(seed: int, clips: Sequence[Clip], plain: Sequence[Counted], other: Sequence[Counted]) -> list[Judged]:
+    """One of each clip, of counts in the clips' order."""
+    return [Judged(clip, seed, *both) for clip, *both in zip(clips, plain, other, strict=True)]
+
+
+def compare_judged(judged: Sequence[Judged], unit: Callable[[Judged], str] = lambda one: one.clip.id) -> Comparison:
+    """Compare all seeds at once. What several of them make of a clip is drawn together: it is one clip.
+
+    Args:
+        unit: what is drawn whole.
+    """
+    return compare([one.plain for one in judged], [one.other for one in judged], [unit(one) for one in judged])
+
+
+def change_by_seed(judged: Sequence[Judged]) -> list[float]:
+    """The change in points by each seed, the lowest first."""
+    return [_change([one for one in judged if one.seed == seed]) for seed in sorted({one.seed for one in judged})]
+
+
 def compare(
     plain: Sequence[Counted], other: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1
 ) -> Comparison:
@@ -90,6 +126,10 @@ def compare(
     words, first, second = table.sum(0)[None].T
     true_one, true_two = float(_percent(words, first)[0]), float(_percent(words, second)[0])
     return Comparison(len(table), _rate(true_one, one), _rate(true_two, two), _rate(true_two - true_one, two - one))
+
+
+def _change(judged: Sequence[Judged]) -> float:
+    return 100 * sum(o.other.errors - o.plain.errors for o in judged) / max(1, sum(o.plain.words for o in judged))
 
 
 def _percent(words: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.float64]:

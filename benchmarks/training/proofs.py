@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.training.arms import PLAIN
+from benchmarks.training.arms import PLAIN, SEEDS
 from benchmarks.training.digits import NOTHING, corpus_of, digits_wer_percent, resume_loss_difference
 from benchmarks.training.measured import Measured
 from benchmarks.training.regularisation import RUNS, regularisation
 from benchmarks.training.robustness import conditions, robustness
-from benchmarks.training.search import SEARCHES, SEEDS, compared, measured
+from benchmarks.training.search import SEARCHES, compared, measured
+from benchmarks.training.search import SEEDS as SEARCH_SEEDS
 from benchmarks.training.trained import Trained
-from benchmarks.training.unseen_accent import SEEDS as ACCENT_SEEDS
 from benchmarks.training.unseen_accent import unseen_accent
 from trainer.corpus.clips import Corpus
 from trainer.evaluation.evaluate import Plan, evaluate
@@ -73,7 +73,7 @@ def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
     """Each accent left out of training once, with and without balance and augmentation."""
     trained = Trained(corpus, model, folder)
     count = len({clip.accent for clip in corpus.clips if clip.accent and clip.text})
-    with tqdm(total=2 * count * len(ACCENT_SEEDS), unit="model", desc="unseen accent") as bar:
+    with tqdm(total=2 * count * len(SEEDS), unit="model", desc="unseen accent") as bar:
         found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
     return Measured(found.rows(), found.figures())
 
@@ -105,7 +105,7 @@ def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
 def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
     """What noise, babble, pitch and speed cost, with and without augmentation."""
     trained = Trained(corpus, model, folder)
-    with tqdm(total=2 + len(list(conditions())), unit="step", desc="robustness") as bar:
+    with tqdm(total=2 * len(SEEDS) + len(list(conditions())), unit="step", desc="robustness") as bar:
         found = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
     return Measured(found.rows())
 
@@ -113,7 +113,7 @@ def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
 @_on_a_release
 def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
     """What keeps a run on few clips from learning them by heart."""
-    with tqdm(total=len(RUNS), unit="run", desc="regularisation") as bar:
+    with tqdm(total=len(RUNS) * len(SEEDS), unit="run", desc="regularisation") as bar:
         found = regularisation(corpus, model, folder / "runs", progress=bar.update)
     return Measured([one.row(name) for name, one in found.items()])
 
@@ -122,6 +122,6 @@ def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
 def searches(corpus: Corpus, model: str, folder: Path) -> Measured:
     """A grid, chance and TPE at the same number of trials."""
     table = measured(corpus, model, folder / "search")
-    with tqdm(total=len(SEARCHES) * SEEDS, unit="search", desc="search") as bar:
+    with tqdm(total=len(SEARCHES) * SEARCH_SEEDS, unit="search", desc="search") as bar:
         found = compared(table, progress=bar.update)
     return Measured(found.rows(), found.figures())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.training.arms import Comparison, compare
+from benchmarks.training.arms import SEEDS, Judged, change_by_seed, compare_judged, judged_by
 from benchmarks.training.trained import BATCH, subset
 from trainer.corpus.clips import Clip, Corpus
 from trainer.evaluation.evaluate import transcribed
@@ -47,24 +47,30 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """One run, and its models of the best and the last step on test, each beside that of the run without anything."""
+    """The runs of one kind, one by each seed; their best and last models on test, beside those without anything."""
 
-    run: RunFolder
-    best: Comparison
-    last: Comparison
+    runs: list[RunFolder]
+    best: list[Judged]
+    last: list[Judged]
 
     def row(self, name: str) -> dict[str, object]:
-        step, percent = self.run.best or (0, 0.0)
+        best, last = compare_judged(self.best), compare_judged(self.last)
+        steps, percents = zip(*((run.best or (0, 0.0)) for run in self.runs), strict=True)
+        compared = {
+            "last, change over none": str(last.change),
+            "verdict": last.verdict,
+            "change, by seed": ", ".join(f"{change:.1f}" for change in change_by_seed(self.last)),
+        }
         return {
             "run": name,
-            "steps": self.run.steps,
-            "last loss": self.run.last("loss"),
-            "best step": step,
-            "dev WER %: best": percent,
-            "dev: last": self.run.last(DECISIVE),
-            "test WER %: best": str(self.best.other),
-            "test: last": str(self.last.other),
-            **({"last, change over none": str(self.last.change), "verdict": self.last.verdict} if name != NONE else {}),
+            "steps": ", ".join(str(run.steps) for run in self.runs),
+            "last loss": float(np.median([run.last("loss") for run in self.runs])),
+            "best step": ", ".join(map(str, steps)),
+            "dev WER %: best": float(np.mean(percents)),
+            "dev: last": float(np.mean([run.last(DECISIVE) for run in self.runs])),
+            "test WER %: best": str(best.other),
+            "test: last": str(last.other),
+            **(compared if name != NONE else {}),
         }
 
 
@@ -75,39 +81,43 @@ def regularisation(
     runs: Mapping[str, Mapping[str, Any]] = RUNS,
     steps: int = STEPS,
     measure_every: int = MEASURE_EVERY,
-    seed: int = 1,
+    seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
 ) -> dict[str, Found]:
-    """Every run by its name.
+    """Every kind of run by its name.
 
     Args:
         model: what they begin with: a checkpoint, or new:SIZE.
         folder: for the runs.
         runs: what each asks of `train`; NONE comes first.
+        seeds: of the trainings; each draws clips of its own to train on.
         progress: called behind each run.
     """
-    few = _drawn(corpus.split("train"), CLIPS, seed)
-    heard = subset(corpus, [*few, *_drawn(corpus.split("dev"), DEV_CLIPS, seed)], folder / "corpus")
-    test = _drawn(corpus.split("test"), TEST_CLIPS, seed)
-    usual = Options(
-        heard.folder,
-        model,
-        folder,
-        epochs=steps * BATCH / len(few),
-        seed=seed,
-        batch=BATCH,
-        join=0.0,
-        measure_every=measure_every,
-        log_every=1,
-    )
-    counts: dict[str, tuple[Sequence[Score], Sequence[Score]]] = {}
-    found: dict[str, Found] = {}
-    for name, asked in runs.items():
-        run = train_run(replace(usual, run=folder / name.replace(" ", "-"), **asked)).folder
-        best, last = (_judge(run / which, corpus, test) for which in ("best", "last"))
-        counts[name] = (best, last)
-        found[name] = Found(read_run(run), compare(counts[NONE][0], best), compare(counts[NONE][1], last))
-        progress()
+    dev, test = _drawn(corpus.split("dev"), DEV_CLIPS, 1), _drawn(corpus.split("test"), TEST_CLIPS, 1)
+    found = {name: Found([], [], []) for name in runs}
+    for seed in seeds:
+        few = _drawn(corpus.split("train"), CLIPS, seed)
+        heard = subset(corpus, [*few, *dev], folder / f"corpus-{seed}")
+        usual = Options(
+            heard.folder,
+            model,
+            folder,
+            epochs=steps * BATCH / len(few),
+            seed=seed,
+            batch=BATCH,
+            join=0.0,
+            measure_every=measure_every,
+            log_every=1,
+        )
+        without: list[list[Score]] = []
+        for name, asked in runs.items():
+            run = train_run(replace(usual, run=folder / f"{name.replace(' ', '-')}-{seed}", **asked)).folder
+            counts = [_judge(run / which, corpus, test) for which in ("best", "last")]
+            without = without or counts
+            found[name].runs.append(read_run(run))
+            for judged, plain, other in zip((found[name].best, found[name].last), without, counts, strict=True):
+                judged += judged_by(seed, test, plain, other)
+            progress()
     return found
 
 

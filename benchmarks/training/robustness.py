@@ -11,7 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
+from benchmarks.training.arms import (
+    PLAIN,
+    SEEDS,
+    Arm,
+    Evaluate,
+    Judged,
+    Model,
+    Train,
+    change_by_seed,
+    compare_judged,
+    judged_by,
+)
 from trainer.augmentation.augment import Augmentation, parse
 from trainer.augmentation.loudness import active_rms, at_snr
 from trainer.corpus.clips import Clip, Corpus
@@ -51,21 +62,12 @@ def conditions() -> Iterator[Condition]:
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison for each condition."""
+    """What was made of the clips under each condition, by every seed."""
 
-    found: Sequence[tuple[Condition, Comparison]]
+    found: Sequence[tuple[Condition, Sequence[Judged]]]
 
     def rows(self) -> list[dict[str, object]]:
-        return [
-            {
-                "clips": condition.name,
-                "plain WER %": str(comparison.plain),
-                "augmented WER %": str(comparison.other),
-                "change": str(comparison.change),
-                "verdict": comparison.verdict,
-            }
-            for condition, comparison in self.found
-        ]
+        return [_row(condition, judged) for condition, judged in self.found]
 
 
 def robustness(
@@ -74,36 +76,52 @@ def robustness(
     evaluate: Evaluate[Model],
     arm: Arm = AUGMENTED,
     at_most: int = 500,
-    seed: int = 1,
+    seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
 ) -> Result:
     """Train with and without on the corpus' train split, and judge both on its test split under each condition.
 
     Args:
         at_most: clips that are judged.
+        seeds: of the trainings; each makes two models. The clips are disturbed in the same way for all.
         progress: called behind each trained model and each condition.
     """
     heard = [clip for clip in corpus.split("train") if clip.text]
-    plain = train(heard, PLAIN, seed)
-    progress()
-    other = train(heard, arm, seed)
-    progress()
+    models = []
+    for seed in seeds:
+        for each in (PLAIN, arm):
+            models.append(train(heard, each, seed))
+            progress()
     spoken = [clip for clip in corpus.split("test") if clip.text]
-    chosen = sorted(np.random.default_rng(seed).permutation(len(spoken))[:at_most].tolist())
+    chosen = [spoken[i] for i in sorted(np.random.default_rng(1).permutation(len(spoken))[:at_most].tolist())]
     found = []
     for condition in conditions():
-        examples = list(disturbed(corpus, [spoken[i] for i in chosen], condition, seed))
-        found.append((condition, compare(evaluate(plain, examples), evaluate(other, examples))))
+        examples = list(disturbed(corpus, chosen, condition))
+        counts = [evaluate(model, examples) for model in models]
+        pairs = zip(seeds, counts[::2], counts[1::2], strict=True)
+        found.append((condition, [one for pair in pairs for one in judged_by(pair[0], chosen, *pair[1:])]))
         progress()
     return Result(found)
 
 
-def disturbed(corpus: Corpus, clips: Sequence[Clip], condition: Condition, seed: int) -> Iterator[Example]:
-    """Clips under a condition: the same samples for both models, and every time."""
+def _row(condition: Condition, judged: Sequence[Judged]) -> dict[str, object]:
+    comparison = compare_judged(judged)
+    return {
+        "clips": condition.name,
+        "plain WER %": str(comparison.plain),
+        "augmented WER %": str(comparison.other),
+        "change": str(comparison.change),
+        "verdict": comparison.verdict,
+        "change, by seed": ", ".join(f"{change:.1f}" for change in change_by_seed(judged)),
+    }
+
+
+def disturbed(corpus: Corpus, clips: Sequence[Clip], condition: Condition) -> Iterator[Example]:
+    """Clips under a condition: the same samples for all models, and every time."""
     effect: Augment | None = Augmentation(parse(condition.augment)) if condition.augment else None
     for number, clip in enumerate(clips):
         # Not the streams of training, which are (seed, index, 1).
-        state = [seed, number, 99]
+        state = [1, number, 99]
         audio, lengthening = corpus.audio(clip), 1.0
         if effect:
             lengthening = effect.lengthening(np.random.default_rng(state))

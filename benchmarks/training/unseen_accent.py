@@ -13,32 +13,26 @@ from typing import Self
 
 import numpy as np
 
-from benchmarks.training.arms import PLAIN, Arm, Comparison, Evaluate, Model, Train, compare
+from benchmarks.training.arms import (
+    PLAIN,
+    SEEDS,
+    Arm,
+    Comparison,
+    Evaluate,
+    Judged,
+    Model,
+    Train,
+    change_by_seed,
+    compare_judged,
+    judged_by,
+)
 from trainer.corpus.clips import Clip, Corpus
-from trainer.evaluation.intervals import Counted
 from trainer.training.clip_source import example_of
 
 #: What is compared with training on clips as they are.
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")
 #: All accents together.
 ALL = "all"
-#: Of the trainings: in how these differ shows what another one would have changed.
-SEEDS = (1, 2, 3)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What two models of one seed made of a clip."""
-
-    clip: Clip
-    seed: int
-    plain: Counted
-    other: Counted
-
-    @property
-    def speaker(self) -> str:
-        """Whoever does not say who they are may be anyone."""
-        return self.clip.speaker or self.clip.id
 
 
 @dataclass(frozen=True)
@@ -51,18 +45,17 @@ class Found:
     speakers: int
     by_clip: Comparison
     by_speaker: Comparison | None
-    by_seed: tuple[float, ...]
+    by_seed: Sequence[float]
 
     @classmethod
-    def of(cls, judged: Sequence[_Judged]) -> Self:
+    def of(cls, judged: Sequence[Judged]) -> Self:
         speakers = {one.speaker for one in judged}
-        # What several seeds make of a clip is drawn together: it is one clip.
         return cls(
             len({one.clip.id for one in judged}),
             len(speakers),
-            _compared(judged, lambda one: one.clip.id),
-            _compared(judged, lambda one: one.speaker) if len(speakers) > 1 else None,
-            tuple(_change([one for one in judged if one.seed == seed]) for seed in sorted({o.seed for o in judged})),
+            compare_judged(judged),
+            compare_judged(judged, lambda one: one.speaker) if len(speakers) > 1 else None,
+            change_by_seed(judged),
         )
 
     def row(self) -> dict[str, object]:
@@ -118,7 +111,7 @@ def unseen_accent(
     accents = sorted({clip.column(column) for clip in corpus.clips if clip.column(column) and clip.text})
     if len(accents) < 2:
         raise ValueError(f"to leave one {column} out takes two; the corpus has {accents or 'none'}")
-    judged: dict[str, list[_Judged]] = {}
+    judged: dict[str, list[Judged]] = {}
     for accent in accents:
         others, unseen = leave_out(corpus.clips, column, accent, at_most)
         examples = [example_of(clip, corpus.audio(clip)) for clip in unseen]
@@ -128,7 +121,7 @@ def unseen_accent(
             for each in (PLAIN, arm):
                 counts.append(evaluate(train(others, each, seed), examples))
                 progress()
-            judged[accent] += [_Judged(clip, seed, *both) for clip, *both in zip(unseen, *counts, strict=True)]
+            judged[accent] += judged_by(seed, unseen, *counts)
     everything = [one for some in judged.values() for one in some]
     return Result({accent: Found.of(some) for accent, some in judged.items()}, Found.of(everything))
 
@@ -147,11 +140,3 @@ def leave_out(
     unseen = [clip for clip in spoken if clip.column(column) == value]
     chosen = sorted(np.random.default_rng(seed).permutation(len(unseen))[:at_most].tolist())
     return others, [unseen[i] for i in chosen]
-
-
-def _compared(judged: Sequence[_Judged], unit: Callable[[_Judged], str]) -> Comparison:
-    return compare([one.plain for one in judged], [one.other for one in judged], [unit(one) for one in judged])
-
-
-def _change(judged: Sequence[_Judged]) -> float:
-    return 100 * sum(o.other.errors - o.plain.errors for o in judged) / max(1, sum(o.plain.words for o in judged))

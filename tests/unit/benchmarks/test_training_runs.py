@@ -64,14 +64,19 @@ def test_an_arm_is_a_run_of_train_in_its_words_on_its_clips_alone(corpus: Corpus
 
 def test_regularisation_is_told_by_what_each_run_measured(corpus: Corpus, model: str, tmp_path: Path) -> None:
     runs = {name: RUNS[name] for name in (NONE, "all")}
-    found = regularisation(corpus, model, tmp_path / "runs", runs, steps=2, measure_every=2)
+    found = regularisation(corpus, model, tmp_path / "runs", runs, steps=2, measure_every=2, seeds=(1, 2))
     assert list(found) == list(runs)
     for name, one in found.items():
-        step, best = one.run.best or (0, 0.0)
-        assert best == min(value for _, value in one.run.series("dev_wer_percent"))
-        assert 1 <= step <= one.run.steps <= 2
-        assert one.row(name)["dev WER %: best"] == best
-    plans = [found[name].run.plan for name in runs]
+        bests = []
+        for run in one.runs:
+            step, best = run.best or (0, 0.0)
+            assert best == min(value for _, value in run.series("dev_wer_percent"))
+            assert 1 <= step <= run.steps <= 2
+            bests.append(best)
+        assert one.row(name)["dev WER %: best"] == pytest.approx(sum(bests) / 2)
+        assert [judged.seed for judged in one.best] == [1] * (len(one.best) // 2) + [2] * (len(one.best) // 2)
+    assert [run.plan["plan"]["seed"] for run in found["all"].runs] == [1, 2]
+    plans = [found[name].runs[0].plan for name in runs]
     assert [(plan["plan"]["weight_decay"], plan["model"]["dropout"]) for plan in plans] == [(0.0, 0.0), (0.1, 0.2)]
     assert plans[0]["data"]["clips"] == plans[1]["data"]["clips"] == 16
     assert "verdict" not in found[NONE].row(NONE)
