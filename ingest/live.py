@@ -109,7 +109,7 @@ class LiveCutter:
         """Nothing more comes for a while: what is left goes out, though it is not known to be the last."""
         if self._chunker is not None and (piece := self._chunker.flush()):
             self._held.append((piece, self._now_s()))
-            self._send()
+        self._send()
 
     def close(self) -> None:
         """The connection has ended: what is left goes out, marked as the last."""

@@ -125,6 +125,19 @@ def test_a_microphone_without_audio_still_has_a_last_chunk() -> None:
     assert [(chunk.n_samples, chunk.last, chunk.start_s) for chunk in world.chunks()] == [(0, True, NOW)]
 
 
+@pytest.mark.parametrize("burst_s", [3.0, 3.5])
+def test_what_waits_for_the_clock_goes_out_before_the_next_connection(burst_s: float) -> None:
+    world = World("microphones/m", steady=True)
+    world.cutter.open()
+    world.cutter.feed(world.noise(burst_s))
+    world.cutter.flush()
+    world.cutter.open()
+    world.cutter.close()
+    found = world.chunks()
+    assert sum(chunk.n_samples for chunk in found) == burst_s * RATE
+    assert [chunk.last for chunk in found] == [False] * (len(found) - 1) + [True]
+
+
 def test_a_clock_that_is_proven_wrong_begins_a_new_epoch() -> None:
     world = World()
     world.cutter.open()
