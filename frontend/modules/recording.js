@@ -11,6 +11,9 @@ const KEPT_S = 50;
 /** A socket that takes nothing of what waits for so long is taken to be broken, in milliseconds. */
 const STALLED_MS = 10_000;
 
+/** Code that such a socket is closed with. Without one, a close that arrives late after all would end the recording. */
+const STALLED = 4000;
+
 /** So long attempts go on, in milliseconds; the server gives the recording up sooner. */
 const PATIENCE_MS = 300_000;
 
@@ -96,7 +99,7 @@ export class Recording extends EventTarget {
     const now = this.#environment.now();
     if (this.#socket.bufferedAmount < this.#waiting || !this.#waiting) this.#movedMs = now;
     if (now - this.#movedMs > STALLED_MS) {
-      this.#drop();
+      this.#drop(STALLED);
       this.#closed(true, '');
       return;
     }
@@ -153,10 +156,10 @@ export class Recording extends EventTarget {
     return undefined;
   }
 
-  #drop() {
+  #drop(code) {
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    socket?.close(code);
   }
 
   #become(state) {

@@ -36,7 +36,8 @@ class FakeSocket {
     this.onmessage({ data: JSON.stringify(message) });
   }
 
-  close() {
+  close(code) {
+    this.code = code;
     this.readyState = 3;
     this.onclose();
   }
@@ -162,7 +163,7 @@ test('a server that has lost its database for a moment is tried again', async ()
   assert.equal(recording.state, 'away');
 });
 
-test('a socket that takes nothing is given up', async () => {
+test('a socket that takes nothing is given up, without a farewell', async () => {
   const recording = record();
   newest().accept();
   newest().bufferedAmount = 1000;
@@ -172,6 +173,7 @@ test('a socket that takes nothing is given up', async () => {
   await settled();
   assert.equal(recording.state, 'away');
   assert.equal(timers.length, 1);
+  assert.equal(newest().code, 4000);
 });
 
 test('stopping while away ends it at once', async () => {

@@ -118,14 +118,18 @@ def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Inges
     assert api.http.get("/microphones/none/captions.srt").status_code == 404
 
 
-def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest) -> None:
+@pytest.mark.parametrize("farewell", [None, 4000])
+def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest, farewell: int | None) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         ready = microphone.next("ready")
         first = microphone.next("caption")
         microphone.client.send(b"\1\0" * 16_000)
         ingest.heard(32_000)
-        microphone.client.sock.shutdown(socket.SHUT_RDWR)  # not a word of farewell
+        if farewell:  # of a client that has given the socket up, not the recording
+            microphone.client.close(farewell)
+        else:
+            microphone.client.sock.shutdown(socket.SHUT_RDWR)
     with api.socket("/microphone") as microphone:
         hello(microphone, resume=ready["id"], after=first["event"])
         again = microphone.next("ready")
