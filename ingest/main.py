@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest import stations_file
 from ingest.ffmpeg import find
-from ingest.microphones import MicrophoneDesk
+from ingest.microphone_desk import MicrophoneDesk
 from ingest.playlist import make_client
 from ingest.settings import Settings
 from ingest.speech import make_detectors

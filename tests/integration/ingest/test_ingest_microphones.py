@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from ingest.converter import Converter
 from ingest.detector import SilenceDetector
 from ingest.lease import Leases
-from ingest.microphones import MicrophoneDesk
+from ingest.microphone_desk import MicrophoneDesk
 from ingest.settings import Settings
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from wire import keys

@@ -1,0 +1,107 @@
+"""Takes microphones that are announced, and gives each its reader.
+
+Each has its own threads, up to a limit; more wait in Redis for this process or another. Each is leased, so that the
+microphones of a process that dies move to another, or to the next process on this machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from ingest.detector import MakeDetector
+from ingest.lease import Leases
+from ingest.microphones import MicrophoneReader
+from ingest.settings import Settings
+from wire.bus import Redis, RedisError
+from wire.errors import DecodeError
+from wire.messages import Kind, source_name
+from wire.metrics import IngestMetrics
+from wire.microphone import Hello, Microphones
+
+log = logging.getLogger(__name__)
+
+#: Time between two looks for microphones that a dead process has left, in seconds.
+LOOK_EVERY_S = 2.0
+
+
+class MicrophoneDesk:
+    """Takes announcements and gives each microphone its reader.
+
+    Args:
+        worker: name of this process.
+    """
+
+    def __init__(
+        self, redis: Redis, settings: Settings, metrics: IngestMetrics, make_detector: MakeDetector, *, worker: str
+    ) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._metrics = metrics
+        self._make_detector = make_detector
+        self._worker = worker
+        self._microphones = Microphones(redis)
+        self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+        self._readers: dict[str, MicrophoneReader] = {}
+        self._looked_s = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Take microphones until `stop` is set; another process goes on with those that are open."""
+        self._leases.start()
+        while not stop.is_set():
+            self._reap()
+            self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
+            free = self._settings.max_microphones - len(self._readers)
+            if free <= 0:
+                stop.wait(0.5)
+                continue
+            for hello in self._next(stop)[:free]:
+                self._take(hello, stop)
+        until_s = time.monotonic() + 5.0
+        for reader in self._readers.values():
+            reader.join(max(0.1, until_s - time.monotonic()))
+        self._leases.stop()
+
+    def _reap(self) -> None:
+        for id, reader in list(self._readers.items()):
+            if not reader.alive:
+                del self._readers[id]
+                self._leases.release(source_name(Kind.MICROPHONE, id))
+
+    def _next(self, stop: threading.Event) -> list[Hello]:
+        """Microphones that nobody reads: those that a dead process has left, else one that has just opened."""
+        try:
+            if time.monotonic() - self._looked_s > LOOK_EVERY_S:
+                self._looked_s = time.monotonic()
+                if left := self._microphones.abandoned():
+                    return left
+            hello = self._microphones.next(1.0)
+            return [hello] if hello else []
+        except RedisError:
+            stop.wait(1.0)
+        except DecodeError as error:
+            log.warning("not a microphone: %s", error)
+        return []
+
+    def _take(self, hello: Hello, stop: threading.Event) -> None:
+        source = source_name(Kind.MICROPHONE, hello.id)
+        if hello.id in self._readers:
+            return
+        try:
+            if not self._leases.acquire(source):
+                return
+        except RedisError as error:  # it is noted: whoever looks next finds it
+            log.debug("microphone %s is not taken yet: %s", hello.id, error)
+            return
+        self._readers[hello.id] = reader = MicrophoneReader(
+            self._redis,
+            hello,
+            self._settings,
+            self._metrics,
+            self._make_detector,
+            stop,
+            worker=self._worker,
+            hold=lambda: self._leases.hold(source),
+        )
+        reader.start()
