@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 #: Time between two looks for microphones that a dead process has left, in seconds.
 LOOK_EVERY_S = 2.0
 
+#: One whose connection has been broken for so long, in seconds, gives its place to one that waits: a client that can go
+#: on is mostly back by then, and of the one that waits no audio is lost yet (`FRAMES_LIMIT`).
+AWAY_S = 20.0
+
 
 class MicrophoneDesk:
     """Takes announcements and gives each microphone its reader.
@@ -54,6 +58,7 @@ class MicrophoneDesk:
             self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
             free = self._settings.max_microphones - len(self._readers)
             if free <= 0:
+                self._make_room()
                 stop.wait(0.5)
                 continue
             for hello in self._next(stop)[:free]:
@@ -68,6 +73,20 @@ class MicrophoneDesk:
             if not reader.alive:
                 del self._readers[id]
                 self._leases.release(source_name(Kind.MICROPHONE, id))
+
+    def _make_room(self) -> None:
+        """Have as many give way as wait, of those that are away; the longest first."""
+        readers = self._readers.values()
+        away = sorted((r for r in readers if r.away_s > AWAY_S and not r.leaving), key=lambda r: r.away_s, reverse=True)
+        if not away:
+            return
+        try:
+            wanted = self._microphones.waiting() - sum(reader.leaving for reader in readers)
+        except RedisError as error:  # then it cannot be told who waits
+            log.debug("nobody gives way: %s", error)
+            return
+        for reader in away[: max(0, wanted)]:
+            reader.give_way()
 
     def _next(self, stop: threading.Event) -> list[Hello]:
         """Microphones that nobody reads: those that a dead process has left, else one that has just opened."""

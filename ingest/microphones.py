@@ -57,6 +57,8 @@ class MicrophoneReader:
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
         self._before_s = 0.0  # audio of the connections before
+        self._broke_s: float | None = None  # since when it is away
+        self._unwanted = False  # it is to end if it stays away
         self._courier = Courier(
             redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
         )
@@ -77,6 +79,20 @@ class MicrophoneReader:
     def alive(self) -> bool:
         """Whether it still reads."""
         return self._thread.is_alive()
+
+    @property
+    def away_s(self) -> float:
+        """How long its connection has been broken, in seconds; 0 while it stands."""
+        return 0.0 if self._broke_s is None else time.monotonic() - self._broke_s
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to `give_way`, and has not been resumed since."""
+        return self._unwanted and self._broke_s is not None
+
+    def give_way(self) -> None:
+        """End soon, unless it is resumed at this moment: another waits for its place."""
+        self._unwanted = True
 
     def start(self) -> None:
         """Begin to read."""
@@ -133,6 +149,7 @@ class MicrophoneReader:
         self._hello = self._microphones.hello(self._hello.id, connection) or self._hello
         self._pause()
         self._connection = connection
+        self._broke_s = None
         self._courier.report(reconnects=self._courier.status.reconnects + 1)
         self._begin()
 
@@ -165,9 +182,15 @@ class MicrophoneReader:
                 return ""
             if frames:
                 heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > self._idle_s and self._given_up(after):
-                return f"nothing came for {self._idle_s:g} s"
+            elif (why := self._overdue(heard_s)) and self._given_up(after):
+                return why
         return None
+
+    def _overdue(self, heard_s: float) -> str:
+        """Why nothing more is waited for; empty if it is."""
+        if self.leaving:
+            return "its connection broke, and another microphone waited for its place"
+        return f"nothing came for {self._idle_s:g} s" if time.monotonic() - heard_s > self._idle_s else ""
 
     def _take(self, frame: Frame, after: bytes) -> None:
         """One entry of its stream, which is behind entry `after`."""
@@ -175,6 +198,7 @@ class MicrophoneReader:
             self._resume(frame.connection)
         self._fed.append((after, self._before_s + self._cutter.audio_s))
         if frame.broken:
+            self._broke_s, self._unwanted = time.monotonic(), False
             self._pause()
             detail = f"its connection broke; it can be resumed within {self._idle_s:g} s"
             self._courier.report(state=State.RECONNECTING, detail=detail, activity="")

@@ -43,7 +43,8 @@ class Settings:
     #: Most microphones that this process reads at once; more wait for another process.
     max_microphones: int = setting("MAX_MICROPHONES", 32, minimum=0, maximum=1000)
     #: A microphone that sends nothing for so long has ended, in seconds: as long it can be resumed after its connection
-    #: broke, and counts among MAX_MICROPHONES. The API closes silent sockets sooner.
+    #: broke, and counts among MAX_MICROPHONES; where others wait for its place, for 20 s. The API closes silent sockets
+    #: sooner.
     microphone_idle_s: float = setting("MICROPHONE_IDLE_S", 180.0, minimum=2, maximum=600)
     #: Processes that decode uploads, as many at once. Each keeps one core busy for a moment and then waits for
     #: transcribers. More uploads than that take turns.

@@ -177,6 +177,10 @@ class Microphones:
         """API: mark the end, unless another connection has taken over."""
         self._append(id, b"end", b"1", connection)
 
+    def waiting(self) -> int:
+        """Ingest: announcements that nobody has taken."""
+        return int(self._redis.llen(keys.MICROPHONES))
+
     def next(self, timeout_s: float) -> Hello | None:
         """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and note that it is being read.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ingest import microphone_desk
 from ingest.converter import Converter
 from ingest.detector import SilenceDetector
 from ingest.lease import Leases
@@ -268,6 +269,29 @@ def test_one_that_is_away_for_long_ends_and_is_not_resumed(
     assert {chunk.epoch for chunk in chunks("microphones/m")} == {1}
     with pytest.raises(UnknownSource):
         api.resume(Hello("m", 16_000))
+
+
+def test_one_that_is_away_gives_its_place_to_one_that_waits(
+    desk: Callable[..., None],
+    api: Microphones,
+    chunks: Chunks,
+    wait_until: Wait,
+    redis_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(microphone_desk, "AWAY_S", 0.5)
+    desk(max_microphones=2)
+    for id in ("open", "away", "new"):
+        api.open(Hello(id, 16_000))
+        speak(api, id, tone(440, 1.2, 16_000))
+        if id == "away":
+            api.leave(id)
+    wait_until(lambda: chunks("microphones/new"), 20)
+    assert chunks("microphones/away")[-1].last
+    wait_until(lambda: "waited for its place" in Statuses(redis_client).get(Kind.MICROPHONE, "away").detail)
+    with pytest.raises(UnknownSource):
+        api.resume(Hello("away", 16_000))
+    assert api.resume(Hello("open", 16_000)).number == 2, "it was never away"
 
 
 def test_one_that_is_resumed_while_it_is_given_up_goes_on(api: Microphones, redis_client: Any) -> None:
