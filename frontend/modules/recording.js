@@ -112,7 +112,7 @@ export class Recording extends EventTarget {
     if (this.state === 'recording' && this.#socket.readyState === this.#environment.WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ type: 'stop' }));
       this.#become('stopping');
-    } else this.close();
+    } else this.close(this.state === 'away' ? 'What was said since the connection was lost is not captioned.' : '');
   }
 
   /** End at once; what is captioned so far stays. */
@@ -138,7 +138,8 @@ export class Recording extends EventTarget {
   }
 
   async #closed(opened, refused) {
-    if (this.#over || this.state === 'stopping') return this.close();
+    if (this.#over) return this.close();
+    if (this.state === 'stopping') return this.close(refused || 'The connection was lost before the last captions came.');
     if (refused) return this.close(refused);
     if (!this.ready) return this.close(opened ? '' : await this.#environment.refusal());
     const now = this.#environment.now();

@@ -85,6 +85,7 @@ def test_a_recording_is_stopped_while_it_is_away(
     expect(page.locator("microphone-view .state")).to_contain_text("Connection lost")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    expect(page.get_by_role("alert")).to_contain_text("not captioned")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     expect(page.locator(".lines .text")).to_have_text(["first"])
 

@@ -176,11 +176,26 @@ test('a socket that takes nothing is given up, without a farewell', async () => 
   assert.equal(newest().code, 4000);
 });
 
-test('stopping while away ends it at once', async () => {
+test('stopping while away ends it at once, and says what is lost', async () => {
   const recording = record();
   newest().accept();
   newest().close();
   await settled();
   recording.stop();
-  assert.deepEqual([recording.state, recording.why], ['ended', '']);
+  assert.equal(recording.state, 'ended');
+  assert.match(recording.why, /not captioned/);
+});
+
+test('a socket that breaks before the last captions have come says so', async () => {
+  for (const ends of [true, false]) {
+    const recording = record();
+    newest().accept();
+    recording.stop();
+    assert.equal(recording.state, 'stopping');
+    if (ends) newest().say({ type: 'end', source: 'microphones/abc' });
+    newest().close();
+    await settled();
+    assert.equal(recording.state, 'ended');
+    assert.equal(recording.why === '', ends);
+  }
 });
