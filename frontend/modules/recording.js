@@ -17,8 +17,11 @@ const STALLED = 4000;
 /** So long attempts go on, in milliseconds; the server gives the recording up sooner. */
 const PATIENCE_MS = 300_000;
 
-/** A server that answers requests and refuses the socket so often means it. */
-const MOST_REFUSALS = 3;
+/**
+ * A server that answers requests and refuses the socket so often, for a minute, means it. Sooner it may be full of sockets
+ * that broke without its knowing, our own among them: it counts each until it was silent for a minute.
+ */
+const MOST_REFUSALS = 8;
 
 /**
  * Sends the frames it is given. Dispatches `change` whenever `state` changes: connecting, recording, away (it tries to
