@@ -100,7 +100,7 @@ def allow_cross_origin(settings: Settings, request: Request, answer: Response) -
         answer.headers["Access-Control-Expose-Headers"] = "Location, Link, Retry-After, Captions-Complete"
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
-            answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
             answer.headers["Access-Control-Max-Age"] = "600"
 
 

@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from api import (
     access,
     context,
+    events,
     health,
     jobs,
     live,
@@ -60,6 +61,10 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
-    for topic in (stations, jobs, live, microphone, recordings, search, openai, metrics, health, openapi, page):
+    topics = (
+        *(stations, jobs, live, events, microphone, recordings, search),
+        *(openai, metrics, health, openapi, page),
+    )
+    for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

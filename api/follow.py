@@ -42,9 +42,11 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for the socket."""
+    """A message for a viewer."""
 
     text: str
+    type: str = ""
+    event: int | None = None  # behind which the source is followed from here on; None leaves it where it was
     captured_s: float = 0.0  # of a live caption, from which its latency counts; 0 for what is replayed
 
 
@@ -55,7 +57,8 @@ class Follower:
         after: the last event that the viewer has seen.
         status: reads what is known of the source now.
         over: the source has failed or was cancelled: what is in the log is all.
-        idle_s: how often `messages` yields None, so that its caller can look whether the socket is still there.
+        idle_s: how often `messages` yields None, at least, while nothing comes, so that its caller can look whether the
+            client is still there.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Follower:
         self._ends = not source.startswith(f"{Kind.STATION}/")
 
     def messages(self) -> Iterator[Outgoing | None]:
-        """Messages in order; ends with the source, or when the viewer is closed. None says that nothing happens.
+        """Messages in order; ends with the source, or when the viewer is closed. None: there is nothing to tell.
 
         Raises:
             RedisError: the log cannot be read.
@@ -110,13 +113,13 @@ class Follower:
             else:
                 yield None
 
-    def _live(self, message: Live) -> Generator[Outgoing, None, bool]:
+    def _live(self, message: Live) -> Generator[Outgoing | None, None, bool]:
         if message.type == "caption":
             if message.event > self.last + 1 and (yield from self._catch_up()):
                 return True
             if message.event > self.last:
                 self.last = message.event
-                yield Outgoing(message.text, message.captured_s)
+                yield Outgoing(message.text, message.type, message.event, message.captured_s)
             return False
         if message.status:
             yield from self._tell(message.status)
@@ -124,10 +127,10 @@ class Follower:
                 yield self._end()
                 return True
             return False
-        yield Outgoing(message.text)
+        yield Outgoing(message.text, message.type)
         return message.type == "end"
 
-    def _begin(self) -> Generator[Outgoing, None, bool]:
+    def _begin(self) -> Generator[Outgoing | None, None, bool]:
         status = self._status()
         yield from self._tell(status)
         if (yield from self._catch_up()):
@@ -137,11 +140,13 @@ class Follower:
             return True
         return False
 
-    def _tell(self, status: Status) -> Iterator[Outgoing]:
+    def _tell(self, status: Status) -> Iterator[Outgoing | None]:
         """A status, unless the last one said the same but for how much audio has come: that grows with every chunk."""
         if self._told is None or replace(self._told, audio_s=status.audio_s) != status:
             self._told = status
-            yield Outgoing(status.encode().decode())
+            yield Outgoing(status.encode().decode(), Status.type)
+        else:
+            yield None  # or a station of music, with such a status every few seconds, would never seem idle
 
     def _is_over(self, status: Status) -> bool:
         return self._ends and status.state in OVER
@@ -150,14 +155,14 @@ class Follower:
         progress = self._log.progress(self._source)
         if progress.event < self.last:  # the source was deleted, or Redis has lost its data: events count from 1 again
             self.last = 0
-            yield _message("reset", source=self._source)
+            yield _message("reset", 0, source=self._source)
         while True:
             page = self._log.read(self._source, self.last, PAGE)
             for caption in page:
                 if self.last and caption.event > self.last + 1:  # the log is bounded: so old are none kept
                     yield from self._missed(caption.event - 1)
                 self.last = caption.event
-                yield Outgoing(caption.encode().decode())
+                yield Outgoing(caption.encode().decode(), Caption.type, caption.event)
             if len(page) < PAGE:
                 break
         if progress.finished:
@@ -173,5 +178,5 @@ class Follower:
         return _message("end", source=self._source)
 
 
-def _message(type: str, **values: Any) -> Outgoing:
-    return Outgoing(json.dumps({"type": type, **values}))
+def _message(type: str, event: int | None = None, /, **values: Any) -> Outgoing:
+    return Outgoing(json.dumps({"type": type, **values}), type, event)

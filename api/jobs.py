@@ -207,6 +207,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "urls": {
             "self": self,
             "live": f"{self}/live",
+            "events": url_for("events.job", id=job.id),
             **{format: f"{self}/captions.{format}" for format in ("json", *formats.FORMATS)},
         },
     }

@@ -29,22 +29,15 @@ def admit() -> None:
     """Refuse before the handshake, when an HTTP status can still be given."""
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
-    id = (request.view_args or {})["id"]
-    if request.endpoint == "live.station":
-        ctx.stations.get(id)
-        after = natural("after", None)
-        # Before the handshake: what is committed from then on belongs to the viewer.
-        g.after = ctx.log.progress(source_name(Kind.STATION, id)).event if after is None else after
-    else:
-        g.over = ctx.jobs.get(id).state in OVER
-        g.after = natural("after", 0)
+    kind = Kind.STATION if request.endpoint == "live.station" else Kind.JOB
+    g.after, g.over = beginning(ctx, kind, (request.view_args or {})["id"], natural("after", None))
     ctx.sockets.admit(request, ctx.settings.send_timeout_s)
 
 
 @sock.route("/stations/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def station(ws: Server, id: str) -> None:
     """Captions of a station: replayed behind `after`, or from now on."""
-    serve(context(), ws, Kind.STATION, id, g.after)
+    serve(context(), ws, Kind.STATION, id, g.after, over=g.over)
 
 
 @sock.route("/jobs/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
@@ -53,7 +46,23 @@ def job(ws: Server, id: str) -> None:
     serve(context(), ws, Kind.JOB, id, g.after, over=g.over)
 
 
-def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bool = False) -> None:
+def beginning(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
+    """Behind which event a viewer begins, and whether the source has failed or was cancelled.
+
+    Args:
+        after: the last event that the viewer has seen; None begins a station from now, a job from its beginning.
+
+    Raises:
+        UnknownSource: there is none of this id.
+    """
+    if kind is Kind.JOB:
+        return after or 0, ctx.jobs.get(id).state in OVER
+    ctx.stations.get(id)
+    # Before the answer begins: what is committed from then on belongs to the viewer.
+    return ctx.log.progress(source_name(kind, id)).event if after is None else after, False
+
+
+def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bool) -> None:
     """Send a source's status and captions until either side ends it."""
     source = source_name(kind, id)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
@@ -82,15 +91,25 @@ def relay(ctx: Context, ws: Server, messages: Iterator[Outgoing | None], idle: C
         if message is None:
             continue
         ws.send(message.text)
-        ctx.metrics.messages.inc()
-        if message.captured_s:
-            ctx.metrics.latency_s.observe(max(0.0, time.time() - message.captured_s))
+        count(ctx, message)
+
+
+def count(ctx: Context, message: Outgoing) -> None:
+    """Count a message that has gone out."""
+    ctx.metrics.messages.inc()
+    if message.captured_s:
+        ctx.metrics.latency_s.observe(max(0.0, time.time() - message.captured_s))
+
+
+def error_message(error: Exception) -> str:
+    """What a problem+json would say, as a message."""
+    problem = from_error(error)
+    return json.dumps({"type": "error", "status": problem.status, "detail": problem.detail}, ensure_ascii=False)
 
 
 def complain(ws: Server, error: Exception) -> None:
-    """Say on a socket what a problem+json would say."""
-    problem = from_error(error)
+    """Say on a socket what is wrong."""
     try:
-        ws.send(json.dumps({"type": "error", "status": problem.status, "detail": problem.detail}, ensure_ascii=False))
+        ws.send(error_message(error))
     except (ConnectionClosed, OSError):
         return  # nobody is there to hear it

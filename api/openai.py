@@ -8,15 +8,14 @@ knows of it, and clients that lose patience send the same recording again.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets
+from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets, sse
 from api.context import Context, context
-from api.openai_shapes import Options, event, piece, whole
+from api.openai_shapes import Options, piece, whole
 from api.parameters import NAME_LIMIT
 from api.problems import Problem
 from api.viewer import Signal
@@ -73,10 +72,7 @@ def _answer(task: Task) -> Response:
 
     job = jobs.queued(ctx, lambda: handing_in.received(ctx, choose))
     if options.stream:
-        events = _events(ctx, job)
-        answer = Response(stream_with_context(events), mimetype="text/event-stream")
-        answer.call_on_close(lambda: _cancel_unread(ctx, job, events))
-        answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep captions back
+        answer: Response = sse.EventStream(_events(ctx, job), ctx.settings.send_timeout_s)
     else:
         answer = _document(ctx, job, options, _awaited(ctx, job))
     answer.headers["Cache-Control"] = "no-store"
@@ -128,24 +124,22 @@ def _events(ctx: Context, job: Job) -> Generator[str]:
     try:
         for page in _committed(ctx, job):
             if not page:
-                yield ": waiting\n\n"
+                yield sse.COMMENT
             for caption in page:
                 if caption.final and (delta := piece(caption, first=not text)):
                     text += delta
-                    yield event({"type": "transcript.text.delta", "delta": delta})
+                    yield _event({"type": "transcript.text.delta", "delta": delta})
     except GeneratorExit:
         jobs.cancel(ctx, job)
         raise
     except (Problem, UndertextError) as error:  # the status has gone out
-        yield event(openai_shapes.error(problems.from_error(error)))
+        yield _event(openai_shapes.error(problems.from_error(error)))
         return
-    yield event({"type": "transcript.text.done", "text": text})
+    yield _event({"type": "transcript.text.done", "text": text})
 
 
-def _cancel_unread(ctx: Context, job: Job, events: Generator[str]) -> None:
-    """End a job whose stream is closed before its first event: a generator that has not begun does not hear of it."""
-    if getgeneratorstate(events) == GEN_CREATED:
-        jobs.cancel(ctx, job)
+def _event(values: dict[str, Any]) -> str:
+    return sse.event(formats.dumps(values))
 
 
 def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:

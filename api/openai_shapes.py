@@ -116,11 +116,6 @@ def response(problem: Problem) -> Response:
     return answer
 
 
-def event(values: dict[str, Any]) -> str:
-    """One event of a stream (server-sent events)."""
-    return f"data: {dumps(values)}\n\n"
-
-
 def _segment(number: int, caption: Caption) -> dict[str, Any]:
     """A segment. What clients judge it by is reckoned as Whisper does; what we do not keep has a harmless value."""
     text = clean(caption.text)

@@ -39,8 +39,15 @@ def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 
         BadRequest: it is none, or too large.
     """
     text = request.args.get(name)
-    if text is None:
-        return default
+    return default if text is None else whole(name, text, minimum=minimum, maximum=maximum)
+
+
+def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> int:
+    """A whole number that is said in digits.
+
+    Raises:
+        BadRequest: it is none, or too large.
+    """
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and minimum <= int(text) <= maximum):
         raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}")
     return int(text)

@@ -59,7 +59,7 @@ class Settings:
     #: Stations at once. Each is an ffmpeg in ingest, a chunk every 5 s, and a metric label.
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1)
 
-    #: Open sockets. Each costs about 60 kB; more are answered 503 instead of hanging.
+    #: Open sockets and streams of events. Each costs about 60 kB; more are answered 503 instead of hanging.
     max_sockets: int = setting("MAX_SOCKETS", 2000, minimum=1)
 
     #: Microphones at once.
@@ -77,7 +77,8 @@ class Settings:
     #: A viewer whose network takes nothing for so long is cut off, in seconds.
     send_timeout_s: float = setting("SEND_TIMEOUT_S", 20.0, minimum=0.1)
 
-    #: Time between pings, in seconds; a socket that has not answered the last one is closed.
+    #: Time between pings, in seconds; a socket that has not answered the last one is closed. A stream of events on
+    #: which nothing has gone out for so long has a comment.
     ping_interval_s: float = setting("PING_INTERVAL_S", 25.0, minimum=0.1)
 
     #: After a microphone stops, how long to wait for its last captions, in seconds.

@@ -1,5 +1,7 @@
 """Sockets: what simple-websocket leaves to its user — a send that ends, one send at a time, a bounded inbox.
 
+An answer that goes on without end (server-sent events) needs the first of these, too, and counts as a socket.
+
 `admit` runs before the handshake, so that a refusal is an HTTP answer, and puts a `PatientSocket` between
 simple-websocket and the network.
 """
@@ -9,8 +11,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sized
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from flask import Request
@@ -89,6 +91,33 @@ class PatientSocket:
         self.on_close()
 
 
+class Connection:
+    """The connection of an answer that goes on: what is written to it is taken in time, and it ends with the answer.
+
+    Args:
+        timeout_s: longest time that one write may take to be accepted by the network.
+    """
+
+    def __init__(self, environ: Mapping[str, Any], timeout_s: float) -> None:
+        self._sock: socket.socket | None = environ.get(_ENVIRON)
+        if self._sock is not None:
+            self._sock.settimeout(timeout_s)
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def cut(self) -> None:
+        """End it without a word."""
+        self._shut(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Take no other request on it: the time-out is not theirs, and a server that stops would wait for them."""
+        self._shut(socket.SHUT_RD)
+
+    def _shut(self, how: int) -> None:
+        if self._sock is not None:
+            with suppress(OSError):  # it is gone already
+                self._sock.shutdown(how)
+
+
 class Sockets:
     """Counts sockets and admits so many.
 
@@ -108,13 +137,21 @@ class Sockets:
         Raises:
             Problem: 503, there are too many.
         """
-        if sum(self._open.values()) >= self._limit:
-            raise Problem(503, f"{self._limit} sockets are open already (MAX_SOCKETS).", {"Retry-After": "10"})
+        self.check_room()
         environ = request.environ
         # Compression would hold 256 kB a socket for lines of text.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if _ENVIRON in environ:
             environ[_ENVIRON] = PatientSocket(environ[_ENVIRON], timeout_s)
+
+    def check_room(self) -> None:
+        """Refuse one more.
+
+        Raises:
+            Problem: 503, there are too many.
+        """
+        if sum(self._open.values()) >= self._limit:
+            raise Problem(503, f"{self._limit} sockets are open already (MAX_SOCKETS).", {"Retry-After": "10"})
 
     def count(self, kind: str) -> int:
         """Sockets of a kind."""
@@ -127,12 +164,18 @@ class Sockets:
         Args:
             on_close: as of `when_closed`.
         """
+        with self.counted(kind):
+            sock: Any = ws.sock
+            if isinstance(sock, PatientSocket):
+                sock.inbox = ws.input_buffer
+            when_closed(ws, on_close)
+            yield
+
+    @contextmanager
+    def counted(self, kind: str) -> Iterator[None]:
+        """Count whatever is open meanwhile."""
         self._open[kind] = self._open.get(kind, 0) + 1
         self._gauge(kind, 1)
-        sock: Any = ws.sock
-        if isinstance(sock, PatientSocket):
-            sock.inbox = ws.input_buffer
-        when_closed(ws, on_close)
         try:
             yield
         finally:

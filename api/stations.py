@@ -184,5 +184,6 @@ def view(station: Station, status: Status) -> dict[str, Any]:
             "self": url_for("stations.show", id=station.id),
             "captions": url_for("stations.read", id=station.id),
             "live": f"{url_for('stations.show', id=station.id)}/live",
+            "events": url_for("events.station", id=station.id),
         },
     }

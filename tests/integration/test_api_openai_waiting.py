@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -43,12 +42,17 @@ def test_a_client_that_goes_away_cancels_its_job(
     assert queue.waiting_decodes(redis) == 0
 
 
-def test_a_stream_that_nobody_begins_to_read_cancels_its_job(redis: Redis, redis_url: str, tmp_path: Path) -> None:
+def test_a_stream_whose_client_is_gone_before_it_begins_cancels_its_job(
+    redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
     app = create_app(Settings(redis_url=redis_url, data_dir=str(tmp_path)))
     form = {"file": (BytesIO(b"x"), "a.mp3"), "stream": "true"}
     environ = EnvironBuilder(TRANSCRIPTIONS, method="POST", data=form).get_environ()
-    answer: Any = app(environ, lambda status, headers, error=None: lambda data: None)
-    answer.close()
+
+    def write(data: bytes) -> None:
+        raise BrokenPipeError
+
+    list(app(environ, lambda status, headers, error=None: write))
     [job], _ = Jobs(redis).page(2)
     assert job.state is State.CANCELLED
     assert queue.waiting_decodes(redis) == 0

@@ -1,0 +1,94 @@
+"""Live captions as server-sent events: `GET /stations/{id}/events` and `GET /jobs/{id}/events`.
+
+The messages are those of the sockets. A browser's EventSource comes again by itself, with the last id that it has seen,
+until it is answered by anything but 200: with 204 where there is nothing more, and never because Redis is away.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from functools import partial
+
+from flask import Blueprint, Response, request
+
+from api import access, jobs, sockets, sse
+from api.context import Context, context
+from api.follow import Follower
+from api.live import beginning, count, error_message
+from api.parameters import natural, whole
+from wire.bus import RedisError
+from wire.messages import Kind, source_name
+
+blueprint = Blueprint("events", __name__)
+
+#: After which pause a client comes again, in milliseconds.
+RETRY_MS = 2000
+
+#: How often a stream on which nothing goes out looks whether its client is still there, in seconds.
+LOOK_S = 5.0
+
+
+@blueprint.get("/stations/<id>/events")
+def station(id: str) -> Response:
+    """Captions of a station: replayed behind the last event that was seen, or from now on."""
+    return _answer(Kind.STATION, id)
+
+
+@blueprint.get("/jobs/<id>/events")
+def job(id: str) -> Response:
+    """Captions of an upload: replayed behind the last event that was seen, or from its beginning."""
+    return _answer(Kind.JOB, id)
+
+
+def _answer(kind: Kind, id: str) -> Response:
+    ctx = context()
+    access.check_origin(ctx.settings, request, socket=True)  # it holds a connection, as a socket does
+    name = "Last-Event-ID"
+    seen = request.headers.get(name, "")
+    # An EventSource keeps its address, and with it `after`, when it comes again: what it has seen goes before that.
+    after = whole(name, seen) if seen else natural("after", None)
+    try:
+        first, over = beginning(ctx, kind, id, after)
+        if seen and kind is Kind.JOB and _has_all(ctx, id, first):
+            return Response(status=204)
+    except RedisError as error:
+        if sse.MEDIA_TYPE not in request.headers.get("Accept", ""):
+            raise
+        return sse.EventStream(_away(error), ctx.settings.send_timeout_s)
+    ctx.sockets.check_room()
+    return sse.EventStream(_events(ctx, kind, id, first, over=over), ctx.settings.send_timeout_s)
+
+
+def _has_all(ctx: Context, id: str, event: int) -> bool:
+    """Whether a job has ended, and has no captions behind an event."""
+    progress = ctx.log.progress(source_name(Kind.JOB, id))
+    return event >= progress.event and jobs.state_of(ctx.jobs.get(id), progress).ended
+
+
+def _events(ctx: Context, kind: Kind, id: str, after: int, *, over: bool) -> Generator[str]:
+    source, ping_s = source_name(kind, id), ctx.settings.ping_interval_s
+    with ctx.hub.watch(source) as viewer, ctx.sockets.counted(kind.value):
+        status = partial(ctx.statuses.get, kind, id)
+        follower = Follower(ctx.log, viewer, source, after, status=status, over=over, idle_s=min(LOOK_S, ping_s))
+        yield sse.beginning(retry_ms=RETRY_MS, id=after)
+        written_s = time.monotonic()
+        try:
+            for message in follower.messages():
+                if message is not None:
+                    yield sse.event(message.text, type=message.type, id=message.event)
+                    count(ctx, message)
+                elif sockets.gone(request):
+                    return
+                elif time.monotonic() - written_s >= ping_s:
+                    yield sse.COMMENT
+                else:
+                    continue
+                written_s = time.monotonic()
+        except RedisError as error:
+            yield from _away(error)
+
+
+def _away(error: Exception) -> Generator[str]:
+    """The end of a stream that goes on when its client comes again."""
+    yield f"retry: {RETRY_MS}\n" + sse.event(error_message(error), type="error")
