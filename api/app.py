@@ -61,10 +61,7 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
-    topics = (
-        *(stations, jobs, live, events, microphone, recordings, search),
-        *(openai, metrics, health, openapi, page),
-    )
+    topics = (stations, jobs, live, events, microphone, recordings, search, openai, metrics, health, openapi, page)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

@@ -34,7 +34,7 @@ FETCH_STALL_S = 60.0
 SPARE_BYTES = 1_000_000_000
 
 #: What whoever sends a station is told.
-LIVE = "it is a live stream without an end: add it as a station with POST /stations"
+LIVE = "it is a live stream without an end: add it as a station (on the page under Radio, or POST /stations)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,10 @@ class FileView extends HTMLElement {
 
   #listen() {
     this.form.addEventListener('taken', ({ detail: { job, several } }) => {
-      if (several) this.earlier.unfold();
-      else location.hash = `#file/${job.id}`;
+      if (several) {
+        this.earlier.unfold();
+        this.nothing.firstElementChild.textContent = 'Choose one of your recordings to read its captions.';
+      } else location.hash = `#file/${job.id}`;
     });
     this.panel.addEventListener('settled', () => this.earlier.refresh());
     this.panel.addEventListener('missing', () => this.#showMissing());

@@ -166,7 +166,7 @@ async function unfit(files) {
     // the upload itself will say that the server is away
   }
   return files.flatMap((file) => {
-    if (!file.size) return { file, why: `${file.name} is empty.` };
+    if (!file.size) return { file, why: `${file.name} is empty (0 bytes): save it anew.` };
     return file.size > most ? { file, why: `${file.name} has ${size(file.size)}; this server takes up to ${size(most)}.` } : [];
   });
 }

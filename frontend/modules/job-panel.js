@@ -125,13 +125,20 @@ class JobPanel extends HTMLElement {
   }
 
   async #remove() {
-    if (SETTLED.has(this.#shown) && !confirm(`Remove ${this.name.textContent} and its captions?`)) return;
+    const question = this.#question();
+    if (question && !confirm(question)) return;
     try {
       await request(`/jobs/${this.#id}`, { method: 'DELETE' });
       this.dispatchEvent(new Event('removed'));
     } catch (error) {
       notify(`It was not removed. ${error.message}`);
     }
+  }
+
+  /** What is asked before captions go; empty, if there are none. */
+  #question() {
+    if (SETTLED.has(this.#shown)) return `Remove ${this.name.textContent} and its captions?`;
+    return this.links.children.length ? `Cancel ${this.name.textContent}? Its captions so far go, too.` : '';
   }
 
   async #exists(id) {

@@ -29,18 +29,20 @@ class NoticeBar extends HTMLElement {
 class TokenDialog extends HTMLElement {
   connectedCallback() {
     this.input = make('input', { id: 'token', type: 'password', autocomplete: 'current-password', required: true });
+    this.wrong = make('p.refused', { role: 'alert', textContent: 'The token that was given is not the right one.' });
     this.dialog = make(
       'dialog', { 'aria-labelledby': 'token-title' },
       make('form', { method: 'dialog' },
         make('h2', { id: 'token-title', textContent: 'This server asks for a token' }),
         make('p', { textContent: 'Whoever runs it has set API_TOKEN. It is kept until this tab is closed.' }),
-        make('label', { for: 'token', textContent: 'Token' }), this.input,
+        this.wrong, make('label', { for: 'token', textContent: 'Token' }), this.input,
         make('div.row', {},
           make('button.primary', { type: 'submit', value: 'send', textContent: 'Use it' }),
           make('button', { type: 'submit', value: '', formNoValidate: true, textContent: 'Cancel' }))));
     this.replaceChildren(this.dialog);
     gate.ask = () => new Promise((resolve) => {
       this.input.value = '';
+      this.wrong.hidden = !token.get(); // it was sent, and the server asks again
       this.dialog.returnValue = '';
       this.dialog.onclose = () => {
         const given = this.dialog.returnValue === 'send';

@@ -6,6 +6,7 @@ import { addressInput } from './address.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
+import { downloads } from './downloads.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
 import { absolve, blame } from './refusal.js';
@@ -38,10 +39,11 @@ class RadioView extends HTMLElement {
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
     this.removeButton.addEventListener('click', () => this.#removeStation());
+    this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
       make('header.station', {}, make('div', {}, this.title2, this.playing, this.facts), this.player), this.state, this.captions,
-      make('footer', {}, this.removeButton));
+      make('footer', {}, this.links, this.removeButton));
     this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage);
     this.#refresh();
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
@@ -99,6 +101,9 @@ class RadioView extends HTMLElement {
     const opening = { id: station.id };
     this.#opening = opening;
     this.player.tune(station);
+    const { captions: all } = station.urls;
+    const files = { srt: `${all}.srt`, vtt: `${all}.vtt`, txt: `${all}.txt`, json: `${all}.json` };
+    this.links.replaceChildren('Take away: ', ...downloads(files, station.id));
     this.captions.hidden = true; // what stands there is another station's, or says that nothing was said
     const store = new CaptionStore();
     try {

@@ -109,6 +109,12 @@ def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callab
         page.goto(api.url)
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Remove station").click()
+        wrong = page.get_by_text("not the right one")
+        expect(page.get_by_role("textbox", name="Token")).to_be_visible()
+        expect(wrong).to_be_hidden()
+        page.get_by_role("textbox", name="Token").fill("semas")
+        page.get_by_role("button", name="Use it").click()
+        expect(wrong).to_be_visible()
         page.get_by_role("textbox", name="Token").fill("sesam")
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("station-list li")).to_have_count(0)
@@ -120,7 +126,7 @@ def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> N
     page.goto(api.url)
     expect(page.locator(".lines")).to_be_visible()
     reached = []
-    for _ in range(14):
+    for _ in range(24):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.className"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -128,7 +134,9 @@ def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> N
         if reached[-1] == "Remove station":
             break
     assert [
-        name for name in ("Skip to the captions", "Radio", "File", "Microphone", "Listen") if name not in reached
+        name
+        for name in ("Skip to the captions", "Radio", "File", "Microphone", "Search", "Listen")
+        if name not in reached
     ] == []
     assert any("P1 Vetenskap" in name for name in reached)
     assert reached[-1] == "Remove station"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import srt
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
@@ -180,6 +180,27 @@ def test_a_recording_that_has_captions_is_not_said_to_have_none(page: Page, api:
     answers[0].continue_()
     expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
     expect(page.locator("job-panel .empty")).to_be_hidden()
+
+
+def test_captions_that_there_are_go_only_if_that_is_meant(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", duration_s=60.0, state=State.RUNNING))
+    Speaker(redis, "jobs/j").say("Hej.")
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss() if len(asked) == 1 else dialog.accept()
+
+    page.on("dialog", answer)
+    page.goto(f"{api.url}#file/j")
+    expect(page.locator("job-panel .downloads")).to_contain_text("So far")
+    cancel = page.locator("job-panel").get_by_role("button", name="Cancel")
+    cancel.click()
+    assert asked == ["Cancel möte.mp3? Its captions so far go, too."]
+    assert Jobs(redis).get("j").state is State.RUNNING
+    cancel.click()
+    expect(page.locator("job-panel")).to_be_hidden()
+    assert Jobs(redis).get("j").state is State.CANCELLED
 
 
 def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redis: Redis) -> None:

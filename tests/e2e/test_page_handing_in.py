@@ -44,7 +44,9 @@ def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api
     expect(sending).to_be_hidden()
     expect(names).to_have_text(["b.wav", "a.wav"])
     expect(page.locator("hand-in-form [role=status]")).to_have_text("2 of 4 recordings are handed in.")
-    expect(page.get_by_role("alert")).to_contain_text("tom.wav is empty. stor.wav has 2.0 MB; this server takes up to")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "tom.wav is empty (0 bytes): save it anew. stor.wav has 2.0 MB; this server takes up to"
+    )
     expect(page.locator(".chosen")).to_have_text("2 recordings · 2.0 MB")  # those that were not taken
     jobs, _ = Jobs(redis).page(9)
     assert {job.language for job in jobs} == {"sv"}

@@ -66,7 +66,7 @@ def test_a_live_stream_is_no_recording(
 ) -> None:
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
     job = decode(url=send_live(web, body, asked=asked, **headers))
-    assert job.error == "it is a live stream without an end: add it as a station with POST /stations"
+    assert "without an end: add it as a station (on the page under Radio, or POST /stations)" in job.error
 
 
 def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: Make, web: Web) -> None:
