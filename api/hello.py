@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from wire.errors import BadRequest
 from wire.microphone import Hello
 
 #: What a hello may have; all but the rate may be left out.
-_FIELDS = ("sample_rate", "format", "channels", "language", "task", "resume", "after")
+_FIELDS = ("sample_rate", "format", "channels", "language", "task", "resume", "after", "kept_from_s")
 
 #: Rates that sound cards have, in Hz.
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
@@ -31,12 +32,14 @@ class Greeting:
     Attributes:
         resumes: it goes on with the recording whose id is in `hello`.
         after: the last caption's event that it has seen of that.
+        kept_from_s: from where in it the client has its audio still, in seconds; None: it does not say.
     """
 
     hello: Hello
     format: SampleFormat
     resumes: bool
     after: int
+    kept_from_s: float | None
 
 
 def parse_hello(message: str | bytes | None, id: str) -> Greeting:
@@ -70,6 +73,9 @@ def parse_hello(message: str | bytes | None, id: str) -> Greeting:
         raise BadRequest("after must be the event of a caption, from 0")
     if after and not resume:
         raise BadRequest("after needs resume: a new recording has no captions yet")
+    kept_from_s = values.get("kept_from_s")
+    if kept_from_s is not None and not (type(kept_from_s) in (int, float) and 0 <= kept_from_s < math.inf):
+        raise BadRequest("kept_from_s must be a place in the recording in seconds, from 0")
     hello = Hello(resume or id, _rate_hz(values), language(code or ""), channels, task(what or ""))
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
@@ -77,7 +83,7 @@ def parse_hello(message: str | bytes | None, id: str) -> Greeting:
             f"f32le may have {MAX_FLOATS_PER_S} samples a second in all channels together, such as 48000 in 2; "
             "send s16le, fewer channels or a lower sample_rate"
         )
-    return Greeting(hello, format, bool(resume), after)
+    return Greeting(hello, format, bool(resume), after, kept_from_s)
 
 
 def _rate_hz(values: dict[str, Any]) -> int:

@@ -91,7 +91,7 @@ def _record(ctx: Context, ws: Server) -> None:
     on_air.check(ctx.redis, hello.language, hello.task)
     source = source_name(Kind.MICROPHONE, hello.id)
     if greeting.resumes:
-        connection = ctx.microphones.resume(hello)
+        connection = ctx.microphones.resume(hello, greeting.kept_from_s)
     else:
         ctx.statuses.save(Status(source, since_s=time.time()))  # from now on there is something to be fetched
         connection = ctx.microphones.open(hello)

@@ -108,9 +108,9 @@ class Chunker:
         return pieces
 
     def flush(self) -> Piece | None:
-        """What is left, if anything: no more will come for a while."""
+        """What is left, if anything: no more will come for a while. Whatever comes repeats the end of it, as ever."""
         whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
-        return self._cut(whole, whole=True) if whole else None
+        return self._cut(whole) if whole else None
 
     def finish(self) -> Piece:
         """What is left, as the last piece. It is empty when the source ended at a border. Half a sample is dropped."""

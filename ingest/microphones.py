@@ -144,13 +144,17 @@ class MicrophoneReader:
         self._cutter.flush()
         self._converter = Converter(self._hello.sample_rate, self._hello.channels)
 
-    def _resume(self, connection: int) -> None:
-        """Another connection goes on: a new epoch, like a station's that has connected again."""
-        self._hello = self._microphones.hello(self._hello.id, connection) or self._hello
-        self._pause()
-        self._connection = connection
+    def _resume(self, frame: Frame) -> None:
+        """Another connection goes on: where nothing is missing, as if there had been one; else with a new epoch."""
+        hello = self._microphones.hello(self._hello.id, frame.connection) or self._hello
+        self._connection = frame.connection
         self._broke_s = None
         self._courier.report(reconnects=self._courier.status.reconnects + 1)
+        if frame.gapless and hello == self._hello:
+            self._courier.report(state=State.RUNNING, detail="")
+            return
+        self._hello = hello
+        self._pause()
         self._begin()
 
     def _end(self, state: State, detail: str) -> None:
@@ -195,7 +199,7 @@ class MicrophoneReader:
     def _take(self, frame: Frame, after: bytes) -> None:
         """One entry of its stream, which is behind entry `after`."""
         if frame.connection != self._connection:
-            self._resume(frame.connection)
+            self._resume(frame)
         self._fed.append((after, self._before_s + self._cutter.audio_s))
         if frame.broken:
             self._broke_s, self._unwanted = time.monotonic(), False

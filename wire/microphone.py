@@ -77,6 +77,7 @@ class Frame:
     pcm: bytes
     connection: int
     broken: bool
+    gapless: bool  # the connection begins with the sample behind the last one of that before
 
 
 # Appends an entry, unless another connection has taken over: 0. Behind the end nothing counts.
@@ -98,7 +99,7 @@ end
 return 1
 """
 
-# Begins the next connection of a recording that is open.
+# Begins the next connection of a recording that is open; without a gap, if no more has come than its client has kept.
 _RESUME = """
 if redis.call('HEXISTS', KEYS[1], 'began_s') == 0 or redis.call('HEXISTS', KEYS[1], 'over') == 1 then
     return false
@@ -106,10 +107,13 @@ end
 local number = redis.call('HINCRBY', KEYS[1], 'connection', 1)
 redis.call('HSET', KEYS[1], 'hello:' .. number, ARGV[1])
 redis.call('HDEL', KEYS[1], 'hello:' .. (number - ARGV[4]))
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'begin', 1, 'connection', number)
+local audio_s = redis.call('HGET', KEYS[1], 'audio_s') or '0'
+local kept_from_s = tonumber(ARGV[5])
+local begin = kept_from_s and kept_from_s <= tonumber(audio_s) and 'gapless' or 'begin'
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', begin, 1, 'connection', number)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-return {number, redis.call('HGET', KEYS[1], 'began_s'), redis.call('HGET', KEYS[1], 'audio_s') or '0'}
+return {number, redis.call('HGET', KEYS[1], 'began_s'), audio_s}
 """
 
 # Ends a recording, unless something is behind the entry: 0.
@@ -151,13 +155,23 @@ class Microphones:
         pipe.execute()
         return first
 
-    def resume(self, hello: Hello) -> Connection:
+    def resume(self, hello: Hello, kept_from_s: float | None = None) -> Connection:
         """API: go on with a microphone over another connection; the one before can send nothing more.
+
+        Args:
+            kept_from_s: from where in the recording the client has its audio still, in seconds; None: it has none. If
+                no less has arrived than that, it sends what is behind the last that arrived, and nothing is missing.
 
         Raises:
             UnknownSource: there is none with this id, or it has ended.
         """
-        arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT)
+        arguments = (
+            hello.encode(),
+            FRAMES_TTL_S,
+            FRAMES_LIMIT,
+            HELLOS_KEPT,
+            "" if kept_from_s is None else kept_from_s,
+        )
         answer: Any = self._redis.eval(_RESUME, 2, *_keys(hello.id), *arguments)
         if answer is None:
             raise UnknownSource(
@@ -280,4 +294,4 @@ def _keys(id: str) -> tuple[str, str]:
 
 def _frame(entry: bytes, fields: dict[bytes, bytes]) -> Frame:
     connection = int(fields.get(b"connection", b"1"))  # the version before knew one only
-    return Frame(entry, fields.get(b"pcm", b""), connection, b"broken" in fields)
+    return Frame(entry, fields.get(b"pcm", b""), connection, b"broken" in fields, b"gapless" in fields)

@@ -78,7 +78,7 @@ export class Recording extends EventTarget {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify(this.#hello(this.ready?.id)));
+      socket.send(JSON.stringify({ ...this.#hello(this.ready?.id), ...this.#keeps() }));
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
@@ -126,6 +126,11 @@ export class Recording extends EventTarget {
     this.#kept = [];
     this.why = why;
     this.#become('ended');
+  }
+
+  /** From where the recording is kept, for a socket that goes on with it: if that is early enough, nothing is missing. */
+  #keeps() {
+    return this.ready ? { kept_from_s: (this.#kept[0]?.at ?? this.#samples) / this.#hello().sample_rate } : {};
   }
 
   #begin(ready) {

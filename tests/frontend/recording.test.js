@@ -91,7 +91,7 @@ test('what is said in a break is sent over the next socket, behind what has arri
   timers[0].run();
   newest().accept(0.15); // one frame and a half
   speak(recording);
-  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc' }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
+  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc', kept_from_s: 0 }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
   assert.equal(recording.state, 'recording');
 });
 

@@ -243,6 +243,8 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "resume": "stations/x"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "after": 3}', "after needs resume"),
         ('{"sample_rate": 16000, "resume": "x", "after": -1}', "after must be"),
+        ('{"sample_rate": 16000, "resume": "x", "kept_from_s": -1}', "kept_from_s must be"),
+        ('{"sample_rate": 16000, "resume": "x", "kept_from_s": "1"}', "kept_from_s must be"),
         ('{"sample_rate": 16000, "encoding": "opus"}', "no field 'encoding'; there are sample_rate, format"),
         ('{"sample_rate": 16000, "chanels": 2}', "no field 'chanels'; did you mean 'channels'?"),
         (json.dumps({"x" * 41: 1, "y": 2}), f"no field '{'x' * 40}'; there are"),

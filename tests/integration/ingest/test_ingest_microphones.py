@@ -240,6 +240,38 @@ def test_one_whose_connection_breaks_goes_on_over_another(
         api.resume(Hello("m", 16_000))
 
 
+@pytest.mark.parametrize(("kept_from_s", "epochs"), [(1.0, {1}), (1.6, {1, 2}), (None, {1, 2})])
+def test_where_nothing_is_missing_it_goes_on_without_a_seam(
+    desk: Callable[..., None],
+    api: Microphones,
+    chunks: Chunks,
+    wait_until: Wait,
+    redis_client: Any,
+    kept_from_s: float | None,
+    epochs: set[int],
+) -> None:
+    """A word that the break cut is heard whole: the next chunk repeats the end of what came before."""
+    desk()
+    api.open(Hello("m", 16_000))
+    api.send("m", tone(440, 1.5, 16_000), duration_s=1.5)
+    api.leave("m")
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.RECONNECTING, 20)
+    wait_until(lambda: len(audio_of(chunks("microphones/m"))) == 24_000, 20)
+    before = len(chunks("microphones/m"))
+    again = api.resume(Hello("m", 16_000), kept_from_s)
+    speak(api, "m", tone(440, 1.5, 16_000), connection=again.number)
+    api.close("m", again.number)
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    found = chunks("microphones/m")
+    assert {chunk.epoch for chunk in found} == epochs
+    assert len(audio_of(found)) == 48_000
+    gapless = epochs == {1}
+    assert (found[before].lead_samples > 0) == gapless
+    if gapless:
+        assert [chunk.seq for chunk in found] == list(range(len(found)))
+        assert found[before].start_s == pytest.approx(found[0].start_s + 1.5)
+
+
 def test_who_was_taken_over_from_adds_and_ends_nothing(
     desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
