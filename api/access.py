@@ -27,13 +27,18 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
     Raises:
         Problem: 401.
     """
-    if settings.api_token and not has_token(settings, request, socket=socket):
+    if not admitted(settings, request, socket=socket):
         given = _token_of(request, socket=socket)
         how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
         wrong = "The token is wrong" if given else "A token is needed"
         raise Problem(
             401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
         )
+
+
+def admitted(settings: Settings, request: Request, *, socket: bool = False) -> bool:
+    """Whether a request carries the token, or none is needed."""
+    return not settings.api_token or has_token(settings, request, socket=socket)
 
 
 def has_token(settings: Settings, request: Request, *, socket: bool = False) -> bool:

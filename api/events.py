@@ -12,7 +12,7 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from api import access, jobs, sockets, sse
+from api import access, sockets, sse
 from api.context import Context, context
 from api.follow import Follower
 from api.live import beginning, count, error_message
@@ -50,7 +50,7 @@ def _answer(kind: Kind, id: str) -> Response:
     after = whole(name, seen) if seen else natural("after", None)
     try:
         first, over = beginning(ctx, kind, id, after)
-        if seen and kind is Kind.JOB and _has_all(ctx, id, first):
+        if seen and kind is Kind.JOB and _has_all(ctx, id, first, over=over):
             return Response(status=204)
     except RedisError as error:
         if sse.MEDIA_TYPE not in request.headers.get("Accept", ""):
@@ -60,10 +60,10 @@ def _answer(kind: Kind, id: str) -> Response:
     return sse.EventStream(_events(ctx, kind, id, first, over=over), ctx.settings.send_timeout_s)
 
 
-def _has_all(ctx: Context, id: str, event: int) -> bool:
+def _has_all(ctx: Context, id: str, event: int, *, over: bool) -> bool:
     """Whether a job has ended, and has no captions behind an event."""
     progress = ctx.log.progress(source_name(Kind.JOB, id))
-    return event >= progress.event and jobs.state_of(ctx.jobs.get(id), progress).ended
+    return event >= progress.event and (over or progress.finished)
 
 
 def _events(ctx: Context, kind: Kind, id: str, after: int, *, over: bool) -> Generator[str]:

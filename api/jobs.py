@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, url_for
 
 from api import access, captions, formats, uploads
 from api.context import Context, context
+from api.follow import OVER
 from api.handing_in import received, to_fetch
 from api.parameters import masked, natural, next_page, unix_time
 from api.problems import Problem
@@ -117,7 +118,7 @@ def download(id: str, format: str) -> Response:
         raise Problem(410, "The job was cancelled; its captions are gone.")
     if state is State.FAILED and not any(caption.text for caption in found):
         why = job.error or "the log of ingest says why"
-        raise Problem(409, f"The job has failed: {job.filename or masked(job.url) or id}: {why}")
+        raise Problem(409, f"The job has failed: {name_of(job)}: {why}")
     complete = state is State.FINISHED
     about = {
         "source": source,
@@ -138,9 +139,14 @@ def download(id: str, format: str) -> Response:
     return answer
 
 
+def name_of(job: Job) -> str:
+    """What a job's recording is called, without a password."""
+    return job.filename or masked(job.url) or job.id
+
+
 def state_of(job: Job, progress: Progress) -> State:
     """A job's state: decoding is not enough, its last caption must be committed."""
-    if job.state in (State.FAILED, State.CANCELLED):
+    if job.state in OVER:
         return job.state
     if progress.finished:
         return State.FINISHED

@@ -14,7 +14,8 @@ from api import access
 from api.archive.query import expression
 from api.archive.store import ArchiveError, Found, Wanted
 from api.context import Context, context
-from api.parameters import known_fields, language, masked, natural, next_page, unix_time
+from api.jobs import name_of
+from api.parameters import known_fields, language, natural, next_page, unix_time
 from api.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Kind, split_source
@@ -43,7 +44,7 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
     wanted = Wanted(
         expression(request.args.get("q", "")),
         source=_source(request.args.get("source", "")),
-        uploads=not ctx.settings.api_token or access.has_token(ctx.settings, request),
+        uploads=access.admitted(ctx.settings, request),
         language=language(request.args.get("language", "")),
         from_s=unix_time("from", 0.0),
         to_s=unix_time("to", math.inf),
@@ -86,7 +87,7 @@ def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
             job = ctx.jobs.get(id)
         except UnknownSource:  # it has expired at this moment
             return id
-        return job.filename or masked(job.url) or id
+        return name_of(job)
 
     return [
         {"source": each.source, "name": name(each.source), **{field: getattr(each, field) for field in _SHOWN}}

@@ -165,13 +165,8 @@ class Microphones:
         Raises:
             UnknownSource: there is none with this id, or it has ended.
         """
-        arguments = (
-            hello.encode(),
-            FRAMES_TTL_S,
-            FRAMES_LIMIT,
-            HELLOS_KEPT,
-            "" if kept_from_s is None else kept_from_s,
-        )
+        kept = "" if kept_from_s is None else kept_from_s
+        arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT, kept)
         answer: Any = self._redis.eval(_RESUME, 2, *_keys(hello.id), *arguments)
         if answer is None:
             raise UnknownSource(

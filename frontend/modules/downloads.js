@@ -4,6 +4,11 @@ import { make } from './dom.js';
 
 const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
 
+/** Where each format of the captions at `path` is. */
+export function filesOf(path) {
+  return Object.fromEntries(Object.keys(FORMATS).map((format) => [format, `${path}.${format}`]));
+}
+
 /**
  * A link to each format of a source's captions.
  * @param {Record<string, string>} urls where they are, by format

@@ -6,7 +6,7 @@ import { addressInput } from './address.js';
 import { request } from './api.js';
 import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
-import { downloads } from './downloads.js';
+import { downloads, filesOf } from './downloads.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
 import { absolve, blame } from './refusal.js';
@@ -101,9 +101,7 @@ class RadioView extends HTMLElement {
     const opening = { id: station.id };
     this.#opening = opening;
     this.player.tune(station);
-    const { captions: all } = station.urls;
-    const files = { srt: `${all}.srt`, vtt: `${all}.vtt`, txt: `${all}.txt`, json: `${all}.json` };
-    this.links.replaceChildren('Take away: ', ...downloads(files, station.id));
+    this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id));
     this.captions.hidden = true; // what stands there is another station's, or says that nothing was said
     const store = new CaptionStore();
     try {
