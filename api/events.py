@@ -1,4 +1,4 @@
-"""Live captions as server-sent events: `GET /stations/{id}/events` and `GET /jobs/{id}/events`.
+"""Live captions as server-sent events: `GET /stations/{id}/events`, and of jobs and microphones.
 
 The messages are those of the sockets. A browser's EventSource comes again by itself, with the last id that it has seen,
 until it is answered by anything but 200: with 204 where there is nothing more, and never because Redis is away.
@@ -41,6 +41,12 @@ def job(id: str) -> Response:
     return _answer(Kind.JOB, id)
 
 
+@blueprint.get("/microphones/<id>/events")
+def microphone(id: str) -> Response:
+    """Captions of a microphone: replayed behind the last event that was seen, or from its beginning."""
+    return _answer(Kind.MICROPHONE, id)
+
+
 def _answer(kind: Kind, id: str) -> Response:
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)  # it holds a connection, as a socket does
@@ -50,7 +56,7 @@ def _answer(kind: Kind, id: str) -> Response:
     after = whole(name, seen) if seen else natural("after", None)
     try:
         first, over = beginning(ctx, kind, id, after)
-        if seen and kind is Kind.JOB and _has_all(ctx, id, first, over=over):
+        if seen and kind is not Kind.STATION and _has_all(ctx, source_name(kind, id), first, over=over):
             return Response(status=204)
     except RedisError as error:
         if sse.MEDIA_TYPE not in request.headers.get("Accept", ""):
@@ -60,9 +66,9 @@ def _answer(kind: Kind, id: str) -> Response:
     return sse.EventStream(_events(ctx, kind, id, first, over=over), ctx.settings.send_timeout_s)
 
 
-def _has_all(ctx: Context, id: str, event: int, *, over: bool) -> bool:
-    """Whether a job has ended, and has no captions behind an event."""
-    progress = ctx.log.progress(source_name(Kind.JOB, id))
+def _has_all(ctx: Context, source: str, event: int, *, over: bool) -> bool:
+    """Whether a source has ended, and has no captions behind an event."""
+    progress = ctx.log.progress(source)
     return event >= progress.event and (over or progress.finished)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,23 +31,27 @@ class Greeting:
     """What a client said first.
 
     Attributes:
-        resumes: it goes on with the recording whose id is in `hello`.
+        key: of the recording, whose id is in `hello`; whoever knows it may go on with that.
+        resumes: it does so.
         after: the last caption's event that it has seen of that.
         kept_from_s: from where in it the client has its audio still, in seconds; None: it does not say.
     """
 
     hello: Hello
+    key: str
     format: SampleFormat
     resumes: bool
     after: int
     kept_from_s: float | None
 
+    @property
+    def resume(self) -> str:
+        """What `ready` says for another socket to go on with."""
+        return f"{self.hello.id}.{self.key}"
 
-def parse_hello(message: str | bytes | None, id: str) -> Greeting:
+
+def parse_hello(message: str | bytes | None) -> Greeting:
     """What ingest is told of a microphone, and how its samples come.
-
-    Args:
-        id: of a new recording.
 
     Raises:
         BadRequest: the hello is missing, or none; the message names the field.
@@ -68,7 +73,7 @@ def parse_hello(message: str | bytes | None, id: str) -> Greeting:
         raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
     resume, after = values.get("resume"), values.get("after", 0)
     if resume is not None and not isinstance(resume, str):
-        raise BadRequest("resume must be the id of a recording, as `ready` said it")
+        raise BadRequest("resume must be what `ready` said in its field of that name")
     if isinstance(after, bool) or not isinstance(after, int) or after < 0:
         raise BadRequest("after must be the event of a caption, from 0")
     if after and not resume:
@@ -76,14 +81,15 @@ def parse_hello(message: str | bytes | None, id: str) -> Greeting:
     kept_from_s = values.get("kept_from_s")
     if kept_from_s is not None and not (type(kept_from_s) in (int, float) and 0 <= kept_from_s < math.inf):
         raise BadRequest("kept_from_s must be a place in the recording in seconds, from 0")
-    hello = Hello(resume or id, _rate_hz(values), language(code or ""), channels, task(what or ""))
+    id, _, key = resume.partition(".") if resume else (secrets.token_hex(8), "", secrets.token_urlsafe(16))
+    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""))
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
         raise BadRequest(
             f"f32le may have {MAX_FLOATS_PER_S} samples a second in all channels together, such as 48000 in 2; "
             "send s16le, fewer channels or a lower sample_rate"
         )
-    return Greeting(hello, format, bool(resume), after, kept_from_s)
+    return Greeting(hello, key, format, bool(resume), after, kept_from_s)
 
 
 def _rate_hz(values: dict[str, Any]) -> int:

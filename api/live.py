@@ -1,4 +1,4 @@
-"""The live sockets: `WS /stations/{id}/live` and `WS /jobs/{id}/live`."""
+"""The live sockets: `WS /stations/{id}/live`, and of jobs and microphones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Blueprint, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import access, sockets
+from api import access, recordings, sockets
 from api.context import Context, context
 from api.follow import OVER, Follower, Outgoing
 from api.parameters import natural
@@ -23,13 +23,15 @@ from wire.messages import Kind, source_name
 blueprint = Blueprint("live", __name__)
 sock = Sock()
 
+_KINDS = {"live.station": Kind.STATION, "live.job": Kind.JOB, "live.microphone": Kind.MICROPHONE}
+
 
 @blueprint.before_request
 def admit() -> None:
     """Refuse before the handshake, when an HTTP status can still be given."""
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
-    kind = Kind.STATION if request.endpoint == "live.station" else Kind.JOB
+    kind = _KINDS[request.endpoint or ""]
     g.after, g.over = beginning(ctx, kind, (request.view_args or {})["id"], natural("after", None))
     ctx.sockets.admit(request, ctx.settings.send_timeout_s)
 
@@ -46,17 +48,25 @@ def job(ws: Server, id: str) -> None:
     serve(context(), ws, Kind.JOB, id, g.after, over=g.over)
 
 
+@sock.route("/microphones/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
+def microphone(ws: Server, id: str) -> None:
+    """Captions of a microphone, for others than its speaker: replayed behind `after`, or from its beginning."""
+    serve(context(), ws, Kind.MICROPHONE, id, g.after, over=g.over)
+
+
 def beginning(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
     """Behind which event a viewer begins, and whether the source has failed or was cancelled.
 
     Args:
-        after: the last event that the viewer has seen; None begins a station from now, a job from its beginning.
+        after: the last event that the viewer has seen; None begins a station from now, all else from its beginning.
 
     Raises:
         UnknownSource: there is none of this id.
     """
     if kind is Kind.JOB:
         return after or 0, ctx.jobs.get(id).state in OVER
+    if kind is Kind.MICROPHONE:
+        return after or 0, recordings.state(ctx, id) in OVER
     ctx.stations.get(id)
     # Before the answer begins: what is committed from then on belongs to the viewer.
     return ctx.log.progress(source_name(kind, id)).event if after is None else after, False

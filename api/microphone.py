@@ -8,7 +8,6 @@ breaks, or is closed by us because we stop, does not end it: another goes on wit
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -34,7 +33,8 @@ from wire.microphone import Connection
 blueprint = Blueprint("microphone", __name__)
 sock = Sock()
 
-KIND = Kind.MICROPHONE.value
+#: What these sockets are counted as; those of `Kind.MICROPHONE` are its viewers'.
+SPEAKERS = "speakers"
 
 #: A client that opens a socket says hello within so many seconds, and is never silent for so long.
 HELLO_S, SILENCE_S = 10.0, 60.0
@@ -58,7 +58,7 @@ def admit() -> None:
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
     access.check_token(ctx.settings, request, socket=True)
-    if ctx.sockets.count(KIND) >= ctx.settings.max_microphones:
+    if ctx.sockets.count(SPEAKERS) >= ctx.settings.max_microphones:
         limit = ctx.settings.max_microphones
         raise Problem(503, f"{limit} microphones are open already (MAX_MICROPHONES).", {"Retry-After": "30"})
     ctx.redis.ping()
@@ -70,7 +70,7 @@ def microphone(ws: Server) -> None:
     """One recording, or one connection of it."""
     ctx = context()
     ws.close_reason = sockets.BROKEN  # simple-websocket cannot tell it from a close without a code
-    with ctx.sockets.opened(KIND, ws):
+    with ctx.sockets.opened(SPEAKERS, ws):
         try:
             _record(ctx, ws)
             code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
@@ -86,15 +86,15 @@ def microphone(ws: Server) -> None:
 
 
 def _record(ctx: Context, ws: Server) -> None:
-    greeting = parse_hello(ws.receive(timeout=HELLO_S), secrets.token_hex(8))
+    greeting = parse_hello(ws.receive(timeout=HELLO_S))
     hello = greeting.hello
     on_air.check(ctx.redis, hello.language, hello.task)
     source = source_name(Kind.MICROPHONE, hello.id)
     if greeting.resumes:
-        connection = ctx.microphones.resume(hello, greeting.kept_from_s)
+        connection = ctx.microphones.resume(hello, greeting.key, greeting.kept_from_s)
     else:
         ctx.statuses.save(Status(source, since_s=time.time()))  # from now on there is something to be fetched
-        connection = ctx.microphones.open(hello)
+        connection = ctx.microphones.open(hello, greeting.key)
     with ctx.hub.watch(source) as viewer:
         sockets.when_closed(ws, lambda: viewer.signal(Signal.CLOSED))
         status = partial(ctx.statuses.get, Kind.MICROPHONE, hello.id)
@@ -102,7 +102,7 @@ def _record(ctx: Context, ws: Server) -> None:
         relaying = threading.Thread(target=_relay, args=(ctx, ws, follower), name=f"microphone-{hello.id}", daemon=True)
         over = False
         try:
-            told = {"audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
+            told = {"resume": greeting.resume, "audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
             ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **told}))
             relaying.start()
             _listen(ctx, ws, greeting, connection)

@@ -1,11 +1,11 @@
-"""`/microphones`: what was captioned of a microphone, for whoever lost its socket (`api.microphone`)."""
+"""`/microphones`: what was captioned of a microphone (`api.microphone`), for whoever knows its id."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, url_for
 
-from api import access, captions, formats
-from api.context import context
+from api import captions, formats
+from api.context import Context, context
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Kind, State, source_name
@@ -13,25 +13,29 @@ from wire.messages import Kind, State, source_name
 blueprint = Blueprint("recordings", __name__)
 
 
-@blueprint.before_request
-def admit() -> None:
-    """Whoever may speak may read: a browser that downloads a file cannot send headers either."""
-    access.check_token(context().settings, request, socket=True)
-
-
 @blueprint.get("/microphones/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
     """All captions of a microphone that are kept, or those behind `after`, as a file."""
     ctx, source = context(), source_name(Kind.MICROPHONE, id)
+    now, progress = state(ctx, id), ctx.log.progress(source)
+    if progress.finished:
+        now = State.FINISHED
+    elif now is State.FINISHED:
+        now = State.RUNNING  # its last words are not captioned yet
+    about = {"state": now, "language": next(iter(progress.languages), None), "languages": progress.languages}
+    return captions.stretch(ctx.log, source, format, about=about, filename=id)
+
+
+def state(ctx: Context, id: str) -> State:
+    """What a microphone is doing.
+
+    Raises:
+        UnknownSource: there is none of this id.
+    """
+    source = source_name(Kind.MICROPHONE, id)
     if not ctx.redis.exists(keys.status(source), keys.progress(source)):
         raise UnknownSource(f"there is no microphone {id!r}; its captions may have expired")
-    state, progress = ctx.statuses.get(Kind.MICROPHONE, id).state, ctx.log.progress(source)
-    if progress.finished:
-        state = State.FINISHED
-    elif state is State.FINISHED:
-        state = State.RUNNING  # its last words are not captioned yet
-    about = {"state": state, "language": next(iter(progress.languages), None), "languages": progress.languages}
-    return captions.stretch(ctx.log, source, format, about=about, filename=id)
+    return ctx.statuses.get(Kind.MICROPHONE, id).state
 
 
 def urls(id: str) -> dict[str, str]:

@@ -9,9 +9,9 @@ so that one whose taker dies in between is found there. Whoever moves it to the 
 that comes late must not bring back what another has read to its end.
 
 A recording outlives its socket. One that breaks leaves a mark, and the recording stays open until the client marks its
-end, or ingest gives it up because nothing came for long. Another socket goes on with it as its next connection, and
-every entry says which it is of. Whether an entry still counts is decided where it is appended: from the moment in
-which the recording is resumed, the connection before can add nothing.
+end, or ingest gives it up because nothing came for long. Another socket that knows its key goes on with it as its next
+connection, and every entry says which it is of. Whether an entry still counts is decided where it is appended: from the
+moment in which the recording is resumed, the connection before can add nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ return 1
 
 # Begins the next connection of a recording that is open; without a gap, if no more has come than its client has kept.
 _RESUME = """
-if redis.call('HEXISTS', KEYS[1], 'began_s') == 0 or redis.call('HEXISTS', KEYS[1], 'over') == 1 then
+if redis.call('HGET', KEYS[1], 'key') ~= ARGV[6] or redis.call('HEXISTS', KEYS[1], 'over') == 1 then
     return false
 end
 local number = redis.call('HINCRBY', KEYS[1], 'connection', 1)
@@ -143,10 +143,14 @@ class Microphones:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def open(self, hello: Hello) -> Connection:
-        """API: announce a microphone."""
+    def open(self, hello: Hello, key: str = "") -> Connection:
+        """API: announce a microphone.
+
+        Args:
+            key: whoever is to go on with it over another connection must know.
+        """
         first = Connection(began_s=time.time())
-        known = {"connection": first.number, "hello:1": hello.encode(), "began_s": repr(first.began_s)}
+        known = {"connection": first.number, "hello:1": hello.encode(), "began_s": repr(first.began_s), "key": key}
         pipe = self._redis.pipeline()
         pipe.hset(keys.microphone_connections(hello.id), mapping=known)  # type: ignore[arg-type]
         pipe.expire(keys.microphone_connections(hello.id), FRAMES_TTL_S)
@@ -155,18 +159,19 @@ class Microphones:
         pipe.execute()
         return first
 
-    def resume(self, hello: Hello, kept_from_s: float | None = None) -> Connection:
+    def resume(self, hello: Hello, key: str = "", kept_from_s: float | None = None) -> Connection:
         """API: go on with a microphone over another connection; the one before can send nothing more.
 
         Args:
+            key: that it was opened with.
             kept_from_s: from where in the recording the client has its audio still, in seconds; None: it has none. If
                 no less has arrived than that, it sends what is behind the last that arrived, and nothing is missing.
 
         Raises:
-            UnknownSource: there is none with this id, or it has ended.
+            UnknownSource: there is none with this id and key, or it has ended.
         """
         kept = "" if kept_from_s is None else kept_from_s
-        arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT, kept)
+        arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT, kept, key)
         answer: Any = self._redis.eval(_RESUME, 2, *_keys(hello.id), *arguments)
         if answer is None:
             raise UnknownSource(

@@ -72,7 +72,7 @@ class MicrophoneView extends HTMLElement {
   #connect(recorder) {
     const store = this.#store;
     const language = this.language.value || null;
-    const hello = (id) => ({ sample_rate: recorder.sampleRate, language, ...(id ? { resume: id, after: store.last } : {}) });
+    const hello = (resume) => ({ sample_rate: recorder.sampleRate, language, ...(resume ? { resume, after: store.last } : {}) });
     const hear = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
       else store.apply(relative(message, this.#origin(message)));

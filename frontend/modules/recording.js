@@ -78,7 +78,7 @@ export class Recording extends EventTarget {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify({ ...this.#hello(this.ready?.id), ...this.#keeps() }));
+      socket.send(JSON.stringify({ ...this.#hello(this.ready?.resume), ...this.#keeps() }));
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;

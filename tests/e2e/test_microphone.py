@@ -71,7 +71,7 @@ def test_what_is_spoken_over_a_break_is_captioned_once(system: System) -> None:
         said.append(next(frames))
     seen = max((caption["event"] for caption in before.captions), default=0)
     second = system.socket("/microphone")
-    resumed = {"resume": before.messages[0][1]["id"], "after": seen, "kept_from_s": 0}
+    resumed = {"resume": before.messages[0][1]["resume"], "after": seen, "kept_from_s": 0}
     second.send(json.dumps({**hello, **resumed}))
     with Viewer(second) as after:
         system.wait(lambda: after.messages, what="the API is ready for audio again")

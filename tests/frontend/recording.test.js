@@ -29,7 +29,7 @@ class FakeSocket {
   accept(audio_s = 0) {
     this.readyState = 1;
     this.onopen();
-    this.say({ type: 'ready', id: 'abc', source: 'microphones/abc', audio_s, urls: {} });
+    this.say({ type: 'ready', id: 'abc', resume: 'abc.key', source: 'microphones/abc', audio_s, urls: {} });
   }
 
   say(message) {
@@ -91,7 +91,7 @@ test('what is said in a break is sent over the next socket, behind what has arri
   timers[0].run();
   newest().accept(0.15); // one frame and a half
   speak(recording);
-  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc', kept_from_s: 0 }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
+  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc.key', kept_from_s: 0 }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
   assert.equal(recording.state, 'recording');
 });
 

@@ -59,9 +59,7 @@ def test_a_token_guards_what_changes(redis_url: str, free_port: Callable[[], int
         with api.socket("/microphone?token=sesam") as microphone:
             microphone.client.send('{"sample_rate": 16000}')
             spoken = microphone.next("ready")["urls"]["srt"]
-        problem(api.http.get(spoken), 401)  # what was said into it is not for everybody either
-        assert api.http.get(spoken, headers=right).status_code == 200
-        assert api.http.get(f"{spoken}?token=sesam").status_code == 200
+        assert api.http.get(spoken).status_code == 200, "who was given its address may read along"
         foreign = {"Origin": "https://ok.example"}
         assert api.http.post("/stations", json=body, headers={**right, **foreign}).status_code == 200
         assert api.http.get("/stations", headers=foreign).headers["access-control-allow-origin"] == "https://ok.example"

@@ -14,6 +14,7 @@ from wsproto.events import CloseConnection, TextMessage
 
 from api.openapi import document
 from tests.integration.api_server import Api, Ingest, Socket, running
+from tests.integration.event_source import opened
 from wire import keys
 from wire.bus import connect
 from wire.messages import State, Status
@@ -33,7 +34,7 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
     """The server, before an empty Redis and without microphones."""
     yield server
-    wait_until(lambda: 'undertext_api_viewers{kind="microphones"} 0.0' in server.http.get("/metrics").text)
+    wait_until(lambda: 'undertext_api_viewers{kind="speakers"} 0.0' in server.http.get("/metrics").text)
 
 
 @pytest.fixture
@@ -64,6 +65,31 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
         assert microphone.closed() == 1000
     assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1, "translate")
     assert ingest.pcm == pcm
+
+
+def test_others_read_along_but_cannot_speak(api: Api, ingest: Ingest) -> None:
+    with api.socket("/microphone") as microphone:
+        hello(microphone)
+        ready = microphone.next("ready")
+        microphone.next("caption")
+        address = f"/microphones/{ready['id']}"
+        with api.socket(f"{address}/live") as viewer, opened(api, f"{address}/events") as stream:
+            for next in (viewer.next, lambda type: stream.next(type).data):
+                assert next("caption")["text"] == "first", "from the beginning"
+            for key in ("", ".", ".wrong"):
+                with api.socket("/microphone") as thief:
+                    hello(thief, resume=ready["id"] + key)
+                    assert thief.next("error")["status"] == 404
+            microphone.client.send(b"\0" * 32_000)
+            microphone.client.send('{"type": "stop"}')
+            for next in (viewer.next, lambda type: stream.next(type).data):
+                assert next("caption")["text"] == "32000 bytes"
+                next("end")
+        microphone.next("end")
+    with api.socket(f"{address}/live?after=1") as late:
+        assert late.next("caption", "end")["text"] == "32000 bytes"
+    assert api.http.get(f"{address}/events", headers={"Last-Event-ID": "2"}).status_code == 204
+    assert api.refusal("/microphones/none/live").status_code == 404
 
 
 def test_floats_come_out_as_s16le(api: Api, ingest: Ingest) -> None:
@@ -131,7 +157,7 @@ def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest, farewell: i
         else:
             microphone.client.sock.shutdown(socket.SHUT_RDWR)
     with api.socket("/microphone") as microphone:
-        hello(microphone, resume=ready["id"], after=first["event"])
+        hello(microphone, resume=ready["resume"], after=first["event"])
         again = microphone.next("ready")
         assert again == {**ready, "audio_s": 1.0}
         microphone.client.send(b"\2\0" * 16_000)
@@ -142,7 +168,7 @@ def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest, farewell: i
     assert ingest.pcm == b"\1\0" * 16_000 + b"\2\0" * 16_000
     assert api.http.get(ready["urls"]["txt"]).text == "first\n64000 bytes\n"
     with api.socket("/microphone") as microphone:  # it was stopped
-        hello(microphone, resume=ready["id"])
+        hello(microphone, resume=ready["resume"])
         assert microphone.next("error")["status"] == 404
         assert microphone.closed() == 1008
 
@@ -151,13 +177,13 @@ def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: 
     pcm = bytes(range(256)) * 1250  # ten seconds
     with api.socket("/microphone") as microphone:
         hello(microphone)
-        id = microphone.next("ready")["id"]
+        resume = microphone.next("ready")["resume"]
         for at in range(0, len(pcm) // 2, 320):
             microphone.client.send(pcm[at : at + 320])
         microphone.client.sock.shutdown(socket.SHUT_WR)  # behind all that was sent
     ingest.heard(len(pcm) // 2)
     with api.socket("/microphone") as microphone:
-        hello(microphone, resume=id)
+        hello(microphone, resume=resume)
         arrived = round(microphone.next("ready")["audio_s"] * 32_000)
         microphone.client.send(pcm[arrived:])
         microphone.client.send('{"type": "stop"}')
@@ -168,8 +194,8 @@ def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: 
 def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as old, api.socket("/microphone") as new:
         hello(old)
-        id = old.next("ready")["id"]
-        hello(new, resume=id)
+        resume = old.next("ready")["resume"]
+        hello(new, resume=resume)
         new.next("ready")
         assert new.next("caption")["text"] == "first", "without `after` from the beginning"
         old.client.send(b"\1\0" * 16_000)
@@ -191,16 +217,16 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
     port = free_port()
     with running(redis_url, port, tmp_path) as api, api.socket("/microphone") as microphone:
         hello(microphone, sample_rate=8_000)
-        id = microphone.next("ready")["id"]
+        ready = microphone.next("ready")
         microphone.client.send(bytes(16_000))
         ingest.heard(16_000)
         api.process.terminate()
         assert microphone.closed() == 1001
     with connect(redis_url) as redis:  # a minute later
-        key = keys.microphone_connections(id)
+        key = keys.microphone_connections(ready["id"])
         redis.hset(key, "began_s", repr(float(redis.hget(key, "began_s") or 0) - 60))
     with running(redis_url, port, tmp_path) as api, api.socket("/microphone") as microphone:
-        hello(microphone, sample_rate=8_000, resume=id)
+        hello(microphone, sample_rate=8_000, resume=ready["resume"])
         microphone.next("ready")
         for _ in range(60):  # what was said meanwhile comes at once
             microphone.client.send(bytes(16_000))
@@ -237,7 +263,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
         ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
-        ('{"sample_rate": 16000, "resume": 3}', "resume must be the id"),
+        ('{"sample_rate": 16000, "resume": 3}', "resume must be what `ready` said"),
         ('{"sample_rate": 16000, "resume": "0123456789abcdef"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "../stations/x"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "stations/x"}', "begin without `resume`"),

@@ -258,7 +258,7 @@ def test_where_nothing_is_missing_it_goes_on_without_a_seam(
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.RECONNECTING, 20)
     wait_until(lambda: len(audio_of(chunks("microphones/m"))) == 24_000, 20)
     before = len(chunks("microphones/m"))
-    again = api.resume(Hello("m", 16_000), kept_from_s)
+    again = api.resume(Hello("m", 16_000), kept_from_s=kept_from_s)
     speak(api, "m", tone(440, 1.5, 16_000), connection=again.number)
     api.close("m", again.number)
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
