@@ -21,6 +21,9 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+#: The one that may stand in pages of others: it shows captions, which are open to all, and has nothing to be clicked.
+OVERLAY = "overlay.html"
+
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
 
 
@@ -52,7 +55,11 @@ def static(path: str) -> Response:
     folder = context().settings.frontend_dir
     if not folder or any(part.startswith(".") for part in Path(path).parts):
         raise NotFound
-    return send_from_directory(folder, path, max_age=0, mimetype=_TYPES.get(Path(path).suffix))
+    answer = send_from_directory(folder, path, max_age=0, mimetype=_TYPES.get(Path(path).suffix))
+    if path == OVERLAY:
+        policy = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
+        answer.headers["Content-Security-Policy"] = policy
+    return answer
 
 
 def _is_socket() -> bool:

@@ -1,0 +1,96 @@
+// The overlay: the newest lines of one source and nothing else, to be laid over a picture or put into another page.
+//
+// overlay.html?source=stations/ID, or microphones/ID; what else may be asked for stands in OPTIONS.
+
+import { request } from './api.js';
+import { make } from './dom.js';
+import { LiveSocket } from './live.js';
+import { newest } from './rolling.js';
+import { CaptionStore } from './store.js';
+
+/** What may be asked for: the smallest, the largest, and what it is if nobody asks. */
+const OPTIONS = {
+  lines: [1, 8, 2], // that are shown
+  size: [1, 20, 4.2], // of letters, in hundredths of the width
+  seconds: [1, 600, 8], // after which the last words go, if no others come
+};
+
+const SOURCE = /^(stations|microphones)\/[a-z0-9-]+$/;
+
+/** Lines that are kept, of which the newest are shown. */
+const KEPT = 20;
+
+/** Pause before a server that is away is asked again, in milliseconds. */
+const AGAIN_MS = 3000;
+
+const screen = document.getElementById('captions');
+const query = new URLSearchParams(location.search);
+
+function option(name) {
+  const [least, most, otherwise] = OPTIONS[name];
+  const value = Number(query.get(name) || otherwise);
+  return value >= least && value <= most ? value : otherwise;
+}
+
+/** Words for whoever sets the overlay up: it is empty otherwise, and says nothing of why. */
+function complain(words) {
+  screen.replaceChildren(make('p', { role: 'alert', textContent: words }));
+}
+
+async function exists(path) {
+  try {
+    await request(path);
+    return true;
+  } catch (error) {
+    return error.status !== 404; // anything else may pass
+  }
+}
+
+/** The event behind which captions are shown: what was said before is not. */
+async function beginning(captions) {
+  for (;;) {
+    try {
+      return (await request(captions)).next;
+    } catch (error) {
+      if (error.status === 404) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+/** Show what is said from now on. */
+async function follow(source) {
+  const captions = `/${source}/captions.json?limit=1`;
+  const store = new CaptionStore(KEPT);
+  try {
+    store.last = await beginning(captions);
+  } catch (error) {
+    complain(error.message);
+    return;
+  }
+  const count = Math.round(option('lines'));
+  let timer = 0;
+  let behind = 0; // the place of the last line that has gone
+  const show = () => {
+    screen.replaceChildren(...newest(store.lines, count, behind).map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
+    clearTimeout(timer);
+    const last = store.lines.at(-1);
+    if (last?.final) timer = setTimeout(() => { // of one that is not, more is to come
+      behind = last.place;
+      show();
+    }, 1000 * option('seconds'));
+  };
+  for (const type of ['line', 'revised', 'removed']) store.addEventListener(type, show);
+  store.addEventListener('cleared', () => {
+    behind = 0; // captions count from 1 again
+    show();
+  });
+  const socket = new LiveSocket(`/${source}/live`, store, { exists: () => exists(captions) });
+  socket.addEventListener('change', () => socket.state === 'gone' && complain('It is no longer there.'));
+  socket.open();
+}
+
+document.documentElement.style.setProperty('--size', `${option('size')}vw`);
+const source = query.get('source') ?? '';
+if (SOURCE.test(source)) follow(source);
+else complain('The address must say whose captions to show, such as overlay.html?source=stations/demo');

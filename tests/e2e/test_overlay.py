@@ -1,0 +1,101 @@
+"""What shows captions outside the page: the overlay, and a browser's own EventSource."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import Content, Job, State, Status
+from wire.sources import Jobs, Statuses
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def watched(api: Api, wait_until: Callable[..., None]) -> Callable[[str], None]:
+    """Waits until somebody watches a source of a kind."""
+    return lambda kind: wait_until(lambda: f'api_viewers{{kind="{kind}"}} 1.0' in api.http.get("/metrics").text)
+
+
+def test_the_newest_lines_stand_alone_and_go(
+    page: Page, api: Api, speaker: Speaker, watched: Callable[[str], None]
+) -> None:
+    speaker.say("Tidigare i dag.")
+    page.goto(f"{api.url}/overlay.html?source=stations/p1&seconds=2&size=5")
+    watched("stations")
+    shown = page.locator("p")
+    speaker.say("Klockan är", final_after=False)
+    expect(shown).to_have_text(["Klockan är"])
+    speaker.revise("Klockan är <b>åtta</b>.")
+    expect(shown).to_have_text(["Klockan är <b>åtta</b>."])
+    speaker.say("Nyheterna från Umeå.")
+    speaker.say("", content=Content.GAP, reason="shed")
+    speaker.say("Det snöar.")
+    expect(shown).to_have_text(["Nyheterna från Umeå.", "Det snöar."])
+    assert shown.first.get_attribute("lang") == "sv"
+    assert shown.first.evaluate("p => getComputedStyle(p).fontSize") == "64px", "of 1280"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+    expect(shown).to_have_count(0)
+    speaker.say("Nu är det vår.")
+    expect(shown).to_have_text(["Nu är det vår."])
+
+
+def test_it_stands_in_pages_of_others_which_the_page_does_not(
+    page: Page, api: Api, redis: Redis, watched: Callable[[str], None], tmp_path: Path
+) -> None:
+    Statuses(redis).save(Status("microphones/a1", State.RUNNING, since_s=time.time()))
+    frame = f'<iframe src="{api.url}/overlay.html?source=microphones/a1&lines=1"></iframe>'
+    (tmp_path / "index.html").write_text(frame)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as others:
+        threading.Thread(target=others.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{others.server_port}/")
+        others.shutdown()
+    watched("microphones")
+    speaker = Speaker(redis, "microphones/a1")
+    for text in ("Välkomna.", "Vi börjar."):
+        speaker.say(text)
+    expect(page.frame_locator("iframe").locator("p")).to_have_text(["Vi börjar."])
+    for path, allowed in (("overlay.html", "*"), ("", "'none'")):
+        assert api.http.get(f"/{path}").headers["content-security-policy"].endswith(f"frame-ancestors {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("stations/none", "There is no station 'none'"),
+        ("microphones/none", "There is no microphone 'none'"),
+        ("../stations", "such as overlay.html?source=stations/demo"),
+    ],
+)
+def test_a_wrong_address_is_told(page: Page, api: Api, source: str, words: str) -> None:
+    page.goto(f"{api.url}/overlay.html?source={source}")
+    expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+def test_a_browsers_event_source_hears_a_recording_to_its_end_and_stops(
+    page: Page, api: Api, redis: Redis, watched: Callable[[str], None]
+) -> None:
+    Jobs(redis).save(Job("j1", time.time(), duration_s=10.0))
+    speaker = Speaker(redis, "jobs/j1")
+    speaker.say("Ett.")
+    page.goto(f"{api.url}/overlay.html")  # any page of this origin
+    page.evaluate("""() => {
+        window.texts = [];
+        window.source = new EventSource('/jobs/j1/events');
+        source.addEventListener('caption', ({ data }) => texts.push(JSON.parse(data).text));
+    }""")
+    watched("jobs")
+    speaker.say("Två.")
+    speaker.finish()  # the stream ends; it comes again, and is told that there is nothing more
+    page.wait_for_function("() => source.readyState === EventSource.CLOSED")
+    assert page.evaluate("() => texts") == ["Ett.", "Två."]
