@@ -5,7 +5,7 @@
 import { request } from './api.js';
 import { make } from './dom.js';
 import { LiveSocket } from './live.js';
-import { newest } from './rolling.js';
+import { Rolling } from './rolling.js';
 import { CaptionStore } from './store.js';
 
 /** What may be asked for: the smallest, the largest, and what it is if nobody asks. */
@@ -17,7 +17,7 @@ const OPTIONS = {
 
 const SOURCE = /^(stations|microphones)\/[a-z0-9-]+$/;
 
-/** Lines that are kept, of which the newest are shown. */
+/** Lines that are kept, of which the newest are shown or wait to be. */
 const KEPT = 20;
 
 /** Pause before a server that is away is asked again, in milliseconds. */
@@ -68,21 +68,23 @@ async function follow(source) {
     complain(error.message);
     return;
   }
-  const count = Math.round(option('lines'));
+  const rolling = new Rolling(Math.round(option('lines')));
   let timer = 0;
-  let behind = 0; // the place of the last line that has gone
   const show = () => {
-    screen.replaceChildren(...newest(store.lines, count, behind).map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
     clearTimeout(timer);
-    const last = store.lines.at(-1);
-    if (last?.final) timer = setTimeout(() => { // of one that is not, more is to come
-      behind = last.place;
-      show();
-    }, 1000 * option('seconds'));
+    const now = performance.now();
+    const { shown, nextMs } = rolling.show(store.lines, now);
+    screen.replaceChildren(...shown.map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
+    if (nextMs !== null) timer = setTimeout(show, nextMs - now);
+    else if (shown.length && store.lines.at(-1)?.final) timer = setTimeout(clear, 1000 * option('seconds')); // else more is to come
+  };
+  const clear = () => {
+    rolling.clear();
+    show();
   };
   for (const type of ['line', 'revised', 'removed']) store.addEventListener(type, show);
   store.addEventListener('cleared', () => {
-    behind = 0; // captions count from 1 again
+    rolling.begin();
     show();
   });
   const socket = new LiveSocket(`/${source}/live`, store, { exists: () => exists(captions) });

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { Rolling } from '../../frontend/modules/rolling.js';
+
+const caption = (place, ...lines) => ({ kind: 'caption', place, lines, text: lines.join(' '), language: 'sv' });
+
+let rolling;
+const texts = (lines, now) => rolling.show(lines, now).shown.map(({ text }) => text);
+
+beforeEach(() => {
+  rolling = new Rolling(2);
+});
+
+test('lines that come at once are shown one after the other, and none is left out', () => {
+  const lines = [caption(1, 'a', 'b'), caption(2, 'c')];
+  assert.deepEqual(rolling.show(lines, 0), { shown: [{ place: 1, index: 0, text: 'a', language: 'sv' }], nextMs: 1300 });
+  assert.deepEqual(texts(lines, 1299), ['a']);
+  assert.deepEqual(texts(lines, 1300), ['a', 'b']);
+  assert.equal(rolling.show(lines, 1300).nextMs, 2600);
+  assert.deepEqual(texts(lines, 2600), ['b', 'c']);
+  assert.equal(rolling.show(lines, 2600).nextMs, null);
+});
+
+test('a revision changes what stands there at once, and its further lines wait', () => {
+  assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
+  assert.deepEqual(texts([caption(1, 'A', 'B')], 10), ['A']);
+  assert.deepEqual(texts([caption(1, 'A', 'B')], 1300), ['A', 'B']);
+  assert.deepEqual(texts([caption(1, 'AB')], 1310), ['AB']);
+});
+
+test('gaps and withdrawn captions are no lines', () => {
+  const lines = [caption(1, 'a'), { kind: 'gap', place: 2, lines: [''], text: '' }, caption(3, '')];
+  assert.deepEqual(rolling.show(lines, 0).nextMs, null);
+  assert.deepEqual(texts(lines, 5000), ['a']);
+});
+
+test('after a break the newest lines are shown, not hours of them', () => {
+  const lines = Array.from({ length: 40 }, (_, n) => caption(n + 1, `${n}`));
+  assert.deepEqual(texts(lines, 0), ['38', '39']);
+  assert.equal(rolling.show(lines, 0).nextMs, null);
+});
+
+test('what has gone does not come again, but what is said next does', () => {
+  assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
+  rolling.clear();
+  assert.deepEqual(texts([caption(1, 'A')], 10), []);
+  assert.deepEqual(texts([caption(1, 'A'), caption(2, 'b')], 2000), ['b']);
+  rolling.begin();
+  assert.deepEqual(texts([caption(1, 'new')], 4000), ['new']);
+});
