@@ -95,7 +95,10 @@ def _seen(run: RunFolder) -> Iterator[str]:
     if run.seen.get("note"):
         yield text(f"Balanced: {run.seen['note']}.", "note")
     epochs: Sequence[Mapping[str, Any]] = run.seen["epochs"]
-    rows = [(_number(e, epochs), f"{e['draws']:,}", f"{e['hours']:.3f}", f"{e['without_speech']:,}") for e in epochs]
+    rows = [
+        (_number(e, epochs), f"{e.get('clips', e['draws']):,}", f"{e['hours']:.3f}", f"{e['without_speech']:,}")
+        for e in epochs
+    ]
     head = ("epoch", "clips", "hours", "examples without speech")
     yield table(head, rows) if len(rows) <= _EPOCHS_SHOWN else folded(f"{len(rows)} epochs", [table(head, rows)])
     columns = [c for c in run.seen["columns"] if any(len(epoch["groups"].get(c, ())) > 1 for epoch in epochs)]

@@ -98,15 +98,22 @@ class ClipSource:
             index -= 1
         return index
 
+    def window(self, index: int) -> list[Placed]:
+        """The clip of an example and those that follow it there; none: nobody speaks in it."""
+        clip = self.clip(index)
+        if clip is None:
+            return []
+        return self._joiner.window(clip, self._rng(index, _JOIN)) if self._joiner else [Placed(clip, 0)]
+
     def duration_s(self, index: int) -> float:
-        window = self._window(index)
+        window = self.window(index)
         if not window:
             assert self._quiet is not None
             return self._quiet.duration_s(self._rng(index, _QUIET))
         return round(window[-1].end * self._lengthening(index)) / SAMPLE_RATE
 
     def example(self, index: int) -> Example:
-        window = self._window(index)
+        window = self.window(index)
         if not window:
             assert self._quiet is not None
             # Some language stands in the prompt even where the label is <|nospeech|>: a clip's that was heard lately.
@@ -117,13 +124,6 @@ class ClipSource:
         if self._augment:
             audio = self._augment(audio, self._rng(index, _DISTURB))
         return joining.example_of(window, audio, self._lengthening(index), self._language)
-
-    def _window(self, index: int) -> list[Placed]:
-        """The clip of an example and those that follow it there; none: nobody speaks in it."""
-        clip = self.clip(index)
-        if clip is None:
-            return []
-        return self._joiner.window(clip, self._rng(index, _JOIN)) if self._joiner else [Placed(clip, 0)]
 
     def _lengthening(self, index: int) -> float:
         return self._augment.lengthening(self._rng(index, _DISTURB)) if self._augment else 1.0

@@ -5,8 +5,10 @@ Examples are functions of their index, so nothing is counted while training: how
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,28 +53,32 @@ def seen_groups(clips: Sequence[Clip], sampler: Sampler, column: str, drawn: NDA
     return sorted(rows, key=lambda row: (-row.clips, row.value))
 
 
-def epochs_of(source: ClipSource, examples: int) -> Iterator[tuple[int, NDArray[np.int64], int]]:
-    """Number, clips drawn, and examples without speech, of each epoch of which the first `examples` saw something."""
-    epoch = 0
-    while (first := source.epoch_starts(epoch)) < examples:
-        last = min(examples, source.epoch_starts(epoch + 1))
-        draws = source.draw(last) - epoch * source.sampler.draws
-        yield epoch, source.sampler.order(epoch)[:draws], last - first - draws
-        epoch += 1
+def epochs_of(source: ClipSource, examples: int) -> Iterator[range]:
+    """The examples of each epoch of which the first `examples` saw something."""
+    for epoch in itertools.count():
+        first, last = source.epoch_starts(epoch), min(examples, source.epoch_starts(epoch + 1))
+        if first >= examples:
+            return
+        yield range(first, last)
 
 
 def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[str] = COLUMNS_TOLD) -> None:
     """Write seen.json: what the first `examples` examples were, epoch by epoch.
 
     {"columns": [...], "note": "what a user should know of the balance",
-     "epochs": [{"epoch": 0, "draws": n, "hours": h, "without_speech": n, "groups": {"accent": [Group, ...]}}]}
+     "epochs": [{"epoch": 0, "draws": n, "clips": n, "hours": h, "without_speech": n,
+                 "groups": {"accent": [Group, ...]}}]}
+
+    Of each epoch: examples that begin with a clip; all clips, those that follow the first in its window, too, and their
+    hours; examples in which nobody speaks.
 
     A value that clips do not say is `(unknown)`, and has the share that it has by itself, however others are balanced.
 
     Batches take examples out of their order by a few hundred, so the last epoch is told as exactly as that.
     """
     told = []
-    for epoch, drawn, quiet in epochs_of(source, examples):
+    for epoch, indices in enumerate(epochs_of(source, examples)):
+        drawn, quiet = _heard(source, indices)
         groups = {
             column: [asdict(row) for row in told_groups(seen_groups(source.clips, source.sampler, column, drawn))]
             for column in columns
@@ -81,7 +87,8 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
         told.append(
             {
                 "epoch": epoch,
-                "draws": len(drawn),
+                "draws": len(indices) - quiet,
+                "clips": len(drawn),
                 "hours": round(hours, 4),
                 "without_speech": quiet,
                 "groups": groups,
@@ -91,6 +98,17 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
     document = {"columns": list(columns), "note": source.sampler.note, "epochs": told}
     unfinished.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(path)
+
+
+def _heard(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64], int]:
+    """The places of all clips in examples, and in how many examples nobody speaks."""
+    places = {clip.id: place for place, clip in enumerate(source.clips)}
+    heard, quiet = array("q"), 0
+    for index in indices:
+        window = source.window(index)
+        heard.extend(places[placed.clip.id] for placed in window)
+        quiet += not window
+    return np.array(heard, np.int64), quiet
 
 
 def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:

@@ -16,6 +16,7 @@ from trainer.augmentation.quiet import QuietSounds
 from trainer.corpus.clips import UNKNOWN, Clip
 from trainer.reports.balance import balance_plot, told_groups
 from trainer.training.clip_source import ClipSource
+from trainer.training.joining import Joiner
 from trainer.training.sampling import Balanced, Epochs, Sampler
 from trainer.training.seen import seen_groups, write_seen
 
@@ -47,6 +48,22 @@ def test_what_is_told_is_what_the_examples_were(sampler: Sampler, share: float, 
     assert sum(epoch["hours"] for epoch in told) == pytest.approx(
         sum(clip.duration_s for clip in clips if clip) / 3600, abs=1e-3
     )
+
+
+def test_what_follows_in_a_window_is_heard_too(tmp_path: Path) -> None:
+    joiner = Joiner(CLIPS, SAMPLERS[0].shares(), 0.5, 5.0, lambda clip: 1, 20)
+    of = ClipSource(None, CLIPS, SAMPLERS[0], joiner=joiner)  # type: ignore[arg-type]
+    write_seen(tmp_path / "seen.json", of, 24)
+    windows = [[placed.clip.accent or UNKNOWN for placed in of.window(index)] for index in range(24)]
+    assert max(map(len, windows)) > 1
+    for epoch, heard in zip(
+        json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"],
+        (windows[:12], windows[12:]),
+        strict=True,
+    ):
+        assert (epoch["draws"], epoch["clips"]) == (12, sum(map(len, heard)))
+        told = {group["value"]: group["draws"] for group in epoch["groups"]["accent"]}
+        assert told == Counter(accent for window in heard for accent in window)
 
 
 def test_a_group_is_beside_what_was_asked_for() -> None:
