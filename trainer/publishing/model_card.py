@@ -94,7 +94,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     ]
     for document in evaluations:
         if windows := document.get("windows"):
-            of = f"{measured_on(document)}, several clips in a window"
+            of = f"{promised_on(document)}, several clips in a window"
             rows.append((of, f"{document['conditions'][0]['context_s']:g} s", "clean", *_figures(windows)))
     if rows:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
