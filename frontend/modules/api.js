@@ -47,6 +47,16 @@ export async function request(path, { method = 'GET', json, signal, asks = true 
   throw refusal(answer.status, text);
 }
 
+/** Whether there is something at a path; true, too, where nobody knows: what is wrong may pass. */
+export async function exists(path) {
+  try {
+    await request(path);
+    return true;
+  } catch (error) {
+    return error.status !== 404;
+  }
+}
+
 /**
  * Upload a form with progress, which fetch cannot tell.
  * @param {(share: number) => void} onProgress from 0 to 1

@@ -1,7 +1,7 @@
 // <job-panel>: one recording: its progress, its captions as they come, and the files to take away.
 
 import './caption-list.js';
-import { request } from './api.js';
+import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { make, notify } from './dom.js';
 import { downloads } from './downloads.js';
@@ -49,7 +49,8 @@ class JobPanel extends HTMLElement {
     const store = new CaptionStore(5000);
     this.captions.show(store, false);
     this.#poll();
-    this.#socket = new LiveSocket(`/jobs/${encodeURIComponent(id)}/live`, store, { exists: () => this.#exists(id) });
+    const path = `/jobs/${encodeURIComponent(id)}`;
+    this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(path) });
     this.#socket.addEventListener('change', () => this.#socket?.state === 'ended' && this.#poll());
     describe(this.#socket, this.connection);
     this.#socket.open();
@@ -139,15 +140,6 @@ class JobPanel extends HTMLElement {
   #question() {
     if (SETTLED.has(this.#shown)) return `Remove ${this.name.textContent} and its captions?`;
     return this.links.children.length ? `Cancel ${this.name.textContent}? Its captions so far go, too.` : '';
-  }
-
-  async #exists(id) {
-    try {
-      await request(`/jobs/${encodeURIComponent(id)}`);
-      return true;
-    } catch (error) {
-      return error.status !== 404;
-    }
   }
 }
 

@@ -1,9 +1,10 @@
-// The page: which view is shown follows the address (#radio/ID, #file/ID, #microphone, #search/WORDS).
+// The page: which view is shown follows the address (#radio/ID, #file/ID, #microphone/ID, #search/WORDS).
 
 import './file-view.js';
 import './microphone-view.js';
 import './notice-bar.js';
 import './radio-view.js';
+import './reading-view.js';
 import './search-view.js';
 import { hush, make } from './dom.js';
 
@@ -17,7 +18,8 @@ function route() {
   const [name, ...rest] = location.hash.slice(1).split('/');
   const id = decode(rest.join('/'));
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
-  if (main.firstElementChild?.localName !== `${view}-view`) main.replaceChildren(make(`${view}-view`));
+  const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
+  if (main.firstElementChild?.localName !== element) main.replaceChildren(make(element));
   main.firstElementChild.selected = id;
   document.title = `${TITLES[view]} – Undertext`;
   for (const link of document.querySelectorAll('nav a')) {

@@ -1,15 +1,19 @@
 // <microphone-view>: speak and read.
 
 import './caption-list.js';
-import { gate, request, sentence, token } from './api.js';
+import { exists, gate, request, sentence, token } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { downloads } from './downloads.js';
+import { readingLinks } from './elsewhere.js';
 import { languageSelect } from './languages.js';
 import { explain, Recorder } from './recorder.js';
 import { Recording } from './recording.js';
 import { socketUrl } from './live.js';
 import { CaptionStore } from './store.js';
-import { clock, duration } from './times.js';
+import { clock, duration, when } from './times.js';
+
+/** Where the last recording of this tab is kept, which a page that is loaded again knows nothing of: {id, begun}. */
+const LAST = 'undertext-microphone';
 
 class MicrophoneView extends HTMLElement {
   #recorder = null;
@@ -23,6 +27,8 @@ class MicrophoneView extends HTMLElement {
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
     this.state = make('p.state', { role: 'status', textContent: 'Nothing is sent before you start.' });
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group', hidden: true });
+    this.readers = make('p.downloads', { 'aria-label': 'Show the captions to others', role: 'group', hidden: true });
+    this.last = make('p', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
@@ -30,8 +36,9 @@ class MicrophoneView extends HTMLElement {
         make('h1', { textContent: 'Caption your voice' }),
         make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
-        this.meter, this.state, this.links),
+        this.meter, this.state, this.last, this.links, this.readers),
       make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
+    this.#remember();
   }
 
   disconnectedCallback() {
@@ -43,6 +50,7 @@ class MicrophoneView extends HTMLElement {
 
   async #start() {
     hush();
+    this.last.hidden = true;
     this.button.disabled = true;
     this.#say('Waiting for the microphone…');
     const recorder = new Recorder();
@@ -99,7 +107,7 @@ class MicrophoneView extends HTMLElement {
 
   #changed(recorder, recording) {
     if (recording.state === 'recording') {
-      this.#offer(recording.ready.urls);
+      this.#offer(recording.ready);
       this.button.disabled = false;
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
@@ -129,11 +137,20 @@ class MicrophoneView extends HTMLElement {
     this.#recording?.stop();
   }
 
-  /** Links to what is captioned so far, also after the end or a break; a link can carry no header. */
-  #offer(urls) {
-    const own = Object.fromEntries(Object.entries(urls).map(([format, url]) => [format, url + token.query()]));
-    this.links.replaceChildren('Take away: ', ...downloads(own, 'microphone'));
-    this.links.hidden = false;
+  /** Links to what is captioned so far, also after the end or a break. */
+  #offer({ id, urls }) {
+    sessionStorage.setItem(LAST, JSON.stringify({ id, begun: this.#begun / 1000 }));
+    this.links.replaceChildren('Take away: ', ...downloads(urls, 'microphone'));
+    this.readers.replaceChildren(...readingLinks(id));
+    this.links.hidden = this.readers.hidden = false;
+  }
+
+  /** Say where the captions of the last recording are, if they still are somewhere. */
+  async #remember() {
+    const { id, begun } = JSON.parse(sessionStorage.getItem(LAST) ?? '{}');
+    if (!id || !(await exists(`/microphones/${id}/captions.json?limit=1`)) || this.#recorder) return;
+    this.last.replaceChildren(make('a', { href: `#microphone/${id}`, textContent: 'Your last recording' }), `, ${when(begun)}`);
+    this.last.hidden = false;
   }
 
   /** Captions carry Unix times; what the reader wants is time since the start. */

@@ -2,7 +2,7 @@
 //
 // overlay.html?source=stations/ID, or microphones/ID; what else may be asked for stands in OPTIONS.
 
-import { request } from './api.js';
+import { exists, request } from './api.js';
 import { make } from './dom.js';
 import { LiveSocket } from './live.js';
 import { Rolling } from './rolling.js';
@@ -35,15 +35,6 @@ function option(name) {
 /** Words for whoever sets the overlay up: it is empty otherwise, and says nothing of why. */
 function complain(words) {
   screen.replaceChildren(make('p', { role: 'alert', textContent: words }));
-}
-
-async function exists(path) {
-  try {
-    await request(path);
-    return true;
-  } catch (error) {
-    return error.status !== 404; // anything else may pass
-  }
 }
 
 /** The event behind which captions are shown: what was said before is not. */

@@ -3,10 +3,11 @@
 import './caption-list.js';
 import './station-list.js';
 import { addressInput } from './address.js';
-import { request } from './api.js';
+import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
+import { overlayLink } from './elsewhere.js';
 import { languageName, languageSelect } from './languages.js';
 import { LiveSocket } from './live.js';
 import { absolve, blame } from './refusal.js';
@@ -101,7 +102,7 @@ class RadioView extends HTMLElement {
     const opening = { id: station.id };
     this.#opening = opening;
     this.player.tune(station);
-    this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id));
+    this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id), overlayLink(`stations/${station.id}`));
     this.captions.hidden = true; // what stands there is another station's, or says that nothing was said
     const store = new CaptionStore();
     try {
@@ -193,15 +194,6 @@ class RadioView extends HTMLElement {
     } catch (error) {
       notify(`The station was not removed. ${error.message}`);
     }
-  }
-}
-
-async function exists(path) {
-  try {
-    await request(path);
-    return true;
-  } catch (error) {
-    return error.status !== 404; // anything else may pass
   }
 }
 

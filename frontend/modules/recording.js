@@ -84,7 +84,7 @@ export class Recording extends EventTarget {
       if (socket !== this.#socket) return;
       const message = decode(data);
       if (message.type === 'ready') this.#begin(message);
-      else if (message.type === 'error' && message.status !== 408 && message.status < 500) refused = message.detail;
+      else if (message.type === 'error' && message.status !== 408 && message.status < 500) refused = this.#refused(message);
       else this.#onmessage(message);
       this.#over ||= message.type === 'end';
     };
@@ -131,6 +131,11 @@ export class Recording extends EventTarget {
   /** From where the recording is kept, for a socket that goes on with it: if that is early enough, nothing is missing. */
   #keeps() {
     return this.ready ? { kept_from_s: (this.#kept[0]?.at ?? this.#samples) / this.#hello().sample_rate } : {};
+  }
+
+  #refused({ status, detail }) {
+    if (status === 404 && this.ready) return 'The recording ended while the connection was lost. What was said before is kept; start a new one to go on.';
+    return detail;
   }
 
   #begin(ready) {

@@ -32,7 +32,14 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(page.locator(".lines .text")).to_have_text(["first"])
     page.wait_for_function("() => document.querySelector('meter').value > 0.1")
+    with page.expect_popup() as opened:  # what listeners are given
+        page.get_by_role("link", name="this address").click()
+    listener = opened.value
+    expect(listener.locator(".lines .text")).to_have_text(["first"])
     page.get_by_role("button", name="Stop").click()
+    expect(listener.locator(".lines .text")).to_have_count(2)
+    expect(listener.get_by_role("status").first).to_have_text("It is over.")
+    listener.close()
     expect(page.locator(".lines .text")).to_have_count(2)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
@@ -43,6 +50,16 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     assert started.value.suggested_filename == f"{ingest.hello.id}.srt"
     assert "first" in Path(started.value.path()).read_text()
     assert ingest.hello.language == "en"
+    page.reload()
+    page.get_by_role("link", name="Your last recording").click()
+    expect(page.get_by_role("heading", name="Read along")).to_be_visible()
+    expect(page.locator(".lines .text")).to_have_count(2)
+    connect(redis_url).flushdb()
+    page.get_by_role("link", name="Caption your own voice").click()
+    expect(page.get_by_role("heading", name="Caption your voice")).to_be_visible()
+    expect(page.get_by_role("link", name="Your last recording")).to_be_hidden()
+    page.goto(f"{api.url}#microphone/{ingest.hello.id}")
+    expect(page.get_by_text("There is no such recording.")).to_be_visible()
     samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
     assert max(samples) > 3_000
     # Silence crosses zero often; and a busy browser leaves gaps, so that most periods are whole, but not all.

@@ -131,7 +131,8 @@ test('a recording that is no longer open, and a server that refuses, end it', as
   newest().onopen();
   newest().say({ type: 'error', status: 404, detail: 'no recording' });
   newest().close();
-  assert.deepEqual([gone.state, gone.why], ['ended', 'no recording']);
+  assert.equal(gone.state, 'ended');
+  assert.match(gone.why, /ended while the connection was lost/);
   const refused = record();
   newest().accept();
   answers = true;

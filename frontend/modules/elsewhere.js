@@ -1,0 +1,23 @@
+// Where captions are shown outside this page's views.
+
+import { make } from './dom.js';
+
+/** The newest lines of a source alone, for OBS and the like. */
+export function overlayLink(source) {
+  return make('a.download', { href: `overlay.html?source=${source}`, target: '_blank', rel: 'noopener', textContent: 'Overlay' });
+}
+
+/** A way for others to read along what is said into a microphone: its address, to be copied or looked at. */
+export function readingLinks(id) {
+  const link = make('a', { href: `#microphone/${id}`, target: '_blank', rel: 'noopener', textContent: 'this address' });
+  const copy = make('button.download', { type: 'button', textContent: 'Copy' });
+  copy.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(link.href);
+      copy.textContent = 'Copied';
+    } catch { // browsers copy on secure pages alone; the link can be copied by hand
+      link.focus();
+    }
+  });
+  return ['Others read along at ', link, copy, overlayLink(`microphones/${id}`)];
+}

@@ -1,0 +1,83 @@
+// <reading-view>: what somebody else says into a microphone, to read along or to take away.
+
+import './caption-list.js';
+import { exists } from './api.js';
+import { describe } from './connection-state.js';
+import { make } from './dom.js';
+import { downloads, filesOf } from './downloads.js';
+import { LiveSocket } from './live.js';
+import { CaptionStore } from './store.js';
+
+const ID = /^[a-z0-9]+$/;
+
+/** What a microphone does, for those who read. */
+const STATES = {
+  waiting: 'It has not begun.',
+  connecting: 'It has not begun.',
+  running: 'The microphone is open.',
+  reconnecting: 'The speaker’s connection is lost; it may come back.',
+  finished: 'It is over.',
+  failed: 'It is over.',
+  cancelled: 'It is over.',
+};
+
+class ReadingView extends HTMLElement {
+  #socket = null;
+
+  connectedCallback() {
+    this.state = make('p.state', { role: 'status' });
+    this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away', hidden: true });
+    this.connection = make('p.connection', { role: 'status', hidden: true });
+    this.captions = make('caption-list', { 'data-empty': '' });
+    this.replaceChildren(
+      make('aside', {},
+        make('h1', { textContent: 'Read along' }),
+        make('p.lead', { textContent: 'What is said into a microphone somewhere else appears here as it is said.' }),
+        this.state, this.links,
+        make('p', {}, make('a', { href: '#microphone', textContent: 'Caption your own voice' }))),
+      make('section.stage', { 'aria-label': 'Captions of a voice' }, this.connection, this.captions));
+  }
+
+  disconnectedCallback() {
+    this.#socket?.close();
+  }
+
+  /** @param {string} id of a microphone in the address */
+  set selected(id) {
+    this.#socket?.close();
+    this.links.hidden = true;
+    if (ID.test(id)) this.#follow(id);
+    else this.#miss();
+  }
+
+  #follow(id) {
+    const path = `/microphones/${id}`;
+    const store = new CaptionStore(5000);
+    store.addEventListener('status', ({ detail: { status } }) => this.#say(STATES[status.state] ?? status.state));
+    store.addEventListener('line', () => {
+      this.links.hidden = false;
+    });
+    this.links.replaceChildren('Take away: ', ...downloads(filesOf(`${path}/captions`), 'microphone'));
+    this.captions.hint = 'Captions appear here as they are made.';
+    this.captions.show(store, true);
+    this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(`${path}/captions.json?limit=1`) });
+    this.#socket.addEventListener('change', ({ target: { state } }) => {
+      if (state === 'gone') this.#miss();
+      if (state === 'ended') this.#say(STATES.finished);
+    });
+    describe(this.#socket, this.connection);
+    this.#socket.open();
+  }
+
+  #miss() {
+    this.#say('');
+    this.connection.hidden = true;
+    this.captions.hint = 'There is no such recording. The address may be wrong, or its captions have expired.';
+  }
+
+  #say(words) {
+    if (this.state.textContent !== words) this.state.textContent = words;
+  }
+}
+
+customElements.define('reading-view', ReadingView);
