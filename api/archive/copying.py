@@ -115,7 +115,7 @@ class Archivist:
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
         """Copy a source up to `event`; whether it is."""
         while (before := self._copied.get(source)) is None or before.event != event:
-            life, captions = self._next(source, before or Copied(), event)
+            life, captions = following(self._captions, source, before or Copied(), event)
             if not captions or self._closing.is_set():
                 break
             now = Copied(life, captions[-1].event, captions[-1].committed_s)
@@ -124,16 +124,6 @@ class Archivist:
                 break
             self._copied[source] = now
         return self._copied.get(source, Copied()).event == event
-
-    def _next(self, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
-        """The captions behind what is known, and in which life: another, if Redis has lost it and it began anew."""
-        if not event:
-            return known.life, []
-        captions = self._captions.read(source, max(0, known.event - 1), _PAGE)
-        last = captions.pop(0) if captions and captions[0].event == known.event else None
-        if event < known.event or (last and last.committed_s != known.committed_s):
-            return known.life + 1, self._captions.read(source, 0, _PAGE)
-        return known.life, captions
 
     def _drop(self, source: str) -> None:
         self._copied.pop(source, None)
@@ -154,6 +144,17 @@ class Archivist:
                 log.exception("the archive failed; trying again")
                 pause_s = _AGAIN_S
             self._closing.wait(pause_s)
+
+
+def following(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
+    """The captions behind what is known, up to `event`, and in which life: another, if the log began anew."""
+    if not event:
+        return known.life, []
+    life, found = known.life, captions.read(source, max(0, known.event - 1), _PAGE)
+    last = found.pop(0) if found and found[0].event == known.event else None
+    if event < known.event or (last and last.committed_s != known.committed_s):
+        life, found = known.life + 1, captions.read(source, 0, _PAGE)
+    return life, [caption for caption in found if caption.event <= event]
 
 
 def _aside(work: Callable[[], T]) -> T:

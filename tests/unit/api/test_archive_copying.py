@@ -1,0 +1,29 @@
+"""What is copied out of a caption log next."""
+
+from __future__ import annotations
+
+from api.archive.copying import following
+from api.archive.store import Copied
+from wire.captions import CaptionLog
+from wire.messages import Caption
+
+
+def caption(id: int) -> Caption:
+    return Caption("stations/p1", id, 0, 5.0 * id, 5.0 * id + 4, "storm", True, event=id)
+
+
+class Growing(CaptionLog):
+    """A log to which more has come since its newest event was asked for."""
+
+    def __init__(self, *captions: Caption) -> None:
+        self.captions = captions
+
+    def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
+        return [each for each in self.captions if each.event > after][:limit]
+
+
+def test_what_comes_while_the_log_is_read_is_left_for_the_next_time() -> None:
+    log = Growing(*map(caption, (1, 2, 3)))
+    assert following(log, "stations/p1", Copied(), 2) == (1, [caption(1), caption(2)])
+    assert following(log, "stations/p1", Copied(1, 2), 3) == (1, [caption(3)])
+    assert following(log, "stations/p1", Copied(1, 9), 2) == (2, [caption(1), caption(2)]), "it began anew"
