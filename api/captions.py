@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from flask import Response
 
 from api import formats
+from api.archive.copying import Archivist
+from api.archive.merging import Period
+from api.aside import aside
 from api.parameters import natural, next_page
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
@@ -58,21 +63,51 @@ def stretch(
     # Ids count from 1: older captions than the first of these are no longer kept, or were not asked for.
     whole = len(seen) == len(found) and (found[0].id == 1 if found else newest_event == 0)
     complete = whole and next >= newest_event
-    about = {**about, "source": source, "start_s": origin_s if found else None, "complete": complete, "next": next}
-    response = answer(seen, format, about=about, origin_s=origin_s, filename=filename)
-    response.headers["Captions-Complete"] = "true" if complete else "false"
+    about = {**about, "source": source, "start_s": origin_s if found else None, "next": next}
+    response = answer(seen, format, about=about, complete=complete, origin_s=origin_s, filename=filename)
     if limit is not None and found and next < newest_event:
         response.headers["Link"] = next_page(after=next, limit=limit)
     return response
 
 
+def between(
+    archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
+) -> Response:
+    """What a station said in a period as a file, whose times count from the first words.
+
+    Args:
+        about: what JSON says of the source.
+
+    Raises:
+        UnknownSource: there is no such format.
+    """
+    found = archivist.said(source, period)
+    start_s = next((caption.start_s for caption in found.captions if caption.text), None)
+    about = {**about, "source": source, "start_s": start_s, "next": found.event}
+    response = answer(
+        found.captions, format, about=about, complete=found.complete, origin_s=start_s or 0.0, filename=filename
+    )
+    if found.next:
+        to = {} if math.isinf(period.to_s) else {"to": period.to_s}
+        begin = {"from": found.next.start_s, "first": found.next.id}
+        response.headers["Link"] = next_page(**begin, **to, limit=period.limit)
+    return response
+
+
 def answer(
-    captions: Sequence[Caption], format: str, *, about: Mapping[str, Any], origin_s: float = 0.0, filename: str
+    captions: Sequence[Caption],
+    format: str,
+    *,
+    about: Mapping[str, Any],
+    complete: bool,
+    origin_s: float = 0.0,
+    filename: str,
 ) -> Response:
     """Captions as a file to take away.
 
     Args:
         about: what JSON says beside the captions.
+        complete: whether they are all there were, as JSON and a header say.
         origin_s: the time that the other formats count as zero.
 
     Raises:
@@ -80,11 +115,14 @@ def answer(
     """
     known = formats.FORMATS.get(format)
     if format == "json":
-        response = Response(formats.document(captions, about), mimetype="application/json")
+        text = aside(partial(formats.document, captions, {**about, "complete": complete}))
+        response = Response(text, mimetype="application/json")
     elif known:
-        response = Response(known.render(captions, origin_s), content_type=f"{known.media_type}; charset=utf-8")
+        text = aside(partial(known.render, captions, origin_s))
+        response = Response(text, content_type=f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; there are json, {', '.join(formats.FORMATS)}")
+    response.headers["Captions-Complete"] = "true" if complete else "false"
     plain = filename.encode("ascii", "ignore").decode().strip() or "captions"
     response.headers.set(
         "Content-Disposition",

@@ -14,7 +14,7 @@ from api import access, captions, formats, uploads
 from api.context import Context, context
 from api.follow import OVER
 from api.handing_in import received, to_fetch
-from api.parameters import masked, natural, next_page, unix_time
+from api.parameters import RECORDING_TIME, masked, natural, next_page, period, seconds
 from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
@@ -37,7 +37,7 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
     ctx = context()
     access.check_token(ctx.settings, request)
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
-    jobs, next_s = ctx.jobs.page(limit, unix_time("before", math.inf))
+    jobs, next_s = ctx.jobs.page(limit, seconds("before", math.inf))
     more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}
     return {"jobs": [view(ctx, job) for job in jobs]}, more
 
@@ -107,8 +107,9 @@ def cancel(ctx: Context, job: Job) -> None:
 
 @blueprint.get("/jobs/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """Captions as a file: 200 when they are complete, 202 with what is there while they are not."""
+    """Captions, or a part of them, as a file: 200 when they are complete, 202 with what is there while they are not."""
     ctx = context()
+    from_s, to_s = period(RECORDING_TIME)
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     progress = ctx.log.progress(source)
@@ -119,11 +120,9 @@ def download(id: str, format: str) -> Response:
     if state is State.FAILED and not any(caption.text for caption in found):
         why = job.error or "the log of ingest says why"
         raise Problem(409, f"The job has failed: {name_of(job)}: {why}")
-    complete = state is State.FINISHED
     about = {
         "source": source,
         "state": state,
-        "complete": complete,
         "warning": "" if job.error else warning_of(job, progress, lambda: found),
         "language": job.language or next(iter(progress.languages), None),
         "languages": progress.languages,
@@ -131,8 +130,8 @@ def download(id: str, format: str) -> Response:
         "next": max((caption.event for caption in found), default=0),
     }
     name = PurePosixPath(job.filename).stem or id
-    answer = captions.answer(found, format, about=about, filename=name)
-    answer.headers["Captions-Complete"] = "true" if complete else "false"
+    said = [caption for caption in found if caption.end_s > from_s and caption.start_s < to_s]
+    answer = captions.answer(said, format, about=about, complete=state is State.FINISHED, filename=name)
     if not state.ended:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"

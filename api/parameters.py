@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -20,6 +21,9 @@ from wire.messages import Task
 #: What a station may be called in URLs, keys and metric labels.
 ID_LIMIT = 64
 _STATION_ID = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{ID_LIMIT - 2}}}[a-z0-9])?")
+
+#: What times are as a rule, and those of a recording.
+UNIX_TIME, RECORDING_TIME = "a Unix time in seconds, such as 1795345200.5", "a time in the recording, in seconds"
 
 #: What stands for a password.
 MASK = "***"
@@ -53,8 +57,11 @@ def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> in
     return int(text)
 
 
-def unix_time(name: str, default: float) -> float:
-    """A Unix time from the query string, in seconds.
+def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
+    """A time from the query string, in seconds.
+
+    Args:
+        clock: what it is, in words.
 
     Raises:
         BadRequest: it is none.
@@ -63,8 +70,20 @@ def unix_time(name: str, default: float) -> float:
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
-        raise BadRequest(f"{name}={text[:40]!r} must be a Unix time in seconds, such as 1795345200.5")
+        raise BadRequest(f"{name}={text[:40]!r} must be {clock}")
     return float(text)
+
+
+def period(clock: str = UNIX_TIME) -> tuple[float, float]:
+    """The times `from` and `to` of the query string; all there is, where they are left out.
+
+    Raises:
+        BadRequest: one is none, or nothing is between them.
+    """
+    from_s, to_s = seconds("from", -math.inf, clock), seconds("to", math.inf, clock)
+    if from_s >= to_s:
+        raise BadRequest("from must be less than to", "from")
+    return from_s, to_s
 
 
 def next_page(**query: float | str) -> str:

@@ -15,7 +15,7 @@ from api.archive.query import expression
 from api.archive.store import ArchiveError, Found, Wanted
 from api.context import Context, context
 from api.jobs import name_of
-from api.parameters import known_fields, language, natural, next_page, unix_time
+from api.parameters import known_fields, language, natural, next_page, seconds
 from api.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Kind, split_source
@@ -46,8 +46,8 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
         source=_source(request.args.get("source", "")),
         uploads=access.admitted(ctx.settings, request),
         language=language(request.args.get("language", "")),
-        from_s=unix_time("from", 0.0),
-        to_s=unix_time("to", math.inf),
+        from_s=seconds("from", 0.0),
+        to_s=seconds("to", math.inf),
         before=natural("before", None),
         limit=limit + 1,
     )

@@ -52,8 +52,8 @@ class Settings:
     #: How long a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
 
-    #: Days for which what was said can be searched (of an upload, no longer than it is kept itself); 0: not at all. On
-    #: disk, in `archive/` below DATA_DIR: about 9 MB for a day of speech.
+    #: Days for which what was said can be searched, and read (of an upload, no longer than it is kept itself); 0: not
+    #: at all. On disk, in `archive/` below DATA_DIR: about 14 MB for a day of speech.
     archive_days: int = setting("ARCHIVE_DAYS", 30, minimum=0, maximum=3650)
 
     #: Stations at once. Each is an ffmpeg in ingest, a chunk every 5 s, and a metric label.

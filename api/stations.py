@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from api import access, captions, on_air
+from api.archive.merging import LIMIT, Period
 from api.context import context
 from api.parameters import (
     URL_LIMIT,
@@ -19,7 +20,9 @@ from api.parameters import (
     json_body,
     known_fields,
     language,
+    natural,
     numbered,
+    period,
     place,
     slug,
     station_id,
@@ -102,13 +105,13 @@ def remove(id: str) -> tuple[str, int]:
 
 @blueprint.get("/stations/<id>/captions")
 def read(id: str) -> Response:
-    """Captions behind `after`, or the latest; `next` is the event to continue behind."""
+    """Captions behind `after`, those between `from` and `to`, or the latest."""
     return _captions(id, "json", limit=DEFAULT_LIMIT)
 
 
 @blueprint.get("/stations/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """All captions that are kept, or those behind `after`, as a file."""
+    """Captions behind `after`, those between `from` and `to`, or all that the log has, as a file."""
     return _captions(id, format)
 
 
@@ -116,7 +119,25 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     ctx = context()
     about = {"language": ctx.stations.get(id).language}
     source = source_name(Kind.STATION, id)
+    if "from" in request.args or "to" in request.args:
+        wanted = _period(limit or LIMIT)
+        return captions.between(ctx.archivist, source, format, wanted, about=about, filename=id)
     return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
+
+
+def _period(limit: int) -> Period:
+    """The period that the query asks for.
+
+    Raises:
+        BadRequest: it is unfit.
+    """
+    if "after" in request.args:
+        raise BadRequest(
+            "captions are those after an event, or those of a time: leave out after, or from and to", "after"
+        )
+    from_s, to_s = period()
+    first, limit = natural("first", 0), natural("limit", limit, minimum=1, maximum=LIMIT)
+    return Period(from_s, to_s, first, limit)
 
 
 def _station(values: dict[str, Any]) -> Station:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-import gevent
-
+from api.archive.merging import Kept, Period, Stretch, stretch
 from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
+from api.aside import aside
 from wire.bus import RedisError
 from wire.captions import CaptionLog
 from wire.messages import Caption, Kind, source_name, split_source
 from wire.sources import Jobs, Stations
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 #: The logs are looked at this often, in seconds; what is older than it shall be is deleted as often.
 LOOK_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
@@ -35,8 +33,7 @@ _PAGE = 500
 class Archivist:
     """The thread that follows every station and every upload.
 
-    The file is read and written on threads of the system's: to gevent's sockets, a disk that is slow would be a server
-    that stands still.
+    The file is read and written aside, on threads of the system's.
 
     Args:
         path: the archive's file.
@@ -75,12 +72,26 @@ class Archivist:
         """
         if self._archive is None:
             raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or the API's log says why it cannot be opened")
-        return _aside(partial(self._archive.search, wanted))
+        return aside(partial(self._archive.search, wanted))
+
+    def said(self, source: str, period: Period) -> Stretch:
+        """What a station said in a period: out of the archive, and out of the log what is not in the archive yet.
+
+        Where there is no archive, or it cannot be read, the log says what it still has.
+        """
+        [(event, _)] = self._captions.newest([source])
+        with suppress(ArchiveError):
+            if self._archive is not None:
+                fresh = uncopied(self._captions, source, self._copied.get(source, Copied()), event)
+                # What the log takes back of the archive's makes room for more of them.
+                wanted = replace(period, limit=period.limit + len(fresh))
+                return stretch(aside(partial(self._archive.said, source, wanted)), fresh, period, event)
+        return stretch({}, uncopied(self._captions, source, Copied(), event), period, event)
 
     def forget(self, source: str) -> None:
         """Delete what a source has said."""
         if self._archive is not None:
-            _aside(partial(self._archive.forget, source))
+            aside(partial(self._archive.forget, source))
 
     def look(self) -> None:
         """Copy what is new, and forget uploads that there no longer are.
@@ -96,7 +107,7 @@ class Archivist:
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
-            _aside(partial(archive.forget, source))
+            aside(partial(archive.forget, source))
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
@@ -104,12 +115,12 @@ class Archivist:
                 self._complete.add(source)
         if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
-            _aside(partial(archive.prune, time.time() - self._keep_s))
+            aside(partial(archive.prune, time.time() - self._keep_s))
 
     def _opened(self) -> Archive:
         if self._archive is None:
-            archive = _aside(partial(Archive, self._path))
-            self._copied, self._archive = _aside(archive.copied), archive
+            archive = aside(partial(Archive, self._path))
+            self._copied, self._archive = aside(archive.copied), archive
         return self._archive
 
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
@@ -119,7 +130,7 @@ class Archivist:
             if not captions or self._closing.is_set():
                 break
             now = Copied(life, captions[-1].event, captions[-1].committed_s)
-            if not _aside(partial(archive.add, source, captions, now, before)):
+            if not aside(partial(archive.add, source, captions, now, before)):
                 self._drop(source)  # it was deleted meanwhile
                 break
             self._copied[source] = now
@@ -146,6 +157,18 @@ class Archivist:
             self._closing.wait(pause_s)
 
 
+def uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Kept:
+    """The captions behind what is known, up to `event`, each in its newest revision."""
+    found: Kept = {}
+    while known.event != event:
+        life, page = following(captions, source, known, event)
+        if not page:
+            break
+        found |= {(life, caption.id): caption for caption in page}
+        known = Copied(life, page[-1].event, page[-1].committed_s)
+    return found
+
+
 def following(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
     """The captions behind what is known, up to `event`, and in which life: another, if the log began anew."""
     if not event:
@@ -155,9 +178,3 @@ def following(captions: CaptionLog, source: str, known: Copied, event: int) -> t
     if event < known.event or (last and last.committed_s != known.committed_s):
         life, found = known.life + 1, captions.read(source, 0, _PAGE)
     return life, [caption for caption in found if caption.event <= event]
-
-
-def _aside(work: Callable[[], T]) -> T:
-    """The result of work that blocks, done on a thread of the system's."""
-    result: T = gevent.get_hub().threadpool.apply(work)
-    return result

@@ -11,8 +11,11 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from api.archive.merging import Kept, Period
 from api.archive.query import marks, spaced
-from wire.messages import Caption, Kind, split_source
+from api.archive.rows import heard, said
+from api.archive.schema import prepare
+from wire.messages import Caption, Content, Kind, split_source
 
 #: Words of the next caption that are indexed with one: a phrase may begin in one and end in the other.
 _AHEAD = 8
@@ -22,40 +25,6 @@ PATIENCE_S = 5.0
 
 #: What stands around a word that was found. No caption holds them.
 _BEGIN, _END = "\x02", "\x03"
-
-_VERSION = 1
-
-# A row of `captions` is indexed under its own number: `said`, of which `own` characters are the caption's, and the
-# first words of the next come behind; and `place`, its source and language, so that who asks for one station's words
-# does not wade through all others'. A source whose log began anew (Redis has lost it) has another life.
-_SCHEMA = f"""
-CREATE TABLE captions (
-    row INTEGER PRIMARY KEY,
-    source TEXT NOT NULL, life INTEGER NOT NULL, id INTEGER NOT NULL,
-    said_s REAL NOT NULL, start_s REAL NOT NULL, end_s REAL NOT NULL,
-    language TEXT, text TEXT NOT NULL,
-    own INTEGER NOT NULL DEFAULT 0, said TEXT NOT NULL DEFAULT '', place TEXT NOT NULL DEFAULT '',
-    UNIQUE (source, life, id)
-);
-CREATE INDEX captions_said ON captions (said_s);
-CREATE TABLE copied (
-    source TEXT PRIMARY KEY, life INTEGER NOT NULL, event INTEGER NOT NULL, committed_s REAL NOT NULL
-);
-CREATE VIRTUAL TABLE words USING fts5(
-    said, place, content='captions', content_rowid='row', tokenize='unicode61 remove_diacritics 2'
-);
-CREATE TRIGGER captions_in AFTER INSERT ON captions BEGIN
-    INSERT INTO words(rowid, said, place) VALUES (new.row, new.said, new.place);
-END;
-CREATE TRIGGER captions_out AFTER DELETE ON captions BEGIN
-    INSERT INTO words(words, rowid, said, place) VALUES ('delete', old.row, old.said, old.place);
-END;
-CREATE TRIGGER captions_changed AFTER UPDATE OF said, place ON captions BEGIN
-    INSERT INTO words(words, rowid, said, place) VALUES ('delete', old.row, old.said, old.place);
-    INSERT INTO words(rowid, said, place) VALUES (new.row, new.said, new.place);
-END;
-PRAGMA user_version = {_VERSION};
-"""
 
 
 class ArchiveError(Exception):
@@ -183,6 +152,18 @@ class Archive:
                     f"not found within {PATIENCE_S:g} s ({error}): name a source, a language or a time"
                 ) from error
 
+    def said(self, source: str, period: Period) -> Kept:
+        """The captions of a station in a period, and their neighbours.
+
+        Raises:
+            ArchiveError: the file cannot be read.
+        """
+        try:
+            with closing(self._connect()) as db:
+                return said(db, source, period)
+        except sqlite3.Error as error:
+            raise ArchiveError(f"{self._path}: {error}") from error
+
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
         db.row_factory = sqlite3.Row
@@ -192,22 +173,21 @@ class Archive:
         db = self._writer
         db.execute("PRAGMA journal_mode = WAL")  # who searches does not wait for who writes
         db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is copied again
-        [version] = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-        elif version != _VERSION:
-            raise sqlite3.DatabaseError(f"written by another version ({version}); move it away to begin a new one")
+        prepare(db)
 
 
 def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
     place = (caption.source, life, caption.id)
-    if caption.text:
-        said_s = caption.start_s if split_source(caption.source)[0] is not Kind.JOB else caption.committed_s
+    if caption.text or caption.content is Content.GAP:
+        upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, with its words
+        said_s, words = (caption.committed_s, "[]") if upload else (caption.start_s, heard(caption))
+        gap = caption.reason if caption.content is Content.GAP else None
         db.execute(
-            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text) VALUES (?,?,?,?,?,?,?,?) "
+            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?) "
             "ON CONFLICT DO UPDATE SET said_s = excluded.said_s, start_s = excluded.start_s, end_s = excluded.end_s, "
-            "language = excluded.language, text = excluded.text",
-            (*place, said_s, caption.start_s, caption.end_s, caption.language, caption.text),
+            "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard",
+            (*place, said_s, caption.start_s, caption.end_s, caption.language, caption.text, gap, words),
         )
     else:
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
@@ -216,8 +196,10 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
 
 
 def _index(db: sqlite3.Connection, source: str, life: int, id: int) -> None:
-    """Index a caption, if it is there, with the first words of the next."""
+    """Index a caption, if it is there and no gap, with the first words of the next."""
     own = spaced(_text(db, source, life, id))
+    if not own:
+        return
     ahead = spaced(_text(db, source, life, id + 1)).split()[:_AHEAD]
     db.execute(
         "UPDATE captions SET own = ?, said = ?, place = source || ' ' || coalesce(language, '') "

@@ -118,6 +118,8 @@ def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> Non
     assert api.http.get("/jobs/j").json()["languages"] == ["sv"]
     assert [(c["id"], c["revision"]) for c in whole.json()["captions"]] == [(1, 1), (2, 0)]
     [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
+    assert api.http.get("/jobs/j/captions.srt?from=1&to=2").text == api.http.get("/jobs/j/captions.srt").text
+    assert api.http.get("/jobs/j/captions.txt?from=5.5").text == ""
     assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")
     vtt = api.http.get("/jobs/j/captions.vtt")
     cue_text = "R&amp;D &lt;här&gt; och --&gt; där"

@@ -11,8 +11,9 @@ import pytest
 
 from tests.integration.api_answers import fits, problem
 from tests.integration.api_server import Api, Speaker, running
+from wire import keys
 from wire.bus import Redis
-from wire.messages import Job, Station
+from wire.messages import Content, Job, Station
 from wire.sources import Jobs, Stations
 
 Wait = Callable[..., None]
@@ -98,6 +99,38 @@ def test_what_redis_has_lost_is_still_found_and_so_is_what_comes_after(
         wait_until(lambda count=count: len(results(api, q="pingvin")) == count, 20)
 
 
+def test_what_was_said_at_a_time_is_read_over_the_border_of_archive_and_log(
+    api: Api, redis: Redis, wait_until: Wait
+) -> None:
+    Stations(redis).add(Station("zoo", "Zoo", "http://127.0.0.1/zoo", "sv"))
+    speaker = Speaker(redis, "stations/zoo")
+    begin_s = float(round(time.time())) - 60
+    for number, text in enumerate(["Gnu.", "Lo.", "Björn.", ""]):
+        gap = {} if text else {"content": Content.GAP, "reason": "away"}
+        speaker.say(text, start_s=begin_s + 5 * number, **gap)
+    speaker.say("Älg.", start_s=begin_s + 20)
+    wait_until(lambda: results(api, q="älg"), 20)
+    redis.xtrim(keys.captions("stations/zoo"), maxlen=1, approximate=False)  # the rest is in the archive alone
+    speaker.say("Utter.", start_s=begin_s + 25)
+    speaker.say("Räv.", start_s=begin_s + 30)
+    path = f"/stations/zoo/captions.json?from={begin_s + 6}&to={begin_s + 30}"
+    found = api.http.get(path)
+    fits(found.json(), "LiveCaptions")
+    assert [c["text"] for c in found.json()["captions"]] == ["Lo.", "Björn.", "", "Älg.", "Utter."]
+    assert (found.json()["start_s"], found.json()["complete"], found.json()["next"]) == (begin_s + 5, True, 7)
+    assert api.http.get(path.replace("json", "txt")).text == "Lo.\nBjörn.\n\nÄlg.\nUtter.\n"
+    assert api.http.get(path.replace("json", "srt")).text.startswith("1\n00:00:00,000 --> 00:00:04,000\nLo.\n")
+    seen, path = [], f"/stations/zoo/captions?to={begin_s + 30}&limit=2"
+    while path:
+        page = api.http.get(path)
+        seen.append(([c["id"] for c in page.json()["captions"]], page.headers["captions-complete"]))
+        path = page.links.get("next", {}).get("url", "")
+    assert seen == [([1, 2], "false"), ([3, 4], "false"), ([5, 6], "false")]
+    for query, why in (("from=1&after=0", "leave out after"), ("from=2&to=1", "less than"), ("to=x", "Unix time")):
+        assert why in problem(api.http.get(f"/stations/zoo/captions.srt?{query}"), 422)
+    assert problem(api.http.get("/stations/p2/captions?from=1"), 404)
+
+
 def test_an_unfit_query_is_refused(api: Api) -> None:
     assert "no word" in problem(api.http.get("/search"), 422)
     assert "no word" in problem(api.http.get("/search?q=%22"), 422)
@@ -132,7 +165,9 @@ def test_without_an_archive_everything_else_works(
     (tmp_path / "var" / "archive").write_text("a file where a folder should be")
     with running(redis_url, free_port(), tmp_path) as api:
         assert "ARCHIVE_DAYS" in problem(api.http.get("/search?q=lejon"), 503)
-        assert len(api.http.get("/stations/p1/captions").json()["captions"]) == 1
+        for path in ("/stations/p1/captions", "/stations/p1/captions?from=0"):
+            captions = api.http.get(path).json()
+            assert (len(captions["captions"]), captions["complete"]) == (1, True)
         assert "archive" in api.log()
     with running(redis_url, free_port(), tmp_path, ARCHIVE_DAYS=0) as api:
         assert "ARCHIVE_DAYS" in problem(api.http.get("/search?q=lejon"), 503)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from api.archive import store
+from api.archive import schema, store
+from api.archive.merging import Period
 from api.archive.query import expression
 from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
-from wire.messages import Caption
+from wire.messages import Caption, Content, Word
 
 
 @pytest.fixture
@@ -124,6 +125,51 @@ def test_it_is_there_after_a_restart(archive: Archive, tmp_path: Path) -> None:
     again = Archive(tmp_path / "archive" / "captions.sqlite")
     assert ids(again, "storm") == [("stations/p1", 1)]
     assert again.copied() == {"stations/p1": Copied(1, 1)}
+    again.close()
+
+
+def read(archive: Archive, from_s: float, to_s: float, **period: int) -> list[int]:
+    return sorted(id for _, id in archive.said("stations/p1", Period(from_s, to_s, **period)))
+
+
+def test_a_station_is_read_in_order_with_the_captions_around_a_period(archive: Archive) -> None:
+    keep(archive, *(caption(id, "storm") for id in range(1, 7)))
+    keep(archive, caption(1, "storm", "stations/p2"))
+    assert read(archive, 1013.0, 1024.0) == [1, 2, 3, 4, 5]
+    assert read(archive, 0.0, 1006.0) == [1, 2]
+    assert read(archive, 1020.0, 9999.0, limit=1) == [2, 3, 4, 5]
+    assert read(archive, 1020.0, 9999.0, first=5) == [3, 4, 5, 6]
+    assert read(archive, 9000.0, 9999.0) == [5, 6]
+
+
+def test_what_is_read_has_its_words_and_gaps_that_nobody_finds(archive: Archive) -> None:
+    words = (Word("Storm", 1_795_345_200.123, 1_795_345_200.5, 0.9), Word("nu", 1_795_345_201.0, 1_795_345_202.3))
+    spoken = Caption("stations/p1", 1, 0, words[0].start_s, words[1].end_s, "Storm nu", True, "sv", words)
+    gap = Caption("stations/p1", 2, 0, spoken.end_s, spoken.end_s + 9, "", True, content=Content.GAP, reason="away")
+    keep(archive, spoken, gap, caption(3, "storm igen", start_s=gap.end_s))
+    assert list(archive.said("stations/p1", Period()).values())[:2] == [spoken, gap]
+    assert [(each.id, each.before) for each in found(archive, "storm")] == [(3, ""), (1, "")]
+
+
+def test_what_redis_had_lost_and_said_again_is_read_once(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "orkan"))
+    keep(archive, caption(1, "storm"), caption(2, "lugnt", start_s=1011.0), life=2)
+    assert list(archive.said("stations/p1", Period())) == [(2, 1), (1, 2), (2, 2)]
+
+
+def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "before.sqlite"
+    with sqlite3.connect(path) as db:
+        db.executescript(schema._SEARCHED)
+        db.execute(
+            "INSERT INTO captions VALUES "
+            "(1, 'stations/p1', 1, 1, 1005, 1005, 1009, 'sv', 'storm', 5, 'storm', 'stations/p1 sv')"
+        )
+        db.execute("PRAGMA user_version = 1")
+    again = Archive(path)
+    assert ids(again, "storm") == [("stations/p1", 1)]
+    keep(again, caption(2, "storm"))
+    assert [each.text for each in again.said("stations/p1", Period()).values()] == ["storm", "storm"]
     again.close()
 
 
