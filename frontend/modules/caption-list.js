@@ -5,23 +5,14 @@
 
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
-import { clock, duration, timeOfDay } from './times.js';
+import { lost } from './gaps.js';
+import { clock, timeOfDay } from './times.js';
 
 /** Lines that the spoken log keeps. */
 const SPOKEN = 5;
 
 /** Distance from the end, in pixels, at which the reader still counts as following. */
 const NEAR_PX = 80;
-
-const REASONS = {
-  shed: 'too late to be transcribed',
-  overflow: 'the queue was full',
-  language: 'the model does not know its language',
-  task: 'the model cannot translate',
-  failed: 'it could not be transcribed',
-  lost: 'it never arrived',
-  away: 'nothing came from the source',
-};
 
 /** What is heard while nobody speaks: a sign for those who see it, and words for all. */
 const ACTIVITIES = {
@@ -126,8 +117,7 @@ export class CaptionList extends HTMLElement {
     }
     time.textContent = this.#time(line.start_s);
     if (line.kind === 'gap') {
-      const why = REASONS[line.reason] ?? line.reason;
-      text.textContent = `${duration(line.end_s - line.start_s)} of sound lost${why ? ` (${why})` : ''}`;
+      text.textContent = lost(line);
     } else {
       const parts = pieces(line.lines.join('\n'), line.words);
       text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));

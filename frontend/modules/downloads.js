@@ -4,9 +4,9 @@ import { make } from './dom.js';
 
 const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
 
-/** Where each format of the captions at `path` is. */
-export function filesOf(path) {
-  return Object.fromEntries(Object.keys(FORMATS).map((format) => [format, `${path}.${format}`]));
+/** Where each format of the captions at `path` is, or of those that a query asks for. */
+export function filesOf(path, query = '') {
+  return Object.fromEntries(Object.keys(FORMATS).map((format) => [format, `${path}.${format}${query}`]));
 }
 
 /**

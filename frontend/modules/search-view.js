@@ -1,5 +1,6 @@
 // <search-view>: find what was said, by whom and when.
 
+import './in-context.js';
 import { request } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { marked } from './found.js';
@@ -97,7 +98,8 @@ class SearchView extends HTMLElement {
 }
 
 /** One caption that was found, between those around it. */
-function item({ source, name, said_s: said, start_s: start, language, text, marks, before, after }) {
+function item(found) {
+  const { source, name, said_s: said, start_s: start, language, text, marks, before, after } = found;
   const [kind, id] = source.split('/');
   const isStation = kind === 'stations';
   const link = make('a', { href: `#${isStation ? 'radio' : 'file'}/${id}`, textContent: name });
@@ -106,7 +108,8 @@ function item({ source, name, said_s: said, start_s: start, language, text, mark
   return make('li', {},
     make('p.facts', {}, link, ` · ${facts}${language ? ` · ${languageName(language)}` : ''}`),
     make('p', { lang: language ?? '' },
-      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })));
+      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })),
+    make('in-context', { found }));
 }
 
 customElements.define('search-view', SearchView);

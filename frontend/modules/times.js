@@ -16,6 +16,12 @@ export function timeOfDay(seconds) {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** A Unix time as names of files have it: 2026-11-29 14.03.09. */
+export function stamp(seconds) {
+  const date = new Date(seconds * 1000);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${timeOfDay(seconds).replaceAll(':', '.')}`;
+}
+
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
 /** When a Unix time was, as it is told at `now` (Unix time too): today 14:03, 28 Nov 14:03, 28 Nov 2024. */

@@ -19,8 +19,10 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def said(api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., None]) -> Speaker:
     """A station that spoke of a storm for a while, and a recording that did."""
-    for text in ("God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut."):
-        speaker.say(text, start_s=time.time())
+    now_s = time.time()
+    speaker.say("Långt innan.", start_s=now_s - 500)
+    for number, text in enumerate(("God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut.")):
+        speaker.say(text, start_s=now_s - 60 + 5 * number)
     Jobs(redis).save(Job("a1", time.time(), filename="möte.mp3"))
     Speaker(redis, "jobs/a1").say("Stormen var värre.")
 
@@ -31,7 +33,9 @@ def said(api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., Non
     return speaker
 
 
-def test_what_was_said_is_found_and_leads_to_who_said_it(page: Page, api: Api, said: Speaker) -> None:
+def test_what_was_said_is_found_read_in_its_context_and_leads_to_who_said_it(
+    page: Page, api: Api, said: Speaker
+) -> None:
     page.goto(api.url)
     page.get_by_role("link", name="Search").click()
     expect(page).to_have_title("Search – Undertext")
@@ -44,6 +48,25 @@ def test_what_was_said_is_found_and_leads_to_who_said_it(page: Page, api: Api, s
     expect(station).to_contain_text("God kväll. Stormen når Umeå <b>i natt</b>. Åk inte ut.")
     expect(station.locator("mark")).to_have_text("Stormen")
     expect(items.filter(has_text="möte.mp3")).to_contain_text("at 0:05")
+    station.get_by_text("In context").focus()
+    page.keyboard.press("Enter")
+    lines = station.get_by_role("group", name="Captions around it").locator(".text")
+    expect(lines).to_have_text(["God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut."])
+    expect(station.locator("[aria-current] mark")).to_have_text("Stormen")
+    for told in ("2 min", "4 min"):
+        page.get_by_role("button", name="Earlier").click()
+        expect(station.get_by_role("status")).to_have_text(f"Nothing was said in the {told} before.")
+    page.get_by_role("button", name="Earlier").click()
+    expect(lines.first).to_have_text("Långt innan.")
+    said.say("Stanna inne.", start_s=time.time())
+    page.get_by_role("button", name="Later").click()
+    expect(lines.last).to_have_text("Stanna inne.")
+    with page.expect_download() as download:
+        station.get_by_role("link", name="Text").click()
+    assert download.value.path().read_text().split("\n")[0] == "Långt innan."
+    recording = items.filter(has_text="möte.mp3")
+    recording.get_by_text("In context").click()
+    expect(recording.locator(".lines p")).to_have_text("0:05Stormen var värre.")
     page.get_by_label("Where").select_option("P1 Vetenskap")
     expect(items).to_have_count(1)
     station.get_by_role("link").click()
