@@ -14,7 +14,7 @@ const STEP_S = 120;
 class InContext extends HTMLElement {
   #found = null;
   #shown = new Map(); // line by caption, in their order
-  #step = STEP_S; // longer where nothing was said
+  #step = STEP_S; // longer behind a step without captions
   #busy = false;
 
   /** @param {object} found as the search answers it */
@@ -47,10 +47,14 @@ class InContext extends HTMLElement {
   async #more(way) {
     const lines = [...this.lines.children];
     const { start, end } = this.#time();
+    if (way < 0 && start <= 0) {
+      this.state.textContent = 'That is where the recording begins.';
+      return;
+    }
     const added = way < 0 ? await this.#add(start - this.#step, start) : await this.#add(end, end + this.#step);
     if (added) this.#scroll(way < 0 ? lines[0] : lines.at(-1), way < 0 ? 1 : 0); // where the reader was
     else if (added === 0) {
-      this.state.textContent = `Nothing was said in the ${duration(this.#step)} ${way < 0 ? 'before' : 'after'}.`;
+      this.state.textContent = `There are no captions from the ${duration(this.#step)} ${way < 0 ? 'before' : 'after'}.`;
       this.#step *= 2;
     }
   }

@@ -55,7 +55,7 @@ def test_what_was_said_is_found_read_in_its_context_and_leads_to_who_said_it(
     expect(station.locator("[aria-current] mark")).to_have_text("Stormen")
     for told in ("2 min", "4 min"):
         page.get_by_role("button", name="Earlier").click()
-        expect(station.get_by_role("status")).to_have_text(f"Nothing was said in the {told} before.")
+        expect(station.get_by_role("status")).to_have_text(f"There are no captions from the {told} before.")
     page.get_by_role("button", name="Earlier").click()
     expect(lines.first).to_have_text("Långt innan.")
     said.say("Stanna inne.", start_s=time.time())
