@@ -16,13 +16,21 @@ export function languageName(code) {
   }
 }
 
-/** @returns {HTMLSelectElement} filled as soon as the server has said what it knows */
+/**
+ * @param {string} chosen code that is chosen at first, be it known or not
+ * @returns {HTMLSelectElement} filled as soon as the server has said what it knows
+ */
 export function languageSelect(id, chosen = '') {
   const select = make('select', { id, name: 'language' }, make('option', { value: '', textContent: 'Detect it' }));
-  about().then(({ languages }) => {
-    const found = languages.map((code) => [code, languageName(code)]).sort((a, b) => a[1].localeCompare(b[1]));
-    select.append(...found.map(([value, textContent]) => make('option', { value, textContent })));
-    select.value = chosen;
-  }).catch(() => {}); // then it stays at detection; whatever is asked next will say that the server is away
+  const fill = (codes) => {
+    const found = codes.map((code) => [code, languageName(code)]).sort((a, b) => a[1].localeCompare(b[1]));
+    const { value } = select;
+    select.replaceChildren(select.firstElementChild, ...found.map(([code, textContent]) => make('option', { value: code, textContent })));
+    select.value = value;
+  };
+  const first = chosen ? [chosen] : [];
+  fill(first);
+  select.value = chosen;
+  about().then(({ languages }) => fill([...new Set([...first, ...languages])])).catch(() => {}); // then it stays at detection; whatever is asked next will say that the server is away
   return select;
 }

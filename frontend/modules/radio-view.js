@@ -1,16 +1,15 @@
 // <radio-view>: choose a station, hear it, read it.
 
 import './caption-list.js';
+import './station-form.js';
 import './station-list.js';
-import { addressInput } from './address.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { hush, make, notify } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
-import { languageName, languageSelect } from './languages.js';
+import { languageName } from './languages.js';
 import { LiveSocket } from './live.js';
-import { absolve, blame } from './refusal.js';
 import { set, stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
@@ -28,7 +27,6 @@ class RadioView extends HTMLElement {
   #stations = [];
   #opening = null;
   #failure = null; // takes back what was said when the list could not be read
-  #missing = ''; // a station that was asked for and is not there, once it has been said
 
   connectedCallback() {
     this.list = make('station-list');
@@ -40,12 +38,15 @@ class RadioView extends HTMLElement {
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
     this.removeButton.addEventListener('click', () => this.#removeStation());
+    this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
+    this.changeButton.addEventListener('click', () => this.#changeStation());
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
       make('header.station', {}, make('div', {}, this.title2, this.playing, this.facts), this.player), this.state, this.captions,
-      make('footer', {}, this.links, this.removeButton));
-    this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage);
+      make('footer', {}, this.links, make('div.manage', {}, this.changeButton, this.removeButton)));
+    this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { role: 'status' }));
+    this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage, this.nothing);
     this.#refresh();
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
   }
@@ -77,13 +78,13 @@ class RadioView extends HTMLElement {
     const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#preferred());
     this.list.show(this.#stations, station?.id);
     if (!station) {
-      if (this.#current && this.#missing !== this.#current) notify(`There is no station ${this.#current}.`);
-      this.#missing = this.#current;
+      set(this.nothing.firstElementChild, this.#current ? `There is no station ${this.#current}. It may have been removed.` : '');
+      this.nothing.hidden = !this.#current;
       this.#leave();
       this.stage.hidden = true;
       return;
     }
-    this.#missing = '';
+    this.nothing.hidden = true;
     this.stage.hidden = false;
     if (this.#opening?.id !== station.id) this.#open(station);
     this.#describe(station, station.status);
@@ -154,33 +155,34 @@ class RadioView extends HTMLElement {
   }
 
   #addForm() {
-    const url = addressInput({ id: 'station-url', required: true });
-    const name = make('input', { id: 'station-name', name: 'name', required: true, maxLength: 200 });
-    const language = languageSelect('station-language');
-    const form = make('form', {},
-      make('label', { for: 'station-name', textContent: 'Name' }), name,
-      make('label', { for: 'station-url', textContent: 'Address of the stream' }), url,
-      make('label', { for: 'station-language', textContent: 'Language' }), language,
-      make('button.primary', { type: 'submit', textContent: 'Add station' }));
+    const form = make('station-form');
     const details = make('details', {}, make('summary', { textContent: 'Add a station' }), form);
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      hush();
-      absolve(form);
-      try {
-        const json = { name: name.value, url: url.value, language: language.value || null };
-        const station = await request('/stations', { method: 'POST', json });
-        form.reset();
-        details.open = false;
-        this.#current = station.id;
-        await this.#refresh();
-        location.hash = `#radio/${station.id}`;
-        this.title2.focus(); // the form is closed
-      } catch (error) {
-        if (!blame(form, error)) notify(`The station was not added. ${error.message}`);
-      }
+    form.addEventListener('saved', async ({ detail: { station } }) => {
+      details.open = false;
+      this.#current = station.id;
+      await this.#refresh();
+      location.hash = `#radio/${station.id}`;
+      this.title2.focus(); // the form is closed
     });
     return details;
+  }
+
+  #changeStation() {
+    const station = this.#stations.find(({ id }) => id === this.#opening?.id);
+    if (!station) return;
+    const form = make('station-form', { station });
+    const cancel = make('button.quiet', { type: 'button', textContent: 'Cancel' });
+    const note = 'It is one of stations.yml: what stands there comes back with the next start.';
+    const dialog = make('dialog', { 'aria-label': `Change ${station.name}` },
+      make('h2', { textContent: 'Change station' }), station.from_file ? make('p.facts', { textContent: note }) : null, form, cancel);
+    cancel.addEventListener('click', () => dialog.close());
+    dialog.addEventListener('close', () => dialog.remove());
+    form.addEventListener('saved', () => {
+      dialog.close();
+      this.#refresh();
+    });
+    this.append(dialog);
+    dialog.showModal();
   }
 
   async #removeStation() {

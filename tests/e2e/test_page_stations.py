@@ -46,6 +46,34 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     expect(page.locator("station-list li")).to_have_count(1)
 
 
+def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("p2", "P2", "http://me:word@127.0.0.1:9/p2.mp3", "sv", hot_words=("Umeå",)))
+    page.goto(f"{api.url}/#radio/p2")
+    page.get_by_role("button", name="Change station").click()
+    dialog = page.get_by_role("dialog", name="Change P2")
+    expect(dialog.get_by_label("Language")).to_have_value("sv")
+    dialog.get_by_label("Name").fill("")
+    dialog.get_by_role("button", name="Change station").click()
+    expect(dialog).to_be_visible()  # the browser asks for a name
+    dialog.get_by_label("Name").fill("P2 Musik")
+    dialog.get_by_label("Language").select_option("")
+    dialog.get_by_role("button", name="Change station").click()
+    expect(page.get_by_role("heading", name="P2 Musik")).to_be_visible()
+    expect(dialog).to_be_hidden()
+    changed = Station("p2", "P2 Musik", "http://me:word@127.0.0.1:9/p2.mp3", None, hot_words=("Umeå",))
+    assert Stations(redis).get("p2") == changed, "the password, which the page is not told, stays"
+    page.get_by_role("button", name="Change station").click()
+    dialog = page.get_by_role("dialog", name="Change P2 Musik")
+    dialog.get_by_label("Address of the stream").fill("127.0.0.1:9/" + "x" * 3000)
+    dialog.get_by_role("button", name="Change station").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("longer than 2000 characters")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.goto(f"{api.url}/#radio/nope")
+    expect(page.get_by_text("There is no station nope. It may have been removed.")).to_be_visible()
+    expect(page.get_by_role("button", name="Change station")).to_be_hidden()
+
+
 def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     speaker.say("Tidigare i dag.")
     stations: list[Route] = []
