@@ -53,7 +53,7 @@ class Settings:
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
 
     #: Days for which what was said can be searched, and read (of an upload, no longer than it is kept itself); 0: not
-    #: at all. On disk, in `archive/` below DATA_DIR: about 14 MB for a day of speech.
+    #: at all. On disk, in `archive/` below DATA_DIR: about 14 MB for a day of speech (`benchmarks.archive`).
     archive_days: int = setting("ARCHIVE_DAYS", 30, minimum=0, maximum=3650)
 
     #: Stations at once. Each is an ffmpeg in ingest, a chunk every 5 s, and a metric label.
