@@ -29,6 +29,8 @@ export class CaptionList extends HTMLElement {
   #place = null; // of the reader who does not follow: the topmost whole line, and how far below the top it begins, in pixels
   #width = 0; // of the window when it was last looked at
   #time = clock;
+  #go = null; // where the times of lines lead
+  #marked = null; // the line that is said where a recording is played
 
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
@@ -41,6 +43,7 @@ export class CaptionList extends HTMLElement {
       this.scroller.focus({ preventScroll: true });
     });
     this.scroller.addEventListener('scroll', () => this.#scrolled());
+    for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
     this.now = make('p.now', { role: 'status' }); // never hidden: screen readers hear what is put into it
     this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
     this.#resized = new ResizeObserver(() => this.#keepPlace());
@@ -79,6 +82,50 @@ export class CaptionList extends HTMLElement {
     this.scroller.scrollTop = 0;
   }
 
+  /**
+   * Have the time of each line lead somewhere.
+   * @param {((line: object) => void) | null} go
+   */
+  lead(go) {
+    this.#go = go;
+    for (const [key, element] of this.#elements) this.#prepare(element.firstElementChild, key);
+    if (!go) this.mark(-1);
+  }
+
+  /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
+  mark(seconds) {
+    const line = this.#store.lines.findLast(({ kind, text, start_s: start }) => kind === 'caption' && text && start <= seconds);
+    const element = line ? this.#elements.get(line.key) : null;
+    const before = this.#marked;
+    if (element === before) return;
+    before?.removeAttribute('aria-current');
+    element?.setAttribute('aria-current', 'true');
+    this.#marked = element;
+    if (!element) return;
+    this.#following = false; // the newest line would come between
+    const { top, bottom, height } = this.scroller.getBoundingClientRect();
+    const isSeen = (line) => line.getBoundingClientRect().bottom > top && line.getBoundingClientRect().top < bottom;
+    const place = element.getBoundingClientRect();
+    if ((!before || isSeen(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
+  }
+
+  /** The time of a line: a button, where it leads somewhere. */
+  #prepare(time, key) {
+    const attributes = { role: 'button', tabindex: '0', title: 'Play from here', 'data-key': key };
+    for (const [name, value] of Object.entries(attributes)) {
+      if (this.#go) time.setAttribute(name, value);
+      else time.removeAttribute(name);
+    }
+  }
+
+  #chosen(event) {
+    const key = event.target.dataset.key;
+    const line = event.target.localName === 'time' && this.#store.lines.find((each) => String(each.key) === key);
+    if (!line || (event.type === 'keydown' && !['Enter', ' '].includes(event.key))) return;
+    event.preventDefault();
+    this.#go?.(line);
+  }
+
   /** What stands there while there is no line; nothing, if that is not known yet. */
   set hint(text) {
     this.empty.textContent = text;
@@ -96,6 +143,7 @@ export class CaptionList extends HTMLElement {
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
     this.#elements.set(line.key, element);
+    if (this.#go) this.#prepare(element.firstElementChild, line.key);
     this.#write(element, line, old);
     this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before));
     this.#update();
@@ -139,6 +187,7 @@ export class CaptionList extends HTMLElement {
 
   #clear() {
     this.#elements.clear();
+    this.#marked = null;
     this.scroller.replaceChildren();
     this.spoken.replaceChildren();
     this.#following = true;

@@ -9,6 +9,8 @@ import { make, notify } from './dom.js';
 const ID = /^[\w-]+$/;
 
 class FileView extends HTMLElement {
+  #files = new Map(); // what was handed in since the page was loaded, by job
+
   connectedCallback() {
     this.form = make('hand-in-form');
     this.earlier = make('job-list');
@@ -35,7 +37,7 @@ class FileView extends HTMLElement {
   #open(id) {
     this.nothing.hidden = true;
     this.panel.hidden = false;
-    this.panel.open(id);
+    this.panel.open(id, this.#files.get(id));
     this.panel.firstElementChild.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
   }
 
@@ -51,7 +53,8 @@ class FileView extends HTMLElement {
   }
 
   #listen() {
-    this.form.addEventListener('taken', ({ detail: { job, several } }) => {
+    this.form.addEventListener('taken', ({ detail: { job, file, several } }) => {
+      if (file) this.#files.set(job.id, file);
       if (several) {
         this.earlier.unfold();
         this.nothing.firstElementChild.textContent = 'Choose one of your recordings to read its captions.';

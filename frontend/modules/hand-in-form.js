@@ -123,7 +123,7 @@ class HandInForm extends HTMLElement {
       show(0);
       job = await upload('/jobs', form, show, signal);
     }
-    this.dispatchEvent(new CustomEvent('taken', { detail: { job, several } }));
+    this.dispatchEvent(new CustomEvent('taken', { detail: { job, file: item.url ? null : item, several } }));
   }
 
   #progress(state) {

@@ -1,6 +1,7 @@
 // <job-panel>: one recording: its progress, its captions as they come, and the files to take away.
 
 import './caption-list.js';
+import './recording-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { make, notify } from './dom.js';
@@ -33,14 +34,21 @@ class JobPanel extends HTMLElement {
     this.remove_ = make('button.quiet', { type: 'button', hidden: true });
     this.connection = make('p.connection', { role: 'status', hidden: true });
     this.captions = make('caption-list', { 'data-empty': '' });
+    this.player = make('recording-player');
+    this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
+    this.player.addEventListener('closed', () => this.captions.lead(null));
+    this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
     this.remove_.addEventListener('click', () => this.#remove());
     this.replaceChildren(make('section.stage', { 'aria-label': 'Recording' },
       make('header', {}, this.name, this.facts, make('div.row', {}, this.state, this.progress), make('div.row', {}, this.links, this.remove_)),
-      this.connection, this.captions));
+      this.player, this.connection, this.captions));
   }
 
-  /** @param {string} id of the job to show */
-  open(id) {
+  /**
+   * @param {string} id of the job to show
+   * @param {File} file of the recording, if the page has it
+   */
+  open(id, file) {
     if (id === this.#id) return;
     this.close();
     this.#build(); // nothing of the job before may stand there until the answer comes
@@ -48,6 +56,7 @@ class JobPanel extends HTMLElement {
     this.#shown = '';
     const store = new CaptionStore(5000);
     this.captions.show(store, false);
+    if (file) this.player.play(file);
     this.#poll();
     const path = `/jobs/${encodeURIComponent(id)}`;
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(path) });

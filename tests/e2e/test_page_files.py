@@ -56,6 +56,32 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     assert Jobs(redis).page(1) == ([], None)
 
 
+def test_a_recording_is_played_beside_its_captions(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator(".drop input").set_input_files(tone)
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="tone.wav")).to_be_visible()
+    job = Jobs(redis).get(page.url.rpartition("/")[2])
+    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=10.0)
+    speaker = Speaker(redis, f"jobs/{job.id}")
+    for start_s, text in ((1.0, "Första raden."), (6.0, "Andra raden.")):
+        speaker.say(text, start_s=start_s)
+    speaker.finish()
+    said = page.locator("[aria-current=true] .text")
+    page.get_by_role("button", name="0:06").click()
+    expect(said).to_have_text("Andra raden.")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 6.1")
+    page.reload()  # the page has the file no more, and nor has the server
+    expect(page.locator(".lines .text")).to_have_count(2)
+    expect(page.get_by_role("button", name="0:01")).to_have_count(0)
+    opened = page.get_by_label("Listen along")
+    opened.set_input_files({"name": "x.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
+    expect(page.get_by_text("This browser cannot play x.wav.")).to_be_visible()
+    opened.set_input_files(tone)
+    page.get_by_role("button", name="0:01").press("Enter")
+    expect(said).to_have_text("Första raden.")
+
+
 def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
     page.goto(f"{api.url}#file")

@@ -1,0 +1,73 @@
+// <recording-player>: plays a recording beside its captions, out of a file on this device: the server keeps none.
+//
+// Dispatches `place`, detail {seconds}, where it is as it plays.
+
+import { make } from './dom.js';
+
+class RecordingPlayer extends HTMLElement {
+  #url = '';
+  #media = null;
+
+  connectedCallback() {
+    this.input = make('input', { id: 'listen-along', type: 'file', accept: 'audio/*,video/*,.mka,.mkv,.opus,.oga' });
+    this.offer = make('p.offer', {},
+      this.input, make('label.quiet', { for: 'listen-along', textContent: 'Listen along: open the recording from this device' }));
+    this.trouble = make('p.trouble', { role: 'status', hidden: true });
+    this.input.addEventListener('change', () => {
+      const [file] = this.input.files;
+      if (file) this.play(file);
+      this.input.value = '';
+    });
+    this.replaceChildren(this.offer, this.trouble);
+  }
+
+  disconnectedCallback() {
+    this.#stop();
+  }
+
+  /** @param {File} file of the recording; it is ready to be played, and begins when the reader says so */
+  play(file) {
+    this.#stop();
+    this.#url = URL.createObjectURL(file);
+    this.trouble.hidden = true;
+    this.#media = make(file.type.startsWith('video/') ? 'video' : 'audio', { controls: true, src: this.#url });
+    this.#media.addEventListener('timeupdate', () => this.#tell());
+    this.#media.addEventListener('seeked', () => this.#tell());
+    this.#media.addEventListener('error', () => this.#fail(file.name));
+    this.offer.hidden = true;
+    this.prepend(this.#media);
+    this.dispatchEvent(new Event('opened'));
+  }
+
+  /** Play from a place on, in seconds. */
+  async seek(seconds) {
+    if (!this.#media) return;
+    this.#media.currentTime = seconds;
+    try {
+      await this.#media.play();
+    } catch {
+      // what cannot be played has said so
+    }
+  }
+
+  #tell() {
+    this.dispatchEvent(new CustomEvent('place', { detail: { seconds: this.#media.currentTime } }));
+  }
+
+  #fail(name) {
+    this.#stop();
+    this.offer.hidden = false;
+    this.trouble.textContent = `This browser cannot play ${name}.`;
+    this.trouble.hidden = false;
+    this.dispatchEvent(new Event('closed'));
+  }
+
+  #stop() {
+    this.#media?.remove();
+    this.#media = null;
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = '';
+  }
+}
+
+customElements.define('recording-player', RecordingPlayer);
