@@ -16,21 +16,16 @@ export function languageName(code) {
   }
 }
 
-/**
- * @param {string} chosen code that is chosen at first, be it known or not
- * @returns {HTMLSelectElement} filled as soon as the server has said what it knows
- */
+/** @returns {HTMLSelectElement} filled as soon as the server has said what it knows; what is chosen is there at once */
 export function languageSelect(id, chosen = '') {
-  const select = make('select', { id, name: 'language' }, make('option', { value: '', textContent: 'Detect it' }));
-  const fill = (codes) => {
-    const found = codes.map((code) => [code, languageName(code)]).sort((a, b) => a[1].localeCompare(b[1]));
-    const { value } = select;
-    select.replaceChildren(select.firstElementChild, ...found.map(([code, textContent]) => make('option', { value: code, textContent })));
-    select.value = value;
+  const select = make('select', { id, name: 'language' });
+  const offer = (codes, code) => {
+    const known = new Set(code ? [...codes, code] : codes); // one that no model on air knows may have been chosen before
+    const named = [...known].map((each) => [each, languageName(each)]).sort((a, b) => a[1].localeCompare(b[1]));
+    select.replaceChildren(...[['', 'Detect it'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
+    select.value = code;
   };
-  const first = chosen ? [chosen] : [];
-  fill(first);
-  select.value = chosen;
-  about().then(({ languages }) => fill([...new Set([...first, ...languages])])).catch(() => {}); // then it stays at detection; whatever is asked next will say that the server is away
+  offer([], chosen);
+  about().then(({ languages }) => offer(languages, select.value)).catch(() => {}); // whatever is asked next will say that the server is away
   return select;
 }

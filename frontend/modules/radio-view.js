@@ -1,15 +1,15 @@
 // <radio-view>: choose a station, hear it, read it.
 
 import './caption-list.js';
-import './station-form.js';
 import './station-list.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
-import { hush, make, notify } from './dom.js';
+import { make, notify } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
 import { languageName } from './languages.js';
 import { LiveSocket } from './live.js';
+import { StationForm } from './station-form.js';
 import { set, stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
@@ -25,7 +25,7 @@ class RadioView extends HTMLElement {
   #socket = null;
   #current = '';
   #stations = [];
-  #opening = null;
+  #opening = null; // {station} that is open, as it was last told
   #failure = null; // takes back what was said when the list could not be read
 
   connectedCallback() {
@@ -36,15 +36,15 @@ class RadioView extends HTMLElement {
     this.player = new StationPlayer();
     this.state = make('p.connection', { role: 'status', hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
-    this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
-    this.removeButton.addEventListener('click', () => this.#removeStation());
     this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
     this.changeButton.addEventListener('click', () => this.#changeStation());
+    this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
+    this.removeButton.addEventListener('click', () => this.#removeStation());
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
       make('header.station', {}, make('div', {}, this.title2, this.playing, this.facts), this.player), this.state, this.captions,
-      make('footer', {}, this.links, make('div.manage', {}, this.changeButton, this.removeButton)));
+      make('footer', {}, this.links, make('div.actions', {}, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { role: 'status' }));
     this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage, this.nothing);
     this.#refresh();
@@ -86,13 +86,16 @@ class RadioView extends HTMLElement {
     }
     this.nothing.hidden = true;
     this.stage.hidden = false;
-    if (this.#opening?.id !== station.id) this.#open(station);
+    const before = this.#opening?.station;
+    if (before?.id !== station.id) this.#open(station);
+    else if (before.url !== station.url || before.listen_url !== station.listen_url) this.player.tune(station);
+    this.#opening.station = station;
     this.#describe(station, station.status);
   }
 
   /** Without a choice in the address: the one that is open, or one that is on air. */
   #preferred() {
-    return this.#stations.find(({ id }) => id === this.#opening?.id)
+    return this.#stations.find(({ id }) => id === this.#opening?.station.id)
       ?? this.#stations.find(({ status }) => status.state === 'running' && status.activity === 'speech')
       ?? this.#stations.find(({ status }) => status.state === 'running')
       ?? this.#stations[0];
@@ -100,7 +103,7 @@ class RadioView extends HTMLElement {
 
   async #open(station) {
     this.#leave();
-    const opening = { id: station.id };
+    const opening = { station };
     this.#opening = opening;
     this.player.tune(station);
     this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id), overlayLink(`stations/${station.id}`));
@@ -116,7 +119,7 @@ class RadioView extends HTMLElement {
     }
     this.captions.hidden = false;
     this.captions.show(store, true);
-    store.addEventListener('status', ({ detail }) => this.#describe(station, detail.status));
+    store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
     this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
     describe(this.#socket, this.state);
@@ -155,7 +158,7 @@ class RadioView extends HTMLElement {
   }
 
   #addForm() {
-    const form = make('station-form');
+    const form = new StationForm();
     const details = make('details', {}, make('summary', { textContent: 'Add a station' }), form);
     form.addEventListener('saved', async ({ detail: { station } }) => {
       details.open = false;
@@ -168,25 +171,20 @@ class RadioView extends HTMLElement {
   }
 
   #changeStation() {
-    const station = this.#stations.find(({ id }) => id === this.#opening?.id);
-    if (!station) return;
-    const form = make('station-form', { station });
-    const cancel = make('button.quiet', { type: 'button', textContent: 'Cancel' });
-    const note = 'It is one of stations.yml: what stands there comes back with the next start.';
-    const dialog = make('dialog', { 'aria-label': `Change ${station.name}` },
-      make('h2', { textContent: 'Change station' }), station.from_file ? make('p.facts', { textContent: note }) : null, form, cancel);
-    cancel.addEventListener('click', () => dialog.close());
-    dialog.addEventListener('close', () => dialog.remove());
+    const form = new StationForm(this.#opening.station);
+    const dialog = make('dialog', { 'aria-labelledby': 'change-title' }, make('h2', { id: 'change-title', textContent: 'Change station' }), form);
+    form.addEventListener('left', () => dialog.close());
     form.addEventListener('saved', () => {
       dialog.close();
       this.#refresh();
     });
+    dialog.addEventListener('close', () => dialog.remove());
     this.append(dialog);
     dialog.showModal();
   }
 
   async #removeStation() {
-    const id = this.#opening?.id;
+    const id = this.#opening?.station.id;
     if (!id || !confirm(`Remove ${this.title2.textContent} and its captions?`)) return;
     try {
       await request(`/stations/${id}`, { method: 'DELETE' });

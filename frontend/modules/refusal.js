@@ -10,6 +10,8 @@ import { make } from './dom.js';
 export function blame(form, { field, message }) {
   const control = field && form.elements.namedItem(field);
   if (!control) return false;
+  const folded = control.closest('details');
+  if (folded) folded.open = true; // or it would be said where nobody sees it
   const wrong = make('p.wrong', { id: `${control.id}-wrong`, role: 'alert', textContent: message });
   control.after(wrong);
   control.setAttribute('aria-invalid', 'true');

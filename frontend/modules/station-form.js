@@ -1,62 +1,111 @@
-// <station-form>: what listeners know of a station: to add one, or to change one. Dispatches `saved`, detail {station}.
+// <station-form>: what is said of a station, to add one or to change one.
 
 import { addressInput, masked } from './address.js';
-import { request } from './api.js';
-import { hush, make, notify } from './dom.js';
+import { about, request } from './api.js';
+import { hush, make } from './dom.js';
 import { languageSelect } from './languages.js';
 import { absolve, blame } from './refusal.js';
+import { changes, linesOf, NEW, taskOf } from './station-fields.js';
 
-class StationForm extends HTMLElement {
-  #station = null;
+const HIDDEN_PASSWORD = 'Its password is not shown. Leave the address as it is to keep both.';
 
-  /** @param {object} station that is changed; without one, a new one is added */
-  set station(station) {
+const FROM_FILE = 'This station is one of the file stations.yml. What the file says of it comes back when the server is started again.';
+
+/** Dispatches `saved`, with the station as the server has it now; `left`, when it is not to be changed after all. */
+export class StationForm extends HTMLElement {
+  #station;
+
+  /** @param {object} station to change, as the API shows it; without one, a station is added */
+  constructor(station = null) {
+    super();
     this.#station = station;
-    if (this.isConnected) this.connectedCallback();
+  }
+
+  get #shown() {
+    return this.#station ?? NEW;
   }
 
   connectedCallback() {
-    const station = this.#station;
-    const prefix = station ? 'changed' : 'station';
-    // An address whose password the server hides cannot be sent back: it stays unless another is typed.
-    const isHidden = masked(station?.url ?? '');
-    this.name = make('input', { id: `${prefix}-name`, name: 'name', required: true, maxLength: 200, value: station?.name ?? '' });
-    this.url = addressInput({ id: `${prefix}-url`, required: !isHidden, value: isHidden ? '' : station?.url ?? '' });
-    if (isHidden) this.url.placeholder = `${station.url} stays`;
-    this.language = languageSelect(`${prefix}-language`, station?.language ?? '');
+    const { name, url, language, listen_url: listenUrl, hot_words: hotWords, task } = this.#shown;
+    const id = (field) => `${this.#station ? 'changed' : 'station'}-${field}`;
+    this.name = make('input', { id: id('name'), name: 'name', required: true, maxLength: 200, value: name });
+    this.url = addressInput({ id: id('url'), required: true, value: url });
+    this.language = languageSelect(id('language'), language ?? '');
+    this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'the same' });
+    this.hotWords = make('textarea', { id: id('hot-words'), name: 'hot_words', rows: 3, value: hotWords.join('\n') });
+    this.translate = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
+    this.refused = make('p.refused', { role: 'alert' });
     this.form = make('form', {},
-      make('label', { for: this.name.id, textContent: 'Name' }), this.name,
-      make('label', { for: this.url.id, textContent: 'Address of the stream' }), this.url,
-      make('label', { for: this.language.id, textContent: 'Language' }), this.language,
-      make('button.primary', { type: 'submit', textContent: station ? 'Change station' : 'Add station' }));
+      ...labelled('Name', this.name),
+      ...labelled('Address of the stream', this.url),
+      masked(url) ? make('p.facts', { textContent: HIDDEN_PASSWORD }) : null,
+      ...labelled('Language', this.language),
+      this.#more(),
+      this.#station?.from_file ? make('p.facts', { textContent: FROM_FILE }) : null,
+      this.refused, this.#buttons());
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#save();
+      this.#send();
     });
     this.replaceChildren(this.form);
   }
 
-  async #save() {
-    const before = this.#station;
-    hush();
-    absolve(this.form);
-    const wanted = { name: this.name.value, url: this.url.value, language: this.language.value || null };
-    if (before && !wanted.url) delete wanted.url;
-    try {
-      const station = before ? await this.#change(before, wanted) : await request('/stations', { method: 'POST', json: wanted });
-      if (!before) this.form.reset();
-      this.dispatchEvent(new CustomEvent('saved', { detail: { station } }));
-    } catch (error) {
-      if (!blame(this.form, error)) notify(`The station was not ${before ? 'changed' : 'added'}. ${error.message}`);
-    }
+  #more() {
+    const translate = make('div.check', { hidden: !this.translate.checked },
+      this.translate, make('label', { for: this.translate.id, textContent: 'Translate into English' }));
+    about().then(({ tasks }) => {
+      translate.hidden &&= !tasks.includes('translate');
+    }).catch(() => {}); // then it is not offered; whatever is asked next will say that the server is away
+    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.value || this.translate.checked) },
+      make('summary', { textContent: 'More' }),
+      ...labelled('Other address to listen at', this.listenUrl),
+      ...labelled('Hosts and places, one a line', this.hotWords),
+      make('p.facts', { textContent: 'Told to models that take such words.' }),
+      translate);
+    this.listenUrl.addEventListener('invalid', () => {
+      more.open = true; // or the browser has nothing to show its complaint at
+    });
+    return more;
   }
 
-  /** Send what differs alone: somebody else may have changed the rest meanwhile. */
-  async #change(before, wanted) {
-    const changes = Object.entries(wanted).filter(([name, value]) => value !== before[name]);
-    if (!changes.length) return before;
-    return request(before.urls.self, { method: 'PATCH', json: Object.fromEntries(changes) });
+  #buttons() {
+    const send = make('button.primary', { type: 'submit', textContent: this.#station ? 'Save' : 'Add station' });
+    if (!this.#station) return send;
+    const leave = make('button', { type: 'button', textContent: 'Cancel' });
+    leave.addEventListener('click', () => this.dispatchEvent(new Event('left')));
+    return make('div.row', {}, send, leave);
   }
+
+  get #said() {
+    return {
+      name: this.name.value.trim(),
+      url: this.url.value,
+      language: this.language.value || null,
+      listen_url: this.listenUrl.value || null,
+      hot_words: linesOf(this.hotWords.value),
+      task: taskOf(this.#shown, this.translate.checked),
+    };
+  }
+
+  async #send() {
+    hush();
+    absolve(this.form);
+    this.refused.textContent = '';
+    try {
+      const json = changes(this.#shown, this.#said);
+      const station = this.#station
+        ? await request(this.#station.urls.self, { method: 'PATCH', json })
+        : await request('/stations', { method: 'POST', json });
+      if (!this.#station) this.form.reset();
+      this.dispatchEvent(new CustomEvent('saved', { detail: { station } }));
+    } catch (error) {
+      if (!blame(this.form, error)) this.refused.textContent = `The station was not ${this.#station ? 'changed' : 'added'}. ${error.message}`;
+    }
+  }
+}
+
+function labelled(text, control) {
+  return [make('label', { for: control.id, textContent: text }), control];
 }
 
 customElements.define('station-form', StationForm);
