@@ -2,6 +2,9 @@
 
 import { make } from './dom.js';
 
+/** Hosts that mean the reader's own machine: an address there is of no use to others. */
+const OWN = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
+
 /** The newest lines of a source alone, for OBS and the like. */
 export function overlayLink(source) {
   return make('a.download', { href: `overlay.html?source=${source}`, target: '_blank', rel: 'noopener', textContent: 'Overlay' });
@@ -19,5 +22,6 @@ export function readingLinks(id) {
       link.focus();
     }
   });
-  return ['Others read along at ', link, copy, overlayLink(`microphones/${id}`)];
+  const who = OWN.test(location.hostname) ? 'Others on this machine' : 'Others';
+  return [`${who} read along at `, link, copy, overlayLink(`microphones/${id}`)];
 }

@@ -19,13 +19,23 @@ function route() {
   const id = decode(rest.join('/'));
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
-  if (main.firstElementChild?.localName !== element) main.replaceChildren(make(element));
-  main.firstElementChild.selected = id;
+  show(element).selected = id;
   document.title = `${TITLES[view]} – Undertext`;
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.view === view) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+}
+
+/** The view of a name; one that is busy, with a microphone that is open, goes on out of sight. */
+function show(name) {
+  for (const view of [...main.children]) {
+    if (view.localName === name || view.busy) view.hidden = view.localName !== name;
+    else view.remove();
+  }
+  const view = main.querySelector(`:scope > ${name}`) ?? make(name);
+  if (!view.isConnected) main.append(view);
+  return view;
 }
 
 function decode(part) {
@@ -37,4 +47,5 @@ function decode(part) {
 }
 
 addEventListener('hashchange', route);
+document.addEventListener('recording', ({ detail }) => document.querySelector('nav [data-view=microphone]').classList.toggle('on', detail));
 route();

@@ -1,7 +1,7 @@
 // <microphone-view>: speak and read.
 
 import './caption-list.js';
-import { exists, gate, request, sentence, token } from './api.js';
+import { gate, request, sentence, token } from './api.js';
 import { hush, make, notify } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
@@ -12,7 +12,7 @@ import { socketUrl } from './live.js';
 import { CaptionStore } from './store.js';
 import { clock, duration, when } from './times.js';
 
-/** Where the last recording of this tab is kept, which a page that is loaded again knows nothing of: {id, begun}. */
+/** Where the last recording of this tab is kept, for a page that is loaded again: {id, begun, resume}. */
 const LAST = 'undertext-microphone';
 
 class MicrophoneView extends HTMLElement {
@@ -20,6 +20,13 @@ class MicrophoneView extends HTMLElement {
   #recording = null;
   #store = null;
   #begun = 0;
+  #warn = (event) => event.preventDefault();
+  #leave = () => this.#recording?.leave();
+
+  /** Whether something would be lost with this view. */
+  get busy() {
+    return Boolean(this.#recording);
+  }
 
   connectedCallback() {
     this.language = languageSelect('microphone-language');
@@ -38,17 +45,20 @@ class MicrophoneView extends HTMLElement {
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
         this.meter, this.state, this.last, this.links, this.readers),
       make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
+    addEventListener('pagehide', this.#leave);
     this.#remember();
   }
 
   disconnectedCallback() {
+    removeEventListener('pagehide', this.#leave);
     this.#recorder?.stop();
     this.#recording?.close();
   }
 
   set selected(_) {} // it has one view only
 
-  async #start() {
+  /** @param {object} last recording, to go on with it; without one, another is begun */
+  async #start(last = null) {
     hush();
     this.last.hidden = true;
     this.button.disabled = true;
@@ -74,10 +84,10 @@ class MicrophoneView extends HTMLElement {
       told = status.detail;
     });
     this.captions.show(this.#store, false);
-    this.#connect(recorder);
+    this.#connect(recorder, last);
   }
 
-  #connect(recorder) {
+  #connect(recorder, last) {
     const store = this.#store;
     const language = this.language.value || null;
     const hello = (resume) => ({ sample_rate: recorder.sampleRate, language, ...(resume ? { resume, after: store.last } : {}) });
@@ -88,8 +98,9 @@ class MicrophoneView extends HTMLElement {
     const recording = new Recording(socketUrl('/microphone') + token.query(), hello, hear, {
       answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
       refusal: () => this.#refusal(),
-    });
+    }, last?.resume);
     this.#recording = recording;
+    this.#hold(true);
     recording.addEventListener('change', () => this.#changed(recorder, recording));
     recorder.onframe = (pcm, level) => {
       recording.send(pcm, recorder.sampleRate);
@@ -101,7 +112,7 @@ class MicrophoneView extends HTMLElement {
       this.#stop();
     };
     this.#say('Connecting…');
-    this.#begun = Date.now();
+    this.#begun = last ? 1000 * last.begun : Date.now();
     recording.open();
   }
 
@@ -117,6 +128,7 @@ class MicrophoneView extends HTMLElement {
       recorder.stop();
       if (this.#recording !== recording) return;
       this.#recorder = this.#recording = null;
+      this.#hold(false);
       this.#idle(recording.ready ? 'Stopped.' : 'Nothing is sent before you start.');
       if (recording.why) notify(sentence(recording.why));
     } else this.#tell(recording);
@@ -138,18 +150,34 @@ class MicrophoneView extends HTMLElement {
   }
 
   /** Links to what is captioned so far, also after the end or a break. */
-  #offer({ id, urls }) {
-    sessionStorage.setItem(LAST, JSON.stringify({ id, begun: this.#begun / 1000 }));
+  #offer({ id, resume, urls }) {
+    sessionStorage.setItem(LAST, JSON.stringify({ id, begun: this.#begun / 1000, resume }));
     this.links.replaceChildren('Take away: ', ...downloads(urls, 'microphone'));
     this.readers.replaceChildren(...readingLinks(id));
     this.links.hidden = this.readers.hidden = false;
   }
 
-  /** Say where the captions of the last recording are, if they still are somewhere. */
+  /** While a microphone is open, its page is not left by mistake, and the other views say that it is. */
+  #hold(on) {
+    if (on) addEventListener('beforeunload', this.#warn);
+    else removeEventListener('beforeunload', this.#warn);
+    document.dispatchEvent(new CustomEvent('recording', { detail: on }));
+  }
+
+  /** Offer to read the last recording, if there still is one, and to go on with it, if it is open. */
   async #remember() {
-    const { id, begun } = JSON.parse(sessionStorage.getItem(LAST) ?? '{}');
-    if (!id || !(await exists(`/microphones/${id}/captions.json?limit=1`)) || this.#recorder) return;
-    this.last.replaceChildren(make('a', { href: `#microphone/${id}`, textContent: 'Your last recording' }), `, ${when(begun)}`);
+    const last = JSON.parse(sessionStorage.getItem(LAST) ?? 'null');
+    if (!last) return;
+    let state;
+    try {
+      ({ state } = await request(`/microphones/${last.id}/captions.json?limit=1`));
+    } catch {
+      return; // it has expired, or whatever is asked next will say that the server is away
+    }
+    if (this.#recorder) return;
+    const goOn = make('button.download', { type: 'button', hidden: state === 'finished' || state === 'failed', textContent: 'Go on with it' });
+    goOn.addEventListener('click', () => this.#start(last));
+    this.last.replaceChildren(make('a', { href: `#microphone/${last.id}`, textContent: 'Your last recording' }), `, ${when(last.begun)} `, goOn);
     this.last.hidden = false;
   }
 

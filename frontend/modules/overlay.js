@@ -86,4 +86,4 @@ async function follow(source) {
 document.documentElement.style.setProperty('--size', `${option('size')}vw`);
 const source = query.get('source') ?? '';
 if (SOURCE.test(source)) follow(source);
-else complain('The address must say whose captions to show, such as overlay.html?source=stations/demo');
+else complain('The address must say whose captions to show: overlay.html?source=stations/demo, or microphones/ID');

@@ -12,8 +12,8 @@ const ID = /^[a-z0-9]+$/;
 
 /** What a microphone does, for those who read. */
 const STATES = {
-  waiting: 'It has not begun.',
-  connecting: 'It has not begun.',
+  waiting: 'It goes on in a moment.',
+  connecting: 'It goes on in a moment.',
   running: 'The microphone is open.',
   reconnecting: 'The speaker’s connection is lost; it may come back.',
   finished: 'It is over.',
@@ -32,10 +32,10 @@ class ReadingView extends HTMLElement {
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Read along' }),
-        make('p.lead', { textContent: 'What is said into a microphone somewhere else appears here as it is said.' }),
-        this.state, this.links,
+        make('p.lead', { textContent: 'What is said into a microphone appears here as it is said.' }),
+        this.links,
         make('p', {}, make('a', { href: '#microphone', textContent: 'Caption your own voice' }))),
-      make('section.stage', { 'aria-label': 'Captions of a voice' }, this.connection, this.captions));
+      make('section.stage', { 'aria-label': 'Captions of a voice' }, this.state, this.connection, this.captions));
   }
 
   disconnectedCallback() {
@@ -61,11 +61,11 @@ class ReadingView extends HTMLElement {
     this.captions.hint = 'Captions appear here as they are made.';
     this.captions.show(store, true);
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(`${path}/captions.json?limit=1`) });
+    describe(this.#socket, this.connection);
     this.#socket.addEventListener('change', ({ target: { state } }) => {
       if (state === 'gone') this.#miss();
       if (state === 'ended') this.#say(STATES.finished);
     });
-    describe(this.#socket, this.connection);
     this.#socket.open();
   }
 

@@ -23,6 +23,9 @@ const PATIENCE_MS = 300_000;
  */
 const MOST_REFUSALS = 8;
 
+/** Code that a page closes its socket with when it goes: loaded again, it may go on. */
+const LEFT = 4001;
+
 /**
  * Sends the frames it is given. Dispatches `change` whenever `state` changes: connecting, recording, away (it tries to
  * connect again), stopping (the last captions are on their way), ended. `why` says in the end why; empty if all is well.
@@ -41,17 +44,20 @@ export class Recording extends EventTarget {
   #samples = 0;
   #waiting = 0; // bytes that waited in the socket after the last frame
   #movedMs = 0;
+  #resume; // of a recording that an earlier page began
 
   /**
    * @param {string} url of the socket
    * @param {() => object} hello what each socket says first
    * @param {(message: object) => void} onmessage hears captions and the like
    * @param {object} environment what tests replace
+   * @param {string} resume what an earlier page was told to go on with its recording
    */
-  constructor(url, hello, onmessage, environment = {}) {
+  constructor(url, hello, onmessage, environment = {}, resume = '') {
     super();
     this.#url = url;
     this.#hello = hello;
+    this.#resume = resume;
     this.#onmessage = onmessage;
     this.#environment = {
       WebSocket: globalThis.WebSocket,
@@ -78,7 +84,7 @@ export class Recording extends EventTarget {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify({ ...this.#hello(this.ready?.resume), ...this.#keeps() }));
+      socket.send(JSON.stringify({ ...this.#hello(this.ready?.resume ?? this.#resume), ...this.#keeps() }));
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
@@ -128,26 +134,36 @@ export class Recording extends EventTarget {
     this.#become('ended');
   }
 
+  /** The page goes; the recording may be gone on with. */
+  leave() {
+    this.#drop(LEFT);
+    this.close();
+  }
+
   /** From where the recording is kept, for a socket that goes on with it: if that is early enough, nothing is missing. */
   #keeps() {
     return this.ready ? { kept_from_s: (this.#kept[0]?.at ?? this.#samples) / this.#hello().sample_rate } : {};
   }
 
   #refused({ status, detail }) {
-    if (status === 404 && this.ready) return 'The recording ended while the connection was lost. What was said before is kept; start a new one to go on.';
+    if (status === 404 && (this.ready || this.#resume)) return 'The recording ended while the connection was lost. What was said before is kept; start a new one to go on.';
     return detail;
   }
 
   #begin(ready) {
     this.#attempt = this.#refusals = this.#waiting = 0;
-    const rate = this.#hello().sample_rate;
-    // Of a new recording too: what was said since the microphone is open.
-    const from = this.ready ? Math.round((ready.audio_s ?? 0) * rate) : 0;
+    const from = Math.round((ready.audio_s ?? 0) * this.#hello().sample_rate);
+    if (!this.ready) this.#shift(from); // what was said since the microphone is open is behind what an earlier page sent
     this.ready = ready;
     for (const { at, pcm } of this.#kept) {
       if (at + pcm.byteLength / 2 > from) this.#socket.send(at < from ? pcm.slice(2 * (from - at)) : pcm);
     }
     this.#become('recording');
+  }
+
+  #shift(samples) {
+    this.#samples += samples;
+    for (const frame of this.#kept) frame.at += samples;
   }
 
   async #closed(opened, refused) {

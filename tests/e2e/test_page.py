@@ -80,11 +80,21 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
         page.get_by_role("button", name="Start").click()
         expect(page.locator(".lines .text")).to_have_text(["first"])
         expect(state).to_contain_text("Recording")
+        page.get_by_role("link", name="Radio").click()
+        expect(page.get_by_role("link", name="Microphone")).to_have_class("on")
+        ingest.heard(len(ingest.pcm) + 44_100)  # it goes on out of sight
+        page.get_by_role("link", name="Microphone").click()
+        expect(page.locator(".lines .text")).to_have_text(["first"])
     expect(state).to_contain_text("Connection lost, reconnecting… (3 s")
     before = len(ingest.pcm)
     with running(redis_url, port, tmp_path):
         expect(state).to_contain_text("Recording")
         ingest.heard(before + 3 * 2 * 44_100)  # what was said meanwhile
+        page.once("dialog", lambda question: question.accept())  # whether to leave the page
+        page.reload()
+        page.get_by_role("button", name="Go on with it").click()
+        expect(state).to_contain_text("Recording")
+        ingest.heard(len(ingest.pcm) + 44_100)
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".lines .text")).to_have_count(2)
         expect(state).to_have_text("Stopped.")

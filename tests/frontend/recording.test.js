@@ -48,8 +48,8 @@ let now;
 let answers;
 let frames;
 
-function record() {
-  const hello = (resume) => ({ sample_rate: RATE, ...(resume ? { resume } : {}) });
+function record(resume = '') {
+  const hello = (token) => ({ sample_rate: RATE, ...(token ? { resume: token } : {}) });
   const recording = new Recording('ws://x/microphone', hello, () => {}, {
     WebSocket: FakeSocket,
     setTimeout: (run, pause) => timers.push({ run, pause }),
@@ -57,7 +57,7 @@ function record() {
     now: () => now,
     answers: async () => answers,
     refusal: async () => 'refused',
-  });
+  }, resume);
   recording.open();
   return recording;
 }
@@ -93,6 +93,23 @@ test('what is said in a break is sent over the next socket, behind what has arri
   speak(recording);
   assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc.key', kept_from_s: 0 }, [1], [2, 2], [3, 3], [4, 4], [5, 5]]);
   assert.equal(recording.state, 'recording');
+});
+
+test('a page that is loaded again goes on behind what the one before sent', async () => {
+  const before = record();
+  newest().accept();
+  before.leave();
+  assert.deepEqual([newest().code, before.state], [4001, 'ended']);
+  const recording = record('abc.key');
+  speak(recording, 2);
+  newest().accept(7);
+  speak(recording);
+  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc.key' }, [0, 0], [1, 1], [2, 2]]);
+  newest().close();
+  await settled();
+  timers[0].run();
+  newest().accept(7.15); // one frame and a half have arrived
+  assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc.key', kept_from_s: 7 }, [1], [2, 2]]);
 });
 
 test('of a long break the newest audio is kept', async () => {
