@@ -22,7 +22,11 @@ CONTENT_SECURITY_POLICY = (
 )
 
 #: The one that may stand in pages of others: it shows captions, which are open to all, and has nothing to be clicked.
+#: OBS puts a style element of its user's into it.
 OVERLAY = "overlay.html"
+_OVERLAYS_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "frame-ancestors 'none'", "frame-ancestors *"
+)
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
 
@@ -57,8 +61,7 @@ def static(path: str) -> Response:
         raise NotFound
     answer = send_from_directory(folder, path, max_age=0, mimetype=_TYPES.get(Path(path).suffix))
     if path == OVERLAY:
-        policy = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
-        answer.headers["Content-Security-Policy"] = policy
+        answer.headers["Content-Security-Policy"] = _OVERLAYS_POLICY
     return answer
 
 

@@ -82,6 +82,15 @@ def test_a_wrong_address_is_told(page: Page, api: Api, source: str, words: str) 
     expect(page.get_by_role("alert")).to_contain_text(words)
 
 
+def test_obs_lays_a_style_of_its_own_over_it(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/overlay.html")
+    expect(page.get_by_role("alert")).to_have_css("background-color", "rgba(0, 0, 0, 0.75)")
+    page.evaluate(
+        "document.head.append(Object.assign(document.createElement('style'), {textContent: 'p { background: none }'}))"
+    )
+    expect(page.get_by_role("alert")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+
+
 def test_a_browsers_event_source_hears_a_recording_to_its_end_and_stops(
     page: Page, api: Api, redis: Redis, watched: Callable[[str], None]
 ) -> None:
