@@ -20,6 +20,9 @@ const SOURCE = /^(stations|microphones)\/[a-z0-9-]+$/;
 /** Lines that are kept, of which the newest are shown or wait to be. */
 const KEPT = 20;
 
+/** Words that are not final go after so long, in seconds: nobody captions the source any more. */
+const UNFINISHED_S = 60;
+
 /** Pause before a server that is away is asked again, in milliseconds. */
 const AGAIN_MS = 3000;
 
@@ -61,13 +64,22 @@ async function follow(source) {
   }
   const rolling = new Rolling(Math.round(option('lines')));
   let timer = 0;
+  let stands = '[]';
+  let sinceMs = 0;
   const show = () => {
     clearTimeout(timer);
     const now = performance.now();
     const { shown, nextMs } = rolling.show(store.lines, now);
-    screen.replaceChildren(...shown.map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
+    if (JSON.stringify(shown) !== stands) { // else it was a gap that grew, or words that were withdrawn before they came
+      stands = JSON.stringify(shown);
+      sinceMs = now;
+      screen.replaceChildren(...shown.map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
+    }
     if (nextMs !== null) timer = setTimeout(show, nextMs - now);
-    else if (shown.length && store.lines.at(-1)?.final) timer = setTimeout(clear, 1000 * option('seconds')); // else more is to come
+    else if (shown.length) {
+      const seconds = shown.at(-1).final ? option('seconds') : Math.max(option('seconds'), UNFINISHED_S);
+      timer = setTimeout(clear, sinceMs + 1000 * seconds - now);
+    }
   };
   const clear = () => {
     rolling.clear();

@@ -23,12 +23,12 @@ export class Rolling {
   /**
    * What stands there now, and when another line comes, in milliseconds; null: nothing waits.
    * @param {object[]} lines of a CaptionStore
-   * @returns {{shown: {text: string, language: string | null}[], nextMs: number | null}}
+   * @returns {{shown: {text: string, language: string | null, final: boolean}[], nextMs: number | null}}
    */
   show(lines, nowMs) {
     const broken = lines
       .filter(({ kind, text, place }) => kind === 'caption' && text && place > this.#gone)
-      .flatMap(({ place, lines: texts, language }) => texts.map((text, index) => ({ place, index, text, language })));
+      .flatMap(({ place, lines: texts, language, final }) => texts.map((text, index) => ({ place, index, text, language, final })));
     const waiting = broken.filter((line) => !this.#hasCome(line));
     if (waiting.length && nowMs >= this.#nextMs) {
       const { place, index } = waiting.length > WAITING ? waiting.at(-1) : waiting[0];

@@ -47,6 +47,11 @@ def test_the_newest_lines_stand_alone_and_go(
     expect(shown).to_have_count(0)
     speaker.say("Nu är det vår.")
     expect(shown).to_have_text(["Nu är det vår."])
+    speaker.say("Eller", final_after=False)
+    expect(shown).to_have_text(["Nu är det vår.", "Eller"])
+    speaker.revise("", final=False)
+    speaker.say("", content=Content.GAP, reason="away", final_after=False)
+    expect(shown).to_have_count(0)  # though what came last is not final
 
 
 def test_it_stands_in_pages_of_others_which_the_page_does_not(

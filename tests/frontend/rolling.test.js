@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { Rolling } from '../../frontend/modules/rolling.js';
 
-const caption = (place, ...lines) => ({ kind: 'caption', place, lines, text: lines.join(' '), language: 'sv' });
+const caption = (place, ...lines) => ({ kind: 'caption', place, lines, text: lines.join(' '), language: 'sv', final: true });
 
 let rolling;
 const texts = (lines, now) => rolling.show(lines, now).shown.map(({ text }) => text);
@@ -13,7 +13,7 @@ beforeEach(() => {
 
 test('lines that come at once are shown one after the other, and none is left out', () => {
   const lines = [caption(1, 'a', 'b'), caption(2, 'c')];
-  assert.deepEqual(rolling.show(lines, 0), { shown: [{ place: 1, index: 0, text: 'a', language: 'sv' }], nextMs: 1300 });
+  assert.deepEqual(rolling.show(lines, 0), { shown: [{ place: 1, index: 0, text: 'a', language: 'sv', final: true }], nextMs: 1300 });
   assert.deepEqual(texts(lines, 1299), ['a']);
   assert.deepEqual(texts(lines, 1300), ['a', 'b']);
   assert.equal(rolling.show(lines, 1300).nextMs, 2600);
