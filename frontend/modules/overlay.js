@@ -87,7 +87,7 @@ async function follow(source) {
   };
   for (const type of ['line', 'revised', 'removed']) store.addEventListener(type, show);
   store.addEventListener('cleared', () => {
-    rolling.begin();
+    rolling.begin(performance.now());
     show();
   });
   const socket = new LiveSocket(`/${source}/live`, store, { exists: () => exists(captions) });

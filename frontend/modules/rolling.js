@@ -45,9 +45,10 @@ export class Rolling {
     this.#gone = this.#place;
   }
 
-  /** Places count from 1 again. */
-  begin() {
+  /** Places count from 1 again. What is kept of the source may come at once: its oldest line must not be the first. */
+  begin(nowMs) {
     this.#place = this.#index = this.#gone = 0;
+    this.#nextMs = nowMs + PAUSE_MS;
   }
 
   #hasCome({ place, index }) {

@@ -45,6 +45,11 @@ test('what has gone does not come again, but what is said next does', () => {
   rolling.clear();
   assert.deepEqual(texts([caption(1, 'A')], 10), []);
   assert.deepEqual(texts([caption(1, 'A'), caption(2, 'b')], 2000), ['b']);
-  rolling.begin();
-  assert.deepEqual(texts([caption(1, 'new')], 4000), ['new']);
+});
+
+test('where places count from 1 again, the newest line comes first of all that is said again', () => {
+  assert.deepEqual(texts([caption(9, 'a')], 0), ['a']);
+  rolling.begin(2000);
+  assert.deepEqual(texts([caption(1, 'old')], 2000), []);
+  assert.deepEqual(texts(Array.from({ length: 9 }, (_, n) => caption(n + 1, `${n}`)), 3300), ['7', '8']);
 });
