@@ -71,7 +71,7 @@ def stretch(kept: Kept, fresh: Kept, period: Period, event: int) -> Stretch:
     page_stop = min(stop, start + period.limit)
     run = [caption.id for caption in ordered[max(0, start - 1) : page_stop + 1]]
     whole = (run[0] == 1 or start > 0) if run else not event
-    pending = any(not caption.final and caption.text and _overlaps(caption, period) for caption in fresh.values())
+    pending = any(not caption.final and _says(caption) and _overlaps(caption, period) for caption in fresh.values())
     complete = whole and all(id + 1 == next_id for id, next_id in pairwise(run)) and not pending
     return Stretch(
         ordered[start:page_stop],

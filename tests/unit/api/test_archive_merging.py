@@ -43,6 +43,8 @@ def test_what_is_provisional_is_left_out_and_told_of_in_its_time_alone() -> None
     kept, fresh = of(caption(1)), of(caption(2, final=False))
     assert (ids(found := stretch(kept, fresh, Period(), 2)), found.complete) == ([1], False)
     assert stretch(kept, fresh, Period(to_s=1009.0), 2).complete
+    growing = of(dataclasses.replace(gap(2), final=False))
+    assert (ids(found := stretch(kept, growing, Period(), 2)), found.complete) == ([1], False)
 
 
 def test_a_log_that_began_anew_takes_nothing_back_and_says_nothing_twice() -> None:

@@ -155,6 +155,8 @@ def test_what_redis_had_lost_and_said_again_is_read_once(archive: Archive) -> No
     keep(archive, caption(1, "storm"), caption(2, "orkan"))
     keep(archive, caption(1, "storm"), caption(2, "lugnt", start_s=1011.0), life=2)
     assert list(archive.said("stations/p1", Period())) == [(2, 1), (1, 2), (2, 2)]
+    keep(archive, caption(2, "orkan"), life=3)
+    assert list(archive.said("stations/p1", Period(1010.5))) == [(3, 2), (2, 1), (2, 2)], "two before it, each once"
 
 
 def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
