@@ -89,11 +89,12 @@ export class LiveSocket extends EventTarget {
     }
     this.#become('waiting');
     const socket = this.#socket;
-    if (!opened && !(await this.#environment.exists())) {
+    const gone = !opened && !(await this.#environment.exists());
+    if (socket !== this.#socket) return; // closed meanwhile
+    if (gone) {
       this.#become('gone');
       return;
     }
-    if (socket !== this.#socket) return; // closed meanwhile
     const pause = PAUSES_MS[Math.min(this.#attempt, PAUSES_MS.length - 1)];
     this.#attempt += 1;
     this.#timer = this.#environment.setTimeout(() => this.open(), pause * (0.7 + 0.6 * this.#environment.random()));

@@ -46,6 +46,7 @@ class ReadingView extends HTMLElement {
   set selected(id) {
     this.#socket?.close();
     this.links.hidden = true;
+    this.captions.show(new CaptionStore(), true); // what stands there is another recording's
     if (ID.test(id)) this.#follow(id);
     else this.#miss();
   }

@@ -103,6 +103,15 @@ test('what no longer exists is not asked for again', async () => {
   assert.equal(timers.length, 0);
 });
 
+test('one that is closed while it asks says nothing any more', async () => {
+  exists = false;
+  const { socket, states } = watch();
+  FakeSocket.made[0].onclose();
+  socket.close();
+  await settled();
+  assert.deepEqual(states, ['waiting']);
+});
+
 test('a socket that was closed on purpose neither speaks nor reconnects', async () => {
   const { socket, store } = watch();
   FakeSocket.made[0].onopen();
