@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -84,6 +85,8 @@ def between(
     found = archivist.said(source, period)
     start_s = next((caption.start_s for caption in found.captions if caption.text), None)
     about = {**about, "source": source, "start_s": start_s, "next": found.event}
+    if start_s is not None:
+        filename += datetime.fromtimestamp(start_s, UTC).strftime(" %Y-%m-%dT%H%M%SZ")
     response = answer(
         found.captions, format, about=about, complete=found.complete, origin_s=start_s or 0.0, filename=filename
     )

@@ -130,6 +130,8 @@ def download(id: str, format: str) -> Response:
         "next": max((caption.event for caption in found), default=0),
     }
     name = PurePosixPath(job.filename).stem or id
+    if from_s > 0:
+        name += f" from {from_s:g} s"
     said = [caption for caption in found if caption.end_s > from_s and caption.start_s < to_s]
     answer = captions.answer(said, format, about=about, complete=state is State.FINISHED, filename=name)
     if not state.ended:

@@ -239,7 +239,9 @@ def http_url(text: str, name: str = "url") -> str:
     """
     try:
         parts = urlsplit(text)
-        fit = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        host = parts.hostname or ""
+        named = host and ("%" not in host or ":" in host)  # an IPv6 address may have a zone
+        fit = parts.scheme in ("http", "https") and named and (parts.port is None or parts.port > 0)
     except ValueError:
         fit = False
     if not fit or len(text) > URL_LIMIT or not text.isascii() or not text.isprintable() or " " in text:

@@ -56,7 +56,7 @@ def expression(query: str) -> str:
             wanted.append(phrase)
         operator = ""
     if not wanted:
-        raise BadRequest("q has no word to look for", "q")
+        raise BadRequest("there is no word to look for", "q")
     if len(wanted) + len(unwanted) > MOST:
         raise BadRequest(f"q has more than {MOST} words", "q")
     found = " AND ".join(f"({phrase})" for phrase in wanted)

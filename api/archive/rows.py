@@ -62,4 +62,5 @@ def _caption(row: sqlite3.Row) -> Caption:
         words=words,
         content=Content.SPEECH if row["gap"] is None else Content.GAP,
         reason=row["gap"] or "",
+        model=row["model"],
     )

@@ -36,9 +36,10 @@ END;
 """
 
 # What a source said can be read in order, too: `gap` says why audio was lost, and is NULL where something was said;
-# `heard` has the words' times. Rows of the version before have none, and gaps were not kept.
+# `heard` has the words' times, `model` who heard them. Rows of the version before have neither, and gaps were not kept.
 _READ = """
 ALTER TABLE captions ADD COLUMN gap TEXT;
+ALTER TABLE captions ADD COLUMN model TEXT NOT NULL DEFAULT '';
 ALTER TABLE captions ADD COLUMN heard TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX captions_in_order ON captions (source, said_s, id);
 """

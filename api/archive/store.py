@@ -180,14 +180,17 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
     place = (caption.source, life, caption.id)
     if caption.text or caption.content is Content.GAP:
         upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, with its words
-        said_s, words = (caption.committed_s, "[]") if upload else (caption.start_s, heard(caption))
+        said_s, words, model = caption.start_s, heard(caption), caption.model
+        if upload:
+            said_s, words, model = caption.committed_s, "[]", ""
         gap = caption.reason if caption.content is Content.GAP else None
         db.execute(
-            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?) "
+            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?) "
             "ON CONFLICT DO UPDATE SET said_s = excluded.said_s, start_s = excluded.start_s, end_s = excluded.end_s, "
-            "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard",
-            (*place, said_s, caption.start_s, caption.end_s, caption.language, caption.text, gap, words),
+            "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard, "
+            "model = excluded.model",
+            (*place, said_s, caption.start_s, caption.end_s, caption.language, caption.text, gap, words, model),
         )
     else:
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)

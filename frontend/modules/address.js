@@ -2,12 +2,16 @@
 
 import { make } from './dom.js';
 
+const HOST = /^([a-z][a-z0-9+.-]*:(?!\d)|\/*([^\s/?#]*\.[^\s/?#]+|[^\s/?#]+:\d+)([/?#]|$))/i;
+
 /**
  * What was meant by an address, escaped as it is sent. Without a scheme: https; or http where a port is named, for
- * streaming servers have one of their own, as a rule without TLS. What is no address of the web stays as it is.
+ * streaming servers have one of their own, as a rule without TLS. What is no address of the web stays as it is, and so
+ * does what is no more than words: without a scheme, a host has a dot or a port, and no blanks.
  */
 export function completed(typed) {
   const text = typed.trim();
+  if (!HOST.test(text)) return text;
   try {
     const url = new URL(schemed(text));
     return /^https?:$/.test(url.protocol) ? url.href : text;

@@ -26,6 +26,7 @@ class RadioView extends HTMLElement {
   #current = '';
   #stations = [];
   #opening = null; // {station} that is open, as it was last told
+  #removed = {}; // the last one, its id and its name
   #failure = null; // takes back what was said when the list could not be read
 
   connectedCallback() {
@@ -78,7 +79,8 @@ class RadioView extends HTMLElement {
     const station = this.#stations.find(({ id }) => id === this.#current) ?? (this.#current ? null : this.#preferred());
     this.list.show(this.#stations, station?.id);
     if (!station) {
-      set(this.nothing.firstElementChild, this.#current ? `There is no station ${this.#current}. It may have been removed.` : '');
+      const { id, name } = this.#removed;
+      set(this.nothing.firstElementChild, id === this.#current ? `${name} was removed.` : `There is no station ${this.#current}. It may have been removed.`);
       this.nothing.hidden = !this.#current;
       this.#leave();
       this.stage.hidden = true;
@@ -184,12 +186,14 @@ class RadioView extends HTMLElement {
   }
 
   async #removeStation() {
-    const id = this.#opening?.station.id;
-    if (!id || !confirm(`Remove ${this.title2.textContent} and its captions?`)) return;
+    const { id, name, from_file: isOfFile } = this.#opening?.station ?? {};
+    const lasting = isOfFile ? ' It is one of stations.yml, and stays away until you add it again.' : '';
+    if (!id || !confirm(`Remove ${name} and its captions?${lasting}`)) return;
     try {
       await request(`/stations/${id}`, { method: 'DELETE' });
-      this.#leave();
-      location.hash = '#radio';
+      this.#removed = { id, name };
+      this.#current = id; // another one in its place would be removed by a click too many
+      location.hash = `#radio/${id}`;
       await this.#refresh();
     } catch (error) {
       notify(`The station was not removed. ${error.message}`);

@@ -24,7 +24,7 @@ test('letters that addresses do not have are escaped, and slips mended', () => m
 }));
 
 test('what is no address of the web stays as it is', () => {
-  for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://']) assert.equal(completed(typed), typed);
+  for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://', 'bla bla bla', 'blabla', '/etc/passwd', 'my radio.mp3']) assert.equal(completed(typed), typed);
 });
 
 test('an address is masked whose password is three stars', () => {

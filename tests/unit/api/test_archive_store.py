@@ -144,7 +144,7 @@ def test_a_station_is_read_in_order_with_the_captions_around_a_period(archive: A
 
 def test_what_is_read_has_its_words_and_gaps_that_nobody_finds(archive: Archive) -> None:
     words = (Word("Storm", 1_795_345_200.123, 1_795_345_200.5, 0.9), Word("nu", 1_795_345_201.0, 1_795_345_202.3))
-    spoken = Caption("stations/p1", 1, 0, words[0].start_s, words[1].end_s, "Storm nu", True, "sv", words)
+    spoken = Caption("stations/p1", 1, 0, words[0].start_s, words[1].end_s, "Storm nu", True, "sv", words, model="m@1")
     gap = Caption("stations/p1", 2, 0, spoken.end_s, spoken.end_s + 9, "", True, content=Content.GAP, reason="away")
     keep(archive, spoken, gap, caption(3, "storm igen", start_s=gap.end_s))
     assert list(archive.said("stations/p1", Period()).values())[:2] == [spoken, gap]

@@ -150,13 +150,26 @@ class TestParameters:
     def test_a_password_is_masked(self, url: str, shown: str) -> None:
         assert masked(url) == shown
 
-    @pytest.mark.parametrize("url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/"])
+    @pytest.mark.parametrize(
+        "url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/", "http://[fe80::1%25eth0]/"]
+    )
     def test_addresses_of_the_web(self, url: str) -> None:
         assert http_url(url) == url
 
     @pytest.mark.parametrize(
         "url",
-        ["", "a", "//a", "file:///etc/passwd", "http://", "http://a:0/", "http://a:x/", "http://a\n/", "gopher://a"],
+        [
+            "",
+            "a",
+            "//a",
+            "file:///etc/passwd",
+            "http://",
+            "http://a:0/",
+            "http://a:x/",
+            "http://a\n/",
+            "gopher://a",
+            "http://a%20b/",
+        ],
     )
     def test_others_are_refused(self, url: str) -> None:
         with pytest.raises(BadRequest, match="http"):
