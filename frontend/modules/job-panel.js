@@ -56,6 +56,7 @@ class JobPanel extends HTMLElement {
     this.#shown = '';
     const store = new CaptionStore(5000);
     this.captions.show(store, false);
+    store.addEventListener('line', () => this.#shown === 'waiting' && this.#poll()); // it waits no longer
     if (file) this.player.play(file);
     this.#poll();
     const path = `/jobs/${encodeURIComponent(id)}`;

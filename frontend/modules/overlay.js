@@ -58,8 +58,8 @@ async function follow(source) {
   const store = new CaptionStore(KEPT);
   try {
     store.last = await beginning(captions);
-  } catch (error) {
-    complain(error.message);
+  } catch {
+    complain(`Nothing is known of ${source}. The address may be wrong.`);
     return;
   }
   const rolling = new Rolling(Math.round(option('lines')));

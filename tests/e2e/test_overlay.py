@@ -77,9 +77,9 @@ def test_it_stands_in_pages_of_others_which_the_page_does_not(
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("stations/none", "There is no station 'none'"),
-        ("microphones/none", "There is no microphone 'none'"),
-        ("../stations", "such as overlay.html?source=stations/demo"),
+        ("stations/none", "Nothing is known of stations/none"),
+        ("microphones/none", "Nothing is known of microphones/none"),
+        ("../stations", "overlay.html?source=stations/demo, or microphones/ID"),
     ],
 )
 def test_a_wrong_address_is_told(page: Page, api: Api, source: str, words: str) -> None:

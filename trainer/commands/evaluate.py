@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: The exit code of an alarm.
 ALARM = 3
 
+#: Words from which on a rate of some per cent is known to within about as much.
+WORDS_AT_LEAST = 200
+
 _BY = ("accent", "speaker", "gender", "age", "source", "duration")
 
 _EXAMPLES = f"""\
@@ -108,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or _beside(options)
     _write(found, out, options)
     show(found)
+    if (words := found.overall.words.words) < WORDS_AT_LEAST:
+        print(f"{words} words in {len(utterances)} clips say little: look at the interval, and give it more to hear")
     print(f"written: {out}, {_utterances(out)}")
     if (out.parent / PLAN_NAME).exists():
         print(f"renewed: {write_report(out.parent)}")

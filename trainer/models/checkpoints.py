@@ -53,9 +53,9 @@ class Loaded:
     """A checkpoint in memory, in single precision, ready to be trained.
 
     `fingerprint` tells whether it is still the same when a run goes on. `known` are the settings of its config that
-    training changes, as they were; `declared_s` the acoustic context that its undertext.json declares, and `shortest_s`
-    the shortest window that it was trained on. `bases` are what it was made from itself, the latest first, with commas
-    between them; empty: nothing is known of it.
+    training changes, as they were. Its undertext.json declares the acoustic context (`declared_s`), the shortest window
+    that it was trained on (`shortest_s`), and the languages that it is for. `bases` are what it was made from itself,
+    the latest first, with commas between them; empty: nothing is known of it.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Loaded:
     declared_s: float | None = None
     shortest_s: float = 0.0
     bases: str = ""
+    languages: tuple[str, ...] = ()
 
     @property
     def from_nothing(self) -> bool:
@@ -109,7 +110,8 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     context_s = None if declared.get("context_s") is None else float(declared["context_s"])
     shortest_s = float(declared.get("min_context_s", 0.0))
     bases = str(declared.get("provenance", {}).get("base", ""))
-    return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s, bases)
+    languages = tuple(declared.get("languages", ()))
+    return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s, bases, languages)
 
 
 def new(

@@ -124,6 +124,14 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
             LOG.info("%s goes on behind step %d, %.0f %% of it", options.run, run.progress.steps, 100 * done)
         else:
             LOG.info("%s is at its end, step %d: nothing is left to train", options.run, run.progress.steps)
+    if team.first and (lost := sorted(set(loaded.languages) - set(decided.languages))):
+        to = ", ".join(decided.languages)
+        LOG.info(
+            "the model will be for %s alone: of %s, which %s knows, this corpus has none",
+            to,
+            ", ".join(lost),
+            loaded.name,
+        )
     context_s = decided.context_s
     keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
     measure = _measure(decided)

@@ -51,6 +51,7 @@ def test_it_prints_a_table_and_writes_a_file(
     ]
     assert set(document["groups"]) == {"accent", "speaker", "added snr"}
     assert document["overall"]["words"] == 8
+    assert "8 words in 4 clips say little" in shown
     for word in ("skånska", "full 7 s", "short 2 s", "samples_per_s", "short_context_penalty_points"):
         assert word in shown
     assert document["alarm"]["sentence"].split()[0] in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,9 +44,12 @@ def test_a_run_leaves_what_its_help_promises(unbroken: Path) -> None:
 def test_a_run_that_stops_early_says_so(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--batch", "8", "--epochs", "5"]
+    run, base = tmp_path / "run", tmp_path / "base"
+    shutil.copytree(checkpoint, base)
+    (base / "undertext.json").write_text(json.dumps({"languages": ["en", "fi", "sv"]}))
+    words = ["train", str(corpus), "--model", str(base), "--run", str(run), "--batch", "8", "--epochs", "5"]
     assert main([*words, "--learning-rate", "1e-9", "--measure-every", "1", "--patience", "2"]) == 0
+    assert "will be for en, sv alone: of fi, which" in (run / "train.log").read_text(encoding="utf-8")
     assert "3 steps" in (told := capsys.readouterr().out)
     assert "stopped early: no better one in 2 measures (--patience)" in told
     assert "stopped early at" in (run / "report.html").read_text(encoding="utf-8")
