@@ -15,7 +15,13 @@ export class ApiError extends Error {
 }
 
 export const token = {
-  get: () => sessionStorage.getItem(TOKEN) ?? '',
+  get: () => {
+    try {
+      return sessionStorage.getItem(TOKEN) ?? '';
+    } catch { // some browsers keep nothing for a page that stands in another
+      return '';
+    }
+  },
   set: (value) => sessionStorage.setItem(TOKEN, value),
   /** What an address ends with where no header can carry the token: a socket's, a link's. */
   query: () => (token.get() ? `?token=${encodeURIComponent(token.get())}` : ''),

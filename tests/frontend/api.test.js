@@ -28,6 +28,14 @@ test('an answer is its JSON, an empty one null', async () => {
   assert.equal(await request('/x'), null);
 });
 
+test('where a browser keeps nothing, what is open to all is asked for without a token', async () => {
+  const { sessionStorage } = globalThis;
+  globalThis.sessionStorage = { getItem: () => { throw new DOMException('denied', 'SecurityError'); } };
+  answering(200, '{"a":1}');
+  assert.deepEqual(await request('/x'), { a: 1 });
+  globalThis.sessionStorage = sessionStorage;
+});
+
 test('a refusal carries its status and its sentence', async () => {
   answering(422, '{"detail":"url is missing","field":"url"}');
   await assert.rejects(request('/stations'), { status: 422, field: 'url' });
