@@ -72,7 +72,7 @@ def parse_hello(message: str | bytes | None) -> Greeting:
     if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
         raise BadRequest(f"channels must be from 1 to {MAX_CHANNELS}")
     resume, after = values.get("resume"), values.get("after", 0)
-    if resume is not None and not isinstance(resume, str):
+    if resume is not None and not (isinstance(resume, str) and resume.isascii()):
         raise BadRequest("resume must be what `ready` said in its field of that name")
     if isinstance(after, bool) or not isinstance(after, int) or after < 0:
         raise BadRequest("after must be the event of a caption, from 0")

@@ -264,6 +264,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
         ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
         ('{"sample_rate": 16000, "resume": 3}', "resume must be what `ready` said"),
+        ('{"sample_rate": 16000, "resume": "\\ud800.x"}', "resume must be what `ready` said"),
         ('{"sample_rate": 16000, "resume": "0123456789abcdef"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "../stations/x"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "stations/x"}', "begin without `resume`"),
