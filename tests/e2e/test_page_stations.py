@@ -25,6 +25,9 @@ def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: A
     page.goto(api.url)
     expect(page.locator("header.station .facts")).to_have_text(f"Cannot be opened · Swedish · {why}")
     expect(page.locator("station-list .state")).to_have_text("Swedish · Cannot be opened")
+    page.set_viewport_size({"width": 360, "height": 560})
+    expect(page.get_by_text("Nothing has been said yet.")).to_be_visible()
+    page.get_by_role("link", name="SRT").click(trial=True)  # and does not lie over it
 
 
 def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
