@@ -47,12 +47,10 @@ class InContext extends HTMLElement {
   async #more(way) {
     const lines = [...this.lines.children];
     const { start, end } = this.#time();
-    if (way < 0 && start <= 0) {
-      this.state.textContent = 'That is where the recording begins.';
-      return;
-    }
-    const added = way < 0 ? await this.#add(start - this.#step, start) : await this.#add(end, end + this.#step);
+    const begins = way < 0 && start <= this.#step; // Unix times are far from that
+    const added = begins && start <= 0 ? 0 : await (way < 0 ? this.#add(start - this.#step, start) : this.#add(end, end + this.#step));
     if (added) this.#scroll(way < 0 ? lines[0] : lines.at(-1), way < 0 ? 1 : 0); // where the reader was
+    else if (added === 0 && begins) this.state.textContent = 'That is where the recording begins.';
     else if (added === 0) {
       this.state.textContent = `There are no captions from the ${duration(this.#step)} ${way < 0 ? 'before' : 'after'}.`;
       this.#step *= 2;

@@ -67,6 +67,8 @@ def test_what_was_said_is_found_read_in_its_context_and_leads_to_who_said_it(
     recording = items.filter(has_text="möte.mp3")
     recording.get_by_text("In context").click()
     expect(recording.locator(".lines p")).to_have_text("0:05Stormen var värre.")
+    recording.get_by_role("button", name="Earlier").click()
+    expect(recording.get_by_role("status")).to_have_text("That is where the recording begins.")
     page.get_by_label("Where").select_option("P1 Vetenskap")
     expect(items).to_have_count(1)
     station.get_by_role("link").click()
