@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.unit.trainer.commands.steady_runs import STEADY, environment, train_command
+from tests.unit.trainer.commands.steady_runs import STEADY
+from trainer.__main__ import main
 
 
 @pytest.fixture(scope="session")
 def unbroken(corpus: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run from its beginning to its end. Who changes it, changes a copy."""
     run = tmp_path_factory.mktemp("runs") / "unbroken"
-    command = train_command(corpus, "--model", checkpoint, "--run", run, *STEADY)
-    subprocess.run(command, check=True, capture_output=True, env=environment())
+    assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY]) == 0
     return run

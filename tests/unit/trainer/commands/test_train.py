@@ -57,7 +57,7 @@ def test_a_run_that_stops_early_says_so(
 
 def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, tmp_path: Path) -> None:
     # Without `--`, torchrun takes --run for one of its own.
-    words = ["--nproc-per-node", "3", "-m", "--", "trainer", "train", str(corpus), "--model", "new:tiny-demo"]
+    words = ["--nproc-per-node", "2", "-m", "--", "trainer", "train", str(corpus), "--model", "new:tiny-demo"]
     words += ["--run", str(tmp_path / "team"), "--epochs", "0.5", "--batch", "8", "--measure-every", "0"]
     command = [str(Path(sys.executable).with_name("torchrun")), *words]
     done = subprocess.run(command, capture_output=True, text=True, env={**environment(), "OMP_NUM_THREADS": "1"})

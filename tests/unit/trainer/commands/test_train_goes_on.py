@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from tests.unit.trainer.commands.steady_runs import STEADY, environment, train_c
 from tests.unit.trainer.metrics import metrics_of, steps_told
 from trainer.__main__ import main
 
-#: Each starts Python and torch anew, on a busy machine.
+#: Some start Python and torch anew, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -47,7 +46,7 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
     command = train_command(corpus, "--model", checkpoint, "--run", tmp_path / "killed", *STEADY)
     _killed_behind(3, command, tmp_path / "killed")
     _killed_behind(6, command, tmp_path / "killed")
-    subprocess.run(command, check=True, capture_output=True, env=environment())
+    assert main(command[3:]) == 0
     assert metrics_of(tmp_path / "killed") == metrics_of(unbroken)
     for name in ("best", "last"):
         weights = [load_file(run / name / "model.safetensors") for run in (unbroken, tmp_path / "killed")]
@@ -56,7 +55,13 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
-    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, sent: signal.Signals, code: int
+    corpus: Path,
+    checkpoint: Path,
+    unbroken: Path,
+    tmp_path: Path,
+    sent: signal.Signals,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "stopped"
     # By the clock no checkpoint is written before the end.
@@ -71,17 +76,19 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     found = re.search(r"trainer: stopped; the same command goes on behind step (\d+)", told)
     assert found, told
     assert 3 <= int(found[1]) < 12
-    again = subprocess.run(command, check=True, capture_output=True, env=environment(), text=True)
-    assert f"goes on behind step {found[1]}" in again.stderr
+    assert main(command[3:]) == 0
+    assert f"goes on behind step {found[1]}" in capsys.readouterr().err
     assert metrics_of(run) == metrics_of(unbroken)
 
 
-def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(unbroken: Path, tmp_path: Path) -> None:
+def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = shlex.split((unbroken / "command.txt").read_text())
     assert words[:4] == ["python", "-m", "trainer", "train"]
     words[words.index("--run") + 1] = str(tmp_path / "again")
-    bare = {**environment(), "PATH": ""}  # as in the container, which has no git
-    subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, env=bare)
+    monkeypatch.setenv("PATH", "")  # as in the container, which has no git
+    assert main(words[3:]) == 0
     assert metrics_of(tmp_path / "again") == metrics_of(unbroken)
     ours, theirs = (load_file(run / "best" / "model.safetensors") for run in (unbroken, tmp_path / "again"))
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
