@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.redis_server import running_redis
 from wire.bus import Redis, connect
@@ -25,6 +27,22 @@ hypothesis.settings.load_profile("busy machine")
 _BIN = str(Path(sys.executable).parent)
 if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), _BIN])
+
+
+#: Tests of the whole system: each process that ran some of them would start all of it.
+_WHOLE = "tests/e2e/whole/"
+
+
+class _Files(LoadFileScheduling):
+    """Files, each to one process; those that share the whole system to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _WHOLE if nodeid.startswith(_WHOLE) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files | None:
+    """Hand out files."""
+    return _Files(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
-"""The whole system, for real: Redis with AOF, the demo station, ingest, transcribers with the bundled model, the API.
+"""The page: a browser and an API before a Redis of their own, where captions are committed as a transcriber would.
 
-One system serves all tests of a run: starting torch anew for each would take longer than the tests themselves. Tests of
-the page have a browser and an API before a Redis of their own, where captions are committed as a transcriber would.
+Tests of the whole system are in a folder of their own; see `whole`.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.system import System
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis, connect
 from wire.messages import Station
@@ -30,30 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
-
-
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[System]:
-    """The running system."""
-    made = System(tmp_path_factory.mktemp("system"), free_port)
-    try:
-        made.start()
-        yield made
-    finally:
-        for process in made.processes.values():
-            print(f"--- {process.name}\n{process.tail()}")
-        made.stop()
-
-
-@pytest.fixture(scope="session")
-def station(system: System) -> str:
-    """The demo station, registered; its id."""
-    station = {"id": "demo", "name": "Demo", "url": f"{system.station_url}/stream.mp3"}
-    httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
-    return "demo"
-
-
-# --- the page ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -155,8 +155,13 @@ class System:
         return sorted(name.decode().rpartition(":")[2] for name in found)
 
     def stop(self) -> None:
-        """Everything, Redis last."""
-        for process in sorted(self.processes.values(), key=lambda p: p.name == "redis"):
+        """Everything, Redis last; the others at the same time."""
+        ordered = sorted(self.processes.values(), key=lambda p: p.name == "redis")
+        for process in ordered:
+            if process.running and process.name != "redis":
+                process.send(signal.SIGCONT)
+                process.send(signal.SIGTERM)
+        for process in ordered:
             process.stop()
         self.redis.close()
 

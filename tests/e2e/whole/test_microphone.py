@@ -35,7 +35,7 @@ def test_what_is_spoken_is_captioned(
     system: System,
 ) -> None:
     system.transcribers(1)
-    recording = record("sv", 5, 5)
+    recording = record("sv", 3, 5)
     audio = soxr.resample(recording.audio.astype(np.float32), SAMPLE_RATE, RATE_HZ).astype(np.int16)
     socket = system.socket("/microphone")
     socket.send(json.dumps({"sample_rate": RATE_HZ, "language": "sv"}))

@@ -13,8 +13,8 @@ import pytest
 from tests.e2e import judging
 from tests.e2e.recording import record
 from tests.e2e.system import System
-from tests.e2e.test_workers import said
 from tests.e2e.viewer import Viewer
+from tests.e2e.whole.test_workers import said
 
 
 def hang(system: System) -> None:

@@ -11,7 +11,7 @@ from tests.e2e.viewer import Viewer
 
 def test_what_a_dead_ingest_process_did_not_read_is_a_gap(system: System, station: str) -> None:
     system.transcribers(1)
-    with Viewer(system.socket(f"/stations/{station}/live")) as viewer:
+    with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
         system.wait(lambda: viewer.finals, what="the station is captioned")
         system.processes.pop("ingest").kill()
         killed_s = time.time()
