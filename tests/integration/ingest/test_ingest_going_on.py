@@ -207,6 +207,14 @@ def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, ch
     assert chunks("jobs/j") == []
 
 
+#: `python -m ingest.decoder`, whose job is another's sooner when it has died.
+DECODER = """
+from ingest import decoder
+decoder.BEAT_S, decoder.TTL_S = 1, 3
+decoder.main([])
+"""
+
+
 def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
     redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -216,7 +224,7 @@ def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
     environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path), "UPLOAD_AHEAD_CHUNKS": "4"}
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "ingest.decoder"], env=environ)
+        return subprocess.Popen([sys.executable, "-c", DECODER], env=environ)
 
     first = start()
     seen: list[Chunk] = []

@@ -94,7 +94,7 @@ def test_a_process_that_slept_through_its_lease_says_nothing_more(
     wait_until(lambda: readers(redis_client, ["tone"]).get("tone") == "ingest-1", 60)
     wait_until(lambda: chunks("stations/tone")[-1].epoch == 2, 40)
     first.send_signal(signal.SIGCONT)
-    more = len(chunks("stations/tone")) + 5
+    more = len(chunks("stations/tone")) + 3
     wait_until(lambda: len(chunks("stations/tone")) >= more, 40)
     epochs = [chunk.epoch for chunk in chunks("stations/tone")]
     assert epochs == sorted(epochs)

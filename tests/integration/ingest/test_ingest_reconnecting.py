@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ingest.backoff import Backoff
 from ingest.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
@@ -19,8 +20,14 @@ from wire.messages import State, Station
 
 
 def test_a_sender_that_dies_and_comes_back_is_a_new_epoch(
-    icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, status: Any, wait_until: Wait
+    icecast: Icecast,
+    on_air: Callable[..., Supervisor],
+    chunks: Chunks,
+    status: Any,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("ingest.station.Backoff", lambda: Backoff(slow_cap_s=1.0))
     url = icecast.send("dies")
     on_air(Station("tone", "Tone", url))
     wait_until(lambda: len(chunks("stations/tone")) >= 2, 30)
