@@ -47,7 +47,8 @@ def icecast_server(free_port: Callable[[], int], need_program: Callable[..., str
         owner = "<security><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>"
         shutil.chown(folder, "nobody", "nogroup")
     config = folder / "icecast.xml"
-    config.write_text(ICECAST_CONFIG.format(port=port, folder=folder, owner=owner, burst=65536))
+    # A new listener gets 4 s of an MP3 at once: ffmpeg looks at 130 kB of one that it joins in its midst.
+    config.write_text(ICECAST_CONFIG.format(port=port, folder=folder, owner=owner, burst=160_000))
     with (folder / "log").open("w") as log:
         server = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
     try:

@@ -38,7 +38,7 @@ ICECAST_CONFIG = """<icecast>
 
 #: How ffmpeg encodes for a mount: content type, options.
 ENCODINGS = {
-    "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "128k", "-ar", "44100", "-ac", "2", "-f", "mp3"]),
+    "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "320k", "-ar", "44100", "-ac", "2", "-f", "mp3"]),
     "aac": ("audio/aac", ["-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-f", "adts"]),
     "opus": ("application/ogg", ["-c:a", "libopus", "-b:a", "64k", "-f", "ogg"]),
 }
