@@ -32,7 +32,7 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
     expect(page).to_have_title("Radio – Undertext")
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
     expect(page.locator("header.station .playing")).to_have_text("Ekot")
-    expect(page.locator(".facts")).to_have_text("On air · Swedish · aac 48 kHz stereo")
+    expect(page.locator("header.station .facts")).to_have_text("On air · Swedish · aac 48 kHz stereo")
     expect(page.locator(".lines .text")).to_have_text(["Tidigare i dag."])
     speaker.say("Klockan är", final_after=False)
     line = page.locator(".lines p").nth(1)
@@ -44,8 +44,8 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
     speaker.say("", content=Content.GAP, reason="shed")
     expect(page.locator(".lines .gap")).to_contain_text("4 seconds of sound lost")
     Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail="no audio for 30 s", epoch=1))
-    expect(page.locator(".facts")).to_contain_text("Reconnecting")
-    expect(page.locator(".facts")).to_contain_text("no audio for 30 s")
+    expect(page.locator("header.station .facts")).to_contain_text("Reconnecting")
+    expect(page.locator("header.station .facts")).to_contain_text("no audio for 30 s")
 
 
 def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Speaker) -> None:
@@ -83,7 +83,7 @@ def test_music_and_silence_are_told_below_the_lines(page: Page, api: Api, redis:
     statuses.save(Status("stations/p1", State.RUNNING, activity="speech"))
     expect(page.locator(".now")).to_be_empty()
     statuses.save(Status("stations/p1", State.RECONNECTING, activity="music", epoch=1))
-    expect(page.locator(".facts")).to_contain_text("Reconnecting")
+    expect(page.locator("header.station .facts")).to_contain_text("Reconnecting")
     expect(page.locator(".now")).to_be_empty()
     assert lines(page) == ["Tidigare i dag."]
 
