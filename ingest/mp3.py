@@ -142,6 +142,11 @@ def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
     return [Hole(begin, end, round((end - begin) * n_frames / n_bytes), before) for before, begin, end in places]
 
 
+def begun(head: bytes) -> bool:
+    """Whether bytes out of the midst of a stream are certainly Layer III: frames, each where the one before says."""
+    return any(_confirmed(head, found.start()) for found in _HEADER.finditer(head))
+
+
 def frame_at(data: Bytes, at: int) -> Frame | None:
     """The frame of Layer III that begins at byte `at`; None if none does."""
     header = data[at : at + _HEADER_BYTES]

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from ingest import mp3
 from ingest.errors import Refused, Unreachable
 from ingest.ffmpeg import USER_AGENT
 from ingest.probe import looks_like_html
@@ -27,6 +28,9 @@ HEAD_BYTES = 65_536
 
 #: What begins most recordings and streams is known after so many bytes.
 SNIFF_BYTES = 512
+
+#: What servers call MP3, and so many bytes of one hold three of the largest frames.
+_MP3_TYPES, MP3_BYTES = {"audio/mpeg", "audio/mp3", "audio/x-mpeg", "audio/mpeg3"}, 6_000
 
 _PLAYLIST_TYPES = {"audio/x-scpls", "audio/scpls", "application/pls+xml", "audio/x-mpegurl", "audio/mpegurl"}
 _HLS_TYPES = {"application/vnd.apple.mpegurl", "application/x-mpegurl"}
@@ -45,6 +49,7 @@ class Address:
     icy: bool = False  # it calls itself a radio station
     live: bool = False  # it certainly does, and names no length
     n_bytes: int | None = None  # of a file; a stream does not say
+    format: str = ""  # as ffmpeg calls it, where that is certain
 
 
 def make_client(timeout_s: float) -> httpx.Client:
@@ -100,7 +105,8 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     path = answer.url.path.lower()
     playlist = kind in _PLAYLIST_TYPES or path.endswith((".m3u", ".pls"))
     hls = kind in _HLS_TYPES or path.endswith(".m3u8")
-    head = _head(answer, HEAD_BYTES if playlist or hls or kind.startswith("text/") else SNIFF_BYTES)
+    whole = playlist or hls or kind.startswith("text/")
+    head = _head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
     if hls or b"#EXT-X-" in head:
         return Address(url, hls=True)
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
@@ -115,7 +121,8 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     length = answer.headers.get("content-length", "")
     server = answer.headers.get("server", "").lower()
     icy = any(name.startswith(_RADIO_HEADERS) for name in answer.headers) or server.startswith(_RADIO_SERVERS)
-    return Address(url, icy=icy, live=icy and not length, n_bytes=int(length) if length.isdigit() else None)
+    n_bytes = int(length) if length.isdigit() else None
+    return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, format="mp3" if mp3.begun(head) else "")
 
 
 def parse(playlist: bytes) -> list[str]:
@@ -138,7 +145,7 @@ def _head(answer: httpx.Response, n_bytes: int) -> bytes:
     head = b""
     for part in answer.iter_bytes():
         head += part
-        if len(head) >= n_bytes:
+        if len(head) >= n_bytes or mp3.begun(head):
             break
     return head[:n_bytes]
 

@@ -124,7 +124,7 @@ class StationReader:
             bit_rate=track.bit_rate,
             title="",
         )
-        command = decode_command(address.url, remote=True, live=True, timeout_s=self._stall_s)
+        command = decode_command(address.url, remote=True, live=True, timeout_s=self._stall_s, format=address.format)
         self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)
         try:
             with Process(command, on_title=self._new_title) as process:
@@ -145,7 +145,7 @@ class StationReader:
             self._tries += 1
             self._address = address
         if probe is None:
-            probe = probe_url(address.url, live=True, timeout_s=self._stall_s)
+            probe = probe_url(address.url, live=True, timeout_s=self._stall_s, format=address.format)
             _check_live(probe, address)
             self._address, self._probe = address, probe
         return address, probe

@@ -43,6 +43,13 @@ def test_the_output_is_16_khz_mono(live: bool) -> None:
     assert "-nostdin" in command
 
 
+def test_what_a_source_certainly_is_is_said_of_it_and_not_of_the_output() -> None:
+    command = decode_command("http://a.se/x", remote=True, live=True, format="mp3")
+    assert command[command.index("-f") + 1] == "mp3"
+    assert command.index("-f") < command.index("-i") < len(command) - command[::-1].index("-f")
+    assert "s16le" in command
+
+
 def test_a_url_reaches_no_local_file_and_an_upload_no_network() -> None:
     assert "file" not in value(decode_command("http://a.se/x", remote=True, live=True), "-protocol_whitelist").split(
         ","

@@ -12,6 +12,7 @@ from ingest.playlist import Address, parse, resolve
 from wire.errors import NotAudio, SourceError
 
 Pages = dict[str, httpx.Response | Exception]
+FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # of Layer III: 128 kbit/s, 44.1 kHz
 MP3 = {"content-type": "audio/mpeg", "icy-name": "Tone"}
 
 
@@ -30,8 +31,24 @@ def client() -> Callable[[Pages], httpx.Client]:
 
 
 def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
-    pages: Pages = {"http://a.se/live": httpx.Response(200, headers=MP3, content=b"\xff\xfb\x90" * 1000)}
+    pages: Pages = {"http://a.se/live": httpx.Response(200, headers=MP3, content=b"x" * 3000)}
     assert resolve("http://a.se/live", client(pages)) == Address("http://a.se/live", icy=True, n_bytes=3000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "format"),
+    [
+        ("audio/mpeg", b"the end of a frame" + 3 * FRAME, "mp3"),
+        ("audio/mpeg", b"the end of a frame" + 2 * FRAME + b"no frame", ""),
+        ("audio/mpeg", b"\xff\xf1\x50\x80" + bytes(6_000), ""),  # AAC, which some servers call so
+        ("audio/aac", 3 * FRAME, ""),
+    ],
+)
+def test_an_mp3_is_known_by_its_frames(
+    kind: str, body: bytes, format: str, client: Callable[[Pages], httpx.Client]
+) -> None:
+    pages: Pages = {"http://a.se/live": httpx.Response(200, headers={"content-type": kind}, content=body)}
+    assert resolve("http://a.se/live", client(pages)).format == format
 
 
 @pytest.mark.parametrize(

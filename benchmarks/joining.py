@@ -1,0 +1,143 @@
+"""`python -m benchmarks.joining`: how long it takes from connecting to a station until its first audio is there.
+
+A server sends a stream from its midst, as fast as it is played, behind a burst of as many bytes as Icecast sends at
+once (64 kB) or behind none. Ours looks at the address, probes it and decodes it, each with a connection of its own;
+beside it stands ffmpeg alone, as a program starts it that asks nothing before.
+
+mp3_first_audio_s, aac_first_audio_s, opus_first_audio_s    ours, without a burst; medians
+mp3_ffmpeg_first_audio_s    ffmpeg alone
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.report import Row, arguments, report
+from ingest.ffmpeg import Process, decode_command, find
+from ingest.playlist import make_client, resolve
+from ingest.probe import probe_url
+
+#: Content type, options of ffmpeg, bytes a second, and where a listener joins; an Ogg's pages begin with its headers.
+STREAMS = {
+    "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"], 16_000, 123_457),
+    "aac": ("audio/aac", ["-c:a", "aac", "-b:a", "128k", "-f", "adts"], 16_000, 123_457),
+    "opus": ("application/ogg", ["-c:a", "libopus", "-b:a", "64k", "-f", "ogg"], 8_000, 0),
+}
+
+BURSTS = (0, 65_536)
+
+#: Length of a stream and longest wait, in seconds; how often each is joined.
+LENGTH_S, PATIENCE_S, TIMES = 90, 60.0, 3
+
+
+class Radio(ThreadingHTTPServer):
+    """Sends `/mp3`, `/aac` and `/opus`, behind a burst of so many bytes: `/mp3/65536`."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), partial(_Sender, folder))
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, encoding: str, burst: int) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{encoding}/{burst}"
+
+
+class _Sender(BaseHTTPRequestHandler):
+    def __init__(self, folder: Path, *rest: object) -> None:
+        self._folder = folder
+        super().__init__(*rest)  # type: ignore[arg-type]
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        _, encoding, burst = self.path.split("/")
+        kind, _, bytes_per_s, begin = STREAMS[encoding]
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("icy-name", "Benchmark")
+        self.end_headers()
+        data, begun_s = (self._folder / encoding).read_bytes(), time.monotonic()
+        sent = begin
+        try:
+            while sent < len(data):
+                until = begin + int(burst) + int((time.monotonic() - begun_s) * bytes_per_s)
+                self.wfile.write(data[sent:until])
+                sent = max(sent, until)
+                time.sleep(0.05)
+        except OSError:
+            return  # the listener has what it wanted
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = arguments(__doc__).parse_args(argv)
+    times = 1 if options.quick else TIMES
+    ways: dict[str, Callable[[str], float]] = {"ours": ours, "ffmpeg": alone}
+    rows: list[Row] = []
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for encoding in STREAMS:
+            encode(Path(folder), encoding)
+        with Radio(Path(folder)) as radio, tqdm(total=len(STREAMS) * len(BURSTS) * times * len(ways)) as progress:
+            for encoding in STREAMS:
+                for burst in BURSTS:
+                    row: dict[str, object] = {"stream": encoding, "burst bytes": burst}
+                    found: dict[str, list[float]] = {name: [] for name in ways}
+                    for _ in range(times):
+                        for name, join in ways.items():
+                            found[name].append(join(radio.url(encoding, burst)))
+                            progress.update()
+                    for name, seconds in found.items():
+                        row[f"{name} s"] = statistics.median(seconds)
+                    rows.append(row)
+                    if not burst:
+                        figures[f"{encoding}_first_audio_s"] = statistics.median(found["ours"])
+                    if not burst and encoding == "mp3":
+                        figures["mp3_ffmpeg_first_audio_s"] = statistics.median(found["ffmpeg"])
+            radio.shutdown()
+    report("From connecting to a station to its first audio (median)", rows, figures, options.json)
+    return 0
+
+
+def encode(folder: Path, encoding: str) -> None:
+    """Make a stream; what is heard in it does not matter."""
+    _, options, _, _ = STREAMS[encoding]
+    sound = ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={LENGTH_S}", "-ac", "2"]
+    command = [find("ffmpeg"), "-v", "error", *sound, *options, str(folder / encoding)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def ours(url: str) -> float:
+    """As `ingest.station` does."""
+    begun_s = time.monotonic()
+    with make_client(PATIENCE_S) as client:
+        address = resolve(url, client)
+    probe_url(address.url, live=True, timeout_s=PATIENCE_S, format=address.format)
+    return _first(address.url, begun_s, address.format)
+
+
+def alone(url: str) -> float:
+    """ffmpeg with our options, but nothing said of the format."""
+    return _first(url, time.monotonic())
+
+
+def _first(url: str, begun_s: float, format: str = "") -> float:
+    with Process(decode_command(url, remote=True, live=True, format=format)) as process:
+        next(pcm for pcm in process.read(stall_s=PATIENCE_S) if pcm)
+        return time.monotonic() - begun_s
+
+
+if __name__ == "__main__":
+    sys.exit(main())
