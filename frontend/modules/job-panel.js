@@ -84,6 +84,7 @@ class JobPanel extends HTMLElement {
       this.#shown = job.state;
       if (job.state === 'finished' && !before) this.captions.fromTop();
       this.#describe(job);
+      if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.language ?? job.languages[0] ?? '');
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));
         return;

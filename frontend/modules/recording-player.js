@@ -7,6 +7,7 @@ import { make } from './dom.js';
 class RecordingPlayer extends HTMLElement {
   #url = '';
   #media = null;
+  #captions = null; // of a video, to be shown in it: where they are as WebVTT, and in which language
 
   connectedCallback() {
     this.input = make('input', { id: 'listen-along', type: 'file', accept: 'audio/*,video/*,.mka,.mkv,.opus,.oga' });
@@ -36,7 +37,19 @@ class RecordingPlayer extends HTMLElement {
     this.#media.addEventListener('error', () => this.#fail(file.name));
     this.offer.hidden = true;
     this.prepend(this.#media);
+    this.#subtitle();
     this.dispatchEvent(new Event('opened'));
+  }
+
+  /** Captions that a video shows in its picture, now that they are complete. */
+  subtitle(src, srclang) {
+    this.#captions = { src, srclang };
+    this.#subtitle();
+  }
+
+  #subtitle() {
+    if (!this.#captions || this.#media?.localName !== 'video' || this.#media.textTracks.length) return;
+    this.#media.append(make('track', { kind: 'captions', default: true, ...this.#captions }));
   }
 
   /** Play from a place on, in seconds. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import srt
 from playwright.sync_api import Dialog, Page, Route, expect
 
+from ingest.ffmpeg import find
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
 from wire.messages import Job, State
@@ -56,7 +58,9 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     assert Jobs(redis).page(1) == ([], None)
 
 
-def test_a_recording_is_played_beside_its_captions(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+def test_a_recording_is_played_beside_its_captions(
+    page: Page, api: Api, redis: Redis, tone: Path, tmp_path: Path
+) -> None:
     page.goto(f"{api.url}#file")
     page.locator(".drop input").set_input_files(tone)
     page.get_by_role("button", name="Caption it").click()
@@ -80,6 +84,13 @@ def test_a_recording_is_played_beside_its_captions(page: Page, api: Api, redis: 
     opened.set_input_files(tone)
     page.get_by_role("button", name="0:01").press("Enter")
     expect(said).to_have_text("Första raden.")
+    page.reload()
+    sound, film = ["-f", "lavfi", "-i", "anullsrc=d=2"], ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5"]
+    command = [find("ffmpeg"), "-v", "error", *film, *sound, "-c:v", "libvpx", "-c:a", "libopus", tmp_path / "a.webm"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    opened.set_input_files(tmp_path / "a.webm")  # a video has its captions in the picture
+    page.wait_for_function("() => document.querySelector('video').textTracks[0].cues?.length === 2")
+    assert page.evaluate("() => document.querySelector('track').srclang") == "sv"
 
 
 def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
