@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Stream:
         self.retry_ms = 0
         self._blocks = self._read()
 
-    def _read(self) -> Iterator[Event]:
+    def _read(self) -> Generator[Event]:
         fields: dict[str, str] = {}
         for line in self.answer.iter_lines():
             if line:
@@ -65,10 +65,16 @@ class Stream:
         """Events up to the end of the stream."""
         return [block for block in self._blocks if block.data]
 
+    def close(self) -> None:
+        """Read no more. Left to the garbage collector, it would be closed in the midst of any other request, whose lock
+        it needs."""
+        self._blocks.close()
+
 
 @contextmanager
 def opened(api: Api, path: str, **headers: str) -> Iterator[Stream]:
     """The stream at a path."""
     with api.http.stream("GET", path, headers={"Accept": "text/event-stream", **headers}) as answer:
         assert answer.status_code == 200
-        yield Stream(answer)
+        with closing(Stream(answer)) as stream:
+            yield stream
