@@ -16,6 +16,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Changes text only if it differs, so that screen readers and selections are left alone. */
+export function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /**
  * Tell the user; a `notice-bar` shows it.
  * @returns {() => void} takes it back, if it is still there

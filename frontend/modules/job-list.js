@@ -1,9 +1,8 @@
 // <job-list>: the recordings that were handed in before, as links; each is followed until it is settled.
 
 import { gate, request } from './api.js';
-import { make, notify } from './dom.js';
+import { make, notify, set } from './dom.js';
 import { languagesOf, SETTLED, stateClass, stateOf } from './job-words.js';
-import { set } from './station-list.js';
 import { duration, when } from './times.js';
 
 /** Time between looks at recordings that are not settled, in milliseconds. */

@@ -2,7 +2,7 @@
 
 import './caption-list.js';
 import { gate, request, sentence, token } from './api.js';
-import { hush, make, notify } from './dom.js';
+import { hush, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
 import { languageSelect } from './languages.js';
@@ -62,7 +62,7 @@ class MicrophoneView extends HTMLElement {
     hush();
     this.last.hidden = true;
     this.button.disabled = true;
-    this.#say('Waiting for the microphone…');
+    set(this.state, 'Waiting for the microphone…');
     const recorder = new Recorder();
     try {
       await recorder.open();
@@ -111,7 +111,7 @@ class MicrophoneView extends HTMLElement {
       notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
       this.#stop();
     };
-    this.#say('Connecting…');
+    set(this.state, 'Connecting…');
     this.#begun = last ? 1000 * last.begun : Date.now();
     recording.open();
   }
@@ -136,9 +136,9 @@ class MicrophoneView extends HTMLElement {
 
   #tell({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
-    if (state === 'recording') this.#say(`Recording ${clock((Date.now() - this.#begun) / 1000)}`);
-    else if (state === 'away') this.#say(`Connection lost, reconnecting… (${duration(seconds)})`);
-    else if (state === 'stopping') this.#say('The last words are on their way…');
+    if (state === 'recording') set(this.state, `Recording ${clock((Date.now() - this.#begun) / 1000)}`);
+    else if (state === 'away') set(this.state, `Connection lost, reconnecting… (${duration(seconds)})`);
+    else if (state === 'stopping') set(this.state, 'The last words are on their way…');
   }
 
   #stop() {
@@ -206,11 +206,7 @@ class MicrophoneView extends HTMLElement {
     this.button.classList.remove('on');
     this.language.disabled = false;
     this.meter.value = 0;
-    this.#say(words);
-  }
-
-  #say(words) {
-    if (this.state.textContent !== words) this.state.textContent = words;
+    set(this.state, words);
   }
 }
 

@@ -4,13 +4,13 @@ import './caption-list.js';
 import './station-list.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
-import { make, notify } from './dom.js';
+import { make, notify, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
 import { languageName } from './languages.js';
 import { LiveSocket } from './live.js';
 import { StationForm } from './station-form.js';
-import { set, stateOf } from './station-list.js';
+import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
 

@@ -3,7 +3,7 @@
 import './caption-list.js';
 import { exists } from './api.js';
 import { describe } from './connection-state.js';
-import { make } from './dom.js';
+import { make, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
@@ -54,7 +54,7 @@ class ReadingView extends HTMLElement {
   #follow(id) {
     const path = `/microphones/${id}`;
     const store = new CaptionStore(5000);
-    store.addEventListener('status', ({ detail: { status } }) => this.#say(STATES[status.state] ?? status.state));
+    store.addEventListener('status', ({ detail: { status } }) => set(this.state, STATES[status.state] ?? status.state));
     store.addEventListener('line', () => {
       this.links.hidden = false;
     });
@@ -65,19 +65,15 @@ class ReadingView extends HTMLElement {
     describe(this.#socket, this.connection);
     this.#socket.addEventListener('change', ({ target: { state } }) => {
       if (state === 'gone') this.#miss();
-      if (state === 'ended') this.#say(STATES.finished);
+      if (state === 'ended') set(this.state, STATES.finished);
     });
     this.#socket.open();
   }
 
   #miss() {
-    this.#say('');
+    set(this.state, '');
     this.connection.hidden = true;
     this.captions.hint = 'There is no such recording. The address may be wrong, or its captions have expired.';
-  }
-
-  #say(words) {
-    if (this.state.textContent !== words) this.state.textContent = words;
   }
 }
 

@@ -1,6 +1,6 @@
 // <station-list>: the stations and what each is doing; one is current.
 
-import { make } from './dom.js';
+import { make, set } from './dom.js';
 import { languageName } from './languages.js';
 
 const STATES = {
@@ -75,11 +75,6 @@ class StationList extends HTMLElement {
 function byStateThenName(a, b) {
   const off = ({ status }) => Number(status.state !== 'running');
   return off(a) - off(b) || a.name.localeCompare(b.name);
-}
-
-/** Changes text only if it differs, so that screen readers and selections are left alone. */
-export function set(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 customElements.define('station-list', StationList);
