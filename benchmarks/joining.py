@@ -10,6 +10,7 @@ mp3_ffmpeg_first_audio_s    ffmpeg alone
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import subprocess
 import sys
@@ -84,31 +85,30 @@ class _Sender(BaseHTTPRequestHandler):
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(__doc__).parse_args(argv)
     times = 1 if options.quick else TIMES
-    ways: dict[str, Callable[[str], float]] = {"ours": ours, "ffmpeg": alone}
-    rows: list[Row] = []
-    figures: dict[str, float] = {}
+    cases = list(itertools.product(STREAMS, BURSTS))
     with tempfile.TemporaryDirectory() as folder:
         for encoding in STREAMS:
             encode(Path(folder), encoding)
-        with Radio(Path(folder)) as radio, tqdm(total=len(STREAMS) * len(BURSTS) * times * len(ways)) as progress:
-            for encoding in STREAMS:
-                for burst in BURSTS:
-                    row: dict[str, object] = {"stream": encoding, "burst bytes": burst}
-                    found: dict[str, list[float]] = {name: [] for name in ways}
-                    for _ in range(times):
-                        for name, join in ways.items():
-                            found[name].append(join(radio.url(encoding, burst)))
-                            progress.update()
-                    for name, seconds in found.items():
-                        row[f"{name} s"] = statistics.median(seconds)
-                    rows.append(row)
-                    if not burst:
-                        figures[f"{encoding}_first_audio_s"] = statistics.median(found["ours"])
-                    if not burst and encoding == "mp3":
-                        figures["mp3_ffmpeg_first_audio_s"] = statistics.median(found["ffmpeg"])
+        with Radio(Path(folder)) as radio, tqdm(total=len(cases) * times * len(WAYS)) as progress:
+            found = {case: measure(radio.url(*case), times, progress.update) for case in cases}
             radio.shutdown()
+    rows: list[Row] = [
+        {"stream": encoding, "burst bytes": burst, **{f"{name} s": seconds for name, seconds in by_way.items()}}
+        for (encoding, burst), by_way in found.items()
+    ]
+    figures = {f"{encoding}_first_audio_s": found[encoding, 0]["ours"] for encoding in STREAMS}
+    figures["mp3_ffmpeg_first_audio_s"] = found["mp3", 0]["ffmpeg"]
     report("From connecting to a station to its first audio (median)", rows, figures, options.json)
     return 0
+
+
+def measure(url: str, times: int, done: Callable[[], object]) -> dict[str, float]:
+    """Each way's median over so many times, in turn."""
+    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    for name, join in [*WAYS.items()] * times:
+        found[name].append(join(url))
+        done()
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
 
 
 def encode(folder: Path, encoding: str) -> None:
@@ -137,6 +137,9 @@ def _first(url: str, begun_s: float, format: str = "") -> float:
     with Process(decode_command(url, remote=True, live=True, format=format)) as process:
         next(pcm for pcm in process.read(stall_s=PATIENCE_S) if pcm)
         return time.monotonic() - begun_s
+
+
+WAYS: dict[str, Callable[[str], float]] = {"ours": ours, "ffmpeg": alone}
 
 
 if __name__ == "__main__":
