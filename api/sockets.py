@@ -27,6 +27,9 @@ NORMAL, GOING_AWAY, POLICY, TRY_LATER = 1000, 1001, 1008, 1013
 #: Bytes that the kernel may hold for a viewer. Its default of megabytes would hide for minutes that nobody reads.
 SEND_BUFFER_BYTES = 64 * 1024
 
+#: How long a client that was told of the end may take to end it, too, in seconds.
+LINGER_S = 2.0
+
 #: Messages from a client that wait for us; no more are read from the network until we take some.
 INBOX_LIMIT = 64
 
@@ -159,7 +162,7 @@ class Sockets:
 
     @contextmanager
     def opened(self, kind: str, ws: Server, on_close: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Count a socket while it is open.
+        """Count a socket while it is open; one that was closed behind that lingers until its client knows.
 
         Args:
             on_close: as of `when_closed`.
@@ -170,6 +173,7 @@ class Sockets:
                 sock.inbox = ws.input_buffer
             when_closed(ws, on_close)
             yield
+        _linger(ws)
 
     @contextmanager
     def counted(self, kind: str) -> Iterator[None]:
@@ -224,3 +228,12 @@ def close(ws: Server, code: int) -> None:
         ws.close(code)
     except (ConnectionClosed, OSError):
         return  # then it is closed
+
+
+def _linger(ws: Server) -> None:
+    # The kernel answers what nobody reads with a reset, which can destroy what was said last, and the code. So what a
+    # client still sends is read and thrown away until it has heard that we closed, and closes, too.
+    until_s = time.monotonic() + LINGER_S
+    while ws.thread.is_alive() and time.monotonic() < until_s:
+        ws.input_buffer.clear()
+        time.sleep(0.02)

@@ -90,6 +90,7 @@ def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
         sock = None
         connected = True
         input_buffer: list[bytes] = []  # noqa: RUF012  # as simple-websocket's
+        thread = threading.Thread()  # ended
 
     with sockets.opened("jobs", Ws(), lambda: None):
         assert sockets.count("jobs") == 1
