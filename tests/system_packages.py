@@ -15,6 +15,8 @@ PACKAGES = {
     "icecast2": "icecast2",  # a real radio station
     "chromium": "chromium",  # a real browser, driven by playwright
     "node": "nodejs",  # runs the tests of the page's modules
+    "caddy": "caddy",  # the proxies with TLS that we have configurations for
+    "nginx": "nginx-light",
 }
 
 

@@ -103,8 +103,8 @@ def test_panels_have_room_and_a_datasource_that_is_provisioned() -> None:
 # --- docker-compose.yml -----------------------------------------------------------------------------
 
 
-def compose() -> dict[str, Any]:
-    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def compose(file: str = "docker-compose.yml") -> dict[str, Any]:
+    document = yaml.safe_load((ROOT / file).read_text())
     assert isinstance(document, dict)
     return document
 
@@ -138,9 +138,20 @@ def test_everything_is_published_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_volumes_are_declared() -> None:
-    declared = set(compose()["volumes"])
-    for name, service in compose()["services"].items():
+def test_under_a_public_name_there_is_a_token_and_nothing_but_the_proxy_is_published() -> None:
+    services = compose("docker-compose.public.yml")["services"]
+    assert services["api"]["environment"]["API_TOKEN"].startswith("${API_TOKEN:?")
+    assert services["api"]["environment"]["ALLOWED_ORIGINS"].startswith("https://${DOMAIN}")
+    assert [name for name, service in services.items() if "ports" in service] == ["caddy"]
+    asked = set(re.findall(r"\{\$(?:API|DEMO)_ADDRESS:(\w+):\d+\}", (OPS / "Caddyfile").read_text()))
+    assert asked == {"api", "demo"}
+    assert asked < set(compose()["services"])
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.public.yml"])
+def test_volumes_are_declared(file: str) -> None:
+    declared = set(compose(file)["volumes"])
+    for name, service in compose(file)["services"].items():
         for volume in service.get("volumes", []):
             if isinstance(volume, dict):  # a file that a variable may name
                 default = volume["source"].partition(":-")[2].rstrip("}")
