@@ -1,8 +1,8 @@
 """`python -m benchmarks.joining`: how long it takes from connecting to a station until its first audio is there.
 
 A server sends a stream from its midst, as fast as it is played, behind a burst of as many bytes as Icecast sends at
-once (64 kB) or behind none. Ours looks at the address, probes it and decodes it, each with a connection of its own;
-beside it stands ffmpeg alone, as a program starts it that asks nothing before.
+once (64 kB) or behind none. Ours looks at the address, probes it unless it is an MP3, and decodes it, each with a
+connection of its own; beside it stands ffmpeg alone, as a program starts it that asks nothing before.
 
 mp3_first_audio_s, aac_first_audio_s, opus_first_audio_s    ours, without a burst; medians
 mp3_ffmpeg_first_audio_s    ffmpeg alone
@@ -124,7 +124,8 @@ def ours(url: str) -> float:
     begun_s = time.monotonic()
     with make_client(PATIENCE_S) as client:
         address = resolve(url, client)
-    probe_url(address.url, live=True, timeout_s=PATIENCE_S, format=address.format)
+    if not address.probe:
+        probe_url(address.url, live=True, timeout_s=PATIENCE_S)
     return _first(address.url, begun_s, address.format)
 
 

@@ -53,6 +53,8 @@ class Frame:
     n_samples: int
     sample_rate_hz: int
     side_bytes: int  # between the header and the coded sound
+    channels: int
+    bits_per_s: int
 
     @property
     def duration_s(self) -> float:
@@ -142,9 +144,11 @@ def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
     return [Hole(begin, end, round((end - begin) * n_frames / n_bytes), before) for before, begin, end in places]
 
 
-def begun(head: bytes) -> bool:
-    """Whether bytes out of the midst of a stream are certainly Layer III: frames, each where the one before says."""
-    return any(_confirmed(head, found.start()) for found in _HEADER.finditer(head))
+def begun(head: bytes) -> Frame | None:
+    """The first frame in bytes out of the midst of a stream, if that is certainly Layer III: others follow, each where
+    the one before says."""
+    starts = (found.start() for found in _HEADER.finditer(head))
+    return next((frame_at(head, at) for at in starts if _confirmed(head, at)), None)
 
 
 def frame_at(data: Bytes, at: int) -> Frame | None:
@@ -164,6 +168,8 @@ def frame_at(data: Bytes, at: int) -> Frame | None:
         n_samples=n_samples,
         sample_rate_hz=sample_rate_hz,
         side_bytes=(17 if mono else 32) if mpeg_1 else (9 if mono else 17),
+        channels=1 if mono else 2,
+        bits_per_s=bits_per_s,
     )
 
 

@@ -17,7 +17,7 @@ import httpx
 from ingest import mp3
 from ingest.errors import Refused, Unreachable
 from ingest.ffmpeg import USER_AGENT
-from ingest.probe import looks_like_html
+from ingest.probe import Probe, Track, looks_like_html
 from wire.errors import NotAudio, SourceError
 
 #: Playlists that name playlists that name playlists …
@@ -49,7 +49,12 @@ class Address:
     icy: bool = False  # it calls itself a radio station
     live: bool = False  # it certainly does, and names no length
     n_bytes: int | None = None  # of a file; a stream does not say
-    format: str = ""  # as ffmpeg calls it, where that is certain
+    probe: Probe | None = None  # of a stream whose first bytes told all: then its format is certain
+
+    @property
+    def format(self) -> str:
+        """As ffmpeg calls it, where that is certain."""
+        return self.probe.format if self.probe else ""
 
 
 def make_client(timeout_s: float) -> httpx.Client:
@@ -106,7 +111,7 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     playlist = kind in _PLAYLIST_TYPES or path.endswith((".m3u", ".pls"))
     hls = kind in _HLS_TYPES or path.endswith(".m3u8")
     whole = playlist or hls or kind.startswith("text/")
-    head = _head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
+    head, frame = _head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
     if hls or b"#EXT-X-" in head:
         return Address(url, hls=True)
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
@@ -122,7 +127,10 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     server = answer.headers.get("server", "").lower()
     icy = any(name.startswith(_RADIO_HEADERS) for name in answer.headers) or server.startswith(_RADIO_SERVERS)
     n_bytes = int(length) if length.isdigit() else None
-    return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, format="mp3" if mp3.begun(head) else "")
+    probe = None
+    if frame and (icy or not length):  # how long a recording is they do not tell
+        probe = Probe((Track("mp3", frame.sample_rate_hz, frame.channels, frame.bits_per_s),), "mp3")
+    return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, probe=probe)
 
 
 def parse(playlist: bytes) -> list[str]:
@@ -141,13 +149,14 @@ def parse(playlist: bytes) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _head(answer: httpx.Response, n_bytes: int) -> bytes:
-    head = b""
+def _head(answer: httpx.Response, n_bytes: int) -> tuple[bytes, mp3.Frame | None]:
+    head, frame = b"", None
     for part in answer.iter_bytes():
         head += part
-        if len(head) >= n_bytes or mp3.begun(head):
+        frame = mp3.begun(head)
+        if frame or len(head) >= n_bytes:
             break
-    return head[:n_bytes]
+    return head[:n_bytes], frame
 
 
 def _refused(host: str, status: int) -> SourceError:

@@ -109,19 +109,19 @@ def _promised_s(path: Path) -> float | None:
     return frames / rate_hz if 0 < frames * n_bytes < _UNKNOWN_BYTES and rate_hz else None
 
 
-def probe_url(url: str, *, live: bool, timeout_s: float, format: str = "") -> Probe:
+def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
     """Look at a stream (`live`) or at a file on a server; see `ffmpeg.decode_command`.
 
     Raises:
         NotAudio: it holds no audio.
         SourceError: it cannot be read.
     """
-    return _probe(url, remote=True, live=live, timeout_s=timeout_s, format=format)
+    return _probe(url, remote=True, live=live, timeout_s=timeout_s)
 
 
-def _probe(target: str, *, remote: bool, live: bool, timeout_s: float, format: str = "") -> Probe:
+def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
     command = [find("ffprobe"), "-v", "warning", "-show_streams", "-show_format", "-of", "json"]
-    for name, value in input_options(remote=remote, live=live, timeout_s=timeout_s, format=format).items():
+    for name, value in input_options(remote=remote, live=live, timeout_s=timeout_s).items():
         command += [f"-{name}", str(value)]
     try:
         done = subprocess.run(

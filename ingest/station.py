@@ -135,8 +135,8 @@ class StationReader:
     def _look(self) -> tuple[Address, Probe]:
         """What there is to read. Nothing is asked again that the try before found out.
 
-        Each question is a connection. A server that has room for one listener, and takes a while to see that one has
-        gone, refuses the next: so the next try, later, begins with that.
+        Each question is a connection (an MP3's first bytes answer both). A server that has room for one listener, and
+        takes a while to see that one has gone, refuses the next: so the next try, later, begins with that.
         """
         address, probe = self._address, self._probe
         self._address = self._probe = None  # for one try: it may be what is wrong
@@ -145,7 +145,7 @@ class StationReader:
             self._tries += 1
             self._address = address
         if probe is None:
-            probe = probe_url(address.url, live=True, timeout_s=self._stall_s, format=address.format)
+            probe = address.probe or probe_url(address.url, live=True, timeout_s=self._stall_s)
             _check_live(probe, address)
             self._address, self._probe = address, probe
         return address, probe

@@ -9,6 +9,7 @@ import pytest
 
 from ingest.errors import Refused, Unreachable
 from ingest.playlist import Address, parse, resolve
+from ingest.probe import Probe, Track
 from wire.errors import NotAudio, SourceError
 
 Pages = dict[str, httpx.Response | Exception]
@@ -36,19 +37,22 @@ def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "format"),
+    ("headers", "body", "known"),
     [
-        ("audio/mpeg", b"the end of a frame" + 3 * FRAME, "mp3"),
-        ("audio/mpeg", b"the end of a frame" + 2 * FRAME + b"no frame", ""),
-        ("audio/mpeg", b"\xff\xf1\x50\x80" + bytes(6_000), ""),  # AAC, which some servers call so
-        ("audio/aac", 3 * FRAME, ""),
+        (MP3, b"the end of a frame" + 3 * FRAME, True),
+        (MP3, b"the end of a frame" + 2 * FRAME + b"no frame", False),
+        (MP3, b"\xff\xf1\x50\x80" + bytes(6_000), False),  # AAC, which some servers call so
+        (MP3 | {"content-type": "audio/aac"}, 3 * FRAME, True),
+        ({"content-type": "audio/mpeg"}, 3 * FRAME, False),  # of so many bytes, and no radio: a recording
     ],
 )
-def test_an_mp3_is_known_by_its_frames(
-    kind: str, body: bytes, format: str, client: Callable[[Pages], httpx.Client]
+def test_an_mp3_stream_is_known_by_its_frames(
+    headers: dict[str, str], body: bytes, known: bool, client: Callable[[Pages], httpx.Client]
 ) -> None:
-    pages: Pages = {"http://a.se/live": httpx.Response(200, headers={"content-type": kind}, content=body)}
-    assert resolve("http://a.se/live", client(pages)).format == format
+    pages: Pages = {"http://a.se/live": httpx.Response(200, headers=headers, content=body)}
+    address = resolve("http://a.se/live", client(pages))
+    assert address.format == ("mp3" if known else "")
+    assert address.probe == (Probe((Track("mp3", 44_100, 2, 128_000),), "mp3") if known else None)
 
 
 @pytest.mark.parametrize(
