@@ -33,7 +33,8 @@ export class StationForm extends HTMLElement {
     this.language = languageSelect(id('language'), language ?? '');
     this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'the same' });
     this.hotWords = make('textarea', { id: id('hot-words'), name: 'hot_words', rows: 3, value: hotWords.join('\n') });
-    this.translate = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
+    // not `translate`, which is a property that every element has, true or false
+    this.translating = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
     this.refused = make('p.refused', { role: 'alert' });
     this.form = make('form', {},
       ...labelled('Name', this.name),
@@ -51,12 +52,12 @@ export class StationForm extends HTMLElement {
   }
 
   #more() {
-    const translate = make('div.check', { hidden: !this.translate.checked },
-      this.translate, make('label', { for: this.translate.id, textContent: 'Translate into English' }));
+    const translate = make('div.check', { hidden: !this.translating.checked },
+      this.translating, make('label', { for: this.translating.id, textContent: 'Translate into English' }));
     about().then(({ tasks }) => {
       translate.hidden &&= !tasks.includes('translate');
     }).catch(() => {}); // then it is not offered; whatever is asked next will say that the server is away
-    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.value || this.translate.checked) },
+    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.value || this.translating.checked) },
       make('summary', { textContent: 'More' }),
       ...labelled('Other address to listen at', this.listenUrl),
       ...labelled('Hosts and places, one a line', this.hotWords),
@@ -83,7 +84,7 @@ export class StationForm extends HTMLElement {
       language: this.language.value || null,
       listen_url: this.listenUrl.value || null,
       hot_words: linesOf(this.hotWords.value),
-      task: taskOf(this.#shown, this.translate.checked),
+      task: taskOf(this.#shown, this.translating.checked),
     };
   }
 

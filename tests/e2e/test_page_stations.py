@@ -54,7 +54,7 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
 
 def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     url = "http://me:word@127.0.0.1:9/p1.mp3"
-    Stations(redis).add(Station("p1", "P1", url, "xx", "http://127.0.0.1:9/listen.mp3"))
+    Stations(redis).add(Station("p1", "P1", url, "xx", "http://127.0.0.1:9/listen.mp3", task="translate"))
     page.goto(api.url)
     page.get_by_role("button", name="Change station").click()
     form = page.get_by_role("dialog", name="Change station")
@@ -63,10 +63,11 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     form.get_by_label("Name").fill("P1 Vetenskap")
     form.get_by_label("Other address").fill("")
     form.get_by_label("Hosts and places").fill("Bodil Jönsson\n\n Umeå")
+    expect(form.get_by_label("Translate into English")).to_be_checked()
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
     expect(page.locator(".trouble")).to_contain_text("needs a password")  # the sound is now that of the other address
-    changed = Station("p1", "P1 Vetenskap", url, "xx", hot_words=("Bodil Jönsson", "Umeå"))
+    changed = Station("p1", "P1 Vetenskap", url, "xx", hot_words=("Bodil Jönsson", "Umeå"), task="translate")
     assert Stations(redis).get("p1") == changed, "what was not changed stays, shown or not"
     page.get_by_role("button", name="Change station").click()
     address.fill("http://me:***@127.0.0.1:9/p2.mp3")
