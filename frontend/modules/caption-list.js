@@ -44,7 +44,7 @@ export class CaptionList extends HTMLElement {
     });
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
-    this.now = make('p.now', { role: 'status' }); // never hidden: screen readers hear what is put into it
+    this.now = make('p.now', { role: 'status' });
     this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
     this.#resized = new ResizeObserver(() => this.#keepPlace());
     this.#resized.observe(this.scroller);
@@ -166,16 +166,17 @@ export class CaptionList extends HTMLElement {
     time.textContent = this.#time(line.start_s);
     if (line.kind === 'gap') {
       text.textContent = lost(line);
+      if (line.final && !old) this.#speak(make('p', { textContent: lost(line) }));
     } else {
       const parts = pieces(line.lines.join('\n'), line.words);
       text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
-      if (line.language) text.lang = line.language;
-      if (line.final && line.text && !old) this.#speak(line);
+      text.lang = line.language ?? ''; // one that nobody knows is not the page's
+      if (line.final && line.text && !old) this.#speak(make('p', { textContent: line.text, lang: text.lang }));
     }
   }
 
   #speak(line) {
-    this.spoken.append(make('p', { textContent: line.text, lang: line.language ?? '' }));
+    this.spoken.append(line);
     while (this.spoken.childElementCount > SPOKEN) this.spoken.firstElementChild.remove();
   }
 

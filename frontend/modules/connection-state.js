@@ -1,5 +1,7 @@
 // What a LiveSocket's state means, in words.
 
+import { set } from './dom.js';
+
 const WORDS = {
   connecting: 'Connecting…',
   open: '',
@@ -13,8 +15,7 @@ const WORDS = {
 export function describe(socket, element) {
   const write = () => {
     const words = WORDS[socket.state] ?? '';
-    element.textContent = socket.state === 'waiting' && socket.error ? `${socket.error} Trying again…` : words;
-    element.hidden = !words;
+    set(element, socket.state === 'waiting' && socket.error ? `${socket.error} Trying again…` : words);
   };
   socket.addEventListener('change', write);
   write();

@@ -21,6 +21,17 @@ export function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+const unfocused = new WeakSet();
+
+/** Disable a control, or enable it again: then the focus comes back, which browsers take from what is disabled. */
+export function disable(control, is) {
+  if (is && document.activeElement === control) unfocused.add(control);
+  control.disabled = is;
+  if (is || !unfocused.delete(control)) return;
+  const focused = document.activeElement;
+  if (focused === document.body || !focused.checkVisibility()) control.focus({ preventScroll: true });
+}
+
 /**
  * Tell the user; a `notice-bar` shows it.
  * @returns {() => void} takes it back, if it is still there

@@ -13,7 +13,7 @@ export function overlayLink(source) {
 /** A way for others to read along what is said into a microphone: its address, to be copied or looked at. */
 export function readingLinks(id) {
   const link = make('a', { href: `#microphone/${id}`, target: '_blank', rel: 'noopener', textContent: 'this address' });
-  const copy = make('button.download', { type: 'button', textContent: 'Copy' });
+  const copy = make('button.download', { type: 'button', 'aria-live': 'polite', textContent: 'Copy' });
   copy.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(link.href);

@@ -99,7 +99,7 @@ class InContext extends HTMLElement {
     const parts = isFound
       ? marked(caption.text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part))
       : pieces(caption.text, caption.words).map(({ text, doubtful }) => (doubtful ? make('span.doubtful', { textContent: text }) : text));
-    line.append(make('span.text', { lang: caption.language ?? '' }, ...(caption.content === 'gap' ? [lost(caption)] : parts)));
+    line.append(caption.content === 'gap' ? make('span.text', { textContent: lost(caption) }) : make('span.text', { lang: caption.language ?? '' }, ...parts));
     return line;
   }
 

@@ -2,7 +2,7 @@
 
 import { gate, request } from './api.js';
 import { make, notify, set } from './dom.js';
-import { languagesOf, SETTLED, stateClass, stateOf } from './job-words.js';
+import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { duration, when } from './times.js';
 
 /** Time between looks at recordings that are not settled, in milliseconds. */
@@ -103,7 +103,7 @@ function write(link, job, isCurrent) {
   const words = [job.duration_s ? duration(job.duration_s) : '', languagesOf(job), when(job.created_s)];
   set(name, job.filename || job.url || job.id);
   set(facts, words.filter(Boolean).join(' · '));
-  set(state, stateOf(job));
+  set(state, stateOf(job) + shareOf(job));
   state.className = stateClass(job);
   link.title = state.textContent; // a long reason is cut; this is its whole
   if (isCurrent) link.setAttribute('aria-current', 'true');

@@ -4,9 +4,9 @@ import './caption-list.js';
 import './recording-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
-import { make, notify } from './dom.js';
+import { make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
-import { languagesOf, SETTLED, stateClass, stateOf } from './job-words.js';
+import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
 import { duration } from './times.js';
@@ -28,11 +28,13 @@ class JobPanel extends HTMLElement {
   #build() {
     this.name = make('h2');
     this.facts = make('p.facts');
-    this.state = make('p.state', { role: 'status' });
+    this.state = make('span', { role: 'status' });
+    this.share = make('span');
+    this.stateLine = make('p.state', {}, this.state, this.share);
     this.progress = make('progress', { max: 1, hidden: true, 'aria-label': 'Captioned' });
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group' });
     this.remove_ = make('button.quiet', { type: 'button', hidden: true });
-    this.connection = make('p.connection', { role: 'status', hidden: true });
+    this.connection = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.player = make('recording-player');
     this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
@@ -40,7 +42,7 @@ class JobPanel extends HTMLElement {
     this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
     this.remove_.addEventListener('click', () => this.#remove());
     this.replaceChildren(make('section.stage', { 'aria-label': 'Recording' },
-      make('header', {}, this.name, this.facts, make('div.row', {}, this.state, this.progress), make('div.row', {}, this.links, this.remove_)),
+      make('header', {}, this.name, this.facts, make('div.row', {}, this.stateLine, this.progress), make('div.row', {}, this.links, this.remove_)),
       this.player, this.connection, this.captions));
   }
 
@@ -95,25 +97,27 @@ class JobPanel extends HTMLElement {
         this.dispatchEvent(new Event('missing'));
         return;
       }
-      this.state.textContent = error.message;
+      set(this.state, error.message);
+      set(this.share, '');
     }
     this.#timer = setTimeout(() => this.#poll(), POLL_MS);
   }
 
   #describe(job) {
-    this.name.textContent = job.filename || job.url;
+    set(this.name, job.filename || job.url);
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);
     facts.push(job.detail, languagesOf(job), job.task === 'translate' ? 'translated into English' : '');
-    this.facts.textContent = facts.filter(Boolean).join(' · ');
-    this.state.textContent = stateOf(job);
-    this.state.className = stateClass(job);
+    set(this.facts, facts.filter(Boolean).join(' · '));
+    set(this.state, stateOf(job));
+    set(this.share, shareOf(job));
+    this.stateLine.className = stateClass(job);
     this.progress.hidden = SETTLED.has(job.state);
     this.progress.value = job.progress;
     if (job.state === 'waiting') this.progress.removeAttribute('value');
     this.remove_.hidden = false;
-    this.remove_.textContent = SETTLED.has(job.state) ? 'Remove recording' : 'Cancel';
+    set(this.remove_, SETTLED.has(job.state) ? 'Remove recording' : 'Cancel');
     this.captions.hint = this.#hint(job);
     this.#describeLinks(job);
   }

@@ -17,12 +17,16 @@ const STATES = {
 export const SETTLED = new Set(['finished', 'failed', 'cancelled']);
 
 /** Its state, with what is wrong; captions of what is not whole, or that there are none of, are not called complete. */
-export function stateOf({ state, progress, error, warning }) {
+export function stateOf({ state, error, warning }) {
   const wrong = error || warning;
   let words = STATES[state] ?? state;
-  if (state === 'running') words = `${words}: ${percent(progress)}`;
   if (state === 'finished' && warning) words = 'Finished';
   return wrong ? `${words}. ${sentence(wrong)}` : words;
+}
+
+/** How far it is, to stand behind its state: apart from it, so that screen readers do not read each step out. */
+export function shareOf({ state, progress, warning }) {
+  return state === 'running' ? `${warning ? '' : ':'} ${percent(progress)}` : '';
 }
 
 /** The class of an element that says its state. */

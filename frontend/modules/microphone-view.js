@@ -2,7 +2,7 @@
 
 import './caption-list.js';
 import { gate, request, sentence, token } from './api.js';
-import { hush, make, notify, set } from './dom.js';
+import { disable, hush, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
 import { languageSelect } from './languages.js';
@@ -32,7 +32,8 @@ class MicrophoneView extends HTMLElement {
     this.language = languageSelect('microphone-language');
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
-    this.state = make('p.state', { role: 'status', textContent: 'Nothing is sent before you start.' });
+    this.state = make('span', { role: 'status', textContent: 'Nothing is sent before you start.' });
+    this.time = make('span', { role: 'timer' }); // apart: screen readers would read each second out
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group', hidden: true });
     this.readers = make('p.downloads', { 'aria-label': 'Show the captions to others', role: 'group', hidden: true });
     this.last = make('p', { hidden: true });
@@ -43,7 +44,7 @@ class MicrophoneView extends HTMLElement {
         make('h1', { textContent: 'Caption your voice' }),
         make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
-        this.meter, this.state, this.last, this.links, this.readers),
+        this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
       make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
     addEventListener('pagehide', this.#leave);
     this.#remember();
@@ -61,8 +62,8 @@ class MicrophoneView extends HTMLElement {
   async #start(last = null) {
     hush();
     this.last.hidden = true;
-    this.button.disabled = true;
-    set(this.state, 'Waiting for the microphone…');
+    disable(this.button, true);
+    this.#say('Waiting for the microphone…');
     const recorder = new Recorder();
     try {
       await recorder.open();
@@ -111,7 +112,7 @@ class MicrophoneView extends HTMLElement {
       notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
       this.#stop();
     };
-    set(this.state, 'Connecting…');
+    this.#say('Connecting…');
     this.#begun = last ? 1000 * last.begun : Date.now();
     recording.open();
   }
@@ -119,7 +120,7 @@ class MicrophoneView extends HTMLElement {
   #changed(recorder, recording) {
     if (recording.state === 'recording') {
       this.#offer(recording.ready);
-      this.button.disabled = false;
+      disable(this.button, false);
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
       this.language.disabled = true;
@@ -136,15 +137,20 @@ class MicrophoneView extends HTMLElement {
 
   #tell({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
-    if (state === 'recording') set(this.state, `Recording ${clock((Date.now() - this.#begun) / 1000)}`);
-    else if (state === 'away') set(this.state, `Connection lost, reconnecting… (${duration(seconds)})`);
-    else if (state === 'stopping') set(this.state, 'The last words are on their way…');
+    if (state === 'recording') this.#say('Recording', ` ${clock((Date.now() - this.#begun) / 1000)}`);
+    else if (state === 'away') this.#say('Connection lost, reconnecting…', ` (${duration(seconds)})`);
+    else if (state === 'stopping') this.#say('The last words are on their way…');
+  }
+
+  #say(words, time = '') {
+    set(this.state, words);
+    set(this.time, time);
   }
 
   #stop() {
     this.#recorder?.stop();
     this.#recorder = null;
-    this.button.disabled = true;
+    disable(this.button, true);
     this.meter.value = 0;
     this.#recording?.stop();
   }
@@ -201,12 +207,12 @@ class MicrophoneView extends HTMLElement {
   }
 
   #idle(words) {
-    this.button.disabled = false;
+    disable(this.button, false);
     this.button.textContent = 'Start';
     this.button.classList.remove('on');
     this.language.disabled = false;
     this.meter.value = 0;
-    set(this.state, words);
+    this.#say(words);
   }
 }
 

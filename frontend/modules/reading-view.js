@@ -27,7 +27,7 @@ class ReadingView extends HTMLElement {
   connectedCallback() {
     this.state = make('p.state', { role: 'status' });
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away', hidden: true });
-    this.connection = make('p.connection', { role: 'status', hidden: true });
+    this.connection = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.replaceChildren(
       make('aside', {},
@@ -72,7 +72,7 @@ class ReadingView extends HTMLElement {
 
   #miss() {
     set(this.state, '');
-    this.connection.hidden = true;
+    set(this.connection, '');
     this.captions.hint = 'There is no such recording. The address may be wrong, or its captions have expired.';
   }
 }

@@ -13,7 +13,7 @@ class RecordingPlayer extends HTMLElement {
     this.input = make('input', { id: 'listen-along', type: 'file', accept: 'audio/*,video/*,.mka,.mkv,.opus,.oga' });
     this.offer = make('p.offer', {},
       this.input, make('label.quiet', { for: 'listen-along', textContent: 'Listen along: open the recording from this device' }));
-    this.trouble = make('p.trouble', { role: 'status', hidden: true });
+    this.trouble = make('p.trouble', { role: 'status' });
     this.input.addEventListener('change', () => {
       const [file] = this.input.files;
       if (file) this.play(file);
@@ -30,7 +30,7 @@ class RecordingPlayer extends HTMLElement {
   play(file) {
     this.#stop();
     this.#url = URL.createObjectURL(file);
-    this.trouble.hidden = true;
+    this.trouble.textContent = '';
     this.#media = make(file.type.startsWith('video/') ? 'video' : 'audio', { controls: true, src: this.#url });
     this.#media.addEventListener('timeupdate', () => this.#tell());
     this.#media.addEventListener('seeked', () => this.#tell());
@@ -64,6 +64,7 @@ class RecordingPlayer extends HTMLElement {
   }
 
   #tell() {
+    if (!this.#media) return; // it was stopped before the browser told how far it had come
     this.dispatchEvent(new CustomEvent('place', { detail: { seconds: this.#media.currentTime } }));
   }
 
@@ -71,7 +72,6 @@ class RecordingPlayer extends HTMLElement {
     this.#stop();
     this.offer.hidden = false;
     this.trouble.textContent = `This browser cannot play ${name}.`;
-    this.trouble.hidden = false;
     this.dispatchEvent(new Event('closed'));
   }
 

@@ -11,7 +11,7 @@ export class StationPlayer extends HTMLElement {
     this.button = make('button.primary.play', { type: 'button' });
     this.audio = make('audio', { preload: 'none' });
     this.volume = make('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', 'aria-label': 'Volume' });
-    this.trouble = make('p.trouble', { role: 'status', hidden: true });
+    this.trouble = make('p.trouble', { role: 'status' });
     this.button.addEventListener('click', () => (this.audio.paused ? this.#play() : this.stop()));
     this.volume.addEventListener('input', () => {
       this.audio.volume = Number(this.volume.value);
@@ -35,7 +35,6 @@ export class StationPlayer extends HTMLElement {
     const locked = masked(this.#url);
     for (const control of [this.button, this.volume]) control.hidden = locked;
     this.trouble.textContent = locked ? 'This station’s sound needs a password, and cannot be played from here. The captions go on.' : '';
-    this.trouble.hidden = !locked;
   }
 
   /** Stop, and stop loading: a paused stream would go on filling memory, and come back late. */
@@ -46,7 +45,7 @@ export class StationPlayer extends HTMLElement {
   }
 
   async #play() {
-    this.trouble.hidden = true;
+    this.trouble.textContent = '';
     this.audio.src = this.#url;
     try {
       await this.audio.play();
@@ -60,7 +59,6 @@ export class StationPlayer extends HTMLElement {
     this.trouble.textContent = playlist
       ? 'Your browser cannot play this kind of stream. The captions go on.'
       : 'The station’s sound cannot be played from here. The captions go on.';
-    this.trouble.hidden = false;
   }
 
   #describe(type) {

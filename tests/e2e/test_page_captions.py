@@ -59,6 +59,9 @@ def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Spe
     expect(log.locator("p")).to_have_text(["Regnet drar bort."])  # neither what was there before nor the provisional
     assert log.get_attribute("aria-live") == "polite"
     assert log.locator("p").get_attribute("lang") == "sv"
+    speaker.say("", content=Content.GAP, reason="shed")
+    expect(log.locator("p").last).to_have_text("4 seconds of sound lost (too late to be transcribed)")
+    assert log.locator("p").last.get_attribute("lang") is None, "it is the page that speaks"
 
 
 def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) -> None:
