@@ -12,6 +12,7 @@ class FileView extends HTMLElement {
   #files = new Map(); // what was handed in since the page was loaded, by job
 
   connectedCallback() {
+    this.heading = make('h1', { tabIndex: -1, textContent: 'Caption recordings' });
     this.form = make('hand-in-form');
     this.earlier = make('job-list');
     this.panel = make('job-panel', { hidden: true });
@@ -19,7 +20,7 @@ class FileView extends HTMLElement {
       make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
     this.replaceChildren(
       make('aside', {},
-        make('h1', { textContent: 'Caption recordings' }),
+        this.heading,
         make('p.lead', { textContent: 'Any sound or video files. They stay on this server.' }),
         this.form, this.earlier),
       this.panel, this.nothing);
@@ -64,6 +65,7 @@ class FileView extends HTMLElement {
     this.panel.addEventListener('missing', () => this.#showMissing());
     this.panel.addEventListener('removed', () => {
       location.hash = '#file';
+      this.heading.focus(); // the button has gone
     });
   }
 }

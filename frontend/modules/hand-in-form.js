@@ -2,7 +2,7 @@
 
 import { addressInput } from './address.js';
 import { about, request, upload } from './api.js';
-import { hush, make, notify } from './dom.js';
+import { disable, hush, make, notify } from './dom.js';
 import { handIn, reasons, sendingWords } from './handing-in.js';
 import { JobChoices } from './job-choices.js';
 import { absolve, blame } from './refusal.js';
@@ -91,7 +91,7 @@ class HandInForm extends HTMLElement {
     hush();
     absolve(this.form);
     this.outcome.textContent = '';
-    this.submit.disabled = true;
+    disable(this.submit, true);
     this.#sending = new AbortController();
     addEventListener('beforeunload', this.#warn);
     const files = [...this.input.files];
@@ -107,7 +107,7 @@ class HandInForm extends HTMLElement {
       removeEventListener('beforeunload', this.#warn);
       this.#sending = null;
       this.sending.hidden = true;
-      this.submit.disabled = false;
+      disable(this.submit, false);
     }
   }
 

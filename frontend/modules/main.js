@@ -13,14 +13,13 @@ const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone', search:
 const main = document.getElementById('main');
 
 function route() {
-  if (location.hash === '#main') return; // the skip link: it moves the focus, not the view
   hush();
   const [name, ...rest] = location.hash.slice(1).split('/');
   const id = decode(rest.join('/'));
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
   show(element).selected = id;
-  document.title = `${TITLES[view]} – Undertext`;
+  document.title = `${element === 'reading-view' ? 'Read along' : TITLES[view]} – Undertext`;
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.view === view) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -46,6 +45,14 @@ function decode(part) {
   }
 }
 
+/** Move the focus, not the view, which has the address: to captions that are shown, or to where they will be. */
+function skip(event) {
+  event.preventDefault();
+  const captions = [...main.querySelectorAll('.lines, .results')].find((each) => each.checkVisibility());
+  (captions ?? main).focus();
+}
+
+document.querySelector('.skip').addEventListener('click', skip);
 addEventListener('hashchange', route);
 document.addEventListener('recording', ({ detail }) => document.querySelector('nav [data-view=microphone]').classList.toggle('on', detail));
 route();

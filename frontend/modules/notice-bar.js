@@ -21,7 +21,10 @@ class NoticeBar extends HTMLElement {
       return;
     }
     const dismiss = make('button', { type: 'button', textContent: 'Dismiss' });
-    dismiss.addEventListener('click', () => this.replaceChildren());
+    dismiss.addEventListener('click', () => {
+      this.replaceChildren();
+      document.getElementById('main').focus(); // the button has gone
+    });
     this.replaceChildren(make('div.notice', {}, make('p', { textContent: text }), dismiss));
   }
 }

@@ -31,11 +31,11 @@ class RadioView extends HTMLElement {
 
   connectedCallback() {
     this.list = make('station-list');
-    this.title2 = make('h1', { tabIndex: -1 });
+    this.name = make('h2', { tabIndex: -1 });
     this.playing = make('p.playing');
     this.facts = make('p.facts');
     this.player = new StationPlayer();
-    this.state = make('p.connection', { role: 'status', hidden: true });
+    this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
     this.changeButton.addEventListener('click', () => this.#changeStation());
@@ -44,10 +44,10 @@ class RadioView extends HTMLElement {
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
-      make('header.station', {}, make('div', {}, this.title2, this.playing, this.facts), this.player), this.state, this.captions,
+      make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.state, this.captions,
       make('footer', {}, this.links, make('div.actions', {}, this.changeButton, this.removeButton)));
-    this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { role: 'status' }));
-    this.replaceChildren(make('aside', {}, this.list, this.#addForm()), this.stage, this.nothing);
+    this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
+    this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }), this.list, this.#addForm()), this.stage, this.nothing);
     this.#refresh();
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
   }
@@ -147,7 +147,7 @@ class RadioView extends HTMLElement {
   }
 
   #describe(station, status) {
-    set(this.title2, station.name);
+    set(this.name, station.name);
     set(this.playing, status.title);
     this.playing.hidden = !status.title;
     const words = [stateOf(status)];
@@ -167,7 +167,7 @@ class RadioView extends HTMLElement {
       this.#current = station.id;
       await this.#refresh();
       location.hash = `#radio/${station.id}`;
-      this.title2.focus(); // the form is closed
+      this.name.focus(); // the form is closed
     });
     return details;
   }
@@ -195,6 +195,7 @@ class RadioView extends HTMLElement {
       this.#current = id; // another one in its place would be removed by a click too many
       location.hash = `#radio/${id}`;
       await this.#refresh();
+      this.nothing.firstElementChild.focus(); // the button has gone
     } catch (error) {
       notify(`The station was not removed. ${error.message}`);
     }

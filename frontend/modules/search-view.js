@@ -2,7 +2,7 @@
 
 import './in-context.js';
 import { request } from './api.js';
-import { hush, make, notify } from './dom.js';
+import { disable, hush, make, notify } from './dom.js';
 import { marked } from './found.js';
 import { languageName } from './languages.js';
 import { clock, when } from './times.js';
@@ -77,7 +77,7 @@ class SearchView extends HTMLElement {
     const query = new URLSearchParams({ q: this.#words });
     if (this.where.value) query.set('source', this.where.value);
     if (asked.before !== null) query.set('before', asked.before);
-    this.more.disabled = true;
+    disable(this.more, true);
     try {
       const { results, next } = await request(`/search?${query}`);
       if (this.#asked !== asked) return; // something else is searched for by now
@@ -92,7 +92,7 @@ class SearchView extends HTMLElement {
       this.state.textContent = '';
       notify(`The search failed. ${error.message}`);
     } finally {
-      this.more.disabled = false;
+      disable(this.more, false);
     }
   }
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import struct
 from collections.abc import Callable
@@ -13,14 +12,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.api_server import Api, Ingest, Speaker, running
-from wire.bus import Redis, connect
-from wire.messages import Content, State, Station, Status
-from wire.sources import Stations, Statuses
+from wire.bus import connect
+from wire.messages import Station
+from wire.sources import Stations
 
 pytestmark = pytest.mark.browser
 
 
-WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 360}
+#: The last is what WCAG asks for: a desktop at 400 %.
+WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 320}
 
 
 def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: str) -> None:
@@ -29,8 +29,9 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     page.goto(f"{api.url}#microphone")
     page.locator("#microphone-language").select_option("en")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()  # it is the same, and was disabled meanwhile
     expect(page.locator(".lines .text")).to_have_text(["first"])
+    expect(page.locator(".state [role=status]")).to_have_text("Recording")  # without the time: it would be read out
     page.wait_for_function("() => document.querySelector('meter').value > 0.1")
     with page.expect_popup() as opened:  # what listeners are given
         page.get_by_role("link", name="this address").click()
@@ -53,6 +54,7 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     page.reload()
     page.get_by_role("link", name="Your last recording").click()
     expect(page.get_by_role("heading", name="Read along")).to_be_visible()
+    expect(page).to_have_title("Read along – Undertext")
     expect(page.locator(".lines .text")).to_have_count(2)
     page.evaluate("location.hash = '#microphone/nope!'")
     expect(page.get_by_text("There is no such recording.")).to_be_visible()
@@ -170,6 +172,10 @@ def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> N
     ] == []
     assert any("P1 Vetenskap" in name for name in reached)
     assert reached[-1] == "Remove station"
+    page.get_by_role("link", name="Skip to the captions").press("Enter")
+    expect(page.locator(".lines")).to_be_focused()
+    page.reload()
+    expect(page.locator(".lines")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
@@ -181,49 +187,9 @@ def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width:
         ("radio", "P1 Vetenskap"),
         ("file", "Caption recordings"),
         ("microphone", "Caption your voice"),
+        ("search", "Search what was said"),
     ):
         page.goto(f"{api.url}#{view}")
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
     context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(
-    browser: Browser, api: Api, redis: Redis, speaker: Speaker, scheme: str
-) -> None:
-    """WCAG 2.2 AA: 4.5 to 1, for every text on the page."""
-    speaker.say("klart")
-    speaker.say("", content=Content.GAP)
-    speaker.say("kanske", final_after=False)
-    Statuses(redis).save(Status("stations/p1", State.RUNNING, activity="music"))
-    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(api.url)
-    expect(page.locator(".lines p")).to_have_count(3)
-    pairs = page.evaluate(
-        """() => [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility()
-          && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && !e.closest('.visually-hidden, .skip'))
-          .map((e) => {
-            const colour = (element) => getComputedStyle(element).backgroundColor;
-            let ground = e;
-            while (ground !== document.body && colour(ground) === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-            return [e.textContent.slice(0, 30), getComputedStyle(e).color, colour(ground)];
-          })"""
-    )
-    assert len(pairs) > 8
-    for text, ink, ground in pairs:
-        assert contrast(ink, ground) >= 4.5, (text, ink, ground)
-    context.close()
-
-
-def contrast(one: str, other: str) -> float:
-    """Ratio of two CSS colours, as WCAG defines it."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)

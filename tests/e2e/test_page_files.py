@@ -39,6 +39,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     speaker.say("Första raden.", start_s=1.0)
     expect(page.locator(".lines .text")).to_have_text(["Första raden."])
     expect(page.locator("job-panel .state")).to_have_text("Is being captioned: 25 %")
+    expect(page.locator("job-panel .state [role=status]")).to_have_text("Is being captioned")  # no step is read out
     speaker.say("Andra raden.", start_s=6.0)
     speaker.finish()
     expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
@@ -55,6 +56,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove recording").click()
     expect(page.locator("job-panel")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Caption recordings")).to_be_focused()
     assert Jobs(redis).page(1) == ([], None)
 
 
@@ -118,6 +120,8 @@ def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, 
         {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
     )
     expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
+    page.get_by_role("button", name="Dismiss").press("Enter")
+    expect(page.locator("main")).to_be_focused()
 
 
 def test_a_server_that_is_away_is_named(

@@ -48,7 +48,7 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove station").click()
     expect(page.locator("station-list li")).to_have_count(1)
-    expect(page.get_by_text("Radio Åland was removed.")).to_be_visible()
+    expect(page.get_by_text("Radio Åland was removed.")).to_be_focused()
     expect(page.get_by_role("button", name="Remove station")).to_be_hidden()
 
 
