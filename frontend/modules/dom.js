@@ -21,6 +21,11 @@ export function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Name the tab: what is shown in it first, then the view. */
+export function entitle(...names) {
+  document.title = [...names, 'Undertext'].join(' – ');
+}
+
 const unfocused = new WeakSet();
 
 /** Disable a control, or enable it again: then the focus comes back, which browsers take from what is disabled. */

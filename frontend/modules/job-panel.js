@@ -4,7 +4,7 @@ import './caption-list.js';
 import './recording-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
-import { make, notify, set } from './dom.js';
+import { entitle, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
@@ -105,6 +105,7 @@ class JobPanel extends HTMLElement {
 
   #describe(job) {
     set(this.name, job.filename || job.url);
+    entitle(job.filename || job.url, 'File');
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);

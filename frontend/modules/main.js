@@ -6,7 +6,7 @@ import './notice-bar.js';
 import './radio-view.js';
 import './reading-view.js';
 import './search-view.js';
-import { hush, make } from './dom.js';
+import { entitle, hush, make } from './dom.js';
 
 const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone', search: 'Search' };
 
@@ -18,8 +18,8 @@ function route() {
   const id = decode(rest.join('/'));
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
+  entitle(element === 'reading-view' ? 'Read along' : TITLES[view]); // a view that knows more says so
   show(element).selected = id;
-  document.title = `${element === 'reading-view' ? 'Read along' : TITLES[view]} – Undertext`;
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.view === view) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');

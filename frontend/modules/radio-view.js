@@ -4,7 +4,7 @@ import './caption-list.js';
 import './station-list.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
-import { make, notify, set } from './dom.js';
+import { entitle, make, notify, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
 import { languageName } from './languages.js';
@@ -72,7 +72,7 @@ class RadioView extends HTMLElement {
       this.#failure ??= notify(`The list of stations cannot be read. ${error.message}`);
       return;
     }
-    this.#choose();
+    if (this.isConnected) this.#choose(); // else it was left meanwhile
   }
 
   #choose() {
@@ -82,6 +82,7 @@ class RadioView extends HTMLElement {
       const { id, name } = this.#removed;
       set(this.nothing.firstElementChild, id === this.#current ? `${name} was removed.` : `There is no station ${this.#current}. It may have been removed.`);
       this.nothing.hidden = !this.#current;
+      entitle('Radio');
       this.#leave();
       this.stage.hidden = true;
       return;
@@ -148,6 +149,7 @@ class RadioView extends HTMLElement {
 
   #describe(station, status) {
     set(this.name, station.name);
+    entitle(station.name, 'Radio');
     set(this.playing, status.title);
     this.playing.hidden = !status.title;
     const words = [stateOf(status)];

@@ -2,7 +2,7 @@
 
 import './in-context.js';
 import { request } from './api.js';
-import { disable, hush, make, notify } from './dom.js';
+import { disable, entitle, hush, make, notify } from './dom.js';
 import { marked } from './found.js';
 import { languageName } from './languages.js';
 import { clock, when } from './times.js';
@@ -49,7 +49,8 @@ class SearchView extends HTMLElement {
   set selected(words) {
     this.#words = words;
     this.input.value = words;
-    if (!words) this.input.focus();
+    if (words) entitle(words, 'Search');
+    else this.input.focus();
     this.#search();
   }
 

@@ -29,7 +29,7 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
         Status("stations/p1", State.RUNNING, title="Ekot", codec="aac", sample_rate_hz=48_000, channels=2)
     )
     page.goto(api.url)
-    expect(page).to_have_title("Radio – Undertext")
+    expect(page).to_have_title("P1 Vetenskap – Radio – Undertext")
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
     expect(page.locator("header.station .playing")).to_have_text("Ekot")
     expect(page.locator("header.station .facts")).to_have_text("On air · Swedish · aac 48 kHz stereo")
@@ -70,7 +70,7 @@ def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) ->
     speaker.say(evil)
     expect(page.locator(".lines .text")).to_have_text([evil])
     assert page.locator(".lines img, .lines b").count() == 0
-    assert page.title() == "Radio – Undertext"
+    assert page.title() == "P1 Vetenskap – Radio – Undertext"
 
 
 def test_music_and_silence_are_told_below_the_lines(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:

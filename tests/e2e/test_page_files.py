@@ -32,6 +32,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     page.get_by_role("button", name="Caption it").click()
     expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
     expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    expect(page).to_have_title("möte.mp3 – File – Undertext")
     job = Jobs(redis).get(page.url.rpartition("/")[2])
     assert job.language == "sv"
     Jobs(redis).change(job.id, state=State.RUNNING, duration_s=20.0)
@@ -57,6 +58,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     page.get_by_role("button", name="Remove recording").click()
     expect(page.locator("job-panel")).to_be_hidden()
     expect(page.get_by_role("heading", name="Caption recordings")).to_be_focused()
+    expect(page).to_have_title("File – Undertext")
     assert Jobs(redis).page(1) == ([], None)
 
 

@@ -49,6 +49,7 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     page.get_by_role("button", name="Remove station").click()
     expect(page.locator("station-list li")).to_have_count(1)
     expect(page.get_by_text("Radio Åland was removed.")).to_be_focused()
+    expect(page).to_have_title("Radio – Undertext")
     expect(page.get_by_role("button", name="Remove station")).to_be_hidden()
 
 
@@ -107,6 +108,17 @@ def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: R
     expect(page.locator(".lines")).to_be_hidden()  # they are P1's
     histories[1].continue_()
     expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+
+
+def test_a_view_that_was_left_opens_no_station(page: Page, api: Api) -> None:
+    held: list[Route] = []
+    page.route("**/stations", lambda route: held.append(route))
+    page.goto(api.url)
+    page.get_by_role("link", name="File").click()
+    with page.expect_response("**/stations"):
+        held[0].continue_()
+    page.evaluate("() => fetch('/about')")  # until then the page has seen it
+    expect(page).to_have_title("File – Undertext")
 
 
 def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: Redis) -> None:
