@@ -3,10 +3,13 @@
 import './hand-in-form.js';
 import './job-list.js';
 import './job-panel.js';
-import { make, notify } from './dom.js';
+import { entitle, make } from './dom.js';
 
 /** Ids have no other characters; a dot or a slash would ask the server for something else. */
 const ID = /^[\w-]+$/;
+
+const NOTHING_CHOSEN = 'The captions of your recording appear here, and files to take away.';
+const MISSING = 'There is no such recording: it was removed, or has expired. You can hand in another.';
 
 class FileView extends HTMLElement {
   #files = new Map(); // what was handed in since the page was loaded, by job
@@ -17,7 +20,7 @@ class FileView extends HTMLElement {
     this.earlier = make('job-list');
     this.panel = make('job-panel', { hidden: true });
     this.nothing = make('section.stage', { 'aria-label': 'Recording' },
-      make('p.empty', { textContent: 'The captions of your recording appear here, and files to take away.' }));
+      make('p.empty', { textContent: NOTHING_CHOSEN }));
     this.replaceChildren(
       make('aside', {},
         this.heading,
@@ -30,8 +33,7 @@ class FileView extends HTMLElement {
   /** @param {string} id of a job in the address */
   set selected(id) {
     if (ID.test(id)) this.#open(id);
-    else if (id) this.#showMissing();
-    else this.#showNothing();
+    else this.#showNothing(id ? MISSING : NOTHING_CHOSEN);
     this.earlier.current = id;
   }
 
@@ -42,15 +44,12 @@ class FileView extends HTMLElement {
     this.panel.firstElementChild.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
   }
 
-  #showMissing() {
-    this.#showNothing();
-    notify('There is no such recording: it was removed, or has expired. You can hand in another.');
-  }
-
-  #showNothing() {
+  #showNothing(why) {
     this.panel.close();
     this.panel.hidden = true;
+    this.nothing.firstElementChild.textContent = why;
     this.nothing.hidden = false;
+    entitle('File');
   }
 
   #listen() {
@@ -62,7 +61,7 @@ class FileView extends HTMLElement {
       } else location.hash = `#file/${job.id}`;
     });
     this.panel.addEventListener('settled', () => this.earlier.refresh());
-    this.panel.addEventListener('missing', () => this.#showMissing());
+    this.panel.addEventListener('missing', () => this.#showNothing(MISSING));
     this.panel.addEventListener('removed', () => {
       location.hash = '#file';
       this.heading.focus(); // the button has gone

@@ -2,7 +2,7 @@
 
 import { addressInput, masked } from './address.js';
 import { about, request } from './api.js';
-import { hush, make } from './dom.js';
+import { disable, hush, make } from './dom.js';
 import { languageSelect } from './languages.js';
 import { absolve, blame } from './refusal.js';
 import { changes, linesOf, NEW, taskOf } from './station-fields.js';
@@ -70,11 +70,11 @@ export class StationForm extends HTMLElement {
   }
 
   #buttons() {
-    const send = make('button.primary', { type: 'submit', textContent: this.#station ? 'Save' : 'Add station' });
-    if (!this.#station) return send;
+    this.submit = make('button.primary', { type: 'submit', textContent: this.#station ? 'Save' : 'Add station' });
+    if (!this.#station) return this.submit;
     const leave = make('button', { type: 'button', textContent: 'Cancel' });
     leave.addEventListener('click', () => this.dispatchEvent(new Event('left')));
-    return make('div.row', {}, send, leave);
+    return make('div.row', {}, this.submit, leave);
   }
 
   get #said() {
@@ -92,6 +92,7 @@ export class StationForm extends HTMLElement {
     hush();
     absolve(this.form);
     this.refused.textContent = '';
+    disable(this.submit, true); // pressed twice, it would be sent twice
     try {
       const json = changes(this.#shown, this.#said);
       const station = this.#station
@@ -101,6 +102,8 @@ export class StationForm extends HTMLElement {
       this.dispatchEvent(new CustomEvent('saved', { detail: { station } }));
     } catch (error) {
       if (!blame(this.form, error)) this.refused.textContent = `The station was not ${this.#station ? 'changed' : 'added'}. ${error.message}`;
+    } finally {
+      disable(this.submit, false);
     }
   }
 }
