@@ -16,6 +16,8 @@ from trainer.reports.settings import about, examples, made_with, regularisation
 from trainer.run_folder import RunFolder, read_run
 
 REPORT_NAME = "report.html"
+#: The loss on dev has risen when it is so many times its lowest: less is no more than its noise.
+_RISEN = 1.1
 #: Epochs whose shares stand side by side: the first ones and the last one.
 _EPOCHS_SHOWN = 6
 
@@ -54,6 +56,15 @@ def notes(run: RunFolder) -> Iterator[str]:
         yield "Training has not ended: it is under way, or was interrupted, and goes on with the same command."
     for name in run.unread:
         yield f"{name} is damaged, or half written, and is not told here."
+    if losses := run.series("dev_loss"):
+        step, lowest = min(losses, key=lambda point: point[1])
+        _, last = losses[-1]
+        if last > _RISEN * lowest:
+            yield (
+                f"The loss on dev was lowest at step {step:,} ({lowest:.2f}) and has risen to {last:.2f}: from there on "
+                "the model learns its clips by heart. What helps is more data, --augment, --dropout, and --patience, "
+                "which ends a run that gets no better."
+            )
     if not run.evaluations and not (run.ended and "best" not in run.declared):
         yield f"Not evaluated yet: python -m trainer evaluate {run.path / 'best'} CORPUS"
 

@@ -202,6 +202,14 @@ def test_an_epoch_that_the_last_batch_reached_into_is_begun(tmp_path: Path) -> N
     assert "2 (begun)" not in page
 
 
+def test_a_run_that_learns_by_heart_is_told(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    assert "by heart" not in write_report(run).read_text(encoding="utf-8")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 120, "dev_loss": 0.5, "dev_wer_percent": 5}) + "\n")
+    assert "lowest at step 30 (0.40) and has risen to 0.50" in write_report(run).read_text(encoding="utf-8")
+
+
 def test_what_a_user_should_know_of_the_balance_is_told(tmp_path: Path) -> None:
     run = _run(tmp_path / "mine")
     (run / "seen.json").write_text(json.dumps({**_seen(), "note": "a single speaker each: gotländska"}))
