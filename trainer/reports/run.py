@@ -61,9 +61,9 @@ def notes(run: RunFolder) -> Iterator[str]:
         _, last = losses[-1]
         if last > _RISEN * lowest:
             yield (
-                f"The loss on dev was lowest at step {step:,} ({lowest:.2f}) and has risen to {last:.2f}: from there on "
-                "the model learns its clips by heart. What helps is more data, --augment, --dropout, and --patience, "
-                "which ends a run that gets no better."
+                f"The loss on dev was lowest at step {step:,} ({lowest:.2f}) and has risen to {last:.2f}: from there "
+                "on the model learns its clips by heart. What helps is more data, --augment, --dropout, and "
+                "--patience, which ends a run that gets no better."
             )
     if not run.evaluations and not (run.ended and "best" not in run.declared):
         yield f"Not evaluated yet: python -m trainer evaluate {run.path / 'best'} CORPUS"
