@@ -37,6 +37,9 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
     """Captions that hold what is looked for, newest first; a link leads to the next page.
 
     Who may not list recordings finds what stations have said, or what one recording did whose id it can name.
+
+    Raises:
+        UnknownSource: there is none of the name that was given.
     """
     ctx = context()
     known_fields(request.args, FIELDS)
@@ -55,6 +58,8 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
         found = ctx.archivist.search(wanted)
     except ArchiveError as error:
         raise Problem(503, f"Nothing can be found: {error}.") from error
+    if wanted.source and not found:
+        _check_that_it_is(ctx, wanted.source)
     page = found[:limit]
     query = {name: value for name, value in request.args.items() if name in FIELDS}
     next = page[-1].row if len(found) > limit else None
@@ -72,6 +77,16 @@ def _source(name: str) -> str | None:
     if name and (kind not in (Kind.STATION, Kind.JOB) or not re.fullmatch("[a-z0-9-]+", id)):
         raise BadRequest(f"source {name[:40]!r} is neither such as stations/p1 nor such as jobs/ID", "source")
     return name or None
+
+
+def _check_that_it_is(ctx: Context, source: str) -> None:
+    """Nothing was found in a source: is there one?
+
+    Raises:
+        UnknownSource: there is none of this name.
+    """
+    kind, id = split_source(source)
+    (ctx.stations if kind is Kind.STATION else ctx.jobs).get(id)
 
 
 def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:

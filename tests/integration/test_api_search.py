@@ -136,6 +136,8 @@ def test_an_unfit_query_is_refused(api: Api) -> None:
     assert "no word" in problem(api.http.get("/search?q=%22"), 422)
     assert "'source'" in problem(api.http.get("/search?q=a&sourse=stations/p1"), 422)
     assert "stations/p1" in problem(api.http.get("/search?q=a&source=microphones/x"), 422)
+    assert "no station 'nope'" in problem(api.http.get("/search?q=a&source=stations/nope"), 404)
+    assert "no job 'nope'" in problem(api.http.get("/search?q=a&source=jobs/nope"), 404)
     assert "Unix time" in problem(api.http.get("/search?q=a&from=yesterday"), 422)
     assert "limit" in problem(api.http.get("/search?q=a&limit=0"), 422)
 
