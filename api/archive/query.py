@@ -37,6 +37,7 @@ def expression(query: str) -> str:
     """
     if len(query) > LIMIT:
         raise BadRequest(f"q is longer than {LIMIT} characters", "q")
+    query = query.replace("\0", " ")  # at which SQLite would end
     wanted: list[str] = []
     unwanted: list[str] = []
     operator = ""

@@ -25,6 +25,7 @@ from wire.errors import BadRequest
         ("e-post, R&D!", '("e-post,") AND ("R&D!")'),
         ("天気", '(" 天  気 ")'),
         ("... storm ?", '("storm")'),
+        ("storm\0warning", '("storm") AND ("warning")'),
     ],
 )
 def test_it_becomes_an_expression(query: str, expected: str) -> None:
