@@ -75,7 +75,7 @@ def cancel_decode(redis: Redis, job_id: str) -> None:
     """Take an upload that still waits out of the queue; one that is being decoded sees its job's state itself."""
     try:
         RqJob.fetch(_entry(job_id), connection=redis, serializer=JSONSerializer).delete()
-    except NoSuchJobError:
+    except (NoSuchJobError, ValueError):  # ValueError: it ended at this moment, and RQ misses its execution
         return
 
 
