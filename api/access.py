@@ -74,7 +74,8 @@ def check_host(settings: Settings, request: Request) -> None:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     ours = settings.hosts | {urlsplit(origin).netloc for origin in settings.origins}
     if not is_loopback(name) and not ours & {host, name}:
-        raise Problem(421, f"This server answers on loopback only, not as {host}; ALLOWED_ORIGINS can name it.")
+        given = host or "the Host header says"  # which is no name
+        raise Problem(421, f"This server answers on loopback only, not as {given}; ALLOWED_ORIGINS can name it.")
 
 
 def check_origin(settings: Settings, request: Request, *, socket: bool = False) -> None:
@@ -114,9 +115,9 @@ def _same_origin(settings: Settings, origin: str, host: str) -> bool:
     try:
         if is_loopback(settings.host) and not is_loopback(urlsplit(origin).hostname or ""):
             return False
+        return urlsplit(origin).netloc == host
     except ValueError:
         return False
-    return urlsplit(origin).netloc == host
 
 
 def is_loopback(host: str) -> bool:

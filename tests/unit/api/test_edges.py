@@ -72,6 +72,7 @@ class TestOrigins:
             ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "null"}),
             ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "http://[bad"}),
             ("0.0.0.0", {"Host": "captions.example", "Origin": "https://captions.example.evil.example"}),
+            ("0.0.0.0", {"Host": "captions.example", "Origin": "http://[bad"}),
             ("0.0.0.0", {"Host": "captions.example", "Sec_Fetch_Site": "cross-site"}),
         ],
     )
