@@ -138,8 +138,14 @@ class Sockets:
         """Prepare a request to become a WebSocket.
 
         Raises:
-            Problem: 503, there are too many.
+            Problem: 426, it is none of today's WebSockets (RFC 6455 section 4.2); 503, there are too many.
         """
+        if "Sec-WebSocket-Key" not in request.headers or request.headers.get("Sec-WebSocket-Version") != "13":
+            raise Problem(
+                426,
+                "Send Sec-WebSocket-Key, and Sec-WebSocket-Version: 13, as a client of WebSockets does.",
+                {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"},
+            )
         self.check_room()
         environ = request.environ
         # Compression would hold 256 kB a socket for lines of text.

@@ -13,6 +13,8 @@ from werkzeug.test import EnvironBuilder
 from api.problems import Problem
 from api.sockets import PatientSocket, Sockets
 
+HANDSHAKE = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
@@ -82,7 +84,7 @@ def test_closing_tells_who_waits(pair: tuple[socket.socket, socket.socket]) -> N
 def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
     counted: list[tuple[str, int]] = []
     sockets = Sockets(1, lambda kind, change: counted.append((kind, change)))
-    request = Request(EnvironBuilder(headers={"Sec-WebSocket-Extensions": "permessage-deflate"}).get_environ())
+    request = Request(EnvironBuilder(headers=HANDSHAKE | {"Sec-WebSocket-Extensions": "x"}).get_environ())
     sockets.admit(request, 1.0)
     assert "Sec-WebSocket-Extensions" not in request.headers
 
@@ -99,3 +101,12 @@ def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
         assert refused.value.status == 503
     sockets.admit(request, 1.0)
     assert counted == [("jobs", 1), ("jobs", -1)]
+
+
+@pytest.mark.parametrize("lacks", HANDSHAKE)
+def test_a_handshake_that_is_none_is_refused(lacks: str) -> None:
+    headers = {name: value for name, value in HANDSHAKE.items() if name != lacks}
+    with pytest.raises(Problem) as refused:
+        Sockets(1, lambda kind, change: None).admit(Request(EnvironBuilder(headers=headers).get_environ()), 1.0)
+    assert refused.value.status == 426
+    assert refused.value.headers["Sec-WebSocket-Version"] == "13"
