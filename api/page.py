@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_from_directory
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
@@ -56,6 +56,8 @@ def static(path: str) -> Response:
     """One of its files; browsers ask each time whether it has changed."""
     if _is_socket():
         raise WebsocketMismatch
+    if methods := _other_methods():
+        raise MethodNotAllowed(methods)
     folder = context().settings.frontend_dir
     if not folder or any(part.startswith(".") for part in Path(path).parts):
         raise NotFound
@@ -72,6 +74,13 @@ def _is_socket() -> bool:
         return adapter is not None and bool(adapter.match(websocket=True))
     except HTTPException:
         return False
+
+
+def _other_methods() -> list[str]:
+    """What a path answers that is no file's, but the API's for other methods alone; nothing for any other path."""
+    adapter = current_app.create_url_adapter(request)
+    methods = set(adapter.allowed_methods() if adapter else ()) - {"GET", "HEAD"}
+    return sorted(methods) if methods > {"OPTIONS"} else []
 
 
 def harden(answer: Response) -> Response:

@@ -63,7 +63,7 @@ def test_a_request_without_a_file_is_refused(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", TRANSCRIPTIONS, 404), ("PUT", TRANSCRIPTIONS, 405), ("GET", "/v1/nothing", 404), ("GET", "/v1", 404)],
+    [("GET", TRANSCRIPTIONS, 405), ("PUT", TRANSCRIPTIONS, 405), ("GET", "/v1/nothing", 404), ("GET", "/v1", 404)],
 )
 def test_what_there_is_not_is_told_in_the_same_shape(api: Api, method: str, path: str, status: int) -> None:
     assert path in error(api.http.request(method, path), status)["message"]
