@@ -23,6 +23,7 @@ from api import (
     stations,
 )
 from api.lingering import lingering
+from api.problems import Problem
 from api.settings import Settings
 from api.uploads import UploadRequest
 
@@ -53,6 +54,8 @@ def create_app(settings: Settings) -> Flask:
         access.check_origin(settings, request)
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             access.check_token(settings, request)
+            if request.content_encoding not in (None, "identity"):
+                raise Problem(415, "Send the body as it is, without Content-Encoding.", {"Accept-Encoding": "identity"})
         return None
 
     @app.after_request

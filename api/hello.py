@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from api.parameters import known_fields, language, task
+from api.parameters import json_object, known_fields, language, task
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 from wire.microphone import Hello
@@ -56,11 +56,8 @@ def parse_hello(message: str | bytes | None) -> Greeting:
     Raises:
         BadRequest: the hello is missing, or none; the message names the field.
     """
-    try:
-        values: Any = json.loads(message) if isinstance(message, str) else None
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
+    values = json_object(message) if isinstance(message, str) else None
+    if values is None:
         raise BadRequest('the first message must be JSON such as {"sample_rate": 48000, "language": "sv"}')
     known_fields(values, _FIELDS)
     code, what = values.get("language"), values.get("task")

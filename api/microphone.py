@@ -22,6 +22,7 @@ from api.context import Context, context
 from api.follow import Follower
 from api.hello import Greeting, parse_hello
 from api.live import complain, relay
+from api.parameters import json_object
 from api.problems import Problem
 from api.sample_format import Opening
 from api.viewer import Signal
@@ -181,11 +182,8 @@ def _type(message: str) -> str | None:
     Raises:
         BadRequest: it is no JSON object.
     """
-    try:
-        values = json.loads(message)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
+    values = json_object(message)
+    if values is None:
         raise BadRequest(UNDERSTOOD)
     return values.get("type")
 

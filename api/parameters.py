@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -104,10 +105,19 @@ def json_body(otherwise: str = "") -> dict[str, Any]:
     """
     if not request.is_json:
         raise Problem(415, f"Send a JSON object with Content-Type: application/json{otherwise}.")
-    values = request.get_json(silent=True)
-    if not isinstance(values, dict):
+    values = json_object(request.get_data())
+    if values is None:
         raise BadRequest("the body is not a JSON object")
     return values
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object that a text is; None, if it is none, or is nested too deeply to be read."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def known_fields(given: Iterable[str], known: Collection[str]) -> None:

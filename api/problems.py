@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Mapping
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
 
@@ -31,7 +32,7 @@ _TITLES = {413: "Request too large", 422: "Unprocessable request", 426: "WebSock
 _DETAILS = {
     404: "There is nothing at {path}; /openapi.json lists what there is.",
     405: "{path} does not answer {method}.",
-    426: "{path} is a WebSocket.",
+    426: "{path} is a WebSocket: ask with Upgrade: websocket and Connection: Upgrade, which a proxy must pass on.",
     500: "This is our fault; the server's log says more.",
 }
 
@@ -70,9 +71,11 @@ def from_error(error: Exception) -> Problem:
             return Problem(status, str(error), {"Retry-After": "10"} if status == 429 else None, field)
     if isinstance(error, AWAY):
         return redis_away(error)
+    if isinstance(error, (ClientDisconnected, ParseException)):
+        return Problem(400, "The request's body broke off, or its chunks are malformed: send it again, whole.")
     if isinstance(error, RequestEntityTooLarge):
         return Problem(413, _too_large())
-    if isinstance(error, WebsocketMismatch) and "websocket" in request.headers.get("Upgrade", "").lower():
+    if isinstance(error, WebsocketMismatch) and _asks_for_socket():
         return Problem(404, f"There is no WebSocket at {request.path}.")
     if isinstance(error, WebsocketMismatch):
         return Problem(426, _DETAILS[426].format(path=request.path), {"Upgrade": "websocket", "Connection": "Upgrade"})
@@ -83,6 +86,12 @@ def from_error(error: Exception) -> Problem:
     return Problem(500, _DETAILS[500])
 
 
+def _asks_for_socket() -> bool:
+    """Whether a request is for a WebSocket, as routing sees it."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.websocket
+
+
 def _too_large() -> str:
     """Which limit a request's body has exceeded, in words."""
     limit = request.max_content_length or 0
@@ -91,7 +100,8 @@ def _too_large() -> str:
     if request.content_length is None or request.content_length > limit:
         return "The file is larger than this server takes (MAX_UPLOAD_BYTES)."
     return (
-        f"The form's other fields have more than {request.max_form_memory_size} bytes; the recording is a file, `file`."
+        f"The form has more than {request.max_form_parts} fields, or in those more than "
+        f"{request.max_form_memory_size} bytes; the recording is a file, `file`."
     )
 
 
@@ -105,7 +115,9 @@ def response(problem: Problem) -> Response:
         "instance": request.path,
         **({"field": problem.field} if problem.field else {}),
     }
-    answer = Response(json.dumps(body, ensure_ascii=False) + "\n", problem.status, mimetype=MEDIA_TYPE)
+    # A field may be named by half a surrogate pair, which UTF-8 lacks and JSON escapes just as Python does.
+    text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
+    answer = Response(text + b"\n", problem.status, mimetype=MEDIA_TYPE)
     answer.headers.update(problem.headers)
     answer.headers["Cache-Control"] = "no-store"
     return answer

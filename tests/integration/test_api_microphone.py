@@ -250,6 +250,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
     [
         ("no json", "JSON"),
         ("[]", "JSON"),
+        ("[" * 50_000, "JSON"),
         (b"\0\0", "JSON"),
         ('{"language": "sv"}', "sample_rate"),
         ("{}", "sample_rate is missing"),

@@ -34,6 +34,11 @@ def test_every_error_is_one(api: Api, method: str, path: str, status: int) -> No
         assert answer.headers["allow"]
 
 
+def test_a_proxy_that_passes_half_a_handshake_on_is_told(api: Api) -> None:
+    assert "a proxy must pass on" in problem(api.refusal("/microphone", Connection="close"), 426)
+    assert "no WebSocket at /about" in problem(api.refusal("/about"), 404)
+
+
 def test_a_json_body_is_bounded(api: Api) -> None:
     body = {"name": "x" * 100_000, "url": "http://a/"}
     assert "more than 65536 bytes" in problem(api.http.post("/stations", json=body), 413)

@@ -18,6 +18,12 @@ from wire.sources import Jobs
 
 MIB = 1024 * 1024
 
+#: A form with a recording, and a field that has no name.
+NAMELESS = (
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nx\r\n'
+    b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"
+)
+
 
 def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
@@ -73,6 +79,10 @@ def test_an_address_is_queued(api: Api, redis: Redis) -> None:
         ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes; the recording is a file"),
         ({"json": {"url": "x" * 100_000}}, 413, "65536 bytes"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
+        ({"content": b"[" * 50_000, "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
+        ({"content": rb'{"\ud800": 1}', "headers": {"Content-Type": "application/json"}}, 422, r"field '\ud800'"),
+        ({"content": b"\x1f\x8b", "headers": {"Content-Encoding": "gzip"}}, 415, "without Content-Encoding"),
+        ({"content": NAMELESS, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 422, "no field ''"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
@@ -96,6 +106,18 @@ def test_a_client_that_goes_away_leaves_nothing(api: Api, wait_until: Callable[.
         wait_until(lambda: list(api.folder.glob("var/uploads/*.part")))
     wait_until(lambda: not list(api.folder.glob("var/uploads/*.part")))
     assert api.http.get("/jobs").json() == {"jobs": []}
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"5\r\nab", b"2\r\n{}cd\r\n"])
+def test_chunks_that_break_off_or_are_none_are_refused(api: Api, body: bytes) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as sock:
+        head = f"POST /jobs HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
+        sock.sendall(head.encode() + b"\r\n\r\n" + body)
+        sock.shutdown(socket.SHUT_WR)
+        answer = sock.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"send it again" in answer
 
 
 def test_waiting_ones_are_limited(api: Api) -> None:
