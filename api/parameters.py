@@ -54,7 +54,7 @@ def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> in
         BadRequest: it is none, or too large.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and minimum <= int(text) <= maximum):
-        raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}")
+        raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}", name)
     return int(text)
 
 
@@ -71,7 +71,7 @@ def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
-        raise BadRequest(f"{name}={text[:40]!r} must be {clock}")
+        raise BadRequest(f"{name}={text[:40]!r} must be {clock}", name)
     return float(text)
 
 

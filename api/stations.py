@@ -122,6 +122,8 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     if "from" in request.args or "to" in request.args:
         wanted = _period(limit or LIMIT)
         return captions.between(ctx.archivist, source, format, wanted, about=about, filename=id)
+    if "first" in request.args:
+        raise BadRequest("first is the caption with which a page of a time begins: say from, too", "first")
     return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
 
 

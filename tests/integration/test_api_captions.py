@@ -96,10 +96,14 @@ def test_files_have_all_that_is_kept_and_say_where_that_begins(api: Api, redis: 
     assert api.http.get("/stations/p1/captions.json").json()["complete"] is False
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²"])
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²", "from=1e3", "first=1"]
+)
 def test_bad_numbers_are_refused(api: Api, redis: Redis, query: str) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
-    assert query.partition("=")[0] in problem(api.http.get(f"/stations/p1/captions?{query}"), 422)
+    answer = api.http.get(f"/stations/p1/captions?{query}")
+    assert query.partition("=")[0] in problem(answer, 422)
+    assert answer.json()["field"] == query.partition("=")[0]
 
 
 def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> None:
