@@ -20,6 +20,7 @@ from api import (
     problems,
     recordings,
     search,
+    sockets,
     stations,
 )
 from api.lingering import lingering
@@ -27,8 +28,14 @@ from api.problems import Problem
 from api.settings import Settings
 from api.uploads import UploadRequest
 
+#: What changes nothing, and brings no body.
+BODILESS = ("GET", "HEAD", "OPTIONS")
+
 #: Bodies other than uploads, in bytes.
 MAX_JSON_BYTES = 64 * 1024
+
+#: A client that sends nothing of a request's body for so long has gone, in seconds.
+BODY_SILENCE_S = 120.0
 
 
 def create_app(settings: Settings) -> Flask:
@@ -52,14 +59,17 @@ def create_app(settings: Settings) -> Flask:
     def guard() -> Response | None:
         access.check_host(settings, request)
         access.check_origin(settings, request)
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
+        if request.method not in BODILESS:
             access.check_token(settings, request)
+            sockets.set_patience(request.environ, BODY_SILENCE_S)
             if request.content_encoding not in (None, "identity"):
                 raise Problem(415, "Send the body as it is, without Content-Encoding.", {"Accept-Encoding": "identity"})
         return None
 
     @app.after_request
     def finish(answer: Response) -> Response:
+        if request.method not in BODILESS:  # the connection's next answer may be large, and its reader slow
+            sockets.set_patience(request.environ, None)
         access.allow_cross_origin(settings, request, answer)
         return lingering(request, page.harden(answer))
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from flask import Request, Response
 
+from api.sockets import set_patience
+
 #: Bounds of what is thrown away.
 LINGER_S = 5.0
 LINGER_BYTES = 256 * 1024 * 1024
@@ -24,7 +26,14 @@ def lingering(request: Request, answer: Response) -> Response:
     stream: Any = request.environ.get("wsgi.input")
     if stream is not None and request.environ.get("CONTENT_LENGTH") != "0":
         answer.headers["Connection"] = "close"
-        answer.call_on_close(lambda: discard(stream.read, time.monotonic))
+        environ = request.environ
+        set_patience(environ, LINGER_S)
+
+        def linger() -> None:
+            discard(stream.read, time.monotonic)
+            set_patience(environ, None)
+
+        answer.call_on_close(linger)
     return answer
 
 

@@ -213,6 +213,16 @@ def gone(request: Request) -> bool:
         sock.settimeout(timeout_s)
 
 
+def set_patience(environ: Mapping[str, Any], timeout_s: float | None) -> None:
+    """Have what is read from a request's connection, or written to it, fail after so many seconds; None: never.
+
+    A client that has lost its network says no farewell: nothing comes from it any more, and nothing else ends that.
+    """
+    sock = environ.get(_ENVIRON)
+    if sock is not None:
+        sock.settimeout(timeout_s)
+
+
 def drain(ws: Server) -> None:
     """Throw away what a client has said that has nothing to say."""
     while ws.receive(timeout=0) is not None:

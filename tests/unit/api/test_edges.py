@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from flask import Request
+from flask import Request, Response
 from werkzeug.test import EnvironBuilder
 
 from api import access, uploads
 from api.handing_in import shown
 from api.jobs import progress_of, state_of
-from api.lingering import LINGER_BYTES, LINGER_S, discard
+from api.lingering import LINGER_BYTES, LINGER_S, discard, lingering
 from api.parameters import http_url, language, masked, numbered, place, slug, task
 from api.problems import Problem
 from api.settings import Settings
@@ -40,6 +41,15 @@ class TestLingering:
             raise ConnectionResetError
 
         assert discard(gone, lambda: 0.0) == 0
+
+    def test_a_client_that_sends_nothing_more_is_not_waited_for(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            refused = EnvironBuilder(method="POST", environ_base={"gunicorn.socket": ours, "CONTENT_LENGTH": "9"})
+            answer = lingering(Request(refused.get_environ()), Response(status=422))
+            assert ours.gettimeout() == LINGER_S
+            answer.close()
+            assert ours.gettimeout() is None, "gunicorn waits for another request in its own way"
 
 
 def request(method: str = "POST", **headers: str) -> Request:

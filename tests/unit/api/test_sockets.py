@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from api.problems import Problem
-from api.sockets import PatientSocket, Sockets
+from api.sockets import PatientSocket, Sockets, set_patience
 
 HANDSHAKE = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
 
@@ -110,3 +110,12 @@ def test_a_handshake_that_is_none_is_refused(lacks: str) -> None:
         Sockets(1, lambda kind, change: None).admit(Request(EnvironBuilder(headers=headers).get_environ()), 1.0)
     assert refused.value.status == 426
     assert refused.value.headers["Sec-WebSocket-Version"] == "13"
+
+
+def test_a_client_that_vanishes_while_it_sends_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+    environ = EnvironBuilder(environ_base={"gunicorn.socket": pair[0]}).get_environ()
+    set_patience(environ, 0.01)
+    with pytest.raises(TimeoutError):
+        pair[0].recv(1)
+    set_patience(environ, None)
+    assert pair[0].gettimeout() is None
