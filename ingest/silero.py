@@ -6,6 +6,7 @@ the last bit, what one call a frame would: a chunk of 5 s costs 7 ms instead of 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,9 @@ class Silero:
     """
 
     def __init__(self) -> None:
+        # From 1.29 on it reports to its makers, under an identifier that it keeps on disk, unless this was set before
+        # (https://github.com/microsoft/onnxruntime/pull/27379).
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

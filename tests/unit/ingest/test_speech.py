@@ -22,6 +22,7 @@ from ingest.detector import SilenceDetector
 from ingest.settings import Settings
 from ingest.silero import FRAME_SAMPLES, Audio, Memory, Silero
 from ingest.speech import SpeechDetector, loudest_dbfs, make_detectors
+from tests.places import ROOT
 from wire.audio import SAMPLE_RATE_HZ, samples
 from wire.messages import Content
 
@@ -159,6 +160,14 @@ def test_one_model_serves_all_detectors() -> None:
 
 def test_it_can_be_turned_off() -> None:
     assert isinstance(make_detectors(Settings(vad="off"))(), SilenceDetector)
+
+
+def test_the_detector_reports_to_nobody(tmp_path: Path) -> None:
+    use = "import numpy; from ingest.silero import *; Silero()(numpy.zeros(16_000, numpy.float32), Memory())"
+    # CI would keep it quiet by itself.
+    environ = {name: value for name, value in os.environ.items() if name not in ("CI", "XDG_CACHE_HOME")}
+    subprocess.run([sys.executable, "-c", use], cwd=ROOT, env={**environ, "HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir()), "an identifier of this machine, and reports to be sent"
 
 
 def test_a_machine_without_onnxruntime_does_without(
