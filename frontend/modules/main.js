@@ -1,4 +1,4 @@
-// The page: which view is shown follows the address (#radio/ID, #file/ID, #microphone/ID, #search/WORDS).
+// The page: which view is shown follows the address (#radio/ID, #wall, #file/ID, #microphone/ID, #search/WORDS).
 
 import './file-view.js';
 import './microphone-view.js';
@@ -6,9 +6,10 @@ import './notice-bar.js';
 import './radio-view.js';
 import './reading-view.js';
 import './search-view.js';
+import './wall-view.js';
 import { entitle, hush, make } from './dom.js';
 
-const TITLES = { radio: 'Radio', file: 'File', microphone: 'Microphone', search: 'Search' };
+const TITLES = { radio: 'Radio', wall: 'All that is on air', file: 'File', microphone: 'Microphone', search: 'Search' };
 
 const main = document.getElementById('main');
 
@@ -21,7 +22,7 @@ function route() {
   entitle(element === 'reading-view' ? 'Read along' : TITLES[view]); // a view that knows more says so
   show(element).selected = id;
   for (const link of document.querySelectorAll('nav a')) {
-    if (link.dataset.view === view) link.setAttribute('aria-current', 'page');
+    if (link.dataset.view === (view === 'wall' ? 'radio' : view)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
 }
@@ -48,7 +49,7 @@ function decode(part) {
 /** Move the focus, not the view, which has the address: to captions that are shown, or to where they will be. */
 function skip(event) {
   event.preventDefault();
-  const captions = [...main.querySelectorAll('.lines, .results')].find((each) => each.checkVisibility());
+  const captions = [...main.querySelectorAll('.lines, .results, .wall')].find((each) => each.checkVisibility());
   (captions ?? main).focus();
 }
 

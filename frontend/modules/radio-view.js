@@ -13,21 +13,18 @@ import { StationForm } from './station-form.js';
 import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
+import { WatchedStations } from './watched-stations.js';
 
 /** Lines shown when a station is opened: events, of which a line may have several. */
 const HISTORY = 120;
 
-/** Time between looks at the list, in milliseconds. */
-const REFRESH_MS = 4000;
-
 class RadioView extends HTMLElement {
-  #timer = 0;
   #socket = null;
   #current = '';
+  #watched;
   #stations = [];
   #opening = null; // {station} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
-  #failure = null; // takes back what was said when the list could not be read
 
   connectedCallback() {
     this.list = make('station-list');
@@ -47,13 +44,16 @@ class RadioView extends HTMLElement {
       make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.state, this.captions,
       make('footer', {}, this.links, make('div.actions', {}, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
-    this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }), this.list, this.#addForm()), this.stage, this.nothing);
-    this.#refresh();
-    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
+    this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }),
+      make('a', { href: '#wall', textContent: 'All that is on air, side by side' }), this.list, this.#addForm()), this.stage, this.nothing);
+    this.#watched = new WatchedStations((stations) => {
+      this.#stations = stations;
+      this.#choose();
+    });
   }
 
   disconnectedCallback() {
-    clearInterval(this.#timer);
+    this.#watched.stop();
     this.#leave();
   }
 
@@ -61,18 +61,6 @@ class RadioView extends HTMLElement {
   set selected(id) {
     this.#current = id;
     if (this.#stations.length) this.#choose();
-  }
-
-  async #refresh() {
-    try {
-      this.#stations = (await request('/stations')).stations;
-      this.#failure?.();
-      this.#failure = null;
-    } catch (error) {
-      this.#failure ??= notify(`The list of stations cannot be read. ${error.message}`);
-      return;
-    }
-    if (this.isConnected) this.#choose(); // else it was left meanwhile
   }
 
   #choose() {
@@ -167,7 +155,7 @@ class RadioView extends HTMLElement {
     form.addEventListener('saved', async ({ detail: { station } }) => {
       details.open = false;
       this.#current = station.id;
-      await this.#refresh();
+      await this.#watched.refresh();
       location.hash = `#radio/${station.id}`;
       this.name.focus(); // the form is closed
     });
@@ -180,7 +168,7 @@ class RadioView extends HTMLElement {
     form.addEventListener('left', () => dialog.close());
     form.addEventListener('saved', () => {
       dialog.close();
-      this.#refresh();
+      this.#watched.refresh();
     });
     dialog.addEventListener('close', () => dialog.remove());
     this.append(dialog);
@@ -196,7 +184,7 @@ class RadioView extends HTMLElement {
       this.#removed = { id, name };
       this.#current = id; // another one in its place would be removed by a click too many
       location.hash = `#radio/${id}`;
-      await this.#refresh();
+      await this.#watched.refresh();
       this.nothing.firstElementChild.focus(); // the button has gone
     } catch (error) {
       notify(`The station was not removed. ${error.message}`);

@@ -68,6 +68,9 @@ def test_stations(page: Page, api: Api, redis: Redis, speaker: Speaker, check: C
     page.keyboard.press("Escape")
     expect(page.get_by_text("There is no station nope.")).to_be_visible()
     check("no station")
+    page.goto(f"{api.url}/#wall")
+    expect(page.locator("station-card .provisional")).to_have_text("och kanske")
+    check("all stations on air")
 
 
 def test_recordings(page: Page, api: Api, redis: Redis, tone: Path, check: Callable[..., None]) -> None:
