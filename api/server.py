@@ -66,6 +66,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "graceful_timeout": GRACE_S,
             "keepalive": 15,
+            # Nobody: a proxy on loopback passes its clients' SCRIPT_NAME on, which would hide /metrics from its rules.
+            "forwarded_allow_ips": "",
             "loglevel": settings.log_level.lower(),
             "proc_name": "undertext-api",
             "control_socket_disable": True,

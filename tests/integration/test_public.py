@@ -158,3 +158,4 @@ def test_a_page_of_another_name_opens_no_socket(public: Public, speaker: Speaker
 
 def test_metrics_stay_inside(public: Public) -> None:
     assert public.http.get("/metrics").status_code == 403
+    assert public.http.get("/x/metrics", headers={"SCRIPT_NAME": "/x"}).status_code == 404, "CGI's name for /x"
