@@ -148,7 +148,7 @@ def begun(head: bytes) -> Frame | None:
     """The first frame in bytes out of the midst of a stream, if that is certainly Layer III: others follow, each where
     the one before says."""
     starts = (found.start() for found in _HEADER.finditer(head))
-    return next((frame_at(head, at) for at in starts if _confirmed(head, at)), None)
+    return next((frame_at(head, at) for at in starts if _confirmed(head, at, whole=False)), None)
 
 
 def frame_at(data: Bytes, at: int) -> Frame | None:
@@ -185,8 +185,8 @@ def _next_frame(data: Bytes, at: int, go_on: Callable[[], None]) -> int:
     return len(data)
 
 
-def _confirmed(data: Bytes, at: int) -> bool:
-    """Whether the frames that seem to begin here are real."""
+def _confirmed(data: Bytes, at: int, *, whole: bool = True) -> bool:
+    """Whether the frames that seem to begin here are real; nothing need follow the last one of a `whole` file."""
     rates = set()
     for _ in range(_CONFIRMED):
         frame = frame_at(data, at)
@@ -194,7 +194,7 @@ def _confirmed(data: Bytes, at: int) -> bool:
             return False
         rates.add(frame.sample_rate_hz)
         at += frame.n_bytes
-        if at == len(data):
+        if whole and at == len(data):
             break
     return len(rates) == 1
 

@@ -41,6 +41,7 @@ def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
     [
         (MP3, b"the end of a frame" + 3 * FRAME, True),
         (MP3, b"the end of a frame" + 2 * FRAME + b"no frame", False),
+        (MP3, b"the end of a frame" + FRAME, False),
         (MP3, b"\xff\xf1\x50\x80" + bytes(6_000), False),  # AAC, which some servers call so
         (MP3 | {"content-type": "audio/aac"}, 3 * FRAME, True),
         ({"content-type": "audio/mpeg"}, 3 * FRAME, False),  # of so many bytes, and no radio: a recording
