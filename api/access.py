@@ -18,7 +18,8 @@ from api.parameters import masked
 from api.problems import Problem
 from api.settings import Settings
 
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+#: Methods that change nothing (RFC 9110, 9.2.1), and whose requests bring no body.
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def check_token(settings: Settings, request: Request, *, socket: bool = False) -> None:
@@ -84,7 +85,7 @@ def check_origin(settings: Settings, request: Request, *, socket: bool = False) 
     Raises:
         Problem: 403.
     """
-    if request.method in _SAFE and not socket:
+    if request.method in SAFE and not socket:
         return
     origin = request.headers.get("Origin", "").lower()
     if origin in settings.origins:

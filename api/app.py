@@ -28,9 +28,6 @@ from api.problems import Problem
 from api.settings import Settings
 from api.uploads import UploadRequest
 
-#: What changes nothing, and brings no body.
-BODILESS = ("GET", "HEAD", "OPTIONS")
-
 #: Bodies other than uploads, in bytes.
 MAX_JSON_BYTES = 64 * 1024
 
@@ -59,7 +56,7 @@ def create_app(settings: Settings) -> Flask:
     def guard() -> Response | None:
         access.check_host(settings, request)
         access.check_origin(settings, request)
-        if request.method not in BODILESS:
+        if request.method not in access.SAFE:
             access.check_token(settings, request)
             sockets.set_patience(request.environ, BODY_SILENCE_S)
             if request.content_encoding not in (None, "identity"):
@@ -68,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
 
     @app.after_request
     def finish(answer: Response) -> Response:
-        if request.method not in BODILESS:  # the connection's next answer may be large, and its reader slow
+        if request.method not in access.SAFE:  # the connection's next answer may be large, and its reader slow
             sockets.set_patience(request.environ, None)
         access.allow_cross_origin(settings, request, answer)
         return lingering(request, page.harden(answer))

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Request, Response
 
+from api.access import SAFE
 from api.sockets import set_patience
 
 #: Bounds of what is thrown away.
@@ -21,7 +22,7 @@ LINGER_BYTES = 256 * 1024 * 1024
 
 def lingering(request: Request, answer: Response) -> Response:
     """The answer, made to close the connection gently if the request's body was refused."""
-    if answer.status_code < 400 or request.method in ("GET", "HEAD", "OPTIONS"):
+    if answer.status_code < 400 or request.method in SAFE:
         return answer
     stream: Any = request.environ.get("wsgi.input")
     if stream is not None and request.environ.get("CONTENT_LENGTH") != "0":
