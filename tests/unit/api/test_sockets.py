@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Request
@@ -101,6 +101,21 @@ def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
         assert refused.value.status == 503
     sockets.admit(request, 1.0)
     assert counted == [("jobs", 1), ("jobs", -1)]
+
+
+def test_what_a_client_still_sends_is_thrown_away_until_it_has_closed(wait_until: Callable[..., None]) -> None:
+    inbox = [b"late"]
+
+    class Ws:
+        sock = None
+        connected = False
+        input_buffer = inbox
+        thread = threading.Thread(target=lambda: wait_until(lambda: not inbox))
+
+    Ws.thread.start()
+    with Sockets(1, lambda kind, change: None).opened("jobs", Ws()):
+        pass
+    assert not Ws.thread.is_alive()
 
 
 @pytest.mark.parametrize("lacks", HANDSHAKE)
