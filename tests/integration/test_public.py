@@ -48,8 +48,9 @@ def nginx(program: str, folder: Path, domain: str, ports: list[int], api: Api) -
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi"))
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; {temporary} scgi_temp_path {folder}/scgi; server {{ listen 127.0.0.1:{ports[1]} ssl;"
-        f"server_name {domain}; ssl_certificate {folder}/root.crt; ssl_certificate_key {folder}/key.pem;"
+        f"http {{ access_log {folder}/log; {temporary} scgi_temp_path {folder}/scgi;"
+        f"server {{ listen 127.0.0.1:{ports[1]} ssl; server_name {domain};"
+        f"ssl_certificate {folder}/root.crt; ssl_certificate_key {folder}/key.pem;"
         f"include {folder}/undertext.conf; }} }}\n"
     )
     with _process([program, "-p", str(folder), "-c", "nginx.conf"], folder, {}):
@@ -58,7 +59,7 @@ def nginx(program: str, folder: Path, domain: str, ports: list[int], api: Api) -
 
 @contextmanager
 def _process(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[None]:
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
     try:
         yield
@@ -88,18 +89,19 @@ def public(
     ):
         context = _trusting(authority, f"https://{name}", folder / "log")
         with httpx.Client(base_url=f"https://{name}", timeout=20, verify=context) as http:
-            yield Public(api, http, context)
+            yield Public(api, http, context, folder / "log")
 
 
 class Public(Api):
     """An API behind a proxy."""
 
-    def __init__(self, api: Api, http: httpx.Client, context: ssl.SSLContext) -> None:
+    def __init__(self, api: Api, http: httpx.Client, context: ssl.SSLContext, proxy_log: Path) -> None:
         self.process, self.folder = api.process, api.folder
         self.url = str(http.base_url).rstrip("/")
         self.ws = self.url.replace("https", "wss")
         self.http = http
         self.context = context
+        self.proxy_log = proxy_log
 
 
 def _trusting(authority: Path, url: str, log: Path) -> ssl.SSLContext:
@@ -154,6 +156,12 @@ def test_captions_come_as_they_are_said(public: Public, speaker: Speaker) -> Non
 
 def test_a_page_of_another_name_opens_no_socket(public: Public, speaker: Speaker) -> None:
     assert public.refusal("/stations/p1/live", Origin="https://elsewhere.example").status_code == 403
+
+
+def test_the_token_is_not_logged(public: Public) -> None:
+    assert public.refusal(f"/microphone?token={TOKEN}", Origin="https://elsewhere.example").status_code == 403
+    assert public.http.get("/about").status_code == 200  # what came before is written by now
+    assert TOKEN not in public.proxy_log.read_text()
 
 
 def test_metrics_stay_inside(public: Public) -> None:
