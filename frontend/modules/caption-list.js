@@ -175,8 +175,8 @@ export class CaptionList extends HTMLElement {
     }
   }
 
-  #speak(line) {
-    this.spoken.append(line);
+  #speak(paragraph) {
+    this.spoken.append(paragraph);
     while (this.spoken.childElementCount > SPOKEN) this.spoken.firstElementChild.remove();
   }
 
