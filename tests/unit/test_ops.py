@@ -138,6 +138,12 @@ def test_everything_is_published_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
+def test_prometheus_may_ask_whatever_other_names_are_allowed() -> None:
+    [scrape] = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
+    [[target]] = [static["targets"] for static in scrape["static_configs"]]
+    assert target.partition(":")[0] in compose()["services"]["api"]["environment"]["ALLOWED_HOSTS"].split()
+
+
 def test_under_a_public_name_there_is_a_token_and_nothing_but_the_proxy_is_published() -> None:
     services = compose("docker-compose.public.yml")["services"]
     assert services["api"]["environment"]["API_TOKEN"].startswith("${API_TOKEN:?")
