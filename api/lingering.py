@@ -21,12 +21,11 @@ LINGER_BYTES = 256 * 1024 * 1024
 
 
 def lingering(request: Request, answer: Response) -> Response:
-    """The answer, made to close the connection gently if the request's body was refused."""
+    """The answer, made to read on behind itself if the request's body was refused."""
     if answer.status_code < 400 or request.method in SAFE:
         return answer
     stream: Any = request.environ.get("wsgi.input")
     if stream is not None and request.environ.get("CONTENT_LENGTH") != "0":
-        answer.headers["Connection"] = "close"
         environ = request.environ
         set_patience(environ, LINGER_S)
 
