@@ -20,7 +20,7 @@ class FileView extends HTMLElement {
     this.earlier = make('job-list');
     this.panel = make('job-panel', { hidden: true });
     this.nothing = make('section.stage', { 'aria-label': 'Recording' },
-      make('p.empty', { textContent: NOTHING_CHOSEN }));
+      make('p.empty', { tabIndex: -1, textContent: NOTHING_CHOSEN }));
     this.replaceChildren(
       make('aside', {},
         this.heading,
@@ -49,6 +49,7 @@ class FileView extends HTMLElement {
     this.panel.hidden = true;
     this.nothing.firstElementChild.textContent = why;
     this.nothing.hidden = false;
+    if (why === MISSING) this.nothing.firstElementChild.focus(); // what was shown there has gone
     entitle('File');
   }
 

@@ -190,7 +190,7 @@ def test_an_address_of_no_recording_says_so(page: Page, api: Api, redis: Redis, 
     expect(page.get_by_role("heading", name="kort.wav")).to_be_visible()
     page.evaluate("(id) => { location.hash = `#file/${id}` }", id)
     missing = page.get_by_text("There is no such recording")
-    expect(missing).to_be_visible()
+    expect(missing).to_be_focused()
     expect(page.locator("job-panel")).to_be_hidden()
     expect(page.get_by_role("button", name="Caption it")).to_be_visible()
     page.go_back()
