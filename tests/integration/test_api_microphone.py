@@ -181,7 +181,7 @@ def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: 
         for at in range(0, len(pcm) // 2, 320):
             microphone.client.send(pcm[at : at + 320])
         microphone.client.sock.shutdown(socket.SHUT_WR)  # behind all that was sent
-    ingest.heard(len(pcm) // 2)
+        ingest.heard(len(pcm) // 2)  # before it is closed: what nobody reads here is answered with a reset
     with api.socket("/microphone") as microphone:
         hello(microphone, resume=resume)
         arrived = round(microphone.next("ready")["audio_s"] * 32_000)
