@@ -17,7 +17,7 @@ class WallView extends HTMLElement {
   });
 
   connectedCallback() {
-    this.wall = make('div.wall', { role: 'list' });
+    this.wall = make('div.wall', { role: 'list', tabIndex: -1 });
     this.off = make('p.facts');
     this.empty = make('p.empty', { textContent: 'No station is on air.', hidden: true });
     this.replaceChildren(
