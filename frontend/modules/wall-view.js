@@ -63,7 +63,7 @@ class WallView extends HTMLElement {
 /** The newest words of a station. */
 class StationCard extends HTMLElement {
   #urls;
-  #store = null;
+  #store = new CaptionStore(SHOWN);
   #socket = null;
 
   constructor(urls) {
@@ -74,6 +74,7 @@ class StationCard extends HTMLElement {
     this.playing = make('p.playing');
     this.said = make('div.said');
     this.replaceChildren(make('h2', {}, this.name), this.playing, this.said);
+    for (const type of ['line', 'revised', 'removed', 'cleared']) this.#store.addEventListener(type, () => this.#write());
   }
 
   describe({ id, name, status }) {
@@ -93,15 +94,12 @@ class StationCard extends HTMLElement {
   }
 
   async #listen() {
-    const store = this.#store ?? new CaptionStore(SHOWN);
-    const socket = new LiveSocket(this.#urls.live, store, { exists: () => exists(this.#urls.self) });
+    const socket = new LiveSocket(this.#urls.live, this.#store, { exists: () => exists(this.#urls.self) });
     this.#socket = socket;
-    if (!this.#store) {
-      for (const type of ['line', 'revised', 'removed', 'cleared']) store.addEventListener(type, () => this.#write(store));
+    if (!this.#store.last) {
       try {
         const { captions, next } = await request(`${this.#urls.captions}?limit=${4 * SHOWN}`); // events: a caption has several
-        store.fill(captions, next);
-        this.#store = store;
+        this.#store.fill(captions, next);
       } catch {
         // the socket says what there is
       }
@@ -109,8 +107,8 @@ class StationCard extends HTMLElement {
     if (this.#socket === socket) socket.open();
   }
 
-  #write(store) {
-    const said = store.lines.filter(({ kind, text }) => kind === 'caption' && text);
+  #write() {
+    const said = this.#store.lines.filter(({ kind, text }) => kind === 'caption' && text);
     this.said.replaceChildren(...said.map(({ text, language, final }) =>
       make(final ? 'p' : 'p.provisional', { textContent: text, lang: language ?? '' })));
   }
