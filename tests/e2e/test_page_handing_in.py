@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.integration.api_server import Api, Speaker, knowing
+from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis
 from wire.messages import State, Status
 from wire.sources import Jobs, Statuses
@@ -197,3 +200,72 @@ def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
     assert Jobs(redis).page(1)[0][0].task == "translate"
+
+
+def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
+    page.get_by_role("button", name="Dismiss").press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_what_was_said_of_a_file_goes_with_it(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}#file")
+    chosen, alert = page.locator("input[type=file]"), page.get_by_role("alert")
+    chosen.set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000})
+    expect(alert).to_contain_text("a.wav has 2.0 MB")
+    chosen.set_input_files({"name": "b.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    expect(page.locator(".chosen")).to_have_text("b.wav · 1 B")
+    expect(alert).to_be_empty()
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="b.wav")).to_be_visible()
+    page.get_by_role("button", name="Caption it").click()
+    expect(alert).to_contain_text("Choose a recording first")
+    page.get_by_role("link", name="Radio").click()
+    expect(alert).to_be_empty()
+
+
+def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Redis) -> None:
+    page.goto(f"{api.url}#file")
+    address, send = page.get_by_label("or the address of one"), page.get_by_role("button", name="Caption it")
+    page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+    address.fill("ftp://example.org/m%C3%B6te.mp3")
+    expect(page.locator(".chosen")).to_have_text("or drop them here")  # one or the other
+    send.click()
+    assert not address.evaluate("element => element.validity.valid")
+    address.fill("https://user:word@example.org/x" + "x" * 3000)
+    send.click()
+    expect(address).to_have_accessible_description("Url is longer than 2000 characters.")
+    address.fill("example.org/möte.mp3?a=1")
+    page.locator("#file-language").select_option("sv")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Audio track, counted from 0").fill("0")
+    send.click()
+    expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
+    expect(page.locator(".wrong")).to_have_count(0)
+    [job], _ = Jobs(redis).page(1)
+    assert (job.url, job.language, job.track) == ("https://example.org/m%C3%B6te.mp3?a=1", "sv", 0)
+    expect(address).to_have_value("")
+
+
+def test_the_languages_that_the_model_knows_are_offered(page: Page, api: Api, redis: Redis) -> None:
+    with Worker(redis, "transcriber", knowing("sv en")):
+        page.goto(f"{api.url}#file")
+        expect(page.locator("#file-language option")).to_have_text(["Detect it", "English", "Swedish"])
+
+
+def test_the_token_that_an_upload_asks_for_brings_the_list(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        page.goto(f"{api.url}#file")
+        page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
+        page.get_by_role("button", name="Caption it").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+        page.get_by_text("Earlier recordings").click()
+        expect(page.get_by_role("link", name="a.wav")).to_be_visible()
