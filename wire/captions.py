@@ -4,6 +4,8 @@
 transaction: the new state, the cursor, the captions into the log, the same captions to pub/sub, and the
 acknowledgement of the chunk. Two workers that commit to one source at once are put in order by WATCH: the later one
 sees the other's state and tries again. A chunk that is committed twice changes nothing the second time.
+
+What a person corrects (`revise`) comes behind all that is in the log, as any newer revision does.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from redis.client import Pipeline
 
 from wire import keys
 from wire.bus import Redis, transaction
+from wire.errors import UnknownSource
 from wire.messages import Caption
 from wire.queue import Delivery, bury, settle
 
@@ -115,6 +118,47 @@ class CaptionLog:
             return captions
 
         return transaction(self._redis, attempt, state_key, progress_key)
+
+    def revise(self, source: str, id: int, change: Callable[[Caption], Caption]) -> Caption:
+        """Put what `change` makes of a caption into the log, as its next revision, atomically.
+
+        It prolongs nothing: the log expires when it would have.
+
+        Args:
+            change: is given the newest revision; again, if the source is committed to meanwhile.
+
+        Returns:
+            The caption as it was logged.
+
+        Raises:
+            UnknownSource: the source has no such caption.
+        """
+        progress_key, log_key = keys.progress(source), keys.captions(source)
+
+        def attempt(pipe: Pipeline) -> Caption:
+            event: Any = pipe.hget(progress_key, "event")  # while it watches, a pipeline answers at once
+            newest = self._newest_revision(source, id)
+            if newest is None or event is None:
+                raise UnknownSource(f"{source} has no caption {id}")
+            [caption] = _number((dataclasses.replace(change(newest), revision=newest.revision + 1),), int(event))
+            pipe.multi()
+            pipe.hset(progress_key, "event", caption.event)
+            pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")
+            pipe.publish(keys.live(source), caption.encode())
+            return caption
+
+        return transaction(self._redis, attempt, progress_key, log_key)
+
+    def _newest_revision(self, source: str, id: int) -> Caption | None:
+        last, mark = "+", f'"id":{id},'.encode()  # few entries need to be decoded
+        while True:
+            entries: Any = self._redis.xrevrange(keys.captions(source), max=last, count=1000)
+            for entry, fields in entries:
+                if mark in fields[b"caption"] and (caption := Caption.decode(fields[b"caption"])).id == id:
+                    return caption
+                last = f"({entry.decode()}"
+            if not entries:
+                return None
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""

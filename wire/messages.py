@@ -98,6 +98,8 @@ class Word(_Json):
 class Caption(_Json):
     """A line of captions. The same `id` with a higher `revision` replaces an earlier one until it is `final`.
 
+    What is final stays as it was heard, but a person may correct it: that is another revision, final too.
+
     An empty text withdraws what was shown: the words were not there. The id may come back with other words.
     A gap (`content` is `gap`) has no text: audio between its times was lost, and `reason` says why.
     """
@@ -120,6 +122,7 @@ class Caption(_Json):
     model: str = ""  # which model heard it, and its version; empty if nobody said
     committed_s: float = 0.0  # Unix time at which it was committed
     event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
+    corrected: bool = False  # its text is what a person wrote, and not what the model heard
 
     def as_dict(self) -> dict[str, Any]:
         """The caption as JSON-ready values, with its message type first, and its text in lines as it is to be shown."""

@@ -49,6 +49,7 @@ class Archivist:
         self._archive: Archive | None = None
         self._copied: dict[str, Copied] = {}
         self._complete: set[str] = set()  # uploads of which there is nothing more to come
+        self._revised: set[str] = set()  # of which there is, though they are: whoever says so is on another thread
         self._pruned_s = -PRUNE_EVERY_S
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
@@ -93,6 +94,11 @@ class Archivist:
         if self._archive is not None:
             aside(partial(self._archive.forget, source))
 
+    def revised(self, source: str) -> None:
+        """Hear that there is something new in the log of an upload that has ended."""
+        if self._keep_s:
+            self._revised.add(source)
+
     def look(self) -> None:
         """Copy what is new, and forget uploads that there no longer are.
 
@@ -104,6 +110,8 @@ class Archivist:
             ArchiveError: the file cannot be opened.
         """
         archive = self._opened()
+        while self._revised:
+            self._complete.discard(self._revised.pop())
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)

@@ -7,10 +7,13 @@ import json
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from wire import keys
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog, latest_revisions
 from wire.chunk import Chunk
+from wire.errors import UnknownSource
 from wire.messages import Caption
 from wire.queue import ChunkQueue, Delivery
 
@@ -165,3 +168,64 @@ def test_what_is_kept_of_a_source_expires_and_can_be_forgotten(redis: Redis) -> 
 def test_the_newest_revision_of_each_caption() -> None:
     older, newer = caption(1), Caption(SOURCE, 1, 1, 1.0, 2.0, "better", True)
     assert [c.text for c in latest_revisions([caption(2), older, newer])] == ["better", "line 2"]
+
+
+def test_a_revision_comes_behind_all_there_is_and_is_told_to_those_who_watch(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    for delivery in put(ChunkQueue(redis), 3):
+        log.commit(delivery, count)
+    redis.expire(keys.captions(SOURCE), 100)
+    watching = redis.pubsub()  # type: ignore[no-untyped-call]
+    watching.subscribe(keys.live(SOURCE))
+    assert watching.get_message(timeout=5)["type"] == "subscribe"
+    for text in ("first", "second"):
+        log.revise(SOURCE, 2, lambda before, text=text: dataclasses.replace(before, text=f"{before.text}, {text}"))  # type: ignore[misc]
+    assert [(c.event, c.id, c.revision, c.text) for c in log.read(SOURCE, 3)] == [
+        (4, 2, 1, "line 2, first"),
+        (5, 2, 2, "line 2, first, second"),
+    ]
+    assert [c.text for c in latest_revisions(log.read(SOURCE))] == ["line 1", "line 2, first, second", "line 3"]
+    progress = log.progress(SOURCE)
+    assert (progress.event, progress.next_seq, progress.until_s) == (5, 3, 15.0)
+    assert json.loads(watching.get_message(timeout=5)["data"])["event"] == 4
+    assert redis.ttl(keys.captions(SOURCE)) <= 100, "it lives no longer than its source"
+
+
+def test_there_is_no_revision_of_what_was_never_said(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    for source in (SOURCE, "stations/none"):
+        for delivery in put(ChunkQueue(redis), 1):
+            log.commit(delivery, count)
+        with pytest.raises(UnknownSource, match="no caption 12"):
+            log.revise(source, 12, lambda before: before)
+    assert log.progress(SOURCE).event == 2
+    assert not redis.exists(keys.progress("stations/none"), keys.captions("stations/none"))
+
+
+def test_a_long_log_is_searched_to_its_beginning(redis: Redis) -> None:
+    log = CaptionLog(redis)
+    captions = tuple(caption(id) for id in range(1, 2500))
+    [delivery] = put(ChunkQueue(redis), 1)
+    log.commit(delivery, lambda state: Advance(b"1", captions, 1, 1, 5.0))
+    assert log.revise(SOURCE, 1, lambda before: before).event == 2500
+
+
+def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, redis_url: str) -> None:
+    deliveries = put(ChunkQueue(redis), 40)
+    log = CaptionLog(redis)
+    log.commit(deliveries[0], count)
+
+    def transcribe() -> None:
+        other = CaptionLog(connect(redis_url))
+        for delivery in deliveries[1:]:
+            other.commit(delivery, count)
+
+    thread = threading.Thread(target=transcribe)
+    thread.start()
+    for _ in range(40):
+        log.revise(SOURCE, 1, lambda before: before)
+    thread.join()
+    found = log.read(SOURCE)
+    assert [c.event for c in found] == list(range(1, 81))
+    assert sorted(c.id for c in found) == sorted([*range(1, 41), *[1] * 40])
+    assert [c.revision for c in found if c.id == 1] == list(range(41))

@@ -1,0 +1,107 @@
+"""Correcting what was heard in a recording, over HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import srt
+
+from tests.integration.api_answers import fits, problem
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import Content, Job, State, Word
+from wire.sources import Jobs
+
+
+@pytest.fixture
+def speaker(redis: Redis) -> Speaker:
+    """A recording of two captions, of which there is nothing more to come."""
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, filename="möte.mp3", duration_s=20.0))
+    speaker = Speaker(redis, "jobs/j")
+    heard = tuple(Word(text, n, n + 1.0, 0.4) for n, text in enumerate(["Väderet", "i", "skona."], start=1))
+    speaker.say("Väderet i skona.", start_s=1.0, words=heard)
+    speaker.say("Tack för att ni tittade!", start_s=6.0)
+    return speaker
+
+
+def correct(api: Api, id: object, **values: Any) -> dict[str, Any]:
+    answer = api.http.patch(f"/jobs/j/captions/{id}", json=values)
+    assert answer.status_code == 200, answer.text
+    fits(answer.json(), "Caption")
+    return dict(answer.json())
+
+
+def test_a_correction_is_in_every_file(api: Api, speaker: Speaker) -> None:
+    speaker.finish()
+    caption = correct(api, 1, text="  Vädret i\nSkåne. ", revision=0)
+    assert (caption["text"], caption["lines"], caption["revision"]) == ("Vädret i Skåne.", ["Vädret i Skåne."], 1)
+    assert [(w["text"], w["start_s"], w["confidence"]) for w in caption["words"]] == [
+        ("Vädret", 1.0, None),
+        ("i", 2.0, None),
+        ("Skåne.", 3.0, None),
+    ]
+    correct(api, 2, text="")
+    assert [cue.content for cue in srt.parse(api.http.get("/jobs/j/captions.srt").text)] == ["Vädret i Skåne."]
+    assert "<00:00:03.000>Skåne." in api.http.get("/jobs/j/captions.vtt").text
+    assert api.http.get("/jobs/j/captions.txt").text == "Vädret i Skåne.\n"
+    answer = api.http.get("/jobs/j/captions.json")
+    fits(answer.json(), "JobCaptions")
+    assert [(c["text"], c["corrected"]) for c in answer.json()["captions"]] == [("Vädret i Skåne.", True), ("", True)]
+    assert answer.headers["captions-complete"] == "true"
+    assert api.http.get("/jobs/j").json()["state"] == "finished"
+    assert correct(api, 2, text="Tack.")["text"] == "Tack.", "what was taken away can come back"
+
+
+def test_who_watches_the_recording_is_sent_a_correction(api: Api, speaker: Speaker) -> None:
+    with api.socket("/jobs/j/live") as socket:
+        socket.until(lambda message: message["type"] == "caption" and message["id"] == 2)
+        sent = correct(api, 1, text="Vädret i Skåne.")
+        speaker.say("Och nu musik.")
+        assert socket.next("caption") == sent
+        assert (socket.next("caption")["text"], sent["event"]) == ("Och nu musik.", 3)
+
+
+def test_what_was_corrected_is_found_and_what_was_wrong_is_not(api: Api, speaker: Speaker) -> None:
+    def found(word: str) -> list[str]:
+        return [
+            hit["text"] for hit in api.http.get("/search", params={"q": word, "source": "jobs/j"}).json()["results"]
+        ]
+
+    def become(word: str, texts: list[str]) -> None:
+        until = time.monotonic() + 30
+        while found(word) != texts:
+            assert time.monotonic() < until, found(word)
+            time.sleep(0.1)
+
+    speaker.finish()
+    become("tittade", ["Tack för att ni tittade!"])  # all of it is in the archive
+    correct(api, 1, text="Vädret i Skåne.")
+    become("skåne", ["Vädret i Skåne."])
+    assert found("skona") == []
+    correct(api, 2, text="")
+    become("tittade", [])
+
+
+def test_two_who_correct_the_same_do_not_overwrite_each_other(api: Api, speaker: Speaker) -> None:
+    correct(api, 1, text="Vädret i Skåne.", revision=0)
+    answer = api.http.patch("/jobs/j/captions/1", json={"text": "Väder i Skåne.", "revision": 0})
+    assert "has been corrected meanwhile: Vädret i Skåne." in problem(answer, 409)
+    correct(api, 1, text="Väder i Skåne.", revision=1)
+
+
+def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: Speaker) -> None:
+    speaker.say(content=Content.GAP, reason="lost")
+    speaker.say("Och n", final_after=False)
+    path = "/jobs/j/captions"
+    assert "no caption 9" in problem(api.http.patch(f"{path}/9", json={"text": "x"}), 404)
+    assert "no job 'none'" in problem(api.http.patch("/jobs/none/captions/1", json={"text": "x"}), 404)
+    assert "is a gap" in problem(api.http.patch(f"{path}/3", json={"text": "x"}), 409)
+    assert "not final yet" in problem(api.http.patch(f"{path}/4", json={"text": "x"}), 409)
+    assert "text is what is said" in problem(api.http.patch(f"{path}/1", json={"revision": 0}), 422)
+    assert "longer than 500" in problem(api.http.patch(f"{path}/1", json={"text": "x" * 501}), 422)
+    assert "did you mean 'text'" in problem(api.http.patch(f"{path}/1", json={"txt": "x"}), 422)
+    assert "revision must be" in problem(api.http.patch(f"{path}/1", json={"text": "x", "revision": "1"}), 422)
+    assert "Content-Type" in problem(api.http.patch(f"{path}/1", content="Vädret"), 415)
+    assert [c["revision"] for c in api.http.get(f"{path}.json").json()["captions"]] == [0, 0, 0, 0]

@@ -1,0 +1,85 @@
+"""A corrected caption keeps what was right of the one that was heard."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.correcting import corrected
+from wire.messages import Caption, Word
+
+
+def heard(*texts: str, separator: str = " ") -> Caption:
+    """A caption of words of a second each, from 10 s on."""
+    words = tuple(Word(text, 10.0 + n, 11.0 + n, 0.4) for n, text in enumerate(texts))
+    return Caption("jobs/a", 1, 2, 10.0, 10.0 + len(texts), separator.join(texts), True, "sv", words)
+
+
+def times(caption: Caption, text: str) -> list[tuple[str, float, float]]:
+    return [(word.text, word.start_s, word.end_s) for word in corrected(caption, text).words]
+
+
+def test_the_text_is_the_persons_and_no_word_has_a_confidence() -> None:
+    caption = corrected(heard("God", "natt", "Sverige."), "God morgon, Sverige.")
+    assert (caption.text, caption.final, caption.corrected) == ("God morgon, Sverige.", True, True)
+    assert (caption.start_s, caption.end_s, caption.language) == (10.0, 13.0, "sv")
+    assert [word.confidence for word in caption.words] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("God natt Sverige", [("God", 10, 11), ("natt", 11, 12), ("Sverige", 12, 13)]),  # marks alone
+        ("God morgon sverige.", [("God", 10, 11), ("morgon", 11, 12), ("sverige.", 12, 13)]),
+        ("God Sverige.", [("God", 10, 11), ("Sverige.", 12, 13)]),
+        ("Gud nattar Sverige.", [("Gud", 10, 11), ("nattar", 11, 12), ("Sverige.", 12, 13)]),
+        ("Nattsverige.", [("Nattsverige.", 10, 13)]),
+        ("God nu ikväll Sverige.", [("God", 10, 11), ("nu", 11, 11.25), ("ikväll", 11.25, 12), ("Sverige.", 12, 13)]),
+    ],
+)
+def test_words_have_the_times_of_those_whose_place_they_take(
+    text: str, expected: list[tuple[str, float, float]]
+) -> None:
+    assert times(heard("God", "natt", "Sverige."), text) == expected
+
+
+def test_a_word_that_was_not_heard_has_the_time_between_its_neighbours() -> None:
+    words = (Word("ett", 1.0, 1.5), Word("tre", 3.5, 4.0))
+    caption = Caption("jobs/a", 1, 0, 0.5, 4.5, "ett tre", True, "sv", words)
+    assert times(caption, "noll ett två tre fyra") == [
+        ("noll", 0.5, 1.0),
+        ("ett", 1.0, 1.5),
+        ("två", 1.5, 3.5),
+        ("tre", 3.5, 4.0),
+        ("fyra", 4.0, 4.5),
+    ]
+
+
+def test_a_script_without_spaces_keeps_none_and_its_latin_words_whole() -> None:
+    caption = heard("今日", "は", "雨", "です", separator="")
+    assert times(caption, "今日 NHK は雪です")[:3] == [("今", 10, 10.5), ("日", 10.5, 11), (" NHK", 11, 11)]
+    assert corrected(caption, "今日 NHK は雪です").as_dict()["lines"] == ["今日 NHK は雪です"]
+
+
+def test_of_a_caption_without_words_no_times_are_invented() -> None:
+    caption = Caption("jobs/a", 1, 0, 0.0, 4.0, "hello there", True)
+    assert corrected(caption, "hello then").words == ()
+
+
+def test_an_empty_text_withdraws_it() -> None:
+    caption = corrected(heard("Tack", "för", "att", "ni", "tittade."), "")
+    assert (caption.text, caption.words, caption.final) == ("", (), True)
+
+
+@given(
+    st.lists(st.sampled_from(["ett", "två", "Tre,", "fyra."]), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["ett", "två", "tre", "femtio", "–"]), max_size=8),
+)
+def test_words_are_those_of_the_text_in_order_within_the_caption(said: list[str], spelt: list[str]) -> None:
+    caption = corrected(heard(*said), " ".join(spelt))
+    assert [word.text for word in caption.words] == spelt
+    assert all(caption.start_s <= word.start_s <= word.end_s <= caption.end_s for word in caption.words)
+    assert all(one.end_s <= next.start_s for one, next in pairwise(caption.words))
