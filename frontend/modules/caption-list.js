@@ -3,9 +3,10 @@
 // What is final is spoken to screen readers from a log of its own: a provisional line would be read again with
 // every revision.
 
-import { make } from './dom.js';
+import { make, set } from './dom.js';
 import { pieces } from './doubt.js';
 import { lost } from './gaps.js';
+import { LineEditor } from './line-editor.js';
 import { clock, timeOfDay } from './times.js';
 
 /** Lines that the spoken log keeps. */
@@ -31,6 +32,8 @@ export class CaptionList extends HTMLElement {
   #time = clock;
   #go = null; // where the times of lines lead
   #marked = null; // the line that is said where a recording is played
+  #save = null; // keeps the text of a line that is corrected
+  #editors = 0; // that are open
 
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
@@ -42,6 +45,7 @@ export class CaptionList extends HTMLElement {
       this.#follow();
       this.scroller.focus({ preventScroll: true });
     });
+    if (this.#save) this.scroller.dataset.correctable = '';
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
     this.now = make('p.now', { role: 'status' });
@@ -88,8 +92,17 @@ export class CaptionList extends HTMLElement {
    */
   lead(go) {
     this.#go = go;
-    for (const [key, element] of this.#elements) this.#prepare(element.firstElementChild, key);
+    for (const element of this.#elements.values()) this.#prepare(element.firstElementChild);
     if (!go) this.mark(-1);
+  }
+
+  /**
+   * Have final lines corrected: of those that come from now on.
+   * @param {(line: object, text: string) => Promise<void>} save keeps another text of a line
+   */
+  correct(save) {
+    this.#save = save;
+    this.scroller.dataset.correctable = '';
   }
 
   /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
@@ -101,7 +114,7 @@ export class CaptionList extends HTMLElement {
     before?.removeAttribute('aria-current');
     element?.setAttribute('aria-current', 'true');
     this.#marked = element;
-    if (!element) return;
+    if (!element || this.#editors) return;
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
     const isSeen = (line) => line.getBoundingClientRect().bottom > top && line.getBoundingClientRect().top < bottom;
@@ -110,8 +123,8 @@ export class CaptionList extends HTMLElement {
   }
 
   /** The time of a line: a button, where it leads somewhere. */
-  #prepare(time, key) {
-    const attributes = { role: 'button', tabindex: '0', title: 'Play from here', 'data-key': key };
+  #prepare(time) {
+    const attributes = { role: 'button', tabindex: '0', title: 'Play from here' };
     for (const [name, value] of Object.entries(attributes)) {
       if (this.#go) time.setAttribute(name, value);
       else time.removeAttribute(name);
@@ -119,11 +132,28 @@ export class CaptionList extends HTMLElement {
   }
 
   #chosen(event) {
-    const key = event.target.dataset.key;
-    const line = event.target.localName === 'time' && this.#store.lines.find((each) => String(each.key) === key);
-    if (!line || (event.type === 'keydown' && !['Enter', ' '].includes(event.key))) return;
+    const { type, key, target } = event;
+    const isTime = target.localName === 'time';
+    const isMeant = type === 'click' ? isTime || target.matches('.correct') : isTime && ['Enter', ' '].includes(key);
+    const line = isMeant && this.#store.lines.find((each) => String(each.key) === target.parentElement.dataset.key);
+    if (!line) return;
     event.preventDefault();
-    this.#go?.(line);
+    if (isTime) this.#go?.(line);
+    else this.#edit(line, target);
+  }
+
+  #edit(line, button) {
+    const element = button.parentElement;
+    const editor = new LineEditor(line, (text) => this.#save(line, text));
+    editor.addEventListener('closed', () => {
+      this.#editors -= 1;
+      editor.remove();
+      delete element.dataset.edited;
+      (element.hidden ? this.scroller : button).focus({ preventScroll: true });
+    });
+    this.#editors += 1;
+    element.dataset.edited = ''; // its text, and the button, are hidden then
+    element.append(editor);
   }
 
   /** What stands there while there is no line; nothing, if that is not known yet. */
@@ -142,8 +172,9 @@ export class CaptionList extends HTMLElement {
 
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
+    if (this.#save) element.append(make('button.correct.quiet', { type: 'button' }));
     this.#elements.set(line.key, element);
-    if (this.#go) this.#prepare(element.firstElementChild, line.key);
+    if (this.#go) this.#prepare(element.firstElementChild);
     this.#write(element, line, old);
     this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before));
     this.#update();
@@ -155,7 +186,7 @@ export class CaptionList extends HTMLElement {
   }
 
   #write(element, line, old = false) {
-    const [time, text] = element.children;
+    const [time, text, button] = element.children;
     const provisional = line.kind === 'caption' && !line.final;
     element.className = provisional ? 'provisional' : line.kind;
     element.hidden = line.kind === 'caption' && !line.text; // withdrawn: the words were not there
@@ -173,6 +204,16 @@ export class CaptionList extends HTMLElement {
       text.lang = line.language ?? ''; // one that nobody knows is not the page's
       if (line.final && line.text && !old) this.#speak(make('p', { textContent: line.text, lang: text.lang }));
     }
+    if (button) this.#name(button, line);
+  }
+
+  /** The button that opens a line to be corrected, and tells whether it has been. */
+  #name(button, line) {
+    const word = line.corrected ? 'Corrected' : 'Correct';
+    set(button, word);
+    button.setAttribute('aria-label', `${word}: line at ${this.#time(line.start_s)}`);
+    button.classList.toggle('done', line.corrected);
+    button.hidden = line.kind !== 'caption' || !line.final;
   }
 
   #speak(paragraph) {
@@ -181,13 +222,16 @@ export class CaptionList extends HTMLElement {
   }
 
   #remove(key) {
-    this.#elements.get(key)?.remove();
+    const element = this.#elements.get(key);
+    if (element && 'edited' in element.dataset) this.#editors -= 1;
+    element?.remove();
     this.#elements.delete(key);
     this.#update();
   }
 
   #clear() {
     this.#elements.clear();
+    this.#editors = 0;
     this.#marked = null;
     this.scroller.replaceChildren();
     this.spoken.replaceChildren();
@@ -230,7 +274,7 @@ export class CaptionList extends HTMLElement {
 
   #follow() {
     const { scrollHeight, clientHeight } = this.scroller;
-    if (this.#following) {
+    if (this.#following && !this.#editors) {
       this.scroller.scrollTop = scrollHeight;
       this.#followed = this.scroller.scrollTop;
     }

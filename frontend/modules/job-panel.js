@@ -54,9 +54,11 @@ class JobPanel extends HTMLElement {
     if (id === this.#id) return;
     this.close();
     this.#build(); // nothing of the job before may stand there until the answer comes
+    this.#subtitle = () => {};
     this.#id = id;
     this.#shown = '';
     const store = new CaptionStore(5000);
+    this.captions.correct((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
     store.addEventListener('line', () => this.#shown === 'waiting' && this.#poll()); // it waits no longer
     if (file) this.player.play(file);
@@ -76,6 +78,15 @@ class JobPanel extends HTMLElement {
     this.#id = '';
   }
 
+  #subtitle = () => {}; // until captions are complete
+
+  async #correct(store, line, text) {
+    const id = this.#id;
+    const caption = await request(`/jobs/${id}/captions/${line.key}`, { method: 'PATCH', json: { text, revision: line.revision } });
+    store.fill([caption]); // a recording that is captioned still sends it as well
+    if (id === this.#id) this.#subtitle();
+  }
+
   async #poll() {
     clearTimeout(this.#timer);
     const id = this.#id;
@@ -86,7 +97,8 @@ class JobPanel extends HTMLElement {
       this.#shown = job.state;
       if (job.state === 'finished' && !before) this.captions.fromTop();
       this.#describe(job);
-      if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.language ?? job.languages[0] ?? '');
+      if (job.state === 'finished') this.#subtitle = () => this.player.subtitle(job.urls.vtt, job.language ?? job.languages[0] ?? '');
+      this.#subtitle();
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));
         return;

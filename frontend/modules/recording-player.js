@@ -41,15 +41,20 @@ class RecordingPlayer extends HTMLElement {
     this.dispatchEvent(new Event('opened'));
   }
 
-  /** Captions that a video shows in its picture, now that they are complete. */
+  /** Captions that a video shows in its picture, now that they are complete, or have been corrected. */
   subtitle(src, srclang) {
     this.#captions = { src, srclang };
     this.#subtitle();
   }
 
   #subtitle() {
-    if (!this.#captions || this.#media?.localName !== 'video' || this.#media.textTracks.length) return;
-    this.#media.append(make('track', { kind: 'captions', default: true, ...this.#captions }));
+    if (!this.#captions || this.#media?.localName !== 'video') return;
+    const before = this.#media.querySelector('track');
+    const track = make('track', { kind: 'captions', default: true, ...this.#captions });
+    if (before) {
+      before.replaceWith(track);
+      track.track.mode = before.track.mode; // the viewer may have switched them off
+    } else this.#media.append(track);
   }
 
   /** Play from a place on, in seconds. */

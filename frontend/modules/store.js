@@ -121,5 +121,6 @@ function lineOf(caption) {
     final: Boolean(caption.final),
     language: caption.language ?? null,
     reason: caption.reason ?? '',
+    corrected: Boolean(caption.corrected),
   });
 }

@@ -1,0 +1,69 @@
+// <line-editor>: the text of a line while it is corrected. Enter keeps it, Escape leaves it as it was.
+
+import { disable, make } from './dom.js';
+
+/** Longest text of a caption, in characters, as the API has it. */
+const LONGEST = 500;
+
+/** Dispatches `closed`, when the text is kept, or left as it was. */
+export class LineEditor extends HTMLElement {
+  #line;
+  #save;
+
+  /**
+   * @param {object} line of a CaptionStore
+   * @param {(text: string) => Promise<void>} save keeps another text; an ApiError says why it is not kept
+   */
+  constructor(line, save) {
+    super();
+    this.#line = line;
+    this.#save = save;
+  }
+
+  connectedCallback() {
+    this.field = make('textarea', {
+      rows: 2, maxLength: LONGEST, value: this.#line.text, lang: this.#line.language ?? '', spellcheck: true, 'aria-label': 'What is said',
+    });
+    this.keep = make('button', { type: 'button', textContent: 'Save' });
+    const leave = make('button.quiet', { type: 'button', textContent: 'Leave as it was' });
+    this.refused = make('div.refused', { role: 'alert' });
+    this.keep.addEventListener('click', () => this.#keep());
+    leave.addEventListener('click', () => this.#close());
+    this.addEventListener('keydown', (event) => this.#pressed(event));
+    this.replaceChildren(this.field, make('div.row', {}, this.keep, leave), this.refused);
+    this.field.focus();
+  }
+
+  #pressed(event) {
+    if (event.isComposing) return; // Enter chooses a character then
+    if (event.key === 'Escape') this.#close();
+    else if (event.key === 'Enter' && event.target === this.field && !event.shiftKey) this.#keep();
+    else return;
+    event.preventDefault();
+  }
+
+  async #keep() {
+    const text = this.field.value.trim();
+    if (this.keep.disabled) return;
+    if (text !== this.#line.text) {
+      if (!text && !confirm('Take this line away?')) return;
+      disable(this.keep, true);
+      this.refused.textContent = '';
+      try {
+        await this.#save(text);
+      } catch (error) {
+        this.refused.textContent = `It is not saved. ${error.message}`;
+        return;
+      } finally {
+        disable(this.keep, false);
+      }
+    }
+    this.#close();
+  }
+
+  #close() {
+    this.dispatchEvent(new Event('closed'));
+  }
+}
+
+customElements.define('line-editor', LineEditor);

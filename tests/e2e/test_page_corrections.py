@@ -1,0 +1,126 @@
+"""Correcting the captions of a recording on the page, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.captions import CaptionLog, latest_revisions
+from wire.messages import Content, Job, State, Word
+from wire.sources import Jobs
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def job(redis: Redis) -> Speaker:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, filename="möte.mp3", duration_s=40.0))
+    speaker = Speaker(redis, "jobs/j")
+    speaker.say("Väderet i skona.", start_s=1.0, words=(Word("Väderet", 1, 2, 0.3),))
+    speaker.say("Tack för att ni tittade!", start_s=6.0)
+    return speaker
+
+
+def kept(redis: Redis) -> list[str]:
+    return [caption.text for caption in latest_revisions(CaptionLog(redis).read("jobs/j"))]
+
+
+def opened(page: Page, at: int) -> Locator:
+    """The field in which a line is corrected, opened as with a mouse."""
+    line = page.locator(".lines p").nth(at)
+    line.hover()
+    line.locator(".correct").click()
+    return line.get_by_role("textbox", name="What is said")
+
+
+def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    expect(field).to_be_focused()
+    expect(field).to_have_value("Väderet i skona.")
+    field.fill("Vädret i Skåne.")
+    field.press("Enter")
+    expect(page.locator(".lines .text")).to_have_text(["Vädret i Skåne.", "Tack för att ni tittade!"])
+    expect(field).to_have_count(0)
+    button = page.get_by_role("button", name="Corrected: line at 0:01")
+    expect(button).to_be_focused()
+    expect(page.get_by_role("log").locator("p").last).to_have_text("Vädret i Skåne.")  # read out
+    assert kept(redis) == ["Vädret i Skåne.", "Tack för att ni tittade!"]
+    page.reload()
+    expect(page.locator(".lines .text")).to_have_text(["Vädret i Skåne.", "Tack för att ni tittade!"])
+    expect(button).to_be_visible()
+
+
+def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 1)
+    field.fill("")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    field.press("Enter")
+    expect(field).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".lines p:visible .text")).to_have_text(["Väderet i skona."])
+    assert kept(redis) == ["Väderet i skona.", ""]
+
+
+def test_escape_leaves_a_line_as_it_was(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    field.fill("Något annat")
+    field.press("Escape")
+    expect(page.locator(".lines .text").first).to_be_visible()
+    expect(page.locator(".lines .text").first).to_have_text("Väderet i skona.")
+    expect(page.get_by_role("button", name="Correct: line at 0:01")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("Väderet i skona.")
+    page.get_by_role("button", name="Leave as it was").click()
+    assert [caption.revision for caption in CaptionLog(redis).read("jobs/j")] == [0, 0]
+
+
+def test_what_comes_meanwhile_does_not_move_the_line_that_is_corrected(page: Page, api: Api, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    for number in range(40):
+        job.say(f"Rad {number}.", start_s=11.0 + number)
+    expect(page.locator(".lines p")).to_have_count(42)
+    expect(field).to_be_in_viewport()
+    field.fill("Vädret i Skåne.")
+    field.press("Enter")
+    expect(page.locator(".lines .text").first).to_have_text("Vädret i Skåne.")
+    job.say("Sist.", start_s=60.0)
+    expect(page.locator(".lines .text").last).to_have_text("Sist.")
+
+
+def test_provisional_lines_and_gaps_cannot_be_corrected_and_stations_neither(
+    page: Page, api: Api, job: Speaker, speaker: Speaker
+) -> None:
+    page.goto(f"{api.url}#file/j")
+    job.say(content=Content.GAP, reason="lost", start_s=11.0)
+    job.say("Och n", final_after=False, start_s=16.0)
+    expect(page.locator(".lines p")).to_have_count(4)
+    page.locator(".lines p").nth(3).hover()
+    expect(page.locator(".lines .correct:visible")).to_have_count(2)
+    job.revise("Och nu.")
+    expect(page.get_by_role("button", name="Correct: line at 0:16")).to_be_visible()
+    speaker.say("Ekot.")
+    page.goto(api.url)
+    expect(page.locator(".lines .text")).to_have_count(1)
+    expect(page.locator(".lines .correct")).to_have_count(0)
+
+
+def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
+    page: Page, api: Api, redis: Redis, job: Speaker
+) -> None:
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    api.http.patch("/jobs/j/captions/1", json={"text": "Vädret i Skara."})
+    field.fill("Vädret i Skåne.")
+    field.press("Enter")
+    expect(page.locator("line-editor").get_by_role("alert")).to_contain_text("has been corrected meanwhile: Vädret i Skara.")
+    expect(field).to_have_value("Vädret i Skåne.")
+    assert kept(redis)[0] == "Vädret i Skara."
