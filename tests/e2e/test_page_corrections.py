@@ -121,6 +121,8 @@ def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
     api.http.patch("/jobs/j/captions/1", json={"text": "Vädret i Skara."})
     field.fill("Vädret i Skåne.")
     field.press("Enter")
-    expect(page.locator("line-editor").get_by_role("alert")).to_contain_text("has been corrected meanwhile: Vädret i Skara.")
+    expect(page.locator("line-editor").get_by_role("alert")).to_contain_text(
+        "has been corrected meanwhile: Vädret i Skara."
+    )
     expect(field).to_have_value("Vädret i Skåne.")
     assert kept(redis)[0] == "Vädret i Skara."

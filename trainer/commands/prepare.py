@@ -14,7 +14,8 @@ a source is one of
   a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv
   a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
                               split, start_s and end_s (a part of the file), previous, segments
-  a folder                    recordings, beside each a .vtt, .srt (cut into clips at cues) or .txt with what is said
+  a folder                    recordings, beside each what is said: a .vtt, a .srt, or the .json of captions that were
+                              corrected on the page (these three are cut into clips between cues), or a .txt
   a data set of Hugging Face  an id on the hub, or a folder that save_to_disk wrote (pip install 'undertext[datasets]')
 
 words after it say what it cannot

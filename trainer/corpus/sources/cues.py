@@ -26,11 +26,16 @@ class CuesError(ValueError):
 
 @dataclass(frozen=True)
 class Cue:
-    """What is said between two times; no text where the subtitle only describes a sound."""
+    """What is said between two times; no text where the subtitle only describes a sound.
+
+    Attributes:
+        language: its code; empty, where nobody says.
+    """
 
     start_s: float
     end_s: float
     text: str
+    language: str = ""
 
 
 def read_cues(path: Path) -> list[Cue]:
@@ -49,12 +54,12 @@ def read_cues(path: Path) -> list[Cue]:
 
 
 def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
-    """Gather cues into clips of up to `max_s`; a cue longer than that stays alone, for whoever drops it."""
+    """Gather cues of one language into clips of up to `max_s`; a longer cue stays alone, for whoever drops it."""
     clip: list[Cue] = []
     end_s = 0.0
     for cue in sorted(cues, key=lambda cue: (cue.start_s, cue.end_s)):
         apart = clip and (cue.start_s - end_s > GAP_S or max(end_s, cue.end_s) - clip[0].start_s > max_s)
-        if clip and (apart or not cue.text):
+        if clip and (apart or not cue.text or cue.language != clip[0].language):
             yield tuple(clip)
             clip = []
         if cue.text:
@@ -67,16 +72,16 @@ def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
 def _vtt(text: str) -> Iterator[Cue]:
     for caption in webvtt.from_string(text).captions:
         start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
-        yield Cue(start_s, end_s, _spoken(html.unescape(caption.text)))
+        yield Cue(start_s, end_s, spoken(html.unescape(caption.text)))
 
 
 def _srt(text: str) -> Iterator[Cue]:
     for subtitle in srt.parse(text):
         plain = html.unescape(_TAGS.sub("", subtitle.content))
-        yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), _spoken(plain))
+        yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), spoken(plain))
 
 
-def _spoken(text: str) -> str:
+def spoken(text: str) -> str:
     """A cue's words; the dashes with which subtitles begin another speaker's line are no words."""
     if _DESCRIPTION.fullmatch(text):
         return ""

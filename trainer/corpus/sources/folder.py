@@ -1,4 +1,4 @@
-"""A folder of recordings with what is said in a file beside each: .vtt and .srt with times, or .txt."""
+"""A folder of recordings with what is said in a file beside each: .vtt, .srt or our own .json with times, or .txt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from trainer.corpus.decode import duration_s
 from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source
+from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues
 from trainer.corpus.sources.languages import language_code
@@ -18,8 +19,8 @@ from trainer.errors import AudioError
 
 _AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
-#: The first that is there is taken.
-TEXT_SUFFIXES = (".vtt", ".srt", ".txt")
+#: The first that is there is taken: subtitles before what they were made of, for they may have been mended by hand.
+TEXT_SUFFIXES = (".vtt", ".srt", ".json", ".txt")
 
 
 def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
@@ -30,7 +31,7 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         for path in recordings:
             yield from _without_speech(path, folder, source, max_s)
         return
-    texts = _by_recording(path for path in files if path.suffix.lower() in TEXT_SUFFIXES)
+    texts = _by_recording(path for path in files if _is_text(path))
     for path in recordings:
         beside = sorted(texts.pop(path, []) + texts.pop(path.with_suffix(""), []), key=_order)
         yield from _clips(path, beside[0] if beside else None, folder, source, max_s)
@@ -60,6 +61,11 @@ def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
 def _own_folder(path: Path, folder: Path) -> str:
     """The first folder below the source's on the way to a recording; those of splits do not count."""
     return next((part for part in path.relative_to(folder).parts[:-1] if not split_named(part)), "")
+
+
+def _is_text(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in TEXT_SUFFIXES and (suffix != ".json" or is_captions(path))
 
 
 def _by_recording(texts: Iterable[Path]) -> dict[Path, list[Path]]:
@@ -100,7 +106,8 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
         if text.suffix.lower() == ".txt":
             yield replace(whole, text=text.read_text(encoding="utf-8-sig").strip())
         else:
-            yield from _of_cues(whole, read_cues(text), max_s)
+            read = read_captions if text.suffix.lower() == ".json" else read_cues
+            yield from _of_cues(whole, read(text), max_s)
     except (CuesError, UnicodeDecodeError) as error:
         yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{text.name}: {error}")
 
@@ -109,6 +116,8 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candid
     if not any(cue.text for cue in cues):
         yield whole
     previous = ""
+    if whole.language:  # whoever says it knows better than who heard it
+        cues = [replace(cue, language=whole.language) for cue in cues]
     for clip in cut(cues, max_s):
         start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
         text = " ".join(cue.text for cue in clip)
@@ -116,6 +125,7 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candid
             whole,
             id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}",
             text=text,
+            language=clip[0].language,
             previous=previous,
             segments=tuple((round(cue.start_s - start_s, 3), round(cue.end_s - start_s, 3), cue.text) for cue in clip),
             start_s=start_s,

@@ -1,0 +1,98 @@
+"""Captions that the API gave, which a person has read, become clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from api.formats import document
+from tests.recordings import record
+from trainer.corpus.drops import Reason
+from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.captions import read_captions
+from trainer.corpus.sources.cues import Cue, CuesError
+from trainer.corpus.sources.read import read
+from wire.messages import Caption, Content
+
+
+def caption(id: int, start_s: float, end_s: float, text: str, language: str = "sv", final: bool = True) -> Caption:
+    return Caption("jobs/a", id, 1, start_s, end_s, text, final, language, corrected=True)
+
+
+SAID = (
+    caption(1, 0.1, 4.0, "Vädret i Skåne."),
+    caption(2, 4.0, 6.0, ""),  # nobody said it
+    caption(3, 7.0, 9.0, "Det regnar."),
+    caption(4, 9.1, 12.0, "It rains.", "en"),
+    Caption("jobs/a", 5, 0, 12.0, 17.0, "", True, content=Content.GAP, reason="lost"),
+    caption(6, 17.0, 19.0, "[applåder]"),
+    caption(7, 20.0, 22.0, "Och n", final=False),
+)
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    """A folder with a recording and its captions."""
+    folder = tmp_path / "talks"
+    record(folder / "talk.wav", 25)
+    (folder / "talk.json").write_text(document(SAID, {"source": "jobs/a", "state": "finished"}))
+    return folder
+
+
+def offered(folder: Path, language: str = "") -> list[Candidate]:
+    return list(read(Source(str(folder), name="f", language=language), 30))
+
+
+def test_each_has_its_language_and_some_of_the_silence_around(talk: Path) -> None:
+    cues = [(round(cue.start_s, 2), round(cue.end_s, 2), *rest(cue)) for cue in read_captions(talk / "talk.json")]
+    assert cues == [
+        (0.0, 4.0, "Vädret i Skåne.", "sv"),
+        (4.0, 6.2, "", "sv"),
+        (6.8, 9.05, "Det regnar.", "sv"),
+        (9.05, 12.0, "It rains.", "en"),
+        (12.0, 17.0, "", ""),
+        (17.0, 19.0, "", "sv"),
+    ]
+
+
+def rest(cue: Cue) -> tuple[str, str]:
+    return cue.text, cue.language
+
+
+def test_clips_are_cut_where_the_language_turns_and_where_a_text_was_taken_away(talk: Path) -> None:
+    assert [(clip.id, clip.language, clip.text) for clip in offered(talk)] == [
+        ("f/talk.wav#0.000-4.000", "sv", "Vädret i Skåne."),
+        ("f/talk.wav#6.800-9.050", "sv", "Det regnar."),
+        ("f/talk.wav#9.050-12.000", "en", "It rains."),
+    ]
+
+
+def test_a_language_that_is_said_is_that_of_all(talk: Path) -> None:
+    assert [(clip.language, clip.text) for clip in offered(talk, "sv")] == [
+        ("sv", "Vädret i Skåne."),
+        ("sv", "Det regnar. It rains."),
+    ]
+
+
+def test_subtitles_that_lie_there_too_may_have_been_mended_by_hand(talk: Path) -> None:
+    (talk / "talk.srt").write_text("1\n00:00:00,000 --> 00:00:04,000\nVädret i Skara.\n")
+    assert [clip.text for clip in offered(talk, "sv")] == ["Vädret i Skara."]
+
+
+@pytest.mark.parametrize("other", [{"title": "talk"}, ["a"], {"source": "stations/p1", "captions": []}])
+def test_other_json_is_none_of_ours(talk: Path, other: object) -> None:
+    (talk / "talk.json").write_text(json.dumps(other))
+    (talk / "talk.txt").write_text("Hej")
+    (talk / "broken.json").write_text("{")
+    assert [clip.text for clip in offered(talk)] == ["Hej"]
+
+
+def test_captions_with_a_field_that_is_none_are_named(talk: Path) -> None:
+    (talk / "talk.json").write_text('{"source": "jobs/a", "captions": [{"id": 1}]}')
+    with pytest.raises(CuesError, match="missing"):
+        read_captions(talk / "talk.json")
+    [clip] = offered(talk)
+    assert clip.refused is Reason.UNREADABLE_TEXT
+    assert clip.detail.startswith("talk.json: no captions: ")
