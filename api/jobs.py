@@ -170,6 +170,7 @@ def correct(id: str, number: int) -> dict[str, Any]:
     ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     caption = ctx.log.revise(source, number, change)
+    ctx.jobs.renew(id)
     ctx.archivist.revised(source)
     return caption.as_dict()
 

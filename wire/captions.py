@@ -122,8 +122,6 @@ class CaptionLog:
     def revise(self, source: str, id: int, change: Callable[[Caption], Caption]) -> Caption:
         """Put what `change` makes of a caption into the log, as its next revision, atomically.
 
-        It prolongs nothing: the log expires when it would have.
-
         Args:
             change: is given the newest revision; again, if the source is committed to meanwhile.
 
@@ -145,6 +143,8 @@ class CaptionLog:
             pipe.hset(progress_key, "event", caption.event)
             pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")
             pipe.publish(keys.live(source), caption.encode())
+            for key in keys.of_source(source):
+                pipe.expire(key, self._retention_s)
             return caption
 
         return transaction(self._redis, attempt, progress_key, log_key)

@@ -112,11 +112,13 @@ class Jobs:
 
     def save(self, job: Job) -> None:
         """Write a job's record."""
-        now = time.time()
+        old: Any = self._redis.zrangebyscore(keys.JOBS, 0, time.time() - self._retention_s)
         pipe = self._redis.pipeline()
         pipe.set(keys.job(job.id), job.encode(), ex=self._retention_s)
         pipe.zadd(keys.JOBS, {job.id: job.created_s})
-        pipe.zremrangebyscore(keys.JOBS, 0, now - self._retention_s)
+        for id in old:  # of some that are as old the captions have been corrected since
+            if not self._redis.exists(keys.job(id.decode())):
+                pipe.zrem(keys.JOBS, id)
         pipe.execute()
 
     def change(self, id: str, **changes: Any) -> Job:
@@ -171,6 +173,10 @@ class Jobs:
         """Every job's id, the oldest first; of some the record may have expired."""
         entries: Any = self._redis.zrange(keys.JOBS, 0, -1)
         return [id.decode() for id in entries]
+
+    def renew(self, id: str) -> None:
+        """Keep a job for as long as if it had just changed: its captions have."""
+        self._redis.expire(keys.job(id), self._retention_s)
 
     def fail(self, id: str, why: str) -> bool:
         """Say that a job has failed, and why; whether it was not settled before.

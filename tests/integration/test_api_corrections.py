@@ -10,6 +10,7 @@ import srt
 
 from tests.integration.api_answers import fits, problem
 from tests.integration.api_server import Api, Speaker
+from wire import keys
 from wire.bus import Redis
 from wire.messages import Content, Job, State, Word
 from wire.sources import Jobs
@@ -52,6 +53,14 @@ def test_a_correction_is_in_every_file(api: Api, speaker: Speaker) -> None:
     assert answer.headers["captions-complete"] == "true"
     assert api.http.get("/jobs/j").json()["state"] == "finished"
     assert correct(api, 2, text="Tack.")["text"] == "Tack.", "what was taken away can come back"
+
+
+def test_a_corrected_recording_is_kept_as_if_it_were_new(api: Api, redis: Redis, speaker: Speaker) -> None:
+    kept = [keys.job("j"), keys.captions("jobs/j"), keys.progress("jobs/j")]
+    for key in kept:
+        redis.expire(key, 100)
+    correct(api, 1, text="Vädret i Skåne.")
+    assert all(redis.ttl(key) > 100 for key in kept)
 
 
 def test_who_watches_the_recording_is_sent_a_correction(api: Api, speaker: Speaker) -> None:

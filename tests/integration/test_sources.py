@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,3 +119,16 @@ def test_a_change_survives_a_connection_that_breaks_off_while_it_watches(
     assert jobs.change("1", tracks=3).tracks == 3
     assert not cuts
     assert jobs.get("1").tracks == 3
+
+
+def test_an_old_job_stays_listed_for_as_long_as_it_is_kept(redis: Redis) -> None:
+    jobs = Jobs(redis, retention_s=100)
+    now = time.time()
+    for id in ("expired", "corrected"):
+        jobs.save(Job(id, created_s=now - 200))
+    redis.delete(keys.job("expired"))
+    redis.expire(keys.job("corrected"), 1)
+    jobs.renew("corrected")
+    assert redis.ttl(keys.job("corrected")) > 1
+    jobs.save(Job("new", created_s=now))
+    assert jobs.ids() == ["corrected", "new"]
