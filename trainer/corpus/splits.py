@@ -88,11 +88,12 @@ def _by_release(candidates: Sequence[Candidate], own: dict[str, Counter[Split]],
 def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: Shares) -> list[Split | None]:
     """Voices with a home go there; what has no split of its own does not swell the release's dev and test."""
     with_splits = {clip.source for clip in candidates if clip.split}
+    theirs = {clip.voice for clip in candidates if clip.source in with_splits}
     found: list[Split | None] = []
     for clip in candidates:
         home = homes.get(clip.voice)
         if home is None:
-            found.append("train" if clip.source in with_splits else shares.of(clip.voice))
+            found.append("train" if clip.voice in theirs else shares.of(clip.voice))
         else:
             found.append(home if clip.split or home == "train" else None)
     return found

@@ -47,6 +47,12 @@ def test_no_voice_crosses(clips: list[Candidate], mode: Mode) -> None:
     assert all(len(splits) == 1 for splits in of(assignment, clips).values())
 
 
+def test_a_voice_without_a_split_that_is_in_a_release_and_beside_it_is_in_one() -> None:
+    chosen = next(name for name in "abcdefghijklmnopqrstuvwxyz" if SHARES.of(name) == "test")
+    clips = [clip("somebody", "train", "a"), clip(chosen, None, "a"), clip(chosen, None, "b")]
+    assert len(of(assign(clips, "disjoint", SHARES), clips)[chosen]) == 1
+
+
 @given(some_clips)
 def test_only_what_has_no_split_of_its_own_is_held_out(clips: list[Candidate]) -> None:
     for mode in ("disjoint", "release", "speaker"):
