@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,13 @@ _GENDERS = {
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "nan"), ""),
 }
 
+#: How names of splits begin. Behind that stands no letter: Valentina is somebody who speaks, and Devon is a county.
+_SPLITS: Mapping[Split, re.Pattern[str]] = {
+    "dev": re.compile(r"(dev(el(opment)?|set|test)?|val(id(ation)?)?|eval(uation)?)(?![^\W\d_])"),
+    "test": re.compile(r"test(ing|set)?(?![^\W\d_])"),
+    "train": re.compile(r"train(ing|set)?(?![^\W\d_])"),
+}
+
 
 def named(row: Mapping[str, Any], name: str) -> str:
     """One of our columns in a row of theirs; empty where it is not there."""
@@ -41,25 +49,20 @@ def named(row: Mapping[str, Any], name: str) -> str:
 
 
 def number(row: Mapping[str, Any], *keys: str) -> float | None:
-    """The first of some columns that is a number."""
+    """The first of some columns that is a number; those below 0, with which some say that there is none, are not."""
     for key in keys:
         try:
             value = float(row[key])
         except (KeyError, TypeError, ValueError):
             continue
-        if math.isfinite(value):
+        if 0 <= value < math.inf:
             return value
     return None
 
 
 def split_named(name: str) -> Split | None:
     """What a split is called by others: validation, train.clean.360, test_other; None for what is none of the three."""
-    lowered = name.lower()
-    if lowered.startswith(("dev", "val", "eval")) and lowered != "validated":
-        return "dev"
-    if lowered.startswith("test"):
-        return "test"
-    return "train" if lowered.startswith("train") else None
+    return next((split for split, begins in _SPLITS.items() if begins.match(name.lower())), None)
 
 
 def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, split: Split | None) -> Candidate:
@@ -110,4 +113,6 @@ def _segments(value: Any) -> tuple[tuple[float, float, str], ...]:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else "" if value is None else str(value)
+    if isinstance(value, str):
+        return value.strip()
+    return "" if value is None or value != value else str(value)  # NaN: what pandas has where there is nothing

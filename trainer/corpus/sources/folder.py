@@ -31,7 +31,7 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         for path in recordings:
             yield from _without_speech(path, folder, source, max_s)
         return
-    texts = _by_recording(path for path in files if _is_text(path))
+    texts = _by_recording((path for path in files if _is_text(path)), recordings)
     for path in recordings:
         beside = sorted(texts.pop(path, []) + texts.pop(path.with_suffix(""), []), key=_order)
         yield from _clips(path, beside[0] if beside else None, folder, source, max_s)
@@ -68,12 +68,17 @@ def _is_text(path: Path) -> bool:
     return suffix in TEXT_SUFFIXES and (suffix != ".json" or is_captions(path))
 
 
-def _by_recording(texts: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`."""
+def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`.
+
+    Where a recording is called talk.sv itself, talk.sv.vtt is of that.
+    """
+    names = {path.with_suffix("") for path in recordings}
     found: dict[Path, list[Path]] = {}
     for text in texts:
         whose = text.with_suffix("")
-        found.setdefault(whose.with_suffix("") if _tag(text) else whose, []).append(text)
+        tagged = whose not in names and _tag(text)
+        found.setdefault(whose.with_suffix("") if tagged else whose, []).append(text)
     return found
 
 
@@ -90,12 +95,13 @@ def _tag(text: Path) -> str:
 
 
 def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
+    tagged = text and text.with_suffix("") != path.with_suffix("")
     whole = Candidate(
         id=_id(path, folder, source),
         audio=FileAudio(path),
         text="",
         source=source.name,
-        language=(_tag(text) if text else "") or language_code(source.language),
+        language=(_tag(text) if text and tagged else "") or language_code(source.language),
         split=next((split for part in path.relative_to(folder).parts[:-1] if (split := split_named(part))), None),
         speaker=_own_folder(path, folder) if source.speaker else "",
     )

@@ -1,4 +1,4 @@
-"""What each kind of source offers."""
+"""What releases, manifests and data sets offer."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.recordings import convert, record, release, write_csv, write_list
+from tests.recordings import record, release, write_csv, write_list
+from tests.unit.trainer.corpus.plans import offered
 from trainer.corpus.clips import SPLITS
 from trainer.corpus.decode import decode
 from trainer.corpus.drops import Reason
-from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.candidate import Source
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.languages import language_code
-from trainer.corpus.sources.read import read, with_names
+from trainer.corpus.sources.read import with_names
 from trainer.errors import SourceError
-
-
-def offered(path: Path | str, **about: object) -> list[Candidate]:
-    (source,) = with_names((Source(str(path), **about),))  # type: ignore[arg-type]
-    return list(read(source, max_s=30))
-
 
 # --- Common Voice -------------------------------------------------------------------------------
 
@@ -161,70 +156,21 @@ def test_a_manifest_of_a_spreadsheet(tmp_path: Path) -> None:
     assert offered(tmp_path / "y.csv", language="sv")[0].refused is Reason.DAMAGED_ROW
 
 
+def test_an_end_below_nothing_is_none(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "a", "start_s": -0.1, "end_s": -1}])
+    (clip,) = offered(path)
+    assert (clip.start_s, clip.end_s) == (0.0, None)
+
+
+def test_what_pandas_has_where_there_is_nothing_is_nothing(tmp_path: Path) -> None:
+    rows = [{"path": f"{name}.wav", "text": "x", "speaker": float("nan"), "accent": None} for name in "ab"]
+    (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert [(clip.speaker, clip.accent) for clip in offered(tmp_path / "x.jsonl", language="en")] == [("", "")] * 2
+
+
 def test_a_column_of_text_with_another_name_is_named(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "a", "words": "b"}])
     assert offered(path, text="words")[0].text == "b"
-
-
-# --- folders ------------------------------------------------------------------------------------
-
-
-def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
-    record(tmp_path / "talks" / "one.wav")
-    (tmp_path / "talks" / "one.txt").write_text("\ufeffEn text\n", encoding="utf-8")
-    record(tmp_path / "talks" / "test" / "two.mp3")
-    (tmp_path / "talks" / "test" / "two.mp3.txt").write_text("Två")
-    record(tmp_path / "talks" / "three.ogg")
-    (tmp_path / "talks" / "three.de.txt").write_text("Drei")
-    record(tmp_path / "talks" / "untold.wav")
-    (tmp_path / "talks" / "alone.txt").write_text("Ingen")
-    (tmp_path / "talks" / "bad.txt").write_bytes(b"\xff\xfe\x00")
-    record(tmp_path / "talks" / "bad.wav")
-    found = {clip.id: clip for clip in offered(tmp_path / "talks", language="sv")}
-    assert {id: (clip.text, clip.language, clip.split, clip.refused) for id, clip in found.items()} == {
-        "talks/one.wav": ("En text", "sv", None, None),
-        "talks/test/two.mp3": ("Två", "sv", "test", None),
-        "talks/three.ogg": ("Drei", "de", None, None),
-        "talks/untold.wav": ("", "sv", None, None),
-        "talks/alone.txt": ("", "", None, Reason.MISSING),
-        "talks/bad.wav": ("", "sv", None, Reason.UNREADABLE_TEXT),
-    }
-
-
-def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
-    for name in ("a.wav", "anna/a.wav", "anna/later/b.wav", "test/bo/c.wav", "test/d.wav"):
-        record(tmp_path / "talks" / name)
-        (tmp_path / "talks" / name).with_suffix(".txt").write_text("Hej")
-    assert {clip.speaker for clip in offered(tmp_path / "talks")} == {""}
-    assert {clip.id: (clip.speaker, clip.split) for clip in offered(tmp_path / "talks", speaker="folder")} == {
-        "talks/a.wav": ("", None),
-        "talks/anna/a.wav": ("anna", None),
-        "talks/anna/later/b.wav": ("anna", None),
-        "talks/test/bo/c.wav": ("bo", "test"),
-        "talks/test/d.wav": ("", "test"),
-    }
-
-
-def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
-    record(tmp_path / "f" / "talk.wav", 50)
-    cues = [f"{n}\n00:00:{n * 10:02},000 --> 00:00:{n * 10 + 9:02},500\nMening {n}.\n" for n in range(5)]
-    (tmp_path / "f" / "talk.sv.srt").write_text("\n".join(cues))
-    first, second = offered(tmp_path / "f")
-    assert (first.id, second.id) == ("f/talk.wav#0.000-29.500", "f/talk.wav#30.000-49.500")
-    assert second.text == "Mening 3. Mening 4."
-    assert second.segments == ((0.0, 9.5, "Mening 3."), (10.0, 19.5, "Mening 4."))
-    assert (first.previous, second.previous) == ("", first.text)
-    assert second.language == "sv"
-
-
-def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path) -> None:
-    record(tmp_path / "music" / "long.wav", 61)
-    convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
-    (tmp_path / "music" / "garbage.mp3").write_bytes(b"no audio" * 50)
-    clips = offered(tmp_path / "music", speech=False)
-    assert [clip.refused for clip in clips] == [Reason.UNREADABLE, None, None, None, None]
-    assert [round(clip.end_s - clip.start_s, 2) for clip in clips if clip.end_s] == [20.33] * 3
-    assert not any(clip.speech or clip.text for clip in clips)
 
 
 # --- Hugging Face -------------------------------------------------------------------------------
@@ -299,7 +245,11 @@ def test_languages_have_whispers_codes(name: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("validation", "dev"), ("dev_other", "dev"), ("validated", None), ("train.clean.360", "train"), ("other", None)],
+    [
+        *(("validation", "dev"), ("dev_other", "dev"), ("validated", None), ("train.clean.360", "train")),
+        *(("other", None), ("Test", "test"), ("eval2000", "dev"), ("devset", "dev"), ("training", "train")),
+        *(("Valentina", None), ("devon", None), ("testimonials", None), ("Trainå", None)),
+    ],
 )
 def test_splits_have_our_names(name: str, split: str | None) -> None:
     assert split_named(name) == split

@@ -1,0 +1,81 @@
+"""What a folder of recordings offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.recordings import convert, record
+from tests.unit.trainer.corpus.plans import offered
+from trainer.corpus.drops import Reason
+
+
+def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
+    record(tmp_path / "talks" / "one.wav")
+    (tmp_path / "talks" / "one.txt").write_text("\ufeffEn text\n", encoding="utf-8")
+    record(tmp_path / "talks" / "test" / "two.mp3")
+    (tmp_path / "talks" / "test" / "two.mp3.txt").write_text("Två")
+    record(tmp_path / "talks" / "three.ogg")
+    (tmp_path / "talks" / "three.de.txt").write_text("Drei")
+    record(tmp_path / "talks" / "untold.wav")
+    (tmp_path / "talks" / "alone.txt").write_text("Ingen")
+    (tmp_path / "talks" / "bad.txt").write_bytes(b"\xff\xfe\x00")
+    record(tmp_path / "talks" / "bad.wav")
+    found = {clip.id: clip for clip in offered(tmp_path / "talks", language="sv")}
+    assert {id: (clip.text, clip.language, clip.split, clip.refused) for id, clip in found.items()} == {
+        "talks/one.wav": ("En text", "sv", None, None),
+        "talks/test/two.mp3": ("Två", "sv", "test", None),
+        "talks/three.ogg": ("Drei", "de", None, None),
+        "talks/untold.wav": ("", "sv", None, None),
+        "talks/alone.txt": ("", "", None, Reason.MISSING),
+        "talks/bad.wav": ("", "sv", None, Reason.UNREADABLE_TEXT),
+    }
+
+
+def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
+    for name in ("a.wav", "Valentina/a.wav", "anna/a.wav", "anna/later/b.wav", "test/bo/c.wav", "test/d.wav"):
+        record(tmp_path / "talks" / name)
+        (tmp_path / "talks" / name).with_suffix(".txt").write_text("Hej")
+    assert {clip.speaker for clip in offered(tmp_path / "talks")} == {""}
+    assert {clip.id: (clip.speaker, clip.split) for clip in offered(tmp_path / "talks", speaker="folder")} == {
+        "talks/a.wav": ("", None),
+        "talks/Valentina/a.wav": ("Valentina", None),
+        "talks/anna/a.wav": ("anna", None),
+        "talks/anna/later/b.wav": ("anna", None),
+        "talks/test/bo/c.wav": ("bo", "test"),
+        "talks/test/d.wav": ("", "test"),
+    }
+
+
+def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
+    record(tmp_path / "f" / "talk.wav", 50)
+    cues = [f"{n}\n00:00:{n * 10:02},000 --> 00:00:{n * 10 + 9:02},500\nMening {n}.\n" for n in range(5)]
+    (tmp_path / "f" / "talk.sv.srt").write_text("\n".join(cues))
+    first, second = offered(tmp_path / "f")
+    assert (first.id, second.id) == ("f/talk.wav#0.000-29.500", "f/talk.wav#30.000-49.500")
+    assert second.text == "Mening 3. Mening 4."
+    assert second.segments == ((0.0, 9.5, "Mening 3."), (10.0, 19.5, "Mening 4."))
+    assert (first.previous, second.previous) == ("", first.text)
+    assert second.language == "sv"
+
+
+def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path) -> None:
+    record(tmp_path / "music" / "long.wav", 61)
+    convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
+    (tmp_path / "music" / "garbage.mp3").write_bytes(b"no audio" * 50)
+    clips = offered(tmp_path / "music", speech=False)
+    assert [clip.refused for clip in clips] == [Reason.UNREADABLE, None, None, None, None]
+    assert [round(clip.end_s - clip.start_s, 2) for clip in clips if clip.end_s] == [20.33] * 3
+    assert not any(clip.speech or clip.text for clip in clips)
+
+
+def test_a_recording_may_be_called_as_texts_are_by_their_language(tmp_path: Path) -> None:
+    for name in ("2020.jan", "talk.sv"):
+        record(tmp_path / "talks" / f"{name}.wav")
+        (tmp_path / "talks" / f"{name}.txt").write_text(name)
+    record(tmp_path / "talks" / "talk.wav")
+    (tmp_path / "talks" / "talk.de.txt").write_text("talk")
+    assert {clip.id: (clip.text, clip.language) for clip in offered(tmp_path / "talks", language="en")} == {
+        "talks/2020.jan.wav": ("2020.jan", "en"),
+        "talks/talk.sv.wav": ("talk.sv", "en"),
+        "talks/talk.wav": ("talk", "de"),
+    }
