@@ -8,6 +8,7 @@ more data moves nobody.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -100,7 +101,9 @@ def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: 
 
 
 def _anew(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:
-    return [shares.of(clip.voice) for clip in candidates]
+    splits: list[Split | None] = [shares.of(clip.voice) for clip in candidates]
+    # Of a voice or two, all may have been chosen to measure on.
+    return splits if "train" in splits else ["train"] * len(splits)
 
 
 def _noted(
@@ -110,6 +113,11 @@ def _noted(
     notes = []
     filled = [split for split in shares.wanted() if split not in splits and _fill(split, splits, candidates, shares)]
     notes += [f"There was no {split}: some of the voices in train became it." for split in filled]
+    if lacking := [split for split in shares.wanted() if splits and split not in splits]:
+        notes.append(
+            f"There is no {' and no '.join(lacking)}: for these there are too few voices, none of which is in two "
+            "splits. --splits release keeps a source's own splits, also where they part a voice."
+        )
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))
     if mode == "disjoint" and crossing:
         notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")
@@ -126,11 +134,11 @@ def _fill(split: Split, splits: list[Split | None], candidates: Sequence[Candida
     """Voices of train become `split`, by their hashes, until it has its share; one at least stays."""
     share = shares.test_percent if split == "test" else shares.dev_percent
     sizes = Counter(clip.voice for clip, s in zip(candidates, splits, strict=True) if s == "train")
+    total = sizes.total()
     # Of another order than that of `of`: the first of it would be in test already.
     order = sorted(sizes, key=lambda voice: _hash(f"{split} {voice}"))
-    chosen: set[str] = set()
-    while len(order) - len(chosen) > 1 and 100 * sum(sizes[v] for v in chosen) < share * sizes.total():
-        chosen.add(order[len(chosen)])
+    before = itertools.accumulate((sizes[voice] for voice in order), initial=0)
+    chosen = {voice for voice, taken in zip(order[:-1], before, strict=False) if 100 * taken < share * total}
     for position, clip in enumerate(candidates):
         if splits[position] == "train" and clip.voice in chosen:
             splits[position] = split

@@ -68,6 +68,14 @@ def test_two_voices_are_enough_to_train_and_one_more_to_test(clips: list[Candida
         assert {"dev", "test"} <= splits
 
 
+@given(st.lists(st.builds(clip, st.text(min_size=1)), min_size=1, max_size=4))
+def test_something_is_left_to_train_on_however_few_speak(clips: list[Candidate]) -> None:
+    assignment = assign(clips, "disjoint", SHARES)
+    assert "train" in assignment.splits
+    lacking = {"dev", "test"} - set(assignment.splits)
+    assert all(any(f"no {split}" in note for note in assignment.notes) for split in lacking)
+
+
 def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped() -> None:
     clips = [clip(speaker, "train") for speaker in "abcdef"]
     assert assign(clips, "disjoint", SHARES).notes == (
