@@ -72,7 +72,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.corpus.drops import DROPPED_NAME, Limits
-    from trainer.corpus.prepare import Plan, prepare, start_again
+    from trainer.corpus.prepare import Plan, prepare
     from trainer.corpus.splits import Shares
     from trainer.reports.corpus import notes, show, write_report
     from trainer.terminal import console as this_console
@@ -92,9 +92,7 @@ def run(options: argparse.Namespace) -> int:
         limits=Limits(min_s=options.min_s, max_s=options.max_s),
         processes=options.processes,
     )
-    if options.again:
-        start_again(options.out)
-    prepared = prepare(plan)
+    prepared = prepare(plan, options.again)
     report = write_report(prepared.corpus, prepared.dropped)
     console = this_console()
     show(prepared.corpus, prepared.dropped, console)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,19 +20,17 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from trainer.corpus.cleaning import clean, has_words, spoken_length
-from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, SPLITS, Clip, Corpus, Split, Writer, total_s
-from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason
+from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Split, Writer, total_s
+from trainer.corpus.drops import Dropped, Limits, Reason
 from trainer.corpus.listening import Heard, Part, Recording, digest, listen
+from trainer.corpus.out_folder import begun, check_folder
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
 from trainer.corpus.sources.folder import without_speakers
 from trainer.corpus.sources.languages import check, language_code, unknown
 from trainer.corpus.sources.read import read, with_names
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
-from trainer.errors import PlanError, SourceError
-
-#: What a corpus that is being prepared is made by; another plan does not go on with it.
-PLAN_NAME = "prepare.json"
+from trainer.errors import SourceError
 
 
 @dataclass(frozen=True)
@@ -93,23 +90,26 @@ class Prepared:
         return self.heard_s / 60 / self.took_s if self.took_s else 0.0
 
 
-def prepare(plan: Plan) -> Prepared:
+def prepare(plan: Plan, again: bool = False) -> Prepared:
     """Make a corpus, or go on with one.
+
+    Args:
+        again: one that is there is replaced, once all sources have been read.
 
     Raises:
         SourceError: a source cannot be read, offers nothing, or does not say its language, as nobody else does.
-        PlanError: the folder has a corpus of another plan, or what is given as a language is none.
+        PlanError: the folder has a corpus of another plan, or another process is making one there, or what is given as
+            a language is none.
     """
     plan = replace(plan, sources=with_names(plan.sources))
-    _check_folder(plan)
+    check_folder(plan.out, plan.said(), again)
     check(plan.language, "--language")
     for source in plan.sources:
         check(source.language, f"language= of {source.path}")
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
     notes = (*_of_languages(candidates, plan), *_of_folders(candidates, plan), *assignment.notes)
-    _begin_folder(plan)
-    with Dropped(plan.out) as dropped, Writer(plan.out) as writer:
+    with begun(plan.out, plan.said(), again), Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         wanted = _judge(candidates, assignment, plan, dropped)
         digests = dict(_written(plan.out))
         todo = [i for i in wanted if candidates[i].id not in writer.written and candidates[i].id not in dropped.ids]
@@ -129,31 +129,6 @@ def prepare(plan: Plan) -> Prepared:
         took_s = time.monotonic() - began_s if todo else 0.0
         corpus = writer.finish(_story(plan, replace(assignment, notes=notes), dropped.counts, digests))
     return Prepared(corpus, dropped.counts, assignment, heard_s, took_s)
-
-
-def start_again(folder: Path) -> None:
-    """Remove what an earlier `prepare` wrote to a folder, and nothing else."""
-    for name in (CORPUS_NAME, CLIPS_NAME, DROPPED_NAME, PLAN_NAME):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / AUDIO_NAME, ignore_errors=True)
-
-
-def _check_folder(plan: Plan) -> None:
-    path = plan.out / PLAN_NAME
-    if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != plan.said():
-            raise PlanError(
-                f"{plan.out} has a corpus that was prepared otherwise ({path} says how): --again replaces it"
-            )
-    elif (plan.out / CLIPS_NAME).exists():
-        raise PlanError(f"{plan.out} has a corpus that `prepare` did not make: choose another folder")
-
-
-def _begin_folder(plan: Plan) -> None:
-    """Only once all sources have been read: a wrong word on the command line leaves nothing behind."""
-    plan.out.mkdir(parents=True, exist_ok=True)
-    said = json.dumps(plan.said(), indent=1, ensure_ascii=False)
-    (plan.out / PLAN_NAME).write_text(said + "\n", encoding="utf-8")
 
 
 def _read(source: Source, plan: Plan) -> Iterator[Candidate]:

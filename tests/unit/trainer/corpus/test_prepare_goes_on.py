@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.places import ROOT
-from tests.recordings import release
+from tests.recordings import record, release
 from tests.unit.trainer.corpus.plans import plan_of
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
-from trainer.corpus.prepare import prepare, start_again
-from trainer.errors import PlanError
+from trainer.corpus.prepare import prepare
+from trainer.errors import PlanError, SourceError
+from trainer.held import held
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -106,11 +107,37 @@ def test_another_plan_does_not_go_on_with_it(tmp_path: Path) -> None:
     prepare(plan_of(tmp_path / "out", folder))
     with pytest.raises(PlanError, match="--again"):
         prepare(plan_of(tmp_path / "out", folder, text="keep"))
-    (tmp_path / "out" / "mine.txt").write_text("stays")
-    start_again(tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
-    prepare(plan_of(tmp_path / "out", folder, text="keep"))
+    prepare(plan_of(tmp_path / "out", folder, text="keep"), again=True)
+    prepare(plan_of(tmp_path / "anew", folder, text="keep"))
+    assert content(tmp_path / "out") == content(tmp_path / "anew")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / CLIPS_NAME).touch()
-    with pytest.raises(PlanError, match="did not make"):
-        prepare(plan_of(tmp_path / "other", folder))
+    for again in (False, True):
+        with pytest.raises(PlanError, match="did not make"):
+            prepare(plan_of(tmp_path / "other", folder), again)
+
+
+def test_what_is_prepared_again_is_kept_until_all_sources_are_read(tmp_path: Path) -> None:
+    prepare(plan_of(tmp_path / "out", release(tmp_path / "cv", clips=1)))
+    before = content(tmp_path / "out")
+    with pytest.raises(SourceError, match="does not exist"):
+        prepare(plan_of(tmp_path / "out", tmp_path / "vc"), again=True)
+    assert content(tmp_path / "out") == before
+
+
+def test_recordings_where_a_corpus_is_replaced_stay(tmp_path: Path) -> None:
+    talk = record(tmp_path / "talks" / "audio" / "one.wav")
+    talk.with_suffix(".txt").write_text("Ett")
+    for again in (True, False, True):
+        assert len(prepare(plan_of(tmp_path / "talks", tmp_path / "talks", language="sv"), again).corpus.clips) == 1
+    assert talk.exists()
+
+
+def test_two_processes_do_not_prepare_one_corpus(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=1)
+    with (
+        held(tmp_path / "out", "--out"),
+        pytest.raises(PlanError, match="choose another --out"),
+    ):
+        prepare(plan_of(tmp_path / "out", folder))
+    assert not (tmp_path / "out" / CLIPS_NAME).exists()
