@@ -14,7 +14,7 @@ from trainer.evaluation.decoding import Listening, decode
 from trainer.evaluation.grouping import group
 from trainer.evaluation.normalising import Normaliser, normaliser
 from trainer.evaluation.probes import Probes, probe
-from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import CONTEXTS, Condition, Context, Evaluation, Windows
 from trainer.evaluation.scoring import Score, character_scores, total, word_scores
 from trainer.evaluation.summary import Row, Summary, summarise
@@ -61,7 +61,7 @@ def evaluate(
         done: told after each batch how many utterances it had; each condition has all of them once; so have windows.
 
     Raises:
-        RecogniserError: the model lacks a language of the utterances.
+        RecogniserError: the model lacks a language of the utterances, or they are all longer than its context.
     """
     normalisers = {
         language: normaliser(language, recogniser.spelling)
@@ -123,6 +123,12 @@ def _conditions(
     contexts: dict[Context, float] = {"full": full_s, "short": short_s}
     # What a model declares is what it runs with, and so what it is judged by.
     order = sorted(plan.contexts, key=lambda context: (context == "full") == (recogniser.declared_s is not None))
+    counts_s = contexts[order[0]]
+    if not any(utterance.duration_s <= counts_s for utterance in utterances):
+        raise RecogniserError(
+            f"all clips are longer than the {counts_s:g} s that {recogniser.name} is judged by: prepare shorter ones "
+            f"(--max-s {counts_s:g}), or choose another context (--context, --context-s)"
+        )
     for snr_db in (None, *plan.snrs_db):
         heard = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
         same: Condition | None = None

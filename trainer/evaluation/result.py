@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,13 +74,16 @@ class Evaluation:
 
     @cached_property
     def penalty_points(self) -> float | None:
-        """What the short context costs, in points of WER, over the utterances that both heard."""
+        """What the short context costs, in points of WER, over the utterances that both heard; None: there are none."""
         clean = {condition.context: condition for condition in self.conditions if condition.snr_db is None}
         if len(clean) < 2:
             return None
         both = set.intersection(*({row.utterance.id for row in condition.rows} for condition in clean.values()))
-        full, short = (_rate(row for row in clean[context].rows if row.utterance.id in both) for context in CONTEXTS)
-        return short - full
+        full, short = (
+            total(row.words for row in clean[context].rows if row.reference and row.utterance.id in both)
+            for context in CONTEXTS
+        )
+        return short.wer_percent - full.wer_percent if full.words else None
 
     @property
     def by_errors(self) -> list[Row]:
@@ -113,8 +116,8 @@ class Evaluation:
         """Numbers by name; what could not be measured is left out."""
         first = self.conditions[0]
         found = {
-            "wer_percent": self.overall.wer_percent,
-            "cer_percent": self.overall.characters.wer_percent,
+            "wer_percent": self.overall.wer_percent if self.overall.utterances else None,
+            "cer_percent": self.overall.characters.wer_percent if self.overall.utterances else None,
             "loss": self.probes.readings["usual"].loss if self.probes else None,
             "short_context_penalty_points": self.penalty_points,
             "windows_wer_percent": self.windows.summary.wer_percent if self.windows else None,
@@ -183,7 +186,3 @@ def advice_on_windows(points: float) -> str:
     return (
         ": it has learnt too little of several: more --join, or more steps" if points > WINDOWS_PENALTY_POINTS else ""
     )
-
-
-def _rate(rows: Iterable[Row]) -> float:
-    return total(row.words for row in rows if row.reference).wer_percent

@@ -91,7 +91,8 @@ class Summary:
 def summarise(rows: Sequence[Row], seed: int) -> Summary:
     """Sum rows up."""
     spoken = [row for row in rows if row.reference]
-    silent = [row for row in rows if not row.reference]
+    # What a normaliser leaves nothing of, as English's of `Hmm.`, is no silence.
+    silent = [row for row in rows if not row.reference and not row.utterance.text]
     scores = [row.words for row in spoken]
     words = total(scores)
     speakers = [row.utterance.columns.get("speaker", "") for row in spoken]

@@ -91,6 +91,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         )
         for document in evaluations
         for condition in document["conditions"]
+        if condition["words"]
     ]
     for document in evaluations:
         if windows := document.get("windows"):
@@ -99,7 +100,8 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     if rows:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
     for document in evaluations:
-        for column, groups in document["groups"].items():
+        for column, every in document["groups"].items():
+            groups = {value: group for value, group in every.items() if group["words"]}
             if column == "speaker" and len(groups) > 1:
                 yield f"### By {column}, {promised_on(document)}"
                 yield _spread(groups.values())
@@ -111,11 +113,9 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 def _spread(groups: Iterable[Mapping[str, Any]]) -> str:
     """How far speakers are apart; nobody is named, who gave no more than a voice."""
-    rates = sorted(float(group["wer_percent"]) for group in groups if group["words"])
-    told = f"{len(rates)} speakers"
-    if rates:
-        told += f": WER {rates[0]:.1f} % at best, {median(rates):.1f} % in the middle, {rates[-1]:.1f} % at worst"
-    return f"{told}."
+    rates = sorted(float(group["wer_percent"]) for group in groups)
+    ends = f"WER {rates[0]:.1f} % at best, {median(rates):.1f} % in the middle, {rates[-1]:.1f} % at worst"
+    return f"{len(rates)} speakers: {ends}."
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[str, str, str, str]:

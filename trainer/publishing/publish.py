@@ -114,6 +114,7 @@ def wer_rows(found: Written) -> list[WerRow]:
         )
         for document in found.evaluations
         for condition in document["conditions"]
+        if condition["words"]
     ]
     return list(dict.fromkeys(rows))  # full and short context are the same where that is all a model has
 

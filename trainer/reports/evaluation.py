@@ -39,7 +39,7 @@ def evaluation(document: Document) -> Iterator[str]:
     rows = [(*_condition(each), *_figures(each), str(each.get("left_out") or "")) for each in conditions]
     yield table(("context", "noise", *_FIGURES, "too long"), rows, words=2)
     yield from (text(sentence) for sentence in _sentences(document))
-    groups = {column: found for column, found in document["groups"].items() if len(found) > 1}
+    groups = {column: _spoken(found) for column, found in document["groups"].items() if len(_spoken(found)) > 1}
     yield plots(_pictures(conditions, groups))
     tables = [
         table((column, *_FIGURES), [(shown(column, value), *_figures(group)) for value, group in found.items()])
@@ -99,7 +99,7 @@ def _measured(runs: Mapping[str, Sequence[Document]]) -> Iterator[tuple[str, str
         for document in documents:
             rows = (*document.get("rows", ()), *document.get("longer", ()))
             said = {row["id"]: (row["reference"], row["words"]) for row in rows if row["words"]}
-            for condition in document["conditions"]:
+            for condition in filter(_words, document["conditions"]):
                 name = f"{title(document)}, {condition['context_s']:g} s, {_condition(condition)[1]}"
                 yield name, run, said, condition
 
@@ -119,8 +119,8 @@ def _groups_side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str
     for run, documents in runs.items():
         for document in documents:
             for column, groups in document["groups"].items():
-                if len(groups) > 1 and column not in _NO_GROUPS:
-                    for value, group in groups.items():
+                if len(_spoken(groups)) > 1 and column not in _NO_GROUPS:
+                    for value, group in _spoken(groups).items():
                         found.setdefault((title(document), column), {}).setdefault(value, {})[run] = group
     shared = {name: groups for name, groups in found.items() if any(len(of) > 1 for of in groups.values())}
     drawn = []
@@ -166,7 +166,8 @@ def _pictures(conditions: Sequence[Document], groups: Mapping[str, Mapping[str, 
         series: dict[str, list[Estimate | None]] = {}
         for condition in conditions:
             context, noise = _condition(condition)
-            series.setdefault(context, [None] * len(names))[names.index(noise)] = _estimate(condition)
+            if _words(condition):
+                series.setdefault(context, [None] * len(names))[names.index(noise)] = _estimate(condition)
         yield intervals(names, series, "In added noise", "WER in percent")
     for column, found in groups.items():
         if column not in _NO_GROUPS:
@@ -203,14 +204,24 @@ def _condition(condition: Document) -> tuple[str, str]:
     return str(condition["context"]), "clean" if snr_db is None else f"noise at {snr_db:g} dB"
 
 
+def _words(summary: Document) -> int:
+    """How many were said: of none there is no rate, since nobody spoke, or all were longer than the context."""
+    return int(summary["words"])
+
+
+def _spoken(groups: Mapping[str, Document]) -> dict[str, Document]:
+    """Groups in which somebody speaks."""
+    return {value: group for value, group in groups.items() if _words(group)}
+
+
 def _figures(summary: Document) -> tuple[str, ...]:
     counts = (str(summary.get(name, "")) for name in ("substitutions", "deletions", "insertions"))
     return (
-        f"{summary['wer_percent']:.1f}",
+        f"{summary['wer_percent']:.1f}" if _words(summary) else "",
         _ends(summary.get("wer_interval_percent")),
         _ends(summary.get("wer_interval_by_speaker_percent")),
         *counts,
-        f"{summary['cer_percent']:.1f}",
+        f"{summary['cer_percent']:.1f}" if _words(summary) else "",
         str(summary.get("utterances", "")),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, word_errors
 from trainer.evaluation.planted import tones
-from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import Evaluation, advice_on_windows
 from trainer.evaluation.scoring import Score, character_scores, total, word_scores
 from trainer.evaluation.summary import Row, summarise
@@ -20,6 +21,9 @@ from trainer.evaluation.utterances import Utterance, of_examples
 from trainer.examples import SAMPLE_RATE, ExampleSource
 from trainer.models.tokenizer import Speller
 from trainer.models.whisper import Size, new_model
+from trainer.publishing.model_card import Facts, card
+from trainer.publishing.model_folder import Record
+from trainer.reports.evaluation import evaluation, side_by_side
 
 
 def silence(duration_s: float) -> Utterance:
@@ -82,6 +86,12 @@ def test_words_in_silence_are_counted_by_the_hour_and_not_as_errors() -> None:
     assert summarise([row("hej", "hej")], seed=1).false_words_per_hour is None
 
 
+def test_words_that_the_normaliser_leaves_out_are_no_silence() -> None:
+    hesitating = row("", "he", 1.5)
+    found = summarise([replace(hesitating, utterance=replace(hesitating.utterance, text="Hmm."))], seed=1)
+    assert (found.utterances, found.silent_s, found.false_words) == (0, 0, 0)
+
+
 def test_an_interval_by_speaker_needs_all_speakers() -> None:
     rows = [row("hej", "hej"), row("hej", "nej"), row("", "brus")]
     named = [
@@ -115,6 +125,33 @@ def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: 
     elsewhere = {row["id"] for row in document["longer"]}
     assert elsewhere == set(document["conditions"][1]["errors"]) - set(document["conditions"][0]["errors"])
     assert [row["words"] for row in document["longer"]] == [len(row["reference"].split()) for row in document["longer"]]
+
+
+def test_what_is_longer_than_the_context_that_counts_is_refused(recogniser: Recogniser) -> None:
+    with pytest.raises(RecogniserError, match=r"longer than the 1 s that tiny is judged by: .*--max-s 1\)"):
+        evaluate(replace(recogniser, declared_s=1.0), tones(["sv"] * 2))
+
+
+def test_a_context_that_nothing_fits_has_no_rate(recogniser: Recogniser) -> None:
+    speakers = [*tones(["sv"] * 4), replace(silence(1.5), columns={"speaker": "nobody"})]
+    found = evaluate(recogniser, speakers, Plan(short_s=1.0, by=("speaker",), snrs_db=(10.0,)))
+    assert found.penalty_points is None
+    assert {"short_context_penalty_points"} & set(found.figures) == set()
+    document = {**json.loads(json.dumps(found.document())), "corpus": "corpora/tones", "split": "test"}
+    rows = re.findall(r"<tr>(.*?)</tr>", "".join(evaluation(document)))
+    short = next(row for row in rows if "short 1 s" in row)
+    assert "0.0" not in short
+    assert ">5<" in short, "too long"
+    assert not any("nobody" in row for row in rows)
+    assert " 1 s, " not in "".join(side_by_side({"a": [document], "b": [document]}))
+    record = Record(("sv",), 0.0, (), {})
+    told = card(Facts("tones", 2.0, record, [document], ()))
+    assert "| 1 s |" not in told
+    assert "2 speakers: WER" in told
+
+
+def test_where_nobody_speaks_there_is_no_rate(recogniser: Recogniser) -> None:
+    assert "wer_percent" not in evaluate(recogniser, [silence(1.0)]).figures
 
 
 def test_a_context_that_is_the_same_is_heard_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
