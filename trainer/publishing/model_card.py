@@ -13,7 +13,7 @@ from trainer.publishing.model_folder import Record
 
 _CARD = """\
 ---
-language: [{languages}]
+language: [{codes}]
 library_name: transformers
 pipeline_tag: automatic-speech-recognition
 ---
@@ -64,6 +64,7 @@ def card(facts: Facts) -> str:
     short = record.min_context_s < facts.context_s
     return _CARD.format(
         name=facts.name,
+        codes=", ".join(f'"{language}"' for language in record.languages),  # a bare no is no string in YAML
         languages=", ".join(record.languages),
         base=str(record.provenance.get("base", "nothing")).replace(", ", ", which was made from "),
         context_s=facts.context_s,

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from trainer.__main__ import main
+from trainer.publishing.model_card import Facts, card
+from trainer.publishing.model_folder import Record
 from trainer.publishing.publish import _anywhere, publish_run
 
 pytestmark = pytest.mark.timeout(600)
@@ -17,6 +20,11 @@ pytestmark = pytest.mark.timeout(600)
 def _summary(wer_percent: float) -> dict[str, Any]:
     counts = {"words": 90, "substitutions": 1, "deletions": 2, "insertions": 0}
     return {**counts, "wer_percent": wer_percent, "cer_percent": 1.5, "wer_interval_percent": [2.0, 5.0]}
+
+
+def test_hubs_read_norwegian_as_a_language() -> None:
+    text = card(Facts("mine", 7.0, Record(("no", "sv"), 0.0, (), {}), (), ()))
+    assert yaml.safe_load(text.split("---")[1])["language"] == ["no", "sv"]
 
 
 def test_neither_speakers_nor_folders_are_named(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
