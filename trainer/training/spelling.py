@@ -57,7 +57,7 @@ class _Body(NamedTuple):
 class Pen:
     """Spells examples in a style; at most `most_tokens` of decoder input, where it is given.
 
-    Prompts are cut to what is left, and timestamps are left out where there is no room for them.
+    Prompts are cut to what is left; where there is no room for them, timestamps are left out, and no merges fail.
     """
 
     def __init__(self, speller: Speller, style: Style = Style(), most_tokens: int | None = None) -> None:
@@ -77,6 +77,8 @@ class Pen:
             prefix.pop()  # <|notimestamps|>
         else:
             body = self._words(example.words, example.timed, rng)
+            if not self._fits(len(prefix) + len(body.labels)):
+                body = self._words(example.words, example.timed, None)
         labels = [*prefix[1:], *body.labels, speller.end]
         if not example.speech:
             labels[0] = speller.no_speech
@@ -99,11 +101,11 @@ class Pen:
             whole.spans.extend((UNKNOWN, *inside.spans, UNKNOWN))
         return whole
 
-    def _words(self, words: tuple[TimedWord, ...], timed: bool, rng: random.Random) -> _Body:
-        """The tokens of a word share its span evenly."""
+    def _words(self, words: tuple[TimedWord, ...], timed: bool, rng: random.Random | None) -> _Body:
+        """The tokens of a word share its span evenly. Without chance, no merge fails."""
         body = _Body([], [])
         for word in words:
-            ids = self._dropout.ids(" " + word.text, rng) if self._dropout else self._speller.word(word.text)
+            ids = self._dropout.ids(" " + word.text, rng) if self._dropout and rng else self._speller.word(word.text)
             first = int(word.start_s * SAMPLE_RATE / POSITION_SAMPLES)
             last = max(first + 1, -int(-word.end_s * SAMPLE_RATE // POSITION_SAMPLES))
             share = (last - first) / len(ids)

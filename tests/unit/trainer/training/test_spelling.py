@@ -83,6 +83,13 @@ def test_times_for_which_there_is_no_room_are_left_out(speller: Speller) -> None
     assert found == Pen(speller).spell(example, RNG), "all words are there, and fit"
 
 
+def test_merges_do_not_fail_where_there_is_no_room_for_it(speller: Speller) -> None:
+    example, style = _example("låg mellan hög. " * 4), Style(bpe_dropout=1.0)
+    plain = Pen(speller).spell(example, RNG)
+    assert len(Pen(speller, style).spell(example, RNG).tokens) > len(plain.tokens)
+    assert Pen(speller, style, most_tokens=len(plain.tokens)).spell(example, RNG) == plain
+
+
 def test_where_nobody_speaks_the_end_comes_at_once(speller: Speller) -> None:
     found = Pen(speller, Style(timestamps=1.0, prompts=1.0)).spell(_example(""), RNG)
     assert found.tokens == speller.prefix("sv")
