@@ -74,7 +74,8 @@ class RunFolder:
     def best(self) -> tuple[int, float] | None:
         """Step and value of the lowest word error rate on dev, in percent; None: nothing was measured yet."""
         measured = [row for row in self.metrics if DECISIVE in row]
-        best = min(measured, key=lambda row: (row[DECISIVE], row.get(CHARACTERS, 0.0), row["step"]), default=None)
+        # Of equals the later one, as training keeps it.
+        best = min(measured, key=lambda row: (row[DECISIVE], row.get(CHARACTERS, 0.0), -row["step"]), default=None)
         return None if best is None else (int(best["step"]), best[DECISIVE])
 
     def series(self, name: str) -> list[tuple[float, float]]:

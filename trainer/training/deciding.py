@@ -186,9 +186,10 @@ def _dev(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> 
     """Those that are measured on, drawn from the split; none, if nothing is measured."""
     if options.measure_every == 0 and not options.measures:
         return []
-    clips, _ = _fitting(options, corpus, "dev", loaded, context_s)
+    clips, dropped = _fitting(options, corpus, "dev", loaded, context_s)
     if not clips:
-        raise PlanError(f"{options.corpus} has no split dev to measure on: prepare one, or give --measure-every 0")
+        lacks = "clips in dev that fit the model" if dropped else "split dev"
+        raise PlanError(f"{options.corpus} has no {lacks} to measure on: prepare one, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
     return clips

@@ -16,7 +16,7 @@ def fitting(
     """Clips no longer than the context, in audio and in tokens.
 
     Raises:
-        PlanError: the tokenizer lacks a language of theirs.
+        PlanError: the model lacks a language of theirs.
     """
     kept: list[Clip] = []
     dropped: Counter[str] = Counter()
@@ -38,6 +38,8 @@ def tokens_of(clip: Clip, speller: Speller) -> int:
 
 
 def _prefix(speller: Speller, language: str) -> int:
+    if not speller.multilingual and language != "en":
+        raise PlanError(f"the model knows English only, and the corpus has {language!r}: begin from a multilingual one")
     try:
         return len(speller.prefix(language))
     except KeyError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -35,12 +36,13 @@ _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     ),
     (
         (
-            *("epochs", "batch", "batch_s", "accumulate", "learning_rate", "clip_norm", "threads", "log_every"),
-            *("patience", "lora_alpha", "context_s"),
+            *("epochs", "batch", "batch_s", "accumulate", "learning_rate", "threads", "log_every", "patience"),
+            *("lora_alpha", "context_s"),
         ),
-        lambda value: value > 0,
-        "more than 0",
+        lambda value: 0 < value < math.inf,
+        "more than 0, and has an end",
     ),
+    (("clip_norm",), lambda value: value > 0, "more than 0"),
     (
         (
             *("warm_up", "weight_decay", "ctc", "lora", "workers", "measure_every", "measures", "dev_clips"),

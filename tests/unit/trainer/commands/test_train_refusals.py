@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from trainer.held import held
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
         (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
         (("--epochs", "0"), "--epochs 0.0: it is more than 0"),
+        (("--epochs", "inf"), "--epochs inf: it is more than 0, and has an end"),
+        (("--batch-s", "inf"), "--batch-s inf: it is more than 0, and has an end"),
         (("--accumulate", "0"), "--accumulate 0: it is more than 0"),
         (("--workers", "-1"), "--workers -1: it is 0 or more"),
         (("--acft", "2", "--context-s", "1"), "--acft 2.0: it is from 0 to 1"),
@@ -42,6 +46,29 @@ def test_what_does_not_fit_is_told_in_a_sentence(
 ) -> None:
     assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), *words]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_model_of_english_is_not_trained_on_another_language(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(checkpoint, tmp_path / "tiny.en")
+    config = tmp_path / "tiny.en" / "generation_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "is_multilingual": False}))
+    words = ["train", str(corpus), "--model", str(tmp_path / "tiny.en"), "--run", str(tmp_path / "run")]
+    assert main(words) == 1
+    assert "the model knows English only, and the corpus has 'sv'" in capsys.readouterr().err
+
+
+def test_clips_in_dev_that_are_too_long_are_told(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(corpus, tmp_path / "corpus")
+    clips = tmp_path / "corpus" / "clips.jsonl"
+    lines = [line for line in clips.read_text(encoding="utf-8").splitlines(keepends=True) if '"dev"' not in line]
+    clips.write_text("".join(lines).replace('"id": "too-long"', '"id": "x", "split": "dev"', 1), encoding="utf-8")
+    words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    assert main(words) == 1
+    assert "has no clips in dev that fit the model to measure on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/passwd/run"])

@@ -118,7 +118,7 @@ def test_the_page_of_a_run_tells_all_of_it_and_is_alone(tmp_path: Path) -> None:
     page = write_report(_run(tmp_path / "mine")).read_text(encoding="utf-8")
     assert {"svg", "table", "details"} <= tags_of(page)
     told = (
-        *("Run mine", "90 steps in 0.2 min; 5.00 % of the words in dev were wrong at best, at step 60"),
+        *("Run mine", "90 steps in 0.2 min; 5.00 % of the words in dev were wrong at best, at step 90"),
         *("any length up to 7 s", "2 longer than the context of 7 s", "0.500", "up to 8 clips, up to 60 s"),
         *("Loss", "Learning rate", "Parts of the loss", "clips with SpecAugment", "--augment", "radio"),
         *("By accent, all epochs together", "examples without speech", "hours heard", "torch", "2.13"),
