@@ -72,7 +72,8 @@ def choose(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
     order = np.random.default_rng(seed).permutation(len(spoken))
     by_speaker = {spoken[i].speaker or spoken[i].id: spoken[i] for i in reversed(order)}
     first = list(reversed(by_speaker.values()))
-    rest = [spoken[i] for i in order if spoken[i] not in first]
+    taken = {clip.id for clip in first}
+    rest = [spoken[i] for i in order if spoken[i].id not in taken]
     return [*first, *rest][:count]
 
 

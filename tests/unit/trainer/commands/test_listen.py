@@ -81,3 +81,10 @@ def test_clips_are_of_different_speakers_first() -> None:
     assert {clip.speaker for clip in choose(clips, 2, 1)} == {"one", "many"}
     assert len({clip.id for clip in choose(clips, 5, 1)}) == 5
     assert choose(clips, 3, 1) == choose(clips, 3, 1)
+
+
+def test_clips_of_a_large_corpus_are_not_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+    monkeypatch.setattr(Clip, "__eq__", lambda self, other: compared.append(other) or self is other)
+    choose([Clip(str(n), 0, 0, 1, "x", "sv", "train", speaker=str(n // 2)) for n in range(20)], 3, 1)
+    assert not compared
