@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +50,18 @@ def on_signals() -> Iterator[Stop]:
 def leave_to_parent(*_: object) -> None:
     """Ignore signals that come to a whole group of processes: who started this one sees to its end."""
     _put(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
+
+
+def end_with_parent() -> None:
+    """A process of `multiprocessing` ends with the one that started it, however that ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _put(handlers: Mapping[signal.Signals, object]) -> None:

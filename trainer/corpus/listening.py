@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +19,7 @@ from trainer.corpus.drops import Limits, Reason
 from trainer.corpus.sources.candidate import Audio
 from trainer.errors import AudioError, TrainerError
 from trainer.examples import SAMPLE_RATE
+from trainer.stopping import end_with_parent
 
 #: Clips a task: enough that handing it over costs little, few enough that a killed run loses little.
 CLIPS_PER_TASK = 64
@@ -138,14 +138,7 @@ def _tasks(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
 
 
 def _begin() -> None:
-    """A process that hears: it ends with its parent, however that ended, and keeps decoders' chatter off the bar."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    """A process that hears: it ends with its parent, and keeps decoders' chatter off the bar."""
+    end_with_parent()
     # mpg123 writes warnings to stderr; whatever really goes wrong reaches the parent as an exception.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,7 @@ from trainer.evaluation.utterances import Utterance
 from trainer.examples import SAMPLE_RATE
 from trainer.models.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.models.whisper import short_context
+from trainer.stopping import end_with_parent
 
 #: Tokens a model may write for each second of audio, and at least: a model that repeats itself must end.
 TOKENS_PER_S, TOKENS_AT_LEAST = 22, 12
@@ -72,7 +74,7 @@ def decode(
     """Write down utterances, in their order; `done` is told after each batch how many it had.
 
     Raises:
-        NoRoom: a GPU's memory is too small for a single one.
+        NoRoom: a GPU's memory is too small for a single one, or that of the machine for all processes.
     """
     found: dict[int, Written] = {}
     planned = list(batches(recogniser, utterances, listening))
@@ -95,7 +97,13 @@ def _mapped(
     # does not outlive a fork, is not asked for more.
     work = recogniser, utterances, listening
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=work) as pool:
-        yield lambda planned: pool.map(_write, planned)
+        try:
+            yield lambda planned: pool.map(_write, planned)
+        except BrokenProcessPool as error:
+            raise NoRoom(
+                f"one of {processes} processes was killed (is the memory full?): give fewer with --processes, or less "
+                "at a time with --batch-s"
+            ) from error
 
 
 def _within_memory(
@@ -123,6 +131,7 @@ def _begin(*work: Any) -> None:
     global _work
     _work = work
     torch.set_num_threads(1)
+    end_with_parent()
 
 
 def _write(indices: Sequence[int]) -> list[Written]:

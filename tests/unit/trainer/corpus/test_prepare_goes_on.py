@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.places import ROOT
 from tests.recordings import record, release
 from tests.unit.trainer.corpus.plans import plan_of
+from tests.unit.trainer.killed import started_by
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
 from trainer.corpus.prepare import prepare
@@ -34,8 +30,7 @@ def test_the_corpus_does_not_depend_on_the_number_of_processes(tmp_path: Path) -
 
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
+import sys
 from trainer.corpus.clips import Writer
 from trainer.corpus.prepare import Plan, prepare
 from trainer.corpus.sources.candidate import Source
@@ -45,16 +40,10 @@ add = Writer.add
 def add_and_die(self, *words, **about):
     clip = add(self, *words, **about)
     if len(self.written) == 30:
-        print(*children(os.getpid()), flush=True)
         self._lines.write(b'{"id": "half a li')
         self._lines.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     return clip
-
-def children(pid):
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield child
-        yield from children(child)
 
 Writer.add = add_and_die
 if __name__ == "__main__":
@@ -62,28 +51,10 @@ if __name__ == "__main__":
 """
 
 
-def alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_corpus(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", speakers=12, clips=12)
     (folder / "clips" / "common_voice_sv-SE_0_0.mp3").unlink()
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, script, folder, tmp_path / "killed"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -9, done.stderr
-    children = done.stdout.split()
-    assert len(children) >= 2
-    deadline_s = time.monotonic() + 30
-    while any(alive(pid) for pid in children):
-        assert time.monotonic() < deadline_s, "processes outlive their parent"
-        time.sleep(0.05)
+    assert len(started_by(KILLED, tmp_path, folder, tmp_path / "killed")) >= 2
     assert not (tmp_path / "killed" / CORPUS_NAME).exists()
     resumed = prepare(plan_of(tmp_path / "killed", folder, processes=2))
     unbroken = prepare(plan_of(tmp_path / "unbroken", folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from transformers import WhisperFeatureExtractor
 
 from tests import whispers
+from tests.unit.trainer.killed import started_by
 from trainer.errors import NoRoom
 from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, Written, batches, decode, greedy, hear, positions_of
 from trainer.evaluation.recogniser import Recogniser, load
@@ -147,6 +149,27 @@ def test_where_memory_ends_batches_become_smaller(
     monkeypatch.setattr("trainer.evaluation.decoding.greedy", crowded)
     assert decode(tiny, utterances) == expected
     assert tried == {3: [7, 3, 3, 1], 1: [7, 3, 1, 1, 1, 1, 1, 1, 1]}[fitting]
+
+
+def test_a_process_that_was_killed_is_told(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.evaluation.decoding.write", lambda *words: os._exit(9))
+    with pytest.raises(NoRoom, match="one of 2 processes was killed"):
+        decode(tiny, [utterance(seed, 0.4) for seed in range(4)], Listening(batch_s=1.0, processes=2))
+
+
+KILLED = """
+import sys
+from tests.unit.trainer.evaluation.test_decoding import utterance
+from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.recogniser import load
+
+utterances = [utterance(seed, 0.4) for seed in range(40)]
+decode(load(sys.argv[1], "cpu"), utterances, Listening(batch_s=1.0, processes=2), lambda count: die())
+"""
+
+
+def test_no_process_outlives_a_killed_evaluation(tmp_path: Path) -> None:
+    assert len(started_by(KILLED, tmp_path, whispers.tiny(tmp_path / "whisper"))) == 2
 
 
 def test_a_single_utterance_that_finds_no_room_is_told(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
