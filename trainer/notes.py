@@ -14,11 +14,11 @@ _TRANSFORMERS, _WARNINGS = logging.getLogger("transformers"), logging.getLogger(
 
 
 @contextmanager
-def noting(path: Path | None = None) -> Iterator[None]:
-    """In the block, notes and warnings go to stderr, and behind what is in a file, if there is one."""
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.INFO)
-    added: list[tuple[logging.Logger, logging.Handler]] = [(LOG, shown), (_WARNINGS, shown)]
+def noting(path: Path | None = None, shown: bool = True) -> Iterator[None]:
+    """In the block, notes and warnings go to stderr, if they are to be shown, and behind what is in a file, if any."""
+    terminal = logging.StreamHandler() if shown else logging.NullHandler()
+    terminal.setLevel(logging.INFO)
+    added: list[tuple[logging.Logger, logging.Handler]] = [(LOG, terminal), (_WARNINGS, terminal)]
     if path:
         kept = logging.FileHandler(path, encoding="utf-8")
         kept.setFormatter(logging.Formatter("{asctime} {message}", "%Y-%m-%d %H:%M:%S", style="{"))

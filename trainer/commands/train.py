@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from trainer.stopping import on_signals
     from trainer.training.dry_run import dry_run
     from trainer.training.options import Options
+    from trainer.training.team import is_first
     from trainer.training.train import alone, train_run
 
     logging.disable_progress_bar()
@@ -99,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with on_signals() as stop, alone(asked):
         found = train_run(asked, stop=stop)
-    print(found)
+    if is_first():
+        print(found)
     return 0
 
 

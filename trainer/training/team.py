@@ -25,6 +25,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def is_first() -> bool:
+    """Whether this process is the one that writes and tells, as `Team.first` has it, before there is a team."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def local_size() -> int:
     """How many processes train on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

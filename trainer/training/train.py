@@ -28,7 +28,7 @@ from trainer.training.measuring import DevMeasure
 from trainer.training.options import Options, command, line
 from trainer.training.run import Run, has_learnt
 from trainer.training.seen import write_seen
-from trainer.training.team import Team, local_rank, local_size
+from trainer.training.team import Team, is_first, local_rank, local_size
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def alone(options: Options) -> Iterator[None]:
     """
     if (options.run / CORPUS_NAME).exists():
         raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
-    with held(options.run, "--run") if os.environ.get("RANK", "0") == "0" else nullcontext():
+    with held(options.run, "--run") if is_first() else nullcontext():
         yield
 
 
@@ -79,7 +79,7 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
         Stopped: it was asked to.
     """
     options.check()
-    with noting(_log(options.run)):
+    with noting(_log(options.run), shown=is_first()):
         LOG.debug("%s", line(options, brief=True))
         try:
             found = _train_run(options, told, stop)
@@ -96,7 +96,7 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
 
 def _log(run: Path) -> Path | None:
     """Where its notes are kept; those of other processes of a team are not."""
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first():
         return None
     run.mkdir(parents=True, exist_ok=True)
     return run / LOG_NAME

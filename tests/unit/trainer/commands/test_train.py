@@ -63,6 +63,8 @@ def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, t
     done = subprocess.run(command, capture_output=True, text=True, env={**environment(), "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "team" / "last" / "model.safetensors").exists()
+    assert done.stdout.splitlines() == [f"{tmp_path / 'team'}: 3 steps"], "told once"
+    assert done.stderr.count("in which little is learnt") == 1
 
 
 def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
