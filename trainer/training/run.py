@@ -182,7 +182,9 @@ def _cut_metrics(folder: Path, steps: int) -> None:
     if path.exists():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= steps]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        unfinished = path.with_name(f"{path.name}.tmp")
+        unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        unfinished.replace(path)  # on a disk that is full, the lines that are there stay
 
 
 def _board(folder: Path, steps: int) -> Any:

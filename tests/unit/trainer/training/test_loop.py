@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,21 @@ def test_metrics_from_behind_the_checkpoint_are_written_again(
         file.write('{"step": 4, "lo')  # killed while writing
     _train(tmp_path, PLAN, speller, tiny, tones)
     assert [number for number, _ in _losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_metrics_stay_where_a_full_disk_has_no_room_for_them_anew(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    _train(tmp_path, PLAN, speller, tiny, tones)
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            Run.start(tmp_path, new_model(tiny, speller, 1), speller, PLAN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_run_goes_on_with_its_plan_or_not_at_all(
