@@ -28,6 +28,8 @@ from trainer.examples import SAMPLE_RATE
 #: Frames decoded at a time: 22 s at 48 kHz, so that an hour of stereo takes 115 MB and not two gigabytes.
 BLOCK_FRAMES = 1 << 20
 
+#: What libsndfile does not read; it wants to be told what samples without a header (.raw) are.
+_NOT_READ = (soundfile.LibsndfileError, TypeError)
 _DURATION = re.compile(r"Duration: (\d+):(\d+):([\d.]+)")
 _MEANT = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 
@@ -62,7 +64,7 @@ def decode(recording: Path | bytes) -> Decoded:
         return _ffmpeg(recording)
     try:
         return _sndfile(recording)
-    except soundfile.LibsndfileError:
+    except _NOT_READ:
         return _ffmpeg(recording)
 
 
@@ -92,7 +94,7 @@ def duration_s(path: Path) -> float:
     """
     try:
         return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(str(path)).duration)
-    except soundfile.LibsndfileError:
+    except _NOT_READ:
         return _ffmpeg(path).duration_s
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     AutoConfig,
@@ -42,6 +43,10 @@ FINE_TUNING_RATES = {128: 4e-4, 384: 3.75e-5, 512: 2.5e-5, 768: 1.25e-5, 1024: 6
 FROM_NOTHING, ADAPTERS = 40, 10
 #: Ours from nothing, where there is no OpenAI's.
 OWN_RATE = 1.5e-3
+
+
+#: What transformers raises where a checkpoint is not there, or not whole.
+BROKEN = (OSError, ValueError, SafetensorError)
 
 
 class CheckpointError(TrainerError):
@@ -97,7 +102,7 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         extractor = AutoFeatureExtractor.from_pretrained(place)
         tokenizer = WhisperTokenizer.from_pretrained(place)
         model = WhisperForConditionalGeneration.from_pretrained(place, dtype=torch.float32, **(dropouts or {}))
-    except (OSError, ValueError) as error:
+    except BROKEN as error:
         raise CheckpointError(f"{name} is no whole Whisper checkpoint: {str(error).strip().splitlines()[0]}") from error
     if extractor.feature_size != config.num_mel_bins:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")

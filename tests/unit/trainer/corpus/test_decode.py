@@ -89,3 +89,8 @@ def test_what_is_not_there_or_no_audio_is_told_apart(tmp_path: Path) -> None:
     for recording in (garbage, garbage.read_bytes(), b""):
         with pytest.raises(AudioError):
             decode(recording)
+    samples = tmp_path / "x.raw"
+    samples.write_bytes(np.zeros(16_000, "<i2").tobytes())
+    for read in (decode, duration_s):
+        with pytest.raises(AudioError):
+            read(samples)

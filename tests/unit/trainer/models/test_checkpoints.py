@@ -7,10 +7,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
 
+from tests.recordings import cut_short
 from tests.whispers import like_openai
 from trainer.errors import PlanError
+from trainer.evaluation import recogniser
 from trainer.evaluation.decoding import decode
-from trainer.evaluation.recogniser import Recogniser
+from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.utterances import of_examples
 from trainer.examples import ExampleSource
 from trainer.models import checkpoints
@@ -99,6 +101,15 @@ def test_language_and_task_are_set_unless_there_are_several(checkpoint: tuple[Lo
 def test_an_english_only_whisper_is_told_neither(tmp_path: Path) -> None:
     loaded = load(str(like_openai(tmp_path / "english", english=True)))
     assert loaded.speller.prefix("en") == [50257, 50362]
+
+
+def test_weights_that_are_cut_short_are_told_in_a_sentence(tmp_path: Path) -> None:
+    folder = like_openai(tmp_path / "half")
+    cut_short(folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="no whole Whisper checkpoint"):
+        load(str(folder))
+    with pytest.raises(RecogniserError, match="no whole Whisper checkpoint"):
+        recogniser.load(str(folder), "cpu")
 
 
 def test_what_cannot_be_loaded_is_told_in_a_sentence(tmp_path: Path) -> None:
