@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.corpus.clips import SPLITS, Clip, Corpus
+from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
 from trainer.names import RUNS
@@ -56,7 +57,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a name on the hub")
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--split", choices=SPLITS, default="test")
-    parser.add_argument("--language", metavar="CODE", help="instead of what the corpus says, or the model's one")
+    parser.add_argument(
+        "--language", type=language_code, metavar="CODE", help="instead of what the corpus says, or the model's one"
+    )
     parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"default: {','.join(_BY)}")
     parser.add_argument("--snr", type=_numbers, default=(), metavar="DB,DB", help="add noise at these ratios, too")
     parser.add_argument("--context", type=_contexts, default=("full", "short"), metavar="full,short")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from trainer.corpus.sources.languages import language_code
+
 _EXAMPLES = """\
 MODEL is any Whisper checkpoint: a folder, a run, or its name on the hub; or new:SIZE, to begin from nothing:
 new:tiny-demo (the bundled model's), new:tiny, new:base, new:small, new:medium, new:large-v3, new:large-v3-turbo.
@@ -62,7 +64,9 @@ def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:
     """All that decides what a run does, or a trial of `tune`, which is measured as often as any other."""
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--model", required=True, help="a checkpoint's folder, a run, a name on the hub, or new:SIZE")
-    parser.add_argument("--language", metavar="CODE", help="of all clips, in place of what they say")
+    parser.add_argument(
+        "--language", type=language_code, metavar="CODE", help="of all clips, in place of what they say"
+    )
     parser.add_argument(
         "--token",
         type=_names,

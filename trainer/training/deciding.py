@@ -164,7 +164,8 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
         LOG.log(level, "%sleft out: %d of %d clips, %s", warning, count, there, reason)
     if not clips:
         left_out = " and that --leave-out leaves" if options.leave_out else ""
-        raise PlanError(f"{options.corpus} has no clips to train on that fit the model{left_out}")
+        lacks = f"clips to train on that fit the model{left_out}" if dropped else "split train"
+        raise PlanError(f"{options.corpus} has no {lacks}")
     return clips, dropped
 
 

@@ -121,6 +121,7 @@ def test_without_a_run_it_writes_beside_the_runs(
     [
         (("--split", "dev"), "no clips in its split dev"),
         (("--language", "de"), "no language 'de' (it has en, sv)"),
+        (("--language", "German"), "no language 'de' (it has en, sv)"),
         (("--limit", "0"), "--limit 0: it is more than 0"),
     ],
 )

@@ -19,6 +19,7 @@ from trainer.held import held
     ("words", "sentence"),
     [
         (("--language", "fi"), "no language 'fi' (it has en, sv)"),
+        (("--language", "Finnish"), "no language 'fi' (it has en, sv)"),
         (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
         (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
@@ -59,13 +60,24 @@ def test_a_model_of_english_is_not_trained_on_another_language(
     assert "the model knows English only, and the corpus has 'sv'" in capsys.readouterr().err
 
 
+def test_a_corpus_without_clips_to_train_on_is_told(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(corpus, tmp_path / "corpus")
+    clips = tmp_path / "corpus" / "clips.jsonl"
+    clips.write_text(clips.read_text(encoding="utf-8").replace('"train"', '"test"'), encoding="utf-8")
+    words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    assert main(words) == 1
+    assert "corpus has no split train\n" in capsys.readouterr().err
+
+
 def test_clips_in_dev_that_are_too_long_are_told(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(corpus, tmp_path / "corpus")
     clips = tmp_path / "corpus" / "clips.jsonl"
-    lines = [line for line in clips.read_text(encoding="utf-8").splitlines(keepends=True) if '"dev"' not in line]
-    clips.write_text("".join(lines).replace('"id": "too-long"', '"id": "x", "split": "dev"', 1), encoding="utf-8")
+    *train, long = [line for line in clips.read_text(encoding="utf-8").splitlines() if '"dev"' not in line]
+    clips.write_text("\n".join([*train, long.replace('"train"', '"dev"')]) + "\n", encoding="utf-8")
     words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
     assert main(words) == 1
     assert "has no clips in dev that fit the model to measure on" in capsys.readouterr().err
