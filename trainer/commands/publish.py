@@ -18,6 +18,12 @@ examples
   python -m trainer publish sv-small models/sv-small --push our-lab/whisper-small-sv --ctranslate2 models/sv-small-ct2
 """
 
+#: What CTranslate2 knows.
+_QUANTIZATIONS = (
+    *("int8", "int8_float32", "int8_float16", "int8_bfloat16"),
+    *("int16", "float16", "bfloat16", "float32"),
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -33,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--despite-alarm", action="store_true", help="although an evaluation says decoding is broken")
     parser.add_argument("--push", metavar="HUB_ID", help="upload it to the Hugging Face hub, too")
     parser.add_argument("--ctranslate2", type=Path, metavar="FOLDER", help="export it for faster-whisper, too")
-    parser.add_argument("--quantization", default="int8", help="of the export (default int8)")
+    parser.add_argument("--quantization", choices=_QUANTIZATIONS, default="int8", help="of the export (default int8)")
     parser.set_defaults(run=run)
 
 

@@ -15,7 +15,7 @@ def named(path: Path) -> frozenset[str]:
         PlanError: it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
         found = (str(json.loads(line)["id"]) if line.startswith("{") else line for line in map(str.strip, lines))
         return frozenset(filter(None, found))
     except (OSError, ValueError, KeyError) as error:

@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from trainer.__main__ import main
+from trainer.commands.publish import _QUANTIZATIONS
 from trainer.publishing.publish import read
 
 #: The run is trained first, on a busy machine.
@@ -83,6 +84,21 @@ def test_what_is_no_model_is_not_replaced_by_one(run: Path, corpus: Path, capsys
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
     assert "is a corpus, and no place for a run" in capsys.readouterr().err
     assert sorted(corpus.rglob("*")) == before
+
+
+def test_a_quantization_that_is_none_is_told_before_anything_is_published(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["publish", str(run), str(tmp_path / "out"), "--ctranslate2", str(tmp_path / "ct2"), "--quantization"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "int4"])
+    assert "invalid choice: 'int4'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_quantization_is_one_of_ctranslate2s() -> None:
+    specs = pytest.importorskip("ctranslate2.specs.model_spec", reason="the extra `ctranslate2` is not installed")
+    assert set(_QUANTIZATIONS) == set(specs.ACCEPTED_MODEL_TYPES)
 
 
 def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
+from trainer.corpus.leaving_out import named
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,6 +38,12 @@ def test_what_evaluate_lists_is_left_out(
     told = capsys.readouterr().err
     assert "--leave-out: 2 of its clips are not in the split train, as clip-70" in told
     assert "begun otherwise" in told
+
+
+def test_a_list_may_begin_as_editors_of_windows_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_bytes("clip-0\r\nclip-1\r\n".encode("utf-8-sig"))
+    assert named(path) == {"clip-0", "clip-1"}
 
 
 @pytest.mark.parametrize("content", [None, '{"path": "a.wav"}\n', '{"id": \n'])
