@@ -17,9 +17,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainer.tuning.space import Space
 
-SEARCHES = ("tpe", "random", "grid")
-PRUNERS = ("median", "halving", "none")
-
 #: Trials that TPE draws at random before it believes in what it has seen.
 STARTUP_TRIALS = 8
 #: Trials that must have come to their end before the median of any says something.
@@ -31,7 +28,7 @@ _MOST_POINTS = 100_000
 
 
 def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int) -> dict[str, Any] | None:
-    """Parameters that no trial has had, by the words of SEARCHES; None: there are no others."""
+    """Parameters that no trial has had, by the words of `--search`; None: there are no others."""
     tried = {_key(trial.params) for trial in trials}
     if search == "grid":
         return _untried(space, tried, seed)
@@ -47,7 +44,7 @@ def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int)
 
 
 def pruner(name: str) -> optuna.pruners.BasePruner:
-    """A pruner by the words of PRUNERS. Steps are measures of a trial, spread evenly over its training."""
+    """A pruner by the words of `--prune`. Steps are measures of a trial, spread evenly over its training."""
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=2)
     if name == "halving":

@@ -30,7 +30,7 @@ class Asked:
     Attributes:
         folder: of the study, with a run's folder for each trial; absolute, since workers start anywhere.
         fixed: fields of `Options` that all trials share, as JSON has them.
-        prune: one of PRUNERS.
+        prune: a word of `--prune`.
     """
 
     folder: Path
