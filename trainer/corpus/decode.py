@@ -93,13 +93,13 @@ def duration_s(path: Path) -> float:
         AudioError: nothing can be made of it.
     """
     try:
-        return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(str(path)).duration)
+        return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(os.fsencode(path)).duration)
     except _NOT_READ:
         return _ffmpeg(path).duration_s
 
 
 def _sndfile(recording: Path | bytes) -> Decoded:
-    with soundfile.SoundFile(io.BytesIO(recording) if isinstance(recording, bytes) else str(recording)) as file:
+    with soundfile.SoundFile(io.BytesIO(recording) if isinstance(recording, bytes) else os.fsencode(recording)) as file:
         resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
         parts = []
         while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):

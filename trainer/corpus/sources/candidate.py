@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -54,6 +55,11 @@ class Audio(Protocol):
         """What it is called; clips of one recording have it in common."""
 
 
+def readable(path: Path) -> str:
+    """A path as text: bytes of names that are not in UTF-8, as old disks have them, are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True)
 class FileAudio:
     """A recording that is a file."""
@@ -64,7 +70,7 @@ class FileAudio:
         return self.path
 
     def __str__(self) -> str:
-        return str(self.path)
+        return readable(self.path)
 
 
 @dataclass(frozen=True, slots=True)

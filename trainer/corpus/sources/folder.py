@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainer.corpus.decode import duration_s
 from trainer.corpus.drops import Reason
-from trainer.corpus.sources.candidate import Candidate, FileAudio, Source
+from trainer.corpus.sources.candidate import Candidate, FileAudio, Source, readable
 from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues
@@ -60,7 +60,7 @@ def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
 
 def _own_folder(path: Path, folder: Path) -> str:
     """The first folder below the source's on the way to a recording; those of splits do not count."""
-    return next((part for part in path.relative_to(folder).parts[:-1] if not split_named(part)), "")
+    return next((readable(Path(part)) for part in path.relative_to(folder).parts[:-1] if not split_named(part)), "")
 
 
 def _is_text(path: Path) -> bool:
@@ -115,7 +115,7 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
             read = read_captions if text.suffix.lower() == ".json" else read_cues
             yield from _of_cues(whole, read(text), max_s)
     except (CuesError, UnicodeDecodeError) as error:
-        yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{text.name}: {error}")
+        yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{readable(Path(text.name))}: {error}")
 
 
 def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candidate]:
@@ -160,4 +160,4 @@ def _without_speech(path: Path, folder: Path, source: Source, max_s: float) -> I
 
 
 def _id(path: Path, folder: Path, source: Source) -> str:
-    return f"{source.name}/{path.relative_to(folder).as_posix()}"
+    return f"{source.name}/{readable(path.relative_to(folder))}"

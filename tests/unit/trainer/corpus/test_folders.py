@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from tests.recordings import convert, record
-from tests.unit.trainer.corpus.plans import offered
+from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.drops import Reason
+from trainer.corpus.prepare import prepare
+from trainer.corpus.sources.candidate import Source
 
 
 def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
@@ -29,6 +34,21 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
         "talks/alone.txt": ("", "", None, Reason.MISSING),
         "talks/bad.wav": ("", "sv", None, Reason.UNREADABLE_TEXT),
     }
+
+
+def test_names_that_are_not_in_utf8_are_escaped(tmp_path: Path) -> None:
+    record(tmp_path / "1.wav")
+    folder = tmp_path / "talks" / os.fsdecode(b"G\xf6ran")
+    folder.mkdir(parents=True)
+    shutil.move(tmp_path / "1.wav", folder / os.fsdecode(b"f\xf6rst.wav"))
+    (folder / os.fsdecode(b"f\xf6rst.txt")).write_text("Hej")
+    shutil.copy(folder / os.fsdecode(b"f\xf6rst.wav"), folder / "2.wav")
+    (folder / "2.txt").write_text("Tack")
+    source = Source(str(tmp_path / "talks"), language="sv", speaker="folder")
+    prepared = prepare(replace(plan_of(tmp_path / "out"), sources=(source,)))
+    (clip,) = prepared.corpus.clips
+    assert (clip.id, clip.speaker) == ("talks/G\\xf6ran/2.wav", "G\\xf6ran")
+    assert prepared.dropped == {Reason.DUPLICATE: 1}, "the same audio: it was read"
 
 
 def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
