@@ -19,7 +19,11 @@ def replaced(folder: Path) -> Iterator[Path]:
     except OSError as error:
         error.filename = str(folder)  # the user knows no other name
         raise
-    yield unfinished
+    try:
+        yield unfinished
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)  # on a disk that is full, it would be in the way
+        raise
     for path in unfinished.rglob("*"):
         # safetensors writes for its owner alone, and a container's user is another.
         path.chmod(0o755 if path.is_dir() else 0o644)

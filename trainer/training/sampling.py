@@ -140,6 +140,8 @@ class Balanced(_Ordered):
         self.strata = _strata(clips, columns, temperature, weights or {})
         groups, speakers = [group(clip, columns) for clip in clips], [clip.speaker for clip in clips]
         self.note = "" if "speaker" in columns else single_voices(groups, speakers, self.shares())
+        if columns and all(UNKNOWN in each for each in groups):
+            self.note = f"no clip says its {' and '.join(columns)}, so all are drawn as they are"
 
     def _make(self, epoch: int) -> Order:
         drawn = [self._drawn(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
@@ -168,7 +170,7 @@ def group(clip: Clip, columns: Sequence[str]) -> tuple[str, ...]:
 
 def weight_of(source: str, weights: Mapping[str, float]) -> float:
     """A source's weight, or the one of the source that it is a part of."""
-    return weights.get(source, weights.get(source.split("/")[0], 1.0))
+    return weights.get(source, weights.get(source.rpartition("/")[0], 1.0))
 
 
 def tempered(masses: Sequence[float], temperature: float) -> list[float]:

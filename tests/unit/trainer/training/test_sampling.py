@@ -127,6 +127,14 @@ def test_a_single_voice_that_is_drawn_often_is_named(caplog: pytest.LogCaptureFi
         assert not caplog.text
 
 
+def test_what_no_clip_says_is_told_to_balance_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    sampler("accent,gender:inf", clips("x", "y", ""), 1)
+    assert "--balance accent,gender:inf: no clip says its accent and gender, so all are drawn as they" in caplog.text
+    caplog.clear()
+    sampler("accent:inf", clips("x", "y", ""), 1)
+    assert not caplog.text
+
+
 def test_a_source_of_weight_2_counts_as_if_its_clips_were_there_twice() -> None:
     of = clips(*["x"] * 50) + clips(*["y"] * 50, source="b/part")
     assert drawn(Balanced(of, [], 1, 1, {"a": 3}), of) == {"x": 75, "y": 25}
@@ -138,6 +146,7 @@ def test_weights_are_read_from_what_the_corpus_says() -> None:
     weights = weights_of({"sources": [{"name": "a", "weight": 2.0}, {"name": "b"}]})
     assert weights == {"a": 2.0, "b": 1.0}
     assert [weight_of(source, weights) for source in ("a", "a/sv", "c")] == [2, 2, 1]
+    assert weight_of("cv/17.0/sv", {"cv/17.0": 3.0}) == 3.0, "a part of a source whose name has a slash"
     assert weights_of({}) == {}
 
 

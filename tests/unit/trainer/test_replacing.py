@@ -1,0 +1,20 @@
+"""A folder that is replaced whole, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainer.replacing import replaced
+
+
+def test_what_did_not_come_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+    with pytest.raises(FileNotFoundError), replaced(tmp_path / "model") as folder:
+        (folder / "no" / "such").touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["model", "old"]
+    with replaced(tmp_path / "model") as folder:
+        (folder / "new").touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["model", "new"]
