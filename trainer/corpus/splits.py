@@ -118,6 +118,8 @@ def _noted(
             f"There is no {' and no '.join(lacking)}: for these there are too few voices, none of which is in two "
             "splits. --splits release keeps a source's own splits, also where they part a voice."
         )
+    if splits and "train" not in splits:
+        notes.append("There is no train: every voice is in dev or test. --splits speaker makes other splits.")
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))
     if mode == "disjoint" and crossing:
         notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")

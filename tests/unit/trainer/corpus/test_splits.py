@@ -120,6 +120,14 @@ def test_what_is_validated_but_in_no_split_goes_to_train_unless_its_speaker_is_t
     assert assign(clips, "disjoint", SHARES).splits == ("train", "dev", "test", "train", None, None, "train")
 
 
+def test_a_release_of_so_few_voices_that_all_are_tested_says_what_to_do() -> None:
+    clips = [clip("a", "test"), clip("a"), clip("b", "dev"), clip("b")]
+    found = assign(clips, "disjoint", SHARES)
+    assert found.splits == ("test", None, "dev", None)
+    assert found.notes == ("There is no train: every voice is in dev or test. --splits speaker makes other splits.",)
+    assert "train" in assign(clips, "speaker", SHARES).splits
+
+
 def test_a_voice_without_a_name_is_its_recording() -> None:
     clips = [clip("", file=f"{number % 20}.wav") for number in range(100)]
     found = assign(clips, "disjoint", SHARES)
