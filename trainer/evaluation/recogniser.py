@@ -20,7 +20,7 @@ from trainer.models.tokenizer import Speller, languages_of, listed
 from trainer.names import checkpoint
 from trainer.run_folder import RECORD_NAME
 
-#: Where a checkpoint says what it was trained for, and how English is to be spelt before it is scored.
+#: Where a checkpoint says how English is to be spelt before it is scored.
 _SPELLING = "normalizer.json"
 
 

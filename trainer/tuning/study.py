@@ -112,8 +112,9 @@ def options_of(study: optuna.Study, trial: FrozenTrial) -> Options:
     values = {**asked["fixed"], **trial.params}
     if not values.get("lora"):  # a trial without adapters, among others with them
         values = {name: value for name, value in values.items() if name not in ("lora_alpha", "lora_targets")}
-    corpus, targets = Path(values.pop("corpus")), tuple(values.pop("lora_targets", ()))
-    return Options(**values, corpus=corpus, lora_targets=targets, run=folder_of(study, trial.number))
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    corpus = Path(values.pop("corpus"))
+    return Options(**values, corpus=corpus, run=folder_of(study, trial.number))
 
 
 def folder_of(study: optuna.Study, number: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.unit.trainer.tuning.searches import FakeTraining, asked_in, search
 from trainer.errors import PlanError
 from trainer.held import held
+from trainer.tuning.results import best_command
 from trainer.tuning.space import parse
 
 
@@ -39,6 +41,14 @@ def test_a_changed_search_is_refused_by_name(fake: FakeTraining, tmp_path: Path)
         search(asked_in(tmp_path, space=parse(["learning-rate=1e-5..1e-3:log:4", "seed=1,2"])))
     with pytest.raises(PlanError, match=r"--model was tiny, not small"):
         search(asked_in(tmp_path, fixed={"corpus": "/corpora/tones", "model": "small", "measures": 4}))
+
+
+def test_trials_have_words_of_the_command_line_as_it_has_them(fake: FakeTraining, tmp_path: Path) -> None:
+    listed = {"token": ["ga=cy", "hsb=pl"], "lora": 4, "lora_targets": ["fc1", "fc2"]}
+    study = search(asked_in(tmp_path, trials=1, fixed={"corpus": "/corpora/tones", "model": "tiny", **listed}))
+    words = shlex.split(best_command(study) or "")
+    assert words[words.index("--token") + 1] == "ga=cy,hsb=pl"
+    assert words[words.index("--lora-targets") + 1] == "fc1,fc2"
 
 
 def test_trials_of_a_study_that_is_not_here_are_not_mixed_with_others(fake: FakeTraining, tmp_path: Path) -> None:
