@@ -9,7 +9,7 @@ TrainerError
 ├── PublishError     a run cannot be published                         publishing.publish
 ├── NoRoom           a device's memory is too small for what was asked
 ├── StudyGone        Redis has lost a search                           tuning.journal
-├── Diverged         a trial came to numbers that are none             tuning.trial
+├── Diverged         training came to numbers that are none            training.loop
 ├── SourceError      a source of clips cannot be read at all
 └── AudioError       one recording cannot be read: a reason to drop it, never the end
 """

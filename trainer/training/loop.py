@@ -7,6 +7,7 @@ labels are smoothed; nothing strips or shifts labels behind our back; and no arg
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import WhisperForConditionalGeneration
 
+from trainer.errors import TrainerError
 from trainer.examples import ExampleSource
 from trainer.models.precision import computing
 from trainer.models.tokenizer import Speller
@@ -27,6 +29,11 @@ from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream, loader
 from trainer.training.losses import Losses, Targets, losses
 from trainer.training.run import Run
+
+
+class Diverged(TrainerError):
+    """Training came to numbers that are none, and no step leads back from there."""
+
 
 Measure = Callable[[WhisperForConditionalGeneration], dict[str, float]]
 #: Told to keep the model as it is now, by a name: "best" or "last".
@@ -45,6 +52,7 @@ def train(
     """Train until the plan is fulfilled; a kill at any time costs what came after the last checkpoint.
 
     Raises:
+        Diverged: what was measured is no number.
         Stopped: a stop was asked for; the checkpoint is of the last step.
     """
     stop = stop or Stop()
@@ -139,6 +147,7 @@ def _examine(run: Run, measure: Measure, keep: Keep | None, bar: tqdm[Never]) ->
     if run.team.first:
         with run.average.worn(), torch.random.fork_rng(devices=[]):
             found = measure(run.model)
+            _refuse_diverged(run, found)
             decisive = found.get(DECISIVE)
             if decisive is not None and progress.note(decisive, found.get(CHARACTERS, decisive)) and keep:
                 keep("best")
@@ -148,6 +157,16 @@ def _examine(run: Run, measure: Measure, keep: Keep | None, bar: tqdm[Never]) ->
     # The first one alone knows; the others hear of it by the sum.
     progress.stopped = run.team.numbers([int(stop and run.team.first)], run.model.device)[0] > 0
     run.model.train()
+
+
+def _refuse_diverged(run: Run, found: dict[str, float]) -> None:
+    """What was measured of weights that are no numbers says why training ends here."""
+    if not all(map(math.isfinite, found.values())):
+        run.log(found)
+        raise Diverged(
+            f"{run.folder} has diverged: at step {run.progress.steps:,} its loss is no number. Begin another run with "
+            f"a lower --learning-rate (it is {run.plan.learning_rate:g})"
+        )
 
 
 def _bar(run: Run) -> tqdm[Never]:

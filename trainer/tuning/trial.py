@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from trainer.errors import TrainerError
 from trainer.held import held
 from trainer.run_folder import DECISIVE, PLAN_NAME
+from trainer.training.loop import Diverged
 from trainer.training.options import Options
 from trainer.training.train import Told, train_run
 from trainer.tuning.study import ended, options_of, trials_of
@@ -20,10 +21,6 @@ from wire.bus import AWAY
 
 #: A trial's attribute that says why it failed.
 REASON = "reason"
-
-
-class Diverged(TrainerError):
-    """Training came to numbers that are none."""
 
 
 def perform(study: optuna.Study, number: int) -> None:

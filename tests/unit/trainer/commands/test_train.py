@@ -55,6 +55,16 @@ def test_a_run_that_stops_early_says_so(
     assert "stopped early at" in (run / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_run_that_diverges_ends_and_says_so(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--batch", "8"]
+    assert main([*words, "--learning-rate", "1e30", "--warm-up", "0", "--measure-every", "2"]) == 1
+    assert "has diverged: at step 2 its loss is no number" in (told := capsys.readouterr().err)
+    assert "a lower --learning-rate (it is 1e+30)" in told
+    assert not (tmp_path / "run" / "best").exists(), "which would have been no model"
+
+
 def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, tmp_path: Path) -> None:
     # Without `--`, torchrun takes --run for one of its own.
     words = ["--nproc-per-node", "2", "-m", "--", "trainer", "train", str(corpus), "--model", "new:tiny-demo"]
