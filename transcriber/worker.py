@@ -188,6 +188,7 @@ class Transcriber:
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         """Decode chunks in one batch; if that fails, each alone."""
         began_s = time.perf_counter()
+        heard: list[list[Heard]] | None
         try:
             chunks = [d.chunk for d in deliveries]
             heard = recognise(engine, chunks, self._task, self._previous, follow_turns=self._follow_turns)
@@ -197,7 +198,9 @@ class Transcriber:
             if len(deliveries) == 1:
                 self._fail(deliveries[0], error)
                 return
-            log.warning("a batch of %d failed and is tried one by one: %r", len(deliveries), error)
+            log.warning("a batch of %d failed and is tried one by one: %s", len(deliveries), repr(error))
+            heard = None
+        if heard is None:  # not in the handler: the error holds all that the batch had in the device's memory
             for delivery in deliveries:
                 self._transcribe(engine, [delivery])
             return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import weakref
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from tests.fakes import ScriptedEngine, chunks, numbers
@@ -42,6 +44,22 @@ def test_a_chunk_that_fails_takes_its_batch_not_down(redis: Redis) -> None:
     assert bench.count("chunks_total", outcome="dead") == 1
     assert bench.count("chunks_total", outcome="transcribed") == 11
     assert bench.count("claimed_total") == 2, "it was tried three times"
+
+
+def test_what_a_failed_batch_held_is_let_go_before_its_chunks_are_tried_alone(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM)[:3])
+    held: list[weakref.ref[object]] = []
+    free: list[bool] = []
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        states = np.zeros(len(utterances))
+        if len(utterances) > 1:
+            held.append(weakref.ref(states))
+            raise MemoryError("CUDA out of memory")
+        free.append(held[0]() is None)
+
+    Bench(redis, ScriptedEngine(before)).drain()
+    assert free == [True, True, True]
 
 
 def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
