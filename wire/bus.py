@@ -6,16 +6,32 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import redis
+from redis._parsers.base import BaseParser
 from redis.backoff import EqualJitterBackoff
 from redis.client import Pipeline
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, RedisError, TimeoutError
+from redis.exceptions import (
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
 from redis.retry import Retry
 
 Redis: TypeAlias = redis.Redis
 T = TypeVar("T")
 
+
+class WritesRefused(ResponseError):
+    """Redis cannot keep what it is told: its disk is full, or it has lost the replicas that it is to have."""
+
+
+# redis-py tells these apart from mistakes of ours by their text alone.
+BaseParser.EXCEPTION_CLASSES |= {"MISCONF": WritesRefused, "NOREPLICAS": WritesRefused}
+
 #: What a Redis raises that is away, full, or just changing its master; callers that may wait catch these and try again.
-AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
+AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused)
 
 __all__ = ["AWAY", "Redis", "RedisError", "connect", "transaction"]
 

@@ -1,0 +1,60 @@
+"""What a real Redis raises that keeps nothing for now: whoever may wait for it knows."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.redis_server import running_redis
+from wire.bus import AWAY, Redis, connect, transaction
+
+
+@contextlib.contextmanager
+def full_disk(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> Iterator[None]:
+    """A Redis that cannot write its file, which it stops taking anything for."""
+
+    def saved() -> str:
+        return str(redis.info("persistence")["rdb_last_bgsave_status"])  # type: ignore[index]
+
+    redis.config_set("save", "3600 1")
+    shutil.rmtree(folder)
+    redis.bgsave()
+    wait_until(lambda: saved() == "err")
+    yield
+    redis.config_set("save", "")
+
+
+@contextlib.contextmanager
+def without_replicas(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> Iterator[None]:
+    redis.config_set("min-replicas-to-write", 1)
+    yield
+    redis.config_set("min-replicas-to-write", 0)
+
+
+@contextlib.contextmanager
+def full_memory(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> Iterator[None]:
+    redis.config_set("maxmemory", 1)
+    yield
+    redis.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize("refuses", [full_disk, without_replicas, full_memory])
+def test_a_redis_that_takes_nothing_is_away(
+    refuses: Callable[..., contextlib.AbstractContextManager[None]],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    wait_until: Callable[..., None],
+) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with running_redis(folder, free_port()) as url, connect(url, patience_s=0.1) as redis:
+        with refuses(redis, folder, wait_until):
+            with pytest.raises(AWAY):
+                redis.set("key", "value")
+            with pytest.raises(AWAY):
+                transaction(redis, lambda pipe: (pipe.multi(), pipe.set("key", "value")), "key")
+        assert redis.set("key", "value")
