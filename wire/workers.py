@@ -1,7 +1,8 @@
 """Workers: a bounded name for each, and a heartbeat that carries its metrics.
 
 A worker's name is its service and the lowest free number (`transcriber-0`), so that names, and with them metric labels
-and queue consumers, stay few however often workers restart.
+and queue consumers, stay few however often workers restart. A name that was not renewed in time, because Redis was away
+or its worker slept, is free: whoever finds it taken at the next heartbeat goes on under another.
 """
 
 from __future__ import annotations
@@ -23,6 +24,16 @@ TTL_S = 10
 #: Time between heartbeats, in seconds.
 BEAT_S = 2.0
 
+# A heartbeat, unless the name is another's by now: 0.
+_BEAT = """
+local found = redis.call('GET', KEYS[1])
+if found and string.sub(found, 1, #ARGV[1]) ~= ARGV[1] then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
 
 class Worker:
     """A named worker with a heartbeat on its own thread. Use it as a context manager.
@@ -34,10 +45,11 @@ class Worker:
 
     def __init__(self, redis: Redis, service: str, metrics: Callable[[], bytes]) -> None:
         self._redis = redis
+        self._service = service
         self._metrics = metrics
-        self._token = secrets.token_hex(4).encode()
+        self._token = secrets.token_hex(4).encode() + b"\n"
         self._stop = threading.Event()
-        self.name = self._take_name(service)
+        self.name = self._take_name()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Worker:
@@ -53,11 +65,11 @@ class Worker:
         except RedisError as error:
             log.debug("heartbeat of %s left to expire: %s", self.name, error)
 
-    def _take_name(self, service: str) -> str:
+    def _take_name(self) -> str:
         number = 0
-        while not self._redis.set(keys.worker(f"{service}-{number}"), self._token + b"\n", nx=True, ex=TTL_S):
+        while not self._redis.set(keys.worker(f"{self._service}-{number}"), self._token, nx=True, ex=TTL_S):
             number += 1
-        return f"{service}-{number}"
+        return f"{self._service}-{number}"
 
     def _run(self) -> None:
         missed = False
@@ -71,7 +83,10 @@ class Worker:
                 missed = True
 
     def _beat(self) -> None:
-        self._redis.set(keys.worker(self.name), self._token + b"\n" + self._metrics(), ex=TTL_S)
+        metrics = self._metrics()
+        while not self._redis.eval(_BEAT, 1, keys.worker(self.name), self._token, metrics, TTL_S):
+            before, self.name = self.name, self._take_name()
+            log.warning("another worker has become %s; this one is %s now", before, self.name)
 
 
 def alive(redis: Redis) -> dict[str, bytes]:

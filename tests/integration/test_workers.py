@@ -1,0 +1,18 @@
+"""Heartbeats of workers on a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wire import keys
+from wire.bus import Redis
+from wire.workers import Worker, alive
+
+
+def test_two_workers_do_not_go_on_under_one_name(redis: Redis, wait_until: Callable[..., None]) -> None:
+    with Worker(redis, "ingest", lambda: b"first") as first:
+        redis.delete(keys.worker(first.name))  # it has expired, while Redis was away
+        with Worker(redis, "ingest", lambda: b"second"):
+            wait_until(lambda: sorted(alive(redis).values()) == [b"first", b"second"])
+            assert set(alive(redis)) == {"ingest-0", "ingest-1"}
+    assert alive(redis) == {}
