@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -49,7 +51,7 @@ share the stations, and when one dies the others take over its part. Uploads are
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line. Exit code 2: a setting is wrong."""
+    """Runs the command line. Exit code 1: it failed while running; 2: a setting is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description=ABOUT,
@@ -70,10 +72,12 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # A station has four files open at the least: two of its ffmpeg's pipes, and both ends of the relay's connection.
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     stop = threading.Event()
     stop_on_signals(stop.set)
-    run(settings, seeds, stop)
-    return 0
+    return run(settings, seeds, stop)
 
 
 def read_stations(settings: Settings) -> list[Station]:
@@ -92,11 +96,12 @@ def read_stations(settings: Settings) -> list[Station]:
     return stations
 
 
-def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None:
-    """Ingest until `stop` is set."""
+def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
+    """Ingest until `stop` is set; the exit code."""
+    failed = threading.Event()
     redis = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
     if not wait_for(redis, stop):
-        return
+        return 0
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     make_detector = make_detectors(settings)
@@ -105,8 +110,8 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None
         supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=me.name, seeds=seeds)
         desk = MicrophoneDesk(redis, settings, metrics, make_detector, worker=me.name)
         threads = [
-            threading.Thread(target=supervisor.run, args=(stop,), name="supervisor"),
-            threading.Thread(target=desk.run, args=(stop,), name="microphones"),
+            threading.Thread(target=until_the_end, args=(supervisor.run, stop, failed), name="supervisor"),
+            threading.Thread(target=until_the_end, args=(desk.run, stop, failed), name="microphones"),
         ]
         for thread in threads:
             thread.start()
@@ -122,8 +127,21 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> None
                 # redis-py would try for minutes. The kernel ends our ffmpegs, and leases expire.
                 log.warning("stopped without a word to Redis, which does not answer")
                 logging.shutdown()
-                os._exit(0)
+                os._exit(int(failed.is_set()))
     log.info("stopped")
+    return int(failed.is_set())
+
+
+def until_the_end(work: Callable[[threading.Event], None], stop: threading.Event, failed: threading.Event) -> None:
+    """A thread's work. If that fails, the process ends, to be started again: while it has a heartbeat, others leave it
+    its share of the stations, and nobody would read them."""
+    try:
+        work(stop)
+    except Exception:
+        log.exception("unexpected")
+        failed.set()
+    finally:
+        stop.set()
 
 
 def wait_for(redis: Redis, stop: threading.Event) -> bool:

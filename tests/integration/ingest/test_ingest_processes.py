@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -114,6 +115,25 @@ def test_sigterm_stops_everything_within_seconds(
     assert not any(running(pid) for pid in ours)
     assert not redis_client.exists(keys.lease("stations/tone"))
     assert alive(redis_client) == {}
+
+
+def test_a_process_that_can_look_after_nothing_any_more_ends(redis_url: str, redis_client: Any, ingest: Start) -> None:
+    broken = (
+        "import ingest.main; ingest.main.Supervisor.look = lambda self: 1 / 0; raise SystemExit(ingest.main.main([]))"
+    )
+    process = ingest(redis_url, program=("-c", broken))
+    assert process.wait(timeout=40) == 1
+    assert alive(redis_client) == {}
+
+
+def test_it_has_as_many_files_open_as_the_system_lets_it(
+    redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
+) -> None:
+    few = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, r.getrlimit(r.RLIMIT_NOFILE)[1]));"
+    process = ingest(redis_url, program=("-c", few + "import ingest.main; ingest.main.main([])"))
+    wait_until(lambda: alive(redis_client), 40)
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 @pytest.mark.long
