@@ -10,7 +10,7 @@ import configparser
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -79,13 +79,17 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
         Refused: an error status.
         SourceError: anything else that went wrong on the way; it may pass.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        asked, host = httpx.URL(url), urlsplit(url).hostname or url
+    except (httpx.InvalidURL, ValueError) as error:
+        raise NotAudio(f"{url!r} is not an address that can be fetched: {error}") from error
+    if asked.scheme not in ("http", "https"):
         raise NotAudio(f"{url!r} is not an http or https address")
     if depth > MAX_DEPTH:
         raise NotAudio(
             "playlists that lead to playlists without end; use the address of the recording or stream itself"
         )
-    host = urlsplit(url).hostname or url
+    url = str(asked)  # as it is asked for: ffmpeg sends letters and spaces as they are, and looks up no host with å
     try:
         # Some stations only say that they are one to who asks for titles, as ffmpeg does.
         with client.stream("GET", url, headers={"Icy-MetaData": "1"}) as answer:
@@ -96,7 +100,7 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
         raise SourceError(f"{host} did not answer in time") from error
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from error
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except httpx.UnsupportedProtocol as error:  # where it is redirected to
         raise NotAudio(f"{url!r} is not an address that can be fetched: {error}") from error
     except httpx.HTTPError as error:
         raise SourceError(f"{host}: {error or type(error).__name__}") from error
@@ -115,10 +119,10 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     if hls or b"#EXT-X-" in head:
         return Address(url, hls=True)
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
-        entries = [urljoin(str(answer.url), entry) for entry in parse(head)]
+        entries = parse(head)
         if not entries:
             raise NotAudio(f"the playlist at {host} names no stream")
-        return resolve(entries[turn % len(entries)], client, turn=turn, depth=depth + 1)
+        return resolve(_from(answer.url, entries[turn % len(entries)]), client, turn=turn, depth=depth + 1)
     if kind in ("text/html", "application/xhtml+xml") or looks_like_html(head):
         raise NotAudio(
             f"{host} answers with a web page, not with audio; use the address of the recording or stream itself"
@@ -131,6 +135,14 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     if frame and (icy or not length):  # how long a recording is they do not tell
         probe = Probe((Track("mp3", frame.sample_rate_hz, frame.channels, frame.bits_per_s),), "mp3")
     return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, probe=probe)
+
+
+def _from(playlist: httpx.URL, entry: str) -> str:
+    """The address of an entry, which may be relative to its playlist's."""
+    try:
+        return str(playlist.join(entry))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise NotAudio(f"the playlist at {playlist.host} names {entry!r}, which is no address: {error}") from error
 
 
 def parse(playlist: bytes) -> list[str]:

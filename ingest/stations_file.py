@@ -112,7 +112,11 @@ def _address(where: str, field: str, value: Any, environ: Mapping[str, str]) -> 
         return found
 
     url = _VARIABLE.sub(substitute, str(value)).strip()
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        fit = False
+    if not fit:
         raise SettingsError(f"{where}: `{field}` must be an http or https address, not {url!r}")
     return url

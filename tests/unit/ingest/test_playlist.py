@@ -156,5 +156,23 @@ def test_nothing_but_http_is_followed(url: str, client: Callable[[Pages], httpx.
         resolve(url, client({}))
 
 
+@pytest.mark.parametrize("entry", ["http://[::1/live", "http://b.se:port/live"])
+def test_what_is_no_address_is_no_stream(entry: str, client: Callable[[Pages], httpx.Client]) -> None:
+    with pytest.raises(NotAudio, match="is not an address that can be fetched"):
+        resolve(entry, client({}))
+    pages: Pages = {"http://a.se/list.m3u": httpx.Response(200, content=f"{entry}\nhttp://b.se/2\n".encode())}
+    with pytest.raises(NotAudio, match=r"the playlist at a\.se names .* which is no address"):
+        resolve("http://a.se/list.m3u", client(pages))
+
+
+def test_ffmpeg_is_given_an_address_as_it_was_asked_for(client: Callable[[Pages], httpx.Client]) -> None:
+    pages: Pages = {
+        "http://a.se/list.m3u": httpx.Response(200, content="http://smörgås.se/på luften?x=%20\n".encode()),
+        "http://xn--smrgs-pra0j.se/p%C3%A5%20luften?x=%20": httpx.Response(200, headers=MP3, content=b"x"),
+    }
+    address = resolve("http://a.se/list.m3u", client(pages))
+    assert address.url == "http://xn--smrgs-pra0j.se/p%C3%A5%20luften?x=%20"
+
+
 def test_a_broken_playlist_has_no_entries() -> None:
     assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []

@@ -68,6 +68,7 @@ def test_no_stations(text: str, tmp_path: Path) -> None:
         ("stations:\n- {url: 'http://a/'}", "`id` is missing"),
         ("stations:\n- {id: x, url: 'ftp://a/b'}", "must be an http or https address"),
         ("stations:\n- {id: x, url: 'file:///etc/passwd'}", "must be an http or https address"),
+        ("stations:\n- {id: x, url: 'http://[::1/b'}", "must be an http or https address"),
         ("stations:\n- {id: x, url: 'http://a/', langauge: sv}", "no field 'langauge'; allowed are"),
         ("stations:\n- {id: x, url: 'http://a/', language: swedish}", "not the code of a language"),
         ("stations:\n- {id: x, url: 'http://a/', language: no}", "write it in quotes"),
