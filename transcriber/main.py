@@ -98,7 +98,8 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
             log.info("%s is ready", worker.name)
             transcriber.run()
     except AWAY as error:
-        print(f"transcriber: Redis at {settings.redis_url} does not answer: {error}", file=sys.stderr)
+        # Not the address itself: it may have a password, and logs are read by many.
+        print(f"transcriber: no Redis answers where REDIS_URL says: {error}", file=sys.stderr)
         return 1
     except UndertextError as error:
         print(f"transcriber: {error}", file=sys.stderr)
