@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -20,7 +21,7 @@ from ingest.attempt import Attempt, Interrupted, Settled, go_on
 from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector, MakeDetector, SilenceDetector
 from ingest.ending import Ending, NothingDecoded
-from ingest.ffmpeg import Process, decode_command
+from ingest.ffmpeg import READ_BYTES, Process, decode_command
 from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, mended_path, upload_path
 from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, samples, seconds
@@ -143,7 +144,8 @@ class Decoding:
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
-            for pcm in process.read(stall_s=2 * FETCH_STALL_S, stop=lambda: chunker.samples >= limit):
+            decoded = process.read(stall_s=2 * FETCH_STALL_S, stop=lambda: chunker.samples >= limit)
+            for pcm in _in_place(decoded, recording.probe.tracks[recording.track].start_s):
                 self._here.metrics.audio_s.labels(Kind.JOB).inc(seconds(len(pcm) // SAMPLE_BYTES))
                 self._attempt.check()
                 for piece in chunker.feed(pcm):
@@ -242,3 +244,13 @@ class Decoding:
                 upload_path(job, self._settings).unlink(missing_ok=True)
         except (OSError, SourceError) as error:
             log.warning("job %s: its file stays: %s", self._id, error)
+
+
+def _in_place(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:
+    """What was decoded of a track that begins late, behind so much silence; nothing, where nothing was."""
+    left = samples(start_s) * SAMPLE_BYTES
+    for pcm in decoded:
+        while pcm and left:
+            yield bytes(min(left, READ_BYTES))
+            left -= min(left, READ_BYTES)
+        yield pcm

@@ -58,7 +58,9 @@ class Ending:
             return f"{cut}; it is also damaged ({silence})" if silence else cut
         early = self.last_lines and self.decoded_s < expected_s - EARLY_S
         # Of a file on a server, ffmpeg also complains when it connects anew, and nothing is missing.
-        if self.code or early or silence or (self.stumbled and not recording.remote):
+        stumbled = self.stumbled and not recording.remote
+        # And of each tag in an MP3 that was joined of several, where only the first one's length is known.
+        if self.code or silence or ((early or stumbled) and not recording.whole):
             why = silence or self.last_lines or f"ffmpeg ended with code {self.code}"
             return f"the recording is damaged: parts of it could not be decoded, the rest is captioned ({why})"
         return ""

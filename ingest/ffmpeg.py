@@ -90,8 +90,9 @@ def decode_command(
     source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s, format=format))
     output: dict[str, Any] = {"f": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ, "map": f"0:a:{track}"}
     if not live:
-        # A track that begins late or has holes keeps its place beside the picture: captions follow the file's clock.
-        output["af"] = "aresample=async=1:first_pts=0"
+        # Holes stay: captions follow the file's clock. Without `first_pts`, which is for tracks that begin late: where
+        # rate or channels change, filters begin anew, and all that came before would come again, as silence.
+        output["af"] = "aresample=async=1"
     stream = ffmpeg.output(source, "pipe:1", **output).global_args("-nostdin", "-hide_banner", "-nostats")
     # Titles of ICY streams are told at level verbose, by libavformat/http.c.
     stream = stream.global_args("-loglevel", "level+verbose" if live else "level+error")

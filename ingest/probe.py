@@ -27,6 +27,7 @@ class Track:
     language: str = ""
     title: str = ""
     default: bool = False
+    start_s: float = 0.0  # from where the file begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +151,15 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
         NotAudio: there is no audio track.
     """
     streams = answer.get("streams", [])
-    tracks = tuple(_track(s) for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0)
+    shape = answer.get("format", {})
+    begins_s = _number(shape.get("start_time")) or 0.0
+    audio = [s for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0]
+    tracks = tuple(_track(stream, begins_s) for stream in audio)
     if not tracks:
         found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
         if found:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
         raise NotAudio("no audio was found in it: it is damaged, or no recording; see whether a player plays it")
-    shape = answer.get("format", {})
     duration = _number(shape.get("duration"))
     duration_s = duration if duration and duration > 0 else None
     return Probe(
@@ -184,7 +187,7 @@ def explain(complaint: str) -> SourceError:
     return SourceError(f"ffmpeg could not read it; see whether a player plays it ({why})")
 
 
-def _track(stream: dict[str, Any]) -> Track:
+def _track(stream: dict[str, Any], begins_s: float) -> Track:
     tags = {key.lower(): value for key, value in stream.get("tags", {}).items()}
     bit_rate = _number(stream.get("bit_rate"))
     return Track(
@@ -195,6 +198,7 @@ def _track(stream: dict[str, Any]) -> Track:
         language=str(tags.get("language", "")),
         title=str(tags.get("title", "")),
         default=bool(stream.get("disposition", {}).get("default", 0)),
+        start_s=max(0.0, (_number(stream.get("start_time")) or begins_s) - begins_s),
     )
 
 

@@ -48,6 +48,7 @@ class Recording:
     silence_s: float = 0.0  # stands where it is damaged
     endless: bool = False  # nothing says how long it is: it may be a live stream
     unmended: str = ""  # why no silence does, though it is damaged
+    whole: bool = False  # every frame of it was found, one behind the other
 
     def note(self) -> str:
         """A word on the track that was chosen; empty if there was no choice."""
@@ -149,7 +150,7 @@ def _on_disk(path: Path, job: Job, settings: Settings, go_on: Callable[[], None]
     except OSError as error:
         log.warning("job %s: not searched for damage: %s", job.id, error)  # ffmpeg may read it all the same
         return recording
-    return _mended(recording, found, job, settings, go_on) if found else recording
+    return _mended(recording, found, job, settings, go_on) if found else dataclasses.replace(recording, whole=True)
 
 
 def _mended(

@@ -97,16 +97,43 @@ def two_tracks(make_audio: Make) -> Path:
     return make_audio("x.mkv", "-map", "0:a", "-map", "1:a", *tags, *defaults, inputs=inputs)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("x.mkv", "flac"), ("x.mp4", "aac"), ("x.ts", "aac"), ("x.webm", "libopus"), ("x.ogv", "libvorbis")],
+)
 def test_a_track_that_begins_late_keeps_its_place_beside_the_picture(
-    decode: Decode, make_audio: Make, chunks: Chunks
+    name: str, codec: str, decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
     inputs = ("-f", "lavfi", "-i", "color=size=64x64:duration=9", "-itsoffset", "4")
-    path = make_audio("x.mkv", "-c:a", "flac", inputs=(*inputs, "-f", "lavfi", "-i", "sine=frequency=440:duration=5"))
+    path = make_audio(name, "-c:a", codec, inputs=(*inputs, "-f", "lavfi", "-i", "sine=frequency=440:duration=5"))
     assert decode(path).state is State.RUNNING
     audio = audio_of(chunks("jobs/j"))
     loud = np.flatnonzero(np.abs(audio) > 100)
     assert loud[0] / 16_000 == pytest.approx(4, abs=0.1)
     assert len(audio) / 16_000 == pytest.approx(9, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.mp3", "mp3"), ("x.ts", "aac"), ("x.mkv", "ac3")])
+def test_what_changes_its_rate_and_channels_on_the_way_keeps_its_time(
+    name: str, codec: str, decode: Decode, make_audio: Make, chunks: Chunks
+) -> None:
+    """As a podcast does where advertisements are put in, and a film on TV."""
+    made = ["-b:a", "128k", "-c:a", codec, "-f", {"aac": "mpegts"}.get(codec, codec)]
+    talk = make_audio("talk", *made, "-ar", "44100", "-ac", "2").read_bytes()
+    spot = make_audio("spot", *made, "-ar", "48000", "-ac", "1", source="sine=frequency=700:duration=12").read_bytes()
+    path = make_audio(name)
+    path.write_bytes(talk + spot + talk + spot)
+    if name == "x.mkv":
+        joined = path.rename(path.with_suffix(".ac3"))
+        path = make_audio(name, "-c", "copy", inputs=("-i", str(joined)))
+
+    job = decode(path)
+
+    assert (job.state, job.error, job.warning) == (State.RUNNING, "", "")
+    assert job.duration_s == pytest.approx(48, abs=1)
+    audio = audio_of(chunks("jobs/j"))
+    heard = [frequency_hz(audio[begin : begin + 10 * 16_000]) for begin in range(16_000, 48 * 16_000, 12 * 16_000)]
+    assert heard == pytest.approx([440, 700, 440, 700], abs=1)
 
 
 @pytest.mark.parametrize(
