@@ -95,21 +95,21 @@ def main(argv: list[str]) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, passwords included
     # RQ says every two seconds that Redis is away; what becomes of a job we say ourselves.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
-    with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
-        worker: Any = DecodeWorker(
-            [queue(UPLOADS, here.redis)],
-            name=f"{presence.name}-{os.getpid()}",
-            connection=here.redis,
-            serializer=JSONSerializer,
-            worker_ttl=TTL_S,
-            maintenance_interval=BEAT_S,
-            log_job_description=False,
-        )
-        worker.stopping = here.stopping
-        try:
+    try:
+        with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
+            worker: Any = DecodeWorker(
+                [queue(UPLOADS, here.redis)],
+                name=f"{presence.name}-{os.getpid()}",
+                connection=here.redis,
+                serializer=JSONSerializer,
+                worker_ttl=TTL_S,
+                maintenance_interval=BEAT_S,
+                log_job_description=False,
+            )
+            worker.stopping = here.stopping
             worker.work(logging_level="CRITICAL")
-        except AWAY as error:
-            log.warning("stopped while Redis is away: %s", error)
+    except AWAY as error:
+        log.warning("stopped while Redis is away: %s", error)
     return 0
 
 

@@ -69,3 +69,8 @@ def test_it_stops_though_redis_hangs(
         process.terminate()
         assert process.wait(timeout=30) == 0
         assert not any(running(pid) for pid in ours)
+
+
+def test_a_decoder_that_finds_no_redis_ends_in_order(free_port: Callable[[], int], ingest: Start) -> None:
+    process = ingest(f"redis://127.0.0.1:{free_port()}/0", program=("-m", "ingest.decoder"))
+    assert process.wait(timeout=40) == 0
