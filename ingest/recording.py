@@ -183,6 +183,7 @@ def _full(folder: Path) -> bool:
 def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:
     probe = recording.probe
     n_hours, most_hours = (probe.duration_s or 0) / 3600, settings.max_upload_hours
-    if n_hours > most_hours:
+    # What lies between two clocks of a transport stream that was joined, a day perhaps, is no part of it.
+    if n_hours > most_hours and probe.format != "mpegts":
         raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are accepted (MAX_UPLOAD_HOURS)")
     return dataclasses.replace(recording, track=probe.choose(job.track))

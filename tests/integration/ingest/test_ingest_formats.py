@@ -136,6 +136,14 @@ def test_what_changes_its_rate_and_channels_on_the_way_keeps_its_time(
     assert heard == pytest.approx([440, 700, 440, 700], abs=1)
 
 
+def test_a_joined_transport_stream_is_as_long_as_what_is_in_it(decode: Decode, make_audio: Make) -> None:
+    path = make_audio("x.ts", "-c:a", "aac")
+    path.write_bytes(path.read_bytes() + make_audio("y.ts", "-c:a", "aac", "-output_ts_offset", "80000").read_bytes())
+    job = decode(path)
+    assert (job.state, job.error, job.warning) == (State.RUNNING, "", "")
+    assert job.duration_s == pytest.approx(24, abs=0.3)
+
+
 @pytest.mark.parametrize(
     ("name", "body", "says"),
     [
