@@ -6,7 +6,7 @@
 | …:upload                              |        |                                                           |
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
-| undertext:progress:SOURCE             | hash   | five fields, and one a language; dies with the source     |
+| undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |
 | undertext:captions:SOURCE             | stream | MAXLEN for live, the upload's length for jobs             |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |
@@ -63,7 +63,7 @@ def seam(source: str) -> str:
 
 
 def progress(source: str) -> str:
-    """How far the source has been committed: event, epoch, next_seq, until_s, finished."""
+    """How far the source has been committed, and which languages are spoken in it (`captions.Progress`)."""
     return f"{PREFIX}:progress:{source}"
 
 
