@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wire import keys
 from wire.errors import SettingsError
-from wire.settings import setting
+from wire.settings import REDIS, setting
 
 _MIB = 1024 * 1024
 
@@ -21,7 +21,7 @@ class Settings:
     port: int = setting("PORT", 8000, minimum=1, maximum=65535)
 
     #: The Redis that all services share.
-    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=REDIS)
 
     #: Uploads are kept below it, in `uploads/`; ingest reads them there.
     data_dir: str = setting("DATA_DIR", "var")

@@ -8,7 +8,7 @@ from pathlib import Path
 from wire import keys
 from wire.audio import samples
 from wire.errors import SettingsError
-from wire.settings import setting
+from wire.settings import REDIS, setting
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Settings:
     """Settings of `python -m ingest`, decoders included."""
 
     #: Where Redis is.
-    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=REDIS)
     #: Folder of uploads; the paths of jobs are relative to it. The API writes there, so both must see the same.
     data_dir: str = setting("DATA_DIR", "var")
     #: The stations to begin with. An empty file is allowed; a missing one is too, with a warning.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from transcriber.second_try import SecondTry
 from wire import keys
-from wire.settings import setting
+from wire.settings import REDIS, setting
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Settings:
     """Each field names its variable; `python -m transcriber --help` prints them all."""
 
     #: Where Redis is.
-    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+    redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=REDIS)
     #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small. A folder,
     #: or a link to one, is watched: what takes its place goes on air between two batches.
     model: str = setting("MODEL", "demo/model")

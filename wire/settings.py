@@ -23,6 +23,9 @@ from wire.errors import SettingsError
 
 T = TypeVar("T")
 
+#: What the address of a Redis begins with.
+REDIS = ("redis", "rediss", "unix")
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -34,9 +37,11 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
+    schemes: tuple[str, ...] | None = None,
 ) -> Any:
-    """A dataclass field that `load` fills from the environment variable `variable`."""
-    metadata = {"variable": variable, "minimum": minimum, "maximum": maximum, "choices": choices}
+    """A dataclass field that `load` fills from the environment variable `variable`; `schemes`: of an address."""
+    rules = {"minimum": minimum, "maximum": maximum, "choices": choices, "schemes": schemes}
+    metadata = {"variable": variable, **rules}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -100,6 +105,9 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
         raise SettingsError(f"{variable}={text!r} must be {allowed}")
     if choices is not None and value not in choices:
         raise SettingsError(f"{variable}={text!r} must be one of {', '.join(choices)}")
+    if (schemes := rules["schemes"]) is not None and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        # Not the address itself: it may have a password.
+        raise SettingsError(f"{variable} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return value
 
 

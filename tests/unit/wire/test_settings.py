@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from wire.errors import SettingsError
-from wire.settings import describe, load, setting
+from wire.settings import REDIS, describe, load, setting
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ def test_a_bad_value_names_its_variable_and_the_remedy(variable: str, value: str
     with pytest.raises(SettingsError, match=says) as caught:
         load(Settings, {variable: value})
     assert str(caught.value).startswith(f"{variable}={value!r}")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    redis_url: str = setting("REDIS_URL", "redis://here", schemes=REDIS)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost:6379", "http://:secret@there:6379"])
+def test_an_address_that_is_no_redis_is_refused_and_not_shown(address: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Addresses, {"REDIS_URL": address})
+    assert str(caught.value) == "REDIS_URL must begin with redis:// or rediss:// or unix://"
 
 
 def test_help_says_what_stands_beside_the_fields() -> None:
