@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import signal
 import subprocess
 import wave
@@ -62,6 +63,10 @@ _HEAD_BYTES = 512
 
 #: A WAV's length from here on was never filled in.
 _UNKNOWN_BYTES = 0x7FFF_F000
+
+#: A track of a transport stream that begins so much later than another one is of another programme, with a clock of its
+#: own, in seconds.
+_OTHER_CLOCK_S = 60.0
 
 #: What ffmpeg says of an MP3 whose header counts more audio than there is.
 _SHORTER_THAN_ITS_HEADER = "filesize and duration do not match"
@@ -153,8 +158,9 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
     streams = answer.get("streams", [])
     shape = answer.get("format", {})
     begins_s = _number(shape.get("start_time")) or 0.0
+    latest_s = _OTHER_CLOCK_S if shape.get("format_name") in ("mpegts", "hls") else math.inf
     audio = [s for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0]
-    tracks = tuple(_track(stream, begins_s) for stream in audio)
+    tracks = tuple(_track(stream, begins_s, latest_s) for stream in audio)
     if not tracks:
         found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
         if found:
@@ -187,9 +193,10 @@ def explain(complaint: str) -> SourceError:
     return SourceError(f"ffmpeg could not read it; see whether a player plays it ({why})")
 
 
-def _track(stream: dict[str, Any], begins_s: float) -> Track:
+def _track(stream: dict[str, Any], begins_s: float, latest_s: float) -> Track:
     tags = {key.lower(): value for key, value in stream.get("tags", {}).items()}
     bit_rate = _number(stream.get("bit_rate"))
+    late_s = (_number(stream.get("start_time")) or begins_s) - begins_s
     return Track(
         codec=stream.get("codec_name", "unknown"),
         sample_rate_hz=int(stream["sample_rate"]),
@@ -198,7 +205,7 @@ def _track(stream: dict[str, Any], begins_s: float) -> Track:
         language=str(tags.get("language", "")),
         title=str(tags.get("title", "")),
         default=bool(stream.get("disposition", {}).get("default", 0)),
-        start_s=max(0.0, (_number(stream.get("start_time")) or begins_s) - begins_s),
+        start_s=late_s if 0 < late_s < latest_s else 0.0,
     )
 
 

@@ -136,6 +136,16 @@ def test_what_changes_its_rate_and_channels_on_the_way_keeps_its_time(
     assert heard == pytest.approx([440, 700, 440, 700], abs=1)
 
 
+def test_programmes_of_one_transport_stream_have_clocks_of_their_own(
+    decode: Decode, make_audio: Make, chunks: Chunks
+) -> None:
+    inputs = ("-f", "lavfi", "-i", "sine=300:d=6", "-itsoffset", "5000", "-f", "lavfi", "-i", "sine=700:d=6")
+    programmes = ["-program", "title=one:st=0", "-program", "title=two:st=1", "-max_interleave_delta", "1"]
+    job = decode(make_audio("x.ts", "-map", "0", "-map", "1", "-c:a", "aac", *programmes, inputs=inputs), track=1)
+    assert (job.state, job.error, job.duration_s) == (State.RUNNING, "", pytest.approx(6, abs=0.1))
+    assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(700, abs=1)
+
+
 def test_a_joined_transport_stream_is_as_long_as_what_is_in_it(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.ts", "-c:a", "aac")
     path.write_bytes(path.read_bytes() + make_audio("y.ts", "-c:a", "aac", "-output_ts_offset", "80000").read_bytes())
