@@ -207,13 +207,14 @@ class Supervisor:
     def _print_lines(self, wait_s: float) -> None:
         """Prints the lines that came; waits up to `wait_s` seconds for the first."""
         with contextlib.suppress(queue.Empty):
-            child, line = self._lines.get(timeout=wait_s) if wait_s else self._lines.get_nowait()
-            while True:
+            for n in range(
+                self._lines.maxsize
+            ):  # and then whatever else there is to do: more may come than can be shown
+                child, line = self._lines.get_nowait() if n or not wait_s else self._lines.get(timeout=wait_s)
                 text = line.decode(errors="replace").rstrip()
                 child.tail.append(text)
                 if not (child.service.hide and child.service.hide.search(text)):
                     self._say(child, text)
-                child, line = self._lines.get_nowait()
 
     def _say(self, child: _Child, text: str) -> None:
         now = datetime.datetime.now()

@@ -160,6 +160,15 @@ def test_a_stop_during_the_start_is_heeded() -> None:
     assert asked == 1
 
 
+def test_a_stop_is_heeded_though_more_is_written_than_can_be_shown() -> None:
+    flood = "import sys\nwhile True: sys.stdout.write('something happened\\n' * 100)"
+    kept = Supervisor([script("one", flood), script("two", flood)], start_timeout_s=20)
+    threading.Timer(1, kept.request_stop).start()
+    kept.start()
+    kept.run()
+    kept.stop()
+
+
 def test_small_talk_is_hidden_unless_the_start_fails(capsys: pytest.CaptureFixture[str]) -> None:
     code = "print('small talk'); print('news'); raise SystemExit(1)"
     talker = Service("redis", (sys.executable, "-c", code), lambda: False, tier=0, hide=re.compile("small"))
