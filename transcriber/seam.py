@@ -20,6 +20,7 @@ which of them counts; so it does not matter how many workers there are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from dataclasses import dataclass, field, fields
@@ -78,10 +79,13 @@ def _decoded(state: bytes) -> _Seam:
         return _Seam.from_dict(values)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         log.error("the state of a source cannot be read and begins anew: %r", error)
-    try:
-        return _Seam(lines=Lines(next_id=int(values["lines"]["next_id"])))  # its captions count on
-    except (ValueError, TypeError, KeyError):
-        return _Seam()
+    anew = _Seam()
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        anew.lines = Lines(next_id=int(values["lines"]["next_id"]))  # its captions count on
+        # What was taken does not come again, and a job would wait for it for ever.
+        anew.epoch, anew.next_seq = int(values["epoch"]), int(values["next_seq"])
+        anew.until_s = float(values["until_s"])
+    return anew
 
 
 @dataclass(frozen=True, slots=True)

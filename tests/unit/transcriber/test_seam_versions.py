@@ -35,6 +35,15 @@ def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
     assert listener.finished, "a job that began anew would wait for its first chunks for ever"
 
 
+def test_a_job_goes_on_behind_a_state_that_cannot_be_read() -> None:
+    listener = Listener(JOB).hear(outcome(0, [word("Hej.", 1.0)]), outcome(1, [word("Du.", 6.0)]))
+    assert listener.state is not None
+    listener.state = json.dumps(json.loads(listener.state) | {"tail": "of another kind"}).encode()
+    listener.hear(outcome(2, [word("Slut.", 11.0)], last=True))
+    assert listener.text == "Hej. Du. Slut."
+    assert listener.finished
+
+
 def test_a_state_from_before_the_votes_is_read() -> None:
     listener = Listener().hear(outcome(0, [word("Hej", 4.5)]))
     assert listener.state is not None
