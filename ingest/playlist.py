@@ -16,7 +16,7 @@ import httpx
 
 from ingest import mp3
 from ingest.errors import Refused, Unreachable
-from ingest.ffmpeg import USER_AGENT
+from ingest.ffmpeg import USER_AGENT, without_passwords
 from ingest.probe import Probe, Track, looks_like_html
 from wire.errors import NotAudio, SourceError
 
@@ -82,9 +82,9 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
     try:
         asked, host = httpx.URL(url), urlsplit(url).hostname or url
     except (httpx.InvalidURL, ValueError) as error:
-        raise NotAudio(f"{url!r} is not an address that can be fetched: {error}") from error
+        raise NotAudio(without_passwords(f"{url!r} is not an address that can be fetched: {error}")) from error
     if asked.scheme not in ("http", "https"):
-        raise NotAudio(f"{url!r} is not an http or https address")
+        raise NotAudio(without_passwords(f"{url!r} is not an http or https address"))
     if depth > MAX_DEPTH:
         raise NotAudio(
             "playlists that lead to playlists without end; use the address of the recording or stream itself"
@@ -101,7 +101,7 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from error
     except httpx.UnsupportedProtocol as error:  # where it is redirected to
-        raise NotAudio(f"{url!r} is not an address that can be fetched: {error}") from error
+        raise NotAudio(without_passwords(f"{url!r} leads to what cannot be fetched: {error}")) from error
     except httpx.HTTPError as error:
         raise SourceError(f"{host}: {error or type(error).__name__}") from error
 
@@ -142,7 +142,8 @@ def _from(playlist: httpx.URL, entry: str) -> str:
     try:
         return str(playlist.join(entry))
     except (httpx.InvalidURL, ValueError) as error:
-        raise NotAudio(f"the playlist at {playlist.host} names {entry!r}, which is no address: {error}") from error
+        why = without_passwords(f"{entry!r}, which is no address: {error}")
+        raise NotAudio(f"the playlist at {playlist.host} names {why}") from error
 
 
 def parse(playlist: bytes) -> list[str]:

@@ -156,6 +156,13 @@ def test_nothing_but_http_is_followed(url: str, client: Callable[[Pages], httpx.
         resolve(url, client({}))
 
 
+def test_no_password_is_told(client: Callable[[Pages], httpx.Client]) -> None:
+    entry = "rtsp://user:secret@b.se/live"
+    pages: Pages = {"http://a.se/list.m3u": httpx.Response(200, content=entry.encode())}
+    with pytest.raises(NotAudio, match=r"'rtsp://b\.se/live' is not an http or https address"):
+        resolve("http://a.se/list.m3u", client(pages))
+
+
 @pytest.mark.parametrize("entry", ["http://[::1/live", "http://b.se:port/live"])
 def test_what_is_no_address_is_no_stream(entry: str, client: Callable[[Pages], httpx.Client]) -> None:
     with pytest.raises(NotAudio, match="is not an address that can be fetched"):
