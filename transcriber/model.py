@@ -59,6 +59,8 @@ class Manifest:
             prompts, tokens = values.get("trained_with_prompts", False), values.get("tokens", {})
             if not isinstance(prompts, bool):
                 raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
+            if context_s is not None and not float(context_s) * POSITIONS_PER_S >= 1:
+                raise ValueError(f"context_s is {context_s!r}: too short to hear anything")
             return cls(
                 tasks=tuple(str(task) for task in values.get("tasks", cls.tasks)),
                 languages=tuple(str(language) for language in languages) if languages is not None else None,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.unit.transcriber.noises import noise
 from transcriber.engine import Utterance
-from transcriber.model import load
+from transcriber.model import MANIFEST, load
 from transcriber.transformers_engine import TransformersEngine
 from wire.errors import ModelError
 
@@ -54,6 +54,15 @@ def diverge(folder: Path) -> None:
 def test_a_broken_checkpoint_says_how(copy: Path, break_it: Callable[[Path], None], complaint: str) -> None:
     break_it(copy)
     with pytest.raises(ModelError, match=complaint):
+        load(str(copy), device="cpu")
+
+
+@pytest.mark.parametrize("context", ["0", "-1", "NaN", "0.001"])
+def test_a_manifest_with_a_context_in_which_nothing_is_heard_is_refused(context: str, copy: Path) -> None:
+    (copy / MANIFEST).write_text(f'{{"context_s": {context}}}')
+    with pytest.raises(
+        ModelError, match=r"undertext\.json: not a manifest: context_s is .*: too short to hear anything"
+    ):
         load(str(copy), device="cpu")
 
 
