@@ -102,6 +102,7 @@ def main(argv: list[str]) -> int:
                 name=f"{presence.name}-{os.getpid()}",
                 connection=here.redis,
                 serializer=JSONSerializer,
+                exception_handlers=[uploads.failed],
                 worker_ttl=TTL_S,
                 maintenance_interval=BEAT_S,
                 log_job_description=False,

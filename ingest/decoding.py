@@ -7,6 +7,7 @@ yet. Nothing that is decoded is stored: it flows through a pipe, and the decoder
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -112,6 +113,14 @@ class Decoding:
             self._here.metrics.jobs.labels(outcome).inc()
             self._here.metrics.running.labels(Kind.JOB).set(0)
             if job is not None and outcome in ("decoded", "cancelled", "failed"):
+                self._remove_files(job)
+
+    def give_up(self) -> None:
+        """Say that nobody goes on, unless all of it is decoded."""
+        with contextlib.suppress(UnknownSource):
+            job = self._jobs.get(self._id)
+            if not job.decoded:
+                self._fail("each process that decoded it was killed: perhaps it takes more memory than there is")
                 self._remove_files(job)
 
     def _decode(self, job: Job) -> None:

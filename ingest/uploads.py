@@ -6,6 +6,8 @@ import os
 
 from prometheus_client import CollectorRegistry
 from rq import Retry, get_current_job
+from rq.exceptions import AbandonedJobError
+from rq.job import Job as RqJob
 
 from ingest.attempt import Interrupted
 from ingest.decoding import Decoding, Workplace
@@ -47,3 +49,9 @@ def decode(job_id: str) -> Retry | None:
     except Interrupted:
         return Retry(max=MAX_RESTARTS)
     return None
+
+
+def failed(attempt: RqJob, kind: type[BaseException], *_: object) -> None:
+    """RQ calls this when an attempt has failed. One whose process was killed, perhaps the last, could not say so."""
+    if kind is AbandonedJobError and not attempt.retries_left:
+        Decoding(attempt.args[0], workplace()).give_up()

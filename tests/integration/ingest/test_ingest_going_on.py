@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
 
 from ingest.attempt import Interrupted
 from ingest.decoding import Decoding, Workplace
@@ -243,6 +245,28 @@ def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
     # What was queued by the killed one comes twice: committing it again changes nothing.
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(41))
     assert CaptionLog(workplace.redis).progress("jobs/j").finished
+
+
+def test_a_recording_that_kills_its_decoders_is_given_up(
+    redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    path = make_audio("x.flac")
+    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(workplace.redis, "j", timeout_s=600)
+    last = RqJob.fetch("decode-j", connection=workplace.redis, serializer=JSONSerializer)
+    last.retries_left = 0
+    last.save()
+    environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+    deadly = "import os; from ingest.decoding import Decoding; Decoding.run = lambda *_, **__: os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", deadly + DECODER], env=environ, timeout=40).returncode == 9
+    second = subprocess.Popen([sys.executable, "-c", DECODER], env=environ)
+    try:
+        wait_until(lambda: Jobs(workplace.redis).get("j").state is State.FAILED, 40)
+        wait_until(lambda: not path.exists(), 10)
+    finally:
+        second.terminate()
+        assert second.wait(timeout=10) == 0
+    assert Statuses(workplace.redis).get(Kind.JOB, "j").detail.startswith("each process that decoded it was killed")
 
 
 def take_more(workplace: Workplace, seen: list[Chunk]) -> int:
