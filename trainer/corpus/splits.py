@@ -101,9 +101,11 @@ def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: 
 
 
 def _anew(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:
-    splits: list[Split | None] = [shares.of(clip.voice) for clip in candidates]
-    # Of a voice or two, all may have been chosen to measure on.
-    return splits if "train" in splits else ["train"] * len(splits)
+    chosen = {clip.voice: shares.of(clip.voice) for clip in candidates}
+    n_train, lacking = list(chosen.values()).count("train"), set(shares.wanted()) - set(chosen.values())
+    if n_train <= len(lacking):  # of a few voices, most may have been chosen to measure on: `_fill` chooses of all then
+        return ["train"] * len(candidates)
+    return [chosen[clip.voice] for clip in candidates]
 
 
 def _noted(

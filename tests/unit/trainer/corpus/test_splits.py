@@ -68,6 +68,13 @@ def test_two_voices_are_enough_to_train_and_one_more_to_test(clips: list[Candida
         assert {"dev", "test"} <= splits
 
 
+def test_of_three_voices_one_is_tested_though_a_hash_chose_two_for_dev() -> None:
+    dev = [name for name in map(str, range(100)) if SHARES.of(name) == "dev"][:2]
+    train = next(name for name in map(str, range(100)) if SHARES.of(name) == "train")
+    clips = [clip(name) for name in (*dev, train)]
+    assert sorted(map(str, assign(clips, "disjoint", SHARES).splits)) == ["dev", "test", "train"]
+
+
 @given(st.lists(st.builds(clip, st.text(min_size=1)), min_size=1, max_size=4))
 def test_something_is_left_to_train_on_however_few_speak(clips: list[Candidate]) -> None:
     assignment = assign(clips, "disjoint", SHARES)
