@@ -11,7 +11,8 @@ from trainer.errors import PlanError
 
 _EXAMPLES = """\
 a source is one of
-  a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv
+  a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv; or, of spontaneous
+                              speech, with audios/ and ss-corpus-LANGUAGE.tsv
   a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
                               split, start_s and end_s (a part of the file), previous, segments
   a folder                    recordings, beside each what is said: a .vtt, a .srt, or the .json of captions that were
@@ -54,9 +55,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--text", choices=("clean", "keep"), default="clean", help="spaces, quotes and dashes unified")
     parser.add_argument(
         "--splits",
-        choices=("disjoint", "release", "speaker"),
+        choices=("disjoint", "release", "speaker", "clip"),
         default="disjoint",
-        help="the source's own, but no speaker in two of them (default); its own as they are; new ones by speaker",
+        help="the source's own, but no speaker in two of them (default); its own as they are; new ones by speaker; new "
+        "ones by clip, where there is one speaker, for whom alone the model shall be",
     )
     parser.add_argument("--dev", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")
     parser.add_argument("--test", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")

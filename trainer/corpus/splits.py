@@ -1,4 +1,4 @@
-"""Train, dev and test: no voice is in two of them.
+"""Train, dev and test: no voice is in two of them, unless that is asked for.
 
 A voice is a speaker, or a recording where no speaker is known. A release's own splits are kept where they are disjoint;
 a voice that crosses goes to the split that has most of it. Where there are none, a hash of the voice chooses, so that
@@ -17,8 +17,9 @@ from typing import Literal
 from trainer.corpus.clips import SPLITS, Split
 from trainer.corpus.sources.candidate import Candidate
 
-#: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
-Mode = Literal["disjoint", "release", "speaker"]
+#: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones. clip: new ones,
+#: clip by clip, which is all that can be done where there is one voice.
+Mode = Literal["disjoint", "release", "speaker", "clip"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Assignment:
 
 def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assignment:
     """Give every candidate its split."""
+    if mode == "clip":
+        alone = [replace(clip, speaker=clip.id, split=None) for clip in candidates]
+        note = "Splits were made by clip: dev and test have voices that are in train, too."
+        found = assign(alone, "speaker", shares)
+        return replace(found, notes=(note, *found.notes), made=())
     own: dict[str, Counter[Split]] = {}
     for clip in candidates:
         if clip.split:
@@ -118,7 +124,8 @@ def _noted(
     if lacking := [split for split in shares.wanted() if splits and split not in splits]:
         notes.append(
             f"There is no {' and no '.join(lacking)}: for these there are too few voices, none of which is in two "
-            "splits. --splits release keeps a source's own splits, also where they part a voice."
+            "splits. --splits release keeps a source's own splits, also where they part a voice; --splits clip parts "
+            "every voice, as must be where there is one."
         )
     if splits and "train" not in splits:
         notes.append("There is no train: every voice is in dev or test. --splits speaker makes other splits.")

@@ -82,7 +82,7 @@ def _much_measured(corpus: Corpus) -> Iterable[str]:
             yield (
                 f"{percent:.0f} % of the clips are in {split}, where {wanted:g} % were wanted: of {len(voices):,} "
                 f"voices, none is in two splits. More speakers are the remedy; --{split} 0 leaves these to train on, "
-                "and --splits release keeps a source's own splits, also where they part a voice."
+                "and --splits release keeps a source's own splits, also where they part a voice, as --splits clip does."
             )
 
 

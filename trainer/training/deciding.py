@@ -190,7 +190,10 @@ def _dev(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> 
     clips, dropped = _fitting(options, corpus, "dev", loaded, context_s)
     if not clips:
         lacks = "clips in dev that fit the model" if dropped else "split dev"
-        raise PlanError(f"{options.corpus} has no {lacks} to measure on: prepare one, or give --measure-every 0")
+        raise PlanError(
+            f"{options.corpus} has no {lacks} to measure on: prepare one "
+            "(of a single voice with --splits clip), or give --measure-every 0"
+        )
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
     return clips

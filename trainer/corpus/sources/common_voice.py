@@ -2,11 +2,16 @@
 
 Its own splits come of train, dev and test. Whatever `validated` or `other` have beyond these has no split of its own;
 `trainer.corpus.splits` gives it to training, unless its speaker is in dev or test.
+
+A release of spontaneous speech, of answers to questions, has one list beside a folder of recordings, with a column for
+the split; of many answers that is empty. What nobody has written down yet has no text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from trainer.corpus.sources.candidate import USUAL_LISTS, Candidate, FileAudio, Source
@@ -20,15 +25,28 @@ _OFFERED = ("train", "dev", "test", "validated", "other", "invalidated")
 #: Written in newer releases: how long each clip is.
 _DURATIONS = "clip_durations.tsv"
 
+#: Of spontaneous speech: its recordings, and its list.
+_AUDIOS, _ANSWERS = "audios", "ss-corpus-*.tsv"
+#: Sounds and hesitations, as its transcripts mark them: [laugh], [um]. Whisper writes none.
+_MARKS = re.compile(r"\[[^\]]*\]")
+
 
 def is_release(folder: Path) -> bool:
     """Whether a folder is a release."""
+    return is_scripted(folder) or _answers(folder) is not None
+
+
+def is_scripted(folder: Path) -> bool:
+    """Whether a folder is a release of sentences that were read; its own name is only the language."""
     return (folder / CLIPS).is_dir() and any((folder / f"{name}.tsv").exists() for name in (*USUAL_LISTS, "other"))
 
 
-def is_list(path: Path) -> bool:
-    """Whether a file is one of a release's lists, whose recordings lie in another folder than it."""
-    return path.suffix == ".tsv" and path.stem in _OFFERED and path.is_file() and is_release(path.parent)
+def of_list(path: Path) -> str:
+    """How to read one of a release's lists, whose recordings lie in another folder than it; empty, if it is none."""
+    if path.is_file() and path == _answers(path.parent):
+        return f"{path.parent}"
+    is_list = path.suffix == ".tsv" and path.stem in _OFFERED and path.is_file() and is_scripted(path.parent)
+    return f"{path.parent}, and lists={path.stem}" if is_list else ""
 
 
 def read(folder: Path, source: Source) -> Iterator[Candidate]:
@@ -37,6 +55,9 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
     Raises:
         SourceError: one of them is not there, or none of the usual ones.
     """
+    if (answers := _answers(folder)) is not None and not is_scripted(folder):
+        yield from _spontaneous(answers, source)
+        return
     there = [name for name in _OFFERED if (folder / f"{name}.tsv").exists()]
     lists = [name for name in source.lists if (folder / f"{name}.tsv").exists()]
     missing = [f"{name}.tsv" for name in source.lists if name not in lists]
@@ -58,6 +79,23 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
             audio = FileAudio(folder / CLIPS / file)
             yield candidate(row, f"{source.name}/{Path(file).stem}", audio, source, split_named(name))
         elsewhere.update(here)
+
+
+def _answers(folder: Path) -> Path | None:
+    """The list of a release of spontaneous speech."""
+    return next(iter(sorted(folder.glob(_ANSWERS))), None) if (folder / _AUDIOS).is_dir() else None
+
+
+def _spontaneous(answers: Path, source: Source) -> Iterator[Candidate]:
+    if source.lists != USUAL_LISTS:
+        raise SourceError(f"{answers.parent} is of spontaneous speech: it has one list, and lists= chooses none")
+    for row in rows(answers):
+        file = row.get("audio_file", "")
+        if row.get("duration_ms", "").isdigit():
+            row["duration_s"] = int(row["duration_ms"]) / 1000
+        audio = FileAudio(answers.parent / _AUDIOS / file)
+        clip = candidate(row, f"{source.name}/{Path(file).stem}", audio, source, None)
+        yield replace(clip, text=" ".join(_MARKS.sub(" ", clip.text).split()))
 
 
 def _durations_ms(path: Path) -> dict[str, float]:

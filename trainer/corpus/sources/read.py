@@ -23,10 +23,8 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         SourceError: it is nothing that we know.
     """
     path = Path(source.path).expanduser()
-    if common_voice.is_list(path):
-        raise SourceError(
-            f"{path} is a list of a Common Voice release: give its folder, {path.parent}, and lists={path.stem}"
-        )
+    if how := common_voice.of_list(path):
+        raise SourceError(f"{path} is a list of a Common Voice release: give its folder, {how}")
     if path.is_file() and path.suffix.lower() in _TABLES:
         yield from manifest.read(path, source)
     elif path.is_file():
@@ -70,6 +68,6 @@ def with_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 def _name(path: str) -> str:
     """cv-corpus-17.0/sv-SE of a release, whose own folder is only its language; else the last part."""
     parts = Path(path).expanduser().absolute()
-    if common_voice.is_release(parts):
+    if common_voice.is_scripted(parts):
         return f"{parts.parent.name}/{parts.name}"
     return parts.name if parts.is_dir() else parts.stem

@@ -43,6 +43,32 @@ def test_an_old_release_is_read_too(tmp_path: Path) -> None:
     assert decode(clip.audio.open()).duration_s == pytest.approx(1, abs=0.1)
 
 
+def test_a_release_of_spontaneous_speech_has_one_list(tmp_path: Path) -> None:
+    folder = tmp_path / "sps-corpus-2.0-ga-IE"
+    columns = ("client_id", "audio_id", "audio_file", "duration_ms", "prompt_id", "prompt", "transcription", "split")
+    answers = [("train", "Bhuel, [um] is maith liom [laugh] é."), ("dev", "Sea."), ("", "Ní hea."), ("", "")]
+    lines = []
+    for number, (split, text) in enumerate(answers):
+        record(folder / "audios" / f"spontaneous-speech-ga-{number}.mp3", seed=number)
+        said = {"audio_file": f"spontaneous-speech-ga-{number}.mp3", "duration_ms": 1000, "transcription": text}
+        lines.append({"client_id": f"s{number}", "prompt": "Cén fáth?", "split": split, **said})
+    write_list(folder / "ss-corpus-ga-IE.tsv", lines, columns)
+    write_list(folder / "ss-reported-audios-ga-IE.tsv", [], ("audio_id", "reason"))
+    clips = offered(folder, language="ga-IE")
+    assert [(clip.speaker, clip.split, clip.text, clip.declared_s) for clip in clips] == [
+        ("s0", "train", "Bhuel, is maith liom é.", 1.0),
+        ("s1", "dev", "Sea.", 1.0),
+        ("s2", None, "Ní hea.", 1.0),
+        ("s3", None, "", 1.0),
+    ]
+    assert clips[0].id == "sps-corpus-2.0-ga-IE/spontaneous-speech-ga-0"
+    assert decode(clips[0].audio.open()).duration_s == pytest.approx(1, abs=0.1)
+    with pytest.raises(SourceError, match=r"one list, and lists= chooses none"):
+        offered(folder, lists=("train",))
+    with pytest.raises(SourceError, match=r"give its folder, .*ga-IE$"):
+        offered(folder / "ss-corpus-ga-IE.tsv")
+
+
 def test_sentences_with_quotation_marks_are_read_as_they_were_meant(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     sentences = ['"Hej', 'sa "hej" du', '"""Vad?"" sa hon."', '"Hej."']

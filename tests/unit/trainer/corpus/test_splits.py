@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_a_voice_without_a_split_that_is_in_a_release_and_beside_it_is_in_one() 
     chosen = next(name for name in "abcdefghijklmnopqrstuvwxyz" if SHARES.of(name) == "test")
     clips = [clip("somebody", "train", "a"), clip(chosen, None, "a"), clip(chosen, None, "b")]
     assert len(of(assign(clips, "disjoint", SHARES), clips)[chosen]) == 1
+
+
+def test_clips_of_one_voice_are_parted_on_request() -> None:
+    clips = [replace(clip("a", "train"), id=f"{number}") for number in range(200)]
+    found = assign(clips, "clip", SHARES)
+    sizes = Counter(found.splits)
+    assert sizes["train"] > 140
+    assert min(sizes["dev"], sizes["test"]) >= 10
+    assert found.notes == ("Splits were made by clip: dev and test have voices that are in train, too.",)
+    assert assign([*clips, replace(clips[0], id="new")], "clip", SHARES).splits[:200] == found.splits
 
 
 @given(some_clips)
