@@ -120,14 +120,16 @@ class OnAir:
         at_rest, self._last = found == self._last, found
         if self._offer is None and found is not None and found != self._known and at_rest:
             self._known = found
-            self._prepare(found)
+            self._offer = self._prepared(found)
+            if self._offer is None:
+                self._release()
 
     def _watch(self) -> None:
         while not self._stop.wait(self._look_every_s):
             self.look()
 
-    def _prepare(self, found: Glance) -> None:
-        """Load a new edition beside the engine on air."""
+    def _prepared(self, found: Glance) -> _Offer | None:
+        """A new edition, loaded beside the engine on air; None if that stays."""
         log.info("a new model lies in %s: it is loaded while %s works on", self._engine.name, self._engine.title)
         try:
             engine: Replaceable | None = self._loaded()
@@ -136,13 +138,14 @@ class OnAir:
             engine = None
         except Exception as error:  # noqa: BLE001  # whatever a broken checkpoint brings forth, the old one works on
             self._refuse(found, error)
-            return
+            return None
         if self._glance() != found:  # perhaps half of one edition and half of another: the next look sees to it
             log.info("the model changed again while it was loaded")
-        elif engine is not None and engine.title == self._engine.title:
+            return None
+        if engine is not None and engine.title == self._engine.title:
             log.info("%s is on air already", engine.title)
-        else:
-            self._offer = _Offer(found, engine)
+            return None
+        return _Offer(found, engine)
 
     def _loaded_alone(self, found: Glance) -> Replaceable | None:
         """Load a new edition in the place of the engine on air; None if that is back in its place."""

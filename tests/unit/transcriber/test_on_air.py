@@ -167,6 +167,15 @@ def test_the_same_model_once_more_is_no_change(shelf: Shelf) -> None:
     assert (shelf.tries, shelf.changes("changed")) == (1, 0)
 
 
+def test_what_is_not_taken_up_leaves_no_memory_behind(shelf: Shelf) -> None:
+    shelf.put("old")
+    shelf.look()
+    assert (shelf.tries, shelf.released) == (1, 1), "the same once more"
+    shelf.put("broken")
+    shelf.look()
+    assert (shelf.tries, shelf.released) == (2, 2), "a broken one"
+
+
 def test_what_has_no_room_beside_the_one_on_air_takes_its_place(shelf: Shelf) -> None:
     def full() -> None:
         if not shelf.first.places:
