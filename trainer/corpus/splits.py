@@ -17,8 +17,8 @@ from typing import Literal
 from trainer.corpus.clips import SPLITS, Split
 from trainer.corpus.sources.candidate import Candidate
 
-#: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones. clip: new ones,
-#: clip by clip, which is all that can be done where there is one voice.
+#: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
+#: clip: new ones, clip by clip, which is all that can be done where there is one voice.
 Mode = Literal["disjoint", "release", "speaker", "clip"]
 
 
