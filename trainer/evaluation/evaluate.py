@@ -169,10 +169,15 @@ def _rows(
     done: Callable[[int], object],
 ) -> Iterator[Row]:
     written = decode(recogniser, utterances, listening, done)
-    references = [normalisers[utterance.language](utterance.text) for utterance in utterances]
-    hypotheses = [normalisers[u.language](w.text) for u, w in zip(utterances, written, strict=True)]
+    normalising = [normalisers[utterance.language] for utterance in utterances]
+    references = [normal(utterance.text) for normal, utterance in zip(normalising, utterances, strict=True)]
+    hypotheses = [normal(one.text) for normal, one in zip(normalising, written, strict=True)]
     words, _ = word_scores(references, hypotheses)
-    characters = character_scores(references, hypotheses)
+    said, heard = (
+        [normal.characters(text) for normal, text in zip(normalising, texts, strict=True)]
+        for texts in (references, hypotheses)
+    )
+    characters = character_scores(said, heard)
     for utterance, reference, hypothesis, one, in_words, in_characters in zip(
         utterances, references, hypotheses, written, words, characters, strict=True
     ):

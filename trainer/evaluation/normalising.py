@@ -8,16 +8,30 @@ from dataclasses import dataclass
 
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
+#: Languages that put no spaces between words, as Whisper counts them (tokenizer.py, `split_to_word_tokens`): a sentence
+#: would be one word, wrong with its first mistake. Each of its characters counts as a word there, as in Whisper's paper
+#: (Radford et al. 2022, appendix C).
+WITHOUT_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Lower case without punctuation. `name` belongs beside every figure: another normaliser gives another one."""
+    """Lower case without punctuation. `name` belongs beside every figure: another normaliser gives another one.
+
+    Attributes:
+        apart: its words are characters.
+    """
 
     name: str
     _clean: Callable[[str], str]
+    apart: bool = False
 
     def __call__(self, text: str) -> str:
         return " ".join(self._clean(text).split())
+
+    def characters(self, normalised: str) -> str:
+        """What of a normalised text counts in a character error rate: spaces, too, unless they were put in here."""
+        return normalised.replace(" ", "") if self.apart else normalised
 
 
 def normaliser(language: str, spelling: Mapping[str, str] | None = None) -> Normaliser:
@@ -30,9 +44,11 @@ def normaliser(language: str, spelling: Mapping[str, str] | None = None) -> Norm
         return Normaliser("EnglishTextNormalizer, normalizer.json of the checkpoint", EnglishTextNormalizer(spelling))
     # `remove_diacritics=True` would make other words of å ä ö, and its default takes the vowels out of Hindi or
     # Thai: they are marks that no composition swallows. `clean` is what the normaliser calls for both.
-    basic = BasicTextNormalizer(remove_diacritics=False)
+    apart = language in WITHOUT_SPACES
+    basic = BasicTextNormalizer(remove_diacritics=False, split_letters=apart)
     vars(basic)["clean"] = without_symbols
-    return Normaliser("BasicTextNormalizer, diacritics kept", basic)
+    name = "BasicTextNormalizer, diacritics kept"
+    return Normaliser(f"{name}, each character a word" if apart else name, basic, apart)
 
 
 def without_symbols(text: str) -> str:

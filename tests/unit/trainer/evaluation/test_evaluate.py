@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, word_errors
+from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, transcribed, word_errors
 from trainer.evaluation.planted import tones
 from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import Evaluation, advice_on_windows
@@ -115,6 +115,15 @@ def test_the_penalty_is_of_what_both_contexts_heard(found: Evaluation) -> None:
     heard = {row.utterance.id for row in short.rows}
     rates = [total(r.words for r in c.rows if r.utterance.id in heard).wer_percent for c in (full, short)]
     assert found.penalty_points == rates[1] - rates[0]
+
+
+def test_of_a_language_without_spaces_characters_are_counted(recogniser: Recogniser) -> None:
+    [utterance] = tones(["sv"])
+    japanese = replace(recogniser, languages={**recogniser.languages, "ja": recogniser.languages["sv"]})
+    [row] = transcribed(japanese, [replace(utterance, language="ja", text="今日は、雨。")])
+    assert row.reference == "今 日 は 雨"
+    assert (row.words.words, row.characters.words) == (4, 4)
+    assert row.words.errors == row.characters.errors
 
 
 def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: list[Utterance]) -> None:

@@ -26,6 +26,18 @@ def test_vowels_that_are_marks_are_kept(text: str) -> None:
     assert BasicTextNormalizer()(text).split() != text.split()  # the trap
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [("zh", "今天,天气好。", "今 天 天 气 好"), ("ja", "NHKです", "n h k で す"), ("th", "ที่นี่", "ที่ นี่")],
+)
+def test_where_no_spaces_are_written_each_character_is_a_word(language: str, text: str, words: str) -> None:
+    normal = normaliser(language)
+    assert normal(text) == words
+    assert normal.characters(words) == words.replace(" ", "")
+    assert "each character a word" in normal.name
+    assert normaliser("ko").characters("안녕 하세요") == "안녕 하세요"
+
+
 def test_a_mark_of_a_symbol_goes_with_it() -> None:
     assert normaliser("sv")("♪\ufe0f hej ♪\ufe0f") == "hej"
 
