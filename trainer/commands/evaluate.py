@@ -165,6 +165,8 @@ def _utterances(out: Path) -> Path:
 def _beside(options: argparse.Namespace) -> Path:
     """In the run's folder, if the model lies in one; what is published is read by transcribers, and replaced whole."""
     name = f"{options.corpus.resolve().name}-{options.split}"
+    if options.limit:  # a look at a few does not take the place of all
+        name += f"-{options.limit}"
     folder = Path(options.model).resolve().parent
     if (folder / PLAN_NAME).exists():
         return folder / f"evaluation-{Path(options.model).name}-{name}.json"

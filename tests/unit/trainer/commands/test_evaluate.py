@@ -98,7 +98,7 @@ def test_a_model_of_one_language_is_evaluated_in_it(
 def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
     (model.parent / "plan.json").write_text("{}")
     run(model.parent, corpus, "--limit", 2)  # a run is its best model
-    document = json.loads((model.parent / "evaluation-best-sv-test.json").read_text(encoding="utf-8"))
+    document = json.loads((model.parent / "evaluation-best-sv-test-2.json").read_text(encoding="utf-8"))
     assert len(document["rows"]) == 2
     assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")
 
