@@ -164,7 +164,8 @@ def correct(id: str, number: int) -> dict[str, Any]:
         if caption.content is Content.GAP:
             raise Problem(409, f"Caption {number} is a gap: audio was lost there, and nobody knows what was said.")
         if seen is not None and seen != caption.revision:
-            raise Problem(409, f"Caption {number} has been corrected meanwhile: {caption.text}", field="revision")
+            now = caption.text or "nobody says anything there"
+            raise Problem(409, f"Caption {number} has been corrected meanwhile: {now}", field="revision")
         return corrected(caption, text)
 
     ctx.jobs.get(id)

@@ -33,7 +33,7 @@ export class CaptionList extends HTMLElement {
   #go = null; // where the times of lines lead
   #marked = null; // the line that is said where a recording is played
   #save = null; // keeps the text of a line that is corrected
-  #editors = 0; // that are open
+  #editors = this.getElementsByTagName('line-editor'); // that are open
 
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
@@ -114,7 +114,7 @@ export class CaptionList extends HTMLElement {
     before?.removeAttribute('aria-current');
     element?.setAttribute('aria-current', 'true');
     this.#marked = element;
-    if (!element || this.#editors) return;
+    if (!element || this.#editors.length) return;
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
     const isSeen = (line) => line.getBoundingClientRect().bottom > top && line.getBoundingClientRect().top < bottom;
@@ -144,14 +144,14 @@ export class CaptionList extends HTMLElement {
 
   #edit(line, button) {
     const element = button.parentElement;
-    const editor = new LineEditor(line, (text) => this.#save(line, text));
+    const newest = () => this.#store.lines.find(({ key }) => key === line.key) ?? line;
+    const editor = new LineEditor(newest, this.#save);
     editor.addEventListener('closed', () => {
-      this.#editors -= 1;
       editor.remove();
       delete element.dataset.edited;
+      element.hidden = isWithdrawn(newest());
       (element.hidden ? this.scroller : button).focus({ preventScroll: true });
-    });
-    this.#editors += 1;
+    }, { once: true }); // left while it is saved, it would be closed again
     element.dataset.edited = ''; // its text, and the button, are hidden then
     element.append(editor);
   }
@@ -172,7 +172,7 @@ export class CaptionList extends HTMLElement {
 
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
-    if (this.#save) element.append(make('button.correct.quiet', { type: 'button' }));
+    if (this.#save && line.kind !== 'missed') element.append(make('button.correct.quiet', { type: 'button' }));
     this.#elements.set(line.key, element);
     if (this.#go) this.#prepare(element.firstElementChild);
     this.#write(element, line, old);
@@ -189,7 +189,7 @@ export class CaptionList extends HTMLElement {
     const [time, text, button] = element.children;
     const provisional = line.kind === 'caption' && !line.final;
     element.className = provisional ? 'provisional' : line.kind;
-    element.hidden = line.kind === 'caption' && !line.text; // withdrawn: the words were not there
+    element.hidden = isWithdrawn(line) && !('edited' in element.dataset); // what is written there is not taken away by others
     if (line.kind === 'missed') {
       text.textContent = line.count === 1 ? 'One line was missed' : `${line.count} lines were missed`;
       return;
@@ -222,16 +222,13 @@ export class CaptionList extends HTMLElement {
   }
 
   #remove(key) {
-    const element = this.#elements.get(key);
-    if (element && 'edited' in element.dataset) this.#editors -= 1;
-    element?.remove();
+    this.#elements.get(key)?.remove();
     this.#elements.delete(key);
     this.#update();
   }
 
   #clear() {
     this.#elements.clear();
-    this.#editors = 0;
     this.#marked = null;
     this.scroller.replaceChildren();
     this.spoken.replaceChildren();
@@ -274,12 +271,17 @@ export class CaptionList extends HTMLElement {
 
   #follow() {
     const { scrollHeight, clientHeight } = this.scroller;
-    if (this.#following && !this.#editors) {
+    if (this.#following && !this.#editors.length) {
       this.scroller.scrollTop = scrollHeight;
       this.#followed = this.scroller.scrollTop;
     }
     this.latest.hidden = this.#following || scrollHeight <= clientHeight;
   }
+}
+
+/** Whether the words of a caption were not there. */
+function isWithdrawn({ kind, text }) {
+  return kind === 'caption' && !text;
 }
 
 customElements.define('caption-list', CaptionList);

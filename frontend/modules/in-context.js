@@ -3,7 +3,7 @@
 import { request } from './api.js';
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
-import { downloads, filesOf } from './downloads.js';
+import { between, downloads, filesOf } from './downloads.js';
 import { marked } from './found.js';
 import { lost } from './gaps.js';
 import { clock, duration, stamp, timeOfDay } from './times.js';
@@ -130,7 +130,5 @@ class InContext extends HTMLElement {
 }
 
 const keyOf = ({ id, start_s: start }) => `${id} ${start}`;
-
-const between = (from, to) => `?from=${Math.max(0, from).toFixed(3)}&to=${to.toFixed(3)}`;
 
 customElements.define('in-context', InContext);

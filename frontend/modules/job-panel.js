@@ -5,7 +5,7 @@ import './recording-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { entitle, make, notify, set } from './dom.js';
-import { downloads } from './downloads.js';
+import { between, downloads } from './downloads.js';
 import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
@@ -82,8 +82,13 @@ class JobPanel extends HTMLElement {
 
   async #correct(store, line, text) {
     const id = this.#id;
-    const caption = await request(`/jobs/${id}/captions/${line.key}`, { method: 'PATCH', json: { text, revision: line.revision } });
-    store.fill([caption]); // a recording that is captioned still sends it as well
+    const path = `/jobs/${id}/captions`;
+    try {
+      store.fill([await request(`${path}/${line.key}`, { method: 'PATCH', json: { text, revision: line.revision } })]);
+    } catch (error) { // of a recording whose captions are complete, nobody else tells what another has corrected
+      if (error.field === 'revision') store.fill((await request(`${path}.json${between(line.start_s - 1, line.end_s + 1)}`)).captions);
+      throw error;
+    }
     if (id === this.#id) this.#subtitle();
   }
 

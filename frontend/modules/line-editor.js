@@ -7,16 +7,18 @@ const LONGEST = 500;
 
 /** Dispatches `closed`, when the text is kept, or left as it was. */
 export class LineEditor extends HTMLElement {
-  #line;
+  #line; // as it is known to whoever corrects it
+  #newest;
   #save;
 
   /**
-   * @param {object} line of a CaptionStore
-   * @param {(text: string) => Promise<void>} save keeps another text; an ApiError says why it is not kept
+   * @param {() => object} newest what a CaptionStore has of the line
+   * @param {(line: object, text: string) => Promise<void>} save keeps another text of a line; an ApiError says why it is not kept
    */
-  constructor(line, save) {
+  constructor(newest, save) {
     super();
-    this.#line = line;
+    this.#line = newest();
+    this.#newest = newest;
     this.#save = save;
   }
 
@@ -35,7 +37,7 @@ export class LineEditor extends HTMLElement {
   }
 
   #pressed(event) {
-    if (event.isComposing) return; // Enter chooses a character then
+    if (event.isComposing || event.keyCode === 229) return; // Enter chooses a character then; of the last one Safari says the second alone
     if (event.key === 'Escape') this.#close();
     else if (event.key === 'Enter' && event.target === this.field && !event.shiftKey) this.#keep();
     else return;
@@ -48,14 +50,17 @@ export class LineEditor extends HTMLElement {
     if (text !== this.#line.text) {
       if (!text && !confirm('Take this line away?')) return;
       disable(this.keep, true);
+      this.field.readOnly = true; // what is typed meanwhile would go with the field
       this.refused.textContent = '';
       try {
-        await this.#save(text);
+        await this.#save(this.#line, text);
       } catch (error) {
         this.refused.textContent = `It is not saved. ${error.message}`;
+        if (error.field === 'revision') this.#line = this.#newest(); // that has been told: saved again, it is replaced
         return;
       } finally {
         disable(this.keep, false);
+        this.field.readOnly = false;
       }
     }
     this.#close();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
@@ -126,3 +126,73 @@ def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
     )
     expect(field).to_have_value("Vädret i Skåne.")
     assert kept(redis)[0] == "Vädret i Skara."
+    field.press("Enter")  # it is known by now
+    expect(page.locator(".lines .text").first).to_have_text("Vädret i Skåne.")
+    assert kept(redis)[0] == "Vädret i Skåne."
+
+
+def test_a_line_that_another_has_corrected_can_be_left_as_that_is(page: Page, api: Api, job: Speaker) -> None:
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    api.http.patch("/jobs/j/captions/1", json={"text": "Vädret i Skara."})
+    field.fill("Vädret i Skåne.")
+    field.press("Enter")
+    expect(page.locator("line-editor").get_by_role("alert")).to_contain_text("corrected meanwhile")
+    field.press("Escape")
+    expect(page.locator(".lines .text").first).to_have_text("Vädret i Skara.")
+    expect(opened(page, 0)).to_have_value("Vädret i Skara.")
+
+
+def test_what_is_written_stays_though_another_takes_the_line_away(page: Page, api: Api, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 1)
+    field.fill("Tack för i kväll!")
+    api.http.patch("/jobs/j/captions/2", json={"text": ""})
+    expect(page.locator(".lines p").nth(1).locator(".text")).to_have_text("")
+    expect(field).to_have_value("Tack för i kväll!")
+    expect(field).to_be_visible()
+    field.press("Escape")
+    expect(page.locator(".lines p:visible .text")).to_have_text(["Väderet i skona."])
+    expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()
+
+
+def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: Api, job: Speaker) -> None:
+    held: list[Route] = []
+    page.route("**/captions/1", lambda route: held.append(route))
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    field.fill("Vädret i Skåne.")
+    with page.expect_request("**/captions/1"):
+        field.press("Enter")
+    expect(field).not_to_be_editable()  # what is typed by now would be lost
+    field.press("Escape")
+    expect(field).to_have_count(0)
+    field = opened(page, 0)
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Corrected: line at 0:01", include_hidden=True)).to_have_count(1)
+    expect(field).to_be_focused()
+    field.press("Escape")
+    for number in range(40):
+        job.say(f"Rad {number}.", start_s=11.0 + number)
+    expect(page.locator(".lines .text").last).to_be_in_viewport()  # the newest line is followed again
+
+
+def test_the_enter_that_chooses_a_character_does_not_save(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    field.fill("天気")
+    for said in ({"isComposing": True}, {"keyCode": 229}):
+        field.dispatch_event("keydown", {"key": "Enter", "bubbles": True, **said})
+    expect(field).to_be_editable()
+    field.press("Enter")
+    expect(field).to_have_count(0)
+    assert [caption.revision for caption in CaptionLog(redis).read("jobs/j")] == [0, 0, 1]
+
+
+def test_lines_that_were_missed_cannot_be_corrected(page: Page, api: Api, job: Speaker) -> None:
+    missed = '{"type": "missed", "source": "jobs/j", "count": 3, "after": 0}'
+    page.route_web_socket("**/jobs/j/live*", lambda socket: socket.send(missed))
+    page.goto(f"{api.url}#file/j")
+    expect(page.get_by_text("3 lines were missed")).to_be_visible()
+    expect(page.locator(".lines button")).to_have_count(0)
