@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,13 @@ def test_what_is_provisional_is_not_kept_and_what_is_withdrawn_goes(archive: Arc
     assert ids(archive, "storm") == [("stations/p1", 1)]
     keep(archive, caption(1, ""))
     assert ids(archive, "storm") == []
+
+
+def test_what_is_corrected_in_an_upload_was_captioned_when_it_was(archive: Archive) -> None:
+    heard = caption(1, "storm", "jobs/a")
+    keep(archive, heard)
+    keep(archive, replace(heard, text="stormen", committed_s=heard.committed_s + 3600))
+    assert [(each.text, each.said_s) for each in found(archive, "storm*")] == [("stormen", heard.committed_s)]
 
 
 def test_it_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
