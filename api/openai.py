@@ -126,7 +126,8 @@ def _events(ctx: Context, job: Job) -> Generator[str]:
             if not page:
                 yield sse.COMMENT
             for caption in page:
-                if caption.final and (delta := piece(caption, first=not text)):
+                # One that is corrected has gone out as it was heard.
+                if caption.final and not caption.corrected and (delta := piece(caption, first=not text)):
                     text += delta
                     yield _event({"type": "transcript.text.delta", "delta": delta})
     except GeneratorExit:

@@ -81,6 +81,7 @@ def test_a_stream_has_each_caption_when_it_is_final_and_all_at_the_end(api: Api,
         speaker.say("God", final_after=False)
         speaker.revise("God kväll.")
         assert json.loads(next(lines)[6:]) == {"type": "transcript.text.delta", "delta": "God kväll."}
+        api.http.patch(f"/jobs/{job.id}/captions/1", json={"text": "God afton."})  # it has gone out
         speaker.say("Tack för att ni tittade", final_after=False)
         speaker.revise("")  # withdrawn
         speaker.say("R&D.")
