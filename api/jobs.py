@@ -31,6 +31,9 @@ LIMIT, DEFAULT_LIMIT = 500, 50
 #: Longest text of a caption, in characters: some screens of subtitles.
 CAPTION_LIMIT = 500
 
+#: So often the text of a caption is changed at most: each time the log grows by it.
+MOST_REVISIONS = 100
+
 
 @blueprint.get("/jobs")
 def index() -> tuple[dict[str, Any], dict[str, str]]:
@@ -163,16 +166,20 @@ def correct(id: str, number: int) -> dict[str, Any]:
             raise Problem(409, f"Caption {number} is not final yet: it may still change. Try again in a few seconds.")
         if caption.content is Content.GAP:
             raise Problem(409, f"Caption {number} is a gap: audio was lost there, and nobody knows what was said.")
+        if caption.corrected and caption.text == text:
+            return caption  # it was sent before, and the answer was lost
         if seen is not None and seen != caption.revision:
             now = caption.text or "nobody says anything there"
             raise Problem(409, f"Caption {number} has been corrected meanwhile: {now}", field="revision")
+        if caption.revision >= MOST_REVISIONS:
+            raise Problem(409, f"Caption {number} has been changed {MOST_REVISIONS} times, and stays as it is.")
         return corrected(caption, text)
 
     ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     caption = ctx.log.revise(source, number, change)
-    ctx.jobs.renew(id)
     ctx.archivist.revised(source)
+    ctx.jobs.renew(id)
     return caption.as_dict()
 
 

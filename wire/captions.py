@@ -123,10 +123,11 @@ class CaptionLog:
         """Put what `change` makes of a caption into the log, as its next revision, atomically.
 
         Args:
-            change: is given the newest revision; again, if the source is committed to meanwhile.
+            change: is given the newest revision; again, if the source is committed to meanwhile. If it gives that back,
+                nothing is logged.
 
         Returns:
-            The caption as it was logged.
+            The caption as it is in the log.
 
         Raises:
             UnknownSource: the source has no such caption.
@@ -138,7 +139,10 @@ class CaptionLog:
             newest = self._newest_revision(source, id)
             if newest is None or event is None:
                 raise UnknownSource(f"{source} has no caption {id}")
-            [caption] = _number((dataclasses.replace(change(newest), revision=newest.revision + 1),), int(event))
+            changed = change(newest)
+            if changed is newest:
+                return newest
+            [caption] = _number((dataclasses.replace(changed, revision=newest.revision + 1),), int(event))
             pipe.multi()
             pipe.hset(progress_key, "event", caption.event)
             pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")

@@ -208,7 +208,9 @@ def test_a_long_log_is_searched_to_its_beginning(redis: Redis) -> None:
     captions = tuple(caption(id) for id in range(1, 2500))
     [delivery] = put(ChunkQueue(redis), 1)
     log.commit(delivery, lambda state: Advance(b"1", captions, 1, 1, 5.0))
-    assert log.revise(SOURCE, 1, lambda before: before).event == 2500
+    assert log.revise(SOURCE, 1, dataclasses.replace).event == 2500
+    assert log.revise(SOURCE, 1, lambda before: before).event == 2500, "what is not changed is not logged again"
+    assert log.progress(SOURCE).event == 2500
 
 
 def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, redis_url: str) -> None:
@@ -224,7 +226,7 @@ def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, 
     thread = threading.Thread(target=transcribe)
     thread.start()
     for _ in range(40):
-        log.revise(SOURCE, 1, lambda before: before)
+        log.revise(SOURCE, 1, dataclasses.replace)
     thread.join()
     found = log.read(SOURCE)
     assert [c.event for c in found] == list(range(1, 81))
