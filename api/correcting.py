@@ -8,24 +8,31 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 
+from api.archive.query import UNSPACED
 from wire.breaks import words_of
 from wire.messages import Caption, Word
 
-#: What a text without spaces between its words is counted in: characters, but whole words of Latin letters.
-_PARTS = re.compile(r"\s*(?:[0-9A-Za-z]+|\S)")
+# What a text without spaces between its words is counted in: characters, with what is written above, below and behind
+# them, and brackets before; of other scripts whole words.
+_OPENERS = re.escape("“‘«([{「『《〈（")
+_PARTS = re.compile(rf"\s*[{_OPENERS}]*(?:(?:(?!{UNSPACED.pattern})\w)+|\S)[^\w\s{_OPENERS}]*")
+
+#: Speech is slower than that, in seconds a character: words that were not heard need as much.
+A_CHARACTER_S = 0.04
 
 
 def corrected(caption: Caption, text: str) -> Caption:
     """The caption with another text; an empty one withdraws it.
 
     Words that stay, and those that come in the place of as many, keep their times. Others share the time of those whose
-    place they take, each as much as its length. None has a confidence: no model has heard it.
+    place they take, or the silence in which they come, each as much as its length; where that is too short, the time of
+    the word before, too. None has a confidence: no model has heard it.
     """
     spelt, separator = words_of(caption.text, [word.text for word in caption.words])
     words: tuple[Word, ...] = ()
     if spelt == [word.text for word in caption.words]:  # of some captions the model tells no words, or others
         heard, found = caption.words, text.split()
-        if not separator:
+        if not separator or (len(heard) < 2 and UNSPACED.search(text)):  # of a single one nobody sees what is between
             heard, found = tuple(_apart(heard)), _PARTS.findall(text)
         words = tuple(_timed(caption, heard, found))
     return replace(caption, text=text, words=words, corrected=True)
@@ -37,20 +44,24 @@ def _apart(words: Sequence[Word]) -> Iterator[Word]:
         yield from _shared(_PARTS.findall(word.text), word.start_s, word.end_s)
 
 
-def _timed(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> Iterator[Word]:
+def _timed(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> list[Word]:
     """The words of the new text with their times."""
     same = SequenceMatcher(None, [_key(word.text) for word in heard], [_key(text) for text in spelt], autojunk=False)
+    found: list[Word] = []
     for _, begin, end, first, last in same.get_opcodes():
-        if end - begin == last - first:
-            for word, text in zip(heard[begin:end], spelt[first:last], strict=True):
-                yield replace(word, text=text, confidence=None)
+        texts, taken = spelt[first:last], heard[begin:end]
+        if len(texts) == len(taken):
+            found += [replace(word, text=text, confidence=None) for word, text in zip(taken, texts, strict=True)]
             continue
-        before_s = heard[begin - 1].end_s if begin else caption.start_s
-        after_s = heard[end].start_s if end < len(heard) else caption.end_s
-        taken = heard[begin:end]
-        yield from _shared(
-            spelt[first:last], taken[0].start_s if taken else before_s, taken[-1].end_s if taken else after_s
-        )
+        if taken:
+            start_s, end_s = taken[0].start_s, taken[-1].end_s
+        else:
+            start_s = heard[begin - 1].end_s if begin else caption.start_s
+            end_s = heard[end].start_s if end < len(heard) else caption.end_s
+            if found and end_s - start_s < A_CHARACTER_S * len("".join(texts)):
+                texts, start_s = spelt[first - 1 : last], found.pop().start_s
+        found += _shared(texts, start_s, end_s)
+    return found
 
 
 def _shared(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:

@@ -19,14 +19,12 @@ LIMIT, MOST = 300, 20
 _TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))\*?')
 
 #: Scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
-_UNSPACED = re.compile(
-    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
-)
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def spaced(text: str) -> str:
     """Text as it is indexed: where a script has no spaces, each character is a word, and a word a phrase of them."""
-    return _UNSPACED.sub(r" \1 ", text)
+    return UNSPACED.sub(r" \g<0> ", text)
 
 
 def expression(query: str) -> str:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.correcting import corrected
+from api.cues import clean
+from wire.breaks import LINE_CHARACTERS, words_of
 from wire.messages import Caption, Word
 
 
@@ -58,10 +60,35 @@ def test_a_word_that_was_not_heard_has_the_time_between_its_neighbours() -> None
     ]
 
 
-def test_a_script_without_spaces_keeps_none_and_its_latin_words_whole() -> None:
+def test_words_that_nobody_left_time_for_share_that_of_the_word_before() -> None:
+    words = times(heard("God", "natt", "Sverige."), "God natt allesammans Sverige.")
+    assert [(text, round(start_s, 1), round(end_s, 1)) for text, start_s, end_s in words] == [
+        ("God", 10, 11),
+        ("natt", 11, 11.3),
+        ("allesammans", 11.3, 12),
+        ("Sverige.", 12, 13),
+    ]
+
+
+def test_a_script_without_spaces_keeps_none_and_the_words_of_others_whole() -> None:
     caption = heard("今日", "は", "雨", "です", separator="")
-    assert times(caption, "今日 NHK は雪です")[:3] == [("今", 10, 10.5), ("日", 10.5, 11), (" NHK", 11, 11)]
-    assert corrected(caption, "今日 NHK は雪です").as_dict()["lines"] == ["今日 NHK は雪です"]
+    text = "今日 NHK は雪です。"
+    assert times(caption, text)[:3] == [("今", 10, 10.5), ("日", 10.5, 10.6), (" NHK", 10.6, 11)]
+    assert [word for word, _, _ in times(caption, "「Malmö」の雪です。")] == ["「Malmö」", "の", "雪", "で", "す。"]
+    assert corrected(caption, text).as_dict()["lines"] == [text]
+
+
+def test_a_single_word_does_not_tell_that_a_script_has_spaces() -> None:
+    text = "今日は朝から雪が降っていますので、" * 3
+    for caption in (heard("はい"), heard()):
+        lines = corrected(caption, text).as_dict()["lines"]
+        assert "".join(lines) == text
+        assert max(map(len, lines)) <= LINE_CHARACTERS
+
+
+def test_no_word_begins_with_a_mark_that_belongs_to_the_character_before() -> None:
+    words = [word for word, _, _ in times(heard("สวัสดี"), "ที่นี่")]
+    assert words == ["ที่", "นี่"]
 
 
 def test_of_a_caption_without_words_no_times_are_invented() -> None:
@@ -72,6 +99,13 @@ def test_of_a_caption_without_words_no_times_are_invented() -> None:
 def test_an_empty_text_withdraws_it() -> None:
     caption = corrected(heard("Tack", "för", "att", "ni", "tittade."), "")
     assert (caption.text, caption.words, caption.final) == ("", (), True)
+
+
+@given(st.text(alphabet="今日はNHKö12 。、「」 ที่", min_size=1))
+def test_a_text_of_any_mixture_is_what_its_words_make(spelt: str) -> None:
+    text = clean(spelt)
+    words, separator = words_of(text, [word for word, _, _ in times(heard("今日", "は", separator=""), text)])
+    assert separator.join(words) == text
 
 
 @given(
