@@ -133,12 +133,18 @@ class CaptionLog:
             UnknownSource: the source has no such caption.
         """
         progress_key, log_key = keys.progress(source), keys.captions(source)
+        newest: Caption | None = None
+        looked_up_to = (
+            0  # or a source that is committed to all the time would always be faster than a look at all of it
+        )
 
         def attempt(pipe: Pipeline) -> Caption:
+            nonlocal newest, looked_up_to
             event: Any = pipe.hget(progress_key, "event")  # while it watches, a pipeline answers at once
-            newest = self._newest_revision(source, id)
+            newest = self._newest_revision(source, id, looked_up_to) or newest
             if newest is None or event is None:
                 raise UnknownSource(f"{source} has no caption {id}")
+            looked_up_to = int(event)
             changed = change(newest)
             if changed is newest:
                 return newest
@@ -153,10 +159,10 @@ class CaptionLog:
 
         return transaction(self._redis, attempt, progress_key, log_key)
 
-    def _newest_revision(self, source: str, id: int) -> Caption | None:
+    def _newest_revision(self, source: str, id: int, after: int) -> Caption | None:
         last, mark = "+", f'"id":{id},'.encode()  # few entries need to be decoded
         while True:
-            entries: Any = self._redis.xrevrange(keys.captions(source), max=last, count=1000)
+            entries: Any = self._redis.xrevrange(keys.captions(source), max=last, min=f"({after}-0", count=1000)
             for entry, fields in entries:
                 if mark in fields[b"caption"] and (caption := Caption.decode(fields[b"caption"])).id == id:
                     return caption

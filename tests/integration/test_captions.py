@@ -6,6 +6,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -211,6 +212,26 @@ def test_a_long_log_is_searched_to_its_beginning(redis: Redis) -> None:
     assert log.revise(SOURCE, 1, dataclasses.replace).event == 2500
     assert log.revise(SOURCE, 1, lambda before: before).event == 2500, "what is not changed is not logged again"
     assert log.progress(SOURCE).event == 2500
+
+
+def test_a_long_log_is_not_read_anew_for_whatever_is_committed_meanwhile(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, deliveries = CaptionLog(redis), iter(put(ChunkQueue(redis), 9))
+
+    def commit(*ids: int) -> None:
+        log.commit(next(deliveries), lambda state: Advance(b"1", tuple(map(caption, ids)), 1, 1, 5.0))
+
+    def read_slowly(*arguments: Any, **options: Any) -> Any:
+        entries = read(*arguments, **options)
+        if len(entries) == 1000:
+            commit(redis.xlen(keys.captions(SOURCE)) + 1)
+        return entries
+
+    commit(*range(1, 2001))
+    read = redis.xrevrange
+    monkeypatch.setattr(redis, "xrevrange", read_slowly)
+    assert log.revise(SOURCE, 1, dataclasses.replace).event == 2003
 
 
 def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, redis_url: str) -> None:
