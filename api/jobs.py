@@ -117,6 +117,7 @@ def cancel(ctx: Context, job: Job) -> None:
 def download(id: str, format: str) -> Response:
     """Captions, or a part of them, as a file: 200 when they are complete, 202 with what is there while they are not."""
     ctx = context()
+    known_fields(request.args, ("from", "to"))
     from_s, to_s = period(RECORDING_TIME)
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)

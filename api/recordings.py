@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 
 from api import captions, formats
 from api.context import Context, context
+from api.parameters import known_fields
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Kind, State, source_name
@@ -17,6 +18,7 @@ blueprint = Blueprint("recordings", __name__)
 def download(id: str, format: str) -> Response:
     """All captions of a microphone that are kept, or those behind `after`, as a file."""
     ctx, source = context(), source_name(Kind.MICROPHONE, id)
+    known_fields(request.args, ("after", "limit"))
     now, progress = state(ctx, id), ctx.log.progress(source)
     if progress.finished:
         now = State.FINISHED

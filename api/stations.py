@@ -117,6 +117,7 @@ def download(id: str, format: str) -> Response:
 
 def _captions(id: str, format: str, limit: int | None = None) -> Response:
     ctx = context()
+    known_fields(request.args, ("after", "from", "to", "first", "limit"))
     about = {"language": ctx.stations.get(id).language}
     source = source_name(Kind.STATION, id)
     if "from" in request.args or "to" in request.args:

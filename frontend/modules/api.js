@@ -23,7 +23,7 @@ export const token = {
     }
   },
   set: (value) => sessionStorage.setItem(TOKEN, value),
-  /** What an address ends with where no header can carry the token: a socket's, a link's. */
+  /** What a socket's address ends with: no header can carry the token. */
   query: () => (token.get() ? `?token=${encodeURIComponent(token.get())}` : ''),
 };
 

@@ -106,6 +106,22 @@ def test_bad_numbers_are_refused(api: Api, redis: Redis, query: str) -> None:
     assert answer.json()["field"] == query.partition("=")[0]
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/jobs/j/captions.srt?form=60&to=120", "did you mean 'from'"),
+        ("/jobs/j/captions.json?after=5", "there are from, to"),
+        ("/stations/p1/captions?form=1795345200", "did you mean 'from'"),
+        ("/microphones/m/captions.json?from=1", "there are after, limit"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_rather_than_answered_with_all_there_is(
+    api: Api, redis: Redis, path: str, meant: str
+) -> None:
+    Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
+    assert meant in problem(api.http.get(path), 422)
+
+
 def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte 日.wav", duration_s=20.0, language="sv"))
     speaker = Speaker(redis, "jobs/j")
