@@ -65,8 +65,6 @@ def create_app(settings: Settings) -> Flask:
 
     @app.after_request
     def finish(answer: Response) -> Response:
-        if request.method not in access.SAFE:  # the connection's next answer may be large, and its reader slow
-            sockets.set_patience(request.environ, None)
         access.allow_cross_origin(settings, request, answer)
         return lingering(request, page.harden(answer))
 

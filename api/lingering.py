@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from flask import Request, Response
 
@@ -21,19 +20,23 @@ LINGER_BYTES = 256 * 1024 * 1024
 
 
 def lingering(request: Request, answer: Response) -> Response:
-    """The answer, made to read on behind itself if the request's body was refused."""
-    if answer.status_code < 400 or request.method in SAFE:
+    """The answer to a request with a body, made to read on behind itself if that was refused.
+
+    Then its connection is patient again: the next answer may be large, and its reader slow.
+    """
+    environ = request.environ
+    if request.method in SAFE:
         return answer
-    stream: Any = request.environ.get("wsgi.input")
-    if stream is not None and request.environ.get("CONTENT_LENGTH") != "0":
-        environ = request.environ
-        set_patience(environ, LINGER_S)
+    if answer.status_code < 400 or environ.get("CONTENT_LENGTH") == "0":
+        set_patience(environ, None)
+        return answer
+    set_patience(environ, LINGER_S)
 
-        def linger() -> None:
-            discard(stream.read, time.monotonic)
-            set_patience(environ, None)
+    def linger() -> None:
+        discard(environ["wsgi.input"].read, time.monotonic)
+        set_patience(environ, None)
 
-        answer.call_on_close(linger)
+    answer.call_on_close(linger)
     return answer
 
 

@@ -13,6 +13,7 @@ from flask import Request, Response
 from werkzeug.test import EnvironBuilder
 
 from api import access, uploads
+from api.app import BODY_SILENCE_S
 from api.handing_in import shown
 from api.jobs import progress_of, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard, lingering
@@ -50,6 +51,14 @@ class TestLingering:
             assert ours.gettimeout() == LINGER_S
             answer.close()
             assert ours.gettimeout() is None, "gunicorn waits for another request in its own way"
+
+    def test_an_answer_behind_a_body_that_was_taken_has_all_the_time_it_needs(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.settimeout(BODY_SILENCE_S)
+            taken = EnvironBuilder(method="POST", environ_base={"gunicorn.socket": ours, "CONTENT_LENGTH": "9"})
+            lingering(Request(taken.get_environ()), Response(status=202))
+            assert ours.gettimeout() is None
 
 
 def request(method: str = "POST", **headers: str) -> Request:
