@@ -195,14 +195,12 @@ class MicrophoneView extends HTMLElement {
   /** Why a socket was refused: browsers do not say, so the server is asked in another way. */
   async #refusal() {
     try {
-      if ((await request('/about')).token_needed) {
-        if (await gate.ask()) return 'The token is kept. Start again.';
-        return 'This server asks for a token.';
-      }
+      await request('/jobs?limit=1', { asks: false }); // needs the token as well
       await request('/readyz');
       return 'The server refused the microphone: too many are open, or it is restarting. Try again.';
     } catch (error) {
-      return error.message;
+      if (error.status !== 401) return error.message;
+      return (await gate.ask()) ? 'The token is kept. Start again.' : 'This server asks for a token.';
     }
   }
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.api_server import Api, Ingest, Speaker, running
-from wire.bus import connect
+from tests.integration.api_server import Api, Ingest, Speaker, knowing, running
+from wire.bus import Redis, connect
 from wire.messages import Station
 from wire.sources import Stations
+from wire.workers import Worker
 
 pytestmark = pytest.mark.browser
 
@@ -151,6 +152,23 @@ def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callab
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("station-list li")).to_have_count(0)
         expect(page.get_by_text("There are no stations yet")).to_be_visible()
+
+
+def test_the_token_is_asked_for_where_the_microphone_lacks_it_and_not_where_too_many_are_open(
+    page: Page, redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with (
+        running(redis_url, free_port(), tmp_path, API_TOKEN="sesam", MAX_MICROPHONES=1) as api,
+        Worker(redis, "transcriber", knowing("sv")),
+    ):
+        page.goto(f"{api.url}#microphone")
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("alert")).to_contain_text("The token is kept")
+        with api.socket("/microphone?token=sesam"):
+            page.get_by_role("button", name="Start").click()
+            expect(page.get_by_role("alert")).to_contain_text("too many are open")
 
 
 def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> None:
