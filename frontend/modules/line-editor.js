@@ -34,6 +34,12 @@ export class LineEditor extends HTMLElement {
     this.addEventListener('keydown', (event) => this.#pressed(event));
     this.replaceChildren(this.field, make('div.row', {}, this.keep, leave), this.refused);
     this.field.focus();
+    this.#show();
+  }
+
+  /** Have all of it in sight: what is below the field, too. */
+  #show() {
+    this.scrollIntoView({ block: 'nearest' });
   }
 
   #pressed(event) {
@@ -56,6 +62,7 @@ export class LineEditor extends HTMLElement {
         await this.#save(this.#line, text);
       } catch (error) {
         this.refused.textContent = `It is not saved. ${error.message}`;
+        this.#show();
         if (error.field === 'revision') this.#line = this.#newest(); // that has been told: saved again, it is replaced
         return;
       } finally {

@@ -178,6 +178,26 @@ def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: A
     expect(page.locator(".lines .text").last).to_be_in_viewport()  # the newest line is followed again
 
 
+def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speaker) -> None:
+    for number in range(40):
+        job.say(f"Rad {number}.", start_s=11.0 + number)
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+    lowest = page.locator(".lines").evaluate(
+        """lines => [...lines.children].findLastIndex(
+            line => line.getBoundingClientRect().bottom < lines.getBoundingClientRect().bottom)"""
+    )
+    page.locator(".lines .correct").nth(lowest).dispatch_event("click")  # without scrolling there
+    expect(page.get_by_role("button", name="Save")).to_be_in_viewport(ratio=1)
+    page.route("**/captions/*", lambda route: route.abort())
+    page.get_by_role("textbox", name="What is said").fill("Något annat.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("It is not saved. The server does not answer.")).to_be_in_viewport(ratio=0.9)
+    page.get_by_role("button", name="Leave as it was").click()
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+
+
 def test_the_enter_that_chooses_a_character_does_not_save(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
