@@ -14,6 +14,9 @@ import { duration } from './times.js';
 /** Time between looks at a job that is not settled, in milliseconds. */
 const POLL_MS = 1000;
 
+/** Lines that are shown at most, the newest: some hours of speech. Of more, each key that is pressed would be slow. */
+const SHOWN = 5000;
+
 /** Dispatches `settled` when a job that was followed has come to its end, `missing` if there is none, `removed`. */
 class JobPanel extends HTMLElement {
   #id = '';
@@ -35,6 +38,7 @@ class JobPanel extends HTMLElement {
     this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group' });
     this.remove_ = make('button.quiet', { type: 'button', hidden: true });
     this.connection = make('p.connection', { role: 'status' });
+    this.earlier = make('p.earlier', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.player = make('recording-player');
     this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
@@ -43,7 +47,7 @@ class JobPanel extends HTMLElement {
     this.remove_.addEventListener('click', () => this.#remove());
     this.replaceChildren(make('section.stage', { 'aria-label': 'Recording' },
       make('header', {}, this.name, this.facts, make('div.row', {}, this.stateLine, this.progress), make('div.row', {}, this.links, this.remove_)),
-      this.player, this.connection, this.captions));
+      this.player, this.connection, this.earlier, this.captions));
   }
 
   /**
@@ -57,7 +61,13 @@ class JobPanel extends HTMLElement {
     this.#subtitle = () => {};
     this.#id = id;
     this.#shown = '';
-    const store = new CaptionStore(5000);
+    const store = new CaptionStore(SHOWN);
+    let gone = 0;
+    store.addEventListener('removed', () => {
+      gone += 1;
+      set(this.earlier, `${gone === 1 ? 'One earlier line is' : `${gone} earlier lines are`} not shown here. The files to take away have all.`);
+      this.earlier.hidden = false;
+    });
     this.captions.correct((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
     store.addEventListener('line', () => this.#shown === 'waiting' && this.#poll()); // it waits no longer

@@ -13,7 +13,10 @@ from playwright.sync_api import Page, expect
 from api import formats
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
+from wire.captions import Advance, CaptionLog
+from wire.chunk import Chunk
 from wire.messages import Caption, Content, Job, State, Station, Status, Word
+from wire.queue import Delivery, stream_of
 from wire.sources import Jobs, Stations, Statuses
 
 pytestmark = pytest.mark.browser
@@ -199,6 +202,18 @@ def test_a_page_that_becomes_narrow_keeps_the_place(page: Page, api: Api, redis:
         page.set_viewport_size({"width": width, "height": 600})
         page.wait_for_function(f"(before) => ({TOPMOST})() === before", arg=before)
         expect(page.locator(f".lines p[data-key='{before}']")).to_be_in_viewport()
+
+
+def test_of_a_recording_of_a_day_the_page_says_what_it_does_not_show(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, filename="dygn.mp3", duration_s=20_008.0))
+    said = tuple(Caption("jobs/j", id, 0, 4.0 * id, 4.0 * id + 4, f"Rad {id}.", True, "sv") for id in range(1, 5003))
+    chunk = Chunk("jobs/j", 1, 0, 0.0, 80_000, content=Content.SILENCE)
+    advance = Advance(b"{}", said, 1, 1, 20_012.0, finished=True)
+    CaptionLog(redis).commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
+    page.goto(f"{api.url}#file/j")
+    expect(page.get_by_text("2 earlier lines are not shown here.")).to_be_visible()
+    expect(page.locator(".lines .text").first).to_have_text("Rad 3.")
+    expect(page.locator(".lines .text").last).to_have_text("Rad 5002.")
 
 
 def test_a_server_that_restarts_costs_no_line(
