@@ -154,7 +154,8 @@ class CaptionLog:
             pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")
             pipe.publish(keys.live(source), caption.encode())
             for key in keys.of_source(source):
-                pipe.expire(key, self._retention_s)
+                if key != keys.remark(source):  # which nobody has repeated
+                    pipe.expire(key, self._retention_s)
             return caption
 
         return transaction(self._redis, attempt, progress_key, log_key)

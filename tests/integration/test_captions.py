@@ -177,6 +177,7 @@ def test_a_revision_comes_behind_all_there_is_and_is_told_to_those_who_watch(red
         log.commit(delivery, count)
     for key in (keys.captions(SOURCE), keys.progress(SOURCE)):
         redis.expire(key, 100)
+    redis.set(keys.remark(SOURCE), "the model does not know its language", ex=60)
     watching = redis.pubsub()  # type: ignore[no-untyped-call]
     watching.subscribe(keys.live(SOURCE))
     assert watching.get_message(timeout=5)["type"] == "subscribe"
@@ -191,6 +192,7 @@ def test_a_revision_comes_behind_all_there_is_and_is_told_to_those_who_watch(red
     assert (progress.event, progress.next_seq, progress.until_s) == (5, 3, 15.0)
     assert json.loads(watching.get_message(timeout=5)["data"])["event"] == 4
     assert min(redis.ttl(keys.captions(SOURCE)), redis.ttl(keys.progress(SOURCE))) > 100, "kept since its last change"
+    assert redis.ttl(keys.remark(SOURCE)) <= 60, "it is no longer believed for that"
 
 
 def test_there_is_no_revision_of_what_was_never_said(redis: Redis) -> None:
