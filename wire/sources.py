@@ -113,12 +113,13 @@ class Jobs:
     def save(self, job: Job) -> None:
         """Write a job's record."""
         old: Any = self._redis.zrangebyscore(keys.JOBS, 0, time.time() - self._retention_s)
+        kept = self._redis.mget([keys.job(id.decode()) for id in old]) if old else []
+        expired = [id for id, value in zip(old, kept, strict=True) if value is None]  # others have been corrected since
         pipe = self._redis.pipeline()
         pipe.set(keys.job(job.id), job.encode(), ex=self._retention_s)
         pipe.zadd(keys.JOBS, {job.id: job.created_s})
-        for id in old:  # of some that are as old the captions have been corrected since
-            if not self._redis.exists(keys.job(id.decode())):
-                pipe.zrem(keys.JOBS, id)
+        if expired:
+            pipe.zrem(keys.JOBS, *expired)
         pipe.execute()
 
     def change(self, id: str, **changes: Any) -> Job:
