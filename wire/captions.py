@@ -141,7 +141,7 @@ class CaptionLog:
         def attempt(pipe: Pipeline) -> Caption:
             nonlocal newest, looked_up_to
             event: Any = pipe.hget(progress_key, "event")  # while it watches, a pipeline answers at once
-            newest = self._newest_revision(source, id, looked_up_to) or newest
+            newest = _newest_revision(pipe, log_key, id, looked_up_to) or newest
             if newest is None or event is None:
                 raise UnknownSource(f"{source} has no caption {id}")
             looked_up_to = int(event)
@@ -159,17 +159,6 @@ class CaptionLog:
             return caption
 
         return transaction(self._redis, attempt, progress_key, log_key)
-
-    def _newest_revision(self, source: str, id: int, after: int) -> Caption | None:
-        last, mark = "+", f'"id":{id},'.encode()  # few entries need to be decoded
-        while True:
-            entries: Any = self._redis.xrevrange(keys.captions(source), max=last, min=f"({after}-0", count=1000)
-            for entry, fields in entries:
-                if mark in fields[b"caption"] and (caption := Caption.decode(fields[b"caption"])).id == id:
-                    return caption
-                last = f"({entry.decode()}"
-            if not entries:
-                return None
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""
@@ -204,6 +193,18 @@ def latest_revisions(captions: list[Caption]) -> list[Caption]:
     for caption in captions:
         newest[caption.id] = caption
     return [newest[id] for id in sorted(newest)]
+
+
+def _newest_revision(pipe: Pipeline, log_key: str, id: int, after: int) -> Caption | None:
+    last, mark = "+", f'"id":{id},'.encode()  # few entries need to be decoded
+    while True:
+        entries: Any = pipe.xrevrange(log_key, max=last, min=f"({after}-0", count=1000)
+        for entry, fields in entries:
+            if mark in fields[b"caption"] and (caption := Caption.decode(fields[b"caption"])).id == id:
+                return caption
+            last = f"({entry.decode()}"
+        if not entries:
+            return None
 
 
 def _number(captions: tuple[Caption, ...], event: int) -> tuple[Caption, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.client import Pipeline
 
 from wire import keys
 from wire.bus import Redis, connect
@@ -224,16 +225,23 @@ def test_a_long_log_is_not_read_anew_for_whatever_is_committed_meanwhile(
     def commit(*ids: int) -> None:
         log.commit(next(deliveries), lambda state: Advance(b"1", tuple(map(caption, ids)), 1, 1, 5.0))
 
-    def read_slowly(*arguments: Any, **options: Any) -> Any:
-        entries = read(*arguments, **options)
+    def read_slowly(pipe: Pipeline, *arguments: Any, **options: Any) -> Any:
+        entries = read(pipe, *arguments, **options)
         if len(entries) == 1000:
             commit(redis.xlen(keys.captions(SOURCE)) + 1)
         return entries
 
     commit(*range(1, 2001))
-    read = redis.xrevrange
-    monkeypatch.setattr(redis, "xrevrange", read_slowly)
+    read = Pipeline.xrevrange
+    monkeypatch.setattr(Pipeline, "xrevrange", read_slowly)
     assert log.revise(SOURCE, 1, dataclasses.replace).event == 2003
+
+
+def test_a_revision_needs_one_connection(redis: Redis, redis_url: str) -> None:
+    for delivery in put(ChunkQueue(redis), 2):
+        CaptionLog(redis).commit(delivery, count)
+    with connect(redis_url, connections=1, timeout_s=1) as alone:
+        assert CaptionLog(alone).revise(SOURCE, 1, dataclasses.replace).event == 3
 
 
 def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, redis_url: str) -> None:
