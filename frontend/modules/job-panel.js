@@ -112,7 +112,7 @@ class JobPanel extends HTMLElement {
       this.#shown = job.state;
       if (job.state === 'finished' && !before) this.captions.fromTop();
       this.#describe(job);
-      if (job.state === 'finished') this.#subtitle = () => this.player.subtitle(job.urls.vtt, job.language ?? job.languages[0] ?? '');
+      if (job.state === 'finished') this.#subtitle = () => this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');
       this.#subtitle();
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));

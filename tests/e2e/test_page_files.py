@@ -69,7 +69,7 @@ def test_a_recording_is_played_beside_its_captions(
     page.get_by_role("button", name="Caption it").click()
     expect(page.get_by_role("heading", name="tone.wav")).to_be_visible()
     job = Jobs(redis).get(page.url.rpartition("/")[2])
-    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=10.0)
+    Jobs(redis).change(job.id, state=State.RUNNING, duration_s=10.0, language="fi")  # which is translated
     speaker = Speaker(redis, f"jobs/{job.id}")
     for start_s, text in ((1.0, "Första raden."), (6.0, "Andra raden.")):
         speaker.say(text, start_s=start_s)
