@@ -134,9 +134,7 @@ class CaptionLog:
         """
         progress_key, log_key = keys.progress(source), keys.captions(source)
         newest: Caption | None = None
-        looked_up_to = (
-            0  # or a source that is committed to all the time would always be faster than a look at all of it
-        )
+        looked_up_to = 0  # again, the rest alone: a source that is committed to fast would outrun a look at all of it
 
         def attempt(pipe: Pipeline) -> Caption:
             nonlocal newest, looked_up_to
