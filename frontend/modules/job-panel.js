@@ -41,6 +41,7 @@ class JobPanel extends HTMLElement {
     this.earlier = make('p.earlier', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.player = make('recording-player');
+    this.captions.addEventListener('editing', () => this.player.pause()); // its time plays it again
     this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
     this.player.addEventListener('closed', () => this.captions.lead(null));
     this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));

@@ -68,6 +68,10 @@ class RecordingPlayer extends HTMLElement {
     }
   }
 
+  pause() {
+    this.#media?.pause();
+  }
+
   #tell() {
     if (!this.#media) return; // it was stopped before the browser told how far it had come
     this.dispatchEvent(new CustomEvent('place', { detail: { seconds: this.#media.currentTime } }));
