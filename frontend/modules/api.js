@@ -36,6 +36,7 @@ export const gate = { ask: async () => false };
  */
 export async function request(path, { method = 'GET', json, signal, asks = true } = {}) {
   let answer;
+  let text;
   try {
     answer = await fetch(path, {
       method,
@@ -43,12 +44,12 @@ export async function request(path, { method = 'GET', json, signal, asks = true 
       headers: { ...(json ? { 'Content-Type': 'application/json' } : {}), ...authorization() },
       body: json ? JSON.stringify(json) : undefined,
     });
+    text = await answer.text();
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, 'The server does not answer. Is it still running?');
   }
-  const text = await answer.text();
-  if (answer.ok) return text ? JSON.parse(text) : null;
+  if (answer.ok) return parsed(answer.status, text);
   if (answer.status === 401 && asks && (await gate.ask())) return request(path, { method, json, signal });
   throw refusal(answer.status, text);
 }
@@ -74,15 +75,29 @@ export function upload(path, form, onProgress, signal) {
     for (const [name, value] of Object.entries(authorization())) sending.setRequestHeader(name, value);
     sending.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     sending.onload = async () => {
-      if (sending.status < 300) resolve(JSON.parse(sending.responseText));
-      else if (sending.status === 401 && (await gate.ask())) upload(path, form, onProgress, signal).then(resolve, reject);
-      else reject(refusal(sending.status, sending.responseText));
+      const { status, responseText: text } = sending;
+      try {
+        if (status < 300) resolve(parsed(status, text));
+        else if (status === 401 && (await gate.ask())) resolve(upload(path, form, onProgress, signal));
+        else throw refusal(status, text);
+      } catch (error) {
+        reject(error);
+      }
     };
     sending.onerror = () => reject(new ApiError(0, 'The upload broke off: the server or the network is gone.'));
     sending.onabort = () => reject(new DOMException('cancelled', 'AbortError'));
     signal?.addEventListener('abort', () => sending.abort(), { once: true });
     sending.send(form);
   });
+}
+
+/** The JSON of an answer; null, if it is empty. */
+function parsed(status, text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch { // a proxy's page, such as one to sign in
+    throw new ApiError(status, 'Something in between answers in the place of the server. Load the page again: it may ask you to sign in.');
+  }
 }
 
 /** The error of an answer: the sentence of a problem+json, or one that names the status. */

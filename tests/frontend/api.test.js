@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ApiError, gate, refusal, request, sentence } from '../../frontend/modules/api.js';
+import { ApiError, gate, refusal, request, sentence, upload } from '../../frontend/modules/api.js';
 
 globalThis.sessionStorage = { getItem: () => null, setItem: () => {} };
 
@@ -60,4 +60,21 @@ test('a token is asked for unless the caller would rather not', async () => {
   assert.equal(asked, 0);
   await assert.rejects(request('/jobs'), { status: 401 });
   assert.equal(asked, 1);
+});
+
+test('the page of a proxy that stands in for the server is not taken for its answer', async () => {
+  const page = '<html>Sign in</html>';
+  answering(200, page);
+  await assert.rejects(request('/jobs'), { status: 200, message: /sign in/ });
+  globalThis.XMLHttpRequest = class {
+    upload = {};
+
+    open() {}
+
+    send() {
+      Object.assign(this, { status: 200, responseText: page });
+      this.onload();
+    }
+  };
+  await assert.rejects(upload('/jobs', null, () => {}), { status: 200, message: /sign in/ });
 });
