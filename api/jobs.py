@@ -135,6 +135,7 @@ def download(id: str, format: str) -> Response:
         "warning": "" if job.error else warning_of(job, progress, lambda: found),
         "language": job.language or next(iter(progress.languages), None),
         "languages": progress.languages,
+        "task": job.task,
         "duration_s": job.duration_s,
         "next": max((caption.event for caption in found), default=0),
     }

@@ -35,7 +35,17 @@ export class LineEditor extends HTMLElement {
     this.replaceChildren(this.field, make('div.row', {}, this.keep, leave), this.refused);
     this.field.focus();
     this.#show();
+    addEventListener('beforeunload', this.#leaving);
   }
+
+  disconnectedCallback() {
+    removeEventListener('beforeunload', this.#leaving);
+  }
+
+  /** The browser asks before it closes or reloads the page, while something is not saved. */
+  #leaving = (event) => {
+    if (this.field.value.trim() !== this.#line.text) event.preventDefault();
+  };
 
   /** Have all of it in sight: what is below the field, too. */
   #show() {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -52,6 +54,31 @@ def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -
     page.reload()
     expect(page.locator(".lines .text")).to_have_text(["Vädret i Skåne.", "Tack för att ni tittade!"])
     expect(button).to_be_visible()
+
+
+def test_what_plays_pauses_while_a_line_is_corrected(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    page.get_by_label("Listen along").set_input_files(tone)
+    page.get_by_role("button", name="0:01", exact=True).click()
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 1.1")
+    opened(page, 0)
+    page.wait_for_function("() => document.querySelector('audio').paused")
+    page.get_by_role("button", name="0:01", exact=True).click()  # hears it again
+    page.wait_for_function("() => !document.querySelector('audio').paused")
+
+
+def test_the_browser_asks_before_what_is_not_saved_goes(page: Page, api: Api, job: Speaker) -> None:
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 0)
+    field.press_sequentially("Vädret")
+    with page.expect_event("dialog") as asked:
+        page.evaluate("() => { setTimeout(() => location.reload()) }")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    field.press("Escape")
+    page.reload()  # asks no more
+    expect(page.locator(".lines .text").first).to_have_text("Väderet i skona.")
 
 
 def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redis, job: Speaker) -> None:

@@ -29,12 +29,15 @@ def read_captions(path: Path) -> list[Cue]:
     """What is said, each caption with its own language; where audio was lost, or a text was taken away, no text.
 
     Raises:
-        CuesError: they are none, or not in UTF-8.
+        CuesError: they are none, not in UTF-8, or a translation.
     """
     try:
-        captions = [Caption.from_dict(each) for each in json.loads(path.read_bytes())["captions"]]
+        values = json.loads(path.read_bytes())
+        captions = [Caption.from_dict(each) for each in values["captions"]]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CuesError(f"no captions: {error}") from error
+    if values.get("task") == "translate":
+        raise CuesError("a translation, and not what is said")
     return list(_with_margins([_cue(caption) for caption in captions if caption.final]))
 
 

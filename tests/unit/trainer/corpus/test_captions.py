@@ -96,3 +96,12 @@ def test_captions_with_a_field_that_is_none_are_named(talk: Path) -> None:
     [clip] = offered(talk)
     assert clip.refused is Reason.UNREADABLE_TEXT
     assert clip.detail.startswith("talk.json: no captions: ")
+
+
+def test_a_translation_is_not_what_is_said(talk: Path) -> None:
+    (talk / "talk.json").write_text(document(SAID, {"source": "jobs/a", "task": "translate"}))
+    [clip] = offered(talk)
+    assert (clip.refused, clip.detail) == (
+        Reason.UNREADABLE_TEXT,
+        "talk.json: a translation, and not what is said",
+    )
