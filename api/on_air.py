@@ -44,7 +44,7 @@ def check(redis: Redis, language: str | None, task: Task | None) -> None:
         )
     tasks = model_tasks(expositions) if task else set()
     if tasks and task not in tasks:
-        raise BadRequest(f"no model on air can {task}; leave task out, or set MODEL to one that can", "task")
+        raise BadRequest(f"no model on air can {task}; ask for something else, or set MODEL to one that can", "task")
 
 
 def _expositions(redis: Redis) -> Collection[bytes]:

@@ -120,6 +120,8 @@ def sweep(folder: Path, older_than_s: float) -> int:
             if file.is_file() and now_s - file.stat().st_mtime > limit_s:
                 file.unlink()
                 count += 1
+        except FileNotFoundError:
+            continue  # its job was done at this moment
         except OSError as error:
             log.warning("left in uploads: %s", error)
     if count:

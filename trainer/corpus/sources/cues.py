@@ -12,9 +12,14 @@ import srt
 import webvtt
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
+from trainer.corpus.sources.languages import language_code
+
 #: Seconds without a cue after which another clip begins: what is between may be music.
 GAP_S = 2.0
 
+#: In which language a WebVTT of our own is, and one of its cues, if in another.
+_LANGUAGE = re.compile(r"^NOTE Language: ([A-Za-z-]+)", re.MULTILINE)
+_OTHER = re.compile(r"<lang ([A-Za-z-]+)>")
 _TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 #: A cue that only describes: [music], (laughter), ♪ … ♪.
 _DESCRIPTION = re.compile(r"(?:\s*(?:\[[^\]]*\]|\([^)]*\)|[♪♫#][^♪♫]*[♪♫#]?))+\s*")
@@ -70,9 +75,12 @@ def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
 
 
 def _vtt(text: str) -> Iterator[Cue]:
+    main = _LANGUAGE.search(text)
     for caption in webvtt.from_string(text).captions:
         start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
-        yield Cue(start_s, end_s, spoken(html.unescape(caption.text)))
+        said = _OTHER.match(caption.raw_text) or main
+        language = language_code(said.group(1)) if said else ""
+        yield Cue(start_s, end_s, spoken(html.unescape(caption.text)), language)
 
 
 def _srt(text: str) -> Iterator[Cue]:

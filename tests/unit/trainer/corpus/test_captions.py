@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.formats import document
+from api.formats import document, vtt
 from tests.recordings import record
 from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, Source
@@ -74,6 +74,16 @@ def test_a_language_that_is_said_is_that_of_all(talk: Path) -> None:
         ("sv", "Vädret i Skåne."),
         ("sv", "Det regnar. It rains."),
     ]
+
+
+def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
+    (talk / "talk.vtt").write_text(vtt([said for said in SAID if said.final]))
+    assert [(clip.language, clip.text) for clip in offered(talk)] == [
+        ("sv", "Vädret i Skåne."),
+        ("sv", "Det regnar."),
+        ("en", "It rains."),
+    ]
+    assert {clip.language for clip in offered(talk, "no")} == {"no"}
 
 
 def test_subtitles_that_lie_there_too_may_have_been_mended_by_hand(talk: Path) -> None:
