@@ -65,10 +65,22 @@ export async function exists(path) {
 }
 
 /**
- * Upload a form with progress, which fetch cannot tell.
+ * Upload a form with progress, which fetch cannot tell. Where a token is needed, it is asked for first.
  * @param {(share: number) => void} onProgress from 0 to 1
  */
-export function upload(path, form, onProgress, signal) {
+export async function upload(path, form, onProgress, signal) {
+  const { token_needed: isNeeded } = await about().catch(() => ({})); // the upload itself will say that the server is away
+  if (isNeeded) await admit(signal);
+  signal?.throwIfAborted();
+  return send(path, form, onProgress, signal);
+}
+
+/** Have the token before anything large is sent: an upload is refused only when all of it has gone. */
+function admit(signal) {
+  return request('/jobs?limit=1', { signal });
+}
+
+function send(path, form, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
     sending.open('POST', path);
@@ -78,7 +90,7 @@ export function upload(path, form, onProgress, signal) {
       const { status, responseText: text } = sending;
       try {
         if (status < 300) resolve(parsed(status, text));
-        else if (status === 401 && (await gate.ask())) resolve(upload(path, form, onProgress, signal));
+        else if (status === 401 && (await gate.ask())) resolve(admit(signal).then(() => send(path, form, onProgress, signal)));
         else throw refusal(status, text);
       } catch (error) {
         reject(error);

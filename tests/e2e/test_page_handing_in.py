@@ -269,3 +269,26 @@ def test_the_token_that_an_upload_asks_for_brings_the_list(
         expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
         page.get_by_text("Earlier recordings").click()
         expect(page.get_by_role("link", name="a.wav")).to_be_visible()
+
+
+def test_the_token_is_asked_for_before_a_recording_is_sent(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        page.goto(f"{api.url}#file")
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        send, token = page.get_by_role("button", name="Caption it"), page.get_by_role("textbox", name="Token")
+        page.locator("input[type=file]").set_input_files(sound("film.mkv", 900_000))
+        send.click()
+        token.press("Escape")
+        expect(page.get_by_role("alert")).to_contain_text("film.mkv was not taken.")
+        send.click()
+        token.fill("semas")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_text("not the right one")).to_be_visible()
+        assert sent == []
+        token.fill("sesam")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
+        assert len(sent) == 1

@@ -78,3 +78,32 @@ test('the page of a proxy that stands in for the server is not taken for its ans
   };
   await assert.rejects(upload('/jobs', null, () => {}), { status: 200, message: /sign in/ });
 });
+
+test('a token that the server has come to need is checked before an upload that it refused is sent again', async () => {
+  const given = ['wrong', 'right'];
+  let kept = '';
+  const { sessionStorage } = globalThis;
+  globalThis.sessionStorage = { getItem: () => kept };
+  gate.ask = async () => { kept = given.shift(); return true; };
+  globalThis.fetch = async (path, { headers }) => {
+    if (path === '/about') return new Response('{"token_needed":false}');
+    return new Response('{}', { status: headers.Authorization === 'Bearer right' ? 200 : 401 });
+  };
+  const sent = [];
+  globalThis.XMLHttpRequest = class {
+    upload = {};
+
+    open() {}
+
+    setRequestHeader() {}
+
+    send() {
+      sent.push(kept);
+      Object.assign(this, { status: kept === 'right' ? 202 : 401, responseText: '{}' });
+      this.onload();
+    }
+  };
+  await upload('/jobs', null, () => {});
+  assert.deepEqual(sent, ['', 'right']);
+  globalThis.sessionStorage = sessionStorage;
+});
