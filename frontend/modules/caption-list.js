@@ -151,10 +151,18 @@ export class CaptionList extends HTMLElement {
       editor.remove();
       delete element.dataset.edited;
       element.hidden = isWithdrawn(newest());
-      (element.hidden ? this.scroller : button).focus({ preventScroll: true });
+      if (element.hidden) this.#beside(element).focus();
+      else button.focus({ preventScroll: true });
     }, { once: true }); // left while it is saved, it would be closed again
     element.dataset.edited = ''; // its text, and the button, are hidden then
     element.append(editor);
+  }
+
+  /** Where one goes on who has taken a line away: the next line that can be corrected, the one before, or the list. */
+  #beside(element) {
+    const buttons = [...this.scroller.querySelectorAll('.correct')].filter((button) => button.checkVisibility());
+    const isBehind = (button) => element.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING;
+    return buttons.find(isBehind) ?? buttons.at(-1) ?? this.scroller;
   }
 
   /** What stands there while there is no line; nothing, if that is not known yet. */

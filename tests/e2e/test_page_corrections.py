@@ -94,6 +94,23 @@ def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redi
     assert kept(redis) == ["Väderet i skona.", ""]
 
 
+def test_who_takes_a_line_away_goes_on_at_the_next(page: Page, api: Api, job: Speaker) -> None:
+    job.say("Ha det bra!", start_s=11.0)
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    page.on("dialog", lambda dialog: dialog.accept())
+    for at, then in ((1, "0:11"), (2, "0:01")):  # the last is followed by the one before
+        field = opened(page, at)
+        field.fill("")
+        field.press("Enter")
+        expect(page.get_by_role("button", name=f"Correct: line at {then}")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()
+
+
 def test_escape_leaves_a_line_as_it_was(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
@@ -181,7 +198,7 @@ def test_what_is_written_stays_though_another_takes_the_line_away(page: Page, ap
     expect(field).to_be_visible()
     field.press("Escape")
     expect(page.locator(".lines p:visible .text")).to_have_text(["Väderet i skona."])
-    expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="Correct: line at 0:01")).to_be_focused()
 
 
 def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: Api, job: Speaker) -> None:
