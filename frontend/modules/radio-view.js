@@ -152,6 +152,7 @@ class RadioView extends HTMLElement {
   #addForm() {
     const form = new StationForm();
     const details = make('details', {}, make('summary', { textContent: 'Add a station' }), form);
+    details.addEventListener('toggle', () => details.open && form.lead()); // below many stations, it opens out of sight
     form.addEventListener('saved', async ({ detail: { station } }) => {
       details.open = false;
       this.#current = station.id;

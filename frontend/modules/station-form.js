@@ -51,6 +51,12 @@ export class StationForm extends HTMLElement {
     this.replaceChildren(this.form);
   }
 
+  /** Have all of it in sight, and its first field focused. */
+  lead() {
+    this.name.focus({ preventScroll: true });
+    this.scrollIntoView({ block: 'nearest' });
+  }
+
   #more() {
     const translate = make('div.check', { hidden: !this.translating.checked },
       this.translating, make('label', { for: this.translating.id, textContent: 'Translate into English' }));

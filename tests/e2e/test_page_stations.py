@@ -53,6 +53,19 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
     expect(page.get_by_role("button", name="Remove station")).to_be_hidden()
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (390, 800)], ids=["desktop", "telephone"])
+def test_the_form_of_a_new_station_comes_into_sight(page: Page, api: Api, redis: Redis, size: tuple[int, int]) -> None:
+    for number in range(20):
+        Stations(redis).add(Station(f"s{number}", f"Radio {number}", "http://127.0.0.1:9/s"))
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(api.url)
+    expect(page.locator("station-list li")).to_have_count(21)
+    page.get_by_text("Add a station").press("Enter")
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Name")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Add station")).to_be_in_viewport(ratio=1)
+
+
 def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     url = "http://me:word@127.0.0.1:9/p1.mp3"
     Stations(redis).add(Station("p1", "P1", url, "xx", "http://127.0.0.1:9/listen.mp3", task="translate"))
@@ -85,6 +98,19 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}/#radio/nope")
     expect(page.get_by_text("There is no station nope. It may have been removed.")).to_be_visible()
     expect(page.get_by_role("button", name="Change station")).to_be_hidden()
+
+
+def test_the_address_of_a_station_that_is_changed_has_the_room_there_is(page: Page, api: Api, redis: Redis) -> None:
+    url = "https://live-edge.example.org/public/p1-hog/icecast-192.mp3?session=abcdef"
+    Stations(redis).add(Station("p1", "P1", url))
+    page.goto(api.url)
+    page.get_by_role("button", name="Change station").click()
+    address = page.get_by_role("dialog").get_by_label("Address of the stream")
+    expect(address).to_have_value(url)
+    assert address.evaluate("field => field.scrollWidth <= field.clientWidth"), "it is cut"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert address.evaluate("field => field.clientWidth") > 300
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
