@@ -147,8 +147,15 @@ class JobPanel extends HTMLElement {
     if (job.state === 'waiting') this.progress.removeAttribute('value');
     this.remove_.hidden = false;
     set(this.remove_, SETTLED.has(job.state) ? 'Remove recording' : 'Cancel');
+    this.#describePlayer(job);
     this.captions.hint = this.#hint(job);
     this.#describeLinks(job);
+  }
+
+  /** There is nothing to listen along with, if there are no captions, nor will be. */
+  #describePlayer({ state, languages }) {
+    this.player.hidden = SETTLED.has(state) && state !== 'finished' && !languages.length;
+    if (this.player.hidden) this.player.pause();
   }
 
   /** What stands in the place of captions; nothing while those that there are come. */

@@ -103,6 +103,18 @@ def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> 
     page.get_by_role("link", name="bild.jpg").click()
     expect(page.locator("job-panel .state")).to_have_text("Failed. It holds no audio track.")
     expect(page.locator("job-panel .connection")).to_be_hidden()
+    expect(page.get_by_text("Listen along")).to_be_hidden()  # to what?
+
+
+def test_a_recording_that_fails_as_it_is_played_falls_silent(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="tone.wav", state=State.RUNNING))
+    page.goto(f"{api.url}#file/j")
+    page.get_by_label("Listen along").set_input_files(tone)
+    page.evaluate("document.querySelector('audio').play()")
+    Jobs(redis).change("j", state=State.FAILED, error="it is torn")
+    expect(page.locator("job-panel .state")).to_have_text("Failed. It is torn.")
+    expect(page.locator("recording-player")).to_be_hidden()
+    assert page.evaluate("document.querySelector('audio').paused")
 
 
 def test_what_there_is_of_a_recording_that_failed_is_taken_away(page: Page, api: Api, redis: Redis) -> None:
@@ -110,6 +122,7 @@ def test_what_there_is_of_a_recording_that_failed_is_taken_away(page: Page, api:
     Speaker(redis, "jobs/j").say("Första raden.")
     page.goto(f"{api.url}#file/j")
     expect(page.locator("job-panel .downloads")).to_contain_text("So far:")
+    expect(page.get_by_text("Listen along")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("link", name="Text", exact=True).click()
     assert Path(started.value.path()).read_text() == "Första raden.\n"
