@@ -57,6 +57,7 @@ class SearchView extends HTMLElement {
   async #fill() {
     try {
       const { stations } = await request('/stations');
+      stations.sort((a, b) => a.name.localeCompare(b.name));
       this.where.append(...stations.map(({ id, name }) => make('option', { value: `stations/${id}`, textContent: name })));
     } catch {
       // then everywhere is all there is to choose; the search itself will say that the server is away

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
-from wire.messages import Job
-from wire.sources import Jobs
+from wire.messages import Job, Station
+from wire.sources import Jobs, Stations
 
 pytestmark = pytest.mark.browser
 
@@ -98,3 +98,11 @@ def test_earlier_ones_come_when_they_are_asked_for(
     page.get_by_role("button", name="Show earlier ones").click()
     expect(page.locator(".found li")).to_have_count(60)
     expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
+
+
+def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: Redis) -> None:
+    for id, name in (("a", "Radio Örebro"), ("z", "Antenne")):
+        Stations(redis).add(Station(id, name, "http://127.0.0.1:9/s"))
+    page.goto(f"{api.url}/#search")
+    names = ["Everywhere", "Antenne", "P1 Vetenskap", "Radio Örebro"]
+    expect(page.get_by_label("Where").locator("option")).to_have_text(names)
