@@ -30,6 +30,8 @@ export class CaptionList extends HTMLElement {
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
   #place = null; // of the reader who does not follow: the topmost whole line, and how far below the top it begins, in pixels
   #width = 0; // of the window when it was last looked at
+  #resized = null;
+  #frame = 0; // in which what has come is laid out
   #time = clock;
   #go = null; // where the times of lines lead
   #marked = null; // the line that is said where a recording is played
@@ -56,8 +58,6 @@ export class CaptionList extends HTMLElement {
     if (this.#store) this.show(this.#store, this.#time === timeOfDay);
   }
 
-  #resized = null;
-
   disconnectedCallback() {
     this.#listening?.abort();
     this.#resized.disconnect();
@@ -77,6 +77,7 @@ export class CaptionList extends HTMLElement {
     on('revised', ({ line }) => this.#revise(line));
     on('removed', ({ key }) => this.#remove(key));
     on('cleared', () => this.#clear());
+    on('ended', () => this.#update());
     this.#clear();
     for (const line of store.lines) this.#add(line, null, true);
   }
@@ -255,13 +256,11 @@ export class CaptionList extends HTMLElement {
     });
   }
 
-  #frame = 0;
-
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     // Lines that came since the last one was scrolled to are not the reader's going back.
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop >= this.#followed);
-    this.latest.hidden = this.#following;
+    this.#offerLatest();
     const { top } = this.scroller.getBoundingClientRect();
     const line = [...this.scroller.children].find((element) => element.getBoundingClientRect().top > top - 1);
     this.#place = line ? { line, offset: line.getBoundingClientRect().top - top } : null;
@@ -279,12 +278,17 @@ export class CaptionList extends HTMLElement {
   }
 
   #follow() {
-    const { scrollHeight, clientHeight } = this.scroller;
     if (this.#following && !this.#editors.length) {
-      this.scroller.scrollTop = scrollHeight;
+      this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#followed = this.scroller.scrollTop;
     }
-    this.latest.hidden = this.#following || scrollHeight <= clientHeight;
+    this.#offerLatest();
+  }
+
+  /** Of what has ended, no line is the latest: the button would lie upon a text that is read. */
+  #offerLatest() {
+    const { scrollHeight, clientHeight } = this.scroller;
+    this.latest.hidden = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
   }
 }
 

@@ -178,6 +178,24 @@ def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker
     expect(page.locator(".lines p").last).to_be_in_viewport()
 
 
+def test_of_a_recording_that_has_ended_no_line_is_the_latest(page: Page, api: Api, redis: Redis) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.RUNNING))
+    speaker = Speaker(redis, "jobs/j")
+    for number in range(60):
+        speaker.say(f"rad {number}")
+    page.goto(f"{api.url}#file/j")
+    expect(page.locator(".lines p").last).to_be_in_viewport()
+    page.locator(".lines").evaluate("element => { element.scrollTop = 200 }")
+    latest = page.get_by_role("button", name="Latest line")
+    expect(latest).to_be_visible()
+    speaker.finish()
+    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    expect(latest).to_be_hidden()
+    page.locator(".lines").evaluate("element => { element.scrollTop = 100 }")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(latest).to_be_hidden()
+
+
 TOPMOST = """() => {
   const lines = document.querySelector('.lines');
   const { top } = lines.getBoundingClientRect();

@@ -225,8 +225,9 @@ def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: A
 def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speaker) -> None:
     for number in range(40):
         job.say(f"Rad {number}.", start_s=11.0 + number)
-    job.finish()
     page.goto(f"{api.url}#file/j")
+    expect(page.locator(".lines p").last).to_be_in_viewport()
+    page.locator(".lines").evaluate("element => { element.scrollTop = 0 }")
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
     lowest = page.locator(".lines").evaluate(
         """lines => [...lines.children].findLastIndex(
