@@ -10,8 +10,11 @@ export function overlayLink(source) {
   return make('a.download', { href: `overlay.html?source=${source}`, target: '_blank', rel: 'noopener', textContent: 'Overlay' });
 }
 
-/** A way for others to read along what is said into a microphone: its address, to be copied or looked at. */
-export function readingLinks(id) {
+/**
+ * A way for others to read what is said into a microphone: its address, to be copied or looked at.
+ * @param {boolean} isOver whether there is nothing to read along any more: what was said is there still, until it expires
+ */
+export function readingLinks(id, isOver = false) {
   const link = make('a', { href: `#microphone/${id}`, target: '_blank', rel: 'noopener', textContent: 'this address' });
   const copy = make('button.download', { type: 'button', 'aria-live': 'polite', textContent: 'Copy' });
   copy.addEventListener('click', async () => {
@@ -23,5 +26,6 @@ export function readingLinks(id) {
     }
   });
   const who = OWN.test(location.hostname) ? 'Others on this machine' : 'Others';
+  if (isOver) return [`It is over. ${who} can still read what was said at `, link, copy];
   return [`${who} read along at `, link, copy, overlayLink(`microphones/${id}`)];
 }

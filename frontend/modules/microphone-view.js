@@ -130,6 +130,7 @@ class MicrophoneView extends HTMLElement {
       if (this.#recording !== recording) return;
       this.#recorder = this.#recording = null;
       this.#hold(false);
+      if (recording.ready) this.readers.replaceChildren(...readingLinks(recording.ready.id, true));
       this.#idle(recording.ready ? 'Stopped.' : 'Nothing is sent before you start.');
       if (recording.why) notify(sentence(recording.why));
     } else this.#tell(recording);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import struct
 from collections.abc import Callable
@@ -38,6 +39,8 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
         page.get_by_role("link", name="this address").click()
     listener = opened.value
     expect(listener.locator(".lines .text")).to_have_text(["first"])
+    others = page.get_by_role("group", name="Show the captions to others")
+    expect(others).to_contain_text("Others on this machine read along at this address")
     page.get_by_role("button", name="Stop").click()
     expect(listener.locator(".lines .text")).to_have_count(2)
     expect(listener.get_by_role("status").first).to_have_text("It is over.")
@@ -45,6 +48,8 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     expect(page.locator(".lines .text")).to_have_count(2)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    expect(others).to_have_text("It is over. Others on this machine can still read what was said at this addressCopy")
+    expect(others.get_by_role("link")).to_have_attribute("href", re.compile("^#microphone/."))
     ingest.join(timeout=20)
     assert ingest.hello is not None
     with page.expect_download() as started:
