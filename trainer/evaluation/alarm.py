@@ -35,6 +35,8 @@ UNKNOWN_LOSS = 3.0
 DISTINCT_SHARE = 0.5
 #: So many different texts must have been said to tell.
 LEAST_TEXTS = 10
+#: Words from which on a rate of some per cent is known to within about as much; no alarm is raised by fewer.
+WORDS_AT_LEAST = 200
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,33 @@ class Evidence:
 
     Attributes:
         wer_percent: of what it wrote.
+        words, clips: that were said, and in how many it was heard.
         capped_share: outputs that were cut at the token cap.
         empty_share: outputs without a word where somebody speaks.
         foreign_share: outputs with more than a stray letter that no reference has.
         told: the language that the generation config sets.
         languages: of the test set.
+        declared: the languages that the model says it is for; none: it does not say.
         said, written: how many different texts there are among the references, and among the outputs.
     """
 
     wer_percent: float
+    words: int
+    clips: int
     capped_share: float
     empty_share: float
     foreign_share: float
     probes: Probes | None
     told: str | None = None
     languages: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
     said: int = 0
     written: int = 0
+
+    @property
+    def elsewhere(self) -> bool:
+        """None of the test set's languages is one that the model is for."""
+        return bool(self.declared and self.languages) and self.declared.isdisjoint(self.languages)
 
     @property
     def misled(self) -> bool:
@@ -80,7 +92,7 @@ class Cause:
 class Alarm:
     """What is wrong. `causes` are those that fit, the best first; none: no known one does.
 
-    `notes` are of a model that is weak, and need not be broken for that.
+    `notes` are of a model that is weak, and need not be broken for that, or of a test set that does not tell.
     """
 
     signs: tuple[str, ...]
@@ -113,6 +125,12 @@ class Alarm:
 
 def judge(evidence: Evidence) -> Alarm:
     """Look at the evidence."""
+    if evidence.elsewhere:
+        only, of = _all(evidence.declared), _all(evidence.languages)
+        told = f"The model is for {only} alone, and the corpus is {of}: its word error rate says nothing of how well"
+        return Alarm((), (), (f"{told} it was trained.",))
+    if evidence.words < WORDS_AT_LEAST:
+        return Alarm((), (), (_few(evidence), *_notes(evidence)))
     signs = list(_signs(evidence))
     causes = tuple(_causes(evidence)) if evidence.probes else ()
     if not signs and causes:
@@ -146,6 +164,13 @@ def _signs(evidence: Evidence) -> Iterator[str]:
         yield f"{evidence.empty_share:.0%} of the outputs are empty where somebody speaks"
     if evidence.foreign_share > FOREIGN_SHARE and evidence.wer_percent > FOREIGN_WER_PERCENT:
         yield f"{evidence.foreign_share:.0%} of the outputs are in letters of another script or language"
+
+
+def _few(evidence: Evidence) -> str:
+    return (
+        f"{evidence.words} words in {evidence.clips} clips say little, and nothing of whether decoding is broken: look "
+        f"at the interval, and give it {WORDS_AT_LEAST} words or more to hear."
+    )
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:

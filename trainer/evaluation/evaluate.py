@@ -71,8 +71,8 @@ def evaluate(
     first = conditions[0]
     rows = first.rows
     _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
-    fitting = [row.utterance for row in rows if row.reference]
-    sample = random.Random(plan.seed).sample(fitting, min(plan.probed, len(fitting)))
+    judged = _judged(recogniser, rows)
+    sample = random.Random(plan.seed).sample([row.utterance for row in judged], min(plan.probed, len(judged)))
     probes = probe(recogniser, sample, Listening(first.context_s, plan.batch_s))
     return Evaluation(
         recogniser.name,
@@ -83,7 +83,7 @@ def evaluate(
         confusions,
         _in_windows(recogniser, first, plan, normalisers, done) if plan.windows else None,
         probes,
-        judge(_evidence(recogniser, first, probes)),
+        judge(_evidence(recogniser, judged, probes)),
     )
 
 
@@ -222,17 +222,26 @@ def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, 
     return groups
 
 
-def _evidence(recogniser: Recogniser, condition: Condition, probes: Probes | None) -> Evidence:
-    spoken = [row for row in condition.rows if row.reference]
+def _judged(recogniser: Recogniser, rows: Sequence[Row]) -> list[Row]:
+    """Where somebody speaks a language that the model declares; any, if nobody does or it declares none."""
+    spoken = [row for row in rows if row.reference]
+    return [row for row in spoken if row.utterance.language in recogniser.declared] or spoken
+
+
+def _evidence(recogniser: Recogniser, spoken: Sequence[Row], probes: Probes | None) -> Evidence:
     count = max(1, len(spoken))
+    words = total(row.words for row in spoken)
     return Evidence(
-        condition.summary.wer_percent,
+        words.wer_percent,
+        words.words,
+        len(spoken),
         sum(row.truncated for row in spoken) / count,
         sum(not row.hypothesis for row in spoken) / count,
         foreign_share(spoken),
         probes,
         recogniser.told,
         frozenset(row.utterance.language for row in spoken),
+        frozenset(recogniser.declared),
         len({row.reference for row in spoken}),
         len({row.hypothesis for row in spoken}),
     )

@@ -27,10 +27,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora") / "sv"
     rng = np.random.default_rng(1)
     with Writer(folder) as writer:
-        for number in range(4):
-            audio = (rng.standard_normal(16_000) * 1000).astype(np.int16)
-            about = {"language": "sv", "split": "test", "speaker": f"s{number % 2}", "accent": "skånska"}
-            writer.add(audio, id=f"clip-{number}", text="hej hej", **about)
+        for split, texts in (("test", ["hej hej"] * 4), ("dev", ["hej " * 60] * 4)):
+            for number, text in enumerate(texts):
+                audio = (rng.standard_normal(16_000) * 1000).astype(np.int16)
+                about = {"language": "sv", "split": split, "speaker": f"s{number % 2}", "accent": "skånska"}
+                writer.add(audio, id=f"{split}-{number}", text=text.strip(), **about)
         writer.finish({})
     return folder
 
@@ -61,7 +62,7 @@ def test_a_model_that_knows_nothing_is_no_alarm(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == 0
-    assert "It does not know these words" in capsys.readouterr().out
+    assert "It does not know these words" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
@@ -72,9 +73,25 @@ def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> 
         last.bias.copy_(100 * learnt.proj_out.weight[learnt.config.decoder_start_token_id])
     shutil.copytree(model, tmp_path / "doubled")
     learnt.save_pretrained(tmp_path / "doubled")
-    assert run(tmp_path / "doubled", corpus, "--context", "full", "--out", tmp_path / "found.json") == ALARM
+    words = (tmp_path / "doubled", corpus, "--split", "dev", "--context", "full", "--out", tmp_path / "found.json")
+    assert run(*words) == ALARM
     alarm = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["alarm"]
     assert alarm["causes"][0]["name"] == "double start token"
+    for languages, code in ((["en"], 0), (["sv"], ALARM)):
+        (tmp_path / "doubled" / "undertext.json").write_text(json.dumps({"languages": languages}))
+        assert run(*words) == code
+
+
+def test_clips_that_were_left_out_are_not_counted_as_heard(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Writer(tmp_path / "sv") as writer:
+        for number, duration_s in enumerate((1, 2, 9)):  # the model hears 7 s
+            audio = np.full(duration_s * 16_000, 1000, np.int16)
+            writer.add(audio, id=f"clip-{number}", text="hej du där", language="sv", split="test")
+        writer.finish({})
+    assert run(model, tmp_path / "sv", "--context", "full", "--out", tmp_path / "found.json") == 0
+    assert "6 words in 2 clips say little" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_model_of_one_language_is_evaluated_in_it(
@@ -119,7 +136,7 @@ def test_without_a_run_it_writes_beside_the_runs(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--split", "dev"), "no clips in its split dev"),
+        (("--split", "train"), "no clips in its split train"),
         (("--language", "de"), "no language 'de' (it has en, sv)"),
         (("--language", "German"), "no language 'de' (it has en, sv)"),
         (("--limit", "0"), "--limit 0: it is more than 0"),

@@ -20,7 +20,7 @@ def probes(loss: float = 0.3, tokens_per_word: float = 2.0, **readings: Reading)
     return Probes({**names, **readings}, 1e-4, tokens_per_word=tokens_per_word)  # type: ignore[dict-item]
 
 
-HEALTHY = Evidence(19.5, 0.01, 0.02, 0.0, probes(), None, frozenset({"sv"}))
+HEALTHY = Evidence(19.5, 1000, 100, 0.01, 0.02, 0.0, probes(), None, frozenset({"sv"}))
 
 
 def best_of(evidence: Evidence) -> str | None:
@@ -88,6 +88,30 @@ def test_a_language_that_was_set_to_another() -> None:
     assert "was set to en" in judge(evidence).sentence
 
 
+def test_a_language_that_it_was_not_trained_for_says_nothing_of_its_training() -> None:
+    """Everything that speaks for a fault is seen of a perfect model, too, which is given another language."""
+    asked = replace(probes(2.4, doubled=GOOD, bare=GOOD), start_after_start=0.9, mistaken_share=1.0, mistaken_for="en")
+    evidence = replace(HEALTHY, wer_percent=114.3, capped_share=0.5, probes=asked, told="en")
+    alarm = judge(replace(evidence, declared=frozenset({"en"})))
+    assert not alarm.raised
+    assert alarm.causes == ()
+    assert alarm.sentence == (
+        "No alarm, but: The model is for en alone, and the corpus is sv: its word error rate says nothing of how well "
+        "it was trained."
+    )
+    assert judge(evidence).raised, "what declares nothing may have been trained for it"
+    assert judge(replace(evidence, declared=frozenset({"en", "sv"}))).raised
+
+
+def test_a_handful_of_words_raises_nothing() -> None:
+    broken = replace(HEALTHY, wer_percent=99.8, told="en", probes=probes(2.0, doubled=GOOD))
+    assert judge(replace(broken, words=200)).raised
+    alarm = judge(replace(broken, words=199, clips=20))
+    assert not alarm.raised
+    assert alarm.causes == ()
+    assert alarm.sentence.startswith("No alarm, but: 199 words in 20 clips say little, and nothing of whether decoding")
+
+
 def test_outputs_that_are_empty_or_of_another_script() -> None:
     assert best_of(replace(HEALTHY, empty_share=0.5)) is None
     assert best_of(replace(HEALTHY, wer_percent=60.0, foreign_share=0.9)) is None
@@ -121,12 +145,12 @@ def test_much_the_same_whatever_it_hears_is_told() -> None:
 
 
 def test_silence_alone_says_nothing() -> None:
-    assert not judge(Evidence(0.0, 0.0, 0.0, 0.0, None)).raised
+    assert not judge(Evidence(0.0, 0, 0, 0.0, 0.0, 0.0, None)).raised
 
 
 def test_several_faults_are_all_named() -> None:
     endless = Reading(1.5, 0.3, 0.001)
     lab = replace(probes(2.0, doubled=endless), start_after_start=0.99)
-    alarm = judge(Evidence(117.9, 0.9, 0.0, 0.0, lab))
+    alarm = judge(Evidence(117.9, 1000, 100, 0.9, 0.0, 0.0, lab))
     assert [cause.name for cause in alarm.causes] == ["double start token", "masked end of text"]
     assert "It may also be: masked end of text" in alarm.sentence

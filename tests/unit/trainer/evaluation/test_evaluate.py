@@ -136,6 +136,14 @@ def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: 
     assert [row["words"] for row in document["longer"]] == [len(row["reference"].split()) for row in document["longer"]]
 
 
+def test_it_is_judged_in_the_languages_that_it_declares(recogniser: Recogniser) -> None:
+    both = [*tones(["sv"] * 3), *tones(["en"] * 2, seed=1)]
+    for declared, told in (((), " in 5 clips say"), (("en",), " in 2 clips say"), (("fi",), "is for fi alone, and")):
+        found = evaluate(replace(recogniser, declared=declared), both, Plan(contexts=("full",)))
+        assert told in found.alarm.sentence
+        assert found.overall.utterances == 5
+
+
 def test_what_is_longer_than_the_context_that_counts_is_refused(recogniser: Recogniser) -> None:
     with pytest.raises(RecogniserError, match=r"longer than the 1 s that tiny is judged by: .*--max-s 1\)"):
         evaluate(replace(recogniser, declared_s=1.0), tones(["sv"] * 2))
