@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from trainer.notes import LOG
 from trainer.training.acft import Teacher
 from trainer.training.borrowing import lend
 from trainer.training.clip_source import ClipSource
-from trainer.training.fitting import fitting, tokens_of
+from trainer.training.fitting import fitting, shorter, tokens_of
 from trainer.training.joining import Joiner
 from trainer.training.options import Options
 from trainer.training.plan import Plan
@@ -160,12 +159,16 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
         clips = kept
     for reason, count in dropped.items():
         there = len(clips) + sum(dropped.values())
-        level, warning = (logging.WARNING, "warning: ") if count > _MUCH * there else (logging.INFO, "")
-        LOG.log(level, "%sleft out: %d of %d clips, %s", warning, count, there, reason)
+        if count > _MUCH * there:
+            remedy = f": {told}" if (told := shorter([reason], context_s)) else ""
+            LOG.warning("warning: left out: %d of %d clips, %s%s", count, there, reason, remedy)
+        else:
+            LOG.info("left out: %d of %d clips, %s", count, there, reason)
     if not clips:
         left_out = " and that --leave-out leaves" if options.leave_out else ""
         lacks = f"clips to train on that fit the model{left_out}" if dropped else "split train"
-        raise PlanError(f"{options.corpus} has no {lacks}")
+        remedy = f": {told}" if (told := shorter(dropped, context_s)) else ""
+        raise PlanError(f"{options.corpus} has no {lacks}{remedy}")
     return clips, dropped
 
 
@@ -190,10 +193,8 @@ def _dev(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> 
     clips, dropped = _fitting(options, corpus, "dev", loaded, context_s)
     if not clips:
         lacks = "clips in dev that fit the model" if dropped else "split dev"
-        raise PlanError(
-            f"{options.corpus} has no {lacks} to measure on: prepare one "
-            "(of a single voice with --splits clip), or give --measure-every 0"
-        )
+        remedy = shorter(dropped, context_s) or "prepare one (of a single voice with --splits clip)"
+        raise PlanError(f"{options.corpus} has no {lacks} to measure on: {remedy}, or give --measure-every 0")
     if len(clips) > options.dev_clips:
         clips = random.Random(options.seed).sample(clips, options.dev_clips)
     return clips

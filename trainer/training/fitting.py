@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 
 from trainer.corpus.clips import Clip
 from trainer.errors import PlanError
 from trainer.models.tokenizer import Speller, listed
+
+#: How the reason begins why a clip is left out that is too long.
+_LONGER = "longer than the context"
 
 
 def fitting(
@@ -24,12 +28,19 @@ def fitting(
         # With timestamps, <|notimestamps|> is gone.
         tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller) - 1
         if clip.duration_s > context_s:
-            dropped[f"longer than the context of {context_s:g} s"] += 1
+            dropped[f"{_LONGER} of {context_s:g} s"] += 1
         elif tokens > most_tokens:
             dropped[f"more text than {most_tokens} tokens"] += 1
         else:
             kept.append(clip)
     return kept, dropped
+
+
+def shorter(reasons: Iterable[str], context_s: float) -> str:
+    """What to do about clips that are too long for the context; empty: none is."""
+    if not any(reason.startswith(_LONGER) for reason in reasons):
+        return ""
+    return f"`prepare --max-s {math.floor(context_s * 100) / 100:g}` cuts recordings with subtitles into clips that fit"
 
 
 def tokens_of(clip: Clip, speller: Speller) -> int:

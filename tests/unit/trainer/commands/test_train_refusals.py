@@ -80,7 +80,19 @@ def test_clips_in_dev_that_are_too_long_are_told(
     clips.write_text("\n".join([*train, long.replace('"train"', '"dev"')]) + "\n", encoding="utf-8")
     words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
     assert main(words) == 1
-    assert "has no clips in dev that fit the model to measure on" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "has no clips in dev that fit the model to measure on: `prepare --max-s 2` cuts recordings with" in told
+
+
+def test_clips_that_are_all_too_long_are_told_with_the_remedy(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--context-s", "0.3"]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    remedy = ": `prepare --max-s 0.3` cuts recordings with subtitles into clips that fit"
+    assert f"warning: left out: 65 of 65 clips, longer than the context of 0.3 s{remedy}" in told
+    assert f"has no clips to train on that fit the model{remedy}" in told
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/passwd/run"])
