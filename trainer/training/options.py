@@ -186,17 +186,18 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     for name in dict.fromkeys((*before, *now)):
         if name in free or before.get(name) == now.get(name):
             continue
-        old, new = (each.get(name, "not given") or "given" for each in (before, now))
-        if name not in now:
-            new = _by_default(name)
-        yield f"{name} was {old}, {'not' if name in before and name in now else 'and is'} {new}"
+        old, new = (each.get(name, _by_default(name)) or "given" for each in (before, now))
+        yield f"{name} was {old}, {'and is' if _NOT_GIVEN in (old, new) else 'not'} {new}"
+
+
+_NOT_GIVEN = "not given"
 
 
 def _by_default(name: str) -> str:
     """What an option is that is not given, or is given as what it is anyway."""
     value = {_flag(field.name): field.default for field in fields(Options)}.get(name)
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"the default, {value}" if plain else "not given"
+    return f"{value} (the default)" if plain else _NOT_GIVEN
 
 
 def more_epochs(before: Mapping[str, str], now: Mapping[str, str], ended: bool = False) -> str:

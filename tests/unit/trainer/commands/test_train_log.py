@@ -37,7 +37,7 @@ def test_a_run_keeps_what_it_says(
     assert len(measured) == 1
     assert "WER % on dev" not in told.err
     assert said[-1].startswith("ended: ")
-    assert "--seed was not given, and is 2" in said[-1]
+    assert "--seed was 1 (the default), not 2" in said[-1]
 
 
 def test_warnings_are_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

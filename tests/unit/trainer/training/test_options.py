@@ -12,9 +12,16 @@ def test_options_that_differ_are_named_as_they_are_given() -> None:
     before = Options(Path("corpora/a"), "tiny", Path("runs/a"), lora=4, lora_targets=("fc1", "fc2"), workers=3)
     now = replace(before, run=Path("runs/b"), lora=0, lora_targets=("fc1",), dropout=0.2, full_context=True, workers=1)
     assert sorted(changes(given(before), given(now))) == [
-        "--dropout was not given, and is 0.2",
+        "--dropout was 0.0 (the default), not 0.2",
         "--full-context was not given, and is given",
-        "--lora was 4, and is the default, 0",
+        "--lora was 4, not 0 (the default)",
         "--lora-targets was fc1,fc2, not fc1",
     ]
     assert not list(changes(given(before), given(before)))
+
+
+def test_what_was_given_as_it_is_by_default_is_not_called_not_given() -> None:
+    before = Options(Path("corpora/a"), "tiny", Path("runs/a"), epochs=10.0)
+    longer = given(replace(before, epochs=20.0))
+    assert list(changes(given(before), longer)) == ["--epochs was 10.0 (the default), not 20.0"]
+    assert list(changes(longer, given(before))) == ["--epochs was 20.0, not 10.0 (the default)"]
