@@ -66,6 +66,7 @@ def parse(words: Sequence[str]) -> Space:
         space.words[name] = absolute(name, text.strip())
         space.distributions[name] = _distribution(option, space.words[name], hints[name])
         _refuse_useless(word, name, space.distributions[name])
+        _refuse_single(word, option, space.distributions[name])
     if not space.words:
         raise PlanError("nothing is varied: give --vary learning-rate=1e-5..1e-3:log, for one")
     return space
@@ -94,6 +95,12 @@ def _refuse_useless(word: str, name: str, found: BaseDistribution) -> None:
             Options(Path(), "", Path(), **given).check()
         except PlanError as error:
             raise PlanError(f"--vary {word}: {error}") from error
+
+
+def _refuse_single(word: str, option: str, found: BaseDistribution) -> None:
+    if found.single():
+        given = f"--{option.strip().lstrip('-')} without --vary"
+        raise PlanError(f"--vary {word} has a single value, and does not vary: give {given}, or more values")
 
 
 def _distribution(option: str, text: str, hint: Any) -> BaseDistribution:

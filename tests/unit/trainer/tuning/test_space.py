@@ -73,6 +73,9 @@ def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: l
         (["batch=1.5,2"], "--vary batch=1.5,2: it takes whole numbers"),
         (["freeze-encoder=maybe"], "--vary freeze-encoder=maybe: it takes yes,no"),
         (["dropout=0,1", "dropout=2,3"], "--vary dropout is given twice"),
+        (["learning-rate=3"], "--vary learning-rate=3 has a single value, and does not vary: give --learning-rate"),
+        (["dropout=0,0.1", "batch=16,16"], "--vary batch=16,16 has a single value"),
+        (["augment=light"], "--vary augment=light has a single value"),
         ([], "nothing is varied"),
     ],
 )
