@@ -184,10 +184,10 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
     until(lambda: total(redis, "model_changes_total", outcome="refused") == 2, "both refuse it")
     assert told(redis) == {old}
 
-    publishing = publish(run, model)
+    publishing = publish(run, model.with_name("release-2"))
     until(lambda: publishing.poll() is not None, "it is published")
     assert publishing.returncode == 0
-    assert model.is_symlink()
+    subprocess.run(["ln", "-sfn", "release-2", model], check=True)
     until(lambda: total(redis, "model_changes_total", outcome="changed") == 2, "both have changed over")
     [new] = told(redis)
     begun = len(feed.sources)
@@ -212,7 +212,7 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
 def check_models(by_source: Sequence[Sequence[str]], old: str, new: str) -> None:
     """The old one before, the new one after, and a few sources in which they meet."""
     assert old != new
-    assert (old.split("@")[0], new.split("@")[0]) == ("models/release-1",) * 2
+    assert (old.split("@")[0], new.split("@")[0]) == ("models/release-1", "models/release-2")
     assert by_source[0] == [old]
     assert by_source[-1] == [new]
     assert [m for m in by_source if len(m) > 1], "the change fell into no source"

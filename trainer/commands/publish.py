@@ -9,7 +9,8 @@ from typing import Any
 from trainer.run_folder import MODELS
 
 _EXAMPLES = """\
-OUT is replaced whole: transcribers with MODEL=OUT change over between two batches. It has the weights in half precision
+OUT is replaced whole: transcribers with MODEL=OUT change over between two batches. Where MODEL is a link, publish
+beside what it points to, then move the link (`ln -sfn sv-8 models/on-air`). OUT has the weights in half precision
 (adapters merged), processor, generation config, undertext.json, and a card with what evaluations in RUN measured.
 
 examples
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from trainer.publishing.publish import publish_run, push, to_ctranslate2
 
     source = run_path(options.source)
-    rows = publish_run(source, options.out, options.which, options.despite_alarm)
+    rows = publish_run(source, options.out, options.which, options.despite_alarm, options.push)
     for row in rows:
         noise = "" if row.snr_db is None else f", {row.snr_db:g} dB"
         print(f"{row.wer_percent:6.2f} % of {row.words} words wrong: {row.set}{noise}")

@@ -35,7 +35,7 @@ A Whisper for {languages}, made from {base} by Undertext's trainer. It listens t
 
 ## Use
 
-`MODEL={name}` for Undertext's transcribers, or `WhisperForConditionalGeneration.from_pretrained("{name}")`.
+`MODEL={place}` for Undertext's transcribers, or `WhisperForConditionalGeneration.from_pretrained("{place}")`.
 Weights are stored in half precision. Language and task are set in generation_config.json.{tokens}
 """
 
@@ -49,13 +49,14 @@ _VALUES_SHOWN = 30
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the card tells; `curves` are pictures beside it."""
+    """All that the card tells; `curves` are pictures beside it, `place` is what MODEL names it by."""
 
     name: str
     context_s: float
     record: Record
     evaluations: Sequence[Mapping[str, Any]]
     curves: Sequence[str]
+    place: str
 
 
 def card(facts: Facts) -> str:
@@ -64,6 +65,7 @@ def card(facts: Facts) -> str:
     short = record.min_context_s < facts.context_s
     return _CARD.format(
         name=facts.name,
+        place=facts.place,
         codes=", ".join(f'"{language}"' for language in record.languages),  # a bare no is no string in YAML
         languages=", ".join(record.languages),
         base=str(record.provenance.get("base", "nothing")).replace(", ", ", which was made from "),

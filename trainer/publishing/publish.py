@@ -61,8 +61,13 @@ def read(run: Path, which: str) -> Written:
     return Written(found.plan, found.declared[which], found.metrics, tuple(of_it), which)
 
 
-def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool = False) -> list[WerRow]:
+def publish_run(
+    run: Path, out: Path, which: str = "best", despite_alarm: bool = False, hub_id: str | None = None
+) -> list[WerRow]:
     """Make `out` the published model of a run: whole, at once. Returns the word error rates that it tells.
+
+    Args:
+        hub_id: where it will be pushed, for its card.
 
     Raises:
         PublishError: there is nothing to publish, an evaluation of it raised the alarm, or `out` is something else.
@@ -89,17 +94,30 @@ def publish_run(run: Path, out: Path, which: str = "best", despite_alarm: bool =
         shutil.copytree(run / which, folder, dirs_exist_ok=True)
         for name, svg in pictures.items():
             (folder / name).write_text(svg, encoding="utf-8")
-        facts = Facts(out.name, context_s, record, found.evaluations, tuple(pictures))
+        facts = Facts(out.name, context_s, record, found.evaluations, tuple(pictures), hub_id or _place(out))
         describe(folder, record, context_s, card(facts))
     return rows
 
 
 def _refuse_another(out: Path) -> None:
-    """What is there is replaced whole: it must be a model, which has a config.json, and no corpus or run."""
+    """What is there is replaced whole: it must be a model, which has a config.json, and no corpus or run.
+
+    Nor a link: the model that it points to would be gone, which whoever links may want to go back to.
+    """
+    if out.is_symlink():
+        raise PublishError(
+            f"{out} is a link, and what it points to would be replaced: publish to a folder of its own, such as "
+            f"{out.with_name('NAME')}, then `ln -sfn NAME {out}`"
+        )
     if out.is_dir() and (not any(out.iterdir()) or (out / "config.json").exists()):
         return
     if out.exists():
         raise PublishError(f"{out} is there already and is no model, which alone would be replaced: choose another OUT")
+
+
+def _place(out: Path) -> str:
+    """What MODEL names it by; where else on this machine it may be is nobody's business."""
+    return f"path/to/{out.name}" if out.is_absolute() or ".." in out.parts else str(out)
 
 
 def wer_rows(found: Written) -> list[WerRow]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from trainer.__main__ import main
 from trainer.commands.publish import _QUANTIZATIONS
-from trainer.publishing.publish import read
+from trainer.publishing.publish import publish_run, read
 
 #: The run is trained first, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -84,6 +84,29 @@ def test_what_is_no_model_is_not_replaced_by_one(run: Path, corpus: Path, capsys
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
     assert "is a corpus, and no place for a run" in capsys.readouterr().err
     assert sorted(corpus.rglob("*")) == before
+
+
+def test_a_link_is_not_published_over(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sv-7").mkdir()
+    (tmp_path / "sv-7" / "config.json").write_text("{}")
+    link = tmp_path / "on-air"
+    link.symlink_to("sv-7")
+    assert main(["publish", str(run), str(link)]) == 1
+    told = capsys.readouterr().err
+    assert f"publish to a folder of its own, such as {tmp_path / 'NAME'}, then `ln -sfn NAME {link}`" in told
+    assert [path.name for path in (tmp_path / "sv-7").iterdir()] == ["config.json"]
+
+
+def test_the_card_names_the_model_as_transcribers_do(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for hub_id, place in ((None, "models/ga"), ("our-lab/ga", "our-lab/ga")):
+        publish_run(run, Path("models/ga"), hub_id=hub_id)
+        card = Path("models/ga/README.md").read_text()
+        assert "\n# ga\n" in card
+        assert f"`MODEL={place}` for" in card
+        assert f'from_pretrained("{place}")' in card
 
 
 def test_a_quantization_that_is_none_is_told_before_anything_is_published(

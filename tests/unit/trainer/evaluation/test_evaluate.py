@@ -162,7 +162,7 @@ def test_a_context_that_nothing_fits_has_no_rate(recogniser: Recogniser) -> None
     assert not any("nobody" in row for row in rows)
     assert " 1 s, " not in "".join(side_by_side({"a": [document], "b": [document]}))
     record = Record(("sv",), 0.0, (), {})
-    told = card(Facts("tones", 2.0, record, [document], ()))
+    told = card(Facts("tones", 2.0, record, [document], (), "models/tones"))
     assert "| 1 s |" not in told
     assert "2 speakers: WER" in told
 

@@ -23,7 +23,7 @@ def _summary(wer_percent: float) -> dict[str, Any]:
 
 
 def test_hubs_read_norwegian_as_a_language() -> None:
-    text = card(Facts("mine", 7.0, Record(("no", "sv"), 0.0, (), {}), (), ()))
+    text = card(Facts("mine", 7.0, Record(("no", "sv"), 0.0, (), {}), (), (), "mine"))
     assert yaml.safe_load(text.split("---")[1])["language"] == ["no", "sv"]
 
 
@@ -48,6 +48,7 @@ def test_neither_speakers_nor_folders_are_named(corpus: Path, checkpoint: Path, 
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "3 speakers: WER 2.0 % at best, 4.0 % in the middle, 9.0 % at worst." in card
     assert "| female | 2.0 % |" in card
+    assert "`MODEL=path/to/out` for" in card
     provenance = json.loads((tmp_path / "out" / "undertext.json").read_text(encoding="utf-8"))["provenance"]
     assert provenance["base"] == checkpoint.name
     assert f"train {corpus.name} --model {checkpoint.name} --run run --epochs 0.5" in provenance["command"]
