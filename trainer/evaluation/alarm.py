@@ -35,8 +35,10 @@ UNKNOWN_LOSS = 3.0
 DISTINCT_SHARE = 0.5
 #: So many different texts must have been said to tell.
 LEAST_TEXTS = 10
-#: Words from which on a rate of some per cent is known to within about as much; no alarm is raised by fewer.
+#: Words from which on a rate of some per cent is known to within about as much.
 WORDS_AT_LEAST = 200
+#: Words by fewer of which no alarm is raised. What is broken is so by far: more of them tell nothing new.
+ALARM_WORDS = 40
 
 
 @dataclass(frozen=True)
@@ -129,15 +131,16 @@ def judge(evidence: Evidence) -> Alarm:
         only, of = _all(evidence.declared), _all(evidence.languages)
         told = f"The model is for {only} alone, and the corpus is {of}: its word error rate says nothing of how well"
         return Alarm((), (), (f"{told} it was trained.",))
-    if evidence.words < WORDS_AT_LEAST:
-        return Alarm((), (), (_few(evidence), *_notes(evidence)))
+    notes = tuple(_notes(evidence))
+    if evidence.words < ALARM_WORDS:
+        return Alarm((), (), notes)
     signs = list(_signs(evidence))
     causes = tuple(_causes(evidence)) if evidence.probes else ()
     if not signs and causes:
         signs = [f"training went wrong: {causes[0].because}"]
     if evidence.probes and _unknown(evidence.probes) and not causes:
         signs = []  # whatever such a model writes, its decoding need not be broken for it
-    return Alarm(tuple(signs), causes, tuple(_notes(evidence)))
+    return Alarm(tuple(signs), causes, notes)
 
 
 def most_wer_percent(loss: float, tokens_per_word: float) -> float:
@@ -166,14 +169,13 @@ def _signs(evidence: Evidence) -> Iterator[str]:
         yield f"{evidence.foreign_share:.0%} of the outputs are in letters of another script or language"
 
 
-def _few(evidence: Evidence) -> str:
-    return (
-        f"{evidence.words} words in {evidence.clips} clips say little, and nothing of whether decoding is broken: look "
-        f"at the interval, and give it {WORDS_AT_LEAST} words or more to hear."
-    )
-
-
 def _notes(evidence: Evidence) -> Iterator[str]:
+    if evidence.words < WORDS_AT_LEAST:
+        of_decoding = ", and nothing of whether decoding is broken" if evidence.words < ALARM_WORDS else ""
+        yield (
+            f"{evidence.words} words in {evidence.clips} clips say little{of_decoding}: look at the interval, and give "
+            f"it {WORDS_AT_LEAST} words or more to hear."
+        )
     if evidence.probes and _unknown(evidence.probes):
         loss = evidence.probes.readings[evidence.probes.best].text_loss
         yield f"It does not know these words (a loss of {loss:.2f}): train it, on such speech, before it is used."

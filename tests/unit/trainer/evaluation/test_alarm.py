@@ -105,11 +105,17 @@ def test_a_language_that_it_was_not_trained_for_says_nothing_of_its_training() -
 
 def test_a_handful_of_words_raises_nothing() -> None:
     broken = replace(HEALTHY, wer_percent=99.8, told="en", probes=probes(2.0, doubled=GOOD))
-    assert judge(replace(broken, words=200)).raised
-    alarm = judge(replace(broken, words=199, clips=20))
+    assert judge(replace(broken, words=40)).raised
+    alarm = judge(replace(broken, words=39, clips=20))
     assert not alarm.raised
     assert alarm.causes == ()
-    assert alarm.sentence.startswith("No alarm, but: 199 words in 20 clips say little, and nothing of whether decoding")
+    assert alarm.sentence.startswith("No alarm, but: 39 words in 20 clips say little, and nothing of whether decoding")
+
+
+def test_a_rate_by_few_words_is_told_with_a_grain_of_salt() -> None:
+    assert judge(replace(HEALTHY, words=200)).sentence == judge(HEALTHY).sentence
+    told = judge(replace(HEALTHY, words=199, clips=20)).sentence
+    assert "199 words in 20 clips say little: look at the interval" in told
 
 
 def test_outputs_that_are_empty_or_of_another_script() -> None:
