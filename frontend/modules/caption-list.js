@@ -21,7 +21,6 @@ const ACTIVITIES = {
   silence: ['–', 'Silence'],
 };
 
-/** Dispatches `editing`, when a line is opened to be corrected. */
 export class CaptionList extends HTMLElement {
   #store = null;
   #listening = null;

@@ -2,7 +2,7 @@
 
 import './caption-list.js';
 import './recording-player.js';
-import { exists, request } from './api.js';
+import { admit, exists, request, token } from './api.js';
 import { describe } from './connection-state.js';
 import { entitle, make, notify, set } from './dom.js';
 import { between, downloads } from './downloads.js';
@@ -41,7 +41,10 @@ class JobPanel extends HTMLElement {
     this.earlier = make('p.earlier', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.player = make('recording-player');
-    this.captions.addEventListener('editing', () => this.player.pause()); // its time plays it again
+    this.captions.addEventListener('editing', () => {
+      this.player.pause(); // the line's time plays it again
+      if (!token.get()) admit().catch(() => {}); // who has none is asked again when it is saved
+    });
     this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
     this.player.addEventListener('closed', () => this.captions.lead(null));
     this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));

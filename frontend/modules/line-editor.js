@@ -5,7 +5,7 @@ import { disable, make } from './dom.js';
 /** Longest text of a caption, in characters, as the API has it. */
 const LONGEST = 500;
 
-/** Dispatches `closed`, when the text is kept, or left as it was. */
+/** Dispatches `editing`, which bubbles, when it is opened; `closed`, when the text is kept, or left as it was. */
 export class LineEditor extends HTMLElement {
   #line; // as it is known to whoever corrects it
   #newest;
@@ -36,6 +36,7 @@ export class LineEditor extends HTMLElement {
     this.field.focus();
     this.#show();
     addEventListener('beforeunload', this.#leaving);
+    this.dispatchEvent(new Event('editing', { bubbles: true }));
   }
 
   disconnectedCallback() {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.integration.api_server import Api, Speaker
+from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.captions import CaptionLog, latest_revisions
 from wire.messages import Content, Job, State, Word
@@ -64,6 +65,7 @@ def test_what_plays_pauses_while_a_line_is_corrected(page: Page, api: Api, job: 
     page.wait_for_function("() => document.querySelector('audio').currentTime > 1.1")
     opened(page, 0)
     page.wait_for_function("() => document.querySelector('audio').paused")
+    assert not page.evaluate("() => document.querySelector('audio').ended")
     page.get_by_role("button", name="0:01", exact=True).click()  # hears it again
     page.wait_for_function("() => !document.querySelector('audio').paused")
 
@@ -79,6 +81,22 @@ def test_the_browser_asks_before_what_is_not_saved_goes(page: Page, api: Api, jo
     field.press("Escape")
     page.reload()  # asks no more
     expect(page.locator(".lines .text").first).to_have_text("Väderet i skona.")
+
+
+def test_who_has_no_token_is_asked_before_anything_is_written(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path, job: Speaker
+) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
+        page.goto(f"{api.url}#file/j")
+        field = opened(page, 0)
+        token = page.get_by_role("textbox", name="Token")
+        token.fill("sesam")
+        token.press("Enter")
+        expect(field).to_be_focused()
+        field.fill("Vädret i Skåne.")
+        field.press("Enter")
+        expect(page.get_by_role("button", name="Corrected: line at 0:01")).to_be_focused()
+        opened(page, 1).press("Escape")  # and no more
 
 
 def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
