@@ -12,7 +12,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from trainer.errors import TrainerError
-from trainer.models.checkpoints import BROKEN, beside
+from trainer.models.checkpoints import BROKEN, beside, not_loaded
 from trainer.models.device import device_of
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.precision import DTYPES, suiting
@@ -123,7 +123,7 @@ def load(name: str, device: str = "auto") -> Recogniser:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         model = WhisperForConditionalGeneration.from_pretrained(name, dtype=DTYPES[suiting(place)])
     except BROKEN as error:
-        raise RecogniserError(f"{name} is no whole Whisper checkpoint: {str(error).strip().splitlines()[0]}") from error
+        raise RecogniserError(not_loaded(name, error)) from error
     # nn.Module.to: transformers wraps it in a way that has no types.
     torch.nn.Module.to(model, place)
     return _recogniser(name, model.eval().requires_grad_(False), tokenizer)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
@@ -103,7 +104,7 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
         tokenizer = WhisperTokenizer.from_pretrained(place)
         model = WhisperForConditionalGeneration.from_pretrained(place, dtype=torch.float32, **(dropouts or {}))
     except BROKEN as error:
-        raise CheckpointError(f"{name} is no whole Whisper checkpoint: {str(error).strip().splitlines()[0]}") from error
+        raise CheckpointError(not_loaded(name, error)) from error
     if extractor.feature_size != config.num_mel_bins:
         raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
     # As `recogniser.load` has it: not every generation config says so, and a vocabulary may have any size.
@@ -117,6 +118,13 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     bases = str(declared.get("provenance", {}).get("base", ""))
     languages = tuple(declared.get("languages", ()))
     return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s, bases, languages)
+
+
+def not_loaded(name: str, error: Exception) -> str:
+    """Why transformers does not load a checkpoint, in a sentence: what could not be fetched may be whole."""
+    fetched = not isinstance(error.__cause__, LocalEntryNotFoundError | RepositoryNotFoundError)
+    told = "is no whole Whisper checkpoint" if fetched else "could not be fetched"
+    return f"{name} {told}: {str(error).strip().splitlines()[0]}"
 
 
 def new(

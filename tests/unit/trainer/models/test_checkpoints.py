@@ -112,6 +112,15 @@ def test_weights_that_are_cut_short_are_told_in_a_sentence(tmp_path: Path) -> No
         recogniser.load(str(folder), "cpu")
 
 
+def test_what_cannot_be_fetched_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    told = "^openai/whisper-nowhere could not be fetched: We couldn't connect"
+    with pytest.raises(CheckpointError, match=told):
+        load("openai/whisper-nowhere")
+    with pytest.raises(RecogniserError, match=told):
+        recogniser.load("openai/whisper-nowhere", "cpu")
+
+
 def test_what_cannot_be_loaded_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="there is no folder"):
         load(str(tmp_path / "nowhere"))
