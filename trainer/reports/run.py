@@ -111,7 +111,9 @@ def _seen(run: RunFolder) -> Iterator[str]:
         for e in epochs
     ]
     head = ("epoch", "clips", "hours", "examples without speech")
-    yield table(head, rows) if len(rows) <= _EPOCHS_SHOWN else folded(f"{len(rows)} epochs", [table(head, rows)])
+    whole = sum(not _begun(epoch, epochs) for epoch in epochs)
+    title = f"{whole} epochs{', and one begun' * (whole < len(epochs))}"
+    yield table(head, rows) if len(rows) <= _EPOCHS_SHOWN else folded(title, [table(head, rows)])
     columns = [c for c in run.seen["columns"] if any(len(epoch["groups"].get(c, ())) > 1 for epoch in epochs)]
     together = "all epochs together"
     yield plots(balance_plot(_together(epochs, column), column, f"By {column}, {together}") for column in columns)
@@ -166,9 +168,13 @@ def _shares(epochs: Sequence[Mapping[str, Any]], column: str) -> str:
 
 
 def _number(epoch: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> str:
-    """An epoch, the first being 1. The last batch may reach into one more, which is told as begun."""
-    begun = epoch is not epochs[0] and epoch["draws"] < epochs[0]["draws"]
-    return f"{epoch['epoch'] + 1}{' (begun)' * begun}"
+    """An epoch, the first being 1."""
+    return f"{epoch['epoch'] + 1}{' (begun)' * _begun(epoch, epochs)}"
+
+
+def _begun(epoch: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether no more than a part of it was heard. The last batch may reach into one more than were asked for."""
+    return epoch is not epochs[0] and bool(epoch["draws"] < epochs[0]["draws"])
 
 
 def _heard(seen: Mapping[str, Any] | None) -> int:

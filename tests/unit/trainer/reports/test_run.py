@@ -202,6 +202,16 @@ def test_an_epoch_that_the_last_batch_reached_into_is_begun(tmp_path: Path) -> N
     assert "2 (begun)" not in page
 
 
+def test_of_many_epochs_those_are_counted_that_were_heard_whole(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    seen = _seen()
+    for draws, told in ((30, "11 epochs"), (3, "10 epochs, and one begun")):
+        seen["epochs"] = [{**seen["epochs"][0], "epoch": number} for number in range(11)]
+        seen["epochs"][10]["draws"] = draws
+        (run / "seen.json").write_text(json.dumps(seen))
+        assert f"<summary>{told}</summary>" in write_report(run).read_text(encoding="utf-8")
+
+
 def test_a_run_that_learns_by_heart_is_told(tmp_path: Path) -> None:
     run = _run(tmp_path / "mine")
     assert "by heart" not in write_report(run).read_text(encoding="utf-8")
