@@ -6,6 +6,7 @@ process a clip; ffmpeg reads everything else (M4A, AMR, the sound of a video).
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import io
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -27,6 +29,9 @@ from trainer.examples import SAMPLE_RATE
 
 #: Frames decoded at a time: 22 s at 48 kHz, so that an hour of stereo takes 115 MB and not two gigabytes.
 BLOCK_FRAMES = 1 << 20
+
+#: So much of a file tells a web page from a recording.
+_HEAD_BYTES = 512
 
 #: What libsndfile does not read; it wants to be told what samples without a header (.raw) are.
 _NOT_READ = (soundfile.LibsndfileError, TypeError)
@@ -60,6 +65,7 @@ def decode(recording: Path | bytes) -> Decoded:
     """
     if isinstance(recording, Path) and not recording.is_file():
         raise FileNotFoundError(recording)
+    _refuse(recording)
     if _without_length(recording):
         return _ffmpeg(recording)
     try:
@@ -68,12 +74,26 @@ def decode(recording: Path | bytes) -> Decoded:
         return _ffmpeg(recording)
 
 
+def _refuse(recording: Path | bytes) -> None:
+    """Refuse what is certainly no recording: of a web page libsndfile may make noise."""
+    with _opened(recording) as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        raise AudioError("the file is empty (0 bytes)")
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise AudioError("it is a web page, not a recording")
+
+
+def _opened(recording: Path | bytes) -> BinaryIO:
+    return io.BytesIO(recording) if isinstance(recording, bytes) else recording.open("rb")
+
+
 def _without_length(recording: Path | bytes) -> bool:
     """Whether it is an MP3 that does not say how long it is (Xing, Info or VBRI in its first frame).
 
     libsndfile then guesses from the bit rate of that frame, and reads no further: 1 s of 8, in a test.
     """
-    with io.BytesIO(recording) if isinstance(recording, bytes) else recording.open("rb") as file:
+    with _opened(recording) as file:
         head = file.read(10)
         first = 0
         if head[:3] == b"ID3" and len(head) == 10:
@@ -92,6 +112,7 @@ def duration_s(path: Path) -> float:
     Raises:
         AudioError: nothing can be made of it.
     """
+    _refuse(path)
     try:
         return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(os.fsencode(path)).duration)
     except _NOT_READ:
@@ -142,6 +163,8 @@ def _ffmpeg(recording: Path | bytes) -> Decoded:
     )
     told = done.stderr.decode(errors="replace")
     if done.returncode != 0 and not done.stdout:
+        if "matches no streams" in told:
+            raise AudioError("it has no audio track")
         raise AudioError((told.strip().splitlines() or ["ffmpeg failed"])[-1])
     return Decoded(np.frombuffer(done.stdout, "<i2").astype(np.int16), _told_s(told))
 

@@ -263,9 +263,16 @@ def _story(plan: Plan, assignment: Assignment, dropped: Counter[Reason], digests
         "splits_made": list(assignment.made),
         "voices_crossing": assignment.crossing,
         "clips_moved": assignment.moved,
-        "notes": list(assignment.notes),
+        "notes": [*assignment.notes, *_of_voices(clips, plan)],
         "dropped": {reason.value: dropped[reason] for reason in Reason if dropped[reason]},
     }
+
+
+def _of_voices(clips: Sequence[Clip], plan: Plan) -> Iterator[str]:
+    """Of clips in the corpus: those that were dropped are nobody's."""
+    unknown = sum(bool(clip.text) and not clip.speaker for clip in clips)
+    if unknown and plan.splits != "clip":
+        yield f"{unknown:,} clips have no known speaker: each of their recordings is taken for a voice."
 
 
 def _size(clips: Sequence[Clip]) -> dict[str, int | float]:

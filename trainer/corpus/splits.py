@@ -134,9 +134,6 @@ def _noted(
         notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")
     if mode == "release" and crossing:
         notes.append(f"{crossing:,} voices are in several splits, as in the source: its test knows trained voices.")
-    unknown = sum(not clip.speaker and clip.speech for clip in candidates)
-    if unknown:
-        notes.append(f"{unknown:,} clips have no known speaker: each of their recordings is taken for a voice.")
     made = shares.wanted() if mode == "speaker" else tuple(filled)
     return Assignment(tuple(splits), crossing, moved, tuple(notes), made)
 

@@ -43,16 +43,28 @@ class Cue:
     language: str = ""
 
 
+def read_text(path: Path) -> str:
+    """What a file says.
+
+    Raises:
+        CuesError: it is not in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CuesError("not in UTF-8: save it as UTF-8") from error
+
+
 def read_cues(path: Path) -> list[Cue]:
     """The cues of an .srt or .vtt file.
 
     Raises:
         CuesError: it is neither, or not in UTF-8.
     """
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
         return list(_vtt(text) if path.suffix.lower() == ".vtt" else _srt(text))
-    except (UnicodeDecodeError, srt.SRTParseError, srt.TimestampParseError) as error:
+    except (srt.SRTParseError, srt.TimestampParseError) as error:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
         raise CuesError(f"no WebVTT: {error}") from error

@@ -13,7 +13,7 @@ from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source, readable
 from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
-from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues
+from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues, read_text
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import AudioError
 
@@ -110,11 +110,11 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
         return
     try:
         if text.suffix.lower() == ".txt":
-            yield replace(whole, text=text.read_text(encoding="utf-8-sig").strip())
+            yield replace(whole, text=read_text(text).strip())
         else:
             read = read_captions if text.suffix.lower() == ".json" else read_cues
             yield from _of_cues(whole, read(text), max_s)
-    except (CuesError, UnicodeDecodeError) as error:
+    except CuesError as error:
         yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{readable(Path(text.name))}: {error}")
 
 

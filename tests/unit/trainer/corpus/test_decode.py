@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 
 from tests.recordings import convert, cut_short, record, voice
-from trainer.corpus.decode import decode, duration_s
+from trainer.corpus.decode import decode, duration_s, find_ffmpeg
 from trainer.errors import AudioError
 
 LENGTH_S = 2.0
@@ -79,6 +80,24 @@ def test_a_wav_whose_writer_did_not_know_its_length_is_whole(original: Path, tmp
     data[place : place + 4] = b"\xff\xff\xff\xff"
     decoded = decode(bytes(data))
     assert decoded.duration_s == decoded.declared_s == pytest.approx(LENGTH_S)
+
+
+def test_what_is_no_recording_is_told_by_what_it_is(tmp_path: Path) -> None:
+    video = tmp_path / "silent.mp4"
+    picture = ("-f", "lavfi", "-i", "color=size=32x32:duration=1", str(video))
+    subprocess.run([find_ffmpeg(), "-nostdin", "-loglevel", "error", *picture], check=True)
+    page = b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>404</body></html>" * 100
+    for name, data, told in (
+        ("silent.mp4", video.read_bytes(), "no audio track"),
+        ("empty.mp3", b"", r"empty \(0 bytes\)"),
+        ("page.mp3", page, "a web page, not a recording"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        for read in (decode, duration_s):
+            with pytest.raises(AudioError, match=told):
+                read(tmp_path / name)
+        with pytest.raises(AudioError, match=told):
+            decode(data)
 
 
 def test_what_is_not_there_or_no_audio_is_told_apart(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
     }
 
 
+def test_a_text_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
+    for name, encoding in (("a.txt", "utf-16"), ("b.txt", "latin-1"), ("c.srt", "utf-16"), ("d.vtt", "latin-1")):
+        record((tmp_path / "talks" / name).with_suffix(".wav"))
+        (tmp_path / "talks" / name).write_text("Två år", encoding=encoding)
+    assert [(clip.refused, clip.detail) for clip in offered(tmp_path / "talks", language="sv")] == [
+        (Reason.UNREADABLE_TEXT, f"{name}: not in UTF-8: save it as UTF-8")
+        for name in ("a.txt", "b.txt", "c.srt", "d.vtt")
+    ]
+
+
 def test_names_that_are_not_in_utf8_are_escaped(tmp_path: Path) -> None:
     record(tmp_path / "1.wav")
     folder = tmp_path / "talks" / os.fsdecode(b"G\xf6ran")

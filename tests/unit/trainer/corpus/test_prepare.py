@@ -51,6 +51,20 @@ def test_a_corpus_of_before_speakers_had_folders_goes_on(tmp_path: Path) -> None
     assert folders.said()["sources"][0]["speaker"] == "folder"
 
 
+def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None:
+    for name, text in {"a": "hej", "b": "du", "c": "", "d": "vi"}.items():
+        record(tmp_path / "m" / f"{name}.wav", seed=ord(name))
+        (tmp_path / "m" / f"{name}.txt").write_text(text)
+    (tmp_path / "m" / "d.wav").write_bytes(b"")
+    plan = plan_of(tmp_path / "out", tmp_path / "m", language="sv")
+    prepared = prepare(plan)
+    assert prepared.dropped == {Reason.NO_TEXT: 1, Reason.UNREADABLE: 1}
+    told = "2 clips have no known speaker: each of their recordings is taken for a voice."
+    assert prepared.corpus.about["notes"][-1] == told
+    parted = prepare(replace(plan, out=tmp_path / "parted", splits="clip"))
+    assert told not in parted.corpus.about["notes"]
+
+
 def test_of_the_same_audio_in_two_splits_the_tested_one_stays(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=2)
     trained, tested = (folder / "clips" / f"common_voice_sv-SE_{speaker}_0.mp3" for speaker in (0, 5))
