@@ -62,6 +62,9 @@ class EventStream(Response):
             return super().__call__(environ, start_response)
         connection = sockets.Connection(environ, self._timeout_s)
         write = start_response(self.status, self.get_wsgi_headers(environ).to_wsgi_list())
+        # WSGI lets no application say `Connection: close`, and gunicorn alone knows of what it hands out.
+        if force_close := getattr(getattr(write, "__self__", None), "force_close", None):
+            force_close()
         try:
             for data in self.iter_encoded():
                 try:
