@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class WritesRefused(ResponseError):
-    """Redis cannot keep what it is told: its disk is full, or it has lost the replicas that it is to have."""
+    """Redis cannot keep what it is told: its disk is full, or it has lost the replicas that it is to have.
+
+    No ConnectionError, which it resembles: of one within a transaction redis-py makes a WatchError, and tries for ever.
+    """
 
 
 # redis-py tells these apart from mistakes of ours by their text alone.
