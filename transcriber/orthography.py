@@ -6,16 +6,14 @@ import unicodedata
 from collections.abc import Iterable
 
 from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
-
-#: Whisper's languages that put no spaces between words; a "word" of theirs is a character or a syllable.
-SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+from wire.languages import SPACELESS
 
 #: Marks that end sentences and clauses, and quotations and brackets.
 _BEHIND_WORDS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
 
 
 def separator(language: str | None) -> str:
-    """What stands between two words of a language."""
+    """What stands between two words of a language; where that is nothing, a "word" is a character or a syllable."""
     return "" if language in SPACELESS else " "
 
 

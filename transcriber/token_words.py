@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transcriber.orthography import SPACELESS
+from wire.languages import SPACELESS
 
 #: What an incomplete character decodes to.
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

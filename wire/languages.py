@@ -15,6 +15,9 @@ CODES: frozenset[str] = frozenset(_CODES.split())
 #: Codes of languages for which Whisper has another.
 WHISPERS_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 
+#: Those that put no spaces between words (Whisper's tokenizer.py, `split_to_word_tokens`).
+SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+
 #: A language with a script, a region or more behind it (BCP 47), as browsers and corpora name it: sv-SE, zh-Hant-HK.
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-#: Languages that put no spaces between words, as Whisper counts them (tokenizer.py, `split_to_word_tokens`): a sentence
-#: would be one word, wrong with its first mistake. Each of its characters counts as a word there, as in Whisper's paper
-#: (Radford et al. 2022, appendix C).
-WITHOUT_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+from wire.languages import SPACELESS
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,15 @@ def normaliser(language: str, spelling: Mapping[str, str] | None = None) -> Norm
 
     English has one of its own (numbers, contractions, British spelling), as far as the checkpoint brings the table of
     spellings in its normalizer.json; everything else, and English without it, has the basic one.
+
+    Without spaces between words, a sentence would be one, wrong with its first mistake: there, each character counts as
+    a word, as in Whisper's paper (Radford et al. 2022, appendix C).
     """
     if language == "en" and spelling:
         return Normaliser("EnglishTextNormalizer, normalizer.json of the checkpoint", EnglishTextNormalizer(spelling))
     # `remove_diacritics=True` would make other words of å ä ö, and its default takes the vowels out of Hindi or
     # Thai: they are marks that no composition swallows. `clean` is what the normaliser calls for both.
-    apart = language in WITHOUT_SPACES
+    apart = language in SPACELESS
     basic = BasicTextNormalizer(remove_diacritics=False, split_letters=apart)
     vars(basic)["clean"] = without_symbols
     name = "BasicTextNormalizer, diacritics kept"
