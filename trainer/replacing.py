@@ -1,4 +1,4 @@
-"""A folder that is replaced whole: a reader sees the old one or the new one, never half of either."""
+"""What is replaced whole, a folder or a file: a reader sees the old one or the new one, never half of either."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def replaced(folder: Path) -> Iterator[Path]:
         folder.rename(old)  # whoever is reading it reads on
     unfinished.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put a text into a file, whose old one stays if the new one cannot be written, as on a disk that is full."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

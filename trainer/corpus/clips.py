@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import TrainerError
 from trainer.examples import SAMPLE_RATE
+from trainer.replacing import write_whole
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -186,9 +187,7 @@ class Writer:
     def finish(self, about: dict[str, Any]) -> Corpus:
         """Say what the corpus was made of."""
         os.fsync(self._lines.fileno())
-        unfinished = self.folder / f"{CORPUS_NAME}.tmp"
-        unfinished.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        unfinished.replace(self.folder / CORPUS_NAME)
+        write_whole(self.folder / CORPUS_NAME, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
         return Corpus(self.folder)
 
     def _resume(self) -> Iterator[Clip]:

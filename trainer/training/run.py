@@ -24,6 +24,7 @@ from transformers import WhisperForConditionalGeneration
 from trainer.models.precision import scaler
 from trainer.models.tokenizer import Speller
 from trainer.notes import LOG
+from trainer.replacing import write_whole
 from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED
 from trainer.training.acft import Teacher
 from trainer.training.averaging import Average, trained
@@ -182,9 +183,7 @@ def _cut_metrics(folder: Path, steps: int) -> None:
     if path.exists():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= steps]
-        unfinished = path.with_name(f"{path.name}.tmp")
-        unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        unfinished.replace(path)  # on a disk that is full, the lines that are there stay
+        write_whole(path, "".join(f"{line}\n" for line in kept))
 
 
 def _board(folder: Path, steps: int) -> Any:

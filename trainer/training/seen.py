@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.corpus.clips import Clip
+from trainer.replacing import write_whole
 from trainer.reports.balance import Group, told_groups
 from trainer.training.clip_source import ClipSource
 from trainer.training.sampling import Sampler, group
@@ -94,10 +95,8 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
                 "groups": groups,
             }
         )
-    unfinished = path.with_name(f"{path.name}.tmp")
     document = {"columns": list(columns), "note": source.sampler.note, "epochs": told}
-    unfinished.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def _heard(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64], int]:
