@@ -77,12 +77,12 @@ export async function upload(path, form, onProgress, signal) {
 /** Have the token, where one is needed, before anything large is sent or written: it would be refused when it is done. */
 export async function admit(signal) {
   const { token_needed: isNeeded } = await about().catch(() => ({})); // what follows will say that the server is away
-  if (isNeeded) await check(signal);
+  if (isNeeded) await check({ signal });
 }
 
-/** A cheap request that needs the token, and asks for it. */
-function check(signal) {
-  return request('/jobs?limit=1', { signal });
+/** A cheap request that needs the token, with the options of any other. */
+export function check(options) {
+  return request('/jobs?limit=1', options);
 }
 
 function send(path, form, onProgress, signal) {
@@ -95,7 +95,7 @@ function send(path, form, onProgress, signal) {
       const { status, responseText: text } = sending;
       try {
         if (status < 300) resolve(parsed(status, text));
-        else if (status === 401 && (await gate.ask())) resolve(check(signal).then(() => send(path, form, onProgress, signal)));
+        else if (status === 401 && (await gate.ask())) resolve(check({ signal }).then(() => send(path, form, onProgress, signal)));
         else throw refusal(status, text);
       } catch (error) {
         reject(error);

@@ -62,7 +62,6 @@ class JobPanel extends HTMLElement {
     if (id === this.#id) return;
     this.close();
     this.#build(); // nothing of the job before may stand there until the answer comes
-    this.#subtitle = () => {};
     this.#id = id;
     this.#shown = '';
     const store = new CaptionStore(SHOWN);
@@ -92,8 +91,6 @@ class JobPanel extends HTMLElement {
     this.#id = '';
   }
 
-  #subtitle = () => {}; // until captions are complete
-
   async #correct(store, line, text) {
     const id = this.#id;
     const path = `/jobs/${id}/captions`;
@@ -103,7 +100,7 @@ class JobPanel extends HTMLElement {
       if (error.field === 'revision') store.fill((await request(`${path}.json${between(line.start_s - 1, line.end_s + 1)}`)).captions);
       throw error;
     }
-    if (id === this.#id) this.#subtitle();
+    if (id === this.#id) this.player.renewSubtitles();
   }
 
   async #poll() {
@@ -116,8 +113,7 @@ class JobPanel extends HTMLElement {
       this.#shown = job.state;
       if (job.state === 'finished' && !before) this.captions.fromTop();
       this.#describe(job);
-      if (job.state === 'finished') this.#subtitle = () => this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');
-      this.#subtitle();
+      if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));
         return;

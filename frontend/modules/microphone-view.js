@@ -1,7 +1,7 @@
 // <microphone-view>: speak and read.
 
 import './caption-list.js';
-import { gate, request, sentence, token } from './api.js';
+import { check, gate, request, sentence, token } from './api.js';
 import { disable, hush, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
@@ -196,7 +196,7 @@ class MicrophoneView extends HTMLElement {
   /** Why a socket was refused: browsers do not say, so the server is asked in another way. */
   async #refusal() {
     try {
-      await request('/jobs?limit=1', { asks: false }); // needs the token as well
+      await check({ asks: false }); // a microphone needs the token as well
       await request('/readyz');
       return 'The server refused the microphone: too many are open, or it is restarting. Try again.';
     } catch (error) {

@@ -37,17 +37,18 @@ class RecordingPlayer extends HTMLElement {
     this.#media.addEventListener('error', () => this.#fail(file.name));
     this.offer.hidden = true;
     this.prepend(this.#media);
-    this.#subtitle();
+    this.renewSubtitles();
     this.dispatchEvent(new Event('opened'));
   }
 
-  /** Captions that a video shows in its picture, now that they are complete, or have been corrected. */
+  /** Captions that a video shows in its picture, now that they are complete. */
   subtitle(src, srclang) {
     this.#captions = { src, srclang };
-    this.#subtitle();
+    this.renewSubtitles();
   }
 
-  #subtitle() {
+  /** Read them, if there are any yet; and again, when they have been corrected. */
+  renewSubtitles() {
     if (!this.#captions || this.#media?.localName !== 'video') return;
     const before = this.#media.querySelector('track');
     const track = make('track', { kind: 'captions', default: true, ...this.#captions });
