@@ -207,10 +207,9 @@ class Supervisor:
     def _print_lines(self, wait_s: float) -> None:
         """Prints the lines that came; waits up to `wait_s` seconds for the first."""
         with contextlib.suppress(queue.Empty):
-            for n in range(
-                self._lines.maxsize
-            ):  # and then whatever else there is to do: more may come than can be shown
-                child, line = self._lines.get_nowait() if n or not wait_s else self._lines.get(timeout=wait_s)
+            for _ in range(self._lines.maxsize):  # no more at once: they may come faster than they are shown
+                child, line = self._lines.get(block=wait_s > 0, timeout=wait_s)
+                wait_s = 0.0
                 text = line.decode(errors="replace").rstrip()
                 child.tail.append(text)
                 if not (child.service.hide and child.service.hide.search(text)):

@@ -107,7 +107,7 @@ def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: 
 
 
 def _anew(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:
-    chosen = {clip.voice: shares.of(clip.voice) for clip in candidates}
+    chosen = {voice: shares.of(voice) for voice in {clip.voice for clip in candidates}}
     n_train, lacking = list(chosen.values()).count("train"), set(shares.wanted()) - set(chosen.values())
     if n_train <= len(lacking):  # of a few voices, most may have been chosen to measure on: `_fill` chooses of all then
         return ["train"] * len(candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -160,16 +160,20 @@ def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -
     for reason, count in dropped.items():
         there = len(clips) + sum(dropped.values())
         if count > _MUCH * there:
-            remedy = f": {told}" if (told := shorter([reason], context_s)) else ""
-            LOG.warning("warning: left out: %d of %d clips, %s%s", count, there, reason, remedy)
+            LOG.warning("warning: left out: %d of %d clips, %s%s", count, there, reason, _remedy([reason], context_s))
         else:
             LOG.info("left out: %d of %d clips, %s", count, there, reason)
     if not clips:
         left_out = " and that --leave-out leaves" if options.leave_out else ""
         lacks = f"clips to train on that fit the model{left_out}" if dropped else "split train"
-        remedy = f": {told}" if (told := shorter(dropped, context_s)) else ""
-        raise PlanError(f"{options.corpus} has no {lacks}{remedy}")
+        raise PlanError(f"{options.corpus} has no {lacks}{_remedy(dropped, context_s)}")
     return clips, dropped
+
+
+def _remedy(reasons: Iterable[str], context_s: float) -> str:
+    """The end of a sentence about clips that were left out: what to do, where there is something."""
+    told = shorter(reasons, context_s)
+    return f": {told}" if told else ""
 
 
 def _joiner(options: Options, loaded: Loaded, clips: Sequence[Clip], drawn: Sampler, longest_s: float) -> Joiner:
