@@ -174,9 +174,8 @@ def test_provisional_lines_and_gaps_cannot_be_corrected_and_stations_neither(
     expect(page.locator(".lines .correct")).to_have_count(0)
 
 
-def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
-    page: Page, api: Api, redis: Redis, job: Speaker
-) -> None:
+def refused(page: Page, api: Api, job: Speaker) -> Locator:
+    """The field of a line that another has corrected while it was corrected."""
     job.finish()
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
@@ -186,6 +185,13 @@ def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
     expect(page.locator("line-editor").get_by_role("alert")).to_contain_text(
         "has been corrected meanwhile: Vädret i Skara."
     )
+    return field
+
+
+def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
+    page: Page, api: Api, redis: Redis, job: Speaker
+) -> None:
+    field = refused(page, api, job)
     expect(field).to_have_value("Vädret i Skåne.")
     assert kept(redis)[0] == "Vädret i Skara."
     field.press("Enter")  # it is known by now
@@ -194,14 +200,7 @@ def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
 
 
 def test_a_line_that_another_has_corrected_can_be_left_as_that_is(page: Page, api: Api, job: Speaker) -> None:
-    job.finish()
-    page.goto(f"{api.url}#file/j")
-    field = opened(page, 0)
-    api.http.patch("/jobs/j/captions/1", json={"text": "Vädret i Skara."})
-    field.fill("Vädret i Skåne.")
-    field.press("Enter")
-    expect(page.locator("line-editor").get_by_role("alert")).to_contain_text("corrected meanwhile")
-    field.press("Escape")
+    refused(page, api, job).press("Escape")
     expect(page.locator(".lines .text").first).to_have_text("Vädret i Skara.")
     expect(opened(page, 0)).to_have_value("Vädret i Skara.")
 

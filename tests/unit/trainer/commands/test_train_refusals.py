@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,20 @@ def test_a_model_of_english_is_not_trained_on_another_language(
     assert "the model knows English only, and the corpus has 'sv'" in capsys.readouterr().err
 
 
+def altered(corpus: Path, folder: Path, change: Callable[[list[str]], list[str]]) -> Path:
+    """A copy of a corpus with other lines of clips."""
+    shutil.copytree(corpus, folder / "corpus")
+    clips = folder / "corpus" / "clips.jsonl"
+    lines = change(clips.read_text(encoding="utf-8").splitlines())
+    clips.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder / "corpus"
+
+
 def test_a_corpus_without_clips_to_train_on_is_told(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(corpus, tmp_path / "corpus")
-    clips = tmp_path / "corpus" / "clips.jsonl"
-    clips.write_text(clips.read_text(encoding="utf-8").replace('"train"', '"test"'), encoding="utf-8")
-    words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    other = altered(corpus, tmp_path, lambda lines: [line.replace('"train"', '"test"') for line in lines])
+    words = ["train", str(other), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
     assert main(words) == 1
     assert "corpus has no split train\n" in capsys.readouterr().err
 
@@ -74,11 +82,12 @@ def test_a_corpus_without_clips_to_train_on_is_told(
 def test_clips_in_dev_that_are_too_long_are_told(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(corpus, tmp_path / "corpus")
-    clips = tmp_path / "corpus" / "clips.jsonl"
-    *train, long = [line for line in clips.read_text(encoding="utf-8").splitlines() if '"dev"' not in line]
-    clips.write_text("\n".join([*train, long.replace('"train"', '"dev"')]) + "\n", encoding="utf-8")
-    words = ["train", str(tmp_path / "corpus"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    def only_the_last_in_dev(lines: list[str]) -> list[str]:
+        *train, long = [line for line in lines if '"dev"' not in line]
+        return [*train, long.replace('"train"', '"dev"')]
+
+    other = altered(corpus, tmp_path, only_the_last_in_dev)
+    words = ["train", str(other), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
     assert main(words) == 1
     told = capsys.readouterr().err
     assert "has no clips in dev that fit the model to measure on: `prepare --max-s 2` cuts recordings with" in told
