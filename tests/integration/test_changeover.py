@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import length_hint
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,9 @@ class Feed:
         self._queue = ChunkQueue(self.redis)
         self._numbers = itertools.count()
         self._open = [self._next() for _ in range(AT_ONCE)]
+        for place, chunks in enumerate(self._open):  # none ends when another does: a change falls into one at any time
+            for chunk in itertools.islice(chunks, place * length_hint(chunks) // AT_ONCE):
+                self._put(chunk)
 
     def _next(self) -> Iterator[Chunk]:
         self.sources.append(source_name(Kind.JOB, f"n{next(self._numbers)}"))
@@ -64,14 +68,16 @@ class Feed:
             if chunk is None:
                 self._open[place] = self._next()
                 chunk = next(self._open[place])
-            self._queue.put(chunk)
-            self.put += 1
+            self._put(chunk)
 
     def finish(self) -> None:
         """What has begun is ended; all of it fits into the queue."""
         for chunk in itertools.chain(*self._open):
-            self._queue.put(chunk)
-            self.put += 1
+            self._put(chunk)
+
+    def _put(self, chunk: Chunk) -> None:
+        self._queue.put(chunk)
+        self.put += 1
 
 
 @pytest.fixture(scope="module")
