@@ -1,4 +1,8 @@
-"""A decoder's attempt at a job: waits for Redis, ends early if nobody wants it or another upload's turn has come."""
+"""A decoder's attempt at a job: waits for Redis, ends early if nobody wants it or another upload's turn has come.
+
+It ends, too, where Redis was begun anew: one whose machine went down has lost up to a second of what it was told, with
+chunks in it that nobody would queue again, and the captions would wait for them for ever.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ class Settled(UndertextError):
 
 
 class Interrupted(UndertextError):
-    """This process is to stop, or another upload's turn has come; another attempt will go on."""
+    """This process is to stop, another's turn has come, or Redis has lost something; another attempt will go on."""
 
 
 class Attempt:
@@ -66,6 +70,7 @@ class Attempt:
         self._began_s = time.monotonic()
         self._skipped_s: float | None = None  # it took so long to come to the first piece that was new
         self._live = False
+        self._redis_run = ""
 
     def skipping(self, audio_s: float, *, endless: bool) -> None:
         """It has come to `audio_s` of what an attempt before had captioned, of a recording that may be `endless`."""
@@ -107,7 +112,20 @@ class Attempt:
         if time.monotonic() - self._asked_s >= ASK_EVERY_S:
             self._asked_s = time.monotonic()
             go_on(self.patiently(lambda: self._jobs.get(self._id)))
+            self.see_that_nothing_is_lost()
             self._give_way()
+
+    def see_that_nothing_is_lost(self) -> None:
+        """See whether Redis is the one that it was when this was asked first.
+
+        Raises:
+            Interrupted: it is not, and may lack what it had been told.
+        """
+        run = self.patiently(lambda: self._redis.info("server"))["run_id"]
+        if self._redis_run not in ("", run):
+            log.warning("job %s: Redis was begun anew, and may have lost chunks: they are decoded again", self._id)
+            raise Interrupted
+        self._redis_run = run
 
     def _give_way(self) -> None:
         """Leave the decoder to the next upload after a fair while: an hour-long one must not hold up a short one."""

@@ -124,6 +124,7 @@ class Decoding:
                 self._remove_files(job)
 
     def _decode(self, job: Job) -> None:
+        self._attempt.see_that_nothing_is_lost()
         done = self._attempt.patiently(lambda: self._captions.progress(self._source))
         if done.finished:
             return
@@ -168,6 +169,7 @@ class Decoding:
 
     def _finish(self, warning: str) -> None:
         self._put(self._chunker.finish())
+        self._attempt.see_that_nothing_is_lost()
         length_s = seconds(self._chunker.samples)
         job = self._attempt.patiently(
             lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True, warning=warning)

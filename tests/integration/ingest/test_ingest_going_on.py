@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -17,14 +18,17 @@ from rq.serializers import JSONSerializer
 
 from ingest.attempt import Interrupted
 from ingest.decoding import Decoding, Workplace
+from tests.integration.ingest.attempts import Attempting, take_and_commit, take_more
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
-from wire.captions import Advance, CaptionLog
+from tests.redis_server import running_redis
+from wire.bus import connect
+from wire.captions import CaptionLog
 from wire.chunk import Chunk
 from wire.jobs import enqueue_decode
 from wire.keys import OPENING_CHUNKS, UPLOAD_CHUNKS
 from wire.messages import Job, Kind, State, Status
-from wire.queue import STREAMS, ChunkQueue
+from wire.queue import STREAMS
 from wire.sources import Jobs, Statuses
 
 
@@ -44,18 +48,6 @@ def test_a_job_that_failed_elsewhere_meanwhile_stays_failed(
     job = decode(make_audio("x.wav"))
     assert (job.state, job.error) == (State.FAILED, "this model cannot translate")
     assert Statuses(redis_client).get(Kind.JOB, "j").state is State.FAILED
-
-
-def take_and_commit(workplace: Workplace, source: str, n: int) -> list[Chunk]:
-    """What a transcriber does, without a model: take chunks and commit them."""
-    queue, captions = ChunkQueue(workplace.redis), CaptionLog(workplace.redis)
-    taken = []
-    for delivery in queue.take("transcriber-0", n, block_s=0.1):
-        chunk = delivery.chunk
-        advance = Advance(b"x", (), chunk.epoch, chunk.seq + 1, chunk.end_s, chunk.last)
-        captions.commit(delivery, lambda state, advance=advance: advance)  # type: ignore[misc]
-        taken.append(chunk)
-    return taken
 
 
 def test_decoding_waits_for_transcribers(
@@ -113,24 +105,12 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
     object.__setattr__(workplace.settings, "upload_ahead_chunks", 3)
     path = make_audio("x.flac", source="sine=duration=31")
     Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    ended: list[type[BaseException]] = []
-
-    def first_attempt() -> None:
-        try:
-            Decoding("j", workplace).run()
-        except Interrupted as error:
-            ended.append(type(error))
-
-    thread = threading.Thread(target=first_attempt)
-    thread.start()
+    attempt = Attempting(workplace)
     wait_until(lambda: len(chunks("jobs/j")) == 3)
     committed = take_and_commit(workplace, "jobs/j", 2)
-    workplace.stopping.set()
-    thread.join()
-    assert ended == [Interrupted]
+    attempt.stop()
     assert path.exists()
 
-    workplace.stopping.clear()
     workplace.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
     object.__setattr__(workplace.settings, "upload_ahead_chunks", 100)
     Decoding("j", workplace).run()
@@ -139,6 +119,36 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
     assert rest[0].lead_samples == committed[-1].tail_samples >= 8_000
     assert len(audio_of(committed + rest)) == 31 * 16_000
     assert not path.exists()
+
+
+def test_what_a_redis_lost_is_decoded_again(
+    workplace: Workplace,
+    make_audio: Make,
+    free_port: Callable[[], int],
+    tmp_path: Path,
+    wait_until: Callable[..., None],
+) -> None:
+    """A machine that goes down takes along the last second of what its Redis was told."""
+    port, audio = free_port(), make_audio("x.flac", source="sine=duration=31").name
+    with running_redis(tmp_path, port, keeps=True) as url:
+        here = dataclasses.replace(workplace, redis=connect(url))
+        Jobs(here.redis).save(Job("j", time.time(), path=audio))
+        object.__setattr__(here.settings, "upload_ahead_chunks", 3)
+        attempt = Attempting(here)
+        wait_until(lambda: here.redis.xlen(OPENING_CHUNKS) == 3)
+    with running_redis(tmp_path, free_port(), keeps=True) as url, connect(url) as redis:
+        [(newest, _)] = redis.xrevrange(OPENING_CHUNKS, count=1)
+        redis.xdel(OPENING_CHUNKS, newest)
+    with running_redis(tmp_path, port, keeps=True):
+        attempt.wait(wait_until)
+        assert (tmp_path / audio).exists()
+        object.__setattr__(here.settings, "upload_ahead_chunks", 100)
+        Decoding("j", here).run()
+        seen: list[Chunk] = []
+        while take_more(here, seen) and not seen[-1].last:
+            pass
+        here.redis.close()
+    assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(7))
 
 
 def test_a_long_upload_gives_way_to_one_that_waits(
@@ -171,24 +181,9 @@ def test_what_may_be_live_gives_way_at_every_attempt(
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
     Jobs(workplace.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
     enqueue_decode(workplace.redis, "another", timeout_s=60)
-    ended: list[type[BaseException]] = []
-
-    def attempt() -> None:
-        try:
-            Decoding("j", workplace).run()
-        except Interrupted as error:
-            ended.append(type(error))
-
     for n_attempts, factor in ((1, 0.0), (2, 1e6)):
         monkeypatch.setattr("ingest.attempt.TURN_FACTOR", factor)
-        thread = threading.Thread(target=attempt)
-        thread.start()
-        try:
-            wait_until(lambda n=n_attempts: len(ended) == n, 20)
-        finally:
-            workplace.stopping.set()
-            thread.join()
-            workplace.stopping.clear()
+        Attempting(workplace).wait(wait_until)
         assert take_and_commit(workplace, "jobs/j", 8) or n_attempts == 2
     assert Jobs(workplace.redis).get("j").state is State.RUNNING
 
@@ -267,8 +262,3 @@ def test_a_recording_that_kills_its_decoders_is_given_up(
         second.terminate()
         assert second.wait(timeout=10) == 0
     assert Statuses(workplace.redis).get(Kind.JOB, "j").detail.startswith("each process that decoded it was killed")
-
-
-def take_more(workplace: Workplace, seen: list[Chunk]) -> int:
-    seen += take_and_commit(workplace, "jobs/j", 8)
-    return len(seen)
