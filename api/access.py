@@ -21,6 +21,9 @@ from api.settings import Settings
 #: Methods that change nothing (RFC 9110, 9.2.1), and whose requests bring no body.
 SAFE = ("GET", "HEAD", "OPTIONS")
 
+#: Before a token among the subprotocols that a WebSocket offers.
+_OFFERED = "openai-insecure-api-key."
+
 
 def check_token(settings: Settings, request: Request, *, socket: bool = False) -> None:
     """Refuse a request that lacks the token.
@@ -51,8 +54,15 @@ def has_token(settings: Settings, request: Request, *, socket: bool = False) -> 
 def _token_of(request: Request, *, socket: bool) -> str:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        given = request.args.get("token", "") if socket else ""  # a browser's WebSocket cannot send headers
+        # A browser's WebSocket cannot send headers.
+        given = request.args.get("token", "") or _token_of_subprotocol(request) if socket else ""
     return given.strip()
+
+
+def _token_of_subprotocol(request: Request) -> str:
+    """As OpenAI's client sends it from a browser."""
+    offered = map(str.strip, request.headers.get("Sec-WebSocket-Protocol", "").split(","))
+    return next((name.removeprefix(_OFFERED) for name in offered if name.startswith(_OFFERED)), "")
 
 
 def visible(settings: Settings, request: Request, url: str) -> str:

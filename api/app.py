@@ -18,6 +18,7 @@ from api import (
     openapi,
     page,
     problems,
+    realtime,
     recordings,
     search,
     sockets,
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
             "ping_interval": settings.ping_interval_s,
             "max_message_size": settings.max_message_bytes,
             "receive_bytes": 16 * 1024,
+            "subprotocols": [realtime.SUBPROTOCOL],
         },
     )
     app.extensions["undertext"] = context.build(settings)
@@ -69,7 +71,8 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
-    topics = (stations, jobs, live, events, microphone, recordings, search, openai, metrics, health, openapi, page)
+    voices = (microphone, recordings, realtime)
+    topics = (stations, jobs, live, events, *voices, search, openai, metrics, health, openapi, page)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

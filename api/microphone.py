@@ -21,10 +21,10 @@ from api import access, on_air, recordings, sockets
 from api.context import Context, context
 from api.follow import Follower
 from api.hello import Greeting, parse_hello
+from api.intake import Allowance, Intake
 from api.live import complain, relay
 from api.parameters import json_object
 from api.problems import Problem
-from api.sample_format import Opening
 from api.viewer import Signal
 from wire.bus import RedisError
 from wire.errors import BadRequest, UndertextError
@@ -40,17 +40,11 @@ SPEAKERS = "speakers"
 #: A client that opens a socket says hello within so many seconds, and is never silent for so long.
 HELLO_S, SILENCE_S = 10.0, 60.0
 
-#: Audio may come this much faster than it is spoken, after a first burst of so many seconds.
-SPEED, BURST_S = 1.5, 30.0
-
 #: Codes of a client that closes because it is done: a page that is left says 1001.
 FAREWELLS = (sockets.NORMAL, sockets.GOING_AWAY, sockets.NO_CODE)
 
 #: What a client may say behind its hello.
 UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
-
-#: Audio handed on at once, in seconds; smaller messages are gathered.
-FRAME_S = 0.1
 
 
 @blueprint.before_request
@@ -121,33 +115,15 @@ def _record(ctx: Context, ws: Server) -> None:
 
 def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection) -> None:
     """Hand audio on until the client stops."""
-    hello, format = greeting.hello, greeting.format
-    frame_bytes = format.sample_bytes * hello.channels
-    rate = hello.sample_rate * frame_bytes  # bytes a second
-    opening = Opening(format, rate)
-    # Both limits are the recording's. So a break leaves room for what was said in it and comes at once afterwards.
-    begun_s, heard_s = time.monotonic() - (time.time() - connection.began_s), connection.audio_s
-    pending = bytearray()
-
-    def send(whole: int) -> None:
-        pcm = format.to_s16le(bytes(pending[:whole]))
-        if not ctx.microphones.send(hello.id, pcm, connection.number, duration_s=whole / rate):
-            raise Problem(409, "another connection goes on with this recording")
-        del pending[:whole]
-
-    for message in _audio(ws):
-        heard_s += len(message) / rate
-        if heard_s > SPEED * (time.monotonic() - begun_s) + BURST_S:
+    intake = Intake(ctx.microphones, greeting, connection)
+    allowance = Allowance(ctx.settings.max_microphone_s, began_s=connection.began_s, heard_s=connection.audio_s)
+    for audio in _audio(ws):
+        audio_s = intake.seconds(audio)
+        if allowance.early_s(audio_s):
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
-        if heard_s > ctx.settings.max_microphone_s:
-            raise BadRequest(f"a recording may last {ctx.settings.max_microphone_s} seconds (MAX_MICROPHONE_S)")
-        opening.hear(message)
-        pending += message
-        whole = len(pending) - len(pending) % frame_bytes
-        if whole >= rate * FRAME_S:
-            send(whole)
-    if whole := len(pending) - len(pending) % frame_bytes:
-        send(whole)
+        allowance.take(audio_s)
+        intake.hear(audio)
+    intake.flush()
 
 
 def _audio(ws: Server) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,15 @@ class Socket:
 
 
 @contextmanager
-def running(redis_url: str, port: int, folder: Path, **environ: object) -> Iterator[Api]:
+def running(
+    redis_url: str, port: int, folder: Path, *, program: Sequence[str] = ("-m", "api"), **environ: object
+) -> Iterator[Api]:
     """An API on `port` whose files are in `folder`; its settings come from `environ`."""
     log = folder / "api.log"
     settings = {"REDIS_URL": redis_url, "PORT": port, "HOST": "127.0.0.1", "DATA_DIR": folder / "var", **environ}
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api"],
+            [sys.executable, *program],
             cwd=ROOT,
             env={**os.environ, **{name: str(value) for name, value in settings.items()}},
             stdout=file,
@@ -225,11 +227,11 @@ class Babble(threading.Thread):
 class Ingest(threading.Thread):
     """Takes one microphone, gathers its audio, and says a line for it when it is closed."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, hello: Hello | None = None) -> None:
         super().__init__(daemon=True)
         self._redis = connect(redis_url)
         self.microphones = Microphones(self._redis)
-        self.hello: Hello | None = None
+        self.hello = hello
         self.pcm = b""
 
     def heard(self, n_bytes: int) -> None:
@@ -241,7 +243,7 @@ class Ingest(threading.Thread):
 
     def run(self) -> None:
         """The whole life of a microphone."""
-        self.hello = self.microphones.next(20)
+        self.hello = self.hello or self.microphones.next(20)
         assert self.hello is not None
         speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
         speaker.say("first")
@@ -253,3 +255,31 @@ class Ingest(threading.Thread):
                 self.pcm += frame.pcm
         speaker.say(f"{len(self.pcm)} bytes")
         speaker.finish()
+
+
+class Ingests(threading.Thread):
+    """Takes every microphone, and is there until all have been closed."""
+
+    def __init__(self, redis_url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = redis_url
+        self._stopping = threading.Event()
+        self.all: list[Ingest] = []
+
+    def run(self) -> None:
+        """Take microphones."""
+        with connect(self._url) as redis:
+            while not self._stopping.is_set():
+                if hello := Microphones(redis).next(0.2):
+                    self.all.append(Ingest(self._url, hello))
+                    self.all[-1].start()
+
+    def __enter__(self) -> Ingests:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in (self, *self.all):
+            thread.join(timeout=20)
+            assert not thread.is_alive()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket as sockets
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import soxr
+from openai import OpenAI
 
 from demo.voices import SAMPLE_RATE
 from tests.e2e import judging
@@ -51,6 +54,26 @@ def test_what_is_spoken_is_captioned(
     assert judging.wer(recording.text, finals) < judging.MAX_WER
     newest = {caption["id"]: caption for caption in captions}
     assert all(caption["final"] or not caption["text"] for caption in newest.values())
+
+
+def test_what_is_spoken_to_a_client_of_openais_is_written(system: System) -> None:
+    system.transcribers(1)
+    recording = record("sv", 3, 7)
+    audio = soxr.resample(recording.audio.astype(np.float32), SAMPLE_RATE, RATE_HZ).astype(np.int16)
+    client = OpenAI(base_url=f"{system.url}/v1", api_key="none")
+    with client.realtime.connect(extra_query={"intent": "transcription"}) as session:
+        input: Any = {"format": {"type": "audio/pcm", "rate": RATE_HZ}, "transcription": {"language": "sv"}}
+        session.session.update(session={"type": "transcription", "audio": {"input": input}})
+        for frame in spoken(audio):
+            session.input_audio_buffer.append(audio=base64.b64encode(frame).decode())
+        session.input_audio_buffer.commit()
+        events = []
+        while not events or events[-1].type != "conversation.item.input_audio_transcription.completed":
+            events.append(session.recv())
+    deltas = [event.delta for event in events if event.type == "conversation.item.input_audio_transcription.delta"]
+    assert len(deltas) > 1, "text comes while somebody speaks"
+    assert "".join(deltas) == events[-1].transcript
+    assert judging.wer(recording.text, [{"text": events[-1].transcript, "final": True}]) < judging.MAX_WER
 
 
 def test_what_is_spoken_over_a_break_is_captioned_once(system: System) -> None:

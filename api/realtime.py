@@ -1,0 +1,169 @@
+"""`WS /v1/realtime`: OpenAI's Realtime API, as far as it transcribes, for clients that speak it.
+
+A session is a row of turns. A turn is a recording as any microphone's, and lasts until it is committed, by the client,
+or by us if nothing more comes; it is one item, whose text goes out as its captions become final. Where the client
+leaves it to the server to find where turns end, each caption is an item, and the recording goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed, Server
+
+from api import microphone, on_air, sockets
+from api.context import Context, context
+from api.intake import Allowance
+from api.openai import PREFIX
+from api.parameters import NAME_LIMIT, json_object
+from api.problems import Problem
+from api.realtime_session import Session
+from api.realtime_turn import Outlet, Turn
+from wire.bus import RedisError
+from wire.errors import BadRequest, UndertextError
+
+blueprint = Blueprint("realtime", __name__, url_prefix=PREFIX)
+blueprint.before_request(microphone.admit)
+sock = Sock()
+
+#: What clients in browsers, which cannot send headers, name beside their token.
+SUBPROTOCOL = "realtime"
+
+#: Turns of a session that may wait for their last captions; no more audio is read meanwhile.
+MOST_WAITING = 8
+
+#: How often a session looks whether the server stops, in seconds.
+LOOK_S = 1.0
+
+
+@sock.route("/realtime", bp=blueprint)  # type: ignore[untyped-decorator]
+def realtime(ws: Server) -> None:
+    """One session."""
+    ctx = context()
+    outlet = Outlet(ws)
+    with ctx.sockets.opened(microphone.SPEAKERS, ws):
+        try:
+            _Conversation(ctx, ws, outlet).run()
+            code = sockets.GOING_AWAY
+        except (UndertextError, Problem) as error:
+            code = sockets.POLICY
+            outlet.complain(error)
+        except RedisError as error:
+            code = sockets.TRY_LATER
+            outlet.complain(error)
+        except (ConnectionClosed, OSError):
+            return
+        sockets.close(ws, code)
+
+
+class _Conversation:
+    """What a client says, and what follows from it."""
+
+    def __init__(self, ctx: Context, ws: Server, outlet: Outlet) -> None:
+        self._ctx = ctx
+        self._ws = ws
+        self._outlet = outlet
+        model = request.args.get("model") or next(iter(on_air.models(ctx.redis)), "")
+        self._session = Session(f"sess_{secrets.token_hex(8)}", model[:NAME_LIMIT])
+        self._allowance = Allowance(ctx.settings.max_microphone_s, began_s=time.time())
+        self._turn: Turn | None = None
+        self._waiting: list[Turn] = []
+
+    def run(self) -> None:
+        """Until the server stops.
+
+        Raises:
+            ConnectionClosed: the client is gone.
+            BadRequest, Problem: its audio is none.
+        """
+        self._outlet.send("session.created", session=self._session.shape())
+        try:
+            for event in self._events():
+                audio = b""
+                try:
+                    audio = self._understand(event)
+                except BadRequest as error:
+                    self._outlet.complain(error, event.get("event_id"))
+                if audio:
+                    self._hear(audio)
+        finally:
+            for turn in filter(None, (*self._waiting, self._turn)):
+                turn.drop()
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        """Events as they come. A turn in which nothing comes for long ends: ingest would give it up."""
+        while not self._ctx.hub.closing:
+            message = self._ws.receive(timeout=LOOK_S)
+            if message is not None:
+                yield json_object(message) or {}
+            elif self._turn and time.monotonic() - self._turn.heard_s > microphone.SILENCE_S:
+                self._turn.end()
+                self._await_captions(self._turn)
+
+    def _understand(self, event: dict[str, Any]) -> bytes:
+        """Do as an event says; the audio that it brings.
+
+        Raises:
+            BadRequest: it says nothing that can be done.
+        """
+        match event.get("type"):
+            case "input_audio_buffer.append":
+                return _decoded(event.get("audio"))
+            case "input_audio_buffer.commit":
+                if self._turn is None:
+                    raise BadRequest("no audio has come since the last commit")
+                self._turn.commit()
+                self._await_captions(self._turn)
+            case "input_audio_buffer.clear":
+                if self._turn:
+                    self._turn.drop()
+                    self._turn = None
+                self._outlet.send("input_audio_buffer.cleared")
+            case "session.update":
+                session = self._session.updated(event)
+                on_air.check(self._ctx.redis, session.language, None)
+                self._session = session
+                self._outlet.send("session.updated", session=session.shape())
+            case type:
+                raise BadRequest(
+                    f"{str(type)[:NAME_LIMIT]} is no event of transcription: send session.update, and "
+                    "input_audio_buffer.append, .commit and .clear, as JSON"
+                )
+        return b""
+
+    def _hear(self, audio: bytes) -> None:
+        """Hand audio on, no faster than it can have been spoken: until then, no more is read."""
+        if self._turn is None:
+            self._allowance.begin_anew()
+            self._turn = Turn(self._ctx, self._session, self._outlet)
+        audio_s = self._turn.seconds(audio)
+        while (early_s := self._allowance.early_s(audio_s)) and self._open:
+            time.sleep(min(early_s, LOOK_S))
+        self._allowance.take(audio_s)
+        self._turn.hear(audio)
+
+    def _await_captions(self, turn: Turn) -> None:
+        """A turn has ended; while too many wait for their captions, no more is read."""
+        self._turn = None
+        self._waiting.append(turn)
+        while len(self._waiting) >= MOST_WAITING and self._open:
+            time.sleep(LOOK_S / 10)
+            self._waiting = [turn for turn in self._waiting if turn.waits]
+
+    @property
+    def _open(self) -> bool:
+        return self._ws.connected and not self._ctx.hub.closing
+
+
+def _decoded(audio: object) -> bytes:
+    try:
+        return base64.b64decode(audio, validate=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError, binascii.Error):
+        raise BadRequest("audio must be samples in base64", "audio") from None

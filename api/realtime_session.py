@@ -1,0 +1,108 @@
+"""What a session of OpenAI's Realtime API is set to, as its clients write and read it. Pure.
+
+https://developers.openai.com/api/docs/guides/realtime-transcription
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from api.hello import MAX_RATE_HZ, MIN_RATE_HZ
+from api.parameters import NAME_LIMIT, language
+from wire.errors import BadRequest
+
+#: OpenAI's only rate of `audio/pcm`, in Hz; we take others, too.
+RATE_HZ = 24_000
+
+#: How the server finds where a turn ends; otherwise the client says so.
+DETECTIONS = ("server_vad", "semantic_vad")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session of transcription. What else its clients may set is taken, and ignored."""
+
+    id: str
+    model: str  # as its client calls the one that is on air
+    language: str | None = None  # None: it is detected
+    rate_hz: int = RATE_HZ
+    detection: str = ""  # one of DETECTIONS; empty: the client commits
+
+    def updated(self, event: Mapping[str, Any]) -> Session:
+        """The session after a `session.update`; what that leaves out stays.
+
+        Raises:
+            BadRequest: it asks for what there is not; the message names the field.
+        """
+        asked = _part(event, "session", "session")
+        if asked.get("type", "transcription") != "transcription":
+            raise BadRequest(
+                "session.type must be transcription: this server writes what it hears, and answers nothing"
+            )
+        heard = _part(_part(asked, "audio", "session.audio"), "input", "session.audio.input")
+        changed = self
+        if heard.get("format"):
+            changed = replace(changed, rate_hz=_rate_hz(_part(heard, "format", "session.audio.input.format")))
+        if "transcription" in heard:
+            asked = _part(heard, "transcription", "session.audio.input.transcription")
+            model = str(asked.get("model") or self.model)[:NAME_LIMIT]
+            changed = replace(changed, language=_language(asked), model=model)
+        if "turn_detection" in heard:
+            detection = _part(heard, "turn_detection", "session.audio.input.turn_detection").get("type") or ""
+            if detection and detection not in DETECTIONS:
+                raise BadRequest(
+                    f"turn_detection.type may be {' or '.join(DETECTIONS)}; null leaves commits to the client",
+                    "session.audio.input.turn_detection.type",
+                )
+            changed = replace(changed, detection=detection)
+        return changed
+
+    def shape(self) -> dict[str, Any]:
+        """The session as clients read it."""
+        return {
+            "object": "realtime.transcription_session",
+            "type": "transcription",
+            "id": self.id,
+            "audio": {
+                "input": {
+                    "format": {"type": "audio/pcm", "rate": self.rate_hz},
+                    "transcription": {"model": self.model, "language": self.language, "prompt": ""},
+                    "noise_reduction": None,
+                    "turn_detection": {"type": self.detection} if self.detection else None,
+                }
+            },
+        }
+
+
+def _part(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
+    """An object within another; an empty one, if it is null or left out."""
+    part = values.get(name)
+    if part is None:
+        return {}
+    if not isinstance(part, dict):
+        raise BadRequest(f"{path} must be an object", path)
+    return part
+
+
+def _rate_hz(format: Mapping[str, Any]) -> int:
+    if format.get("type", "audio/pcm") != "audio/pcm":
+        raise BadRequest(
+            "format.type must be audio/pcm: mono, signed 16 bits, little-endian", "session.audio.input.format.type"
+        )
+    rate = format.get("rate", RATE_HZ)
+    if isinstance(rate, bool) or not isinstance(rate, int) or not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise BadRequest(
+            f"format.rate must be a whole number from {MIN_RATE_HZ} to {MAX_RATE_HZ}", "session.audio.input.format.rate"
+        )
+    return rate
+
+
+def _language(transcription: Mapping[str, Any]) -> str | None:
+    """The language that is asked for: of several that there may be, none, so that it is detected."""
+    several = transcription.get("languages")
+    code = transcription.get("language") or (several[0] if isinstance(several, list) and len(several) == 1 else "")
+    if not isinstance(code, str):
+        raise BadRequest("language must be a code such as sv", "session.audio.input.transcription.language")
+    return language(code)

@@ -1,0 +1,246 @@
+"""`WS /v1/realtime`, asked by OpenAI's own client, against a scripted ingest and transcriber."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+from openai.resources.realtime.realtime import RealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.integration.api_server import Api, Ingests, knowing, running
+from wire.bus import connect
+from wire.microphone import Hello
+from wire.workers import Worker
+
+RATE_HZ = 24_000
+SECOND = bytes(range(240)) * (2 * RATE_HZ // 240)
+
+#: Events of an item's text.
+DELTA, COMPLETED, FAILED = (
+    f"conversation.item.input_audio_transcription.{what}" for what in ("delta", "completed", "failed")
+)
+COMMITTED = "input_audio_buffer.committed"
+
+#: A server on which nobody may be silent for as long as usual.
+IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests."""
+    with running(redis_server, free_port(), tmp_path_factory.mktemp("api"), MAX_MICROPHONES=2) as api:
+        yield api
+
+
+@pytest.fixture
+def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
+    """The server, before an empty Redis and without sessions."""
+    yield server
+    wait_until(lambda: 'undertext_api_viewers{kind="speakers"} 0.0' in server.http.get("/metrics").text)
+
+
+@pytest.fixture
+def ingests(redis_url: str) -> Iterator[Ingests]:
+    """A scripted ingest that is running."""
+    with Ingests(redis_url) as ingests:
+        yield ingests
+
+
+@contextmanager
+def session(api: Api, key: str = "none", **settings: Any) -> Iterator[RealtimeConnection]:
+    """A session, of which `audio.input` has been set so."""
+    client = OpenAI(base_url=f"{api.url}/v1", api_key=key, max_retries=0)
+    with client.realtime.connect(extra_query={"intent": "transcription"}, max_retries=0) as connection:
+        assert connection.recv().type == "session.created"
+        if settings:
+            connection.session.update(session={"type": "transcription", "audio": {"input": settings}})  # type: ignore[typeddict-item]
+            next_of(connection, "session.updated")
+        yield connection
+
+
+def next_of(connection: RealtimeConnection, *types: str) -> Any:
+    """The next event, which is of one of these types."""
+    event: RealtimeServerEvent = connection.recv()
+    assert event.type in types, event
+    return event
+
+
+def say(connection: RealtimeConnection, audio: bytes, part: int = 4801) -> None:
+    """Append audio in parts, none of which ends where a sample does."""
+    for at in range(0, len(audio), part):
+        connection.input_audio_buffer.append(audio=base64.b64encode(audio[at : at + part]).decode())
+
+
+def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api, ingests: Ingests) -> None:
+    with session(api, transcription={"model": "gpt-live-transcribe", "language": "sv-SE"}) as connection:
+        say(connection, SECOND * 3)
+        first = next_of(connection, DELTA)
+        assert first.delta == "first"
+        connection.input_audio_buffer.commit()
+        assert next_of(connection, COMMITTED).item_id == first.item_id
+        assert next_of(connection, DELTA).delta == f" {len(SECOND * 3)} bytes"
+        whole = next_of(connection, COMPLETED)
+        assert (whole.item_id, whole.transcript) == (first.item_id, f"first {len(SECOND * 3)} bytes")
+        assert whole.usage.seconds == pytest.approx(3)
+    id = first.item_id.removeprefix("item_")
+    [ingest] = ingests.all
+    assert (ingest.hello, ingest.pcm) == (Hello(id, RATE_HZ, "sv"), SECOND * 3)
+    assert "first" in api.http.get(f"/microphones/{id}/captions.srt").text
+
+
+def test_turns_are_in_a_row(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        for _ in range(2):
+            say(connection, SECOND)
+            connection.input_audio_buffer.commit()
+        events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(8)]
+    first, second = (event for event in events if event.type == COMMITTED)
+    assert (first.previous_item_id, second.previous_item_id) == (None, first.item_id)
+    texts = {event.item_id: event.transcript for event in events if event.type == COMPLETED}
+    assert texts == dict.fromkeys((first.item_id, second.item_id), f"first {len(SECOND)} bytes")
+
+
+def test_each_caption_is_an_item_where_the_server_finds_the_turns(api: Api, ingests: Ingests) -> None:
+    with session(
+        api, turn_detection={"type": "server_vad"}, format={"type": "audio/pcm", "rate": 16_000}
+    ) as connection:
+        say(connection, SECOND)
+        events = [next_of(connection, type) for type in (COMMITTED, DELTA, COMPLETED)]
+        assert len({event.item_id for event in events}) == 1
+        assert events[2].transcript == "first"
+        connection.input_audio_buffer.commit()  # there may be those who want to be sure
+        last = next_of(connection, COMMITTED)
+        assert last.previous_item_id == events[0].item_id
+        assert next_of(connection, DELTA).delta == next_of(connection, COMPLETED).transcript == f"{len(SECOND)} bytes"
+    assert {ingest.hello.sample_rate for ingest in ingests.all if ingest.hello} == {16_000}
+
+
+def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        say(connection, SECOND)
+        dropped = next_of(connection, DELTA).item_id
+        connection.input_audio_buffer.clear()
+        next_of(connection, "input_audio_buffer.cleared")
+        say(connection, SECOND)
+        assert next_of(connection, DELTA).item_id != dropped
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ("hello", "None is no event of transcription"),
+        ({"type": "response.create"}, "response.create is no event of transcription"),
+        ({"type": "input_audio_buffer.append", "audio": "no base64"}, "audio must be samples in base64"),
+        ({"type": "input_audio_buffer.append"}, "audio must be samples in base64"),
+        ({"type": "input_audio_buffer.commit"}, "no audio has come since the last commit"),
+        ({"type": "session.update", "session": {"type": "realtime"}}, "session.type must be transcription"),
+        ({"type": "session.update", "session": {"audio": []}}, "session.audio must be an object"),
+        ({"format": {"type": "audio/pcmu"}}, "format.type must be audio/pcm"),
+        ({"format": {"type": "audio/pcm", "rate": 4000}}, "format.rate must be a whole number from 8000"),
+        ({"transcription": {"language": "what?"}}, "language 'what?' is no code of a language"),
+        ({"transcription": {"languages": [7]}}, "language must be a code"),
+        ({"transcription": {"language": "fr"}}, "no model on air knows 'fr', only sv"),
+        ({"turn_detection": {"type": "magic"}}, "turn_detection.type may be server_vad or semantic_vad"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_the_session_goes_on(
+    api: Api, ingests: Ingests, redis_url: str, event: Any, says: str
+) -> None:
+    if isinstance(event, dict) and "type" not in event:
+        event = {"type": "session.update", "session": {"audio": {"input": event}}}
+    given = {**event, "event_id": "mine"} if isinstance(event, dict) else event
+    with connect(redis_url) as redis, Worker(redis, "transcriber", knowing("sv")), session(api) as connection:
+        connection.send(given)
+        error = next_of(connection, "error").error
+        assert error.message.startswith(says)
+        assert error.type == "invalid_request_error"
+        assert error.event_id == (None if event == "hello" else "mine")
+        say(connection, SECOND)
+        next_of(connection, DELTA)
+
+
+def test_next_to_nothing_is_no_turn(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        say(connection, SECOND[:960])
+        next_of(connection, DELTA)
+        connection.input_audio_buffer.commit()
+        assert "0.02 s" in next_of(connection, "error").error.message
+        say(connection, SECOND)
+        connection.input_audio_buffer.commit()
+        next_of(connection, COMMITTED)
+
+
+def test_what_is_no_bare_audio_ends_the_session_by_its_name(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        say(connection, b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01")
+        events = iter(connection.recv, None)
+        assert "WebM" in next(event.error.message for event in events if event.type == "error")
+        with pytest.raises(ConnectionClosed) as closed:
+            connection.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+def test_audio_that_comes_too_fast_has_to_wait_and_is_all_heard(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        say(connection, SECOND * 31, len(SECOND))
+        connection.input_audio_buffer.commit()
+        events = itertools.takewhile(lambda event: event.type != COMPLETED, iter(connection.recv, None))
+        assert [event.type for event in events] == [DELTA, COMMITTED, DELTA]
+    assert max(len(ingest.pcm) for ingest in ingests.all) == len(SECOND * 31)
+
+
+def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(redis_url, free_port(), tmp_path, MICROPHONE_DRAIN_S=0) as api, session(api) as connection:
+        say(connection, SECOND)
+        connection.input_audio_buffer.commit()
+        item = next_of(connection, COMMITTED).item_id
+        failed = next_of(connection, FAILED)
+        assert failed.item_id == item
+        assert failed.error.message.startswith("Not all of it is captioned; /microphones/")
+
+
+@pytest.mark.parametrize("detects", [False, True])
+def test_a_turn_in_which_nothing_comes_ends(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, detects: bool
+) -> None:
+    settings = {"turn_detection": {"type": "server_vad"}} if detects else {}
+    with (
+        running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api,
+        session(api, **settings) as connection,
+    ):
+        say(connection, SECOND)
+        events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(6 if detects else 4)]
+    assert "".join(event.delta for event in events if event.type == DELTA).endswith(f"{len(SECOND)} bytes")
+    assert events[-1].type == COMPLETED
+
+
+def test_a_server_that_stops_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(redis_url, free_port(), tmp_path) as api, session(api) as connection:
+        api.process.terminate()
+        with pytest.raises(ConnectionClosed) as closed:
+            connection.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+def test_whoever_speaks_has_the_token(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="secret") as api:
+        with session(api, "secret"):
+            pass
+        in_browser = {"subprotocols": ["realtime", "openai-insecure-api-key.secret"]}
+        with api.socket("/v1/realtime", **in_browser) as socket:
+            socket.next("session.created")
+            assert socket.client.subprotocol == "realtime"
+        with pytest.raises(InvalidStatus) as refused, session(api, "wrong"):
+            pass
+        assert refused.value.response.status_code == 401
+        assert b"invalid_api_key" in (refused.value.response.body or b"")
