@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from api import (
     access,
     context,
+    corrections,
     events,
     health,
     jobs,
@@ -72,7 +73,7 @@ def create_app(settings: Settings) -> Flask:
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
     voices = (microphone, recordings, realtime)
-    topics = (stations, jobs, live, events, *voices, search, openai, metrics, health, openapi, page)
+    topics = (stations, jobs, corrections, live, events, *voices, search, openai, metrics, health, openapi, page)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

@@ -12,27 +12,19 @@ from flask import Blueprint, Response, request, url_for
 
 from api import access, captions, formats, uploads
 from api.context import Context, context
-from api.correcting import corrected
-from api.cues import clean
 from api.follow import OVER
 from api.handing_in import received, to_fetch
-from api.parameters import RECORDING_TIME, json_body, known_fields, masked, natural, next_page, period, seconds
+from api.parameters import RECORDING_TIME, known_fields, masked, natural, next_page, period, seconds
 from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
-from wire.errors import BadRequest, QueueFull
+from wire.errors import QueueFull
 from wire.messages import Caption, Content, Job, Kind, State, Status, source_name
 
 blueprint = Blueprint("jobs", __name__)
 
 #: Jobs listed at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 500, 50
-
-#: Longest text of a caption, in characters: some screens of subtitles.
-CAPTION_LIMIT = 500
-
-#: So often the text of a caption is changed at most: each time the log grows by it.
-MOST_REVISIONS = 100
 
 
 @blueprint.get("/jobs")
@@ -148,41 +140,6 @@ def download(id: str, format: str) -> Response:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"
     return answer
-
-
-@blueprint.patch("/jobs/<id>/captions/<int:number>")
-def correct(id: str, number: int) -> dict[str, Any]:
-    """Correct the text of a caption that is final; an empty text takes it away."""
-    ctx, values = context(), json_body()
-    known_fields(values, ("text", "revision"))
-    if not isinstance(text := values.get("text"), str):
-        raise BadRequest("text is what is said there, or an empty text if nothing is", "text")
-    if len(text := clean(text)) > CAPTION_LIMIT:
-        raise BadRequest(f"text is longer than {CAPTION_LIMIT} characters: a caption is a screen of subtitles", "text")
-    seen = values.get("revision")
-    if seen is not None and (not isinstance(seen, int) or isinstance(seen, bool)):
-        raise BadRequest("revision must be the number that the caption had when it was read", "revision")
-
-    def change(caption: Caption) -> Caption:
-        if not caption.final:
-            raise Problem(409, f"Caption {number} is not final yet: it may still change. Try again in a few seconds.")
-        if caption.content is Content.GAP:
-            raise Problem(409, f"Caption {number} is a gap: audio was lost there, and nobody knows what was said.")
-        if caption.corrected and caption.text == text:
-            return caption  # it was sent before, and the answer was lost
-        if seen is not None and seen != caption.revision:
-            now = caption.text or "nobody says anything there"
-            raise Problem(409, f"Caption {number} has been corrected meanwhile: {now}", field="revision")
-        if caption.revision >= MOST_REVISIONS:
-            raise Problem(409, f"Caption {number} has been changed {MOST_REVISIONS} times, and stays as it is.")
-        return corrected(caption, text)
-
-    ctx.jobs.get(id)
-    source = source_name(Kind.JOB, id)
-    caption = ctx.log.revise(source, number, change)
-    ctx.archivist.revised(source)
-    ctx.jobs.renew(id)
-    return caption.as_dict()
 
 
 def name_of(job: Job) -> str:

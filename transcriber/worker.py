@@ -19,7 +19,7 @@ from transcriber.rules import doubtful, judge
 from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
-from wire.captions import Advance, CaptionLog
+from wire.captions import Advance, CaptionLog, latest_revisions
 from wire.chunk import Chunk
 from wire.errors import ModelError, UnknownSource, Unsupported
 from wire.messages import Kind, State, Task, split_source
@@ -222,7 +222,8 @@ class Transcriber:
         progress = self._log.progress(chunk.source)
         if (progress.epoch, progress.next_seq) != (chunk.epoch, chunk.seq):
             return ""
-        captions = self._log.latest(chunk.source, _REMEMBERED)
+        # What was corrected lately stands among them, however old it is.
+        captions = latest_revisions(self._log.latest(chunk.source, _REMEMBERED))
         return previous_text(captions, chunk.begin_s, chunk.language)
 
     def _part(self, chunk: Chunk, heard: Heard) -> Part:

@@ -7,7 +7,7 @@
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |
-| undertext:captions:SOURCE             | stream | MAXLEN for live; for jobs the upload's length, and what   |
+| undertext:captions:SOURCE             | stream | MAXLEN for live, for jobs the upload's length; and what   |
 |                                       |        | is corrected, MOST_REVISIONS times a caption              |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |

@@ -47,7 +47,7 @@ export class CaptionList extends HTMLElement {
       this.#follow();
       this.scroller.focus({ preventScroll: true });
     });
-    if (this.#save) this.scroller.dataset.correctable = '';
+    this.correct(this.#save);
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
     this.now = make('p.now', { role: 'status' });
@@ -99,11 +99,11 @@ export class CaptionList extends HTMLElement {
 
   /**
    * Have final lines corrected: of those that come from now on.
-   * @param {(line: object, text: string) => Promise<void>} save keeps another text of a line
+   * @param {((line: object, text: string) => Promise<void>) | null} save keeps another text of a line
    */
   correct(save) {
     this.#save = save;
-    this.scroller.dataset.correctable = '';
+    this.scroller.toggleAttribute('data-correctable', Boolean(save));
   }
 
   /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */

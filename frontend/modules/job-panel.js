@@ -4,6 +4,7 @@ import './caption-list.js';
 import './recording-player.js';
 import { admit, exists, request, token } from './api.js';
 import { describe } from './connection-state.js';
+import { correct } from './correcting.js';
 import { entitle, make, notify, set } from './dom.js';
 import { between, downloads } from './downloads.js';
 import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
@@ -93,13 +94,8 @@ class JobPanel extends HTMLElement {
 
   async #correct(store, line, text) {
     const id = this.#id;
-    const path = `/jobs/${id}/captions`;
-    try {
-      store.fill([await request(`${path}/${line.key}`, { method: 'PATCH', json: { text, revision: line.revision } })]);
-    } catch (error) { // of a recording whose captions are complete, nobody else tells what another has corrected
-      if (error.field === 'revision') store.fill((await request(`${path}.json${between(line.start_s - 1, line.end_s + 1)}`)).captions);
-      throw error;
-    }
+    const around = between(line.start_s - 1, line.end_s + 1);
+    await correct(`/jobs/${id}/captions`, line, text, (captions) => store.fill(captions), around);
     if (id === this.#id) this.player.renewSubtitles();
   }
 

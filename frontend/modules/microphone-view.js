@@ -2,24 +2,24 @@
 
 import './caption-list.js';
 import { check, gate, request, sentence, token } from './api.js';
+import { correct } from './correcting.js';
 import { disable, hush, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
 import { languageSelect } from './languages.js';
+import { lastRecording } from './last-recording.js';
 import { explain, Recorder } from './recorder.js';
 import { Recording } from './recording.js';
 import { socketUrl } from './live.js';
 import { CaptionStore } from './store.js';
 import { clock, duration, when } from './times.js';
 
-/** Where the last recording of this tab is kept, for a page that is loaded again: {id, begun, resume}. */
-const LAST = 'undertext-microphone';
-
 class MicrophoneView extends HTMLElement {
   #recorder = null;
   #recording = null;
   #store = null;
   #begun = 0;
+  #id = ''; // of the recording whose captions are shown
   #warn = (event) => event.preventDefault();
   #leave = () => this.#recording?.leave();
 
@@ -84,6 +84,7 @@ class MicrophoneView extends HTMLElement {
       else if (status.state === 'running' && status.detail && status.detail !== told) notify(sentence(status.detail));
       told = status.detail;
     });
+    this.captions.correct((line, text) => this.#correct(line, text));
     this.captions.show(this.#store, false);
     this.#connect(recorder, last);
   }
@@ -94,7 +95,7 @@ class MicrophoneView extends HTMLElement {
     const hello = (resume) => ({ sample_rate: recorder.sampleRate, language, ...(resume ? { resume, after: store.last } : {}) });
     const hear = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
-      else store.apply(relative(message, this.#origin(message)));
+      else store.apply(message.type === 'caption' ? this.#relative(message) : message);
     };
     const recording = new Recording(socketUrl('/microphone') + token.query(), hello, hear, {
       answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
@@ -158,7 +159,8 @@ class MicrophoneView extends HTMLElement {
 
   /** Links to what is captioned so far, also after the end or a break. */
   #offer({ id, resume, urls }) {
-    sessionStorage.setItem(LAST, JSON.stringify({ id, begun: this.#begun / 1000, resume }));
+    this.#id = id;
+    lastRecording.keep({ id, begun: this.#begun / 1000, resume });
     this.links.replaceChildren('Take away: ', ...downloads(urls, 'microphone'));
     this.readers.replaceChildren(...readingLinks(id));
     this.links.hidden = this.readers.hidden = false;
@@ -173,7 +175,7 @@ class MicrophoneView extends HTMLElement {
 
   /** Offer to read the last recording, if there still is one, and to go on with it, if it is open. */
   async #remember() {
-    const last = JSON.parse(sessionStorage.getItem(LAST) ?? 'null');
+    const last = lastRecording.get();
     if (!last) return;
     let state;
     try {
@@ -188,9 +190,16 @@ class MicrophoneView extends HTMLElement {
     this.last.hidden = false;
   }
 
+  #correct(line, text) {
+    const store = this.#store;
+    const hear = (captions) => store.fill(captions.map((caption) => this.#relative(caption)));
+    return correct(`/microphones/${this.#id}/captions`, line, text, hear);
+  }
+
   /** Captions carry Unix times; what the reader wants is time since the start. */
-  #origin(message) {
-    return message.start_s > 1e6 ? this.#begun / 1000 : 0;
+  #relative(caption) {
+    const origin = caption.start_s > 1e6 ? this.#begun / 1000 : 0;
+    return { ...caption, start_s: caption.start_s - origin, end_s: caption.end_s - origin };
   }
 
   /** Why a socket was refused: browsers do not say, so the server is asked in another way. */
@@ -213,11 +222,6 @@ class MicrophoneView extends HTMLElement {
     this.meter.value = 0;
     this.#say(words);
   }
-}
-
-function relative(message, origin) {
-  if (message.type !== 'caption' || !origin) return message;
-  return { ...message, start_s: message.start_s - origin, end_s: message.end_s - origin };
 }
 
 customElements.define('microphone-view', MicrophoneView);

@@ -3,8 +3,10 @@
 import './caption-list.js';
 import { exists } from './api.js';
 import { describe } from './connection-state.js';
+import { correct } from './correcting.js';
 import { make, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
+import { lastRecording } from './last-recording.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
 
@@ -60,6 +62,8 @@ class ReadingView extends HTMLElement {
     });
     this.links.replaceChildren('Take away: ', ...downloads(filesOf(`${path}/captions`), 'microphone'));
     this.captions.hint = 'Captions appear here as they are made.';
+    const isOurs = lastRecording.get()?.id === id; // whoever spoke knows what was said
+    this.captions.correct(isOurs ? (line, text) => correct(`${path}/captions`, line, text, (kept) => store.fill(kept)) : null);
     this.captions.show(store, true);
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(`${path}/captions.json?limit=1`) });
     describe(this.#socket, this.connection);

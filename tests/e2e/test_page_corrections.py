@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.e2e.correcting import kept, opened
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
-from wire.captions import CaptionLog, latest_revisions
+from wire.captions import CaptionLog
 from wire.messages import Content, Job, State, Word
 from wire.sources import Jobs
 
@@ -24,18 +25,6 @@ def job(redis: Redis) -> Speaker:
     speaker.say("Väderet i skona.", start_s=1.0, words=(Word("Väderet", 1, 2, 0.3),))
     speaker.say("Tack för att ni tittade!", start_s=6.0)
     return speaker
-
-
-def kept(redis: Redis) -> list[str]:
-    return [caption.text for caption in latest_revisions(CaptionLog(redis).read("jobs/j"))]
-
-
-def opened(page: Page, at: int) -> Locator:
-    """The field in which a line is corrected, opened as with a mouse."""
-    line = page.locator(".lines p").nth(at)
-    line.hover()
-    line.locator(".correct").click()
-    return line.get_by_role("textbox", name="What is said")
 
 
 def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -> None:

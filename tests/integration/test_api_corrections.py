@@ -12,8 +12,9 @@ from tests.integration.api_answers import fits, problem
 from tests.integration.api_server import Api, Speaker
 from wire import keys
 from wire.bus import Redis
-from wire.messages import Content, Job, State, Word
-from wire.sources import Jobs
+from wire.captions import CaptionLog, latest_revisions
+from wire.messages import Content, Job, State, Station, Word
+from wire.sources import Jobs, Stations
 
 
 @pytest.fixture
@@ -76,26 +77,55 @@ def test_who_watches_the_recording_is_sent_a_correction(api: Api, speaker: Speak
         assert (socket.next("caption")["text"], sent["event"]) == ("Och nu musik.", 3)
 
 
+def become(api: Api, source: str, word: str, texts: list[str]) -> None:
+    """Wait until a search for a word finds these."""
+    until = time.monotonic() + 30
+    while True:
+        found = api.http.get("/search", params={"q": word, "source": source}).json()["results"]
+        if [hit["text"] for hit in found] == texts:
+            return
+        assert time.monotonic() < until, found
+        time.sleep(0.1)
+
+
 def test_what_was_corrected_is_found_and_what_was_wrong_is_not(api: Api, redis: Redis) -> None:
     job = "searched"  # no other test's: the archive has those still
-
-    def found(word: str) -> list[str]:
-        query = {"q": word, "source": f"jobs/{job}"}
-        return [hit["text"] for hit in api.http.get("/search", params=query).json()["results"]]
-
-    def become(word: str, texts: list[str]) -> None:
-        until = time.monotonic() + 30
-        while found(word) != texts:
-            assert time.monotonic() < until, found(word)
-            time.sleep(0.1)
-
     recorded(redis, job).finish()
-    become("tittade", ["Tack för att ni tittade!"])  # all of it is in the archive
+    become(api, f"jobs/{job}", "tittade", ["Tack för att ni tittade!"])  # all of it is in the archive
     correct(api, 1, job, text="Vädret i Skåne.")
-    become("skåne", ["Vädret i Skåne."])
-    assert found("skona") == []
+    become(api, f"jobs/{job}", "skåne", ["Vädret i Skåne."])
+    become(api, f"jobs/{job}", "skona", [])
     correct(api, 2, job, text="")
-    become("tittade", [])
+    become(api, f"jobs/{job}", "tittade", [])
+
+
+@pytest.mark.parametrize("source", ["stations/radio", "microphones/m"])
+def test_what_was_said_live_is_corrected_too(api: Api, redis: Redis, source: str) -> None:
+    Stations(redis).add(Station("radio", "Radio", "http://127.0.0.1:9/x.mp3"))
+    speaker = Speaker(redis, source)
+    speaker.say("Väderet i skona.")
+    speaker.say("Och n", final_after=False)
+    with api.socket(f"/{source}/live?after=2") as socket:
+        answer = api.http.patch(f"/{source}/captions/1", json={"text": "Vädret i Skåne.", "revision": 0})
+        assert socket.next("caption") == answer.json()
+        fits(answer.json(), "Caption")
+        speaker.revise("Och nu musik.")
+        assert socket.next("caption")["text"] == "Och nu musik."
+    assert [c.text for c in latest_revisions(CaptionLog(redis).read(source))] == ["Vädret i Skåne.", "Och nu musik."]
+    assert api.http.get(f"/{source}/captions.txt").text == "Vädret i Skåne.\nOch nu musik.\n"
+    assert "no caption 9" in problem(api.http.patch(f"/{source}/captions/9", json={"text": "x"}), 404)
+    assert "there is no" in problem(api.http.patch(f"/{source}2/captions/1", json={"text": "x"}), 404)
+    assert "text is what is said" in problem(api.http.patch(f"/{source}/captions/1", json={}), 422)
+
+
+def test_what_a_station_said_is_found_as_it_was_corrected(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("corrected", "Radio", "http://127.0.0.1:9/x.mp3"))
+    speaker = Speaker(redis, "stations/corrected")
+    speaker.say("Väderet i skona.", start_s=time.time())
+    become(api, "stations/corrected", "skona", ["Väderet i skona."])
+    assert api.http.patch("/stations/corrected/captions/1", json={"text": "Vädret i Skåne."}).status_code == 200
+    become(api, "stations/corrected", "skåne", ["Vädret i Skåne."])
+    become(api, "stations/corrected", "skona", [])
 
 
 def test_two_who_correct_the_same_do_not_overwrite_each_other(api: Api, speaker: Speaker) -> None:

@@ -97,6 +97,21 @@ def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, reme
         assert WORDS[TEXTS.index(said[-1])][2] <= end, "nothing of what is to be heard"
 
 
+def test_what_was_said_long_ago_and_is_corrected_now_is_not_what_was_just_said(redis: Redis) -> None:
+    told: list[str] = []
+    engine = ScriptedEngine(
+        remembers=True, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
+    )
+    bench = Bench(redis, engine)
+    for chunk in chunks("jobs/1", PCM):
+        put(redis, chunk)
+        bench.drain()
+        if CaptionLog(redis).progress("jobs/1").until_s > 10:
+            CaptionLog(redis).revise("jobs/1", 1, lambda caption: dataclasses.replace(caption, text="Corrected."))
+    assert told[-1].split()[-1] in TEXTS
+    assert "Corrected." not in told[-1]
+
+
 def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
         def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:

@@ -1,0 +1,45 @@
+"""Correcting what was said into the page's microphone, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.correcting import kept, opened
+from tests.integration.api_server import Api, Ingest
+from wire.bus import Redis
+
+pytestmark = pytest.mark.browser
+
+
+def test_who_spoke_corrects_what_was_heard_and_others_read_it(
+    page: Page, browser: Browser, api: Api, redis: Redis, redis_url: str
+) -> None:
+    ingest = Ingest(redis_url)
+    ingest.start()
+    page.goto(f"{api.url}#microphone")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".lines .text")).to_have_text(["first"])
+    assert ingest.hello is not None
+    with browser.new_context() as others:
+        reader = others.new_page()
+        reader.goto(f"{api.url}#microphone/{ingest.hello.id}")
+        expect(reader.locator(".lines .text")).to_have_text(["first"])
+        opened(page, 0).fill("The first.")
+        page.keyboard.press("Enter")  # while it goes on
+        expect(reader.locator(".lines .text")).to_have_text(["The first."])
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+        opened(page, 1).fill("")
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.keyboard.press("Enter")
+        expect(page.locator(".lines .text:visible")).to_have_text(["The first."])
+        expect(page.get_by_role("button", name="Corrected: line at 0:05")).to_be_visible()
+        expect(reader.locator(".lines .correct")).to_have_count(0)
+    ingest.join(timeout=20)
+    page.reload()
+    page.get_by_role("link", name="Your last recording").click()
+    opened(page, 0).fill("The very first.")
+    page.keyboard.press("Enter")
+    expect(page.locator(".lines .text:visible")).to_have_text(["The very first."])
+    assert kept(redis, f"microphones/{ingest.hello.id}") == ["The very first.", ""]
