@@ -1,0 +1,70 @@
+"""Takes the pictures of the README: the page, as a newcomer sees it on the demo station.
+
+    sed 12q stations.yml > demo.yml; make up STATIONS_FILE=demo.yml     # the demo station alone
+    python docs/make_pictures.py [http://127.0.0.1:8000]
+
+It needs what the tests need (`make venv`), and Debian's Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, expect, sync_playwright
+
+FOLDER = Path(__file__).resolve().parent
+
+#: How long the station is listened to, in seconds.
+LISTENS_S = 30
+
+
+def main(url: str) -> None:
+    """Take them."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 640})
+        radio(page, url)
+        recording(page, url, recorded(url, Path(folder) / "Bulletin.mp3"))
+        browser.close()
+
+
+def radio(page: Page, url: str) -> None:
+    """A station, while it speaks."""
+    page.goto(f"{url}/#radio/demo")
+    expect(page.locator(".lines .caption").nth(8)).to_be_visible(timeout=120_000)
+    expect(page.locator(".lines .provisional")).to_be_visible(timeout=30_000)
+    page.screenshot(path=FOLDER / "radio.png")
+
+
+def recording(page: Page, url: str, path: Path) -> None:
+    """A recording, played and corrected."""
+    page.goto(f"{url}/#file")
+    page.set_input_files("input[type=file]", path)
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("group", name="Take the captions away")).to_contain_text("Take away", timeout=120_000)
+    line = page.locator(".lines p").nth(1)
+    line.hover()
+    line.locator(".correct").click()
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=FOLDER / "recording.png")
+
+
+def recorded(url: str, path: Path) -> Path:
+    """What the demo station sends, in a file."""
+    listen_url = httpx.get(f"{url}/stations/demo").raise_for_status().json()["listen_url"]
+    until_s = time.monotonic() + LISTENS_S
+    with httpx.stream("GET", listen_url) as stream, path.open("wb") as file:
+        for data in stream.iter_bytes():
+            file.write(data)
+            if time.monotonic() > until_s:
+                break
+    return path
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2] or ["http://127.0.0.1:8000"])
