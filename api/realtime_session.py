@@ -11,10 +11,14 @@ from typing import Any
 
 from api.hello import MAX_RATE_HZ, MIN_RATE_HZ
 from api.parameters import NAME_LIMIT, language
+from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 
-#: OpenAI's only rate of `audio/pcm`, in Hz; we take others, too.
-RATE_HZ = 24_000
+#: OpenAI's names of formats. Samples are mono, and of `audio/pcm` signed, of 16 bits, little-endian.
+FORMATS = {"audio/pcm": SampleFormat.S16LE, "audio/pcmu": SampleFormat.MULAW, "audio/pcma": SampleFormat.ALAW}
+
+#: OpenAI's only rates of `audio/pcm` and of the others, in Hz; we take more.
+RATE_HZ, TELEPHONE_HZ = 24_000, 8_000
 
 #: How the server finds where a turn ends; otherwise the client says so.
 DETECTIONS = ("server_vad", "semantic_vad")
@@ -27,6 +31,7 @@ class Session:
     id: str
     model: str  # as its client calls the one that is on air
     language: str | None = None  # None: it is detected
+    format: SampleFormat = SampleFormat.S16LE
     rate_hz: int = RATE_HZ
     detection: str = ""  # one of DETECTIONS; empty: the client commits
 
@@ -44,7 +49,8 @@ class Session:
         heard = _part(_part(asked, "audio", "session.audio"), "input", "session.audio.input")
         changed = self
         if heard.get("format"):
-            changed = replace(changed, rate_hz=_rate_hz(_part(heard, "format", "session.audio.input.format")))
+            format, rate_hz = _audio(_part(heard, "format", "session.audio.input.format"))
+            changed = replace(changed, format=format, rate_hz=rate_hz)
         if "transcription" in heard:
             asked = _part(heard, "transcription", "session.audio.input.transcription")
             model = str(asked.get("model") or self.model)[:NAME_LIMIT]
@@ -61,13 +67,14 @@ class Session:
 
     def shape(self) -> dict[str, Any]:
         """The session as clients read it."""
+        [kind] = (name for name, format in FORMATS.items() if format is self.format)
         return {
             "object": "realtime.transcription_session",
             "type": "transcription",
             "id": self.id,
             "audio": {
                 "input": {
-                    "format": {"type": "audio/pcm", "rate": self.rate_hz},
+                    "format": {"type": kind, "rate": self.rate_hz},
                     "transcription": {"model": self.model, "language": self.language, "prompt": ""},
                     "noise_reduction": None,
                     "turn_detection": {"type": self.detection} if self.detection else None,
@@ -86,17 +93,17 @@ def _part(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
     return part
 
 
-def _rate_hz(format: Mapping[str, Any]) -> int:
-    if format.get("type", "audio/pcm") != "audio/pcm":
-        raise BadRequest(
-            "format.type must be audio/pcm: mono, signed 16 bits, little-endian", "session.audio.input.format.type"
-        )
-    rate = format.get("rate", RATE_HZ)
+def _audio(format: Mapping[str, Any]) -> tuple[SampleFormat, int]:
+    """How samples are written, and their rate in Hz."""
+    kind = FORMATS.get(str(format.get("type", "audio/pcm")))
+    if kind is None:
+        raise BadRequest(f"format.type must be one of {', '.join(FORMATS)}", "session.audio.input.format.type")
+    rate = format.get("rate", RATE_HZ if kind is SampleFormat.S16LE else TELEPHONE_HZ)
     if isinstance(rate, bool) or not isinstance(rate, int) or not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise BadRequest(
             f"format.rate must be a whole number from {MIN_RATE_HZ} to {MAX_RATE_HZ}", "session.audio.input.format.rate"
         )
-    return rate
+    return kind, rate
 
 
 def _language(transcription: Mapping[str, Any]) -> str | None:

@@ -78,7 +78,8 @@ class Turn:
         self._ctx = ctx
         self._detects = bool(session.detection)
         self._outlet = outlet
-        greeting = parse_hello(json.dumps({"sample_rate": session.rate_hz, "language": session.language}))
+        hello = {"sample_rate": session.rate_hz, "format": session.format, "language": session.language}
+        greeting = parse_hello(json.dumps(hello))
         self._id = greeting.hello.id
         self._source = source_name(Kind.MICROPHONE, self._id)
         self._item = f"item_{self._id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_each_caption_is_an_item_where_the_server_finds_the_turns(api: Api, inge
     assert {ingest.hello.sample_rate for ingest in ingests.all if ingest.hello} == {16_000}
 
 
+def test_a_telephone_is_heard(api: Api, ingests: Ingests) -> None:
+    with session(api, format={"type": "audio/pcmu"}) as connection:
+        say(connection, bytes([0x80, 0x00]) * 4000)
+        connection.input_audio_buffer.commit()
+        events = [next_of(connection, COMMITTED, DELTA, COMPLETED) for _ in range(4)]
+    assert events[-1].usage.seconds == pytest.approx(1)
+    [ingest] = ingests.all
+    assert ingest.hello is not None
+    assert (ingest.hello.sample_rate, ingest.pcm) == (8000, array("h", [32_124, -32_124] * 4000).tobytes())
+
+
 def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, SECOND)
@@ -143,7 +155,7 @@ def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
         ({"type": "input_audio_buffer.commit"}, "no audio has come since the last commit"),
         ({"type": "session.update", "session": {"type": "realtime"}}, "session.type must be transcription"),
         ({"type": "session.update", "session": {"audio": []}}, "session.audio must be an object"),
-        ({"format": {"type": "audio/pcmu"}}, "format.type must be audio/pcm"),
+        ({"format": {"type": "audio/opus"}}, "format.type must be one of audio/pcm, audio/pcmu, audio/pcma"),
         ({"format": {"type": "audio/pcm", "rate": 4000}}, "format.rate must be a whole number from 8000"),
         ({"transcription": {"language": "what?"}}, "language 'what?' is no code of a language"),
         ({"transcription": {"languages": [7]}}, "language must be a code"),

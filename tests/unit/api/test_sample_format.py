@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from array import array
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -118,3 +119,26 @@ def test_no_more_of_a_large_second_is_judged_than_of_one_of_48_khz_in_stereo() -
     opening = Opening(SampleFormat.S16LE, second_bytes=192_000 * 16)
     with pytest.raises(BadRequest, match="f32le"):
         opening.hear(f32le(np.tile(voice(0.5), 2))[:192_000])
+
+
+@pytest.mark.parametrize("format", [SampleFormat.MULAW, SampleFormat.ALAW])
+def test_telephones_have_the_levels_that_ffmpeg_gives_them(
+    format: SampleFormat, need_program: Callable[..., str]
+) -> None:
+    codes = bytes(range(256))
+    command = [
+        need_program("ffmpeg"),
+        "-v",
+        "error",
+        "-f",
+        format,
+        "-ar",
+        "8000",
+        "-i",
+        "pipe:0",
+        "-f",
+        "s16le",
+        "pipe:1",
+    ]
+    levels = subprocess.run(command, input=codes, capture_output=True, check=True).stdout
+    assert format.to_s16le(codes) == levels
