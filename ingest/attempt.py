@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from wire.bus import AWAY, Redis
+from wire.bus import AWAY, Redis, RedisError
 from wire.errors import UndertextError
 from wire.jobs import waiting_decodes
 from wire.messages import Job, State
@@ -116,16 +116,20 @@ class Attempt:
             self._give_way()
 
     def see_that_nothing_is_lost(self) -> None:
-        """See whether Redis is the one that it was when this was asked first.
+        """See whether Redis is the one that it was when this was asked first; one that does not say is taken for it.
 
         Raises:
             Interrupted: it is not, and may lack what it had been told.
         """
-        run = self.patiently(lambda: self._redis.info("server"))["run_id"]
-        if self._redis_run not in ("", run):
+        try:
+            run = self.patiently(lambda: self._redis.info("server")).get("run_id")
+        except RedisError as error:  # hosts of Redis may forbid the question, or leave the answer out
+            log.debug("job %s: Redis does not say since when it runs: %s", self._id, error)
+            return
+        if run and self._redis_run not in ("", run):
             log.warning("job %s: Redis was begun anew, and may have lost chunks: they are decoded again", self._id)
             raise Interrupted
-        self._redis_run = run
+        self._redis_run = run or self._redis_run
 
     def _give_way(self) -> None:
         """Leave the decoder to the next upload after a fair while: an hour-long one must not hold up a short one."""

@@ -151,6 +151,18 @@ def test_what_a_redis_lost_is_decoded_again(
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(7))
 
 
+def test_a_redis_that_may_not_be_asked_whether_it_was_begun_anew_serves(
+    workplace: Workplace, make_audio: Make, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    audio = make_audio("x.flac", source="sine=duration=6").name
+    with running_redis(tmp_path, free_port()) as url, connect(url) as redis:
+        redis.acl_setuser("default", commands=["-info"])
+        jobs = Jobs(redis)
+        jobs.save(Job("j", time.time(), path=audio))
+        Decoding("j", dataclasses.replace(workplace, redis=redis)).run()
+        assert jobs.get("j").decoded
+
+
 def test_a_long_upload_gives_way_to_one_that_waits(
     workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
