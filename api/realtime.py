@@ -101,11 +101,11 @@ class _Conversation:
         """Events as they come. A turn in which nothing comes for long ends: ingest would give it up."""
         while not self._ctx.hub.closing:
             message = self._ws.receive(timeout=LOOK_S)
-            if message is not None:
-                yield json_object(message) or {}
-            elif self._turn and time.monotonic() - self._turn.heard_s > microphone.SILENCE_S:
+            if self._turn and time.monotonic() - self._turn.heard_s > microphone.SILENCE_S:
                 self._turn.end()
                 self._await_captions(self._turn)
+            if message is not None:
+                yield json_object(message) or {}
 
     def _understand(self, event: dict[str, Any]) -> bytes:
         """Do as an event says; the audio that it brings.
@@ -124,11 +124,14 @@ class _Conversation:
             case "input_audio_buffer.clear":
                 if self._turn:
                     self._turn.drop()
-                    self._turn = None
+                    self._await_captions(self._turn)
                 self._outlet.send("input_audio_buffer.cleared")
             case "session.update":
                 session = self._session.updated(event)
                 on_air.check(self._ctx.redis, session.language, None)
+                if self._turn and session != self._session:
+                    self._turn.end()
+                    self._await_captions(self._turn)
                 self._session = session
                 self._outlet.send("session.updated", session=session.shape())
             case type:
@@ -140,6 +143,9 @@ class _Conversation:
 
     def _hear(self, audio: bytes) -> None:
         """Hand audio on, no faster than it can have been spoken: until then, no more is read."""
+        if self._turn and not self._turn.waits:  # its recording has ended elsewhere, as its client knows
+            self._turn.drop()
+            self._turn = None
         if self._turn is None:
             self._allowance.begin_anew()
             self._turn = Turn(self._ctx, self._session, self._outlet)

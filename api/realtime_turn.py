@@ -39,6 +39,11 @@ class Outlet:
         self._ws = ws
         self._item: str | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether the client is there."""
+        return bool(self._ws.connected)
+
     def send(self, type: str, **values: Any) -> None:
         """Send an event.
 
@@ -95,7 +100,7 @@ class Turn:
 
     @property
     def waits(self) -> bool:
-        """Whether captions are still to come."""
+        """Whether anything of it is still to come."""
         return self._thread.is_alive()
 
     def hear(self, audio: bytes) -> None:
@@ -132,15 +137,15 @@ class Turn:
             self.commit()
 
     def drop(self) -> None:
-        """Nobody wants to know any more of it."""
+        """Nobody wants to know any more of it; until its recording has ended, it `waits`."""
         self._dropped = True
         if self._until_s is None:
             self._close()
 
     def _close(self) -> None:
         self._intake.flush()
-        self._ctx.microphones.close(self._id)
         self._until_s = time.monotonic() + self._ctx.settings.microphone_drain_s
+        self._ctx.microphones.close(self._id)
 
     def _relay(self) -> None:
         try:
@@ -155,9 +160,9 @@ class Turn:
     def _pass_on(self, follower: Follower) -> None:
         text = ""
         for message in follower.messages():
-            if self._dropped:
+            if not self._outlet.open:
                 return
-            if message and message.type == Caption.type:
+            if message and message.type == Caption.type and not self._dropped:
                 caption = Caption.decode(message.text)
                 if not caption.final or not (delta := piece(caption, first=not text)):
                     continue
@@ -170,10 +175,13 @@ class Turn:
             elif message and message.type == "end":
                 if self._committed:
                     self._outlet.completed(self._item, text, self._audio_s)
+                elif self._until_s is None:
+                    break  # ingest has given it up
                 return
             elif self._until_s and time.monotonic() > self._until_s:
                 break
-        self._fail(Problem(503, f"Not all of it is captioned; /microphones/{self._id}/captions.json has what is."))
+        if not self._dropped:
+            self._fail(Problem(503, f"Not all of it is captioned; /microphones/{self._id}/captions.json has what is."))
 
     def _pass_on_alone(self, caption: Caption) -> None:
         """A caption as an item of its own."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.api_server import Api, running
+from tests.integration.api_server import Api, Ingests, running
 from tests.integration.openai_caller import Caller
 from wire.bus import Redis
 
@@ -24,6 +24,13 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 def api(server: Api, redis_url: str) -> Api:
     """The server, before an empty Redis."""
     return server
+
+
+@pytest.fixture
+def ingests(redis_url: str) -> Iterator[Ingests]:
+    """A scripted ingest that is running."""
+    with Ingests(redis_url) as ingests:
+        yield ingests
 
 
 @pytest.fixture

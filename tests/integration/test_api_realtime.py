@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import OpenAI
-from openai.resources.realtime.realtime import RealtimeConnection
-from openai.types.realtime import RealtimeServerEvent
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.integration.api_server import Api, Ingests, knowing, running
+from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, RATE_HZ, SECOND, next_of, say, session
 from wire.bus import connect
 from wire.microphone import Hello
 from wire.workers import Worker
-
-RATE_HZ = 24_000
-SECOND = bytes(range(240)) * (2 * RATE_HZ // 240)
-
-#: Events of an item's text.
-DELTA, COMPLETED, FAILED = (
-    f"conversation.item.input_audio_transcription.{what}" for what in ("delta", "completed", "failed")
-)
-COMMITTED = "input_audio_buffer.committed"
-
-#: A server on which nobody may be silent for as long as usual.
-IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
 
 
 @pytest.fixture(scope="module")
@@ -46,38 +30,6 @@ def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterato
     """The server, before an empty Redis and without sessions."""
     yield server
     wait_until(lambda: 'undertext_api_viewers{kind="speakers"} 0.0' in server.http.get("/metrics").text)
-
-
-@pytest.fixture
-def ingests(redis_url: str) -> Iterator[Ingests]:
-    """A scripted ingest that is running."""
-    with Ingests(redis_url) as ingests:
-        yield ingests
-
-
-@contextmanager
-def session(api: Api, key: str = "none", **settings: Any) -> Iterator[RealtimeConnection]:
-    """A session, of which `audio.input` has been set so."""
-    client = OpenAI(base_url=f"{api.url}/v1", api_key=key, max_retries=0)
-    with client.realtime.connect(extra_query={"intent": "transcription"}, max_retries=0) as connection:
-        assert connection.recv().type == "session.created"
-        if settings:
-            connection.session.update(session={"type": "transcription", "audio": {"input": settings}})  # type: ignore[typeddict-item]
-            next_of(connection, "session.updated")
-        yield connection
-
-
-def next_of(connection: RealtimeConnection, *types: str) -> Any:
-    """The next event, which is of one of these types."""
-    event: RealtimeServerEvent = connection.recv()
-    assert event.type in types, event
-    return event
-
-
-def say(connection: RealtimeConnection, audio: bytes, part: int = 4801) -> None:
-    """Append audio in parts, none of which ends where a sample does."""
-    for at in range(0, len(audio), part):
-        connection.input_audio_buffer.append(audio=base64.b64encode(audio[at : at + part]).decode())
 
 
 def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api, ingests: Ingests) -> None:
@@ -208,31 +160,6 @@ def test_audio_that_comes_too_fast_has_to_wait_and_is_all_heard(api: Api, ingest
         events = itertools.takewhile(lambda event: event.type != COMPLETED, iter(connection.recv, None))
         assert [event.type for event in events] == [DELTA, COMMITTED, DELTA]
     assert max(len(ingest.pcm) for ingest in ingests.all) == len(SECOND * 31)
-
-
-def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
-    with running(redis_url, free_port(), tmp_path, MICROPHONE_DRAIN_S=0) as api, session(api) as connection:
-        say(connection, SECOND)
-        connection.input_audio_buffer.commit()
-        item = next_of(connection, COMMITTED).item_id
-        failed = next_of(connection, FAILED)
-        assert failed.item_id == item
-        assert failed.error.message.startswith("Not all of it is captioned; /microphones/")
-
-
-@pytest.mark.parametrize("detects", [False, True])
-def test_a_turn_in_which_nothing_comes_ends(
-    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, detects: bool
-) -> None:
-    settings = {"turn_detection": {"type": "server_vad"}} if detects else {}
-    with (
-        running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api,
-        session(api, **settings) as connection,
-    ):
-        say(connection, SECOND)
-        events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(6 if detects else 4)]
-    assert "".join(event.delta for event in events if event.type == DELTA).endswith(f"{len(SECOND)} bytes")
-    assert events[-1].type == COMPLETED
 
 
 def test_a_server_that_stops_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""How turns of `WS /v1/realtime` end, and how they wait for one another, against a scripted ingest and transcriber."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.realtime import MOST_WAITING
+from tests.integration.api_server import Api, Ingests, Speaker, running
+from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
+from wire.bus import connect
+from wire.microphone import Microphones
+
+#: A server on which nobody may be silent for as long as usual.
+IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
+
+
+def test_a_turn_ends_also_where_other_things_than_audio_come(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests
+) -> None:
+    with running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api, session(api) as connection:
+        say(connection, SECOND)
+        while next_of(connection, DELTA, "session.updated", COMMITTED).type != COMMITTED:
+            connection.session.update(session={"type": "transcription"})
+
+
+def test_a_recording_that_ends_elsewhere_is_told_of_and_another_begins(api: Api, redis_url: str) -> None:
+    with connect(redis_url) as redis, session(api) as connection:
+        say(connection, SECOND, len(SECOND))
+        hello = Microphones(redis).next(20)
+        assert hello is not None
+        Speaker(redis, f"microphones/{hello.id}").finish()
+        assert next_of(connection, FAILED).item_id == f"item_{hello.id}"
+        with Ingests(redis_url):
+            say(connection, SECOND)
+            connection.input_audio_buffer.commit()
+            events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(4)]
+    assert events[-1].transcript == f"first {len(SECOND)} bytes"
+
+
+@pytest.mark.parametrize("detects", [False, True])
+def test_settings_hold_for_all_that_is_said_behind_them(api: Api, ingests: Ingests, *, detects: bool) -> None:
+    with session(api, turn_detection={"type": "server_vad"} if detects else None) as connection:
+        say(connection, SECOND)
+        next_of(connection, COMMITTED if detects else DELTA)
+        input: Any = {"format": {"type": "audio/pcm", "rate": 16_000}, "turn_detection": {"type": "server_vad"}}
+        connection.session.update(session={"type": "transcription", "audio": {"input": input}})
+        events = iter(connection.recv, None)
+        next(event for event in events if event.type == "session.updated")
+        say(connection, SECOND)
+        texts = (event.transcript for event in events if event.type == COMPLETED)
+        assert "first" in itertools.islice(texts, 3)
+    assert [ingest.hello.sample_rate for ingest in ingests.all if ingest.hello] == [RATE_HZ, 16_000]
+    assert ingests.all[0].pcm == SECOND
+
+
+def test_recordings_that_are_cleared_are_no_more_at_once_than_others(
+    api: Api, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    with connect(redis_url) as redis, session(api) as connection:
+        for _ in range(3 * MOST_WAITING):
+            say(connection, SECOND[:960])
+            connection.input_audio_buffer.clear()
+        wait_until(lambda: Microphones(redis).waiting() >= MOST_WAITING)
+        assert api.http.get("/v1/models").status_code == 200
+        assert Microphones(redis).waiting() == MOST_WAITING
+        with Ingests(redis_url):
+            for _ in range(3 * MOST_WAITING):
+                next_of(connection, "input_audio_buffer.cleared")
+
+
+def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+    with running(redis_url, free_port(), tmp_path, MICROPHONE_DRAIN_S=0) as api, session(api) as connection:
+        say(connection, SECOND)
+        connection.input_audio_buffer.commit()
+        item = next_of(connection, COMMITTED).item_id
+        failed = next_of(connection, FAILED)
+        assert failed.item_id == item
+        assert failed.error.message.startswith("Not all of it is captioned; /microphones/")
+
+
+@pytest.mark.parametrize("detects", [False, True])
+def test_a_turn_in_which_nothing_comes_ends(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, detects: bool
+) -> None:
+    settings = {"turn_detection": {"type": "server_vad"}} if detects else {}
+    with (
+        running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api,
+        session(api, **settings) as connection,
+    ):
+        say(connection, SECOND)
+        events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(6 if detects else 4)]
+    assert "".join(event.delta for event in events if event.type == DELTA).endswith(f"{len(SECOND)} bytes")
+    assert events[-1].type == COMPLETED
