@@ -151,7 +151,7 @@ class _Conversation:
             self._turn = Turn(self._ctx, self._session, self._outlet)
         audio_s = self._turn.seconds(audio)
         while (early_s := self._allowance.early_s(audio_s)) and self._open:
-            time.sleep(min(early_s, LOOK_S))
+            self._pause(min(early_s, LOOK_S))
         self._allowance.take(audio_s)
         self._turn.hear(audio)
 
@@ -160,8 +160,13 @@ class _Conversation:
         self._turn = None
         self._waiting.append(turn)
         while len(self._waiting) >= MOST_WAITING and self._open:
-            time.sleep(LOOK_S / 10)
+            self._pause(LOOK_S / 10)
             self._waiting = [turn for turn in self._waiting if turn.waits]
+
+    def _pause(self, pause_s: float) -> None:
+        """Read nothing for a moment, and take the client for alive: its pongs are behind its audio."""
+        time.sleep(pause_s)
+        self._ws.pong_received = True
 
     @property
     def _open(self) -> bool:

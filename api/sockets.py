@@ -30,8 +30,9 @@ SEND_BUFFER_BYTES = 64 * 1024
 #: How long a client that was told of the end may take to end it, too, in seconds.
 LINGER_S = 2.0
 
-#: Messages from a client that wait for us; no more are read from the network until we take some.
-INBOX_LIMIT = 64
+#: Messages from a client that wait for us, each of MAX_MESSAGE_BYTES at most; no more are read from the network until
+#: we take some.
+INBOX_LIMIT = 8
 
 _ENVIRON = "gunicorn.socket"
 

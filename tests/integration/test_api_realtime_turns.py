@@ -19,6 +19,18 @@ from wire.microphone import Microphones
 IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
 
 
+def test_pongs_behind_audio_that_waits_are_waited_for(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests
+) -> None:
+    with (
+        running(redis_url, free_port(), tmp_path, PING_INTERVAL_S=0.5) as api,
+        session(api, format={"type": "audio/pcm", "rate": 8000}) as connection,
+    ):
+        say(connection, SECOND * 12, 1600)
+        connection.input_audio_buffer.commit()
+        assert [next_of(connection, type).type for type in (DELTA, COMMITTED, DELTA, COMPLETED)]
+
+
 def test_a_turn_ends_also_where_other_things_than_audio_come(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests
 ) -> None:
