@@ -6,14 +6,13 @@ import json
 import secrets
 import threading
 import time
-from functools import partial
 from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
 
 from api import openai_shapes, problems
 from api.context import Context
-from api.follow import Follower
+from api.follow import OVER, Follower
 from api.formats import dumps
 from api.hello import parse_hello
 from api.intake import Intake
@@ -150,12 +149,14 @@ class Turn:
     def _relay(self) -> None:
         try:
             with self._ctx.hub.watch(self._source) as viewer:
-                status = partial(self._ctx.statuses.get, Kind.MICROPHONE, self._id)
-                self._pass_on(Follower(self._ctx.log, viewer, self._source, 0, status=status, idle_s=LOOK_S))
+                self._pass_on(Follower(self._ctx.log, viewer, self._source, 0, status=self._status, idle_s=LOOK_S))
         except RedisError as error:
             self._fail(problems.from_error(error))
         except (ConnectionClosed, OSError):
             return  # the session sees it too
+
+    def _status(self) -> Status:
+        return self._ctx.statuses.get(Kind.MICROPHONE, self._id)
 
     def _pass_on(self, follower: Follower) -> None:
         text = ""
@@ -173,10 +174,10 @@ class Turn:
                     self._outlet.transcript("delta", self._item, delta=delta)
                 count(self._ctx, message)
             elif message and message.type == "end":
+                if self._until_s is None or self._status().state in OVER:
+                    break  # ingest has given it up
                 if self._committed:
                     self._outlet.completed(self._item, text, self._audio_s)
-                elif self._until_s is None:
-                    break  # ingest has given it up
                 return
             elif self._until_s and time.monotonic() > self._until_s:
                 break

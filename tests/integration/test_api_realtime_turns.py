@@ -13,7 +13,9 @@ from api.realtime import MOST_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
 from wire.bus import connect
+from wire.messages import State, Status
 from wire.microphone import Microphones
+from wire.sources import Statuses
 
 #: A server on which nobody may be silent for as long as usual.
 IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
@@ -52,6 +54,16 @@ def test_a_recording_that_ends_elsewhere_is_told_of_and_another_begins(api: Api,
             connection.input_audio_buffer.commit()
             events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(4)]
     assert events[-1].transcript == f"first {len(SECOND)} bytes"
+
+
+def test_a_turn_that_fails_in_ingest_is_not_called_completed(api: Api, redis_url: str) -> None:
+    with connect(redis_url) as redis, session(api) as connection:
+        say(connection, SECOND)
+        connection.input_audio_buffer.commit()
+        item = next_of(connection, COMMITTED).item_id
+        source = f"microphones/{item.removeprefix('item_')}"
+        Statuses(redis).save(Status(source, state=State.FAILED))
+        assert next_of(connection, FAILED).item_id == item
 
 
 @pytest.mark.parametrize("detects", [False, True])
