@@ -64,36 +64,34 @@ class Intake:
         self._rate = greeting.hello.sample_rate * self._frame_bytes  # bytes a second
         self._opening = Opening(greeting.format, self._rate)
         self._pending = bytearray()
+        self._handed_on = 0  # bytes
 
     def seconds(self, audio: bytes) -> float:
         """How long a part is."""
         return len(audio) / self._rate
 
     def hear(self, audio: bytes) -> None:
-        """Hand a part on, however its end cuts a sample.
+        """Gather a part, however its end cuts a sample.
 
         Raises:
             BadRequest: it is no audio of the format that was told.
-            Problem: another connection goes on with the recording.
         """
         self._opening.hear(audio)
         self._pending += audio
-        if self._whole >= self._rate * FRAME_S:
-            self.flush()
 
-    def flush(self) -> None:
-        """Hand on what was gathered.
+    def hand_on(self, least_s: float = FRAME_S) -> None:
+        """Hand on what was gathered, if it is so much; what cannot be handed on stays.
 
         Raises:
+            RedisError: Redis does not answer; it may be tried again.
             Problem: another connection goes on with the recording.
         """
-        if not (whole := self._whole):
+        whole = len(self._pending) - len(self._pending) % self._frame_bytes
+        if whole < max(1, self._rate * least_s):
             return
         pcm = self._format.to_s16le(bytes(self._pending[:whole]))
-        if not self._microphones.send(self._id, pcm, self._number, duration_s=whole / self._rate):
+        duration_s, up_to = whole / self._rate, self._handed_on + whole
+        if not self._microphones.send(self._id, pcm, self._number, duration_s=duration_s, up_to=up_to):
             raise Problem(409, "another connection goes on with this recording")
+        self._handed_on = up_to
         del self._pending[:whole]
-
-    @property
-    def _whole(self) -> int:
-        return len(self._pending) - len(self._pending) % self._frame_bytes

@@ -123,7 +123,8 @@ def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection
             raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
         allowance.take(audio_s)
         intake.hear(audio)
-    intake.flush()
+        intake.hand_on()
+    intake.hand_on(0)
 
 
 def _audio(ws: Server) -> Iterator[bytes]:

@@ -24,8 +24,9 @@ from api.intake import Allowance
 from api.openai import PREFIX
 from api.parameters import NAME_LIMIT, json_object
 from api.problems import Problem
+from api.realtime_client import Client
 from api.realtime_session import Session
-from api.realtime_turn import Outlet, Turn
+from api.realtime_turn import Turn
 from wire.bus import RedisError
 from wire.errors import BadRequest, UndertextError
 
@@ -47,17 +48,17 @@ LOOK_S = 1.0
 def realtime(ws: Server) -> None:
     """One session."""
     ctx = context()
-    outlet = Outlet(ws)
+    client = Client(ctx, ws)
     with ctx.sockets.opened(microphone.SPEAKERS, ws):
         try:
-            _Conversation(ctx, ws, outlet).run()
+            _Conversation(ctx, ws, client).run()
             code = sockets.GOING_AWAY
         except (UndertextError, Problem) as error:
             code = sockets.POLICY
-            outlet.complain(error)
+            client.complain(error)
         except RedisError as error:
             code = sockets.TRY_LATER
-            outlet.complain(error)
+            client.complain(error)
         except (ConnectionClosed, OSError):
             return
         sockets.close(ws, code)
@@ -66,10 +67,10 @@ def realtime(ws: Server) -> None:
 class _Conversation:
     """What a client says, and what follows from it."""
 
-    def __init__(self, ctx: Context, ws: Server, outlet: Outlet) -> None:
+    def __init__(self, ctx: Context, ws: Server, client: Client) -> None:
         self._ctx = ctx
         self._ws = ws
-        self._outlet = outlet
+        self._client = client
         model = request.args.get("model") or next(iter(on_air.models(ctx.redis)), "")
         self._session = Session(f"sess_{secrets.token_hex(8)}", model[:NAME_LIMIT])
         self._allowance = Allowance(ctx.settings.max_microphone_s, began_s=time.time())
@@ -83,14 +84,14 @@ class _Conversation:
             ConnectionClosed: the client is gone.
             BadRequest, Problem: its audio is none.
         """
-        self._outlet.send("session.created", session=self._session.shape())
+        self._client.send("session.created", session=self._session.shape())
         try:
             for event in self._events():
                 audio = b""
                 try:
                     audio = self._understand(event)
                 except BadRequest as error:
-                    self._outlet.complain(error, event.get("event_id"))
+                    self._client.complain(error, event.get("event_id"))
                 if audio:
                     self._hear(audio)
         finally:
@@ -125,7 +126,7 @@ class _Conversation:
                 if self._turn:
                     self._turn.drop()
                     self._await_captions(self._turn)
-                self._outlet.send("input_audio_buffer.cleared")
+                self._client.send("input_audio_buffer.cleared")
             case "session.update":
                 session = self._session.updated(event)
                 on_air.check(self._ctx.redis, session.language, None)
@@ -133,7 +134,7 @@ class _Conversation:
                     self._turn.end()
                     self._await_captions(self._turn)
                 self._session = session
-                self._outlet.send("session.updated", session=session.shape())
+                self._client.send("session.updated", session=session.shape())
             case type:
                 raise BadRequest(
                     f"{str(type)[:NAME_LIMIT]} is no event of transcription: send session.update, and "
@@ -148,10 +149,10 @@ class _Conversation:
             self._turn = None
         if self._turn is None:
             self._allowance.begin_anew()
-            self._turn = Turn(self._ctx, self._session, self._outlet)
+            self._turn = Turn(self._ctx, self._session, self._client)
         audio_s = self._turn.seconds(audio)
-        while (early_s := self._allowance.early_s(audio_s)) and self._open:
-            self._pause(min(early_s, LOOK_S))
+        while (early_s := self._allowance.early_s(audio_s)) and self._client.there:
+            self._client.wait(min(early_s, LOOK_S))
         self._allowance.take(audio_s)
         self._turn.hear(audio)
 
@@ -159,18 +160,9 @@ class _Conversation:
         """A turn has ended; while too many wait for their captions, no more is read."""
         self._turn = None
         self._waiting.append(turn)
-        while len(self._waiting) >= MOST_WAITING and self._open:
-            self._pause(LOOK_S / 10)
+        while len(self._waiting) >= MOST_WAITING and self._client.there:
+            self._client.wait(LOOK_S / 10)
             self._waiting = [turn for turn in self._waiting if turn.waits]
-
-    def _pause(self, pause_s: float) -> None:
-        """Read nothing for a moment, and take the client for alive: its pongs are behind its audio."""
-        time.sleep(pause_s)
-        self._ws.pong_received = True
-
-    @property
-    def _open(self) -> bool:
-        return self._ws.connected and not self._ctx.hub.closing
 
 
 def _decoded(audio: object) -> bytes:

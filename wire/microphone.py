@@ -80,13 +80,20 @@ class Frame:
     gapless: bool  # the connection begins with the sample behind the last one of that before
 
 
-# Appends an entry, unless another connection has taken over: 0. Behind the end nothing counts.
+# Appends an entry, unless another connection has taken over: 0. Behind the end nothing counts, nor what was appended
+# already, though its answer was lost.
 _APPEND = """
 local now = redis.call('HGET', KEYS[1], 'connection')
 if now and now ~= ARGV[1] then
     return 0
 end
+if redis.call('HGET', KEYS[1], 'up_to') == ARGV[7] then
+    return 1
+end
 if redis.call('HEXISTS', KEYS[1], 'over') == 0 then
+    if ARGV[7] ~= '' then
+        redis.call('HSET', KEYS[1], 'up_to', ARGV[7])
+    end
     redis.call('HSET', KEYS[1], 'connection', ARGV[1])
     redis.call('HINCRBYFLOAT', KEYS[1], 'audio_s', ARGV[4])
     if ARGV[5] == 'end' then
@@ -179,9 +186,15 @@ class Microphones:
             )
         return Connection(int(answer[0]), float(answer[1]), float(answer[2]))
 
-    def send(self, id: str, pcm: bytes, connection: int = 1, *, duration_s: float = 0.0) -> bool:
-        """API: append a frame; False if another connection has taken over."""
-        return self._append(id, b"pcm", pcm, connection, duration_s)
+    def send(
+        self, id: str, pcm: bytes, connection: int = 1, *, duration_s: float = 0.0, up_to: int | None = None
+    ) -> bool:
+        """API: append a frame; False if another connection has taken over.
+
+        Args:
+            up_to: where in the connection's audio it ends, in whatever unit. The same frame may be sent again then.
+        """
+        return self._append(id, b"pcm", pcm, connection, duration_s, "" if up_to is None else f"{connection}:{up_to}")
 
     def leave(self, id: str, connection: int = 1) -> None:
         """API: the connection broke, another may go on."""
@@ -283,8 +296,10 @@ class Microphones:
         noted = self._redis.eval(_NOTE, 2, keys.TAKEN_MICROPHONES, keys.READ_MICROPHONES, hello.id, announcement)
         return hello if noted else None
 
-    def _append(self, id: str, name: bytes, value: bytes, connection: int, duration_s: float = 0.0) -> bool:
-        arguments = (connection, FRAMES_TTL_S, FRAMES_LIMIT, duration_s, name, value)
+    def _append(
+        self, id: str, name: bytes, value: bytes, connection: int, duration_s: float = 0.0, up_to: str = ""
+    ) -> bool:
+        arguments = (connection, FRAMES_TTL_S, FRAMES_LIMIT, duration_s, name, value, up_to)
         return bool(self._redis.eval(_APPEND, 2, *_keys(id), *arguments))
 
 

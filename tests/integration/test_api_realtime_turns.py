@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from api.realtime import MOST_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
+from tests.redis_server import running_redis
 from wire.bus import connect
 from wire.messages import State, Status
 from wire.microphone import Microphones
@@ -120,3 +122,40 @@ def test_a_turn_in_which_nothing_comes_ends(
         events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(6 if detects else 4)]
     assert "".join(event.delta for event in events if event.type == DELTA).endswith(f"{len(SECOND)} bytes")
     assert events[-1].type == COMPLETED
+
+
+def test_what_is_said_while_redis_is_away_is_heard(free_port: Callable[[], int], tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as stack:
+        with running_redis(tmp_path, port, keeps=True) as url:
+            connection = stack.enter_context(session(stack.enter_context(running(url, free_port(), tmp_path))))
+            say(connection, SECOND, len(SECOND))
+            microphones = Microphones(stack.enter_context(connect(url)))
+            hello = microphones.next(20)
+            assert hello is not None
+            frames = Frames(microphones, hello.id)
+            frames.hear(SECOND)
+        say(connection, SECOND * 2)
+        connection.input_audio_buffer.commit()
+        with running_redis(tmp_path, port, keeps=True):
+            next_of(connection, COMMITTED)
+            frames.hear(SECOND * 3)
+            assert microphones.frames(hello.id, frames.after, 5) == ([], True)
+
+
+class Frames:
+    """A microphone's audio, as ingest gets it."""
+
+    def __init__(self, microphones: Microphones, id: str) -> None:
+        self._microphones, self._id = microphones, id
+        self._pcm = b""
+        self.after = b"0"  #: the last entry that was read
+
+    def hear(self, pcm: bytes) -> None:
+        """Wait until all of `pcm` has come, from the beginning on, and nothing else."""
+        while len(self._pcm) < len(pcm):
+            frames, _ = self._microphones.frames(self._id, self.after, 20)
+            assert frames
+            self._pcm += b"".join(frame.pcm for frame in frames)
+            self.after = frames[-1].entry
+        assert self._pcm == pcm

@@ -1,0 +1,84 @@
+"""The client of a session of OpenAI's Realtime API: what it is told, and what it has to wait for."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from simple_websocket import ConnectionClosed, Server
+
+from api import openai_shapes, problems
+from api.context import Context
+from api.formats import dumps
+from wire.bus import AWAY
+
+T = TypeVar("T")
+
+#: Time between two questions to a Redis that is away, in seconds.
+AWAY_S = 0.5
+
+
+class Client:
+    """Who is at the other end of a session. Several threads send events to it."""
+
+    def __init__(self, ctx: Context, ws: Server) -> None:
+        self._ctx = ctx
+        self._ws = ws
+        self._item: str | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether it is, and the server does not stop."""
+        return self._ws.connected and not self._ctx.hub.closing
+
+    def wait(self, pause_s: float) -> None:
+        """Have it wait, and take it for alive: nothing is read, and its pongs are behind its audio."""
+        time.sleep(pause_s)
+        self._ws.pong_received = True
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask Redis until it answers, and have the client wait meanwhile.
+
+        Raises:
+            RedisError: it does not, and nobody waits for it any more.
+        """
+        while True:
+            try:
+                return ask()
+            except AWAY:
+                if not self.there:
+                    raise
+                self.wait(AWAY_S)
+
+    def send(self, type: str, **values: Any) -> None:
+        """Send an event.
+
+        Raises:
+            ConnectionClosed, OSError: the client is gone.
+        """
+        self._ws.send(dumps({"type": type, "event_id": f"event_{secrets.token_hex(8)}", **values}))
+
+    def committed(self, item: str) -> None:
+        """Send that an item has all of its audio, and behind which it stands."""
+        before, self._item = self._item, item
+        self.send("input_audio_buffer.committed", item_id=item, previous_item_id=before)
+
+    def transcript(self, what: str, item: str, **values: Any) -> None:
+        """Send something of an item's text: a `delta`, that it is `completed`, or has `failed`."""
+        type = f"conversation.item.input_audio_transcription.{what}"
+        self.send(type, item_id=item, content_index=0, **values)
+
+    def completed(self, item: str, text: str, duration_s: float) -> None:
+        """Send an item's whole text."""
+        usage = {"type": "duration", "seconds": duration_s}
+        self.transcript("completed", item, transcript=text, usage=usage)
+
+    def complain(self, error: Exception, event: Any = None) -> None:
+        """Say what is wrong, and with which event of the client's."""
+        shape = openai_shapes.error(problems.from_error(error))["error"]
+        try:
+            self.send("error", error={**shape, "event_id": event})
+        except (ConnectionClosed, OSError):
+            return  # nobody is there to hear it
