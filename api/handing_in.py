@@ -15,13 +15,24 @@ from werkzeug.datastructures import MultiDict
 
 from api import on_air, uploads
 from api.context import Context
-from api.parameters import NAME_LIMIT, URL_LIMIT, http_url, json_body, known_fields, language, task, text_field
+from api.parameters import (
+    NAME_LIMIT,
+    URL_LIMIT,
+    hot_words,
+    http_url,
+    json_body,
+    known_fields,
+    language,
+    listed,
+    task,
+    text_field,
+)
 from api.problems import Problem
 from wire.errors import BadRequest
 from wire.messages import Job
 
 #: What a caller says of a recording, in a form, a JSON object or the query.
-CHOICES = ("language", "task", "track")
+CHOICES = ("language", "task", "track", "hot_words")
 
 _AS_A_FILE = "the form field `file` (curl -F file=@talk.mp3, with the @)"
 
@@ -33,11 +44,11 @@ def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
     return form
 
 
-def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, str]] = _own) -> Job:
+def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, Any]] = _own) -> Job:
     """The job of a multipart request, its file in place.
 
     Args:
-        choose: tells language, task and track by the request's form, or refuses it before the file is taken.
+        choose: tells the CHOICES by the request's form, or refuses it before the file is taken.
 
     Raises:
         BadRequest: there is no file, or something is unfit.
@@ -78,19 +89,26 @@ def to_fetch(ctx: Context) -> Job:
     known_fields(request.args, CHOICES)
     known_fields(values, ("url", *CHOICES))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
-    choices = _choices(ctx, {name: str(value) for name, value in values.items() if value is not None})
+    texts = {name: str(value) for name, value in values.items() if value is not None}
+    choices = _choices(ctx, {**texts, "hot_words": values.get("hot_words")})
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     return _new(filename=shown(name), url=url, **choices)
 
 
-def _choices(ctx: Context, values: Mapping[str, str]) -> dict[str, Any]:
-    """Language, task and audio track, out of a form or else the query: fields of a job."""
-    code, what, track = (values.get(name) or request.args.get(name, "") for name in CHOICES)
+def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Language, task, audio track and hot words, out of a form or JSON, or else the query: fields of a job."""
+    given = {name: values.get(name) or request.args.get(name, "") for name in CHOICES}
+    code, what, track, words = (given[name] for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
     spoken, wanted = language(code), task(what)
     on_air.check(ctx.redis, spoken, wanted)
-    return {"language": spoken, "task": wanted, "track": int(track) if track else None}
+    return {
+        "language": spoken,
+        "task": wanted,
+        "track": int(track) if track else None,
+        "hot_words": hot_words({"hot_words": listed(words) if isinstance(words, str) else words}),
+    }
 
 
 def shown(name: str) -> str:

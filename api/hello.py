@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from api.parameters import json_object, known_fields, language, task
+from api.parameters import hot_words, json_object, known_fields, language, task
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 from wire.microphone import Hello
 
 #: What a hello may have; all but the rate may be left out.
-_FIELDS = ("sample_rate", "format", "channels", "language", "task", "resume", "after", "kept_from_s")
+_FIELDS = ("sample_rate", "format", "channels", "language", "task", "hot_words", "resume", "after", "kept_from_s")
 
 #: Rates that sound cards have, in Hz.
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
@@ -79,7 +79,7 @@ def parse_hello(message: str | bytes | None) -> Greeting:
     if kept_from_s is not None and not (type(kept_from_s) in (int, float) and 0 <= kept_from_s < math.inf):
         raise BadRequest("kept_from_s must be a place in the recording in seconds, from 0")
     id, _, key = resume.partition(".") if resume else (secrets.token_hex(8), "", secrets.token_urlsafe(16))
-    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""))
+    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""), hot_words(values))
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
         raise BadRequest(

@@ -206,6 +206,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "language": job.language,
         "languages": progress.languages,
         "task": job.task,
+        "hot_words": job.hot_words,
         "created_s": job.created_s,
         "duration_s": job.duration_s,
         "track": job.track,

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets, sse
 from api.context import Context, context
 from api.openai_shapes import Options, piece, whole
-from api.parameters import NAME_LIMIT
+from api.parameters import NAME_LIMIT, of_prompt
 from api.problems import Problem
 from api.viewer import Signal
 from wire.bus import RedisError
@@ -65,10 +65,10 @@ def _answer(task: Task) -> Response:
     ctx = context()
     options: Options
 
-    def choose(form: MultiDict[str, str]) -> dict[str, str]:
+    def choose(form: MultiDict[str, str]) -> dict[str, Any]:
         nonlocal options
         options = Options.of(form)  # refuses what is unfit before there is a job
-        return {"language": form.get("language", ""), "task": task}
+        return {"language": form.get("language", ""), "task": task, "hot_words": of_prompt(form.get("prompt", ""))}
 
     job = jobs.queued(ctx, lambda: handing_in.received(ctx, choose))
     if options.stream:

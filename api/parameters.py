@@ -6,7 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, get_args, overload
 from urllib.parse import urlsplit
@@ -152,7 +153,7 @@ def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, re
     return text
 
 
-def hot_words(values: dict[str, Any]) -> tuple[str, ...]:
+def hot_words(values: Mapping[str, Any]) -> tuple[str, ...]:
     """The hot words of a JSON object; none if they are missing.
 
     Raises:
@@ -162,6 +163,20 @@ def hot_words(values: dict[str, Any]) -> tuple[str, ...]:
         return checked(values.get("hot_words"))
     except ValueError as error:
         raise BadRequest(f"hot_words {error}", "hot_words") from error
+
+
+def of_prompt(text: str) -> list[str]:
+    """As many hot words as fit of a prompt of OpenAI's API: a list of names, or a text with some in it."""
+    words: list[str] = []
+    for word in listed("".join(c if c.isprintable() else "\n" for c in text)):
+        with suppress(ValueError):
+            words = list(checked([*words, word]))
+    return words
+
+
+def listed(text: str) -> list[str]:
+    """What a text has between commas or line breaks."""
+    return [word for word in map(str.strip, re.split(r"[,\n]", text)) if word]
 
 
 def station_id(text: str) -> str:

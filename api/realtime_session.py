@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from api.hello import MAX_RATE_HZ, MIN_RATE_HZ
-from api.parameters import NAME_LIMIT, language
+from api.parameters import NAME_LIMIT, language, of_prompt
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
+from wire.hot_words import checked
 
 #: OpenAI's names of formats. Samples are mono, and of `audio/pcm` signed, of 16 bits, little-endian.
 FORMATS = {"audio/pcm": SampleFormat.S16LE, "audio/pcmu": SampleFormat.MULAW, "audio/pcma": SampleFormat.ALAW}
@@ -33,6 +34,7 @@ class Session:
     language: str | None = None  # None: it is detected
     format: SampleFormat = SampleFormat.S16LE
     rate_hz: int = RATE_HZ
+    hot_words: tuple[str, ...] = ()
     detection: str = ""  # one of DETECTIONS; empty: the client commits
 
     def updated(self, event: Mapping[str, Any]) -> Session:
@@ -54,7 +56,7 @@ class Session:
         if "transcription" in heard:
             asked = _part(heard, "transcription", "session.audio.input.transcription")
             model = str(asked.get("model") or self.model)[:NAME_LIMIT]
-            changed = replace(changed, language=_language(asked), model=model)
+            changed = replace(changed, language=_language(asked), model=model, hot_words=_hot_words(asked))
         if "turn_detection" in heard:
             detection = _part(heard, "turn_detection", "session.audio.input.turn_detection").get("type") or ""
             if detection and detection not in DETECTIONS:
@@ -75,7 +77,7 @@ class Session:
             "audio": {
                 "input": {
                     "format": {"type": kind, "rate": self.rate_hz},
-                    "transcription": {"model": self.model, "language": self.language, "prompt": ""},
+                    "transcription": {"model": self.model, "language": self.language, "keywords": self.hot_words},
                     "noise_reduction": None,
                     "turn_detection": {"type": self.detection} if self.detection else None,
                 }
@@ -113,3 +115,12 @@ def _language(transcription: Mapping[str, Any]) -> str | None:
     if not isinstance(code, str):
         raise BadRequest("language must be a code such as sv", "session.audio.input.transcription.language")
     return language(code)
+
+
+def _hot_words(transcription: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keywords that are asked for, or else what a prompt has of them."""
+    prompt = transcription.get("prompt")
+    try:
+        return checked(transcription.get("keywords") or of_prompt(prompt if isinstance(prompt, str) else ""))
+    except ValueError as error:
+        raise BadRequest(f"keywords {error}", "session.audio.input.transcription.keywords") from error

@@ -36,8 +36,8 @@ class Turn:
         self._ctx = ctx
         self._detects = bool(session.detection)
         self._client = client
-        hello = {"sample_rate": session.rate_hz, "format": session.format, "language": session.language}
-        greeting = parse_hello(json.dumps(hello))
+        about = {"language": session.language, "hot_words": session.hot_words}
+        greeting = parse_hello(json.dumps({"sample_rate": session.rate_hz, "format": session.format, **about}))
         self._id = greeting.hello.id
         self._source = source_name(Kind.MICROPHONE, self._id)
         self._item = f"item_{self._id}"

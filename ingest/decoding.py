@@ -69,6 +69,7 @@ class Decoding:
         self._chunker: Chunker
         self._language: str | None = None
         self._task: Task | None = None
+        self._hot_words: tuple[str, ...] = ()
         self._endless = False
 
     def run(self, *, final: bool = True) -> None:
@@ -150,7 +151,8 @@ class Decoding:
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
         self._detector = self._here.make_detector()
-        self._language, self._task, self._endless = job.language, job.task, recording.endless
+        self._language, self._task, self._hot_words = job.language, job.task, job.hot_words
+        self._endless = recording.endless
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
@@ -216,6 +218,7 @@ class Decoding:
             onset_samples=self._detector.onset_samples,
             language=self._language,
             task=self._task,
+            hot_words=self._hot_words,
             captured_s=time.time(),
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:

@@ -101,9 +101,9 @@ class LiveCutter:
             return False
         return self._send()
 
-    def tell(self, language: str | None, task: Task | None) -> None:
+    def tell(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
         """What is told of the audio from the next `open` on."""
-        self._language, self._task = language, task
+        self._language, self._task, self._hot_words = language, task, hot_words
 
     def flush(self) -> None:
         """Nothing more comes for a while: what is left goes out, though it is not known to be the last."""

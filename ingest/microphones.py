@@ -69,8 +69,6 @@ class MicrophoneReader:
             make_detector,
             chunk_samples=settings.chunk_samples,
             lead_samples=settings.lead_samples,
-            language=hello.language,
-            task=hello.task,
             steady=True,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)
@@ -135,7 +133,7 @@ class MicrophoneReader:
         )
         log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
         self._before_s += self._cutter.audio_s
-        self._cutter.tell(self._hello.language, self._hello.task)
+        self._cutter.tell(self._hello.language, self._hello.task, self._hello.hot_words)
         self._cutter.open()
 
     def _pause(self) -> None:

@@ -1,10 +1,10 @@
-"""Hot words: names of hosts and places that a station's transcriber should know. Checked wherever they come in."""
+"""Hot words: names of people and places that a source's transcriber should know. Checked wherever they come in."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Most hot words of a station, and most characters of all of them: they travel with every chunk, and share the half of
+#: Most hot words of a source, and most characters of all of them: they travel with every chunk, and share the half of
 #: the decoder that a prompt may fill (223 tokens) with what was said before.
 MAX_WORDS, MAX_CHARACTERS = 50, 500
 

@@ -222,6 +222,7 @@ class Job(_Json):
     url: str = ""  # to fetch instead of `path`
     language: str | None = None
     task: Task | None = None  # None: as TASK says
+    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
     track: int | None = None  # the audio track to caption, from 0; None: the file's default one
     state: State = State.WAITING
     error: str = ""
@@ -232,7 +233,8 @@ class Job(_Json):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Job:
-        """Build the job with its state as an enum."""
+        """Build the job with its hot words as they are kept, and its state as an enum."""
         names = {f.name for f in dataclasses.fields(cls)}
         fields = {name: value for name, value in values.items() if name in names}
+        fields["hot_words"] = tuple(fields.get("hot_words", ()))
         return cls(**{**fields, "state": State(fields.get("state", State.WAITING))})

@@ -17,6 +17,7 @@ moment in which the recording is resumed, the connection before can add nothing.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,14 @@ class Hello(_Json):
     language: str | None = None
     channels: int = 1
     task: Task | None = None  # None: as TASK says
+    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Hello:
+        """Build the hello with its hot words as they are kept."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        fields = {name: value for name, value in values.items() if name in names}
+        return cls(**{**fields, "hot_words": tuple(fields.get("hot_words", ()))})
 
 
 @dataclass(frozen=True, slots=True)

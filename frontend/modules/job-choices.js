@@ -1,8 +1,9 @@
-// What is chosen for recordings before they are handed in: language, task, audio track.
+// What is chosen for recordings before they are handed in: language, task, audio track, names.
 
 import { about } from './api.js';
 import { make } from './dom.js';
 import { languageSelect } from './languages.js';
+import { linesOf } from './station-fields.js';
 
 /** The controls, and what they say as the API names it. */
 export class JobChoices {
@@ -13,8 +14,11 @@ export class JobChoices {
     this.translate = make('div.check', { hidden: true },
       this.#translate, make('label', { for: 'file-task', textContent: 'Translate into English' }));
     this.#track = make('input', { id: 'file-track', name: 'track', type: 'number', min: 0, max: 99, placeholder: 'the file’s default' });
+    this.#hotWords = make('textarea', { id: 'file-hot-words', name: 'hot_words', rows: 3 });
     this.more = make('details', {}, make('summary', { textContent: 'More' }),
-      make('label', { for: 'file-track', textContent: 'Audio track, counted from 0' }), this.#track);
+      make('label', { for: 'file-track', textContent: 'Audio track, counted from 0' }), this.#track,
+      make('label', { for: 'file-hot-words', textContent: 'People and places, one a line' }), this.#hotWords,
+      make('p.facts', { textContent: 'Told to models that take such words.' }));
     this.#track.addEventListener('invalid', () => {
       this.more.open = true; // or the browser has nothing to show its complaint at
     });
@@ -26,6 +30,7 @@ export class JobChoices {
   #language;
   #translate;
   #track;
+  #hotWords;
 
   /** Fields of a job; what is left open is left out. */
   get values() {
@@ -33,7 +38,8 @@ export class JobChoices {
       language: this.#language.value || null,
       task: this.#translate.checked ? 'translate' : null,
       track: this.#track.value ? this.#track.valueAsNumber : null,
+      hot_words: linesOf(this.#hotWords.value),
     };
-    return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== null));
+    return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== null && value.length !== 0));
   }
 }

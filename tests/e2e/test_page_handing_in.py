@@ -153,7 +153,7 @@ def test_a_translation_is_offered_where_a_model_can(
     assert (job.task, job.track) == ("translate" if offered else None, None)
 
 
-def test_an_audio_track_is_chosen_under_more(page: Page, api: Api, redis: Redis) -> None:
+def test_an_audio_track_and_names_are_told_under_more(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     track, send = page.get_by_label("Audio track, counted from 0"), page.get_by_role("button", name="Caption it")
     expect(track).to_be_hidden()
@@ -165,10 +165,11 @@ def test_an_audio_track_is_chosen_under_more(page: Page, api: Api, redis: Redis)
     expect(track).to_be_focused()
     assert Jobs(redis).page(1) == ([], None)
     track.fill("1")
+    page.get_by_label("People and places, one a line").fill("Bodil Jönsson\n\nUmeå ")
     send.click()
     expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
     [job], _ = Jobs(redis).page(1)
-    assert job.track == 1
+    assert (job.track, job.hot_words) == (1, ("Bodil Jönsson", "Umeå"))
     Jobs(redis).change(job.id, state=State.RUNNING, tracks=2)
     Statuses(redis).save(Status(f"jobs/{job.id}", State.RUNNING, detail="audio track 1 of 2, counted from 0 (swe)"))
     expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")
@@ -181,7 +182,7 @@ def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis
     page.locator("input[type=file]").set_input_files(sound("a.wav"))
     page.locator("input[type=file]").focus()
     reached = []
-    for key in ("", "", "Space", "Enter", ""):  # translate, and unfold More
+    for key in ("", "", "Space", "Enter", "", ""):  # translate, and unfold More
         page.keyboard.press("Tab")
         page.keyboard.press(key) if key else None
         reached.append(
@@ -194,6 +195,7 @@ def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis
         "Translate into English",
         "More",
         "Audio track, counted from 0",
+        "People and places, one a line",
     ]
     assert reached == choices
     page.keyboard.press("Tab")

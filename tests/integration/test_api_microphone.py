@@ -54,7 +54,7 @@ def hello(socket: Socket, **fields: object) -> None:
 def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) -> None:
     pcm = bytes(range(256)) * 375  # three seconds
     with api.socket("/microphone") as microphone:
-        hello(microphone, language="sv-SE", task="translate")
+        hello(microphone, language="sv-SE", task="translate", hot_words=["Umeå"])
         ready = microphone.next("ready")
         assert microphone.next("caption")["text"] == "first"
         for at in range(0, len(pcm), 1001):  # no frame ends where a sample does
@@ -63,7 +63,7 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
         assert microphone.next("caption")["text"] == f"{len(pcm)} bytes"
         microphone.next("end")
         assert microphone.closed() == 1000
-    assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1, "translate")
+    assert ingest.hello == Hello(ready["id"], 16_000, "sv", 1, "translate", ("Umeå",))
     assert ingest.pcm == pcm
 
 

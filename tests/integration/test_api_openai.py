@@ -15,8 +15,9 @@ from wire.workers import Worker
 
 
 def test_a_call_is_a_job_and_is_answered_with_its_text(caller: Caller) -> None:
-    job, answer = caller.send(language="sv-SE", prompt="Umeå", temperature="0")
+    job, answer = caller.send(language="sv-SE", prompt="Bodil Jönsson,\tUmeå", temperature="0")
     assert (job.filename, job.language, job.task) == ("möte.mp3", "sv", "transcribe")
+    assert job.hot_words == ("Bodil Jönsson", "Umeå")
     caller.caption(job)
     values = answer.result()
     fits(values.json(), "OpenaiTranscription")

@@ -33,7 +33,8 @@ def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterato
 
 
 def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api, ingests: Ingests) -> None:
-    with session(api, transcription={"model": "gpt-live-transcribe", "language": "sv-SE"}) as connection:
+    about = {"model": "gpt-live-transcribe", "language": "sv-SE", "keywords": ["Umeå"]}
+    with session(api, transcription=about) as connection:
         say(connection, SECOND * 3)
         first = next_of(connection, DELTA)
         assert first.delta == "first"
@@ -45,7 +46,7 @@ def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api
         assert whole.usage.seconds == pytest.approx(3)
     id = first.item_id.removeprefix("item_")
     [ingest] = ingests.all
-    assert (ingest.hello, ingest.pcm) == (Hello(id, RATE_HZ, "sv"), SECOND * 3)
+    assert (ingest.hello, ingest.pcm) == (Hello(id, RATE_HZ, "sv", hot_words=("Umeå",)), SECOND * 3)
     assert "first" in api.http.get(f"/microphones/{id}/captions.srt").text
 
 
@@ -111,6 +112,7 @@ def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
         ({"format": {"type": "audio/pcm", "rate": 4000}}, "format.rate must be a whole number from 8000"),
         ({"transcription": {"language": "what?"}}, "language 'what?' is no code of a language"),
         ({"transcription": {"languages": [7]}}, "language must be a code"),
+        ({"transcription": {"keywords": "Umeå"}}, "keywords must be a list of texts"),
         ({"transcription": {"language": "fr"}}, "no model on air knows 'fr', only sv"),
         ({"turn_detection": {"type": "magic"}}, "turn_detection.type may be server_vad or semantic_vad"),
     ],

@@ -29,7 +29,7 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
         "/jobs",
         files={"file": ("Möte.MP3", b"x" * MIB)},
-        data={"language": "sv-SE", "task": "translate", "track": "1"},
+        data={"language": "sv-SE", "task": "translate", "track": "1", "hot_words": "Bodil Jönsson, Umeå\n"},
     )
     assert answer.status_code == 202
     values = answer.json()
@@ -38,6 +38,7 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     assert (values["state"], values["progress"], values["filename"]) == ("waiting", 0, "Möte.MP3")
     job = Jobs(redis).get(values["id"])
     assert (job.language, job.task, job.track) == ("sv", "translate", 1)
+    assert job.hot_words == tuple(values["hot_words"]) == ("Bodil Jönsson", "Umeå")
     assert job.path == f"uploads/{job.id}.mp3"
     assert (api.folder / "var" / job.path).stat().st_size == MIB
     assert queue.waiting_decodes(redis) == 1
@@ -46,12 +47,16 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
 
 def test_an_address_is_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
-        "/jobs", json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 2}
+        "/jobs",
+        json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 0},
+        params={"hot_words": "Umeå"},
     )
     assert answer.status_code == 202
     job = Jobs(redis).get(answer.json()["id"])
     assert (job.url, job.filename) == ("https://127.0.0.1/a/b%20c.mp3", "b c.mp3")
-    assert (job.language, job.task, job.track) == ("en", "translate", 2)
+    assert (job.language, job.task, job.track, job.hot_words) == ("en", "translate", 0, ("Umeå",))
+    listed = api.http.post("/jobs", json={"url": "https://127.0.0.1/a", "hot_words": ["Umeå, Sweden", "Bodil"]})
+    assert listed.json()["hot_words"] == ["Umeå, Sweden", "Bodil"]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +70,10 @@ def test_an_address_is_queued(api: Api, redis: Redis) -> None:
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"lang": "sv"}}, 422, "did you mean 'language'?"),
         ({"files": {"file": ("a.mp3", b"x")}, "params": {"lang": "sv"}}, 422, "did you mean 'language'?"),
         ({"json": {"url": "http://a/b", "lang": "sv"}}, 422, "did you mean 'language'?"),
-        ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "there are url, language, task, track"),
+        ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "there are url, language, task, track, hot_words"),
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
+        ({"files": {"file": ("a.mp3", b"x")}, "data": {"hot_words": "x" * 501}}, 422, "hot_words must be at most 50"),
+        ({"json": {"url": "http://a/b", "hot_words": [7]}}, 422, "hot_words must be a list of texts"),
         ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
         ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),
         ({"json": {"url": "ftp://a/b"}}, 422, "http"),

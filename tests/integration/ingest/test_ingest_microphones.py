@@ -73,13 +73,14 @@ def test_any_rate_comes_out_at_16_khz(
     rate_hz: int, desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     desk()
-    api.open(Hello("m", rate_hz, "sv", task="translate"))
+    api.open(Hello("m", rate_hz, "sv", task="translate", hot_words=("Umeå",)))
     speak(api, "m", tone(440, 3.5, rate_hz))
     api.close("m")
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     found = chunks("microphones/m")
     assert [chunk.seq for chunk in found] == [0, 1, 2, 3]
-    assert {(chunk.epoch, chunk.language, chunk.task) for chunk in found} == {(1, "sv", "translate")}
+    told = {(chunk.epoch, chunk.language, chunk.task, chunk.hot_words) for chunk in found}
+    assert told == {(1, "sv", "translate", ("Umeå",))}
     audio = audio_of(found)
     assert len(audio) == pytest.approx(3.5 * 16_000, abs=16)
     assert frequency_hz(audio) == pytest.approx(440, abs=1)

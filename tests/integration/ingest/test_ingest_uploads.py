@@ -79,6 +79,11 @@ def test_a_recording_without_samples_ends_at_once(decode: Decode, make_audio: Ma
     assert [(chunk.n_samples, chunk.last) for chunk in chunks("jobs/j")] == [(0, True)]
 
 
+def test_what_is_told_of_a_recording_goes_with_its_chunks(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    decode(make_audio("x.mp3"), language="sv", task="translate", hot_words=("Umeå",))
+    assert {(c.language, c.task, c.hot_words) for c in chunks("jobs/j")} == {("sv", "translate", ("Umeå",))}
+
+
 def test_silence_goes_without_audio(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     decode(make_audio("x.wav", source="anullsrc=duration=12"))
     found = chunks("jobs/j")
