@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from demo.bulletins import Language, bulletin
 from demo.encoder import ffmpeg
 from demo.voices import SAMPLE_RATE, draw_voice, speak
+
+FRAME_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,11 @@ def record(language: Language, sentences: int, seed: int) -> Recording:
         parts.append((speak(text, reader).audio * 0.5).astype(np.int16))
         parts.append(np.zeros(round(rng.uniform(0.3, 0.9) * SAMPLE_RATE), np.int16))
     return Recording(" ".join(texts), language, np.concatenate(parts))
+
+
+def spoken(audio: NDArray[np.int16], rate_hz: int) -> Iterator[bytes]:
+    """Frames of a tenth of a second, each when it has been said."""
+    began = time.monotonic()
+    for number, frame in enumerate(np.array_split(audio, max(1, round(len(audio) / rate_hz / FRAME_S)))):
+        time.sleep(max(0.0, began + number * FRAME_S - time.monotonic()))
+        yield frame.tobytes()

@@ -26,8 +26,10 @@ COMMITTED = "input_audio_buffer.committed"
 @contextmanager
 def session(api: Api, key: str = "none", **settings: Any) -> Iterator[RealtimeConnection]:
     """A session, of which `audio.input` has been set so."""
-    client = OpenAI(base_url=f"{api.url}/v1", api_key=key, max_retries=0)
-    with client.realtime.connect(extra_query={"intent": "transcription"}, max_retries=0) as connection:
+    with (
+        OpenAI(base_url=f"{api.url}/v1", api_key=key, max_retries=0) as client,
+        client.realtime.connect(extra_query={"intent": "transcription"}, max_retries=0) as connection,
+    ):
         assert connection.recv().type == "session.created"
         if settings:
             connection.session.update(session={"type": "transcription", "audio": {"input": settings}})  # type: ignore[typeddict-item]
