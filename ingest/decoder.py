@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -99,7 +100,8 @@ def main(argv: list[str]) -> int:
         with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
             worker: Any = DecodeWorker(
                 [queue(UPLOADS, here.redis)],
-                name=f"{presence.name}-{os.getpid()}",
+                # A container that is started again has the numbers of the killed ones, whose names RQ still knows.
+                name=f"{presence.name}-{secrets.token_hex(3)}",
                 connection=here.redis,
                 serializer=JSONSerializer,
                 exception_handlers=[uploads.failed],

@@ -156,6 +156,25 @@ def test_decoders_die_with_a_killed_process_and_uploads_go_on(
     assert "undertext_ingest_audio_seconds_total" in metrics
 
 
+#: `python -m ingest.decoder` in a container, where numbers of processes begin anew at every start.
+NUMBERED = "import os; os.getpid = lambda: 7; from ingest.decoder import main; raise SystemExit(main([]))"
+
+
+def test_a_decoder_is_not_taken_for_a_killed_one_of_the_same_number(
+    redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
+) -> None:
+    first = ingest(redis_url, program=["-c", NUMBERED])
+    wait_until(lambda: redis_client.smembers("rq:workers"), 30)
+    first.kill()
+    first.wait()
+    [name] = redis_client.smembers("rq:workers")
+    redis_client.persist(name)  # RQ has not forgotten it yet
+    redis_client.delete(keys.worker("decoder-0"))
+    second = ingest(redis_url, program=["-c", NUMBERED])
+    wait_until(lambda: second.poll() is not None or len(redis_client.smembers("rq:workers")) == 2, 30)
+    assert second.poll() is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_another_process_goes_on_with_a_microphone(
     number: signal.Signals,
