@@ -120,6 +120,13 @@ def test_what_scales_has_neither_a_name_nor_a_port() -> None:
         assert "ports" not in service
 
 
+def test_captions_do_not_wait_for_what_only_watches_them() -> None:
+    """`docker compose up` ends where a service that another waits for does not become healthy."""
+    for name, service in compose()["services"].items():
+        waits = {other for other, how in service.get("depends_on", {}).items() if how["condition"] != "service_started"}
+        assert waits <= {"redis"}, name
+
+
 #: Settings that containers must not change: docker-compose.yml mounts and publishes for them.
 INSIDE = {"FRONTEND_DIR"}
 
