@@ -19,7 +19,7 @@ def glance(name: str) -> Glance | None:
     """
     found = []
     try:
-        for path in _files(Path(name).expanduser().resolve()):
+        for path in files(Path(name).expanduser().resolve()):
             about = path.stat()
             found.append((path.name, about.st_ino, about.st_size, about.st_ctime_ns))
     except OSError:  # it is being replaced just now
@@ -30,11 +30,12 @@ def glance(name: str) -> Glance | None:
 def fingerprint(folder: Path) -> str:
     """Of all that is in a model's files: 12 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=6)
-    for path in _files(folder):
+    for path in files(folder):
         with path.open("rb") as file:
             digest.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "blake2b").digest())
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
+def files(folder: Path) -> list[Path]:
+    """All that a recogniser in `folder` is made of, by name."""
     return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from transcriber.edition import files
 from wire.errors import ModelError
 
 _CONFIG = "config.json"
@@ -17,13 +18,20 @@ def folder_of(name: str) -> Path | None:
     What cannot be one is a folder, be it there or not: nobody waits for an answer from the hub then.
 
     Raises:
-        ModelError: there is no such folder, or no checkpoint in it; the text says what to do.
+        ModelError: there is no such folder, no checkpoint in it, or one that may not be read; the text says what to do.
     """
     path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / _CONFIG).is_file():
-            raise ModelError(_no_checkpoint(name, path))
-        return path
+    try:
+        if path.is_dir():
+            if not (path / _CONFIG).is_file():
+                raise ModelError(_no_checkpoint(name, path))
+            for file in files(path):
+                file.open("rb").close()  # of one that may not be read, safetensors says that there is none
+            return path
+    except PermissionError as error:
+        raise ModelError(
+            f"{error.filename} may not be read; in a container the reader is another user: chmod -R a+rX {name}"
+        ) from error
     owner = Path(name).parts[:1]
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or Path(*owner).is_dir():
         raise ModelError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from tests.unit.transcriber.noises import noise
 from transcriber.engine import Utterance
 from transcriber.model import MANIFEST, load
+from transcriber.model_name import folder_of
 from transcriber.transformers_engine import TransformersEngine
 from wire.errors import ModelError
 
@@ -55,6 +57,28 @@ def test_a_broken_checkpoint_says_how(copy: Path, break_it: Callable[[Path], Non
     break_it(copy)
     with pytest.raises(ModelError, match=complaint):
         load(str(copy), device="cpu")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("part", [".", WEIGHTS])
+def test_a_checkpoint_that_may_not_be_read_says_so(copy: Path, part: str) -> None:
+    """As safetensors leaves its files, for a container, whose user is another."""
+    (copy / part).chmod(0)
+    with as_nobody(), pytest.raises(ModelError, match="may not be read"):
+        folder_of(str(copy))
+    (copy / part).chmod(0o700)
 
 
 @pytest.mark.parametrize("context", ["0", "-1", "NaN", "0.001"])
