@@ -171,7 +171,12 @@ def test_volumes_are_declared(file: str) -> None:
                 assert (ROOT / default).is_file(), f"{name}: {volume}"
                 continue
             source = volume.partition(":")[0]
-            assert source in declared or (ROOT / source).exists() or source == "./corpora", f"{name}: {volume}"
+            assert source in declared or (ROOT / source).exists(), f"{name}: {volume}"
+
+
+def test_a_model_of_this_folder_has_the_same_name_in_containers() -> None:
+    for name in ("transcriber", "trainer"):
+        assert "./models:/app/models:ro" in compose()["services"][name]["volumes"], name
 
 
 def test_the_stations_file_of_the_environment_is_the_one_that_is_mounted() -> None:
