@@ -162,6 +162,13 @@ def test_under_a_public_name_there_is_a_token_and_nothing_but_the_proxy_is_publi
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.public.yml"])
+def test_no_log_grows_without_a_bound(file: str) -> None:
+    for name, service in compose(file)["services"].items():
+        if "image" in service or "build" in service:  # in another file's, it has what it has there
+            assert service["logging"]["options"]["max-size"], name
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.public.yml"])
 def test_volumes_are_declared(file: str) -> None:
     declared = set(compose(file)["volumes"])
     for name, service in compose(file)["services"].items():
