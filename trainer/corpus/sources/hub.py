@@ -94,8 +94,9 @@ def _open(path: str, config: str) -> dict[str, Any]:
     try:
         import datasets
     except ImportError as error:
+        missing = "" if Path(path).exists() else f"there is no file or folder {path} here, and "
         raise SourceError(
-            "data sets of Hugging Face need another library: pip install 'undertext[datasets]'"
+            f"{missing}data sets of Hugging Face need another library: pip install 'undertext[datasets]'"
         ) from error
     try:
         opened = datasets.load_from_disk(path) if is_saved(Path(path)) else datasets.load_dataset(path, config or None)

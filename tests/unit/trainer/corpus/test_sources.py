@@ -252,6 +252,15 @@ def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
         offered(tmp_path / "nothing")
 
 
+def test_what_would_lie_in_a_folder_here_is_not_asked_for_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corpora").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match="does not exist"):
+        offered(Path("corpora/nothing"))
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
