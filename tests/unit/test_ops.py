@@ -204,6 +204,15 @@ def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:
     assert "redis" in service["depends_on"]
 
 
+def test_the_trainers_image_has_every_library_that_the_trainer_may_ask_for() -> None:
+    [extras] = re.findall(r'"\.\[([\w,]+)\]"', (ROOT / "trainer/Dockerfile").read_text())
+    asked = {
+        name for file in (ROOT / "trainer").rglob("*.py") for name in re.findall(r"undertext\[(\w+)", file.read_text())
+    }
+    assert asked
+    assert asked <= set(extras.split(","))
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_images_copy_what_there_is_and_run_as_nobody_special(service: str) -> None:
     lines = (ROOT / service / "Dockerfile").read_text().splitlines()
