@@ -161,6 +161,10 @@ def test_under_a_public_name_there_is_a_token_and_nothing_but_the_proxy_is_publi
     assert asked < set(compose()["services"])
 
 
+def test_what_is_secret_is_not_committed() -> None:
+    assert "/.env" in (ROOT / ".gitignore").read_text().split()
+
+
 @pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.public.yml"])
 def test_no_log_grows_without_a_bound(file: str) -> None:
     for name, service in compose(file)["services"].items():
