@@ -232,13 +232,13 @@ def pip(*arguments: str) -> None:
 
 
 def install_cpu_torch() -> None:
-    """torch and what it needs from PyTorch's CPU builds; without success the usual index serves."""
+    """torch alone, of PyTorch's CPU builds; without success the usual index serves."""
     pins = (ROOT / "constraints.txt").read_text()
     found = re.search(r"^torch==\S+", pins, re.MULTILINE)
     if not found:
         raise InstallError("constraints.txt does not pin torch.")
     say(f"fetching {found[0]} without CUDA from {TORCH_CPU_INDEX}")
-    run_quietly(*PIP_INSTALL, "--index-url", TORCH_CPU_INDEX, found[0])
+    run_quietly(*PIP_INSTALL, "--no-deps", "--index-url", TORCH_CPU_INDEX, found[0])
 
 
 def has_nvidia_gpu() -> bool:

@@ -82,6 +82,7 @@ def test_torch_comes_from_the_small_index_where_it_answers_and_no_gpu_is_seen(
     install.install({"transcriber"})
     fetched = [command for command in done.commands if "--index-url" in command]
     assert [command[-2:] for command in fetched] == [[install.TORCH_CPU_INDEX, "torch==2.13.0"]]
+    assert "--no-deps" in fetched[0], "what it needs has other versions there than constraints.txt"
 
 
 def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch) -> None:

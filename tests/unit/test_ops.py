@@ -208,6 +208,14 @@ def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:
     assert "redis" in service["depends_on"]
 
 
+@pytest.mark.parametrize("service", ["transcriber", "trainer"])
+def test_only_torch_itself_comes_from_the_index_of_small_builds(service: str) -> None:
+    """What it needs has other versions there than constraints.txt: pip found no way, and the build ended."""
+    [command] = re.findall(r"pip install (.*--index-url.*);", (ROOT / service / "Dockerfile").read_text())
+    assert command.split()[0] == "--no-deps"
+    assert command.split()[-1] == "torch"
+
+
 def test_the_trainers_image_has_every_library_that_the_trainer_may_ask_for() -> None:
     [extras] = re.findall(r'"\.\[([\w,]+)\]"', (ROOT / "trainer/Dockerfile").read_text())
     asked = {
