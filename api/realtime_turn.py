@@ -120,7 +120,8 @@ class Turn:
                 return
             if message and message.type == Caption.type and not self._dropped:
                 caption = Caption.decode(message.text)
-                if not caption.final or not (delta := piece(caption, first=not text)):
+                # One that is corrected has gone out as it was heard.
+                if not caption.final or caption.corrected or not (delta := piece(caption, first=not text)):
                     continue
                 if self._detects and not self._committed:
                     self._pass_on_alone(caption)

@@ -50,6 +50,18 @@ def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api
     assert "first" in api.http.get(f"/microphones/{id}/captions.srt").text
 
 
+def test_what_is_corrected_meanwhile_has_gone_out_as_it_was_heard(api: Api, ingests: Ingests) -> None:
+    with session(api) as connection:
+        say(connection, SECOND)
+        id = next_of(connection, DELTA).item_id.removeprefix("item_")
+        answer = api.http.patch(f"/microphones/{id}/captions/1", json={"text": "The first."})
+        assert answer.status_code == 200
+        connection.input_audio_buffer.commit()
+        events = iter(connection.recv, None)
+        whole = next(event for event in events if event.type == COMPLETED)
+    assert whole.transcript == f"first {len(SECOND)} bytes"
+
+
 def test_turns_are_in_a_row(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         for _ in range(2):
