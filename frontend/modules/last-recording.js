@@ -4,6 +4,18 @@ const KEY = 'undertext-microphone';
 
 export const lastRecording = {
   /** @returns {{id: string, begun: number, resume: string} | null} `begun` is a Unix time */
-  get: () => JSON.parse(sessionStorage.getItem(KEY) ?? 'null'),
-  keep: (recording) => sessionStorage.setItem(KEY, JSON.stringify(recording)),
+  get: () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(KEY) ?? 'null');
+    } catch { // some browsers keep nothing, as where all cookies are blocked
+      return null;
+    }
+  },
+  keep: (recording) => {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(recording));
+    } catch {
+      // nobody goes on with it then
+    }
+  },
 };

@@ -43,3 +43,19 @@ def test_who_spoke_corrects_what_was_heard_and_others_read_it(
     page.keyboard.press("Enter")
     expect(page.locator(".lines .text:visible")).to_have_text(["The very first."])
     assert kept(redis, f"microphones/{ingest.hello.id}") == ["The very first.", ""]
+
+
+def test_where_a_browser_keeps_nothing_one_speaks_and_others_read_along(page: Page, api: Api, redis_url: str) -> None:
+    page.context.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('denied'); }})"
+    )
+    ingest = Ingest(redis_url)
+    ingest.start()
+    page.goto(f"{api.url}#microphone")
+    page.get_by_role("button", name="Start").click()
+    with page.expect_popup() as listening:
+        page.get_by_role("link", name="this address").click()
+    expect(listening.value.locator(".lines .text")).to_have_text(["first"])
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    ingest.join(timeout=20)
