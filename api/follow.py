@@ -47,7 +47,7 @@ class Outgoing:
     text: str
     type: str = ""
     event: int | None = None  # behind which the source is followed from here on; None leaves it where it was
-    captured_s: float = 0.0  # of a live caption, from which its latency counts; 0 for what is replayed
+    captured_s: float = 0.0  # of a live caption, from which its latency counts; 0: replayed, or corrected
 
 
 class Follower:

@@ -153,4 +153,6 @@ def parse(data: bytes) -> Live:
     kind = str(values.get("type", ""))
     if kind != "caption":
         return Live(text, kind, status=Status.from_dict(values) if kind == Status.type else None)
-    return Live(text, kind, event=int(values["event"]), captured_s=float(values.get("captured_s") or 0.0))
+    # What a person corrects has been shown before, in time.
+    captured_s = 0.0 if values.get("corrected") else float(values.get("captured_s") or 0.0)
+    return Live(text, kind, event=int(values["event"]), captured_s=captured_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.correcting import corrected
 from api.hub import Hub, parse
 from api.viewer import Live, Missed, Signal, Viewer
 from wire import keys
@@ -106,6 +107,12 @@ def test_a_closed_hub_sends_everyone_away(hub: Hub) -> None:
         assert viewer.take(0) is Signal.CLOSED
     with hub.watch("stations/a") as late:
         assert late.take(0) is Signal.CLOSED
+
+
+def test_what_is_corrected_does_not_count_as_late() -> None:
+    heard = Caption("stations/x", 1, 0, 0.0, 4.0, "Umea", final=True, captured_s=5.0, event=1)
+    assert parse(heard.encode()).captured_s == 5.0
+    assert parse(corrected(heard, "Umeå").encode()).captured_s == 0.0
 
 
 def test_a_status_is_parsed() -> None:
