@@ -41,7 +41,7 @@ def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
     """What our own form says, and no more."""
     known_fields(request.args, CHOICES)
     known_fields((name or "" for name in form), ("file", *CHOICES))  # a part of a form may have no name
-    return form
+    return {**form, "hot_words": "\n".join(form.getlist("hot_words"))}  # each name may be a field of its own
 
 
 def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, Any]] = _own) -> Job:

@@ -29,7 +29,7 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
         "/jobs",
         files={"file": ("Möte.MP3", b"x" * MIB)},
-        data={"language": "sv-SE", "task": "translate", "track": "1", "hot_words": "Bodil Jönsson, Umeå\n"},
+        data={"language": "sv-SE", "task": "translate", "track": "1", "hot_words": ["Bodil Jönsson, Umeå\n", "Åsele"]},
     )
     assert answer.status_code == 202
     values = answer.json()
@@ -38,7 +38,7 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     assert (values["state"], values["progress"], values["filename"]) == ("waiting", 0, "Möte.MP3")
     job = Jobs(redis).get(values["id"])
     assert (job.language, job.task, job.track) == ("sv", "translate", 1)
-    assert job.hot_words == tuple(values["hot_words"]) == ("Bodil Jönsson", "Umeå")
+    assert job.hot_words == tuple(values["hot_words"]) == ("Bodil Jönsson", "Umeå", "Åsele")
     assert job.path == f"uploads/{job.id}.mp3"
     assert (api.folder / "var" / job.path).stat().st_size == MIB
     assert queue.waiting_decodes(redis) == 1
