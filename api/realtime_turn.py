@@ -62,10 +62,10 @@ class Turn:
         Raises:
             BadRequest: it is none.
         """
-        self.heard_s = time.monotonic()
         self._intake.hear(audio)
         self._audio_s += self._intake.seconds(audio)
         self._client.patiently(self._intake.hand_on)
+        self.heard_s = time.monotonic()  # behind the wait for Redis, in which nothing can come
 
     def seconds(self, audio: bytes) -> float:
         """How long a part is."""
