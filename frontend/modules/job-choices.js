@@ -2,8 +2,8 @@
 
 import { about } from './api.js';
 import { make } from './dom.js';
+import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
-import { linesOf } from './station-fields.js';
 
 /** The controls, and what they say as the API names it. */
 export class JobChoices {
@@ -14,11 +14,9 @@ export class JobChoices {
     this.translate = make('div.check', { hidden: true },
       this.#translate, make('label', { for: 'file-task', textContent: 'Translate into English' }));
     this.#track = make('input', { id: 'file-track', name: 'track', type: 'number', min: 0, max: 99, placeholder: 'the file’s default' });
-    this.#hotWords = make('textarea', { id: 'file-hot-words', name: 'hot_words', rows: 3 });
+    this.#hotWords = new HotWords('file-hot-words');
     this.more = make('details', {}, make('summary', { textContent: 'More' }),
-      make('label', { for: 'file-track', textContent: 'Audio track, counted from 0' }), this.#track,
-      make('label', { for: 'file-hot-words', textContent: 'People and places, one a line' }), this.#hotWords,
-      make('p.facts', { textContent: 'Told to models that take such words.' }));
+      make('label', { for: 'file-track', textContent: 'Audio track, counted from 0' }), this.#track, ...this.#hotWords.parts);
     this.#track.addEventListener('invalid', () => {
       this.more.open = true; // or the browser has nothing to show its complaint at
     });
@@ -38,7 +36,7 @@ export class JobChoices {
       language: this.#language.value || null,
       task: this.#translate.checked ? 'translate' : null,
       track: this.#track.value ? this.#track.valueAsNumber : null,
-      hot_words: linesOf(this.#hotWords.value),
+      hot_words: this.#hotWords.words,
     };
     return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== null && value.length !== 0));
   }

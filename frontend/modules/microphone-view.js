@@ -6,6 +6,7 @@ import { correct } from './correcting.js';
 import { disable, hush, make, notify, set } from './dom.js';
 import { downloads } from './downloads.js';
 import { readingLinks } from './elsewhere.js';
+import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
 import { lastRecording } from './last-recording.js';
 import { explain, Recorder } from './recorder.js';
@@ -30,6 +31,7 @@ class MicrophoneView extends HTMLElement {
 
   connectedCallback() {
     this.language = languageSelect('microphone-language');
+    this.hotWords = new HotWords('microphone-hot-words');
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
     this.state = make('span', { role: 'status', textContent: 'Nothing is sent before you start.' });
@@ -44,6 +46,7 @@ class MicrophoneView extends HTMLElement {
         make('h1', { textContent: 'Caption your voice' }),
         make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
+        make('details', {}, make('summary', { textContent: 'More' }), ...this.hotWords.parts),
         this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
       make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
     addEventListener('pagehide', this.#leave);
@@ -91,8 +94,8 @@ class MicrophoneView extends HTMLElement {
 
   #connect(recorder, last) {
     const store = this.#store;
-    const language = this.language.value || null;
-    const hello = (resume) => ({ sample_rate: recorder.sampleRate, language, ...(resume ? { resume, after: store.last } : {}) });
+    const told = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words };
+    const hello = (resume) => ({ ...told, ...(resume ? { resume, after: store.last } : {}) });
     const hear = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
       else store.apply(message.type === 'caption' ? this.#relative(message) : message);
@@ -124,7 +127,7 @@ class MicrophoneView extends HTMLElement {
       disable(this.button, false);
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
-      this.language.disabled = true;
+      this.language.disabled = this.hotWords.disabled = true;
     }
     if (recording.state === 'ended') {
       recorder.stop();
@@ -218,7 +221,7 @@ class MicrophoneView extends HTMLElement {
     disable(this.button, false);
     this.button.textContent = 'Start';
     this.button.classList.remove('on');
-    this.language.disabled = false;
+    this.language.disabled = this.hotWords.disabled = false;
     this.meter.value = 0;
     this.#say(words);
   }

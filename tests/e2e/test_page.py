@@ -30,6 +30,8 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     ingest.start()
     page.goto(f"{api.url}#microphone")
     page.locator("#microphone-language").select_option("en")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("People and places, one a line").fill("Bodil Jönsson\n\nUmeå ")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Stop")).to_be_focused()  # it is the same, and was disabled meanwhile
     expect(page.locator(".lines .text")).to_have_text(["first"])
@@ -56,7 +58,7 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
         page.get_by_role("link", name="SRT").click()
     assert started.value.suggested_filename == f"{ingest.hello.id}.srt"
     assert "first" in Path(started.value.path()).read_text()
-    assert ingest.hello.language == "en"
+    assert (ingest.hello.language, ingest.hello.hot_words) == ("en", ("Bodil Jönsson", "Umeå"))
     page.reload()
     page.get_by_role("link", name="Your last recording").click()
     expect(page.get_by_role("heading", name="Read along")).to_be_visible()
