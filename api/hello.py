@@ -11,7 +11,7 @@ from typing import Any
 from api.parameters import hot_words, json_object, known_fields, language, task
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
-from wire.microphone import Hello
+from wire.messages import Hello
 
 #: What a hello may have; all but the rate may be left out.
 _FIELDS = ("sample_rate", "format", "channels", "language", "task", "hot_words", "resume", "after", "kept_from_s")

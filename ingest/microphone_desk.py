@@ -16,9 +16,9 @@ from ingest.microphones import MicrophoneReader
 from ingest.settings import Settings
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
-from wire.messages import Kind, source_name
+from wire.messages import Hello, Kind, source_name
 from wire.metrics import IngestMetrics
-from wire.microphone import Hello, Microphones
+from wire.microphone import Microphones
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from ingest.live import LiveCutter
 from ingest.outbox import Outbox
 from ingest.settings import Settings
 from wire.bus import Redis, RedisError
-from wire.messages import Kind, State, source_name
+from wire.messages import Hello, Kind, State, source_name
 from wire.metrics import IngestMetrics
-from wire.microphone import Frame, Hello, Mark, Microphones
+from wire.microphone import Frame, Mark, Microphones
 
 log = logging.getLogger(__name__)
 

@@ -67,8 +67,14 @@ class _Json:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build the message from JSON values."""
+        return cls(**cls._known(values))
+
+    @classmethod
+    def _known(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The fields that there are, lists as the tuples that a message has."""
         names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: value for name, value in values.items() if name in names})
+        known = {name: value for name, value in values.items() if name in names}
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
 
 
 #: What to do with speech: write it down, or translate it into English.
@@ -133,8 +139,7 @@ class Caption(_Json):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Caption:
         """Build the caption, its words included."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in names}
+        fields = cls._known(values)
         fields["words"] = tuple(Word.from_dict(word) for word in fields.get("words", ()))
         fields["content"] = Content(fields.get("content", Content.SPEECH))
         return cls(**fields)
@@ -185,8 +190,7 @@ class Status(_Json):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Status:
         """Build the status with its state as an enum."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in names}
+        fields = cls._known(values)
         return cls(**{**fields, "state": State(fields.get("state", State.WAITING))})
 
 
@@ -202,13 +206,6 @@ class Station(_Json):
     from_file: bool = False  # seeded from stations.yml; such an entry follows the file
     hot_words: tuple[str, ...] = ()  # names of hosts and places; see `hot_words`
     task: Task | None = None  # None: as TASK says
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Station:
-        """Build the station with its hot words as they are kept."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in names}
-        return cls(**{**fields, "hot_words": tuple(fields.get("hot_words", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +230,18 @@ class Job(_Json):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Job:
-        """Build the job with its hot words as they are kept, and its state as an enum."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in names}
-        fields["hot_words"] = tuple(fields.get("hot_words", ()))
+        """Build the job with its state as an enum."""
+        fields = cls._known(values)
         return cls(**{**fields, "state": State(fields.get("state", State.WAITING))})
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(_Json):
+    """A microphone that has opened. Frames are mono s16le at `sample_rate` Hz."""
+
+    id: str
+    sample_rate: int
+    language: str | None = None
+    channels: int = 1
+    task: Task | None = None  # None: as TASK says
+    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`

@@ -1,4 +1,4 @@
-"""Raw audio from a browser's microphone, on its way from the API (which holds the socket) to ingest (which cuts it).
+"""Raw audio from a microphone, on its way from the API (which holds the socket) to ingest (which cuts it).
 
 The API announces a microphone with its hello, then appends frames as they come; an ingest worker takes the
 announcement and reads on until the end mark. The stream is bounded: if ingest falls behind, the oldest audio goes.
@@ -17,7 +17,6 @@ moment in which the recording is resumed, the connection before can add nothing.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from typing import Any
 from wire import keys
 from wire.bus import Redis
 from wire.errors import DecodeError, UnknownSource
-from wire.messages import Kind, Task, _Json, source_name
+from wire.messages import Hello, Kind, source_name
 
 #: Announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
@@ -39,25 +38,6 @@ FRAMES_TTL_S = 900
 
 #: Connections of one microphone whose hellos are kept: more than a minute of frames may come from.
 HELLOS_KEPT = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Hello(_Json):
-    """A microphone that has opened. Frames are mono s16le at `sample_rate` Hz."""
-
-    id: str
-    sample_rate: int
-    language: str | None = None
-    channels: int = 1
-    task: Task | None = None  # None: as TASK says
-    hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Hello:
-        """Build the hello with its hot words as they are kept."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in names}
-        return cls(**{**fields, "hot_words": tuple(fields.get("hot_words", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +176,11 @@ class Microphones:
         return Connection(int(answer[0]), float(answer[1]), float(answer[2]))
 
     def send(
-        self, id: str, pcm: bytes, connection: int = 1, *, duration_s: float = 0.0, up_to: int | None = None
+        self, id: str, pcm: bytes, connection: int = 1, *, duration_s: float = 0, up_to: int | None = None
     ) -> bool:
         """API: append a frame; False if another connection has taken over.
 
-        Args:
-            up_to: where in the connection's audio it ends, in whatever unit. The same frame may be sent again then.
+        One that says `up_to` where in the connection's audio it ends, in whatever unit, may be sent again.
         """
         return self._append(id, b"pcm", pcm, connection, duration_s, "" if up_to is None else f"{connection}:{up_to}")
 

@@ -23,9 +23,9 @@ from tests.websocket_client import Client
 from wire.bus import Redis, connect
 from wire.captions import Advance, CaptionLog
 from wire.chunk import Chunk
-from wire.messages import Caption, Content
+from wire.messages import Caption, Content, Hello
 from wire.metrics import TranscriberMetrics, exposition
-from wire.microphone import Hello, Microphones
+from wire.microphone import Microphones
 from wire.queue import Delivery, stream_of
 
 ROOT = Path(__file__).resolve().parents[2]

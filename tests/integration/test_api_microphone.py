@@ -17,8 +17,7 @@ from tests.integration.api_server import Api, Ingest, Socket, running
 from tests.integration.event_source import opened
 from wire import keys
 from wire.bus import connect
-from wire.messages import State, Status
-from wire.microphone import Hello
+from wire.messages import Hello, State, Status
 from wire.sources import Statuses
 
 

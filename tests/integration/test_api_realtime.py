@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.integration.api_server import Api, Ingests, knowing, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, RATE_HZ, SECOND, next_of, say, session
 from wire.bus import connect
-from wire.microphone import Hello
+from wire.messages import Hello
 from wire.workers import Worker
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wire.bus import Redis
-from wire.microphone import Hello, Microphones
+from wire.messages import Hello
+from wire.microphone import Microphones
 
 
 def test_a_frame_whose_answer_was_lost_is_heard_once(redis: Redis) -> None:

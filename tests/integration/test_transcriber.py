@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -76,8 +76,8 @@ def test_captions_say_which_model_made_them(redis: Redis) -> None:
     assert {c.model for c in CaptionLog(redis).read("jobs/1")} == {"lab/whisper-skånska@0123456789ab"}
 
 
-@pytest.mark.parametrize("remembers", [True, False])
-def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, remembers: bool) -> None:
+def told_of(redis: Redis, *, remembers: bool, behind: Callable[[], object] = lambda: None) -> list[str]:
+    """What a model is told before each chunk of a job; `behind` is done after each."""
     told: list[str] = []
     engine = ScriptedEngine(
         remembers=remembers, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
@@ -86,6 +86,13 @@ def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, reme
     for chunk in chunks("jobs/1", PCM):
         put(redis, chunk)
         bench.drain()
+        behind()
+    return told
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, remembers: bool) -> None:
+    told = told_of(redis, remembers=remembers)
     assert words(redis, "jobs/1") == TEXTS
     if not remembers:
         assert set(told) == {""}
@@ -98,16 +105,13 @@ def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, reme
 
 
 def test_what_was_said_long_ago_and_is_corrected_now_is_not_what_was_just_said(redis: Redis) -> None:
-    told: list[str] = []
-    engine = ScriptedEngine(
-        remembers=True, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
-    )
-    bench = Bench(redis, engine)
-    for chunk in chunks("jobs/1", PCM):
-        put(redis, chunk)
-        bench.drain()
-        if CaptionLog(redis).progress("jobs/1").until_s > 10:
-            CaptionLog(redis).revise("jobs/1", 1, lambda caption: dataclasses.replace(caption, text="Corrected."))
+    captions = CaptionLog(redis)
+
+    def correct() -> None:
+        if captions.progress("jobs/1").until_s > 10:
+            captions.revise("jobs/1", 1, lambda caption: dataclasses.replace(caption, text="Corrected."))
+
+    told = told_of(redis, remembers=True, behind=correct)
     assert told[-1].split()[-1] in TEXTS
     assert "Corrected." not in told[-1]
 

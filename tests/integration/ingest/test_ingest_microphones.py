@@ -22,9 +22,9 @@ from wire import keys
 from wire.bus import RedisError, connect
 from wire.chunk import Chunk
 from wire.errors import UnknownSource
-from wire.messages import Kind, State
+from wire.messages import Hello, Kind, State
 from wire.metrics import IngestMetrics
-from wire.microphone import Hello, Mark, Microphones
+from wire.microphone import Mark, Microphones
 from wire.sources import Statuses
 
 Chunks = Callable[[str], list[Chunk]]

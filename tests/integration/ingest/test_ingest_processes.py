@@ -19,8 +19,8 @@ from tests.integration.ingest.radio import Icecast, audio_of
 from wire import keys
 from wire.chunk import Chunk
 from wire.jobs import enqueue_decode
-from wire.messages import Content, Job, Kind, State, Station
-from wire.microphone import Hello, Microphones
+from wire.messages import Content, Hello, Job, Kind, State, Station
+from wire.microphone import Microphones
 from wire.sources import Jobs, Stations, Statuses
 from wire.workers import alive
 
