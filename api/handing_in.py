@@ -97,8 +97,7 @@ def to_fetch(ctx: Context) -> Job:
 
 def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
     """Language, task, audio track and hot words, out of a form or JSON, or else the query: fields of a job."""
-    given = {name: values.get(name) or request.args.get(name, "") for name in CHOICES}
-    code, what, track, words = (given[name] for name in CHOICES)
+    code, what, track, words = (values.get(name) or request.args.get(name, "") for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
     spoken, wanted = language(code), task(what)
@@ -107,7 +106,7 @@ def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
         "language": spoken,
         "task": wanted,
         "track": int(track) if track else None,
-        "hot_words": hot_words({"hot_words": listed(words) if isinstance(words, str) else words}),
+        "hot_words": hot_words(listed(words) if isinstance(words, str) else words),
     }
 
 

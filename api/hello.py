@@ -79,7 +79,8 @@ def parse_hello(message: str | bytes | None) -> Greeting:
     if kept_from_s is not None and not (type(kept_from_s) in (int, float) and 0 <= kept_from_s < math.inf):
         raise BadRequest("kept_from_s must be a place in the recording in seconds, from 0")
     id, _, key = resume.partition(".") if resume else (secrets.token_hex(8), "", secrets.token_urlsafe(16))
-    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""), hot_words(values))
+    words = hot_words(values.get("hot_words"))
+    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""), words)
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
         raise BadRequest(

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, get_args, overload
@@ -153,16 +153,19 @@ def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, re
     return text
 
 
-def hot_words(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The hot words of a JSON object; none if they are missing.
+def hot_words(given: Any, field: str = "hot_words") -> tuple[str, ...]:
+    """Hot words as a field of a request has them; none if that is missing.
+
+    Args:
+        field: its name, behind those of the objects that it is in.
 
     Raises:
         BadRequest: they are unfit.
     """
     try:
-        return checked(values.get("hot_words"))
+        return checked(given)
     except ValueError as error:
-        raise BadRequest(f"hot_words {error}", "hot_words") from error
+        raise BadRequest(f"{field.rpartition('.')[2]} {error}", field) from error
 
 
 def of_prompt(text: str) -> list[str]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from api.hello import MAX_RATE_HZ, MIN_RATE_HZ
-from api.parameters import NAME_LIMIT, language, of_prompt
+from api.parameters import NAME_LIMIT, hot_words, language, of_prompt
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
-from wire.hot_words import checked
 
 #: OpenAI's names of formats. Samples are mono, and of `audio/pcm` signed, of 16 bits, little-endian.
 FORMATS = {"audio/pcm": SampleFormat.S16LE, "audio/pcmu": SampleFormat.MULAW, "audio/pcma": SampleFormat.ALAW}
@@ -120,7 +119,5 @@ def _language(transcription: Mapping[str, Any]) -> str | None:
 def _hot_words(transcription: Mapping[str, Any]) -> tuple[str, ...]:
     """The keywords that are asked for, or else what a prompt has of them."""
     prompt = transcription.get("prompt")
-    try:
-        return checked(transcription.get("keywords") or of_prompt(prompt if isinstance(prompt, str) else ""))
-    except ValueError as error:
-        raise BadRequest(f"keywords {error}", "session.audio.input.transcription.keywords") from error
+    given = transcription.get("keywords") or of_prompt(prompt if isinstance(prompt, str) else "")
+    return hot_words(given, "session.audio.input.transcription.keywords")

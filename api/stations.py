@@ -161,7 +161,7 @@ def _station(values: dict[str, Any]) -> Station:
         url=url,
         language=language(text_field(values, "language")),
         listen_url=http_url(listen_url, "listen_url") if listen_url else None,
-        hot_words=hot_words(values),
+        hot_words=hot_words(values.get("hot_words")),
         task=task(text_field(values, "task")),
     )
 

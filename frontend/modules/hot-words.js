@@ -7,11 +7,15 @@ import { linesOf } from './station-fields.js';
 export class HotWords {
   #field;
 
-  /** @param {string} id of the field */
-  constructor(id) {
-    this.#field = make('textarea', { id, name: 'hot_words', rows: 3 });
+  /**
+   * @param {string} id of the field
+   * @param {string} whose names they are
+   * @param {string[]} words that stand there at first
+   */
+  constructor(id, whose = 'People and places', words = []) {
+    this.#field = make('textarea', { id, name: 'hot_words', rows: 3, value: words.join('\n') });
     this.parts = [
-      make('label', { for: id, textContent: 'People and places, one a line' }), this.#field,
+      make('label', { for: id, textContent: `${whose}, one a line` }), this.#field,
       make('p.facts', { textContent: 'Told to models that take such words.' }),
     ];
   }

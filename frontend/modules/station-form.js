@@ -3,9 +3,10 @@
 import { addressInput, masked } from './address.js';
 import { about, request } from './api.js';
 import { disable, hush, make } from './dom.js';
+import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
 import { absolve, blame } from './refusal.js';
-import { changes, linesOf, NEW, taskOf } from './station-fields.js';
+import { changes, NEW, taskOf } from './station-fields.js';
 
 const HIDDEN_PASSWORD = 'Its password is not shown. Leave the address as it is to keep both.';
 
@@ -32,7 +33,7 @@ export class StationForm extends HTMLElement {
     this.url = addressInput({ id: id('url'), required: true, value: url });
     this.language = languageSelect(id('language'), language ?? '');
     this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'the same' });
-    this.hotWords = make('textarea', { id: id('hot-words'), name: 'hot_words', rows: 3, value: hotWords.join('\n') });
+    this.hotWords = new HotWords(id('hot-words'), 'Hosts and places', hotWords);
     // not `translate`, which is a property that every element has, true or false
     this.translating = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
     this.refused = make('p.refused', { role: 'alert' });
@@ -63,11 +64,10 @@ export class StationForm extends HTMLElement {
     about().then(({ tasks }) => {
       translate.hidden &&= !tasks.includes('translate');
     }).catch(() => {}); // then it is not offered; whatever is asked next will say that the server is away
-    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.value || this.translating.checked) },
+    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.words.length || this.translating.checked) },
       make('summary', { textContent: 'More' }),
       ...labelled('Other address to listen at', this.listenUrl),
-      ...labelled('Hosts and places, one a line', this.hotWords),
-      make('p.facts', { textContent: 'Told to models that take such words.' }),
+      ...this.hotWords.parts,
       translate);
     this.listenUrl.addEventListener('invalid', () => {
       more.open = true; // or the browser has nothing to show its complaint at
@@ -89,7 +89,7 @@ export class StationForm extends HTMLElement {
       url: this.url.value,
       language: this.language.value || null,
       listen_url: this.listenUrl.value || null,
-      hot_words: linesOf(this.hotWords.value),
+      hot_words: this.hotWords.words,
       task: taskOf(this.#shown, this.translating.checked),
     };
   }
