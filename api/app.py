@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 
 from api import (
     access,
+    audio,
     context,
     corrections,
     events,
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> Flask:
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
     voices = (microphone, recordings, realtime)
-    topics = (stations, jobs, corrections, live, events, *voices, search, openai, metrics, health, openapi, page)
+    topics = (stations, audio, jobs, corrections, live, events, *voices, search, openai, metrics, health, openapi, page)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

@@ -13,6 +13,7 @@ from api.settings import Settings
 from api.sockets import Sockets
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog
+from wire.kept_audio import KeptAudio
 from wire.metrics import ApiMetrics
 from wire.microphone import Microphones
 from wire.queue import ChunkQueue
@@ -32,6 +33,7 @@ class Context:
     jobs: Jobs
     statuses: Statuses
     log: CaptionLog
+    kept_audio: KeptAudio
     archivist: Archivist
     microphones: Microphones
     chunks: ChunkQueue
@@ -57,6 +59,7 @@ def build(settings: Settings) -> Context:
         jobs=jobs,
         statuses=Statuses(redis, retention_s=settings.retention_s),
         log=captions,
+        kept_audio=KeptAudio(redis),
         archivist=Archivist(settings.archive_path, stations, jobs, captions, keep_s=86_400 * settings.archive_days),
         microphones=Microphones(redis),
         chunks=ChunkQueue(redis),

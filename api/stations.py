@@ -207,6 +207,7 @@ def view(station: Station, status: Status) -> dict[str, Any]:
         "urls": {
             "self": url_for("stations.show", id=station.id),
             "captions": url_for("stations.read", id=station.id),
+            "audio": url_for("audio.excerpt", id=station.id, format="mp3"),
             "live": f"{url_for('stations.show', id=station.id)}/live",
             "events": url_for("events.station", id=station.id),
         },

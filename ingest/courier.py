@@ -40,6 +40,7 @@ class Courier:
         hold: what is known of our right to send.
         on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds, and the epoch and
             the number of its chunks that are there; may raise RedisError.
+        keep: told of each chunk, with its audio, when it has been queued; may raise RedisError.
         status: what the source's status is at first.
     """
 
@@ -52,6 +53,7 @@ class Courier:
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
         on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
+        keep: Callable[[Chunk], None] | None = None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -62,6 +64,7 @@ class Courier:
         self._metrics = metrics
         self._hold = hold
         self._on_sent = on_sent
+        self._keep = keep
         self._kind = split_source(status.source)[0]
         self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
         self._epoch = 0
@@ -145,6 +148,8 @@ class Courier:
             self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
         try:
             self._on_sent(self._sent_s, *self.queued)
+            if self._keep:
+                self._keep(chunk)
         except RedisError as error:
             self._lost_redis(error)
         return True

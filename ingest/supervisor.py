@@ -5,6 +5,7 @@ Every process does the same and none is told of the others but through Redis: th
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import threading
@@ -15,6 +16,7 @@ import httpx
 
 from ingest.courier import Courier, first_status
 from ingest.detector import MakeDetector
+from ingest.keeping import Keeper
 from ingest.lease import Hold, Leases
 from ingest.live import LiveCutter
 from ingest.outbox import Outbox
@@ -192,7 +194,15 @@ class Supervisor:
 
         shed = self._metrics.shed_s.labels(Kind.STATION)
         outbox = Outbox(self._settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
-        courier = Courier(self._redis, outbox, first_status(source, self._worker), self._metrics, hold=hold)
+        kept_s = self._settings.audio_kept_s
+        courier = Courier(
+            self._redis,
+            outbox,
+            dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s),
+            self._metrics,
+            hold=hold,
+            keep=Keeper(self._redis, self._metrics, kept_s=kept_s) if kept_s else None,
+        )
         cutter = LiveCutter(
             source,
             outbox,

@@ -151,9 +151,8 @@ class CaptionLog:
             pipe.hset(progress_key, "event", caption.event)
             pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")
             pipe.publish(keys.live(source), caption.encode())
-            for key in keys.of_source(source):
-                if key != keys.remark(source):  # which nobody has repeated
-                    pipe.expire(key, self._retention_s)
+            for key in keys.of_captions(source):
+                pipe.expire(key, self._retention_s)
             return caption
 
         return transaction(self._redis, attempt, progress_key, log_key)

@@ -11,6 +11,7 @@
 |                                       |        | is corrected, MOST_REVISIONS times a caption              |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |
+| undertext:audio:SOURCE                | zset   | AUDIO_KEPT_S of a station; expires                        |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
 | undertext:stations:removed            | set    | as many as stations.yml names                             |
@@ -83,6 +84,11 @@ def remark(source: str) -> str:
     return f"{PREFIX}:remark:{source}"
 
 
+def audio(source: str) -> str:
+    """What was said there lately (`kept_audio`)."""
+    return f"{PREFIX}:audio:{source}"
+
+
 def epoch(source: str) -> str:
     """Counter of connections."""
     return f"{PREFIX}:epoch:{source}"
@@ -128,6 +134,11 @@ def study(name: str) -> str:
     return f"{PREFIX}:study:{name}"
 
 
+def of_captions(source: str) -> list[str]:
+    """The keys that last as long as the source's captions."""
+    return [make(source) for make in (seam, progress, captions, status, epoch)]
+
+
 def of_source(source: str) -> list[str]:
     """All keys that die with a source."""
-    return [make(source) for make in (seam, progress, captions, status, remark, epoch)]
+    return [*of_captions(source), remark(source), audio(source)]

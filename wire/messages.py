@@ -180,6 +180,7 @@ class Status(_Json):
     epoch: int = 0
     reconnects: int = 0
     audio_s: float = 0.0  # audio taken in since the epoch began
+    audio_kept_s: float = 0.0  # for so long what is said can be heard again
     since_s: float = 0.0  # Unix time of the last change of state
     worker: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import subprocess
 import threading
@@ -10,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from prometheus_client import CollectorRegistry
 
 from ingest.detector import SilenceDetector
@@ -21,6 +24,7 @@ from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
 from wire import keys
 from wire.bus import connect
+from wire.kept_audio import KeptAudio
 from wire.messages import State, Station
 from wire.metrics import IngestMetrics
 from wire.sources import Stations
@@ -51,6 +55,39 @@ def test_a_stream_comes_out_as_chunks(
     now = status("tone")
     assert (now.state, now.codec, now.epoch) == (State.RUNNING, encoding, 1)
     assert now.sample_rate_hz in (44100, 48000)
+
+
+def test_what_it_says_is_kept_to_be_heard_again(
+    icecast: Icecast,
+    on_air: Callable[..., Supervisor],
+    chunks: Chunks,
+    status: Any,
+    redis_client: Any,
+    wait_until: Wait,
+) -> None:
+    on_air(Station("tone", "Tone", icecast.send("kept")), audio_kept_s=60.0)
+    wait_until(lambda: len(KeptAudio(redis_client).between("stations/tone", 0, 1e12)) >= 5, 30)
+    kept = KeptAudio(redis_client).between("stations/tone", 0, 1e12)
+    found = chunks("stations/tone")
+    assert [(s.start_s, s.n_samples) for s in kept] == [(c.start_s, c.n_samples) for c in found[: len(kept)]]
+    for stretch, chunk in zip(kept, found, strict=False):
+        heard, _ = soundfile.read(io.BytesIO(stretch.vorbis), dtype="int16")
+        assert np.corrcoef(heard, audio_of([chunk]))[0, 1] > 0.98
+    assert status("tone").audio_kept_s == 60
+
+
+def test_nothing_is_kept_where_nothing_shall_be(
+    icecast: Icecast,
+    on_air: Callable[..., Supervisor],
+    chunks: Chunks,
+    status: Any,
+    redis_client: Any,
+    wait_until: Wait,
+) -> None:
+    on_air(Station("tone", "Tone", icecast.send("unkept")), audio_kept_s=0.0)
+    wait_until(lambda: len(chunks("stations/tone")) >= 2, 30)
+    assert not redis_client.exists(keys.audio("stations/tone"))
+    assert status("tone").audio_kept_s == 0
 
 
 def test_titles_are_followed(

@@ -1,0 +1,96 @@
+"""`/stations/ID/audio.mp3`: what was said there lately, to be heard again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import soundfile
+from flask import Blueprint, Response, request, send_file
+
+from api import access
+from api.aside import aside
+from api.context import context
+from api.parameters import known_fields, masked, seconds
+from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
+from wire.errors import BadRequest, UnknownSource
+from wire.kept_audio import Stretch
+from wire.messages import Kind, source_name
+
+blueprint = Blueprint("audio", __name__)
+
+#: Most that is heard at once, and what is, where `to` is left out, in seconds.
+LIMIT_S, DEFAULT_S = 600.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file, as libsndfile writes it."""
+
+    media_type: str
+    container: str
+    coding: str
+
+
+FORMATS = {
+    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III"),
+    "flac": Format("audio/flac", "FLAC", "PCM_16"),
+    "wav": Format("audio/wav", "WAV", "PCM_16"),
+}
+
+
+@blueprint.get("/stations/<id>/audio.<format>")
+def excerpt(id: str, format: str) -> Response:
+    """What was said between two Unix times, with silence where nothing was, or it is no longer kept."""
+    ctx = context()
+    station = ctx.stations.get(id)
+    if masked(station.url) != station.url:
+        access.check_token(ctx.settings, request)  # its sound is not for everybody
+    if format not in FORMATS:
+        raise UnknownSource(f"there is no format {format!r} of audio; there are {', '.join(FORMATS)}")
+    from_s, to_s = _times()
+    found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
+    if not found:
+        raise UnknownSource(
+            "nothing that was said then is kept to be heard; the station's status says in audio_kept_s how long it is"
+        )
+    to_s = min(to_s, max(stretch.end_s for stretch in found))
+    file = aside(partial(write, found, from_s, samples(to_s - from_s), FORMATS[format]))
+    began = datetime.fromtimestamp(from_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    return send_file(file, FORMATS[format].media_type, download_name=f"{id} {began}.{format}")
+
+
+def _times() -> tuple[float, float]:
+    """The times that the query asks for.
+
+    Raises:
+        BadRequest: they are unfit, or too far apart.
+    """
+    known_fields(request.args, ("from", "to"))
+    if "from" not in request.args:
+        raise BadRequest("say in from at which Unix time to begin, such as a caption's start_s", "from")
+    from_s = seconds("from", 0.0)
+    to_s = seconds("to", from_s + DEFAULT_S)
+    if not from_s < to_s <= from_s + LIMIT_S:
+        raise BadRequest(f"to must be behind from, by {LIMIT_S:g} seconds at most", "to")
+    return from_s, to_s
+
+
+def write(stretches: Iterable[Stretch], from_s: float, n_samples: int, format: Format) -> io.BytesIO:
+    """A file of `n_samples` samples (16 kHz mono) that begins at Unix time `from_s`."""
+    pcm = bytearray(n_samples * SAMPLE_BYTES)
+    for stretch in stretches:
+        with soundfile.SoundFile(io.BytesIO(stretch.vorbis)) as audio:
+            heard = bytes(audio.buffer_read(dtype="int16"))
+        place = samples(stretch.start_s - from_s) * SAMPLE_BYTES
+        begin, end = max(0, place), min(len(pcm), place + len(heard))
+        if begin < end:
+            pcm[begin:end] = heard[begin - place : end - place]
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format=format.container, subtype=format.coding) as audio:
+        audio.buffer_write(pcm, "int16")
+    file.seek(0)
+    return file

@@ -1,0 +1,46 @@
+"""What a chunk leaves to be heard again."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+from prometheus_client import CollectorRegistry
+
+from ingest.keeping import Keeper, encode
+from wire.audio import samples
+from wire.bus import Redis
+from wire.chunk import Chunk
+from wire.kept_audio import KeptAudio
+from wire.messages import Content
+from wire.metrics import IngestMetrics
+
+
+def tone(duration_s: float, hz: float) -> bytes:
+    times = np.arange(samples(duration_s)) / 16_000
+    return (8000 * np.sin(2 * np.pi * hz * times)).astype("<i2").tobytes()
+
+
+def test_what_is_kept_sounds_as_what_came_and_is_as_long() -> None:
+    for duration_s in (0.01, 5.0, 25.0):
+        pcm = tone(duration_s, 440)
+        heard, rate = soundfile.read(io.BytesIO(encode(pcm)), dtype="int16")
+        came = np.frombuffer(pcm, "<i2")
+        assert (rate, len(heard)) == (16_000, len(came))
+        assert np.corrcoef(heard, came)[0, 1] > 0.99
+
+
+def test_it_is_small() -> None:
+    assert len(encode(tone(5.0, 440))) < len(tone(5.0, 440)) / 4
+
+
+def test_new_audio_is_kept_and_not_what_the_chunk_before_had(redis: Redis) -> None:
+    keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)
+    keep(Chunk("stations/p1", 1, 4, 1000.5, samples(5), tone(1, 880) + tone(5, 440), lead_samples=samples(1)))
+    keep(Chunk("stations/p1", 1, 5, 1005.5, samples(5), content=Content.MUSIC))
+    [stretch] = KeptAudio(redis).between("stations/p1", 0, 2000)
+    assert (stretch.start_s, stretch.n_samples) == (1000.5, samples(5))
+    heard, _ = soundfile.read(io.BytesIO(stretch.vorbis), dtype="int16")
+    assert len(heard) == samples(5)
+    assert np.corrcoef(heard, np.frombuffer(tone(5, 440), "<i2"))[0, 1] > 0.99

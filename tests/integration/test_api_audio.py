@@ -1,0 +1,127 @@
+"""`/stations/ID/audio.mp3`: what was said is heard again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from ingest.keeping import encode
+from tests.integration.api_answers import problem
+from tests.integration.api_server import Api, running
+from wire.audio import samples
+from wire.bus import Redis
+from wire.kept_audio import KeptAudio, Stretch
+from wire.messages import Station
+from wire.sources import Stations
+
+#: When what is kept in these tests was said.
+NOON_S = 1795345200.5
+
+
+@pytest.fixture
+def station(redis: Redis) -> Station:
+    """A station that spoke for ten seconds at noon, and for five ten seconds later."""
+    station = Station("p1", "P1", "http://127.0.0.1/p1")
+    Stations(redis).add(station)
+    for begin_s in (0, 5, 20):
+        stretch = Stretch(NOON_S + begin_s, samples(5), encode(voice(begin_s, begin_s + 5).tobytes()))
+        KeptAudio(redis).add("stations/p1", stretch, kept_s=900)
+    return station
+
+
+def voice(from_s: float, to_s: float) -> NDArray[np.int16]:
+    """A tone that rises all the time, so that each moment sounds like no other."""
+    times = np.arange(samples(from_s), samples(to_s)) / 16_000
+    return (8000 * np.sin(2 * np.pi * (300 + 10 * times) * times)).astype("<i2")
+
+
+def heard(api: Api, format: str, from_s: float, to_s: float) -> NDArray[np.int16]:
+    answer = api.http.get(f"/stations/p1/audio.{format}", params={"from": NOON_S + from_s, "to": NOON_S + to_s})
+    assert answer.status_code == 200, answer.text
+    audio, rate = soundfile.read(io.BytesIO(answer.content), dtype="int16")
+    assert rate == 16_000
+    return np.asarray(audio)
+
+
+def alike(audio: NDArray[np.int16], expected: NDArray[np.int16]) -> bool:
+    return len(audio) == len(expected) and float(np.corrcoef(audio, expected)[0, 1]) > 0.98
+
+
+@pytest.mark.parametrize("format", ["mp3", "flac", "wav"])
+def test_a_time_is_heard_from_its_first_to_its_last_sample(api: Api, station: Station, format: str) -> None:
+    assert alike(heard(api, format, 2.5, 7.25), voice(2.5, 7.25))
+
+
+def test_where_nothing_was_said_it_is_silent(api: Api, station: Station) -> None:
+    audio = heard(api, "wav", 8, 23)
+    assert alike(audio[: samples(2)], voice(8, 10))
+    assert not audio[samples(2) : samples(12)].any()
+    assert alike(audio[samples(12) :], voice(20, 23))
+
+
+def test_it_ends_where_what_was_said_ends(api: Api, station: Station) -> None:
+    assert alike(heard(api, "wav", 21, 600), voice(21, 25))
+    answer = api.http.get("/stations/p1/audio.wav", params={"from": NOON_S + 21})
+    assert alike(soundfile.read(io.BytesIO(answer.content), dtype="int16")[0], voice(21, 25))
+
+
+def test_what_comes_later_takes_the_place_of_what_a_connection_before_had(
+    api: Api, redis: Redis, station: Station
+) -> None:
+    """A clock that is anchored again may say that less time has passed."""
+    again = Stretch(NOON_S + 8, samples(5), encode(voice(50, 55).tobytes()))
+    KeptAudio(redis).add("stations/p1", again, kept_s=900)
+    audio = heard(api, "wav", 6, 13)
+    assert alike(audio[: samples(2)], voice(6, 8))
+    assert alike(audio[samples(2) :], voice(50, 55))
+
+
+def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
+    query = {"from": NOON_S, "to": NOON_S + 5}
+    whole = api.http.get("/stations/p1/audio.mp3", params=query)
+    assert (whole.headers["content-type"], whole.headers["accept-ranges"]) == ("audio/mpeg", "bytes")
+    assert 'filename="p1 2026-11-22T110000Z.mp3"' in whole.headers["content-disposition"]
+    part = api.http.get("/stations/p1/audio.mp3", params=query, headers={"Range": "bytes=1000-1999"})
+    assert (part.status_code, part.content) == (206, whole.content[1000:2000])
+    beyond = api.http.get("/stations/p1/audio.mp3", params=query, headers={"Range": "bytes=9999999-"})
+    problem(beyond, 416)
+
+
+def test_the_station_says_where_it_is(api: Api, station: Station) -> None:
+    assert api.http.get("/stations/p1").json()["urls"]["audio"] == "/stations/p1/audio.mp3"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/stations/p2/audio.mp3?from=1", 404, "no station"),
+        (f"/stations/p1/audio.opus?from={NOON_S}", 404, "mp3, flac, wav"),
+        (f"/stations/p1/audio.mp3?from={NOON_S + 60}", 404, "audio_kept_s"),
+        (f"/stations/p1/audio.mp3?from={NOON_S - 60}&to={NOON_S}", 404, "audio_kept_s"),
+        ("/stations/p1/audio.mp3", 422, "from"),
+        ("/stations/p1/audio.mp3?from=noon", 422, "Unix time"),
+        (f"/stations/p1/audio.mp3?from={NOON_S}&to={NOON_S}", 422, "behind from"),
+        (f"/stations/p1/audio.mp3?from={NOON_S}&to={NOON_S + 601}", 422, "600 seconds"),
+        (f"/stations/p1/audio.mp3?from={NOON_S}&until={NOON_S + 5}", 422, "until"),
+    ],
+)
+def test_what_cannot_be_heard_is_said(api: Api, station: Station, path: str, status: int, words: str) -> None:
+    assert words in problem(api.http.get(path), status)
+
+
+def test_a_station_with_a_password_is_not_heard_by_everybody(
+    redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
+) -> None:
+    with running(redis_server, free_port(), tmp_path, API_TOKEN="secret") as api:
+        query = {"from": NOON_S, "to": NOON_S + 5}
+        assert api.http.get("/stations/p1/audio.mp3", params=query).status_code == 200
+        Stations(redis).add(Station("p1", "P1", "http://me:pass@127.0.0.1/p1"))
+        problem(api.http.get("/stations/p1/audio.mp3", params=query), 401)
+        token = {"Authorization": "Bearer secret"}
+        assert api.http.get("/stations/p1/audio.mp3", params=query, headers=token).status_code == 200

@@ -1,0 +1,43 @@
+"""What is kept of a station's audio, in a real Redis."""
+
+from __future__ import annotations
+
+from wire import keys
+from wire.audio import samples
+from wire.bus import Redis
+from wire.captions import CaptionLog
+from wire.kept_audio import KeptAudio, Stretch
+
+SOURCE = "stations/p1"
+
+
+def stretch(start_s: float, name: str = "") -> Stretch:
+    return Stretch(start_s, samples(5), name.encode())
+
+
+def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
+    kept = KeptAudio(redis)
+    for start_s in (1000.25, 1005.25, 1015.25):
+        kept.add(SOURCE, stretch(start_s, f"at {start_s}"), kept_s=900)
+    assert kept.between(SOURCE, 1000.25, 1020.25) == [stretch(s, f"at {s}") for s in (1000.25, 1005.25, 1015.25)]
+    assert [found.start_s for found in kept.between(SOURCE, 1004.0, 1006.0)] == [1000.25, 1005.25]
+    assert [found.start_s for found in kept.between(SOURCE, 1005.25, 1005.5)] == [1005.25]
+    assert kept.between(SOURCE, 1010.25, 1015.25) == []
+    assert kept.between("stations/p2", 1000.0, 1020.0) == []
+
+
+def test_what_is_sent_again_is_there_once(redis: Redis) -> None:
+    kept = KeptAudio(redis)
+    for _ in range(2):
+        kept.add(SOURCE, stretch(1000.0), kept_s=900)
+    assert kept.between(SOURCE, 0, 2000) == [stretch(1000.0)]
+
+
+def test_it_is_forgotten(redis: Redis) -> None:
+    kept = KeptAudio(redis)
+    for start_s in range(1000, 2000, 5):
+        kept.add(SOURCE, stretch(start_s), kept_s=60)
+    assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1940, 2000, 5))
+    assert 0 < redis.ttl(keys.audio(SOURCE)) <= 60
+    CaptionLog(redis).forget(SOURCE)
+    assert kept.between(SOURCE, 0, 3000) == []

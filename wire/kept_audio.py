@@ -1,0 +1,64 @@
+"""What was said on a station lately, kept to be heard again: audio of its chunks of speech, by time.
+
+Each chunk's new audio is an Ogg Vorbis file of its own, 16 kHz mono: about 5 kB a second, a sixth of its PCM. Ingest
+writes them, the API reads them. Music and silence are not kept.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from wire import keys
+from wire.audio import seconds
+from wire.bus import Redis
+
+#: No chunk is longer than this, in seconds.
+LONGEST_S = 60.0
+
+_HEADER = struct.Struct(">dI")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Audio without a gap."""
+
+    start_s: float  # Unix time of its first sample
+    n_samples: int  # 16 kHz
+    vorbis: bytes = field(repr=False)
+
+    @property
+    def end_s(self) -> float:
+        """Unix time of its end."""
+        return self.start_s + seconds(self.n_samples)
+
+
+class KeptAudio:
+    """The audio of all stations that is kept.
+
+    A sorted set a source, by start: what is sent a second time is there once.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def add(self, source: str, stretch: Stretch, *, kept_s: float) -> None:
+        """Keep a stretch for `kept_s` seconds, and forget what is older than that before its end."""
+        key = keys.audio(source)
+        pipe = self._redis.pipeline()
+        pipe.zadd(key, {_HEADER.pack(stretch.start_s, stretch.n_samples) + stretch.vorbis: stretch.start_s})
+        pipe.zremrangebyscore(key, "-inf", f"({stretch.end_s - kept_s}")
+        pipe.expire(key, math.ceil(kept_s))
+        pipe.execute()
+
+    def between(self, source: str, from_s: float, to_s: float) -> list[Stretch]:
+        """What is kept of the time between two Unix times, in its order; the first may begin before it."""
+        values: Any = self._redis.zrangebyscore(keys.audio(source), from_s - LONGEST_S, f"({to_s}")
+        return [stretch for stretch in map(_unpacked, values) if stretch.end_s > from_s]
+
+
+def _unpacked(value: bytes) -> Stretch:
+    start_s, n_samples = _HEADER.unpack_from(value)
+    return Stretch(start_s, n_samples, value[_HEADER.size :])
