@@ -123,6 +123,13 @@ export class CaptionList extends HTMLElement {
     if ((!before || isSeen(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
   }
 
+  /** Nothing is played any more: follow the newest line again. */
+  release() {
+    this.mark(-1);
+    this.#following = true;
+    this.#follow();
+  }
+
   /** The time of a line: a button, where it leads somewhere. */
   #prepare(time) {
     const attributes = { role: 'button', tabindex: '0', title: 'Play from here' };

@@ -1,7 +1,9 @@
 // <radio-view>: choose a station, hear it, read it.
 
+import './again-player.js';
 import './caption-list.js';
 import './station-list.js';
+import { masked } from './address.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { entitle, make, notify, set } from './dom.js';
@@ -13,6 +15,7 @@ import { StationForm } from './station-form.js';
 import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
+import { duration } from './times.js';
 import { WatchedStations } from './watched-stations.js';
 
 /** Lines shown when a station is opened: events, of which a line may have several. */
@@ -25,6 +28,7 @@ class RadioView extends HTMLElement {
   #stations = [];
   #opening = null; // {station} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
+  #kept = 0; // for so long what is said there can be heard again, in seconds
 
   connectedCallback() {
     this.list = make('station-list');
@@ -32,6 +36,10 @@ class RadioView extends HTMLElement {
     this.playing = make('p.playing');
     this.facts = make('p.facts');
     this.player = new StationPlayer();
+    this.again = make('again-player');
+    this.again.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
+    this.again.addEventListener('over', () => this.captions.release());
+    this.player.audio.addEventListener('play', () => this.again.stop());
     this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
@@ -41,7 +49,7 @@ class RadioView extends HTMLElement {
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
-      make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.state, this.captions,
+      make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.again, this.state, this.captions,
       make('footer', {}, this.links, make('div.actions', {}, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
     this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }),
@@ -133,6 +141,23 @@ class RadioView extends HTMLElement {
     this.#socket?.close();
     this.#socket = null;
     this.player.stop();
+    this.again.stop();
+  }
+
+  /** Lines lead to their sound where it is kept, and may be heard by all who read them. */
+  #offerAgain(station, { audio_kept_s: kept = 0 }) {
+    const before = this.#kept;
+    this.#kept = masked(station.url) ? 0 : kept;
+    if (Boolean(before) !== Boolean(this.#kept)) this.captions.lead(this.#kept ? (line) => this.#hearAgain(line) : null);
+  }
+
+  #hearAgain({ start_s: start }) {
+    if (start < Date.now() / 1000 - this.#kept) {
+      notify(`What was said can be heard again for ${duration(this.#kept)}.`);
+      return;
+    }
+    this.player.stop();
+    this.again.play(this.#opening.station.urls.audio, start);
   }
 
   #describe(station, status) {
@@ -146,6 +171,7 @@ class RadioView extends HTMLElement {
     if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);
     if (status.detail) words.push(status.detail);
     set(this.facts, words.join(' · '));
+    this.#offerAgain(station, status);
     this.captions.activity = status.state === 'running' ? status.activity : '';
   }
 

@@ -1,0 +1,84 @@
+// <again-player>: what a station said lately, heard again from a line on, with what follows it.
+//
+// Dispatches `place`, detail {seconds}, the Unix time that is heard, and `over`.
+
+import { refusal } from './api.js';
+import { make, notify } from './dom.js';
+
+/** Heard before a line, in seconds: the times of words are that exact. */
+const LEAD_S = 0.2;
+
+/** So much is fetched at once, in seconds. */
+const PIECE_S = 60;
+
+class AgainPlayer extends HTMLElement {
+  #path = '';
+  #from = 0; // the Unix time at which what is played began
+  #goes = false; // whether a piece has been heard, and the next one follows
+
+  connectedCallback() {
+    this.audio = make('audio', { controls: true, 'aria-label': 'What was said, again' });
+    this.back = make('button.quiet', { type: 'button', textContent: 'Back to now' });
+    this.hidden = true;
+    this.replaceChildren(this.audio, this.back);
+    for (const type of ['timeupdate', 'seeked']) this.audio.addEventListener(type, () => this.#tell());
+    this.audio.addEventListener('ended', () => this.#go(this.#from + this.audio.duration));
+    this.audio.addEventListener('error', () => this.audio.getAttribute('src') && this.#fail());
+    this.back.addEventListener('click', () => this.stop());
+  }
+
+  disconnectedCallback() {
+    this.stop();
+  }
+
+  /**
+   * @param {string} path where the station's audio is
+   * @param {number} seconds the Unix time of a line
+   */
+  play(path, seconds) {
+    this.#path = path;
+    this.#goes = false;
+    this.hidden = false;
+    this.#go(seconds - LEAD_S);
+  }
+
+  stop() {
+    if (this.hidden) return;
+    this.hidden = true;
+    this.audio.pause();
+    this.audio.removeAttribute('src');
+    this.audio.load();
+    this.dispatchEvent(new Event('over'));
+  }
+
+  async #go(from) {
+    this.#from = from;
+    this.audio.src = `${this.#path}?from=${from.toFixed(3)}&to=${(from + PIECE_S).toFixed(3)}`;
+    try {
+      await this.audio.play();
+      this.#goes = true;
+    } catch {
+      // what cannot be played has said so
+    }
+  }
+
+  #tell() {
+    if (!this.hidden) this.dispatchEvent(new CustomEvent('place', { detail: { seconds: this.#from + this.audio.currentTime + LEAD_S } }));
+  }
+
+  /** Of what was being heard, nothing more is there yet, or any more; of a line, the server says why. */
+  async #fail() {
+    const { src } = this.audio;
+    const isOver = this.#goes;
+    this.stop();
+    if (isOver) return;
+    try {
+      const answer = await fetch(src);
+      notify(answer.ok ? 'This browser cannot play it.' : refusal(answer.status, await answer.text()).message);
+    } catch {
+      notify('The server does not answer. Is it still running?');
+    }
+  }
+}
+
+customElements.define('again-player', AgainPlayer);
