@@ -84,7 +84,9 @@ def between(
     """
     found = archivist.said(source, period)
     start_s = next((caption.start_s for caption in found.captions if caption.text), None)
-    about = {**about, "source": source, "start_s": start_s, "next": found.event}
+    asked = {"from_s": period.from_s, "to_s": period.to_s}
+    given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
+    about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
     if start_s is not None:
         filename += datetime.fromtimestamp(start_s, UTC).strftime(" %Y-%m-%dT%H%M%SZ")
     response = answer(

@@ -118,7 +118,8 @@ def download(id: str, format: str) -> Response:
 def _captions(id: str, format: str, limit: int | None = None) -> Response:
     ctx = context()
     known_fields(request.args, ("after", "from", "to", "first", "limit"))
-    about = {"language": ctx.stations.get(id).language}
+    station = ctx.stations.get(id)
+    about = {"language": station.language, "task": station.task}
     source = source_name(Kind.STATION, id)
     if "from" in request.args or "to" in request.args:
         wanted = _period(limit or LIMIT)

@@ -1,12 +1,17 @@
-"""Captions of a recording as Undertext's API gives them as JSON, which somebody has read and corrected, as cues."""
+"""Captions as Undertext's API gives them as JSON, which somebody has read and corrected, as cues.
+
+They are those of a recording; or a station's of the time that its audio is of, in whose URLs `from` was the same.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from trainer.corpus.sources.cues import Cue, CuesError, spoken
 from wire.messages import Caption, Content, Kind
@@ -22,7 +27,7 @@ def is_captions(path: Path) -> bool:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(values, dict) and "captions" in values and str(values.get("source")).startswith(f"{Kind.JOB}/")
+    return isinstance(values, dict) and "captions" in values and _times(values) is not None
 
 
 def read_captions(path: Path) -> list[Cue]:
@@ -38,12 +43,24 @@ def read_captions(path: Path) -> list[Cue]:
         raise CuesError(f"no captions: {error}") from error
     if values.get("task") == "translate":
         raise CuesError("a translation, and not what is said")
-    return list(_with_margins([_cue(caption) for caption in captions if caption.final]))
+    from_s, to_s = _times(values) or (0.0, math.inf)
+    return list(_with_margins([_cue(caption, from_s, to_s) for caption in captions if caption.final]))
 
 
-def _cue(caption: Caption) -> Cue:
-    text = "" if caption.content is Content.GAP else spoken(caption.text)
-    return Cue(caption.start_s, caption.end_s, text, caption.language or "")
+def _times(values: dict[str, Any]) -> tuple[float, float] | None:
+    """When the audio begins and ends on the source's clock; None, where nobody says."""
+    kind = str(values.get("source")).partition("/")[0]
+    from_s, to_s = values.get("from_s"), values.get("to_s", math.inf)
+    if kind == Kind.STATION and isinstance(from_s, (int, float)) and isinstance(to_s, (int, float)):
+        return from_s, to_s
+    return (0.0, math.inf) if kind == Kind.JOB else None
+
+
+def _cue(caption: Caption, from_s: float, to_s: float) -> Cue:
+    """A caption in the time of its audio; without its text where that has no more than a part of it."""
+    is_whole = from_s <= caption.start_s and caption.end_s <= to_s
+    text = spoken(caption.text) if is_whole and caption.content is not Content.GAP else ""
+    return Cue(max(0.0, caption.start_s - from_s), caption.end_s - from_s, text, caption.language or "")
 
 
 def _with_margins(cues: Sequence[Cue]) -> Iterator[Cue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,18 @@ def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
 def test_subtitles_that_lie_there_too_may_have_been_mended_by_hand(talk: Path) -> None:
     (talk / "talk.srt").write_text("1\n00:00:00,000 --> 00:00:04,000\nVädret i Skara.\n")
     assert [clip.text for clip in offered(talk, "sv")] == ["Vädret i Skara."]
+
+
+def test_those_of_a_station_are_of_the_audio_of_the_same_time(talk: Path) -> None:
+    noon_s = 1795345200.5
+    said = [replace(caption, start_s=caption.start_s + noon_s, end_s=caption.end_s + noon_s) for caption in SAID]
+    about = {"source": "stations/p1", "from_s": noon_s + 0.5, "to_s": noon_s + 11.5}
+    (talk / "talk.json").write_text(document(said, about))
+    assert [(clip.id, clip.language, clip.text) for clip in offered(talk)] == [
+        ("f/talk.wav#6.300-8.550", "sv", "Det regnar."),  # before and behind it, audio has a part of what is said
+    ]
+    (talk / "talk.json").write_text(document(said, {**about, "task": "translate"}))
+    assert [clip.refused for clip in offered(talk)] == [Reason.UNREADABLE_TEXT]
 
 
 @pytest.mark.parametrize("other", [{"title": "talk"}, ["a"], {"source": "stations/p1", "captions": []}])
