@@ -1,6 +1,6 @@
 """What was said on a station lately, kept to be heard again: audio of its chunks of speech, by time.
 
-Each chunk's new audio is an Ogg Vorbis file of its own, 16 kHz mono: about 5 kB a second, a sixth of its PCM. Ingest
+Each chunk's new audio is an Ogg Vorbis file of its own, 16 kHz mono: about 6 kB a second, a fifth of its PCM. Ingest
 writes them, the API reads them. Music and silence are not kept.
 """
 
