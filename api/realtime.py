@@ -43,6 +43,9 @@ MOST_WAITING = 8
 #: How often a session looks whether the server stops, in seconds.
 LOOK_S = 1.0
 
+#: A session in which no event has come for so many seconds gives its place among MAX_MICROPHONES to another.
+IDLE_S = 600.0
+
 
 @sock.route("/realtime", bp=blueprint)  # type: ignore[untyped-decorator]
 def realtime(ws: Server) -> None:
@@ -78,7 +81,7 @@ class _Conversation:
         self._waiting: list[Turn] = []
 
     def run(self) -> None:
-        """Until the server stops.
+        """Until the server stops, or nothing comes any more.
 
         Raises:
             ConnectionClosed: the client is gone.
@@ -99,7 +102,11 @@ class _Conversation:
                 turn.drop()
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        """Events as they come. A turn in which nothing comes for long ends: ingest would give it up."""
+        """Events as they come. A turn in which nothing comes for long ends: ingest would give it up.
+
+        So does the session later on, as OpenAI's do after an hour, but never before its captions have come.
+        """
+        heard_s = time.monotonic()
         while not self._ctx.hub.closing:
             message = self._ws.receive(timeout=LOOK_S)
             if self._turn and time.monotonic() - self._turn.heard_s > microphone.SILENCE_S:
@@ -107,6 +114,10 @@ class _Conversation:
                 self._await_captions(self._turn)
             if message is not None:
                 yield json_object(message) or {}
+                heard_s = time.monotonic()  # behind all that it has waited for
+            elif time.monotonic() - heard_s > IDLE_S and not self._turn and not any(t.waits for t in self._waiting):
+                self._client.complain(Problem(408, f"no event has come for {IDLE_S:g} seconds; connect again to go on"))
+                return
 
     def _understand(self, event: dict[str, Any]) -> bytes:
         """Do as an event says; the audio that it brings.

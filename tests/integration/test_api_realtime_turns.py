@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from api.realtime import MOST_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
@@ -20,7 +21,9 @@ from wire.microphone import Microphones
 from wire.sources import Statuses
 
 #: A server on which nobody may be silent for as long as usual.
-IMPATIENT = "from api import microphone, __main__; microphone.SILENCE_S = 0.5; __main__.main()"
+IMPATIENT = """from api import microphone, realtime, __main__
+microphone.SILENCE_S, realtime.IDLE_S = 0.5, 3.0
+__main__.main()"""
 
 
 def test_pongs_behind_audio_that_waits_are_waited_for(
@@ -122,6 +125,37 @@ def test_a_turn_in_which_nothing_comes_ends(
         events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(6 if detects else 4)]
     assert "".join(event.delta for event in events if event.type == DELTA).endswith(f"{len(SECOND)} bytes")
     assert events[-1].type == COMPLETED
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_session_in_which_nothing_comes_ends_and_nothing_of_it_is_lost(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, speaks: bool
+) -> None:
+    with running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api, session(api) as connection:
+        if speaks:
+            say(connection, SECOND)
+            events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(4)]
+            assert events[-1].transcript == f"first {len(SECOND)} bytes"
+        error = next_of(connection, "error").error
+        assert (error.type, error.code) == ("invalid_request_error", "session_expired")
+        assert error.message.startswith("no event has come for 3 seconds")
+        with pytest.raises(ConnectionClosed) as closed:
+            connection.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+def test_a_session_goes_on_while_captions_are_waited_for(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    with (
+        running(redis_url, free_port(), tmp_path, MICROPHONE_DRAIN_S=5, program=("-c", IMPATIENT)) as api,
+        session(api) as connection,
+    ):
+        say(connection, SECOND)
+        item = next_of(connection, COMMITTED).item_id  # nobody is there to write them
+        assert next_of(connection, FAILED).item_id == item
+        assert next_of(connection, "error").error.code == "session_expired"
 
 
 def test_what_is_said_while_redis_is_away_is_heard(free_port: Callable[[], int], tmp_path: Path) -> None:
