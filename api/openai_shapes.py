@@ -21,7 +21,12 @@ from wire.messages import Caption
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
 #: OpenAI's names of errors that clients tell apart, by status and field.
-_CODES = {(401, ""): "invalid_api_key", (404, "model"): "model_not_found", (408, ""): "session_expired"}
+_CODES = {
+    (401, ""): "invalid_api_key",
+    (404, "model"): "model_not_found",
+    (408, ""): "session_expired",
+    (422, "input_audio_buffer"): "input_audio_buffer_commit_empty",
+}
 
 _GRANULARITIES = {"word", "segment"}
 

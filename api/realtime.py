@@ -26,7 +26,7 @@ from api.parameters import NAME_LIMIT, json_object
 from api.problems import Problem
 from api.realtime_client import Client
 from api.realtime_session import Session
-from api.realtime_turn import Turn
+from api.realtime_turn import BUFFER, Turn
 from wire.bus import RedisError
 from wire.errors import BadRequest, UndertextError
 
@@ -130,8 +130,8 @@ class _Conversation:
                 return _decoded(event.get("audio"))
             case "input_audio_buffer.commit":
                 if self._turn is None:
-                    raise BadRequest("no audio has come since the last commit")
-                self._turn.commit()
+                    raise BadRequest("no audio has come since the last commit", BUFFER)
+                self._turn.commit(event.get("event_id"))
                 self._await_captions(self._turn)
             case "input_audio_buffer.clear":
                 if self._turn:

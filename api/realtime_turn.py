@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from typing import Any
 
 from simple_websocket import ConnectionClosed
 
@@ -25,6 +26,9 @@ from wire.messages import Caption, Kind, Status, source_name
 #: A turn has at least so much audio, in seconds, as OpenAI's.
 SHORTEST_S = 0.1
 
+#: What OpenAI's API says that nothing can be committed of.
+BUFFER = "input_audio_buffer"
+
 #: How often a turn looks whether it has waited for long enough, in seconds.
 LOOK_S = 1.0
 
@@ -42,6 +46,7 @@ class Turn:
         self._source = source_name(Kind.MICROPHONE, self._id)
         self._item = f"item_{self._id}"
         self._committed = self._dropped = False
+        self._committed_by: Any = None  # the id of an event of the client's
         self._until_s: float | None = None  # when its last captions must have come, once it has ended
         client.patiently(lambda: ctx.statuses.save(Status(self._source, since_s=time.time())))
         connection = client.patiently(lambda: ctx.microphones.open(greeting.hello, greeting.key))
@@ -71,16 +76,21 @@ class Turn:
         """How long a part is."""
         return self._intake.seconds(audio)
 
-    def commit(self) -> None:
-        """This was all of it.
+    def commit(self, event: Any = None) -> None:
+        """This was all of it, as an event of the client's says.
+
+        Where the server finds the turns, only what is still to be written tells whether there was anything to commit.
 
         Raises:
             BadRequest: that is next to nothing; the turn goes on.
         """
         if self._audio_s < SHORTEST_S:
-            raise BadRequest(f"a turn has at least {SHORTEST_S:g} s of audio, and this one {self._audio_s:.2f} s")
-        self._committed = True
-        self._client.committed(self._item)
+            raise BadRequest(
+                f"a turn has at least {SHORTEST_S:g} s of audio, and this one {self._audio_s:.2f} s", BUFFER
+            )
+        self._committed_by, self._committed = event, True
+        if not self._detects:
+            self._client.committed(self._item)
         self._close()
 
     def end(self) -> None:
@@ -126,6 +136,8 @@ class Turn:
                 if self._detects and not self._committed:
                     self._pass_on_alone(caption)
                 else:
+                    if self._detects and not text:
+                        self._client.committed(self._item)
                     text += delta
                     self._client.transcript("delta", self._item, delta=delta)
                 count(self._ctx, message)
@@ -133,7 +145,7 @@ class Turn:
                 if self._until_s is None or self._status().state in OVER:
                     break  # ingest has given it up
                 if self._committed:
-                    self._client.completed(self._item, text, self._audio_s)
+                    self._complete(text)
                 return
             elif self._until_s and time.monotonic() > self._until_s:
                 break
@@ -146,6 +158,12 @@ class Turn:
         self._client.committed(item)
         self._client.transcript("delta", item, delta=text)
         self._client.completed(item, text, caption.end_s - caption.start_s)
+
+    def _complete(self, text: str) -> None:
+        if self._detects and not text:
+            self._client.complain(BadRequest("nothing was said since the last item", BUFFER), self._committed_by)
+        else:
+            self._client.completed(self._item, text, self._audio_s)
 
     def _fail(self, problem: Problem) -> None:
         try:

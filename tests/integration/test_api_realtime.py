@@ -150,7 +150,9 @@ def test_next_to_nothing_is_no_turn(api: Api, ingests: Ingests) -> None:
         say(connection, SECOND[:960])
         next_of(connection, DELTA)
         connection.input_audio_buffer.commit()
-        assert "0.02 s" in next_of(connection, "error").error.message
+        error = next_of(connection, "error").error
+        assert "0.02 s" in error.message
+        assert error.code == "input_audio_buffer_commit_empty"
         say(connection, SECOND)
         connection.input_audio_buffer.commit()
         next_of(connection, COMMITTED)

@@ -20,6 +20,9 @@ from wire.messages import State, Status
 from wire.microphone import Microphones
 from wire.sources import Statuses
 
+#: The error of a commit with nothing to commit.
+EMPTY = ("invalid_request_error", "input_audio_buffer_commit_empty")
+
 #: A server on which nobody may be silent for as long as usual.
 IMPATIENT = """from api import microphone, realtime, __main__
 microphone.SILENCE_S, realtime.IDLE_S = 0.5, 3.0
@@ -59,6 +62,27 @@ def test_a_recording_that_ends_elsewhere_is_told_of_and_another_begins(api: Api,
             connection.input_audio_buffer.commit()
             events = [next_of(connection, DELTA, COMMITTED, COMPLETED) for _ in range(4)]
     assert events[-1].transcript == f"first {len(SECOND)} bytes"
+
+
+def test_a_commit_behind_which_nothing_was_said_is_an_error_where_the_server_finds_the_turns(
+    api: Api, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    with connect(redis_url) as redis, session(api, turn_detection={"type": "server_vad"}) as connection:
+        say(connection, SECOND)
+        microphones = Microphones(redis)
+        hello = microphones.next(20)
+        assert hello is not None
+        speaker = Speaker(redis, f"microphones/{hello.id}")
+        speaker.say("first")
+        events = [next_of(connection, type) for type in (COMMITTED, DELTA, COMPLETED)]
+        assert events[-1].transcript == "first"
+        connection.send({"type": "input_audio_buffer.commit", "event_id": "mine"})
+        wait_until(lambda: microphones.frames(hello.id, b"0", 1)[1])
+        speaker.finish()
+        error = next_of(connection, "error").error
+        assert (error.type, error.code, error.event_id) == (*EMPTY, "mine")
+        connection.input_audio_buffer.commit()  # again, of no audio at all
+        assert next_of(connection, "error").error.code == error.code
 
 
 def test_a_turn_that_fails_in_ingest_is_not_called_completed(api: Api, redis_url: str) -> None:
