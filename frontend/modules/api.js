@@ -14,15 +14,24 @@ export class ApiError extends Error {
   }
 }
 
+let held = ''; // lasts as long as the page, where a browser keeps nothing for it: it stands in another, or cookies are blocked
+
 export const token = {
   get: () => {
     try {
-      return sessionStorage.getItem(TOKEN) ?? '';
-    } catch { // some browsers keep nothing for a page that stands in another
-      return '';
+      return sessionStorage.getItem(TOKEN) ?? held;
+    } catch {
+      return held;
     }
   },
-  set: (value) => sessionStorage.setItem(TOKEN, value),
+  set: (value) => {
+    held = value;
+    try {
+      sessionStorage.setItem(TOKEN, value);
+    } catch {
+      // it is asked for again when the page is loaded again
+    }
+  },
   /** What a socket's address ends with: no header can carry the token. */
   query: () => (token.get() ? `?token=${encodeURIComponent(token.get())}` : ''),
 };

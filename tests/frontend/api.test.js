@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ApiError, gate, refusal, request, sentence, upload } from '../../frontend/modules/api.js';
+import { ApiError, gate, refusal, request, sentence, token, upload } from '../../frontend/modules/api.js';
 
 globalThis.sessionStorage = { getItem: () => null, setItem: () => {} };
 
@@ -33,6 +33,18 @@ test('where a browser keeps nothing, what is open to all is asked for without a 
   globalThis.sessionStorage = { getItem: () => { throw new DOMException('denied', 'SecurityError'); } };
   answering(200, '{"a":1}');
   assert.deepEqual(await request('/x'), { a: 1 });
+  globalThis.sessionStorage = sessionStorage;
+});
+
+test('where a browser keeps nothing, a token lasts as long as the page', async () => {
+  const { sessionStorage } = globalThis;
+  const denied = () => { throw new DOMException('denied', 'SecurityError'); };
+  globalThis.sessionStorage = { getItem: denied, setItem: denied };
+  gate.ask = async () => { token.set('right'); return true; };
+  globalThis.fetch = async (path, { headers }) => new Response('{}', { status: headers.Authorization === 'Bearer right' ? 200 : 401 });
+  assert.deepEqual(await request('/x'), {});
+  assert.equal(token.query(), '?token=right');
+  token.set('');
   globalThis.sessionStorage = sessionStorage;
 });
 
