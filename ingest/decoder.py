@@ -23,10 +23,10 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
 from ingest import uploads
+from ingest.presence import present
 from wire.bus import AWAY
 from wire.jobs import UPLOADS, queue
-from wire.metrics import IngestMetrics, exposition
-from wire.workers import Worker
+from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,10 @@ def die_with(parent: int) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Decode until told to stop. `argv` is the process id of the parent, if there is one to die with."""
+    """Decode until told to stop, or Redis is away. `argv` is the process id of the parent, if there is one to die with.
+
+    Exit code 1: RQ has met something unexpected.
+    """
     if argv:
         die_with(int(argv[0]))
     # Until RQ listens to signals itself: a stop takes the heartbeat along.
@@ -96,8 +99,11 @@ def main(argv: list[str]) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, passwords included
     # RQ says every two seconds that Redis is away; what becomes of a job we say ourselves.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
+    presence = present(here.redis, SERVICE, registry, here.stopping)
+    if presence is None:
+        return 0
     try:
-        with Worker(here.redis, SERVICE, lambda: exposition(registry)) as presence:
+        with presence:
             worker: Any = DecodeWorker(
                 [queue(UPLOADS, here.redis)],
                 # A container that is started again has the numbers of the killed ones, whose names RQ still knows.
@@ -112,8 +118,9 @@ def main(argv: list[str]) -> int:
             worker.stopping = here.stopping
             worker.work(logging_level="CRITICAL")
     except AWAY as error:
-        log.warning("stopped while Redis is away: %s", error)
-    return 0
+        log.debug("Redis is away, as whoever takes this place will say: %s", error)
+        return 0
+    return 0 if here.stopping.is_set() else 1
 
 
 if __name__ == "__main__":

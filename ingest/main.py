@@ -19,17 +19,17 @@ from ingest import stations_file
 from ingest.ffmpeg import find
 from ingest.microphone_desk import MicrophoneDesk
 from ingest.playlist import make_client
+from ingest.presence import present
 from ingest.settings import Settings
 from ingest.speech import make_detectors
 from ingest.supervisor import SERVICE, Supervisor
-from wire.bus import AWAY, Redis, connect
+from wire.bus import connect
 from wire.errors import SettingsError
 from wire.messages import Station
-from wire.metrics import IngestMetrics, exposition
+from wire.metrics import IngestMetrics
 from wire.settings import describe, load
 from wire.sources import Stations
 from wire.stopping import stop_on_signals
-from wire.workers import Worker
 
 log = logging.getLogger(__name__)
 
@@ -100,13 +100,14 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
     """Ingest until `stop` is set; the exit code."""
     failed = threading.Event()
     redis = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
-    if not wait_for(redis, stop):
-        return 0
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     make_detector = make_detectors(settings)
-    Stations(redis, limit=settings.max_stations).seed(seeds)
-    with make_client(settings.connect_timeout_s) as client, Worker(redis, SERVICE, lambda: exposition(registry)) as me:
+    presence = present(redis, SERVICE, registry, stop)
+    if presence is None:
+        return 0
+    with make_client(settings.connect_timeout_s) as client, presence as me:
+        Stations(redis, limit=settings.max_stations).seed(seeds)
         supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=me.name, seeds=seeds)
         desk = MicrophoneDesk(redis, settings, metrics, make_detector, worker=me.name)
         threads = [
@@ -144,22 +145,6 @@ def until_the_end(work: Callable[[threading.Event], None], stop: threading.Event
         stop.set()
 
 
-def wait_for(redis: Redis, stop: threading.Event) -> bool:
-    """Wait until Redis answers; False if told to stop before."""
-    told = False
-    while not stop.is_set():
-        try:
-            redis.ping()
-        except AWAY as error:
-            if not told:
-                log.warning("waiting for Redis: %s", error)
-                told = True
-            stop.wait(1.0)
-        else:
-            return True
-    return False
-
-
 def look_after_decoders(count: int, stop: threading.Event) -> None:
     """Keep `count` decoders running until `stop` is set, then end them."""
     children = [start_decoder() for _ in range(count)]
@@ -167,7 +152,8 @@ def look_after_decoders(count: int, stop: threading.Event) -> None:
         while not stop.wait(RESTART_S):
             for n, child in enumerate(children):
                 if child.poll() is not None:
-                    log.warning("a decoder ended with code %d; another is started", child.returncode)
+                    if child.returncode:  # otherwise Redis is away, and the next one says so
+                        log.warning("a decoder ended with code %d; another is started", child.returncode)
                     children[n] = start_decoder()
     finally:
         for child in children:

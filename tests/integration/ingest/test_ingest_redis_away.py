@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ingest.main import RESTART_S
 from tests.integration.ingest.fixture_types import Start, Wait
 from tests.integration.ingest.process_tree import children, running
 from tests.integration.ingest.radio import Icecast, audio_of
@@ -21,6 +22,21 @@ from wire.chunk import Chunk
 from wire.messages import Content, Station
 from wire.sources import Stations
 from wire.workers import alive
+
+Told = Callable[[str], int]
+
+
+@pytest.fixture
+def told(capfd: pytest.CaptureFixture[str]) -> Told:
+    """`told(words)`: how often the processes have said these so far."""
+    said = ""
+
+    def count(words: str) -> int:
+        nonlocal said
+        said += capfd.readouterr().err
+        return said.count(words)
+
+    return count
 
 
 def test_no_audio_is_lost_while_redis_restarts(
@@ -71,6 +87,34 @@ def test_it_stops_though_redis_hangs(
         assert not any(running(pid) for pid in ours)
 
 
-def test_a_decoder_that_finds_no_redis_ends_in_order(free_port: Callable[[], int], ingest: Start) -> None:
+def test_a_decoder_that_finds_no_redis_waits_and_ends_in_order(
+    free_port: Callable[[], int], ingest: Start, told: Told, wait_until: Wait
+) -> None:
     process = ingest(f"redis://127.0.0.1:{free_port()}/0", program=("-m", "ingest.decoder"))
-    assert process.wait(timeout=40) == 0
+    wait_until(lambda: told("decoder: waiting for Redis"), 40)
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+
+
+def test_that_redis_takes_nothing_is_told_once_when_it_begins_and_once_when_it_is_over(
+    free_port: Callable[[], int], tmp_path: Path, ingest: Start, told: Told, wait_until: Wait
+) -> None:
+    with running_redis(tmp_path, free_port()) as url, connect(url) as redis:
+        redis.config_set("maxmemory", 1)
+        process = ingest(url, UPLOAD_WORKERS="1")
+        wait_until(lambda: told("ingest: waiting for Redis"), 40)
+        redis.config_set("maxmemory", 0)
+        wait_until(lambda: len(alive(redis)) == 2, 40)
+        redis.config_set("maxmemory", 1)
+        wait_until(lambda: told("decoder: waiting for Redis"), 40)
+        [decoder] = children(process.pid)
+        full_s = time.monotonic()
+        wait_until(lambda: time.monotonic() - full_s > 3 * RESTART_S, 20, "long enough for another to be started")
+        assert children(process.pid) == [decoder]
+        redis.config_set("maxmemory", 0)
+        wait_until(lambda: told("decoder: Redis is there again"), 40)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    for once in [f"{who}: {what}" for who in ("ingest", "decoder") for what in ("waiting for Redis", "Redis is there")]:
+        assert told(once) == 1
+    assert not told("a decoder ended")
