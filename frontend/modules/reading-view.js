@@ -1,7 +1,7 @@
 // <reading-view>: what somebody else says into a microphone, to read along or to take away.
 
 import './caption-list.js';
-import { exists } from './api.js';
+import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
 import { make, set } from './dom.js';
@@ -23,8 +23,12 @@ const STATES = {
   cancelled: 'It is over.',
 };
 
+/** Time between looks at what is corrected after the end, in milliseconds. */
+const LOOK_MS = 10_000;
+
 class ReadingView extends HTMLElement {
   #socket = null;
+  #timer = 0;
 
   connectedCallback() {
     this.state = make('p.state', { role: 'status' });
@@ -41,12 +45,12 @@ class ReadingView extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#socket?.close();
+    this.#leave();
   }
 
   /** @param {string} id of a microphone in the address */
   set selected(id) {
-    this.#socket?.close();
+    this.#leave();
     this.links.hidden = true;
     this.captions.show(new CaptionStore(), true); // what stands there is another recording's
     if (ID.test(id)) this.#follow(id);
@@ -69,9 +73,32 @@ class ReadingView extends HTMLElement {
     describe(this.#socket, this.connection);
     this.#socket.addEventListener('change', ({ target: { state } }) => {
       if (state === 'gone') this.#miss();
-      if (state === 'ended') set(this.state, STATES.finished);
+      if (state !== 'ended') return;
+      set(this.state, STATES.finished);
+      this.#lookLater(`${path}/captions.json`, store);
     });
     this.#socket.open();
+  }
+
+  /** What the speaker corrects after the end, no socket tells. */
+  #lookLater(file, store) {
+    const socket = this.#socket;
+    this.#timer = setTimeout(async () => {
+      try {
+        const { captions, next } = await request(`${file}?after=${store.last}`);
+        store.fill(captions, next);
+      } catch (error) {
+        if (error.status === 404) return; // it has expired; all else may pass
+      }
+      if (socket === this.#socket) this.#lookLater(file, store);
+    }, LOOK_MS);
+  }
+
+  /** Stop following it. */
+  #leave() {
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+    this.#socket = null;
   }
 
   #miss() {

@@ -35,6 +35,7 @@ def test_who_spoke_corrects_what_was_heard_and_others_read_it(
         page.keyboard.press("Enter")
         expect(page.locator(".lines .text:visible")).to_have_text(["The first."])
         expect(page.get_by_role("button", name="Corrected: line at 0:05")).to_be_visible()
+        expect(reader.locator(".lines .text:visible")).to_have_text(["The first."], timeout=30_000)  # it looks again
         expect(reader.locator(".lines .correct")).to_have_count(0)
     ingest.join(timeout=20)
     page.reload()
