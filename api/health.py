@@ -12,6 +12,12 @@ from wire import workers
 
 blueprint = Blueprint("health", __name__)
 
+# One whose MODEL is wrong ends before it has a heartbeat, and is started again and again: only its log knows.
+_NONE = (
+    "No transcriber is running: nothing would be captioned. It may be loading its model; if it cannot start, as where "
+    "MODEL is wrong, its log says why (docker compose logs transcriber)."
+)
+
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, Any]:
@@ -24,9 +30,9 @@ def readyz() -> dict[str, Any]:
     """Redis answers and at least one transcriber lives.
 
     Raises:
-        Problem: 503, saying which is missing.
+        Problem: 503, saying which is missing, and where to look.
     """
     alive = sorted(workers.alive(context().redis))
     if not any(name.startswith("transcriber-") for name in alive):
-        raise Problem(503, "No transcriber is running: nothing would be captioned.", {"Retry-After": "2"})
+        raise Problem(503, _NONE, {"Retry-After": "2"})
     return {"status": "ready", "workers": alive}

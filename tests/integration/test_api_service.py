@@ -18,7 +18,8 @@ from wire.workers import Worker
 
 
 def test_it_is_ready_when_a_transcriber_lives(api: Api, redis: Redis) -> None:
-    assert "ranscriber" in problem(api.http.get("/readyz"), 503)
+    missing = problem(api.http.get("/readyz"), 503)
+    assert all(word in missing for word in ("No transcriber", "MODEL", "docker compose logs transcriber"))
     with Worker(redis, "transcriber", lambda: b""):
         assert api.http.get("/readyz").json()["workers"] == ["transcriber-0"]
     assert api.http.get("/healthz").json() == {"status": "ok"}
