@@ -6,6 +6,7 @@ import './station-list.js';
 import { masked } from './address.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
+import { correct } from './correcting.js';
 import { entitle, make, notify, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
@@ -26,7 +27,7 @@ class RadioView extends HTMLElement {
   #current = '';
   #watched;
   #stations = [];
-  #opening = null; // {station} that is open, as it was last told
+  #opening = null; // {station, store} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
   #kept = 0; // for so long what is said there can be heard again, in seconds
 
@@ -46,11 +47,13 @@ class RadioView extends HTMLElement {
     this.changeButton.addEventListener('click', () => this.#changeStation());
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
     this.removeButton.addEventListener('click', () => this.#removeStation());
+    this.correctButton = make('button.quiet', { type: 'button', textContent: 'Correct captions', 'aria-pressed': 'false' });
+    this.correctButton.addEventListener('click', () => this.#offerCorrecting(this.correctButton.ariaPressed === 'false'));
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
       make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.again, this.state, this.captions,
-      make('footer', {}, this.links, make('div.actions', {}, this.changeButton, this.removeButton)));
+      make('footer', {}, this.links, make('div.actions', {}, this.correctButton, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
     this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }),
       make('a', { href: '#wall', textContent: 'All that is on air, side by side' }), this.list, this.#addForm()), this.stage, this.nothing);
@@ -106,7 +109,7 @@ class RadioView extends HTMLElement {
     this.#opening = opening;
     this.player.tune(station);
     this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id), overlayLink(`stations/${station.id}`));
-    this.captions.hidden = true; // what stands there is another station's, or says that nothing was said
+    this.captions.hidden = this.correctButton.hidden = true; // what stands there is another station's, or says that nothing was said
     const store = new CaptionStore();
     try {
       const { captions, next } = await request(`${station.urls.captions}?limit=${HISTORY}`);
@@ -116,8 +119,9 @@ class RadioView extends HTMLElement {
       notify(`Earlier captions cannot be read. ${error.message}`);
       if (this.#opening !== opening) return;
     }
-    this.captions.hidden = false;
-    this.captions.show(store, true);
+    this.captions.hidden = this.correctButton.hidden = false;
+    opening.store = store;
+    this.#offerCorrecting(false);
     store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
     this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
@@ -173,6 +177,14 @@ class RadioView extends HTMLElement {
     set(this.facts, words.join(' · '));
     this.#offerAgain(station, status);
     this.captions.activity = status.state === 'running' ? status.activity : '';
+  }
+
+  /** Most read: a button beside each line is for who has asked for it. */
+  #offerCorrecting(isWanted) {
+    const { station, store } = this.#opening;
+    this.correctButton.ariaPressed = String(isWanted);
+    this.captions.correct(isWanted ? (line, text) => correct(station.urls.captions, line, text, (kept) => store.fill(kept)) : null);
+    this.captions.show(store, true);
   }
 
   #addForm() {

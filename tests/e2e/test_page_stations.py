@@ -14,6 +14,7 @@ import soundfile
 from playwright.sync_api import Page, Route, expect
 
 from ingest.keeping import encode
+from tests.e2e.correcting import kept, opened
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
 from wire.kept_audio import KeptAudio, Stretch
@@ -235,6 +236,29 @@ def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speake
     expect(said).to_have_count(0)
     lines.filter(has_text="Rad 0.").get_by_role("button").click()
     expect(page.locator("notice-bar")).to_contain_text("15 min")
+
+
+def test_a_stations_lines_are_corrected_where_that_is_wanted(
+    page: Page, api: Api, redis: Redis, speaker: Speaker
+) -> None:
+    speaker.say("Vädret i Skara.", start_s=time.time())
+    page.goto(api.url)
+    text = page.locator(".lines .text")
+    expect(text).to_have_text(["Vädret i Skara."])
+    expect(page.locator(".lines .correct")).to_have_count(0)
+    wanted = page.get_by_role("button", name="Correct captions")
+    wanted.click()
+    expect(wanted).to_have_attribute("aria-pressed", "true")
+    opened(page, 0).fill("Vädret i Skåne.")
+    speaker.say("Nästa rad.", start_s=time.time())  # while it is written
+    expect(text).to_have_text(["Vädret i Skara.", "Nästa rad."])
+    page.keyboard.press("Enter")
+    expect(text).to_have_text(["Vädret i Skåne.", "Nästa rad."])
+    assert kept(redis, "stations/p1") == ["Vädret i Skåne.", "Nästa rad."]
+    expect(page.locator(".lines .correct")).to_have_count(2)
+    wanted.click()
+    expect(page.locator(".lines .correct")).to_have_count(0)
+    expect(text).to_have_text(["Vädret i Skåne.", "Nästa rad."])
 
 
 def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
