@@ -1,25 +1,15 @@
 // <caption-list>: the lines of a CaptionStore, following the newest one unless the reader has scrolled away.
-//
-// What is final is spoken to screen readers from a log of its own: a provisional line would be read again with
-// every revision.
 
+import './spoken-log.js';
+import { sayActivity } from './activity.js';
 import { make, set } from './dom.js';
 import { pieces } from './doubt.js';
 import { lost } from './gaps.js';
 import { LineEditor } from './line-editor.js';
 import { clock, timeOfDay } from './times.js';
 
-/** Lines that the spoken log keeps. */
-const SPOKEN = 5;
-
 /** Distance from the end, in pixels, at which the reader still counts as following. */
 const NEAR_PX = 80;
-
-/** What is heard while nobody speaks: a sign for those who see it, and words for all. */
-const ACTIVITIES = {
-  music: ['♪', 'Music'],
-  silence: ['–', 'Silence'],
-};
 
 export class CaptionList extends HTMLElement {
   #store = null;
@@ -40,7 +30,7 @@ export class CaptionList extends HTMLElement {
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
     this.empty = make('p.empty', { textContent: this.dataset.empty ?? 'No captions yet.' });
-    this.spoken = make('div.visually-hidden', { role: 'log', 'aria-live': 'polite', 'aria-label': 'New captions' });
+    this.spoken = make('spoken-log');
     this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });
     this.latest.addEventListener('click', () => {
       this.#following = true;
@@ -180,10 +170,7 @@ export class CaptionList extends HTMLElement {
 
   /** What is heard now, as a status says it: speech, music or silence. It stands below the newest line, not among them. */
   set activity(name) {
-    const [sign, words] = ACTIVITIES[name] ?? ['', ''];
-    if (this.now.dataset.activity === name) return; // a status that says the same again is not read out again
-    this.now.dataset.activity = name;
-    this.now.replaceChildren(...(words ? [make('span.sign', { 'aria-hidden': 'true', textContent: sign }), words] : []));
+    sayActivity(this.now, name);
   }
 
   #add(line, before, old = false) {
@@ -213,12 +200,12 @@ export class CaptionList extends HTMLElement {
     time.textContent = this.#time(line.start_s);
     if (line.kind === 'gap') {
       text.textContent = lost(line);
-      if (line.final && !old) this.#speak(make('p', { textContent: lost(line) }));
+      if (line.final && !old) this.spoken.say(lost(line));
     } else {
       const parts = pieces(line.lines.join('\n'), line.words);
       text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
       text.lang = line.language ?? ''; // one that nobody knows is not the page's
-      if (line.final && line.text && !old) this.#speak(make('p', { textContent: line.text, lang: text.lang }));
+      if (line.final && line.text && !old) this.spoken.say(line.text, { lang: text.lang });
     }
     if (button) this.#name(button, line);
   }
@@ -230,11 +217,6 @@ export class CaptionList extends HTMLElement {
     button.setAttribute('aria-label', `${word}: line at ${this.#time(line.start_s)}`);
     button.classList.toggle('done', line.corrected);
     button.hidden = line.kind !== 'caption' || !line.final;
-  }
-
-  #speak(paragraph) {
-    this.spoken.append(paragraph);
-    while (this.spoken.childElementCount > SPOKEN) this.spoken.firstElementChild.remove();
   }
 
   #remove(key) {
