@@ -120,11 +120,12 @@ export class CaptionList extends HTMLElement {
     this.#follow();
   }
 
-  /** The time of a line: a button, where it leads somewhere. */
+  /** The time of a line, if it has one: a button, where it leads somewhere. */
   #prepare(time) {
-    const attributes = { role: 'button', tabindex: '0', title: 'Play from here' };
-    for (const [name, value] of Object.entries(attributes)) {
-      if (this.#go) time.setAttribute(name, value);
+    const leads = Boolean(this.#go && time.textContent);
+    if (leads === time.hasAttribute('role')) return;
+    for (const [name, value] of Object.entries({ role: 'button', tabindex: '0', title: 'Play from here' })) {
+      if (leads) time.setAttribute(name, value);
       else time.removeAttribute(name);
     }
   }
@@ -177,8 +178,8 @@ export class CaptionList extends HTMLElement {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
     if (this.#save && line.kind !== 'missed') element.append(make('button.correct.quiet', { type: 'button' }));
     this.#elements.set(line.key, element);
-    if (this.#go) this.#prepare(element.firstElementChild);
     this.#write(element, line, old);
+    this.#prepare(element.firstElementChild);
     this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before));
     this.#update();
   }

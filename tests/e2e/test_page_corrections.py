@@ -267,3 +267,13 @@ def test_lines_that_were_missed_cannot_be_corrected(page: Page, api: Api, job: S
     page.goto(f"{api.url}#file/j")
     expect(page.get_by_text("3 lines were missed")).to_be_visible()
     expect(page.locator(".lines button")).to_have_count(0)
+
+
+def test_lines_that_were_missed_are_played_from_nowhere(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+    missed = '{"type": "missed", "source": "jobs/j", "count": 3, "after": 0}'
+    page.route_web_socket("**/jobs/j/live*", lambda socket: socket.send(missed))
+    page.goto(f"{api.url}#file/j")
+    expect(page.get_by_text("3 lines were missed")).to_be_visible()
+    page.get_by_label("Listen along").set_input_files(tone)
+    expect(page.locator("recording-player audio")).to_be_visible()
+    expect(page.locator(".lines time[role]")).to_have_count(0)
