@@ -6,10 +6,14 @@ import { make, set } from './dom.js';
 import { pieces } from './doubt.js';
 import { lost } from './gaps.js';
 import { LineEditor } from './line-editor.js';
+import { RovingTabindex } from './roving-tabindex.js';
 import { clock, timeOfDay } from './times.js';
 
 /** Distance from the end, in pixels, at which the reader still counts as following. */
 const NEAR_PX = 80;
+
+/** What can be done with a line: it is played from there, where its time leads, or opened, while it is not open. */
+const CONTROLS = 'p:not([hidden]) > time[role=button], p:not([hidden], [data-edited]) > .correct:not([hidden])';
 
 export class CaptionList extends HTMLElement {
   #store = null;
@@ -26,6 +30,7 @@ export class CaptionList extends HTMLElement {
   #marked = null; // the line that is said where a recording is played
   #save = null; // keeps the text of a line that is corrected
   #editors = this.getElementsByTagName('line-editor'); // that are open
+  #roving = null; // among the controls of the lines
 
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
@@ -37,6 +42,7 @@ export class CaptionList extends HTMLElement {
       this.#follow();
       this.scroller.focus({ preventScroll: true });
     });
+    this.#roving = new RovingTabindex(this.scroller, CONTROLS);
     this.correct(this.#save);
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
@@ -83,7 +89,7 @@ export class CaptionList extends HTMLElement {
    */
   lead(go) {
     this.#go = go;
-    for (const element of this.#elements.values()) this.#prepare(element.firstElementChild);
+    this.#roving.changeAll(() => this.#elements.forEach((element) => this.#prepare(element.firstElementChild)));
     if (!go) this.mark(-1);
   }
 
@@ -105,6 +111,7 @@ export class CaptionList extends HTMLElement {
     before?.removeAttribute('aria-current');
     element?.setAttribute('aria-current', 'true');
     this.#marked = element;
+    this.#roving.prefer(element);
     if (!element || this.#editors.length) return;
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
@@ -124,7 +131,7 @@ export class CaptionList extends HTMLElement {
   #prepare(time) {
     const leads = Boolean(this.#go && time.textContent);
     if (leads === time.hasAttribute('role')) return;
-    for (const [name, value] of Object.entries({ role: 'button', tabindex: '0', title: 'Play from here' })) {
+    for (const [name, value] of Object.entries({ role: 'button', tabindex: '-1', title: 'Play from here' })) {
       if (leads) time.setAttribute(name, value);
       else time.removeAttribute(name);
     }
@@ -145,22 +152,16 @@ export class CaptionList extends HTMLElement {
     const element = button.parentElement;
     const newest = () => this.#store.lines.find(({ key }) => key === line.key) ?? line;
     const editor = new LineEditor(newest, this.#save);
-    editor.addEventListener('closed', () => {
+    editor.addEventListener('closed', () => this.#roving.change(element, () => {
       editor.remove();
       delete element.dataset.edited;
       element.hidden = isWithdrawn(newest());
-      if (element.hidden) this.#beside(element).focus();
-      else button.focus({ preventScroll: true });
-    }, { once: true }); // left while it is saved, it would be closed again
-    element.dataset.edited = ''; // its text, and the button, are hidden then
-    element.append(editor);
-  }
-
-  /** Where one goes on who has taken a line away: the next line that can be corrected, the one before, or the list. */
-  #beside(element) {
-    const buttons = [...this.scroller.querySelectorAll('.correct')].filter((button) => button.checkVisibility());
-    const isBehind = (button) => element.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING;
-    return buttons.find(isBehind) ?? buttons.at(-1) ?? this.scroller;
+      if (!element.hidden) button.focus({ preventScroll: true });
+    }), { once: true }); // left while it is saved, it would be closed again
+    this.#roving.change(element, () => {
+      element.dataset.edited = ''; // its text, and the button, are hidden then
+      element.append(editor);
+    });
   }
 
   /** What stands there while there is no line; nothing, if that is not known yet. */
@@ -176,16 +177,17 @@ export class CaptionList extends HTMLElement {
 
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
-    if (this.#save && line.kind !== 'missed') element.append(make('button.correct.quiet', { type: 'button' }));
+    if (this.#save && line.kind !== 'missed') element.append(make('button.correct.quiet', { type: 'button', tabIndex: -1 }));
     this.#elements.set(line.key, element);
     this.#write(element, line, old);
     this.#prepare(element.firstElementChild);
-    this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before));
+    this.#roving.change(element, () => this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before)));
     this.#update();
   }
 
   #revise(line) {
-    this.#write(this.#elements.get(line.key), line);
+    const element = this.#elements.get(line.key);
+    this.#roving.change(element, () => this.#write(element, line));
     this.#update();
   }
 
@@ -221,12 +223,14 @@ export class CaptionList extends HTMLElement {
   }
 
   #remove(key) {
-    this.#elements.get(key)?.remove();
+    const element = this.#elements.get(key);
+    this.#roving.change(element, () => element.remove());
     this.#elements.delete(key);
     this.#update();
   }
 
   #clear() {
+    this.#roving.clear();
     this.#elements.clear();
     this.#marked = null;
     this.scroller.replaceChildren();
@@ -237,7 +241,7 @@ export class CaptionList extends HTMLElement {
 
   #update() {
     this.empty.hidden = !this.empty.textContent || this.#elements.size > 0;
-    this.scroller.hidden = this.#elements.size === 0;
+    this.scroller.hidden = this.#elements.size === 0 && document.activeElement !== this.scroller; // lines may come again
     if (this.#frame) return; // a long replay is laid out once, not once a line
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
