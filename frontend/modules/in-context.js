@@ -1,21 +1,29 @@
 // <in-context>: what was said around a caption that was found, opened where it stands, and files of it to take away.
 
+import './again-player.js';
+import { masked } from './address.js';
 import { request } from './api.js';
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
 import { between, downloads, filesOf } from './downloads.js';
 import { marked } from './found.js';
 import { lost } from './gaps.js';
+import { RovingTabindex } from './roving-tabindex.js';
 import { clock, duration, stamp, timeOfDay } from './times.js';
 
 /** So much is shown before a caption and behind it, and added at a time, in seconds. */
 const STEP_S = 120;
+
+/** The time of a line that can be heard again. */
+const HEARD = 'time[role="button"]';
 
 class InContext extends HTMLElement {
   #found = null;
   #shown = new Map(); // line by caption, in their order
   #step = STEP_S; // longer behind a step without captions
   #busy = false;
+  #audio = ''; // where a station's audio is
+  #heardFrom = Infinity; // what was said since this Unix time can be heard again
 
   /** @param {object} found as the search answers it */
   set found(found) {
@@ -26,21 +34,55 @@ class InContext extends HTMLElement {
     this.earlier = make('button', { type: 'button', textContent: 'Earlier' });
     this.later = make('button', { type: 'button', textContent: 'Later' });
     this.lines = make('div.lines', { tabIndex: 0, role: 'group', hidden: true, 'aria-label': 'Captions around it' });
+    this.roving = new RovingTabindex(this.lines, HEARD);
+    this.again = make('again-player');
+    this.again.addEventListener('place', ({ detail: { seconds } }) => this.#hear(seconds));
+    this.again.addEventListener('over', () => this.#hear(-1));
     this.state = make('p.state', { role: 'status' });
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take these captions away' });
     this.around = make('div.row', { hidden: true }, this.earlier, this.later);
-    this.details = make('details', {}, make('summary', { textContent: 'In context' }), this.lines, this.around, this.state, this.links);
+    this.details = make('details', {}, make('summary', { textContent: 'In context' }), this.again, this.lines, this.around, this.state, this.links);
     this.replaceChildren(this.details);
-    this.details.addEventListener('toggle', () => this.details.open && !this.#shown.size && this.#open());
+    this.details.addEventListener('toggle', () => {
+      if (!this.details.open) this.again.stop();
+      else if (!this.#shown.size) this.#open();
+    });
+    for (const type of ['click', 'keydown']) this.lines.addEventListener(type, (event) => this.#chosen(event));
     this.earlier.addEventListener('click', () => this.#more(-1));
     this.later.addEventListener('click', () => this.#more(1));
   }
 
   async #open() {
     const { start_s: start, end_s: end } = this.#found;
+    if (this.#isStation) await this.#tune();
     if (!(await this.#add(start - STEP_S, end + STEP_S))) return;
     const line = this.lines.querySelector('[aria-current]');
     if (line) this.#scroll(line, 0.5);
+    this.roving.prefer(line);
+  }
+
+  /** What was said lately can be heard again, by all who read it. */
+  async #tune() {
+    try {
+      const { url, urls, status } = await request(`/${this.#found.source}`);
+      this.#audio = urls.audio;
+      this.#heardFrom = masked(url) ? Infinity : Date.now() / 1000 - status.audio_kept_s;
+    } catch {
+      // it is read, then
+    }
+  }
+
+  #chosen(event) {
+    const { type, key, target } = event;
+    if (!target.matches(HEARD) || (type === 'keydown' && !['Enter', ' '].includes(key))) return;
+    event.preventDefault();
+    this.again.play(this.#audio, Number(target.dataset.start));
+  }
+
+  /** Mark the line that is heard; none, before all of them. */
+  #hear(seconds) {
+    const heard = [...this.#shown.values()].findLast(({ caption }) => caption.start_s <= seconds)?.line;
+    for (const line of this.lines.children) line.classList.toggle('heard', line === heard);
   }
 
   /** @param {number} way -1 for what was said before, 1 for what was said after */
@@ -67,7 +109,7 @@ class InContext extends HTMLElement {
       const before = this.#shown.size && fresh.length && fresh[0].start_s < this.#time().start;
       const lines = fresh.map((caption) => [keyOf(caption), { caption, line: this.#line(caption) }]);
       this.#shown = new Map(before ? [...lines, ...this.#shown] : [...this.#shown, ...lines]);
-      this.lines[before ? 'prepend' : 'append'](...lines.map(([, { line }]) => line));
+      this.roving.changeAll(() => this.lines[before ? 'prepend' : 'append'](...lines.map(([, { line }]) => line)));
       this.#describe();
       if (fresh.length) this.#step = STEP_S;
       return fresh.length;
@@ -94,7 +136,9 @@ class InContext extends HTMLElement {
   #line(caption) {
     const { id, start_s: start, marks } = this.#found;
     const isFound = caption.id === id && caption.start_s === start;
-    const line = make(caption.content === 'gap' ? 'p.gap' : 'p.caption', {}, make('time', { textContent: this.#clock(caption.start_s) }));
+    const again = caption.start_s >= this.#heardFrom ? { role: 'button', tabIndex: -1, title: 'Play from here', 'data-start': String(caption.start_s) } : {};
+    const time = make('time', { textContent: this.#clock(caption.start_s), ...again });
+    const line = make(caption.content === 'gap' ? 'p.gap' : 'p.caption', {}, time);
     if (isFound) line.setAttribute('aria-current', 'true');
     const parts = isFound
       ? marked(caption.text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part))

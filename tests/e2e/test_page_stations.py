@@ -10,14 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-import soundfile
 from playwright.sync_api import Page, Route, expect
 
-from ingest.keeping import encode
 from tests.e2e.correcting import kept, opened
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
-from wire.kept_audio import KeptAudio, Stretch
 from wire.messages import State, Station, Status
 from wire.sources import Stations, Statuses
 
@@ -210,34 +207,6 @@ def test_the_station_is_heard(page: Page, api: Api, redis: Redis, tone: Path) ->
         files.shutdown()
 
 
-def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speaker: Speaker, tone: Path) -> None:
-    now_s = time.time()
-    samples, rate = soundfile.read(tone, dtype="int16")
-    pcm = samples[:: rate // 16_000].tobytes()
-    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
-    for ago_s in (20, 10):
-        stretch = Stretch(now_s - ago_s, len(pcm) // 2, encode(pcm))
-        KeptAudio(redis).add("stations/p1", stretch, kept_s=900)
-    for number, ago_s in enumerate((2000, 19, 12, 9)):
-        speaker.say(f"Rad {number}.", start_s=now_s - ago_s)
-    page.goto(api.url)
-    lines, said = page.locator(".lines p"), page.locator("[aria-current=true] .text")
-    player = page.locator("again-player")
-    expect(player).to_be_hidden()
-    lines.filter(has_text="Rad 2.").get_by_role("button").click()
-    expect(said).to_have_text("Rad 2.")
-    page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
-    expect(said).to_have_text("Rad 3.")  # what follows
-    expect(said).to_have_count(0)  # and it is over: nothing more is kept
-    expect(player).to_be_hidden()
-    lines.filter(has_text="Rad 1.").get_by_role("button").press("Enter")
-    expect(said).to_have_text("Rad 1.")
-    page.get_by_role("button", name="Back to now").click()
-    expect(said).to_have_count(0)
-    lines.filter(has_text="Rad 0.").get_by_role("button").click()
-    expect(page.locator("notice-bar")).to_contain_text("15 min")
-
-
 def test_a_stations_lines_are_corrected_where_that_is_wanted(
     page: Page, api: Api, redis: Redis, speaker: Speaker
 ) -> None:
@@ -259,17 +228,6 @@ def test_a_stations_lines_are_corrected_where_that_is_wanted(
     wanted.click()
     expect(page.locator(".lines .correct")).to_have_count(0)
     expect(text).to_have_text(["Vädret i Skåne.", "Nästa rad."])
-
-
-def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
-    speaker.say("En rad.", start_s=time.time())
-    page.goto(api.url)
-    expect(page.locator(".lines time")).to_have_count(1)
-    expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
-    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
-    expect(page.locator(".lines").get_by_role("button")).to_have_count(1)
-    Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
-    expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
 
 
 def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:

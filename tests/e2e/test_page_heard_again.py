@@ -1,0 +1,92 @@
+"""What a station said is heard again, in a real browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+from playwright.sync_api import Locator, Page, expect
+
+from ingest.keeping import encode
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.kept_audio import KeptAudio, Stretch
+from wire.messages import State, Station, Status
+from wire.sources import Stations, Statuses
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def kept(api: Api, redis: Redis, tone: Path) -> float:
+    """A station of which twenty seconds are kept, up to now: a Unix time."""
+    now_s = time.time()
+    samples, rate = soundfile.read(tone, dtype="int16")
+    pcm = samples[:: rate // 16_000].tobytes()
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
+    for ago_s in (20, 10):
+        KeptAudio(redis).add("stations/p1", Stretch(now_s - ago_s, len(pcm) // 2, encode(pcm)), kept_s=900)
+    return now_s
+
+
+def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speaker: Speaker, kept: float) -> None:
+    for number, ago_s in enumerate((2000, 19, 12, 9)):
+        speaker.say(f"Rad {number}.", start_s=kept - ago_s)
+    page.goto(api.url)
+    lines, said = page.locator(".lines p"), page.locator("[aria-current=true] .text")
+    player = page.locator("again-player")
+    expect(player).to_be_hidden()
+    lines.filter(has_text="Rad 2.").get_by_role("button").click()
+    expect(said).to_have_text("Rad 2.")
+    page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
+    expect(said).to_have_text("Rad 3.")  # what follows
+    expect(said).to_have_count(0)  # and it is over: nothing more is kept
+    expect(player).to_be_hidden()
+    lines.filter(has_text="Rad 1.").get_by_role("button").press("Enter")
+    expect(said).to_have_text("Rad 1.")
+    page.get_by_role("button", name="Back to now").click()
+    expect(said).to_have_count(0)
+    lines.filter(has_text="Rad 0.").get_by_role("button").click()
+    expect(page.locator("notice-bar")).to_contain_text("15 min")
+
+
+def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    speaker.say("En rad.", start_s=time.time())
+    page.goto(api.url)
+    expect(page.locator(".lines time")).to_have_count(1)
+    expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
+    expect(page.locator(".lines").get_by_role("button")).to_have_count(1)
+    Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
+    expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
+
+
+def test_what_was_found_is_heard_where_it_stands(
+    page: Page, api: Api, redis: Redis, speaker: Speaker, kept: float, wait_until: Callable[..., None]
+) -> None:
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=60))
+    for text, ago_s in (("Zebran först.", 90), ("Zebran sedan.", 19), ("Zebran till.", 12), ("Giraffen sist.", 9)):
+        speaker.say(text, start_s=kept - ago_s)
+    wait_until(lambda: len(api.http.get("/search?q=giraffen").json()["results"]) == 1, 20)
+    page.goto(f"{api.url}#search/giraffen")
+    page.get_by_text("In context").click()
+
+    def line(text: str) -> Locator:
+        return page.locator(".lines p").filter(has_text=text)
+
+    heard = page.locator(".lines .heard .text")
+    expect(line("Zebran först.")).to_be_visible()
+    expect(line("Zebran först.").get_by_role("button")).to_have_count(0)
+    line("Zebran till.").get_by_role("button").press("Enter")
+    expect(heard).to_have_text("Zebran till.")
+    page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
+    expect(heard).to_have_text("Giraffen sist.")
+    page.get_by_role("button", name="Back to now").click()
+    expect(heard).to_have_count(0)
+    line("Zebran sedan.").get_by_role("button").click()
+    expect(heard).to_have_text("Zebran sedan.")
+    page.get_by_text("In context").click()  # which closes it
+    expect(page.locator("again-player")).to_be_hidden()
