@@ -10,6 +10,7 @@ from api import (
     context,
     corrections,
     events,
+    feed,
     health,
     jobs,
     live,
@@ -73,8 +74,8 @@ def create_app(settings: Settings) -> Flask:
         return lingering(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
-    voices = (microphone, recordings, realtime)
-    topics = (stations, audio, jobs, corrections, live, events, *voices, search, openai, metrics, health, openapi, page)
+    voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)
+    topics = (stations, audio, jobs, corrections, live, events, *voices, *searches, openai, *service)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

@@ -45,8 +45,8 @@ LATE_MS = 250
 #: Behind the last cue there is always time.
 _NEVER_MS = 1 << 62
 
-# Control characters, line separators, and what UTF-8 cannot carry.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]+")
+# Control characters, line separators, and what UTF-8 or XML cannot carry.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
@@ -34,15 +34,28 @@ LIMIT, DEFAULT_LIMIT = 200, 50
 
 @blueprint.get("/search")
 def search() -> tuple[dict[str, Any], dict[str, str]]:
-    """Captions that hold what is looked for, newest first; a link leads to the next page.
+    """Captions that hold what is looked for, newest first; a link leads to the next page."""
+    results, next = look_up(FIELDS)
+    query = {name: value for name, value in request.args.items() if name in FIELDS}
+    more = {} if next is None else {"Link": next_page(**(query | {"before": str(next)}))}
+    return {"results": results, "next": next}, more
+
+
+def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
+    """What the query of a request finds, newest first, and the `before` of the next page; None, where there is none.
 
     Who may not list recordings finds what stations have said, or what one recording did whose id it can name.
 
+    Args:
+        fields: those that the query may have.
+
     Raises:
+        BadRequest: the query is unfit.
         UnknownSource: there is none of the name that was given.
+        Problem: 503, nothing can be found now.
     """
     ctx = context()
-    known_fields(request.args, FIELDS)
+    known_fields(request.args, fields)
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
     wanted = Wanted(
         expression(request.args.get("q", "")),
@@ -61,10 +74,7 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
     if wanted.source and not found:
         _check_that_it_is(ctx, wanted.source)
     page = found[:limit]
-    query = {name: value for name, value in request.args.items() if name in FIELDS}
-    next = page[-1].row if len(found) > limit else None
-    more = {} if next is None else {"Link": next_page(**(query | {"before": str(next)}))}
-    return {"results": _shown(ctx, page), "next": next}, more
+    return _shown(ctx, page), page[-1].row if len(found) > limit else None
 
 
 def _source(name: str) -> str | None:

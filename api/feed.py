@@ -1,0 +1,112 @@
+"""`/search.atom`: a search that is followed, as a feed (Atom, RFC 4287).
+
+The server does not know under which address it is reached: links are relative, and read against the feed's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from flask import Blueprint, Response, request, url_for
+
+from api.cues import clean
+from api.search import look_up
+from wire.messages import Kind, split_source
+
+blueprint = Blueprint("feed", __name__)
+
+#: What may be asked for: a feed has one page, the newest.
+FIELDS = ("q", "source", "language", "from", "to", "limit")
+
+#: Longest title of an entry behind the name, in characters.
+TITLE_LIMIT = 100
+
+#: So much of what was said is behind an entry's link, before it and after it, in seconds.
+AROUND_S = 120
+
+# Where ids begin (RFC 4151). They are the same wherever the server is reached: instead of its name, they have one that
+# is nobody's (RFC 2606).
+_TAG = "tag:undertext.invalid,2026:"
+
+_A_DAY_S = 86400
+
+
+@blueprint.get("/search.atom")
+def show() -> Response:
+    """The newest captions that hold what is looked for; 304, if they are those that the client has."""
+    found, _ = look_up(FIELDS)
+    query = {name: request.args[name] for name in FIELDS if name in request.args}
+    document = tostring(written(query, found, time.time()), "utf-8", xml_declaration=True)
+    answer = Response(document, content_type="application/atom+xml; charset=utf-8")
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer
+
+
+def written(query: Mapping[str, Any], found: list[dict[str, Any]], now_s: float) -> Element:
+    """The feed of a search.
+
+    Args:
+        query: what was asked for.
+        found: captions as `look_up` finds them.
+        now_s: Unix time.
+    """
+    words = query["q"]
+    feed = Element("feed", xmlns="http://www.w3.org/2005/Atom")
+    subject = [(name, query[name]) for name in FIELDS if query.get(name) and name != "limit"]
+    _add(feed, "id", f"{_TAG}search?{urlencode(subject, quote_via=quote, safe='')}")
+    _add(feed, "title", f"Said: {words} – Undertext")
+    # Where nothing is found, all of a day's answers are the same, for who asks each minute.
+    _add(feed, "updated", _time(max((each["said_s"] for each in found), default=now_s - now_s % _A_DAY_S)))
+    _add(feed, "link", rel="self", type="application/atom+xml", href=url_for("feed.show", **query))
+    page = f"{url_for('page.index')}#search/{quote(words, safe='')}"
+    _add(feed, "link", rel="alternate", type="text/html", href=page)
+    # Where the database is an older one again, it gives the archive some captions a second time.
+    once: dict[str, dict[str, Any]] = {}
+    for each in found:
+        once.setdefault(_id(each), each)
+    for id, each in once.items():
+        _add_entry(feed, id, each)
+    return feed
+
+
+def _id(found: Mapping[str, Any]) -> str:
+    """What a reader knows a caption by. Their numbers begin anew where a database is; the time tells them apart."""
+    return f"{_TAG}{found['source']}/{found['id']}/{found['start_s']:.3f}"
+
+
+def _add_entry(feed: Element, id: str, found: Mapping[str, Any]) -> None:
+    source, name, text = found["source"], found["name"], clean(found["text"])
+    entry = SubElement(feed, "entry", {"xml:lang": found["language"]} if found["language"] else {})
+    _add(entry, "id", id)
+    begin = text if len(text) <= TITLE_LIMIT else f"{text[: TITLE_LIMIT - 1].rstrip()}…"
+    _add(entry, "title", f"{name}: {begin}")
+    for event in ("published", "updated"):
+        _add(entry, event, _time(found["said_s"]))
+    _add(SubElement(entry, "author"), "name", name)
+    _add(entry, "content", f"{found['before']} {text} {found['after']}", type="text")
+    # Without its type: feedparser, and what is built upon it, takes a link to anything but HTML for none.
+    _add(entry, "link", rel="alternate", href=_around(source, found["start_s"], found["end_s"]))
+
+
+def _around(source: str, start_s: float, end_s: float) -> str:
+    """Where that is which was said around a caption."""
+    kind, id = split_source(source)
+    period = {"from": max(0, math.floor(start_s) - AROUND_S), "to": math.ceil(end_s) + AROUND_S}
+    path = url_for("stations.download" if kind is Kind.STATION else "jobs.download", id=id, format="txt")
+    return f"{path}?{urlencode(period)}"
+
+
+def _time(unix_s: float) -> str:
+    """A Unix time as RFC 3339 writes it."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _add(parent: Element, tag: str, text: str = "", **attributes: str) -> None:
+    SubElement(parent, tag, attributes).text = clean(text)
