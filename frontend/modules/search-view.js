@@ -16,6 +16,8 @@ const HINTS = [
   ['storm -rain', 'without'],
 ];
 
+const ATOM = 'application/atom+xml';
+
 class SearchView extends HTMLElement {
   #words = '';
   #asked = null;
@@ -29,11 +31,14 @@ class SearchView extends HTMLElement {
       make('button.primary', { type: 'submit', textContent: 'Search' }));
     const hints = make('dl.hints', {}, ...HINTS.flatMap(([typed, means]) => [make('dt', { textContent: typed }), make('dd', { textContent: means })]));
     this.state = make('p.state', { role: 'status' });
+    this.follow = make('a.facts', { hidden: true, type: ATOM, textContent: 'Follow this search (feed)' });
+    this.feed = make('link', { rel: 'alternate', type: ATOM });
     this.list = make('ol.found');
     this.more = make('button', { type: 'button', hidden: true, textContent: 'Show earlier ones' });
     this.replaceChildren(
       make('aside', {}, make('h1', { textContent: 'Search what was said' }), this.form, hints),
-      make('section.stage', { 'aria-label': 'What was found' }, this.state, make('div.results', { tabIndex: 0, role: 'group', 'aria-label': 'Captions' }, this.list, this.more)));
+      make('section.stage', { 'aria-label': 'What was found' }, make('div.row', {}, this.state, this.follow),
+        make('div.results', { tabIndex: 0, role: 'group', 'aria-label': 'Captions' }, this.list, this.more)));
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       const words = this.input.value.trim();
@@ -43,6 +48,10 @@ class SearchView extends HTMLElement {
     this.where.addEventListener('change', () => this.#search());
     this.more.addEventListener('click', () => this.#next());
     this.#fill();
+  }
+
+  disconnectedCallback() {
+    this.feed.remove();
   }
 
   /** @param {string} words in the address */
@@ -67,7 +76,8 @@ class SearchView extends HTMLElement {
   #search() {
     hush();
     this.list.replaceChildren();
-    this.more.hidden = true;
+    this.more.hidden = this.follow.hidden = true;
+    this.feed.remove();
     this.state.textContent = this.#words ? 'Searching…' : 'Stations and recordings are searched, the newest first.';
     this.#asked = { before: null };
     if (this.#words) this.#next();
@@ -78,12 +88,14 @@ class SearchView extends HTMLElement {
     const asked = this.#asked;
     const query = new URLSearchParams({ q: this.#words });
     if (this.where.value) query.set('source', this.where.value);
+    const feed = `/search.atom?${query}`;
     if (asked.before !== null) query.set('before', asked.before);
     disable(this.more, true);
     try {
       const { results, next } = await request(`/search?${query}`);
       if (this.#asked !== asked) return; // something else is searched for by now
       asked.before = next;
+      if (this.isConnected) this.#offer(feed); // else it was left meanwhile
       this.list.append(...results.map(item));
       this.more.hidden = next === null;
       const count = this.list.children.length;
@@ -96,6 +108,14 @@ class SearchView extends HTMLElement {
     } finally {
       disable(this.more, false);
     }
+  }
+
+  /** Let the search be followed, by who reads the page, and by a browser that finds the feeds of pages. */
+  #offer(url) {
+    this.follow.href = this.feed.href = url;
+    this.feed.title = `Said: ${this.#words}`;
+    this.follow.hidden = false;
+    document.head.append(this.feed);
   }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -106,3 +107,34 @@ def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: 
     page.goto(f"{api.url}/#search")
     names = ["Everywhere", "Antenne", "P1 Vetenskap", "Radio Örebro"]
     expect(page.get_by_label("Where").locator("option")).to_have_text(names)
+
+
+def test_a_search_can_be_followed_as_a_feed(
+    page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None]
+) -> None:
+    speaker.say("Tyfonen når land.", start_s=time.time())
+    wait_until(lambda: api.http.get("/search?q=tyfon*").json()["results"], 20)
+    page.goto(f"{api.url}/#search")
+    link = page.get_by_role("link", name="Follow this search")
+    in_head = page.locator("head link[rel=alternate]")
+    expect(page.get_by_role("status")).to_contain_text("are searched")
+    expect(link).to_be_hidden()
+    page.get_by_label("Words that were said").fill("tyfon* -regn")
+    page.keyboard.press("Enter")
+    expect(link).to_have_attribute("href", "/search.atom?q=tyfon*+-regn")
+    expect(in_head).to_have_attribute("href", "/search.atom?q=tyfon*+-regn")
+    expect(in_head).to_have_attribute("type", "application/atom+xml")
+    page.get_by_label("Where").select_option("P1 Vetenskap")
+    feed = f"/search.atom?q=tyfon*+-regn&source={quote(speaker.source, safe='')}"
+    expect(link).to_have_attribute("href", feed)
+    expect(in_head).to_have_attribute("href", feed)
+    assert api.http.get(feed).text.count("<entry") == 1
+    page.get_by_label("Words that were said").fill("...")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("no word to look for")
+    expect(link).to_be_hidden()
+    expect(in_head).to_have_count(0)
+    page.go_back()
+    expect(in_head).to_have_count(1)
+    page.get_by_label("What to caption, and to find").get_by_role("link", name="Radio").click()
+    expect(in_head).to_have_count(0)
