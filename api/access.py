@@ -73,6 +73,14 @@ def visible(settings: Settings, request: Request, url: str) -> str:
     return url if has_token(settings, request) else masked(url)
 
 
+def address(settings: Settings, request: Request) -> str:
+    """Where the client has reached this server, as ALLOWED_ORIGINS says it: a proxy that ends TLS hides its scheme."""
+    host = request.host.lower()
+    return next(
+        (origin for origin in settings.origins if urlsplit(origin).netloc == host), f"{request.scheme}://{host}"
+    )
+
+
 def check_host(settings: Settings, request: Request) -> None:
     """Refuse a request under a foreign name, which was made to resolve to 127.0.0.1: its page could read everything.
 

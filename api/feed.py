@@ -1,6 +1,6 @@
 """`/search.atom`: a search that is followed, as a feed (Atom, RFC 4287).
 
-The server does not know under which address it is reached: links are relative, and read against the feed's own.
+Links are absolute: relative ones, which it allows, are read wrongly by some.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from flask import Blueprint, Response, request, url_for
 
+from api import access
+from api.context import context
 from api.cues import clean
 from api.search import look_up
 from wire.messages import Kind, split_source
@@ -42,19 +44,21 @@ def show() -> Response:
     """The newest captions that hold what is looked for; 304, if they are those that the client has."""
     found, _ = look_up(FIELDS)
     query = {name: request.args[name] for name in FIELDS if name in request.args}
-    document = tostring(written(query, found, time.time()), "utf-8", xml_declaration=True)
+    feed = written(query, found, access.address(context().settings, request), time.time())
+    document = tostring(feed, "utf-8", xml_declaration=True)
     answer = Response(document, content_type="application/atom+xml; charset=utf-8")
     answer.add_etag()
     answer.make_conditional(request)
     return answer
 
 
-def written(query: Mapping[str, Any], found: list[dict[str, Any]], now_s: float) -> Element:
+def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str, now_s: float) -> Element:
     """The feed of a search.
 
     Args:
         query: what was asked for.
         found: captions as `look_up` finds them.
+        address: where the server is.
         now_s: Unix time.
     """
     words = query["q"]
@@ -64,15 +68,15 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], now_s: float)
     _add(feed, "title", f"Said: {words} – Undertext")
     # Where nothing is found, all of a day's answers are the same, for who asks each minute.
     _add(feed, "updated", _time(max((each["said_s"] for each in found), default=now_s - now_s % _A_DAY_S)))
-    _add(feed, "link", rel="self", type="application/atom+xml", href=url_for("feed.show", **query))
-    page = f"{url_for('page.index')}#search/{quote(words, safe='')}"
+    _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
+    page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
     _add(feed, "link", rel="alternate", type="text/html", href=page)
     # Where the database is an older one again, it gives the archive some captions a second time.
     once: dict[str, dict[str, Any]] = {}
     for each in found:
         once.setdefault(_id(each), each)
     for id, each in once.items():
-        _add_entry(feed, id, each)
+        _add_entry(feed, id, each, address)
     return feed
 
 
@@ -81,7 +85,7 @@ def _id(found: Mapping[str, Any]) -> str:
     return f"{_TAG}{found['source']}/{found['id']}/{found['start_s']:.3f}"
 
 
-def _add_entry(feed: Element, id: str, found: Mapping[str, Any]) -> None:
+def _add_entry(feed: Element, id: str, found: Mapping[str, Any], address: str) -> None:
     source, name, text = found["source"], found["name"], clean(found["text"])
     entry = SubElement(feed, "entry", {"xml:lang": found["language"]} if found["language"] else {})
     _add(entry, "id", id)
@@ -92,7 +96,7 @@ def _add_entry(feed: Element, id: str, found: Mapping[str, Any]) -> None:
     _add(SubElement(entry, "author"), "name", name)
     _add(entry, "content", f"{found['before']} {text} {found['after']}", type="text")
     # Without its type: feedparser, and what is built upon it, takes a link to anything but HTML for none.
-    _add(entry, "link", rel="alternate", href=_around(source, found["start_s"], found["end_s"]))
+    _add(entry, "link", rel="alternate", href=address + _around(source, found["start_s"], found["end_s"]))
 
 
 def _around(source: str, start_s: float, end_s: float) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import feedparser
@@ -180,6 +181,19 @@ def test_strangers_follow_stations_alone(
     with running(redis_url, free_port(), tmp_path, API_TOKEN="secret") as api:
         wait_until(lambda: len(feed(api, "kamel", right).entries) == 2, 20)
         assert [entry.author for entry in feed(api, "kamel").entries] == ["P1 & <Vetenskap>"]
+
+
+def test_behind_a_proxy_links_have_the_public_address(
+    redis_url: str, free_port: Callable[[], int], tmp_path: Path, on_air: Speaker, wait_until: Wait
+) -> None:
+    say(on_air, "Alpacka.")
+    with running(redis_url, free_port(), tmp_path, ALLOWED_ORIGINS="https://captions.example.org") as api:
+        wait_until(lambda: len(feed(api, "alpacka").entries) == 1, 20)
+        public = feed(api, "alpacka", {"Host": "captions.example.org"})
+        links = [link.href for link in (*public.feed.links, *public.entries[0].links)]
+        assert {urlsplit(link)[:2] for link in links} == {("https", "captions.example.org")}
+        assert feed(api, "alpacka").feed.link.startswith(api.url)
+        assert ids(public) == ids(feed(api, "alpacka"))
 
 
 def test_an_unfit_query_is_refused(api: Api) -> None:
