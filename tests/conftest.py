@@ -103,6 +103,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
 
 
 @pytest.fixture(scope="module")
+def emptied_redis(redis_server: str) -> str:
+    """Its address, for a server of a whole module: an archive would take up what the module before has said."""
+    with connect(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Torch on one thread: tensors as small as those of tests are slower on two.
 

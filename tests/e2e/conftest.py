@@ -61,10 +61,10 @@ def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One API for all tests that need no other."""
     folder = tmp_path_factory.mktemp("api")
-    with running(redis_server, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
+    with running(emptied_redis, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
         yield api
 
 

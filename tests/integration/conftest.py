@@ -13,10 +13,10 @@ from wire.bus import Redis
 
 
 @pytest.fixture(scope="module")
-def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One server for all tests that need nothing else."""
     limits = {"MAX_UPLOAD_BYTES": 4 * 1024 * 1024, "MAX_JOBS_WAITING": 3, "MAX_STATIONS": 5}
-    with running(redis_server, free_port(), tmp_path_factory.mktemp("api"), **limits) as api:
+    with running(emptied_redis, free_port(), tmp_path_factory.mktemp("api"), **limits) as api:
         yield api
 
 
