@@ -36,18 +36,20 @@ class Stretch:
 
 
 class KeptAudio:
-    """The audio of all stations that is kept.
-
-    A sorted set a source, by start: what is sent a second time is there once.
-    """
+    """The audio of all stations that is kept: a sorted set a source, by start."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def add(self, source: str, stretch: Stretch, *, kept_s: float) -> None:
-        """Keep a stretch for `kept_s` seconds, and forget what is older than that before its end."""
+        """Keep a stretch for `kept_s` seconds, and forget what is older than that before its end.
+
+        It is the newest: what is said to begin as late is the same, or of a connection before, by whose clock more
+        time had passed.
+        """
         key = keys.audio(source)
         pipe = self._redis.pipeline()
+        pipe.zremrangebyscore(key, stretch.start_s, "+inf")
         pipe.zadd(key, {_HEADER.pack(stretch.start_s, stretch.n_samples) + stretch.vorbis: stretch.start_s})
         pipe.zremrangebyscore(key, "-inf", f"({stretch.end_s - kept_s}")
         pipe.expire(key, math.ceil(kept_s))

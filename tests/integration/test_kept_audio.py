@@ -28,9 +28,20 @@ def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
 
 def test_what_is_sent_again_is_there_once(redis: Redis) -> None:
     kept = KeptAudio(redis)
-    for _ in range(2):
-        kept.add(SOURCE, stretch(1000.0), kept_s=900)
-    assert kept.between(SOURCE, 0, 2000) == [stretch(1000.0)]
+    for name in ("once", "twice"):  # no two files are the same, though they sound so
+        kept.add(SOURCE, stretch(1000.0, name), kept_s=900)
+    assert kept.between(SOURCE, 0, 2000) == [stretch(1000.0, "twice")]
+
+
+def test_a_clock_that_is_anchored_again_leaves_no_two_of_a_time(redis: Redis) -> None:
+    """A server greets who connects again with what was heard before: what came then would lie between."""
+    kept = KeptAudio(redis)
+    for start_s in (1000.0, 1005.0, 1010.0):
+        kept.add(SOURCE, stretch(start_s, "before"), kept_s=900)
+    for start_s in (1004.5, 1009.5):
+        kept.add(SOURCE, stretch(start_s, "again"), kept_s=900)
+    found = [(each.start_s, each.vorbis) for each in kept.between(SOURCE, 0, 2000)]
+    assert found == [(1000.0, b"before"), (1004.5, b"again"), (1009.5, b"again")]
 
 
 def test_it_is_forgotten(redis: Redis) -> None:
