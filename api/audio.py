@@ -10,6 +10,7 @@ from functools import partial
 
 import soundfile
 from flask import Blueprint, Response, request, send_file
+from gevent.lock import BoundedSemaphore
 
 from api import access
 from api.aside import aside
@@ -24,6 +25,10 @@ blueprint = Blueprint("audio", __name__)
 
 #: Most that is heard at once, and what is, where `to` is left out, in seconds.
 LIMIT_S, DEFAULT_S = 600.0, 60.0
+
+#: One file is written at a time. soundfile opens each under a lock, which is gevent's here: a thread of the system's
+#: that had to wait for it waited for ever. And ten minutes take a second or two, which searches would wait for.
+_WRITING = BoundedSemaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,15 @@ def excerpt(id: str, format: str) -> Response:
     if format not in FORMATS:
         raise UnknownSource(f"there is no format {format!r} of audio; there are {', '.join(FORMATS)}")
     from_s, to_s = _times()
-    found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
-    if not found:
-        raise UnknownSource(
-            "nothing that was said then is kept to be heard; the station's status says in audio_kept_s how long it is"
-        )
-    to_s = min(to_s, max(stretch.end_s for stretch in found))
-    file = aside(partial(write, found, from_s, samples(to_s - from_s), FORMATS[format]))
+    with _WRITING:
+        found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
+        to_s = min(to_s, max((stretch.end_s for stretch in found), default=from_s))
+        n_samples = samples(to_s - from_s)
+        if not n_samples:
+            raise UnknownSource(
+                "nothing that was said then is kept to be heard; the station's audio_kept_s says how long it is"
+            )
+        file = aside(partial(write, found, from_s, n_samples, FORMATS[format]))
     began = datetime.fromtimestamp(from_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
     return send_file(file, FORMATS[format].media_type, download_name=f"{id} {began}.{format}")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -93,6 +95,22 @@ def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
     problem(beyond, 416)
 
 
+def test_many_hear_it_at_once_and_others_need_not_wait(
+    redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
+) -> None:
+    stretch = encode(voice(0, 5).tobytes())
+    for begin_s in range(0, 600, 5):
+        KeptAudio(redis).add("stations/p1", Stretch(NOON_S + begin_s, samples(5), stretch), kept_s=900)
+    query = {"from": NOON_S, "to": NOON_S + 600}
+    with running(redis_server, free_port(), tmp_path) as api, ThreadPoolExecutor(24) as readers:  # by none before
+        path = f"{api.url}/stations/p1/audio.wav"
+        asked = [readers.submit(httpx.get, path, params=query, timeout=60) for _ in range(24)]
+        wait(asked, return_when=FIRST_COMPLETED)  # then all are there
+        assert api.http.get("/search", params={"q": "storm"}).status_code == 200
+        assert sum(not answer.done() for answer in asked) > len(asked) // 2
+        assert {answer.result().status_code for answer in asked} == {200}
+
+
 def test_the_station_says_where_it_is(api: Api, station: Station) -> None:
     assert api.http.get("/stations/p1").json()["urls"]["audio"] == "/stations/p1/audio.mp3"
 
@@ -104,6 +122,7 @@ def test_the_station_says_where_it_is(api: Api, station: Station) -> None:
         (f"/stations/p1/audio.opus?from={NOON_S}", 404, "mp3, flac, wav"),
         (f"/stations/p1/audio.mp3?from={NOON_S + 60}", 404, "audio_kept_s"),
         (f"/stations/p1/audio.mp3?from={NOON_S - 60}&to={NOON_S}", 404, "audio_kept_s"),
+        (f"/stations/p1/audio.mp3?from={NOON_S + 24.999999}", 404, "audio_kept_s"),
         ("/stations/p1/audio.mp3", 422, "from"),
         ("/stations/p1/audio.mp3?from=noon", 422, "Unix time"),
         (f"/stations/p1/audio.mp3?from={NOON_S}&to={NOON_S}", 422, "behind from"),
