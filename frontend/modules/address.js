@@ -31,6 +31,11 @@ export function masked(address) {
   return /^https?:\/\/[^/?#]*:\*{3}@/i.test(address);
 }
 
+/** Whether an address has a password, masked or not. */
+export function hasPassword(address) {
+  return /^https?:\/\/[^/?#]*:[^/?#]*@/i.test(address);
+}
+
 /** @returns {HTMLInputElement} that completes what is typed, where the reader sees it */
 export function addressInput(properties) {
   const input = make('input', {

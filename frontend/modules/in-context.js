@@ -1,7 +1,7 @@
 // <in-context>: what was said around a caption that was found, opened where it stands, and files of it to take away.
 
 import './again-player.js';
-import { masked } from './address.js';
+import { hasPassword } from './address.js';
 import { request } from './api.js';
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
@@ -61,12 +61,12 @@ class InContext extends HTMLElement {
     this.roving.prefer(line);
   }
 
-  /** What was said lately can be heard again, by all who read it. */
+  /** What was said lately can be heard again, by all who read it: no player can send a token. */
   async #tune() {
     try {
       const { url, urls, status } = await request(`/${this.#found.source}`);
       this.#audio = urls.audio;
-      this.#heardFrom = masked(url) ? Infinity : Date.now() / 1000 - status.audio_kept_s;
+      this.#heardFrom = hasPassword(url) ? Infinity : Date.now() / 1000 - status.audio_kept_s;
     } catch {
       // it is read, then
     }

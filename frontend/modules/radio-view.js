@@ -3,7 +3,7 @@
 import './again-player.js';
 import './caption-list.js';
 import './station-list.js';
-import { masked } from './address.js';
+import { hasPassword } from './address.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
@@ -148,10 +148,10 @@ class RadioView extends HTMLElement {
     this.again.stop();
   }
 
-  /** Lines lead to their sound where it is kept, and may be heard by all who read them. */
+  /** Lines lead to their sound where it is kept, and may be heard by all who read them: no player can send a token. */
   #offerAgain(station, { audio_kept_s: kept = 0 }) {
     const before = this.#kept;
-    this.#kept = masked(station.url) ? 0 : kept;
+    this.#kept = hasPassword(station.url) ? 0 : kept;
     if (Boolean(before) !== Boolean(this.#kept)) this.captions.lead(this.#kept ? (line) => this.#hearAgain(line) : null);
   }
 

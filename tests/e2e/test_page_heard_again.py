@@ -11,7 +11,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from ingest.keeping import encode
-from tests.integration.api_server import Api, Speaker
+from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.kept_audio import KeptAudio, Stretch
 from wire.messages import State, Station, Status
@@ -90,3 +90,28 @@ def test_what_was_found_is_heard_where_it_stands(
     expect(heard).to_have_text("Zebran sedan.")
     page.get_by_text("In context").click()  # which closes it
     expect(page.locator("again-player")).to_be_hidden()
+
+
+def test_a_station_with_a_password_is_not_heard_again_from_the_page(
+    page: Page, redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, speaker: Speaker
+) -> None:
+    """Who has the token sees the password, but a player cannot send it."""
+    speaker.say("En rad.", start_s=time.time())
+    Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
+    page.add_init_script("sessionStorage.setItem('undertext-token', 'secret')")
+    with running(redis_server, free_port(), tmp_path, API_TOKEN="secret") as api:
+        page.goto(api.url)
+        expect(page.locator(".lines time")).to_have_count(1)
+        expect(page.locator("header.station .facts")).to_contain_text("On air")
+        expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
+
+
+def test_lines_that_were_missed_lead_nowhere(page: Page, api: Api, redis: Redis) -> None:
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
+    missed = '{"type": "missed", "source": "stations/p1", "count": 3, "after": 0}'
+    page.route_web_socket("**/stations/p1/live*", lambda socket: socket.send(missed))
+    page.goto(api.url)
+    expect(page.get_by_text("3 lines were missed")).to_be_visible()
+    expect(page.locator("header.station .facts")).to_contain_text("On air")
+    expect(page.locator(".lines").get_by_role("button")).to_have_count(0)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { completed, masked } from '../../frontend/modules/address.js';
+import { completed, hasPassword, masked } from '../../frontend/modules/address.js';
 
 const meant = (expected) => {
   for (const [typed, address] of Object.entries(expected)) assert.equal(completed(typed), address);
@@ -25,6 +25,15 @@ test('letters that addresses do not have are escaped, and slips mended', () => m
 
 test('what is no address of the web stays as it is', () => {
   for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://', 'bla bla bla', 'blabla', '/etc/passwd', 'my radio.mp3']) assert.equal(completed(typed), typed);
+});
+
+test('an address has a password before its host', () => {
+  for (const address of ['http://me:word@example.org:8000/live', 'http://me:***@example.org', 'https://:word@[::1]:8000/']) {
+    assert.equal(hasPassword(address), true, address);
+  }
+  for (const address of ['http://example.org:8000/me@home', 'http://me@example.org/', 'http://example.org/a?b:c@d', '']) {
+    assert.equal(hasPassword(address), false, address);
+  }
 });
 
 test('an address is masked whose password is three stars', () => {
