@@ -104,7 +104,7 @@ export class CaptionList extends HTMLElement {
 
   /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
   mark(seconds) {
-    const line = this.#store.lines.findLast(({ kind, text, start_s: start }) => kind === 'caption' && text && start <= seconds);
+    const line = this.#store?.lines.findLast(({ kind, text, start_s: start }) => kind === 'caption' && text && start <= seconds);
     const element = line ? this.#elements.get(line.key) : null;
     const before = this.#marked;
     if (element === before) return;

@@ -115,3 +115,13 @@ def test_lines_that_were_missed_lead_nowhere(page: Page, api: Api, redis: Redis)
     expect(page.get_by_text("3 lines were missed")).to_be_visible()
     expect(page.locator("header.station .facts")).to_contain_text("On air")
     expect(page.locator(".lines").get_by_role("button")).to_have_count(0)
+
+
+def test_another_station_is_chosen_before_the_first_ones_lines_have_come(page: Page, api: Api, redis: Redis) -> None:
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
+    Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
+    page.route("**/stations/p1/captions*", lambda route: None)  # which is never answered
+    page.goto(f"{api.url}/#radio/p1")
+    expect(page.locator("header.station .facts")).to_contain_text("On air")
+    page.locator("station-list").get_by_text("P2", exact=True).click()
+    expect(page.get_by_text("Nothing has been said yet.")).to_be_visible()
