@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 import soundfile
 from flask import Blueprint, Response, request, send_file
@@ -57,7 +59,8 @@ def excerpt(id: str, format: str) -> Response:
     if format not in FORMATS:
         raise UnknownSource(f"there is no format {format!r} of audio; there are {', '.join(FORMATS)}")
     from_s, to_s = _times()
-    with _WRITING:
+    # On disk: what a slow client takes must not lie in memory meanwhile. It goes with the answer.
+    with _WRITING, NamedTemporaryFile() as file:
         found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
         to_s = min(to_s, max((stretch.end_s for stretch in found), default=from_s))
         n_samples = samples(to_s - from_s)
@@ -65,9 +68,16 @@ def excerpt(id: str, format: str) -> Response:
             raise UnknownSource(
                 "nothing that was said then is kept to be heard; the station's audio_kept_s says how long it is"
             )
-        file = aside(partial(write, found, from_s, n_samples, FORMATS[format]))
-    began = datetime.fromtimestamp(from_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
-    return send_file(file, FORMATS[format].media_type, download_name=f"{id} {began}.{format}")
+        aside(partial(write, file, FORMATS[format], found, from_s, n_samples))
+        file.flush()
+        began = datetime.fromtimestamp(from_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        return send_file(
+            file.name,
+            FORMATS[format].media_type,
+            download_name=f"{id} {began}.{format}",
+            etag=f"{from_s}-{n_samples}-{len(found)}",
+            last_modified=to_s,
+        )
 
 
 def _times() -> tuple[float, float]:
@@ -86,8 +96,8 @@ def _times() -> tuple[float, float]:
     return from_s, to_s
 
 
-def write(stretches: Iterable[Stretch], from_s: float, n_samples: int, format: Format) -> io.BytesIO:
-    """A file of `n_samples` samples (16 kHz mono) that begins at Unix time `from_s`."""
+def write(file: IO[bytes], format: Format, stretches: Iterable[Stretch], from_s: float, n_samples: int) -> None:
+    """Write `n_samples` samples (16 kHz mono) that begin at Unix time `from_s`."""
     pcm = bytearray(n_samples * SAMPLE_BYTES)
     for stretch in stretches:
         with soundfile.SoundFile(io.BytesIO(stretch.vorbis)) as audio:
@@ -96,8 +106,5 @@ def write(stretches: Iterable[Stretch], from_s: float, n_samples: int, format: F
         begin, end = max(0, place), min(len(pcm), place + len(heard))
         if begin < end:
             pcm[begin:end] = heard[begin - place : end - place]
-    file = io.BytesIO()
     with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format=format.container, subtype=format.coding) as audio:
         audio.buffer_write(pcm, "int16")
-    file.seek(0)
-    return file

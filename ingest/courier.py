@@ -40,7 +40,7 @@ class Courier:
         hold: what is known of our right to send.
         on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds, and the epoch and
             the number of its chunks that are there; may raise RedisError.
-        keep: told of each chunk, with its audio, when it has been queued; may raise RedisError.
+        keep: told of each chunk, with its audio, when it has been queued.
         status: what the source's status is at first.
     """
 
@@ -53,7 +53,7 @@ class Courier:
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
         on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
-        keep: Callable[[Chunk], None] | None = None,
+        keep: Callable[[Chunk], None] = lambda chunk: None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -148,10 +148,9 @@ class Courier:
             self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
         try:
             self._on_sent(self._sent_s, *self.queued)
-            if self._keep:
-                self._keep(chunk)
         except RedisError as error:
             self._lost_redis(error)
+        self._keep(chunk)
         return True
 
     def _save_status(self, *, now: bool = False) -> None:

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import soundfile
 
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from wire.bus import Redis
+from wire.bus import Redis, RedisError
 from wire.chunk import Chunk
 from wire.kept_audio import KeptAudio, Stretch
 from wire.metrics import IngestMetrics
 
+log = logging.getLogger(__name__)
+
+#: So much is coded at once: of more, libvorbis takes as much more of a thread's stack.
+_BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
+
 
 class Keeper:
-    """Keeps the new audio of chunks that hold some: of what may be speech.
+    """Keeps the new audio of a station's chunks that hold some: of what may be speech.
 
     Args:
-        kept_s: how long, in seconds.
+        kept_s: how long, in seconds; 0: what was kept before is forgotten.
     """
 
     def __init__(self, redis: Redis, metrics: IngestMetrics, *, kept_s: float) -> None:
         self._kept = KeptAudio(redis)
         self._metrics = metrics
         self._kept_s = kept_s
+        self._failed = False
 
     def __call__(self, chunk: Chunk) -> None:
-        """Keep a chunk.
+        """Keep a chunk, and forget what is too old. If that fails, the log says so once, and captions go on."""
+        try:
+            with self._metrics.stage_s.labels("keep").time():
+                self._keep(chunk)
+        except (RedisError, soundfile.SoundFileError) as error:
+            if not self._failed:
+                log.warning("%s: what is said cannot be kept to be heard again: %s", chunk.source, error)
+            self._failed = True
+        else:
+            self._failed = False
 
-        Raises:
-            RedisError: Redis does not answer, or refuses.
-        """
-        if not chunk.pcm:
-            return
-        with self._metrics.stage_s.labels("keep").time():
+    def _keep(self, chunk: Chunk) -> None:
+        self._kept.forget(chunk.source, chunk.end_s - self._kept_s)
+        if chunk.pcm and self._kept_s:
             vorbis = encode(chunk.pcm[chunk.lead_samples * SAMPLE_BYTES :])
             self._kept.add(chunk.source, Stretch(chunk.start_s, chunk.n_samples, vorbis), kept_s=self._kept_s)
 
@@ -43,5 +56,6 @@ def encode(pcm: bytes) -> bytes:
     file = io.BytesIO()
     # Opus would be a third smaller, and takes twelve times as long to make.
     with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format="OGG", subtype="VORBIS") as audio:
-        audio.buffer_write(pcm, "int16")
+        for begin in range(0, len(pcm), _BLOCK_BYTES):
+            audio.buffer_write(pcm[begin : begin + _BLOCK_BYTES], "int16")
     return file.getvalue()

@@ -38,8 +38,8 @@ class Settings:
     connect_timeout_s: float = setting("CONNECT_TIMEOUT_S", 10.0, minimum=1, maximum=120)
     #: Live audio kept while Redis is away, in seconds; older audio becomes a gap. 32 kB a second and source.
     live_max_lag_s: float = setting("LIVE_MAX_LAG_S", 90.0, minimum=10, maximum=3600)
-    #: How long what stations say is kept to be heard again, in seconds: 6 kB of Redis's memory a second and
-    #: station, by `python -m benchmarks.keeping`. 0: not at all.
+    #: How long what stations say is kept to be heard again, in seconds: 6 kB of Redis's memory a second and station, by
+    #: `python -m benchmarks.keeping`, or 6 MB a station, and 550 for a day. 0: not at all.
     audio_kept_s: float = setting("AUDIO_KEPT_S", 900.0, minimum=0, maximum=86_400)
     #: Most stations that may be registered.
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1, maximum=10_000)

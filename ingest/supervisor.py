@@ -201,7 +201,7 @@ class Supervisor:
             dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s),
             self._metrics,
             hold=hold,
-            keep=Keeper(self._redis, self._metrics, kept_s=kept_s) if kept_s else None,
+            keep=Keeper(self._redis, self._metrics, kept_s=kept_s),
         )
         cutter = LiveCutter(
             source,

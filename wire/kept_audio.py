@@ -42,7 +42,7 @@ class KeptAudio:
         self._redis = redis
 
     def add(self, source: str, stretch: Stretch, *, kept_s: float) -> None:
-        """Keep a stretch for `kept_s` seconds, and forget what is older than that before its end.
+        """Keep a stretch, for `kept_s` seconds at least if nothing comes behind it.
 
         It is the newest: what is said to begin as late is the same, or of a connection before, by whose clock more
         time had passed.
@@ -51,9 +51,12 @@ class KeptAudio:
         pipe = self._redis.pipeline()
         pipe.zremrangebyscore(key, stretch.start_s, "+inf")
         pipe.zadd(key, {_HEADER.pack(stretch.start_s, stretch.n_samples) + stretch.vorbis: stretch.start_s})
-        pipe.zremrangebyscore(key, "-inf", f"({stretch.end_s - kept_s}")
         pipe.expire(key, math.ceil(kept_s))
         pipe.execute()
+
+    def forget(self, source: str, before_s: float) -> None:
+        """Drop what began before a Unix time."""
+        self._redis.zremrangebyscore(keys.audio(source), "-inf", f"({before_s}")
 
     def between(self, source: str, from_s: float, to_s: float) -> list[Stretch]:
         """What is kept of the time between two Unix times, in its order; the first may begin before it."""

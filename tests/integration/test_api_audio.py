@@ -91,6 +91,8 @@ def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
     assert 'filename="p1 2026-11-22T110000Z.mp3"' in whole.headers["content-disposition"]
     part = api.http.get("/stations/p1/audio.mp3", params=query, headers={"Range": "bytes=1000-1999"})
     assert (part.status_code, part.content) == (206, whole.content[1000:2000])
+    later = {"Range": "bytes=1000-1999", "If-Range": whole.headers["etag"]}
+    assert api.http.get("/stations/p1/audio.mp3", params=query, headers=later).content == whole.content[1000:2000]
     beyond = api.http.get("/stations/p1/audio.mp3", params=query, headers={"Range": "bytes=9999999-"})
     problem(beyond, 416)
 

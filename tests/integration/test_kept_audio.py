@@ -48,6 +48,7 @@ def test_it_is_forgotten(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for start_s in range(1000, 2000, 5):
         kept.add(SOURCE, stretch(start_s), kept_s=60)
+    kept.forget(SOURCE, 1940)
     assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1940, 2000, 5))
     assert 0 < redis.ttl(keys.audio(SOURCE)) <= 60
     CaptionLog(redis).forget(SOURCE)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.courier import Courier, first_status
 from ingest.outbox import Outbox
-from wire.bus import RedisError, connect
+from wire.bus import connect
 from wire.chunk import Chunk
 from wire.metrics import IngestMetrics
 
@@ -31,20 +31,3 @@ def test_chunks_wait_for_a_redis_that_is_full(
     finally:
         redis_client.config_set("maxmemory", 0)
         courier.close()
-
-
-def test_a_chunk_whose_audio_cannot_be_kept_is_queued_once(
-    redis_url: str, chunks: Callable[[str], list[Chunk]], wait_until: Callable[..., None]
-) -> None:
-    def keep(chunk: Chunk) -> None:
-        raise RedisError("OOM command not allowed")
-
-    source, outbox = "stations/p1", Outbox(60.0)
-    metrics = IngestMetrics(CollectorRegistry())
-    courier = Courier(connect(redis_url), outbox, first_status(source, "ingest-0"), metrics, keep=keep)
-    courier.start()
-    for seq in range(3):
-        outbox.put(Chunk(source, 1, seq, float(seq), 1, b"\1\0"))
-    wait_until(lambda: len(chunks(source)) >= 3, what="the chunks are in the queue")
-    courier.close()
-    assert [chunk.seq for chunk in chunks(source)] == [0, 1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 
@@ -44,3 +45,40 @@ def test_new_audio_is_kept_and_not_what_the_chunk_before_had(redis: Redis) -> No
     heard, _ = soundfile.read(io.BytesIO(stretch.vorbis), dtype="int16")
     assert len(heard) == samples(5)
     assert np.corrcoef(heard, np.frombuffer(tone(5, 440), "<i2"))[0, 1] > 0.99
+
+
+def spoken(seq: int) -> Chunk:
+    return Chunk("stations/p1", 1, seq, 1000.0 + 5 * seq, samples(5), tone(5, 440))
+
+
+def begins(redis: Redis) -> list[float]:
+    return [stretch.start_s for stretch in KeptAudio(redis).between("stations/p1", 0, 2000)]
+
+
+def test_what_is_too_old_is_forgotten_while_nobody_speaks_too(redis: Redis) -> None:
+    keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=12)
+    for seq in range(4):
+        keep(spoken(seq))
+    assert begins(redis) == [1010, 1015]
+    keep(Chunk("stations/p1", 1, 4, 1020.0, samples(5), content=Content.MUSIC))
+    assert begins(redis) == [1015]
+
+
+def test_where_nothing_is_to_be_kept_any_more_what_was_kept_goes(redis: Redis) -> None:
+    Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)(spoken(0))
+    assert begins(redis) == [1000]
+    Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=0)(spoken(1))
+    assert begins(redis) == []
+
+
+def test_a_redis_that_takes_nothing_is_told_of_once(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)
+    try:
+        for memory in (1, 0, 1):
+            redis.config_set("maxmemory", memory)
+            for seq in range(3):
+                keep(spoken(seq))
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert [record.message.partition(":")[0] for record in caplog.records] == 2 * ["stations/p1"]
+    assert begins(redis) == [1000, 1005, 1010]
