@@ -1,6 +1,6 @@
 // <again-player>: what a station said lately, heard again from a line on, with what follows it.
 //
-// Dispatches `place`, detail {seconds}, the Unix time that is heard, and `over`.
+// Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`; and `back`, where that was asked for.
 
 import { refusal } from './api.js';
 import { make, notify } from './dom.js';
@@ -18,13 +18,17 @@ class AgainPlayer extends HTMLElement {
 
   connectedCallback() {
     this.audio = make('audio', { controls: true, 'aria-label': 'What was said, again' });
-    this.back = make('button.quiet', { type: 'button', textContent: 'Back to now' });
+    this.back = make('button.quiet', { type: 'button', textContent: this.dataset.back ?? 'Back to now' });
     this.hidden = true;
     this.replaceChildren(this.audio, this.back);
     for (const type of ['timeupdate', 'seeked']) this.audio.addEventListener(type, () => this.#tell());
-    this.audio.addEventListener('ended', () => this.#go(this.#from + this.audio.duration));
+    // A browser that was told to seek guesses the length anew, and too long.
+    this.audio.addEventListener('ended', () => this.#go(this.#from + Math.min(this.audio.duration, PIECE_S)));
     this.audio.addEventListener('error', () => this.audio.getAttribute('src') && this.#fail());
-    this.back.addEventListener('click', () => this.stop());
+    this.back.addEventListener('click', () => {
+      this.stop();
+      this.dispatchEvent(new Event('back'));
+    });
   }
 
   disconnectedCallback() {
@@ -53,7 +57,7 @@ class AgainPlayer extends HTMLElement {
 
   async #go(from) {
     this.#from = from;
-    this.audio.src = `${this.#path}?from=${from.toFixed(3)}&to=${(from + PIECE_S).toFixed(3)}`;
+    this.audio.src = `${this.#path}?from=${from.toFixed(6)}&to=${(from + PIECE_S).toFixed(6)}`;
     try {
       await this.audio.play();
       this.#goes = true;
@@ -66,7 +70,7 @@ class AgainPlayer extends HTMLElement {
     if (!this.hidden) this.dispatchEvent(new CustomEvent('place', { detail: { seconds: this.#from + this.audio.currentTime + LEAD_S } }));
   }
 
-  /** Of what was being heard, nothing more is there yet, or any more; of a line, the server says why. */
+  /** Of what was being heard, nothing more is there yet; of a line that was chosen, one is told why. */
   async #fail() {
     const { src } = this.audio;
     const isOver = this.#goes;
@@ -74,7 +78,8 @@ class AgainPlayer extends HTMLElement {
     if (isOver) return;
     try {
       const answer = await fetch(src);
-      notify(answer.ok ? 'This browser cannot play it.' : refusal(answer.status, await answer.text()).message);
+      if (answer.status === 404) notify('What was said then cannot be heard any more.');
+      else notify(answer.ok ? 'This browser cannot play it.' : refusal(answer.status, await answer.text()).message);
     } catch {
       notify('The server does not answer. Is it still running?');
     }

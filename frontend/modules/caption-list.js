@@ -2,10 +2,10 @@
 
 import './spoken-log.js';
 import { sayActivity } from './activity.js';
-import { make, set } from './dom.js';
-import { pieces } from './doubt.js';
-import { lost } from './gaps.js';
+import { correctButton, describeButton } from './correct-button.js';
+import { make } from './dom.js';
 import { LineEditor } from './line-editor.js';
+import { writeText } from './line-text.js';
 import { RovingTabindex } from './roving-tabindex.js';
 import { clock, timeOfDay } from './times.js';
 
@@ -37,11 +37,7 @@ export class CaptionList extends HTMLElement {
     this.empty = make('p.empty', { textContent: this.dataset.empty ?? 'No captions yet.' });
     this.spoken = make('spoken-log');
     this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });
-    this.latest.addEventListener('click', () => {
-      this.#following = true;
-      this.#follow();
-      this.scroller.focus({ preventScroll: true });
-    });
+    this.latest.addEventListener('click', () => this.toLatest());
     this.#roving = new RovingTabindex(this.scroller, CONTROLS);
     this.correct(this.#save);
     this.scroller.addEventListener('scroll', () => this.#scrolled());
@@ -94,12 +90,24 @@ export class CaptionList extends HTMLElement {
   }
 
   /**
-   * Have final lines corrected: of those that come from now on.
+   * Have final lines corrected.
    * @param {((line: object, text: string) => Promise<void>) | null} save keeps another text of a line
    */
   correct(save) {
     this.#save = save;
     this.scroller.toggleAttribute('data-correctable', Boolean(save));
+    this.#roving.changeAll(() => {
+      for (const line of this.#store?.lines ?? []) this.#offerCorrecting(this.#elements.get(line.key), line);
+    });
+  }
+
+  #offerCorrecting(element, line) {
+    const button = element?.querySelector('.correct');
+    if (!element || line.kind === 'missed' || Boolean(button) === Boolean(this.#save)) return;
+    if (!button) {
+      element.append(correctButton());
+      describeButton(element.lastElementChild, line, this.#time(line.start_s));
+    } else if (!('edited' in element.dataset)) button.remove(); // else it goes with the editor
   }
 
   /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
@@ -115,16 +123,30 @@ export class CaptionList extends HTMLElement {
     if (!element || this.#editors.length) return;
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
-    const isSeen = (line) => line.getBoundingClientRect().bottom > top && line.getBoundingClientRect().top < bottom;
     const place = element.getBoundingClientRect();
-    if ((!before || isSeen(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
+    if ((!before || this.#isSeen(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
   }
 
-  /** Nothing is played any more: follow the newest line again. */
+  /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again. */
   release() {
+    const wasSeen = this.#marked && this.#isSeen(this.#marked);
     this.mark(-1);
+    if (!wasSeen) return;
     this.#following = true;
     this.#follow();
+  }
+
+  /** Go to the newest line, and follow it. */
+  toLatest() {
+    this.#following = true;
+    this.#follow();
+    this.scroller.focus({ preventScroll: true });
+  }
+
+  /** Whether any of a line is in view. */
+  #isSeen(element) {
+    const [place, box] = [element, this.scroller].map((each) => each.getBoundingClientRect());
+    return place.bottom > box.top && place.top < box.bottom;
   }
 
   /** The time of a line, if it has one: a button, where it leads somewhere. */
@@ -157,6 +179,7 @@ export class CaptionList extends HTMLElement {
       delete element.dataset.edited;
       element.hidden = isWithdrawn(newest());
       if (!element.hidden) button.focus({ preventScroll: true });
+      this.#offerCorrecting(element, newest()); // they may not be corrected any more
     }), { once: true }); // left while it is saved, it would be closed again
     this.#roving.change(element, () => {
       element.dataset.edited = ''; // its text, and the button, are hidden then
@@ -177,9 +200,9 @@ export class CaptionList extends HTMLElement {
 
   #add(line, before, old = false) {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
-    if (this.#save && line.kind !== 'missed') element.append(make('button.correct.quiet', { type: 'button', tabIndex: -1 }));
     this.#elements.set(line.key, element);
     this.#write(element, line, old);
+    this.#offerCorrecting(element, line);
     this.#prepare(element.firstElementChild);
     this.#roving.change(element, () => this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before)));
     this.#update();
@@ -196,30 +219,14 @@ export class CaptionList extends HTMLElement {
     const provisional = line.kind === 'caption' && !line.final;
     element.className = provisional ? 'provisional' : line.kind;
     element.hidden = isWithdrawn(line) && !('edited' in element.dataset); // what is written there is not taken away by others
-    if (line.kind === 'missed') {
-      text.textContent = line.count === 1 ? 'One line was missed' : `${line.count} lines were missed`;
-      return;
-    }
+    writeText(text, line);
+    if (line.kind === 'missed') return;
     time.textContent = this.#time(line.start_s);
-    if (line.kind === 'gap') {
-      text.textContent = lost(line);
-      if (line.final && !old) this.spoken.say(lost(line));
-    } else {
-      const parts = pieces(line.lines.join('\n'), line.words);
-      text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
-      text.lang = line.language ?? ''; // one that nobody knows is not the page's
-      if (line.final && line.text && !old) this.spoken.say(line.text, { lang: text.lang });
+    if (line.final && !old) {
+      if (line.kind === 'gap') this.spoken.say(text.textContent);
+      else if (line.text) this.spoken.say(line.text, { lang: text.lang });
     }
-    if (button) this.#name(button, line);
-  }
-
-  /** The button that opens a line to be corrected, and tells whether it has been. */
-  #name(button, line) {
-    const word = line.corrected ? 'Corrected' : 'Correct';
-    set(button, word);
-    button.setAttribute('aria-label', `${word}: line at ${this.#time(line.start_s)}`);
-    button.classList.toggle('done', line.corrected);
-    button.hidden = line.kind !== 'caption' || !line.final;
+    if (button) describeButton(button, line, this.#time(line.start_s));
   }
 
   #remove(key) {

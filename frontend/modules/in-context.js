@@ -35,9 +35,10 @@ class InContext extends HTMLElement {
     this.later = make('button', { type: 'button', textContent: 'Later' });
     this.lines = make('div.lines', { tabIndex: 0, role: 'group', hidden: true, 'aria-label': 'Captions around it' });
     this.roving = new RovingTabindex(this.lines, HEARD);
-    this.again = make('again-player');
+    this.again = make('again-player', { 'data-back': 'Stop' });
     this.again.addEventListener('place', ({ detail: { seconds } }) => this.#hear(seconds));
     this.again.addEventListener('over', () => this.#hear(-1));
+    this.again.addEventListener('back', () => this.lines.focus({ preventScroll: true }));
     this.state = make('p.state', { role: 'status' });
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take these captions away' });
     this.around = make('div.row', { hidden: true }, this.earlier, this.later);

@@ -16,7 +16,6 @@ import { StationForm } from './station-form.js';
 import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
-import { duration } from './times.js';
 import { WatchedStations } from './watched-stations.js';
 
 /** Lines shown when a station is opened: events, of which a line may have several. */
@@ -29,7 +28,7 @@ class RadioView extends HTMLElement {
   #stations = [];
   #opening = null; // {station, store} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
-  #kept = 0; // for so long what is said there can be heard again, in seconds
+  #leads = false; // whether its lines lead to their sound
 
   connectedCallback() {
     this.list = make('station-list');
@@ -40,6 +39,7 @@ class RadioView extends HTMLElement {
     this.again = make('again-player');
     this.again.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
     this.again.addEventListener('over', () => this.captions.release());
+    this.again.addEventListener('back', () => this.captions.toLatest());
     this.player.audio.addEventListener('play', () => this.again.stop());
     this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
@@ -121,6 +121,7 @@ class RadioView extends HTMLElement {
     }
     this.captions.hidden = this.correctButton.hidden = false;
     opening.store = store;
+    this.captions.show(store, true);
     this.#offerCorrecting(false);
     store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
@@ -150,16 +151,13 @@ class RadioView extends HTMLElement {
 
   /** Lines lead to their sound where it is kept, and may be heard by all who read them: no player can send a token. */
   #offerAgain(station, { audio_kept_s: kept = 0 }) {
-    const before = this.#kept;
-    this.#kept = hasPassword(station.url) ? 0 : kept;
-    if (Boolean(before) !== Boolean(this.#kept)) this.captions.lead(this.#kept ? (line) => this.#hearAgain(line) : null);
+    const isKept = kept > 0 && !hasPassword(station.url);
+    if (isKept === this.#leads) return;
+    this.#leads = isKept;
+    this.captions.lead(isKept ? (line) => this.#hearAgain(line) : null);
   }
 
   #hearAgain({ start_s: start }) {
-    if (start < Date.now() / 1000 - this.#kept) {
-      notify(`What was said can be heard again for ${duration(this.#kept)}.`);
-      return;
-    }
     this.player.stop();
     this.again.play(this.#opening.station.urls.audio, start);
   }
@@ -184,7 +182,6 @@ class RadioView extends HTMLElement {
     const { station, store } = this.#opening;
     this.correctButton.ariaPressed = String(isWanted);
     this.captions.correct(isWanted ? (line, text) => correct(station.urls.captions, line, text, (kept) => store.fill(kept)) : null);
-    this.captions.show(store, true);
   }
 
   #addForm() {

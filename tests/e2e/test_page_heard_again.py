@@ -49,8 +49,24 @@ def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speake
     expect(said).to_have_text("Rad 1.")
     page.get_by_role("button", name="Back to now").click()
     expect(said).to_have_count(0)
+    expect(page.locator(".lines")).to_be_focused()
     lines.filter(has_text="Rad 0.").get_by_role("button").click()
-    expect(page.locator("notice-bar")).to_contain_text("15 min")
+    expect(page.locator("notice-bar")).to_contain_text("cannot be heard any more")
+
+
+def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
+    page: Page, api: Api, speaker: Speaker, kept: float
+) -> None:
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=kept - 202 + 5 * number)
+    page.goto(api.url)
+    lines = page.locator(".lines")
+    lines.locator("p").last.get_by_role("button").click()
+    expect(lines.locator("[aria-current=true] .text")).to_have_text("Rad 39.")
+    lines.evaluate("(box) => { box.scrollTop = 0; }")
+    expect(page.locator("again-player")).to_be_hidden()
+    assert lines.evaluate("(box) => box.scrollTop") == 0
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
 
 def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
@@ -84,7 +100,7 @@ def test_what_was_found_is_heard_where_it_stands(
     expect(heard).to_have_text("Zebran till.")
     page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
     expect(heard).to_have_text("Giraffen sist.")
-    page.get_by_role("button", name="Back to now").click()
+    page.get_by_role("button", name="Stop").click()
     expect(heard).to_have_count(0)
     line("Zebran sedan.").get_by_role("button").click()
     expect(heard).to_have_text("Zebran sedan.")

@@ -230,6 +230,27 @@ def test_a_stations_lines_are_corrected_where_that_is_wanted(
     expect(text).to_have_text(["Vädret i Skåne.", "Nästa rad."])
 
 
+def test_who_reads_what_was_said_stays_there_and_what_is_typed_too(page: Page, api: Api, speaker: Speaker) -> None:
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=time.time() - 200 + 5 * number)
+    page.goto(api.url)
+    lines = page.locator(".lines")
+    expect(lines.locator(".text")).to_have_count(40)
+    lines.evaluate("(box) => { box.scrollTop = 100; }")
+    expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+    wanted = page.get_by_role("button", name="Correct captions")
+    wanted.click()
+    expect(lines.locator(".correct")).to_have_count(40)
+    assert 0 < lines.evaluate("(box) => box.scrollTop") < 200  # lines may be broken anew, beside their buttons
+    field = opened(page, 3)
+    field.fill("Rad tre.")
+    wanted.click()
+    expect(field).to_have_value("Rad tre.")
+    field.press("Enter")
+    expect(lines.locator(".text").nth(3)).to_have_text("Rad tre.")
+    expect(lines.locator(".correct")).to_have_count(0)
+
+
 def test_a_station_that_cannot_be_heard_says_so(page: Page, api: Api) -> None:
     page.goto(api.url)
     page.get_by_role("button", name="Listen").click()
