@@ -29,13 +29,19 @@ TASKS_AHEAD = 3
 
 @dataclass(frozen=True)
 class Part:
-    """A clip within a recording; `letters`: of its text (`cleaning.spoken_length`), None if nobody speaks."""
+    """A clip within a recording.
+
+    Attributes:
+        letters: of its text (`cleaning.spoken_length`); None if nobody speaks.
+        said: when parts of its text are said, in seconds from its beginning; empty: not known.
+    """
 
     index: int
     start_s: float
     end_s: float | None
     declared_s: float | None
     letters: int | None
+    said: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,10 @@ def _judge(part: Part, decoded: Decoded, limits: Limits) -> Heard:
         reason = reason or limits.of_pace(part.letters, length_s)
     if reason:
         return Heard(part.index, None, reason=reason, detail=f"{length_s:.2f} s")
+    for start_s, end_s in part.said:  # a part without sound, such as one that a station's recorder has not kept
+        if limits.of_audio(audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]) is Reason.SILENT:
+            detail = f"nothing is heard from {start_s:.2f} to {end_s:.2f} s, where there is text"
+            return Heard(part.index, None, reason=Reason.SILENT, detail=detail)
     return Heard(part.index, audio, digest(audio))
 
 

@@ -223,7 +223,8 @@ def _recordings(candidates: Sequence[Candidate], todo: Iterable[int]) -> Iterato
 
 def _part(index: int, clip: Candidate) -> Part:
     letters = spoken_length(clip.text) if clip.speech else None
-    return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters)
+    said = tuple((start_s, end_s) for start_s, end_s, _ in clip.segments)
+    return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, said)
 
 
 def _about(clip: Candidate, split: Split) -> dict[str, Any]:

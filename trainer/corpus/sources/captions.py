@@ -34,7 +34,7 @@ def read_captions(path: Path) -> list[Cue]:
     """What is said, each caption with its own language; where audio was lost, or a text was taken away, no text.
 
     Raises:
-        CuesError: they are none, not in UTF-8, or a translation.
+        CuesError: they are none, not in UTF-8, a translation, or nobody says of which time the audio is.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -44,6 +44,8 @@ def read_captions(path: Path) -> list[Cue]:
     if values.get("task") == "translate":
         raise CuesError("a translation, and not what is said")
     from_s, to_s = _times(values) or (0.0, math.inf)
+    if values["source"].startswith(f"{Kind.STATION}/") and math.isinf(to_s):
+        raise CuesError("a station's, until now: ask for them and for their audio with the same from and the same to")
     return list(_with_margins([_cue(caption, from_s, to_s) for caption in captions if caption.final]))
 
 

@@ -100,8 +100,9 @@ def test_those_of_a_station_are_of_the_audio_of_the_same_time(talk: Path) -> Non
     assert [(clip.id, clip.language, clip.text) for clip in offered(talk)] == [
         ("f/talk.wav#6.300-8.550", "sv", "Det regnar."),  # before and behind it, audio has a part of what is said
     ]
-    (talk / "talk.json").write_text(document(said, {**about, "task": "translate"}))
-    assert [clip.refused for clip in offered(talk)] == [Reason.UNREADABLE_TEXT]
+    for other in ({**about, "task": "translate"}, {"source": "stations/p1", "from_s": noon_s}):
+        (talk / "talk.json").write_text(document(said, other))
+        assert [clip.refused for clip in offered(talk)] == [Reason.UNREADABLE_TEXT]
 
 
 @pytest.mark.parametrize("other", [{"title": "talk"}, ["a"], {"source": "stations/p1", "captions": []}])

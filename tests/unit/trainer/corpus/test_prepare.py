@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from dataclasses import replace
@@ -15,7 +16,7 @@ from tests.recordings import convert, record, release, voice, write_csv
 from tests.unit.trainer.corpus.plans import plan_of
 from trainer.corpus.clips import SPLITS
 from trainer.corpus.decode import decode
-from trainer.corpus.drops import Reason
+from trainer.corpus.drops import DROPPED_NAME, Limits, Reason
 from trainer.corpus.prepare import Plan, prepare
 from trainer.corpus.sources.candidate import Source
 from trainer.errors import SourceError
@@ -111,6 +112,23 @@ def test_several_sources_languages_and_no_speech_at_once(tmp_path: Path) -> None
     part = next(clip for clip in corpus.clips if clip.language == "hi")
     np.testing.assert_allclose(corpus.audio(part), voice(40, 3)[16_000:48_000], atol=2 / 32768)
     assert [source["weight"] for source in corpus.about["sources"]] == [2, 1, 1, 1]
+
+
+def test_no_text_is_learnt_from_where_nothing_is_heard(tmp_path: Path) -> None:
+    """A station's audio is silent where it is not kept."""
+    talk = record(tmp_path / "talks" / "talk.wav", 40, seed=1)
+    samples, rate = soundfile.read(talk)
+    samples[: 5 * rate] = 0
+    soundfile.write(talk, samples, rate)
+    cues = [f"{n}\n00:00:{3 * n:02},000 --> 00:00:{3 * n + 2:02},900\nRad nummer {n}.\n" for n in range(13)]
+    (tmp_path / "talks" / "talk.srt").write_text("\n".join(cues))
+    source = Source(str(tmp_path / "talks"), language="sv", name="talks")
+    prepared = prepare(
+        Plan((source,), tmp_path / "out", limits=Limits(max_s=7), splits="clip", processes=1, progress=False)
+    )
+    assert prepared.dropped == {Reason.SILENT: 1}
+    [line] = (tmp_path / "out" / DROPPED_NAME).read_text().splitlines()
+    assert json.loads(line)["detail"] == "nothing is heard from 0.00 to 2.90 s, where there is text"
 
 
 def test_a_language_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
