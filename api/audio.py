@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -17,6 +16,7 @@ from gevent.lock import BoundedSemaphore
 from api import access
 from api.aside import aside
 from api.context import context
+from api.formats import stamp
 from api.parameters import known_fields, masked, seconds
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource
@@ -70,11 +70,10 @@ def excerpt(id: str, format: str) -> Response:
             )
         aside(partial(write, file, FORMATS[format], found, from_s, n_samples))
         file.flush()
-        began = datetime.fromtimestamp(from_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
         return send_file(
             file.name,
             FORMATS[format].media_type,
-            download_name=f"{id} {began}.{format}",
+            download_name=f"{id} {stamp(from_s)}.{format}",
             etag=f"{from_s}-{n_samples}-{len(found)}",
             last_modified=to_s,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -88,7 +87,7 @@ def between(
     given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
     about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
     if start_s is not None:
-        filename += datetime.fromtimestamp(start_s, UTC).strftime(" %Y-%m-%dT%H%M%SZ")
+        filename += f" {formats.stamp(start_s)}"
     response = answer(
         found.captions, format, about=about, complete=found.complete, origin_s=start_s or 0.0, filename=filename
     )

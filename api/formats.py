@@ -95,6 +95,11 @@ def document(captions: Sequence[Caption], about: Mapping[str, Any]) -> str:
     return dumps({**about, "captions": []}).removesuffix("]}") + said + "]}"
 
 
+def stamp(unix_s: float) -> str:
+    """A Unix time as names of files have it, in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
+
+
 def dumps(values: Any) -> str:
     """JSON that UTF-8 can carry, lone surrogates of a text included."""
     text = json.dumps(values, ensure_ascii=False)
