@@ -2,6 +2,7 @@
 //
 // Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`; and `back`, where that was asked for.
 
+import { hasPassword } from './address.js';
 import { refusal } from './api.js';
 import { make, notify } from './dom.js';
 
@@ -10,6 +11,11 @@ const LEAD_S = 0.2;
 
 /** So much is fetched at once, in seconds. */
 const PIECE_S = 60;
+
+/** For how long what a station says can be heard again by all who read it, in seconds: no player can send a token. */
+export function heardFor({ url }, { audio_kept_s: kept = 0 }) {
+  return hasPassword(url) ? 0 : kept;
+}
 
 class AgainPlayer extends HTMLElement {
   #path = '';

@@ -7,6 +7,7 @@ import { make } from './dom.js';
 import { LineEditor } from './line-editor.js';
 import { writeText } from './line-text.js';
 import { RovingTabindex } from './roving-tabindex.js';
+import { isChosen, lead } from './time-button.js';
 import { clock, timeOfDay } from './times.js';
 
 /** Distance from the end, in pixels, at which the reader still counts as following. */
@@ -152,21 +153,17 @@ export class CaptionList extends HTMLElement {
   /** The time of a line, if it has one: a button, where it leads somewhere. */
   #prepare(time) {
     const leads = Boolean(this.#go && time.textContent);
-    if (leads === time.hasAttribute('role')) return;
-    for (const [name, value] of Object.entries({ role: 'button', tabindex: '-1', title: 'Play from here' })) {
-      if (leads) time.setAttribute(name, value);
-      else time.removeAttribute(name);
-    }
+    if (leads !== time.hasAttribute('role')) lead(time, leads);
   }
 
   #chosen(event) {
-    const { type, key, target } = event;
-    const isTime = target.localName === 'time';
-    const isMeant = type === 'click' ? isTime || target.matches('.correct') : isTime && ['Enter', ' '].includes(key);
+    const { type, target } = event;
+    const isTime = isChosen(event);
+    const isMeant = isTime || (type === 'click' && target.matches('.correct'));
     const line = isMeant && this.#store.lines.find((each) => String(each.key) === target.parentElement.dataset.key);
     if (!line) return;
     event.preventDefault();
-    if (isTime) this.#go?.(line);
+    if (isTime) this.#go(line);
     else this.#edit(line, target);
   }
 

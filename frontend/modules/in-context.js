@@ -1,7 +1,6 @@
 // <in-context>: what was said around a caption that was found, opened where it stands, and files of it to take away.
 
-import './again-player.js';
-import { hasPassword } from './address.js';
+import { heardFor } from './again-player.js';
 import { request } from './api.js';
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
@@ -9,13 +8,11 @@ import { between, downloads, filesOf } from './downloads.js';
 import { marked } from './found.js';
 import { lost } from './gaps.js';
 import { RovingTabindex } from './roving-tabindex.js';
+import { isChosen, lead, TIME_BUTTON } from './time-button.js';
 import { clock, duration, stamp, timeOfDay } from './times.js';
 
 /** So much is shown before a caption and behind it, and added at a time, in seconds. */
 const STEP_S = 120;
-
-/** The time of a line that can be heard again. */
-const HEARD = 'time[role="button"]';
 
 class InContext extends HTMLElement {
   #found = null;
@@ -34,7 +31,7 @@ class InContext extends HTMLElement {
     this.earlier = make('button', { type: 'button', textContent: 'Earlier' });
     this.later = make('button', { type: 'button', textContent: 'Later' });
     this.lines = make('div.lines', { tabIndex: 0, role: 'group', hidden: true, 'aria-label': 'Captions around it' });
-    this.roving = new RovingTabindex(this.lines, HEARD);
+    this.roving = new RovingTabindex(this.lines, TIME_BUTTON);
     this.again = make('again-player', { 'data-back': 'Stop' });
     this.again.addEventListener('place', ({ detail: { seconds } }) => this.#hear(seconds));
     this.again.addEventListener('over', () => this.#hear(-1));
@@ -62,22 +59,22 @@ class InContext extends HTMLElement {
     this.roving.prefer(line);
   }
 
-  /** What was said lately can be heard again, by all who read it: no player can send a token. */
+  /** What was said lately can be heard again. */
   async #tune() {
     try {
-      const { url, urls, status } = await request(`/${this.#found.source}`);
-      this.#audio = urls.audio;
-      this.#heardFrom = hasPassword(url) ? Infinity : Date.now() / 1000 - status.audio_kept_s;
+      const station = await request(`/${this.#found.source}`);
+      this.#audio = station.urls.audio;
+      const kept = heardFor(station, station.status);
+      this.#heardFrom = kept ? Date.now() / 1000 - kept : Infinity;
     } catch {
       // it is read, then
     }
   }
 
   #chosen(event) {
-    const { type, key, target } = event;
-    if (!target.matches(HEARD) || (type === 'keydown' && !['Enter', ' '].includes(key))) return;
+    if (!isChosen(event)) return;
     event.preventDefault();
-    this.again.play(this.#audio, Number(target.dataset.start));
+    this.again.play(this.#audio, Number(event.target.dataset.start));
   }
 
   /** Mark the line that is heard; none, before all of them. */
@@ -137,8 +134,8 @@ class InContext extends HTMLElement {
   #line(caption) {
     const { id, start_s: start, marks } = this.#found;
     const isFound = caption.id === id && caption.start_s === start;
-    const again = caption.start_s >= this.#heardFrom ? { role: 'button', tabIndex: -1, title: 'Play from here', 'data-start': String(caption.start_s) } : {};
-    const time = make('time', { textContent: this.#clock(caption.start_s), ...again });
+    const time = make('time', { textContent: this.#clock(caption.start_s), 'data-start': String(caption.start_s) });
+    lead(time, caption.start_s >= this.#heardFrom);
     const line = make(caption.content === 'gap' ? 'p.gap' : 'p.caption', {}, time);
     if (isFound) line.setAttribute('aria-current', 'true');
     const parts = isFound

@@ -1,9 +1,8 @@
 // <radio-view>: choose a station, hear it, read it.
 
-import './again-player.js';
 import './caption-list.js';
 import './station-list.js';
-import { hasPassword } from './address.js';
+import { heardFor } from './again-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
@@ -149,9 +148,9 @@ class RadioView extends HTMLElement {
     this.again.stop();
   }
 
-  /** Lines lead to their sound where it is kept, and may be heard by all who read them: no player can send a token. */
-  #offerAgain(station, { audio_kept_s: kept = 0 }) {
-    const isKept = kept > 0 && !hasPassword(station.url);
+  /** Lines lead to their sound where it can be heard. */
+  #offerAgain(station, status) {
+    const isKept = heardFor(station, status) > 0;
     if (isKept === this.#leads) return;
     this.#leads = isKept;
     this.captions.lead(isKept ? (line) => this.#hearAgain(line) : null);
