@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 import numpy as np
@@ -24,16 +24,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from api.audio import FORMATS, write
+from benchmarks.hearing import wer_percent
 from benchmarks.report import Row, arguments, report
 from demo import exam
-from demo.bulletins import LANGUAGES, Language
+from demo.bulletins import LANGUAGES
 from ingest.keeping import encode
-from trainer.evaluation.normalising import normaliser
-from trainer.evaluation.scoring import total, word_scores
 from transcriber.engine import Utterance
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
-from wire.audio import SAMPLE_RATE_HZ, samples
+from wire.audio import SAMPLE_RATE_HZ, samples, seconds
 from wire.kept_audio import Stretch
 
 DEMO = "demo/model"
@@ -50,29 +49,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(__doc__).parse_args(argv)
     torch.set_num_threads(1)
     engine = TransformersEngine(load(DEMO, device="cpu", dtype="float32"))
-    material = list(sentences(_QUICK if options.quick else _FULL))
-    rows: list[Row] = [{"coding": "as it came", "WER %": wer_percent(engine, material, [pcm for *_, pcm in material])}]
+    count = _QUICK if options.quick else _FULL
+    examples = [each for language in LANGUAGES for each in exam.sentences(language, count, exam.PROMISED_SNR_DB)]
+    material = [(example.audio * 32767).astype("<i2") for example in examples]
+
+    def heard_percent(heard: Sequence[Pcm]) -> float:
+        pairs = zip(examples, heard, strict=True)
+        utterances = [Utterance(pcm.astype(np.float32) / np.float32(32768), of.language) for of, pcm in pairs]
+        return wer_percent(engine, utterances, [example.text for example in examples])
+
+    came = heard_percent(material)
+    kept = {}
     for name, code in codings().items():
-        rows.append({"coding": name, **judged(engine, name, code, material)})
-    heard, ours = rows[0], rows[1]
+        cost, decoded = kept_by(code, tqdm(material, desc=name, unit="sentence", leave=False))
+        kept[name] = {**cost, "WER %": heard_percent(decoded)}
     figures = {
-        "keep_ms": float(str(ours["ms a chunk"])),
-        "kept_kb_per_s": float(str(ours["kB a second"])),
-        "kept_wer_percent": float(str(ours["WER %"])),
-        "heard_wer_percent": float(str(heard["WER %"])),
-        "hear_minute_ms": minute_ms([pcm for *_, pcm in material]),
+        "keep_ms": kept[OURS]["ms a chunk"],
+        "kept_kb_per_s": kept[OURS]["kB a second"],
+        "kept_wer_percent": kept[OURS]["WER %"],
+        "heard_wer_percent": came,
+        "hear_minute_ms": minute_ms(material),
     }
+    rows: list[Row] = [{"coding": "as it came", "WER %": came}]
+    rows += [{"coding": name, **row} for name, row in kept.items()]
     report(f"{len(material)} sentences in chunks of {CHUNK_S:g} s", rows, figures, options.json)
     return 0
-
-
-def sentences(count: int) -> Sequence[tuple[Language, str, Pcm]]:
-    """Language, text and 16 kHz audio of held-out sentences."""
-    return [
-        (language, example.text, (example.audio * 32767).astype("<i2"))
-        for language in LANGUAGES
-        for example in exam.sentences(language, count, exam.PROMISED_SNR_DB)
-    ]
 
 
 def codings() -> dict[str, Callable[[bytes], bytes]]:
@@ -90,47 +91,33 @@ def codings() -> dict[str, Callable[[bytes], bytes]]:
     return {OURS: encode, **{name: peer(*how) for name, how in PEERS.items()}}
 
 
-def judged(
-    engine: TransformersEngine, name: str, code: Callable[[bytes], bytes], material: Sequence[tuple[Language, str, Pcm]]
-) -> dict[str, object]:
-    """What a coding costs, and what is heard behind it."""
+def kept_by(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tuple[dict[str, float], list[Pcm]]:
+    """What a coding costs, and what it leaves."""
     spent_ms: list[float] = []
-    n_bytes, kept = 0, []
-    for *_, pcm in tqdm(material, desc=name, unit="sentence", leave=False):
+    n_bytes, n_samples, kept = 0, 0, []
+    for pcm in material:
         decoded = []
-        for chunk in np.split(pcm, range(samples(CHUNK_S), len(pcm), samples(CHUNK_S))):
+        for chunk in chunked(pcm):
             began_s = time.process_time()
             file = code(chunk.tobytes())
             if len(chunk) == samples(CHUNK_S):
                 spent_ms.append(1000 * (time.process_time() - began_s))
             n_bytes += len(file)
             decoded.append(soundfile.read(io.BytesIO(file), dtype="int16")[0])
+        n_samples += len(pcm)
         kept.append(np.concatenate(decoded))
-    duration_s = sum(len(pcm) for *_, pcm in material) / SAMPLE_RATE_HZ
-    rate = n_bytes / duration_s / 1000
-    return {"ms a chunk": median(spent_ms), "kB a second": rate, "WER %": wer_percent(engine, material, kept)}
+    return {"ms a chunk": median(spent_ms), "kB a second": n_bytes / seconds(n_samples) / 1000}, kept
 
 
-def wer_percent(
-    engine: TransformersEngine, material: Sequence[tuple[Language, str, Pcm]], heard: Sequence[Pcm]
-) -> float:
-    """The word error rate of the bundled model, over all languages."""
-    said, written = [], []
-    for (language, text, _), pcm in tqdm(list(zip(material, heard, strict=True)), desc="hear", leave=False):
-        utterance = Utterance(pcm.astype(np.float32) / np.float32(32768), language)
-        [answer] = engine.transcribe([utterance])
-        normalise = normaliser(language)
-        said.append(normalise(text))
-        written.append(normalise(" ".join(word.text for word in answer.likeliest.words)))
-    scores, _ = word_scores(said, written)
-    return total(scores).wer_percent
+def chunked(pcm: Pcm) -> list[Pcm]:
+    """Pieces of 5 s; the last one may be shorter."""
+    return np.split(pcm, range(samples(CHUNK_S), len(pcm), samples(CHUNK_S)))
 
 
 def minute_ms(speech: Sequence[Pcm]) -> float:
     """Processor time of `GET /stations/ID/audio.mp3` for a minute of speech, without Redis."""
     whole = np.concatenate(list(speech))[: samples(MINUTE_S)]
-    chunks = np.split(whole, range(samples(CHUNK_S), len(whole), samples(CHUNK_S)))
-    kept = [Stretch(n * CHUNK_S, len(chunk), encode(chunk.tobytes())) for n, chunk in enumerate(chunks)]
+    kept = [Stretch(n * CHUNK_S, len(chunk), encode(chunk.tobytes())) for n, chunk in enumerate(chunked(whole))]
     spent_ms = []
     for _ in range(9):
         began_s = time.process_time()

@@ -21,12 +21,12 @@ from tqdm import tqdm
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
+from benchmarks.hearing import wer_percent
 from benchmarks.report import arguments, show
 from benchmarks.training.architecture import END, whisper
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.evaluation.normalising import normaliser
-from trainer.evaluation.scoring import total, word_scores
 from trainer.publishing.publish import to_ctranslate2
 from transcriber.eight_bits import quantize
 from transcriber.engine import Utterance
@@ -142,16 +142,12 @@ def _rates(count: int) -> list[Mapping[str, object]]:
     rows: list[Mapping[str, object]] = []
     for language in LANGUAGES:
         examples = exam.sentences(language, count, exam.PROMISED_SNR_DB)
-        normalise = normaliser(language)
-        said = [normalise(example.text) for example in examples]
-        row: dict[str, object] = {"language": language, "words": sum(len(text.split()) for text in said)}
+        texts = [example.text for example in examples]
+        utterances = [Utterance(example.audio, language) for example in examples]
+        words = sum(len(normaliser(language)(text).split()) for text in texts)
+        row: dict[str, object] = {"language": language, "words": words}
         for name, engine in tqdm(engines.items(), desc=f"written, {language}", unit="precision", leave=False):
-            written: list[str] = []
-            for first in range(0, count, BATCH):
-                batch = [Utterance(example.audio, language) for example in examples[first : first + BATCH]]
-                written += [" ".join(word.text for word in heard.likeliest.words) for heard in engine.transcribe(batch)]
-            scores, _ = word_scores(said, [normalise(text) for text in written])
-            row[name] = total(scores).wer_percent
+            row[name] = wer_percent(engine, utterances, texts)
         rows.append(row)
     return rows
 
