@@ -6,7 +6,15 @@ import importlib.util
 import re
 from types import ModuleType
 
+import pytest
+
 from tests.places import ROOT
+
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+]
 
 
 def generator() -> ModuleType:
@@ -31,13 +39,40 @@ def test_every_setting_is_explained() -> None:
     ]
 
 
-def test_files_and_commands_that_the_readme_names_exist() -> None:
+def test_every_document_is_led_to_from_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not [name for name in DOCUMENTS if name != "README.md" and f"({name})" not in text]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_and_commands_that_a_document_names_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        if "://" not in target:
-            assert (ROOT / target).exists(), f"README.md links to {target}"
     for module in re.findall(r"python -m ((?:benchmarks|demo|trainer|ingest|transcriber|api)[\w.]*)", text):
         path = ROOT / module.replace(".", "/")
-        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"README.md runs {module}"
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{name} runs {module}"
+    for file in re.findall(
+        r"`((?:api|demo|docs|frontend|ingest|ops|trainer|transcriber|wire)/[\w/-]*\.(?:py|js|yml|md))`", text
+    ):
+        assert (ROOT / file).exists(), f"{name} names {file}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_of_a_document_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link:
+            continue
+        file, _, place = link.partition("#")
+        target = (ROOT / name).parent / file if file else ROOT / name
+        assert target.exists(), f"{name} links to {link}"
+        if place:
+            assert place in places(target.read_text(encoding="utf-8")), f"{name} links to {link}"
+
+
+def places(text: str) -> set[str]:
+    """What headings of a document are linked to by, as GitHub makes it of their words."""
+    without_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
