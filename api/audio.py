@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +66,8 @@ def excerpt(id: str, format: str) -> Response:
         to_s = min(to_s, max((stretch.end_s for stretch in found), default=from_s))
         n_samples = samples(to_s - from_s)
         if not n_samples:
+            if from_s > time.time():
+                raise UnknownSource("nothing has been said then: from is a Unix time that is still to come")
             raise UnknownSource(
                 "nothing that was said then is kept to be heard; the station's audio_kept_s says how long it is"
             )
@@ -90,8 +93,12 @@ def _times() -> tuple[float, float]:
         raise BadRequest("say in from at which Unix time to begin, such as a caption's start_s", "from")
     from_s = seconds("from", 0.0)
     to_s = seconds("to", from_s + DEFAULT_S)
-    if not from_s < to_s <= from_s + LIMIT_S:
-        raise BadRequest(f"to must be behind from, by {LIMIT_S:g} seconds at most", "to")
+    if to_s <= from_s:
+        raise BadRequest("to must be later than from", "to")
+    if to_s > from_s + LIMIT_S:
+        raise BadRequest(
+            f"to may be {LIMIT_S:g} seconds later than from at most; ask for the rest in another request", "to"
+        )
     return from_s, to_s
 
 

@@ -6,7 +6,6 @@ Links are absolute: relative ones, which it allows, are read wrongly by some.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,15 +35,13 @@ AROUND_S = 120
 # is nobody's (RFC 2606).
 _TAG = "tag:undertext.invalid,2026:"
 
-_A_DAY_S = 86400
-
 
 @blueprint.get("/search.atom")
 def show() -> Response:
     """The newest captions that hold what is looked for; 304, if they are those that the client has."""
     found, _ = look_up(FIELDS)
     query = {name: request.args[name] for name in FIELDS if name in request.args}
-    feed = written(query, found, access.address(context().settings, request), time.time())
+    feed = written(query, found, access.address(context().settings, request))
     document = tostring(feed, "utf-8", xml_declaration=True)
     answer = Response(document, content_type="application/atom+xml; charset=utf-8")
     answer.add_etag()
@@ -52,22 +49,21 @@ def show() -> Response:
     return answer
 
 
-def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str, now_s: float) -> Element:
+def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str) -> Element:
     """The feed of a search.
 
     Args:
         query: what was asked for.
         found: captions as `look_up` finds them.
         address: where the server is.
-        now_s: Unix time.
     """
     words = query["q"]
     feed = Element("feed", xmlns="http://www.w3.org/2005/Atom")
     subject = [(name, query[name]) for name in FIELDS if query.get(name) and name != "limit"]
     _add(feed, "id", f"{_TAG}search?{urlencode(subject, quote_via=quote, safe='')}")
     _add(feed, "title", f"Said: {words} – Undertext")
-    # Where nothing is found, all of a day's answers are the same, for who asks each minute.
-    _add(feed, "updated", _time(max((each["said_s"] for each in found), default=now_s - now_s % _A_DAY_S)))
+    # Where nothing is found, nothing ever changed: each answer is the same as the one before.
+    _add(feed, "updated", _time(max((each["said_s"] for each in found), default=0.0)))
     _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
     page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
     _add(feed, "link", rel="alternate", type="text/html", href=page)
