@@ -67,24 +67,16 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str)
     _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
     page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
     _add(feed, "link", rel="alternate", type="text/html", href=page)
-    # Where the database is an older one again, it gives the archive some captions a second time.
-    once: dict[str, dict[str, Any]] = {}
     for each in found:
-        once.setdefault(_id(each), each)
-    for id, each in once.items():
-        _add_entry(feed, id, each, address)
+        _add_entry(feed, each, address)
     return feed
 
 
-def _id(found: Mapping[str, Any]) -> str:
-    """What a reader knows a caption by. Their numbers begin anew where a database is; the time tells them apart."""
-    return f"{_TAG}{found['source']}/{found['id']}/{found['start_s']:.3f}"
-
-
-def _add_entry(feed: Element, id: str, found: Mapping[str, Any], address: str) -> None:
+def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
     source, name, text = found["source"], found["name"], clean(found["text"])
     entry = SubElement(feed, "entry", {"xml:lang": found["language"]} if found["language"] else {})
-    _add(entry, "id", id)
+    # Numbers of captions begin anew where a database is; the time tells them apart.
+    _add(entry, "id", f"{_TAG}{source}/{found['id']}/{found['start_s']:.3f}")
     begin = text if len(text) <= TITLE_LIMIT else f"{text[: TITLE_LIMIT - 1].rstrip()}…"
     _add(entry, "title", f"{name}: {begin}")
     for event in ("published", "updated"):

@@ -8,17 +8,15 @@ import sqlite3
 from api.archive.merging import Kept, Period
 from wire.messages import Caption, Content, Word
 
-# Where Redis has lost the last it had, its log is kept again, in another life: each caption counts in its newest one.
-
 # One that reaches into the period, and its neighbour.
 _BEFORE = """
-SELECT *, max(life) FROM captions WHERE source = ? AND (said_s, id) < (?, ?)
-GROUP BY said_s, id ORDER BY said_s DESC, id DESC LIMIT 2
+SELECT * FROM captions WHERE source = ? AND (said_s, id) < (?, ?)
+ORDER BY said_s DESC, id DESC LIMIT 2
 """
 
 _BEHIND = """
-SELECT *, max(life) FROM captions WHERE source = ? AND (said_s, id) >= (?, ?)
-GROUP BY said_s, id ORDER BY said_s, id LIMIT ?
+SELECT * FROM captions WHERE source = ? AND (said_s, id) >= (?, ?)
+ORDER BY said_s, id LIMIT ?
 """
 
 

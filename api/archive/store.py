@@ -184,6 +184,7 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
         if upload:
             said_s, words, model = caption.committed_s, "[]", ""
         gap = caption.reason if caption.content is Content.GAP else None
+        _take_along(db, caption, life, said_s)
         db.execute(
             "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?) "
@@ -197,6 +198,18 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
     for id in (caption.id - 1, caption.id):  # the one before ends with this one's words
         _index(db, caption.source, life, id)
+
+
+def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: float) -> None:
+    """Let a caption that was kept in an earlier life be the same one in this: Redis came back as it was before.
+
+    What it had lost stays in the life before.
+    """
+    if life > 1:
+        db.execute(
+            "UPDATE OR IGNORE captions SET life = ? WHERE source = ? AND said_s = ? AND id = ? AND life < ?",
+            (life, caption.source, said_s, caption.id, life),
+        )
 
 
 def _index(db: sqlite3.Connection, source: str, life: int, id: int) -> None:
