@@ -21,7 +21,7 @@ from api.formats import stamp
 from api.parameters import known_fields, masked, seconds
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource
-from wire.kept_audio import Stretch
+from wire.kept_audio import Clip
 from wire.messages import Kind, source_name
 
 blueprint = Blueprint("audio", __name__)
@@ -63,7 +63,7 @@ def excerpt(id: str, format: str) -> Response:
     # On disk: what a slow client takes must not lie in memory meanwhile. It goes with the answer.
     with _WRITING, NamedTemporaryFile() as file:
         found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
-        to_s = min(to_s, max((stretch.end_s for stretch in found), default=from_s))
+        to_s = min(to_s, max((clip.end_s for clip in found), default=from_s))
         n_samples = samples(to_s - from_s)
         if not n_samples:
             if from_s > time.time():
@@ -102,13 +102,13 @@ def _times() -> tuple[float, float]:
     return from_s, to_s
 
 
-def write(file: IO[bytes], format: Format, stretches: Iterable[Stretch], from_s: float, n_samples: int) -> None:
+def write(file: IO[bytes], format: Format, clips: Iterable[Clip], from_s: float, n_samples: int) -> None:
     """Write `n_samples` samples (16 kHz mono) that begin at Unix time `from_s`."""
     pcm = bytearray(n_samples * SAMPLE_BYTES)
-    for stretch in stretches:
-        with soundfile.SoundFile(io.BytesIO(stretch.vorbis)) as audio:
+    for clip in clips:
+        with soundfile.SoundFile(io.BytesIO(clip.vorbis)) as audio:
             heard = bytes(audio.buffer_read(dtype="int16"))
-        place = samples(stretch.start_s - from_s) * SAMPLE_BYTES
+        place = samples(clip.start_s - from_s) * SAMPLE_BYTES
         begin, end = max(0, place), min(len(pcm), place + len(heard))
         if begin < end:
             pcm[begin:end] = heard[begin - place : end - place]

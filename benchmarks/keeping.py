@@ -33,7 +33,7 @@ from transcriber.engine import Utterance
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
 from wire.audio import SAMPLE_RATE_HZ, samples, seconds
-from wire.kept_audio import Stretch
+from wire.kept_audio import Clip
 
 DEMO = "demo/model"
 CHUNK_S, MINUTE_S = 5.0, 60.0
@@ -117,7 +117,7 @@ def chunked(pcm: Pcm) -> list[Pcm]:
 def minute_ms(speech: Sequence[Pcm]) -> float:
     """Processor time of `GET /stations/ID/audio.mp3` for a minute of speech, without Redis."""
     whole = np.concatenate(list(speech))[: samples(MINUTE_S)]
-    kept = [Stretch(n * CHUNK_S, len(chunk), encode(chunk.tobytes())) for n, chunk in enumerate(chunked(whole))]
+    kept = [Clip(n * CHUNK_S, len(chunk), encode(chunk.tobytes())) for n, chunk in enumerate(chunked(whole))]
     spent_ms = []
     for _ in range(9):
         began_s = time.process_time()

@@ -10,7 +10,7 @@ import soundfile
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from wire.bus import Redis, RedisError
 from wire.chunk import Chunk
-from wire.kept_audio import KeptAudio, Stretch
+from wire.kept_audio import Clip, KeptAudio
 from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,11 @@ class Keeper:
             self._failed = False
 
     def _keep(self, chunk: Chunk) -> None:
-        self._kept.forget(chunk.source, chunk.end_s - self._kept_s)
         if chunk.pcm and self._kept_s:
             vorbis = encode(chunk.pcm[chunk.lead_samples * SAMPLE_BYTES :])
-            self._kept.add(chunk.source, Stretch(chunk.start_s, chunk.n_samples, vorbis), kept_s=self._kept_s)
+            self._kept.add(chunk.source, Clip(chunk.start_s, chunk.n_samples, vorbis), kept_s=self._kept_s)
+        else:
+            self._kept.forget(chunk.source, chunk.end_s - self._kept_s)
 
 
 def encode(pcm: bytes) -> bytes:

@@ -22,7 +22,7 @@ _HEADER = struct.Struct(">dI")
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Clip:
     """Audio without a gap."""
 
     start_s: float  # Unix time of its first sample
@@ -41,16 +41,17 @@ class KeptAudio:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def add(self, source: str, stretch: Stretch, *, kept_s: float) -> None:
-        """Keep a stretch, for `kept_s` seconds at least if nothing comes behind it.
+    def add(self, source: str, clip: Clip, *, kept_s: float) -> None:
+        """Keep a clip for `kept_s` seconds, and forget what is that much older than its end.
 
         It is the newest: what is said to begin as late is the same, or of a connection before, by whose clock more
         time had passed.
         """
         key = keys.audio(source)
         pipe = self._redis.pipeline()
-        pipe.zremrangebyscore(key, stretch.start_s, "+inf")
-        pipe.zadd(key, {_HEADER.pack(stretch.start_s, stretch.n_samples) + stretch.vorbis: stretch.start_s})
+        pipe.zremrangebyscore(key, "-inf", f"({clip.end_s - kept_s}")
+        pipe.zremrangebyscore(key, clip.start_s, "+inf")
+        pipe.zadd(key, {_HEADER.pack(clip.start_s, clip.n_samples) + clip.vorbis: clip.start_s})
         pipe.expire(key, math.ceil(kept_s))
         pipe.execute()
 
@@ -58,12 +59,12 @@ class KeptAudio:
         """Drop what began before a Unix time."""
         self._redis.zremrangebyscore(keys.audio(source), "-inf", f"({before_s}")
 
-    def between(self, source: str, from_s: float, to_s: float) -> list[Stretch]:
+    def between(self, source: str, from_s: float, to_s: float) -> list[Clip]:
         """What is kept of the time between two Unix times, in its order; the first may begin before it."""
         values: Any = self._redis.zrangebyscore(keys.audio(source), from_s - LONGEST_S, f"({to_s}")
-        return [stretch for stretch in map(_unpacked, values) if stretch.end_s > from_s]
+        return [clip for clip in map(_unpacked, values) if clip.end_s > from_s]
 
 
-def _unpacked(value: bytes) -> Stretch:
+def _unpacked(value: bytes) -> Clip:
     start_s, n_samples = _HEADER.unpack_from(value)
-    return Stretch(start_s, n_samples, value[_HEADER.size :])
+    return Clip(start_s, n_samples, value[_HEADER.size :])

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from ingest.keeping import encode
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
-from wire.kept_audio import KeptAudio, Stretch
+from wire.kept_audio import Clip, KeptAudio
 from wire.messages import State, Station, Status
 from wire.sources import Stations, Statuses
 
@@ -28,7 +28,7 @@ def kept(api: Api, redis: Redis, tone: Path) -> float:
     pcm = samples[:: rate // 16_000].tobytes()
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
     for ago_s in (20, 10):
-        KeptAudio(redis).add("stations/p1", Stretch(now_s - ago_s, len(pcm) // 2, encode(pcm)), kept_s=900)
+        KeptAudio(redis).add("stations/p1", Clip(now_s - ago_s, len(pcm) // 2, encode(pcm)), kept_s=900)
     return now_s
 
 

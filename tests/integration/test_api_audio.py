@@ -18,7 +18,7 @@ from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, running
 from wire.audio import samples
 from wire.bus import Redis
-from wire.kept_audio import KeptAudio, Stretch
+from wire.kept_audio import Clip, KeptAudio
 from wire.messages import Station
 from wire.sources import Stations
 
@@ -32,8 +32,8 @@ def station(redis: Redis) -> Station:
     station = Station("p1", "P1", "http://127.0.0.1/p1")
     Stations(redis).add(station)
     for begin_s in (0, 5, 20):
-        stretch = Stretch(NOON_S + begin_s, samples(5), encode(voice(begin_s, begin_s + 5).tobytes()))
-        KeptAudio(redis).add("stations/p1", stretch, kept_s=900)
+        clip = Clip(NOON_S + begin_s, samples(5), encode(voice(begin_s, begin_s + 5).tobytes()))
+        KeptAudio(redis).add("stations/p1", clip, kept_s=900)
     return station
 
 
@@ -77,7 +77,7 @@ def test_what_comes_later_takes_the_place_of_what_a_connection_before_had(
     api: Api, redis: Redis, station: Station
 ) -> None:
     """A clock that is anchored again may say that less time has passed."""
-    again = Stretch(NOON_S + 8, samples(5), encode(voice(50, 55).tobytes()))
+    again = Clip(NOON_S + 8, samples(5), encode(voice(50, 55).tobytes()))
     KeptAudio(redis).add("stations/p1", again, kept_s=900)
     audio = heard(api, "wav", 6, 13)
     assert alike(audio[: samples(2)], voice(6, 8))
@@ -100,9 +100,9 @@ def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
 def test_many_hear_it_at_once_and_others_need_not_wait(
     redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
 ) -> None:
-    stretch = encode(voice(0, 5).tobytes())
+    clip = encode(voice(0, 5).tobytes())
     for begin_s in range(0, 600, 5):
-        KeptAudio(redis).add("stations/p1", Stretch(NOON_S + begin_s, samples(5), stretch), kept_s=900)
+        KeptAudio(redis).add("stations/p1", Clip(NOON_S + begin_s, samples(5), clip), kept_s=900)
     query = {"from": NOON_S, "to": NOON_S + 600}
     with running(redis_server, free_port(), tmp_path) as api, ThreadPoolExecutor(24) as readers:  # by none before
         path = f"{api.url}/stations/p1/audio.wav"

@@ -6,20 +6,20 @@ from wire import keys
 from wire.audio import samples
 from wire.bus import Redis
 from wire.captions import CaptionLog
-from wire.kept_audio import KeptAudio, Stretch
+from wire.kept_audio import Clip, KeptAudio
 
 SOURCE = "stations/p1"
 
 
-def stretch(start_s: float, name: str = "") -> Stretch:
-    return Stretch(start_s, samples(5), name.encode())
+def clip(start_s: float, name: str = "") -> Clip:
+    return Clip(start_s, samples(5), name.encode())
 
 
 def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for start_s in (1000.25, 1005.25, 1015.25):
-        kept.add(SOURCE, stretch(start_s, f"at {start_s}"), kept_s=900)
-    assert kept.between(SOURCE, 1000.25, 1020.25) == [stretch(s, f"at {s}") for s in (1000.25, 1005.25, 1015.25)]
+        kept.add(SOURCE, clip(start_s, f"at {start_s}"), kept_s=900)
+    assert kept.between(SOURCE, 1000.25, 1020.25) == [clip(s, f"at {s}") for s in (1000.25, 1005.25, 1015.25)]
     assert [found.start_s for found in kept.between(SOURCE, 1004.0, 1006.0)] == [1000.25, 1005.25]
     assert [found.start_s for found in kept.between(SOURCE, 1005.25, 1005.5)] == [1005.25]
     assert kept.between(SOURCE, 1010.25, 1015.25) == []
@@ -29,17 +29,17 @@ def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
 def test_what_is_sent_again_is_there_once(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for name in ("once", "twice"):  # no two files are the same, though they sound so
-        kept.add(SOURCE, stretch(1000.0, name), kept_s=900)
-    assert kept.between(SOURCE, 0, 2000) == [stretch(1000.0, "twice")]
+        kept.add(SOURCE, clip(1000.0, name), kept_s=900)
+    assert kept.between(SOURCE, 0, 2000) == [clip(1000.0, "twice")]
 
 
 def test_a_clock_that_is_anchored_again_leaves_no_two_of_a_time(redis: Redis) -> None:
     """A server greets who connects again with what was heard before: what came then would lie between."""
     kept = KeptAudio(redis)
     for start_s in (1000.0, 1005.0, 1010.0):
-        kept.add(SOURCE, stretch(start_s, "before"), kept_s=900)
+        kept.add(SOURCE, clip(start_s, "before"), kept_s=900)
     for start_s in (1004.5, 1009.5):
-        kept.add(SOURCE, stretch(start_s, "again"), kept_s=900)
+        kept.add(SOURCE, clip(start_s, "again"), kept_s=900)
     found = [(each.start_s, each.vorbis) for each in kept.between(SOURCE, 0, 2000)]
     assert found == [(1000.0, b"before"), (1004.5, b"again"), (1009.5, b"again")]
 
@@ -47,9 +47,10 @@ def test_a_clock_that_is_anchored_again_leaves_no_two_of_a_time(redis: Redis) ->
 def test_it_is_forgotten(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for start_s in range(1000, 2000, 5):
-        kept.add(SOURCE, stretch(start_s), kept_s=60)
-    kept.forget(SOURCE, 1940)
+        kept.add(SOURCE, clip(start_s), kept_s=60)
     assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1940, 2000, 5))
+    kept.forget(SOURCE, 1970)
+    assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1970, 2000, 5))
     assert 0 < redis.ttl(keys.audio(SOURCE)) <= 60
     CaptionLog(redis).forget(SOURCE)
     assert kept.between(SOURCE, 0, 3000) == []

@@ -40,9 +40,9 @@ def test_new_audio_is_kept_and_not_what_the_chunk_before_had(redis: Redis) -> No
     keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)
     keep(Chunk("stations/p1", 1, 4, 1000.5, samples(5), tone(1, 880) + tone(5, 440), lead_samples=samples(1)))
     keep(Chunk("stations/p1", 1, 5, 1005.5, samples(5), content=Content.MUSIC))
-    [stretch] = KeptAudio(redis).between("stations/p1", 0, 2000)
-    assert (stretch.start_s, stretch.n_samples) == (1000.5, samples(5))
-    heard, _ = soundfile.read(io.BytesIO(stretch.vorbis), dtype="int16")
+    [clip] = KeptAudio(redis).between("stations/p1", 0, 2000)
+    assert (clip.start_s, clip.n_samples) == (1000.5, samples(5))
+    heard, _ = soundfile.read(io.BytesIO(clip.vorbis), dtype="int16")
     assert len(heard) == samples(5)
     assert np.corrcoef(heard, np.frombuffer(tone(5, 440), "<i2"))[0, 1] > 0.99
 
@@ -52,7 +52,7 @@ def spoken(seq: int) -> Chunk:
 
 
 def begins(redis: Redis) -> list[float]:
-    return [stretch.start_s for stretch in KeptAudio(redis).between("stations/p1", 0, 2000)]
+    return [clip.start_s for clip in KeptAudio(redis).between("stations/p1", 0, 2000)]
 
 
 def test_what_is_too_old_is_forgotten_while_nobody_speaks_too(redis: Redis) -> None:

@@ -70,8 +70,8 @@ def test_what_it_says_is_kept_to_be_heard_again(
     kept = KeptAudio(redis_client).between("stations/tone", 0, 1e12)
     found = chunks("stations/tone")
     assert [(s.start_s, s.n_samples) for s in kept] == [(c.start_s, c.n_samples) for c in found[: len(kept)]]
-    for stretch, chunk in zip(kept, found, strict=False):
-        heard, _ = soundfile.read(io.BytesIO(stretch.vorbis), dtype="int16")
+    for clip, chunk in zip(kept, found, strict=False):
+        heard, _ = soundfile.read(io.BytesIO(clip.vorbis), dtype="int16")
         assert np.corrcoef(heard, audio_of([chunk]))[0, 1] > 0.98
     assert status("tone").audio_kept_s == 60
 
