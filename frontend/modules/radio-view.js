@@ -55,7 +55,7 @@ class RadioView extends HTMLElement {
       make('footer', {}, this.links, make('div.actions', {}, this.correctButton, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
     this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }),
-      make('a', { href: '#wall', textContent: 'All that is on air, side by side' }), this.list, this.#addForm()), this.stage, this.nothing);
+      make('a', { href: '#wall', textContent: 'All on air, side by side' }), this.list, this.#addForm()), this.stage, this.nothing);
     this.#watched = new WatchedStations((stations) => {
       this.#stations = stations;
       this.#choose();
