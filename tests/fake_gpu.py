@@ -154,6 +154,8 @@ def fake_gpu(bf16: bool = True) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, _Calls(), _Kernels():
         for name, value in cuda.items():
             patch.setattr(torch.cuda, name, value)
+        patch.setattr(torch.accelerator, "is_available", lambda: True)  # asks whoever is to pin memory
+        patch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
         torch.__future__.set_swap_module_params_on_conversion(True)  # or tied weights would not stay tied
         try:
             yield

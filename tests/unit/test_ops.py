@@ -16,6 +16,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from tests.places import ROOT
+from trainer.training.batches import ALL_AHEAD
 from wire import metrics
 
 OPS = ROOT / "ops"
@@ -195,6 +196,24 @@ def test_the_stations_file_of_the_environment_is_the_one_that_is_mounted() -> No
     [mounted] = [volume for volume in ingest["volumes"] if isinstance(volume, dict)]
     assert mounted["source"] == "${STATIONS_FILE:-./stations.yml}"
     assert mounted["target"] == f"/app/{ingest['environment']['STATIONS_FILE']}"
+
+
+def test_who_asks_for_a_gpu_is_told_where_there_is_none() -> None:
+    """An image that was built before, without CUDA, would caption on the CPU, and nobody would know."""
+    gpu = compose("docker-compose.gpu.yml")["services"]
+    assert gpu["transcriber"]["environment"] == {"DEVICE": "${DEVICE:-cuda}"}
+    for file in ("docker-compose.yml", "docker-compose.gpu.yml", "README.md"):
+        told = [line for line in (ROOT / file).read_text().splitlines() if "-f docker-compose.gpu.yml up" in line]
+        assert told, file
+        assert all("--build" in line for line in told), file
+
+
+@pytest.mark.parametrize(("file", "processes", "batch_s"), [("", 1, 960), (".gpu", 8, 960)])
+def test_the_batches_that_wait_for_a_gpu_have_room(file: str, processes: int, batch_s: int) -> None:
+    """Where shared memory ends, the processes that make batches are killed by SIGBUS."""
+    room = int(compose(f"docker-compose{file}.yml")["services"]["trainer"]["shm_size"].removesuffix("gb")) * 2**30
+    frames, mels, bytes_each = 100 * batch_s, 128, 4
+    assert processes * ALL_AHEAD * frames * mels * bytes_each < room
 
 
 def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:

@@ -206,7 +206,7 @@ def _add_machine(group: Any) -> None:
     group.add_argument("--recompute", action="store_true", default=None, help="gradient checkpointing: saves memory")
     group.add_argument("--threads", type=int, help="of a CPU (default 1: two are slower on a busy machine)")
     group.add_argument(
-        "--workers", type=int, help="processes that make batches (default 1; for a GPU, as many as cores)"
+        "--workers", type=int, help="processes that make batches (default 1; for a GPU, as many as cores, up to 16)"
     )
     group.add_argument("--log-every", type=int, metavar="STEPS", help="default 10")
     group.add_argument("--checkpoint-every-s", type=float, metavar="S", help="what a kill can cost (default 180)")

@@ -23,6 +23,9 @@ from trainer.training.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Styl
 BATCHES_PER_BLOCK = 16
 #: Audio is padded to a multiple of this many encoder positions, so that few different shapes occur.
 POSITIONS_STEP = 10
+#: Batches that each worker makes ahead at most and at least, and all of them about so many: each waits in shared memory
+#: (31 MB of 960 s), of which a container has little, and its tensors are as many open files.
+MOST_AHEAD, LEAST_AHEAD, ALL_AHEAD = 8, 2, 32
 
 
 class Position(NamedTuple):
@@ -125,6 +128,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.features)
 
+    def pin_memory(self) -> Batch:
+        """The same in memory that a GPU copies from by itself; a DataLoader calls it."""
+        pinned: dict[str, Any] = {
+            name: value.pin_memory() for name, value in vars(self).items() if torch.is_tensor(value)
+        }
+        return replace(self, **pinned)
+
     def to(self, device: torch.device) -> Batch:
         """Its tensors on a device, but for `text_lengths`."""
         moved: dict[str, Any] = {
@@ -224,15 +234,20 @@ class Stream:
         return mislead(replace(batch, features=features), self.speller, generator, self.settings.misled)
 
 
-def loader(stream: Stream, workers: int = 1) -> Iterator[Batch]:
-    """Batches without end, made by processes beside this one. Their order does not depend on how many there are."""
+def loader(stream: Stream, workers: int = 1, pinned: bool = False) -> Iterator[Batch]:
+    """Batches without end, made by processes beside this one. Their order does not depend on how many there are.
+
+    Args:
+        pinned: for a GPU, which would else have to end its step before the next batch could be copied to it.
+    """
     # The loader draws a number for its workers, which must not come out of the generator that dropout draws from.
     return iter(
         DataLoader(
             _Batches(stream),
             batch_size=None,
             num_workers=workers,
-            prefetch_factor=8 if workers else None,
+            prefetch_factor=max(LEAST_AHEAD, min(MOST_AHEAD, ALL_AHEAD // workers)) if workers else None,
+            pin_memory=pinned,
             generator=torch.Generator(),
             worker_init_fn=leave_to_parent,
         )

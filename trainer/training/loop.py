@@ -57,7 +57,7 @@ def train(
     """
     stop = stop or Stop()
     plan, progress = run.plan, run.progress
-    stream = loader(_stream(run, source, speller), workers)
+    stream = loader(_stream(run, source, speller), workers, pinned=run.model.device.type == "cuda")
     saved_at = time.monotonic()
     run.model.train()
     with _bar(run) as bar:

@@ -30,6 +30,9 @@ from trainer.training.run import Run, has_learnt
 from trainer.training.seen import write_seen
 from trainer.training.team import Team, is_first, local_rank, local_size
 
+#: Processes that make batches for a GPU, by themselves: servers have hundreds of cores, and each process takes memory.
+_MOST_WORKERS = 16
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -191,4 +194,5 @@ def _workers(options: Options, device: torch.device) -> int:
     """A GPU takes clips faster than one core makes them; a CPU has none to spare."""
     if options.workers is not None:
         return options.workers
-    return max(1, len(os.sched_getaffinity(0)) // local_size() - 1) if device.type == "cuda" else 1
+    cores = len(os.sched_getaffinity(0)) // local_size()
+    return max(1, min(_MOST_WORKERS, cores - 1)) if device.type == "cuda" else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +28,10 @@ from trainer.training.acft import Teacher
 from trainer.training.batches import collate
 from trainer.training.loop import step
 from trainer.training.losses import Weights
+from trainer.training.options import Options
 from trainer.training.plan import Plan
 from trainer.training.run import Run
+from trainer.training.train import _workers
 
 PLAN = Plan(utterances=100, learning_rate=1e-3, warm_up_steps=1, weights=Weights(0.3, 0.3, 0.2), average_decay=0.9)
 
@@ -92,3 +95,12 @@ def test_a_whole_run_on_a_gpu_is_that_of_a_cpu(corpus: Path, checkpoint: Path, t
     assert len(metrics[0]) == len(metrics[1])
     for ours, theirs in zip(*metrics, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+@pytest.mark.parametrize(("cores", "processes", "workers"), [(1, 1, 1), (8, 1, 7), (16, 8, 1), (208, 1, 16)])
+def test_a_gpu_gets_as_many_workers_as_there_are_cores_but_not_hundreds(
+    cores: int, processes: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert _workers(Options(Path("corpus"), "tiny", Path("run")), torch.device("cuda")) == workers

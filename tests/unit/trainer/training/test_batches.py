@@ -4,14 +4,17 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fake_gpu import fake_gpu
 from trainer.examples import SAMPLE_RATE, Example, ExampleSource, TimedWord
 from trainer.models.features import LogMel
 from trainer.models.tokenizer import Speller
 from trainer.training.batches import (
+    ALL_AHEAD,
     BATCHES_PER_BLOCK,
     Position,
     Settings,
@@ -123,6 +126,26 @@ def test_the_loader_goes_on_from_any_place_with_any_number_of_workers(speller: S
             torch.testing.assert_close(found.features, batch.features, rtol=0, atol=0)
             assert torch.equal(found.tokens, batch.tokens)
             assert found.after == batch.after
+
+
+def test_a_gpus_batches_are_pinned(speller: Speller, tones: ExampleSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_gpu():
+        pinned: list[torch.Tensor] = []
+        monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+        batch = next(loader(_batch_size_four(tones, speller, Position()), 0, pinned=True))
+    assert [*map(id, pinned)] == [id(value) for value in vars(batch).values() if torch.is_tensor(value)]
+    assert batch.after == Position(0, 1)
+
+
+@pytest.mark.parametrize("workers", [1, 4, 16, 200])
+def test_the_workers_of_a_large_machine_do_not_fill_its_shared_memory(
+    workers: int, speller: Speller, tones: ExampleSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("trainer.training.batches.DataLoader", lambda _, **how: asked.update(how) or ())
+    loader(_batch_size_four(tones, speller, Position()), workers)
+    assert workers * asked["prefetch_factor"] <= max(ALL_AHEAD, 2 * workers)
+    assert asked["prefetch_factor"] >= 2, "while one is taken, another is made"
 
 
 def test_processes_that_train_together_share_the_batches_that_one_alone_would_take(
