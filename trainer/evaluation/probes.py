@@ -19,6 +19,10 @@ from trainer.evaluation.decoding import Listening, batches, hear
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import Utterance
 
+#: Log probabilities at once: half a gigabyte, of which three copies are there for a moment. Those of 64 long texts by
+#: Whisper's vocabulary are more than a small GPU has room for.
+MOST_AT_ONCE = 1 << 27
+
 #: usual     what decoding starts from: start, language, task, no timestamps
 #: doubled   the start token twice, as a collator that strips the wrong token leaves it
 #: bare      without language and task, as a tokenizer that was told neither writes it
@@ -142,12 +146,16 @@ def _read(
     rows = [(prefix + text)[:room] for prefix, text in zip(prefixes, texts, strict=True)]
     longest = max(len(row) for row in rows)
     tokens = torch.tensor([row + [recogniser.end] * (longest - len(row)) for row in rows], device=states.device)
-    foreseen = _log_probabilities(recogniser, tokens, states)
+    most = max(1, MOST_AT_ONCE // (longest * recogniser.model.config.vocab_size))
     for place, row in enumerate(rows):
+        at = place % most
+        if at == 0:
+            part = slice(place, place + most)
+            foreseen = _log_probabilities(recogniser, tokens[part], states[part])
         begin = len(prefixes[place])
         wanted = torch.tensor(row[begin:], dtype=torch.long, device=states.device)
-        to.text -= float(foreseen[place, begin - 1 : len(row) - 1].gather(-1, wanted[:, None]).sum())
-        end = float(foreseen[place, len(row) - 1, recogniser.end])
+        to.text -= float(foreseen[at, begin - 1 : len(row) - 1].gather(-1, wanted[:, None]).sum())
+        end = float(foreseen[at, len(row) - 1, recogniser.end])
         to.end -= end
         to.end_probability += float(torch.tensor(end).exp())
         to.tokens += len(wanted)

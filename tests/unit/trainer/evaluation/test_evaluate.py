@@ -9,9 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
+from torch import Tensor
 
+from trainer.evaluation.decoding import Listening
 from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, transcribed, word_errors
 from trainer.evaluation.planted import tones
+from trainer.evaluation.probes import _log_probabilities, probe
 from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import Evaluation, advice_on_windows
 from trainer.evaluation.scoring import Score, character_scores, total, word_scores
@@ -248,3 +251,25 @@ def test_several_in_a_window_are_told_beside_the_same_alone(recogniser: Recognis
 def test_advice_is_given_where_windows_cost_much() -> None:
     assert "--join" in advice_on_windows(2.1)
     assert advice_on_windows(1.9) == ""
+
+
+def test_the_alarms_questions_are_asked_in_parts_that_fit_into_memory(
+    recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def seen(recogniser: Recogniser, tokens: Tensor, states: Tensor) -> Tensor:
+        asked.append((len(tokens), tokens.shape[1]))
+        return _log_probabilities(recogniser, tokens, states)
+
+    sample = tones(["sv", "en"] * 4)
+    whole = probe(recogniser, sample, Listening(2.0))
+    monkeypatch.setattr("trainer.evaluation.probes._log_probabilities", seen)
+    monkeypatch.setattr("trainer.evaluation.probes.MOST_AT_ONCE", 50 * recogniser.model.config.vocab_size)
+    parts = probe(recogniser, sample, Listening(2.0))
+    assert whole is not None
+    assert parts is not None
+    assert all(rows == 1 or rows * tokens <= 50 for rows, tokens in asked)
+    assert {name: reading.loss for name, reading in parts.readings.items()} == pytest.approx(
+        {name: reading.loss for name, reading in whole.readings.items()}
+    )
