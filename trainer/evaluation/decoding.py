@@ -166,7 +166,7 @@ def _log_mel(mels: int, device: torch.device) -> LogMel:
     return LogMel(mels).to(device)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def greedy(
     recogniser: Recogniser, states: Tensor, prefixes: Sequence[Sequence[int]], caps: Sequence[int]
 ) -> list[Written]:

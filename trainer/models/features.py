@@ -21,7 +21,8 @@ _BEHIND = -(-WINDOW_SAMPLES // HOP_SAMPLES)
 class LogMel(torch.nn.Module):
     """Audio [batch, samples] in -1..1 to log-mel features [batch, mels, frames], of HOP_SAMPLES each.
 
-    Where `frames` asks for more than there is of audio, the rest is digital silence.
+    They are made on its own device, wherever the audio is. Where `frames` asks for more than there is of audio, the
+    rest is digital silence.
     """
 
     window: Tensor
@@ -35,6 +36,7 @@ class LogMel(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: Tensor, frames: int | None = None) -> Tensor:
+        audio = audio.to(self.window.device)
         frames = audio.shape[-1] // HOP_SAMPLES if frames is None else frames
         # Frames that do not hear the audio are known without a Fourier transform: most, of a clip in a context of 30 s.
         heard = min(frames, -(-audio.shape[-1] // HOP_SAMPLES) + _BEHIND)

@@ -51,7 +51,7 @@ class DevMeasure:
 
     @torch.no_grad()
     def _loss(self, model: WhisperForConditionalGeneration) -> float:
-        heads, log_mel = Heads(model.config.d_model, 1), LogMel(model.config.num_mel_bins)
+        heads, log_mel = Heads(model.config.d_model, 1), LogMel(model.config.num_mel_bins).to(model.device)
         total, tokens = 0.0, 0
         for start in range(0, len(self.clips), _BATCH):
             examples = [
