@@ -27,6 +27,7 @@ class BeamSearch:
         self._whisper = whisper
         self._tokens = tokens
         self._beams = beams
+        self._most: int | None = None  # rows that the device has room for at once; None: any, as far as is known
 
     def __call__(self, states: Tensor, prefixes: Sequence[list[int]], caps: Sequence[int]) -> list[list[int]]:
         """The likeliest text of each row, of encoder states [B, positions, d_model], by its mean log-probability.
@@ -43,12 +44,29 @@ class BeamSearch:
         for row, (prefix, cap) in enumerate(zip(prefixes, caps, strict=True)):
             alike.setdefault((len(prefix), cap), []).append(row)
         for (length, cap), rows in alike.items():
-            index = torch.tensor(rows, device=states.device)
             begun = torch.tensor([prefixes[row] for row in rows], device=states.device)
-            texts = self._search(states[index], begun, cap)[:, length:].tolist()
+            texts = self._within_memory(states[torch.tensor(rows, device=states.device)], begun, cap)
             for row, text in zip(rows, texts, strict=True):
-                ended = self._tokens.end in text
-                found[row] = text[: text.index(self._tokens.end) + 1] if ended else text
+                written = text[length:]
+                ended = self._tokens.end in written
+                found[row] = written[: written.index(self._tokens.end) + 1] if ended else written
+        return found
+
+    def _within_memory(self, states: Tensor, begun: Tensor, cap: int) -> list[list[int]]:
+        """Search rows together; where a GPU's memory ends, in halves, and from then on no more at once.
+
+        Every beam has the audio's keys and values for itself: 0.25 GB of large-v3. What fits once, eight times five
+        beams of it do not; the whole batch would fail, and be tried chunk by chunk, again and again.
+        """
+        found: list[list[int]] = []
+        while len(found) < len(begun):
+            part = slice(len(found), len(found) + (self._most or len(begun)))
+            try:
+                found += self._search(states[part], begun[part], cap).tolist()
+            except torch.OutOfMemoryError:
+                if len(begun[part]) == 1:
+                    raise
+                self._most = len(begun[part]) // 2
         return found
 
     def _search(self, states: Tensor, begun: Tensor, cap: int) -> Tensor:

@@ -159,3 +159,41 @@ def test_the_search_is_transformers(model: Model, utterances: list[Utterance]) -
         )[:, len(prefixes[row]) :].tolist()
         assert found == expected
         assert len(found) <= caps[row]
+
+
+@pytest.mark.parametrize("fitting", [4, 1])
+@torch.inference_mode()
+def test_where_memory_ends_fewer_are_searched_together(
+    model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch, fitting: int
+) -> None:
+    engine = TransformersEngine(model, second_try=EVERY)
+    states = encoded(engine, utterances)
+    words = states, [model.tokens.prefix("sv", "transcribe")] * len(utterances), [12] * len(utterances)
+    expected, search = engine._search(*words), engine._search._search
+    tried: list[int] = []
+
+    def crowded(states: Tensor, begun: Tensor, cap: int) -> Tensor:
+        tried.append(len(begun))
+        if len(begun) > fitting:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return search(states, begun, cap)
+
+    monkeypatch.setattr(engine._search, "_search", crowded)
+    assert engine._search(*words) == expected
+    assert tried == {4: [6, 3, 3], 1: [6, 3, 1, 1, 1, 1, 1, 1]}[fitting]
+    tried.clear()
+    assert engine._search(*words) == expected
+    assert len(tried) == 6 // tried[0], "what did not fit is not tried again"
+
+
+@torch.inference_mode()
+def test_a_single_one_that_finds_no_room_fails(
+    model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    engine = TransformersEngine(model, second_try=EVERY)
+    monkeypatch.setattr(engine._search, "_search", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        engine.transcribe(utterances[:1])
