@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from demo import leash, preflight
+from demo.gpus import gpus, taken_by
 from demo.preflight import PreflightError
 from demo.supervisor import Service, StartError, Supervisor
 from wire.bus import connect
@@ -61,7 +62,7 @@ class Settings:
     model: str = setting("MODEL", "demo/model")
     #: The stations to begin with.
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
-    #: Transcriber processes. One a core is best on a CPU, one a device on GPUs.
+    #: Transcriber processes. One a core is best on a CPU, one a GPU, of which each has the next unless DEVICE is set.
     transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
     #: How long everything may take to be ready, in seconds. A model from a hub has to be fetched first.
     start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)
@@ -211,12 +212,15 @@ def services(settings: Settings) -> list[Service]:
         Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
         Service("api", (python, "-m", "api"), lambda: answers(f"{address(settings)}/readyz"), tier=2, environ=environ),
     ]
+    several = settings.transcribers > 1 and os.environ.get("DEVICE", "auto") in ("", "auto")
+    there = gpus(os.environ) if several else []
     for number in range(1, settings.transcribers + 1):
         name = "transcriber" if settings.transcribers == 1 else f"transcriber-{number}"
         # One thread a process: two processes with a thread each do more than one with two.
         threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"}
         ready = workers("transcriber", settings.transcribers)
-        kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ={**environ, **threads}))
+        own = {**environ, **threads, **taken_by(number - 1, there)}
+        kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ=own))
     if not settings.redis_url:
         kept.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_SMALL_TALK))
     return kept
