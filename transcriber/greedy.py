@@ -175,12 +175,13 @@ class GreedyDecoder:
         Args:
             mask: 0 for padding, 1 for all else that has been read, `tokens` included: [B, all]. None: no padding.
         """
-        places = None
+        places = seen = None
         if mask is not None:  # a row that is at its end reads on, unheard, while others write
             places = (mask.cumsum(1) - 1).clamp(0, self._positions - 1)[:, -tokens.shape[1] :]
+            seen = _seen(mask, tokens.shape[1], states.dtype)
         hidden = self._decoder(
             input_ids=tokens,
-            attention_mask=mask,
+            attention_mask=seen,
             position_ids=places,
             encoder_hidden_states=states,
             past_key_values=cache,
@@ -203,6 +204,18 @@ def _padded(prefixes: Sequence[list[int]], padding: int, device: torch.device) -
     rows = [[padding] * short + prefix for short, prefix in zip(missing, prefixes, strict=True)]
     there = [[0] * short + [1] * (longest - short) for short in missing]
     return torch.tensor(rows, device=device), torch.tensor(there, device=device) if any(missing) else None
+
+
+def _seen(there: Tensor, read: int, dtype: torch.dtype) -> Tensor:
+    """What the last `read` tokens see of all [B, all]: 0; and -inf where they look ahead, or at padding.
+
+    transformers' own mask leaves padding nothing to see. A CPU makes 0 of attention to nothing, and kernels of GPUs NaN
+    (PyTorch's issue 110213), which the next layer spreads over the row. So padding sees itself; nothing else sees it.
+    """
+    places = torch.arange(there.shape[1], device=there.device)
+    reading = places[-read:, None]
+    seen = (there[:, None] > 0) & (places < reading) | (places == reading)
+    return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, -torch.inf)[:, None]
 
 
 class _AlignmentHeads:

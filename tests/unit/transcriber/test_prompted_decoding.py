@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from tests.unit.transcriber.noises import noise
 from transcriber.context import NO_PROMPT, Prompt
@@ -69,6 +72,26 @@ def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances:
         assert (a.text, a.words) == (b.text, b.words)
         assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=1e-4)
         assert a.no_speech_probability == pytest.approx(b.no_speech_probability, abs=1e-5)
+
+
+def test_nothing_is_lost_where_attention_to_nothing_is_no_number(
+    model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on GPUs."""
+    engine = TransformersEngine(model, second_try=SecondTry(beams=1))
+    expected, attend, masks = engine.transcribe(utterances), functional.scaled_dot_product_attention, []
+
+    def as_on_a_gpu(*words: Any, attn_mask: Tensor | None = None, **more: Any) -> Tensor:
+        found: Tensor = attend(*words, attn_mask=attn_mask, **more)
+        if attn_mask is not None:
+            masks.append(attn_mask)
+            seen = attn_mask if attn_mask.dtype == torch.bool else attn_mask > torch.finfo(attn_mask.dtype).min
+            found = found.masked_fill(~seen.any(-1, keepdim=True), torch.nan)
+        return found
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", as_on_a_gpu)
+    assert engine.transcribe(utterances) == expected
+    assert masks, "no row is padded"
 
 
 def test_a_model_that_learnt_without_prompts_gets_none(model: Model, utterances: list[Utterance]) -> None:
