@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from transcriber.dtw import first_frames
-from transcriber.word_times import alignment_heads, word_times
+from transcriber.word_times import _MEDIAN_WIDTH, _median, alignment_heads, word_times
 
 
 def textbook_cost(costs: NDArray[np.float64]) -> float:
@@ -101,3 +103,13 @@ def test_alignment_heads_are_those_of_the_checkpoint() -> None:
     assert alignment_heads(Generation(), layers=2, heads=4) == [(1, 0), (1, 2)]
     assert alignment_heads(object(), layers=2, heads=2) == [(1, 0), (1, 1)]
     assert alignment_heads(object(), layers=1, heads=1) == [(0, 0)]
+
+
+def test_the_filter_has_the_median_whatever_the_order() -> None:
+    """What puts all zeros and ones in order puts everything in order (Knuth, volume 3, 5.3.4)."""
+    every = np.array(list(itertools.product((0.0, 1.0), repeat=_MEDIAN_WIDTH)), np.float32)[None]
+    assert (_median(every)[0, :, _MEDIAN_WIDTH // 2] == np.median(every[0], axis=-1)).all()
+    weights = np.random.default_rng(1).random((2, 3, 20), np.float32)
+    padded = np.pad(weights, ((0, 0), (0, 0), (3, 3)), mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_WIDTH, axis=-1)
+    assert (_median(weights) == np.median(windows, axis=-1)).all()
