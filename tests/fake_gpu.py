@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,6 +149,7 @@ def fake_gpu(bf16: bool = True) -> Iterator[None]:
         "set_device": lambda device: torch.device(device).index + 0,
         "synchronize": lambda device: None,
         "get_device_name": lambda device: "fake GPU",
+        "get_device_properties": lambda device: SimpleNamespace(total_memory=24 * 2**30),
         "get_rng_state": lambda: _RNG_STATE,
         "set_rng_state": lambda state: torch.testing.assert_close(state, _RNG_STATE),
     }

@@ -28,9 +28,12 @@ from trainer.stopping import end_with_parent
 
 #: Tokens a model may write for each second of audio, and at least: a model that repeats itself must end.
 TOKENS_PER_S, TOKENS_AT_LEAST = 22, 12
-#: Seconds of acoustic context in a batch. On a CPU, eight clips of 30 s get most of what batches give; on a GPU, the
-#: cross attention of 128 of them takes 8 GB (small) to 31 GB (large-v3).
-BATCH_S_CPU, BATCH_S_GPU = 240.0, 3840.0
+#: Seconds of acoustic context in a batch: on a CPU, eight clips of 30 s get most of what batches give. On a GPU a step
+#: of the decoder is mostly Python's time, be it of one clip or of hundreds: it gets what it has memory for, up to 512.
+BATCH_S_CPU, MOST_S_GPU = 240.0, 15_360.0
+#: Share of a GPU's memory for the larger of two: the keys and values of cross attention (55 MB a clip of 30 s of small,
+#: 0.25 GB of large-v3), and what a layer of the encoder has at work.
+SHARE_GPU = 0.25
 #: Audio is padded to a multiple of this many encoder positions where each batch is as long as its longest clip.
 POSITIONS_STEP = 10
 
@@ -207,7 +210,7 @@ def greedy(
 def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Iterator[list[int]]:
     """Indices by duration, the longest first (what does not fit into memory fails at once), as many in a batch as its
     seconds of context allow, and at least one."""
-    most_s = listening.batch_s or (BATCH_S_GPU if recogniser.device.type == "cuda" else BATCH_S_CPU)
+    most_s = listening.batch_s or _suiting_s(recogniser)
     batch: list[int] = []
     for index in sorted(range(len(utterances)), key=lambda index: -utterances[index].duration_s):
         each_s = listening.context_s or utterances[batch[0] if batch else index].duration_s
@@ -217,6 +220,16 @@ def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: 
         batch.append(index)
     if batch:
         yield batch
+
+
+def _suiting_s(recogniser: Recogniser) -> float:
+    """Seconds of context in a batch that suit the device."""
+    if recogniser.device.type != "cuda":
+        return BATCH_S_CPU
+    config, room = recogniser.model.config, torch.cuda.get_device_properties(recogniser.device).total_memory
+    cross, layer = 2 * config.decoder_layers * config.d_model, 2 * config.encoder_ffn_dim + 6 * config.d_model
+    each_position = recogniser.model.dtype.itemsize * max(cross, layer)
+    return float(min(MOST_S_GPU, SHARE_GPU * room / (each_position * POSITIONS_PER_S)))
 
 
 def positions_of(longest_s: float, context_s: float | None) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, Written, bat
 from trainer.evaluation.recogniser import Recogniser, load
 from trainer.evaluation.utterances import Utterance
 from trainer.examples import SAMPLE_RATE
+from trainer.models.whisper import SIZES
 
 #: Their caps differ, so rows end one by one and the batch shrinks.
 DURATIONS_S = (0.1, 2.0, 0.3, 1.1, 0.2)
@@ -136,6 +139,27 @@ def test_every_utterance_is_in_one_batch_that_is_no_longer_than_allowed(
             assert len(batch) == 1 or len(batch) * longest_s <= batch_s
         longest = [max(durations_s[index] for index in batch) for batch in found]
         assert longest == sorted(longest, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "gib", "clips"),
+    [
+        *(("small", 139, 512), ("small", 24, 116), ("small", 8, 38)),
+        *(("large-v3", 139, 151), ("large-v3", 12, 13), ("large-v3-turbo", 24, 119)),
+    ],
+)
+def test_a_gpu_hears_as_many_at_once_as_it_has_memory_for(
+    tiny: Recogniser, size: str, gib: int, clips: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = SIZES[size].shape
+    config = SimpleNamespace(**shape)
+    model: Any = SimpleNamespace(config=config, dtype=torch.bfloat16, device=torch.device("cuda"))
+    found = SimpleNamespace(total_memory=gib * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    some = [utterance(0, 0.1)] * 600
+    assert len(next(batches(replace(tiny, model=model), some, Listening(30.0)))) == clips
+    cross_bytes = clips * 2 * config.decoder_layers * config.max_source_positions * config.d_model * 2
+    assert cross_bytes <= gib * 2**30 / 4
 
 
 def test_a_batch_without_a_context_is_as_long_as_its_longest_utterance() -> None:
