@@ -18,6 +18,7 @@ from torch.nn import functional
 from trainer.evaluation.decoding import Listening, batches, hear
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import Utterance
+from trainer.models.whisper import read
 
 #: Log probabilities at once: half a gigabyte, of which three copies are there for a moment. Those of 64 long texts by
 #: Whisper's vocabulary are more than a small GPU has room for.
@@ -164,5 +165,5 @@ def _read(
 
 def _log_probabilities(recogniser: Recogniser, tokens: Tensor, states: Tensor) -> Tensor:
     """Log probabilities [B, n, vocabulary] of what follows each of `tokens` [B, n]."""
-    hidden = recogniser.model.get_decoder()(input_ids=tokens, encoder_hidden_states=states, use_cache=False)
-    return functional.log_softmax(recogniser.model.proj_out(hidden.last_hidden_state).float(), -1)
+    hidden = read(recogniser.model, tokens, states)
+    return functional.log_softmax(recogniser.model.proj_out(hidden).float(), -1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import WhisperConfig, WhisperForConditionalGeneration
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache, WhisperConfig, WhisperForConditionalGeneration
 
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.tokenizer import Speller
@@ -88,6 +89,21 @@ def halve_frozen(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
             module.weight.data = module.weight.data.half()
+
+
+def read(model: WhisperForConditionalGeneration, tokens: Tensor, states: Tensor) -> Tensor:
+    """The decoder's last states [B, L, d_model], of tokens [B, L] that are all given, by encoder states.
+
+    It has an empty cache and puts nothing into it: without one, transformers looks for several texts in a row, and asks
+    the GPU, which has all of the encoder still to do.
+    """
+    found: Tensor = model.get_decoder()(
+        input_ids=tokens,
+        encoder_hidden_states=states,
+        past_key_values=EncoderDecoderCache(DynamicCache(), DynamicCache()),
+        use_cache=False,
+    ).last_hidden_state
+    return found
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
 from trainer.models.features import POSITIONS_PER_S, with_silence
-from trainer.models.whisper import short_context
+from trainer.models.whisper import read, short_context
 from trainer.training.batches import Batch
 from trainer.training.spelling import IGNORED
 
@@ -43,10 +43,7 @@ class Teacher:
         heard = with_silence(batch.features, 2 * self.positions).to(self.model.dtype)
         with short_context(self.model, heard.shape[-1] // 2):
             states = self.model.get_encoder()(heard).last_hidden_state
-            found: Tensor = self.model.get_decoder()(
-                input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
-            ).last_hidden_state
-        return found
+            return read(self.model, batch.tokens, states)
 
 
 def matching_loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import WhisperForConditionalGeneration
 
-from trainer.models.whisper import short_context
+from trainer.models.whisper import read, short_context
 from trainer.training.acft import Teacher, matching_loss
 from trainer.training.batches import Batch
 from trainer.training.spelling import IGNORED, SILENCE
@@ -133,9 +133,7 @@ def losses(
         for attention in aligned:
             hooks.enter_context(attention)
         states = model.get_encoder()(batch.features).last_hidden_state
-        decoded = model.get_decoder()(
-            input_ids=batch.tokens, encoder_hidden_states=states, use_cache=False
-        ).last_hidden_state
+        decoded = read(model, batch.tokens, states)
         logits = model.proj_out(decoded).float()
     nothing = states.new_zeros(())
     cross_entropy = token_loss(logits, batch.labels, label_smoothing) / max(1, targets.tokens)

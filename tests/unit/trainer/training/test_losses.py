@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainer.examples import ExampleSource
 from trainer.models.features import LogMel
 from trainer.models.tokenizer import Speller
 from trainer.models.whisper import ALIGNED_HEAD, ALIGNED_LAYER, Size, new_model, short_context
+from trainer.training.acft import Teacher
 from trainer.training.batches import Batch, collate
-from trainer.training.losses import Heads, Weights, _AlignedHead, alignment_loss, losses
+from trainer.training.losses import Heads, Targets, Weights, _AlignedHead, alignment_loss, losses
 
 
 @pytest.fixture
@@ -30,6 +33,29 @@ def test_one_batch_can_be_learnt_by_heart(speller: Speller, tiny: Size, batch: B
     assert found.cross_entropy < 0.1
     assert found.alignment < 0.5
     assert found.letters < 1.0
+
+
+class _Waits(TorchDispatchMode):
+    """Notes what a GPU would have to be waited for: whatever tells Python a number."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no type for it
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in {"_local_scalar_dense", "nonzero", "equal"}:
+            self.found.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("weights", [Weights(0.0, 0.0, 0.0), Weights(0.3, 0.0, 0.0), Weights(0.0, 0.0, 0.0, 0.5)])
+def test_nothing_waits_for_a_gpu(weights: Weights, speller: Speller, tiny: Size, batch: Batch) -> None:
+    """The processor hands it the whole step, and meanwhile has the next one ready."""
+    model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
+    targets, teacher = Targets.of(batch), Teacher.of(model, 2.0)
+    with _Waits() as waits:
+        losses(model, heads, batch, weights, targets, 0.1, teacher).total.backward()
+    assert waits.found == []
 
 
 def test_the_aligned_head_is_recomputed_as_transformers_computes_it(speller: Speller, tiny: Size, batch: Batch) -> None:
