@@ -140,6 +140,14 @@ def test_compose_passes_every_setting_on(service: str) -> None:
     assert not missing, f"the environment of {service} lacks {sorted(missing)}"
 
 
+def test_that_redis_is_away_is_said_soon_though_no_name_server_answers() -> None:
+    """The name of a container that is down is asked of the machine's name servers; Prometheus waits for ten seconds."""
+    options = dict(option.split(":") for option in compose()["services"]["api"].get("dns_opt", []))
+    once_s = int(options.get("timeout", 5)) * int(options.get("attempts", 2))  # resolv.conf(5)
+    tries = 2  # REDIS_TIMEOUT_S
+    assert tries * once_s < 10
+
+
 def test_everything_is_published_on_loopback_only() -> None:
     published = [port for service in compose()["services"].values() for port in service.get("ports", [])]
     assert len(published) >= 3
