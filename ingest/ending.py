@@ -45,9 +45,11 @@ class Ending:
         Raises:
             NothingDecoded: ffmpeg failed, and what it decoded is nothing.
         """
-        # ffmpeg ends with 0 even where a server broke off in the middle; what it complained of tells.
+        # ffmpeg ends with 0 even where a server broke off in the middle, and version 7 where it could decode next to
+        # nothing; what it complained of tells.
         expected_s = recording.probe.duration_s or 0.0
-        if (self.code and self.decoded_s < CHANCE_S) or (expected_s and not self.decoded_s):
+        failed = self.code or (self.stumbled and self.decoded_s < expected_s - EARLY_S)
+        if (failed and self.decoded_s < CHANCE_S) or (expected_s and not self.decoded_s):
             raise NothingDecoded(explain(self.last_lines))
         silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
         if recording.unmended:
