@@ -73,7 +73,9 @@ def stretch(
 def between(
     archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
 ) -> Response:
-    """What a station said in a period as a file, whose times count from the first words.
+    """What a station said in a period as a file. Its times count from the period's beginning, as its audio's do.
+
+    Where the period has none, they count from the first words.
 
     Args:
         about: what JSON says of the source.
@@ -86,10 +88,11 @@ def between(
     asked = {"from_s": period.from_s, "to_s": period.to_s}
     given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
     about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
-    if start_s is not None:
-        filename += f" {formats.stamp(start_s)}"
+    origin_s = given.get("from_s", start_s)
+    if origin_s is not None:
+        filename += f" {formats.stamp(origin_s)}"
     response = answer(
-        found.captions, format, about=about, complete=found.complete, origin_s=start_s or 0.0, filename=filename
+        found.captions, format, about=about, complete=found.complete, origin_s=origin_s or 0.0, filename=filename
     )
     if found.next:
         to = {} if math.isinf(period.to_s) else {"to": period.to_s}

@@ -1,16 +1,4 @@
-"""Reads stations.yml: the stations to begin with.
-
-    stations:
-      - id: p1                      lower-case letters, digits and hyphens
-        name: Sveriges Radio P1
-        url: https://…              anything ffmpeg reads, or an .m3u/.pls playlist
-        language: sv                or sv-SE; left out: detected
-        task: translate             into English; left out: as TASK says
-        listen_url: https://…       left out: browsers play `url`
-        hot_words: [Bodil, Umeå]    left out: none. Names of hosts and places, for models that take prompts
-
-`${NAME:-default}` in an address is replaced by the environment variable NAME.
-"""
+"""Reads stations.yml, the stations to begin with; the file itself says what each field means."""
 
 from __future__ import annotations
 
