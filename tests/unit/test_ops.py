@@ -140,6 +140,11 @@ def test_compose_passes_every_setting_on(service: str) -> None:
     assert not missing, f"the environment of {service} lacks {sorted(missing)}"
 
 
+@pytest.mark.parametrize("service", ["transcriber", "trainer"])
+def test_whoever_reads_the_hub_can_be_given_a_token(service: str) -> None:
+    assert "HF_TOKEN" in compose()["services"][service]["environment"]
+
+
 def test_that_redis_is_away_is_said_soon_though_no_name_server_answers() -> None:
     """The name of a container that is down is asked of the machine's name servers; Prometheus waits for ten seconds."""
     options = dict(option.split(":") for option in compose()["services"]["api"].get("dns_opt", []))
