@@ -22,7 +22,7 @@ def test_what_is_on_air_is_read_side_by_side(page: Page, api: Api, redis: Redis,
     second, last = Speaker(redis, "stations/p2"), Speaker(redis, "stations/p30")
     speaker.say("said before")
     page.goto(api.url)
-    page.get_by_role("link", name="All that is on air").click()
+    page.get_by_role("link", name="All on air").click()
     expect(page).to_have_title("All that is on air – Undertext")
     cards = page.get_by_role("list").get_by_role("listitem")
     expect(cards).to_have_count(30)
