@@ -61,4 +61,5 @@ def _caption(row: sqlite3.Row) -> Caption:
         content=Content.SPEECH if row["gap"] is None else Content.GAP,
         reason=row["gap"] or "",
         model=row["model"],
+        corrected=bool(row["corrected"]),
     )

@@ -54,8 +54,11 @@ DELETE FROM captions WHERE source IN (SELECT source FROM copied WHERE life > 1) 
 );
 """
 
+# Whether a person wrote the text: who trains a model on it must know. Of rows of the version before nobody does.
+_CORRECTED = "ALTER TABLE captions ADD COLUMN corrected INTEGER NOT NULL DEFAULT 0;"
+
 #: What each version adds to the one before.
-_STEPS = (_SEARCHED, _READ, _ONCE)
+_STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED)
 
 
 def prepare(db: sqlite3.Connection) -> None:

@@ -186,13 +186,16 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
         gap = caption.reason if caption.content is Content.GAP else None
         _take_along(db, caption, life, said_s)
         db.execute(
-            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?) "
+            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model, "
+            "corrected) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "
             "ON CONFLICT DO UPDATE SET said_s = min(said_s, excluded.said_s), "
             "start_s = excluded.start_s, end_s = excluded.end_s, "
             "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard, "
-            "model = excluded.model",
-            (*place, said_s, caption.start_s, caption.end_s, caption.language, caption.text, gap, words, model),
+            "model = excluded.model, corrected = excluded.corrected",
+            (
+                *(*place, said_s, caption.start_s, caption.end_s, caption.language),
+                *(caption.text, gap, words, model, caption.corrected),
+            ),
         )
     else:
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)

@@ -87,6 +87,14 @@ def test_what_is_corrected_in_an_upload_was_captioned_when_it_was(archive: Archi
     assert [(each.text, each.said_s) for each in found(archive, "storm*")] == [("stormen", heard.committed_s)]
 
 
+def test_what_a_person_wrote_is_told_from_what_was_heard(archive: Archive) -> None:
+    heard = caption(1, "storm")
+    keep(archive, heard, caption(2, "regn"))
+    keep(archive, replace(heard, text="stormen", corrected=True))
+    said = archive.said("stations/p1", Period()).values()
+    assert [(each.text, each.corrected) for each in said] == [("stormen", True), ("regn", False)]
+
+
 def test_it_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "storm", language="en"))
     keep(archive, caption(1, "storm", "stations/p1-sv", language="en"))
@@ -185,7 +193,8 @@ def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
     again = Archive(path)
     assert [each.row for each in found(again, "storm")] == [2], "it was kept twice"
     keep(again, caption(2, "storm"), life=2)
-    assert [each.text for each in again.said("stations/p1", Period()).values()] == ["storm", "storm"]
+    said = list(again.said("stations/p1", Period()).values())
+    assert [(each.text, each.corrected) for each in said] == [("storm", False), ("storm", False)]
     again.close()
 
 
