@@ -6,10 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-_EXAMPLES = """\
+from trainer.names import RUNS
+
+#: The page of several runs, where no other is asked for.
+_COMPARISON = RUNS / "comparison.html"
+
+_EXAMPLES = f"""\
 The page is one file that fetches nothing. Of one run: what it was, curves, what each epoch heard, regularisation and
 augmentation, evaluations with intervals, and versions. Of several: in what their plans differ, their curves in the same
-pictures, and evaluations side by side, with the change from the first run over the same utterances.
+pictures, and evaluations side by side, with the change from the first run over the same utterances; without --out,
+that is {_COMPARISON}.
 
 `train` writes report.html into the run's folder at its end, and `evaluate` renews it. A run that is under way, or was
 killed, is told as far as it came.
@@ -31,7 +37,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("runs", metavar="RUN", nargs="+", help="a run's folder, or its name in runs/")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: report.html in the run's folder; of several: comparison.html"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"default: report.html in the run's folder; of several: {_COMPARISON}, in the place of the last one",
     )
     parser.set_defaults(run=run)
 
@@ -45,6 +54,6 @@ def run(options: argparse.Namespace) -> int:
     if len(folders) == 1:
         path = write_report(run_path(options.runs[0]), options.out)
     else:
-        path = write_comparison([run_path(name) for name in options.runs], options.out or Path("comparison.html"))
+        path = write_comparison([run_path(name) for name in options.runs], options.out or _COMPARISON)
     print(f"{path}: open it in a browser")
     return 0

@@ -48,7 +48,7 @@ def balance_plot(groups: Sequence[Group] | Sequence[Mapping[str, object]], colum
     rows = [row if isinstance(row, Group) else Group(**dict(row)) for row in groups]  # type: ignore[arg-type]
     total = max(1, sum(row.clips for row in rows))
     series = {
-        "in the corpus": [100 * row.clips / total for row in rows],
+        "in train": [100 * row.clips / total for row in rows],
         "asked for": [row.expected_percent for row in rows],
         "seen": [row.drawn_percent for row in rows],
     }

@@ -16,8 +16,9 @@ from trainer.reports.settings import about, examples, made_with, regularisation
 from trainer.run_folder import RunFolder, read_run
 
 REPORT_NAME = "report.html"
-#: The loss on dev has risen when it is so many times its lowest: less is no more than its noise.
-_RISEN = 1.1
+#: The loss on dev has risen when it is so many times its lowest, and by so much: less is no more than its noise, or
+#: makes a token that was right hardly less likely (by 5 %).
+_RISEN, _RISEN_BY = 1.1, 0.05
 #: Epochs whose shares stand side by side: the first ones and the last one.
 _EPOCHS_SHOWN = 6
 
@@ -59,7 +60,7 @@ def notes(run: RunFolder) -> Iterator[str]:
     if losses := run.series("dev_loss"):
         step, lowest = min(losses, key=lambda point: point[1])
         _, last = losses[-1]
-        if last > _RISEN * lowest:
+        if last > max(_RISEN * lowest, lowest + _RISEN_BY):
             yield (
                 f"The loss on dev was lowest at step {step:,} ({lowest:.2f}) and has risen to {last:.2f}: from there "
                 "on the model learns its clips by heart. What helps is more data, --augment, --dropout, and "
@@ -87,7 +88,7 @@ def _parts(run: RunFolder) -> Iterator[str]:
     yield heading("Regularisation")
     used, unused = regularisation(run)
     yield table(("", ""), used)
-    yield text(f"Not used: {', '.join(unused)}.", "dim")
+    yield text(f"Not used: {', '.join(unused)} (train --help).", "dim")
     yield heading("What it heard")
     told = examples(run)
     yield table(("", ""), told, words=2) if told else text("Clips as they are, each once an epoch.")
@@ -163,7 +164,7 @@ def _shares(epochs: Sequence[Mapping[str, Any]], column: str) -> str:
         for group in groups
     ]
     names = [f"epoch {_number(epoch, epochs)} %" for epoch in told]
-    head = (column, "clips", "hours", "of all %", "asked for %", *names, "hours heard")
+    head = (column, "clips", "hours", "of train %", "asked for %", *names, "hours heard")
     return folded(f"by {column}, epoch by epoch", [table(head, rows)])
 
 

@@ -95,15 +95,17 @@ def about(run: RunFolder) -> list[Row]:
 
 
 def regularisation(run: RunFolder) -> tuple[list[Row], list[str]]:
-    """What was used, with its value; and the names of what was not."""
+    """What was used, with its value; and the options that were not."""
     values = flat(run.plan)
     used, unused = [], []
     for path, name, nothing in _REGULARISATION:
         value = values.get(path, nothing)
-        if value == nothing:
-            unused.append(name)
-        else:
-            used.append((name, "yes" if value is True else f"{value:g}"))
+        option = _CALLED.get(path, "")
+        if value != nothing:
+            told = f"{name} ({option})" if option else name
+            used.append((told, "yes" if value is True else f"{value:g}"))
+        elif option:
+            unused.append(option)
     return used, unused
 
 

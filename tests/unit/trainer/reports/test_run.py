@@ -126,7 +126,12 @@ def test_the_page_of_a_run_tells_all_of_it_and_is_alone(tmp_path: Path) -> None:
     )
     assert [words for words in told if words not in page] == []
     assert "gender, epoch by epoch" not in page, "a column that is the same for all is no table"
-    assert "label smoothing" in page.split("Not used: ")[1].split("</p>")[0]
+    unused = page.split("Not used: ")[1].split("</p>")[0]
+    assert "--label-smoothing, --bpe-dropout" in unused
+    assert "weight of" not in unused, "what no option asks for"
+    assert "clips with SpecAugment (--spec-augment)" in page
+    assert "in train" in page
+    assert "of train %" in page
 
 
 def test_an_alarm_stands_above_all_else(tmp_path: Path) -> None:
@@ -218,6 +223,15 @@ def test_a_run_that_learns_by_heart_is_told(tmp_path: Path) -> None:
     with (run / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"step": 120, "dev_loss": 0.5, "dev_wer_percent": 5}) + "\n")
     assert "lowest at step 30 (0.40) and has risen to 0.50" in write_report(run).read_text(encoding="utf-8")
+
+
+def test_a_loss_that_is_next_to_nothing_has_not_risen(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    for last, rises in ((0.013, False), (0.059, False), (0.066, True)):
+        losses = [{"step": 10, "dev_loss": 0.5}, {"step": 16, "dev_loss": 0.01}, {"step": 20, "dev_loss": last}]
+        (run / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses))
+        page = write_report(run).read_text(encoding="utf-8")
+        assert ("has risen" in page) is ("(0.01) and has risen to 0.07" in page) is rises
 
 
 def test_what_a_user_should_know_of_the_balance_is_told(tmp_path: Path) -> None:
@@ -313,7 +327,7 @@ def test_the_command_writes_where_it_says(
     assert main(["report", "one", "runs/two"]) == 0
     assert main(["report", "runs/one", "one", "--out", "deep/one.html"]) == 0
     written = capsys.readouterr().out
-    for path in ("runs/one/report.html", "comparison.html", "deep/one.html"):
+    for path in ("runs/one/report.html", "runs/comparison.html", "deep/one.html"):
         assert Path(path).read_text(encoding="utf-8").startswith("<!doctype html>")
         assert f"{path}: open it" in written
     with pytest.raises(RunError, match="no-such is no run"):
