@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.corpus.clips import SPLITS, Clip, Corpus
+from trainer.corpus.corrections import writers_of
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
 
     from trainer.evaluation.evaluate import Plan, evaluate
     from trainer.evaluation.recogniser import load
+    from trainer.evaluation.result import agreement_on
     from trainer.evaluation.table import show
     from trainer.evaluation.utterances import of_clips
     from trainer.names import checkpoint
@@ -110,8 +112,11 @@ def run(options: argparse.Namespace) -> int:
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
         found = evaluate(recogniser, utterances, plan, bar.update)
     out = options.out or _beside(options)
-    _write(found, out, options)
+    about = _about(options, corpus, clips)
+    _write(found, out, about)
     show(found)
+    if told := agreement_on(about):
+        print(f"! {told}")
     print(f"written: {out}, {_utterances(out)}")
     if (out.parent / PLAN_NAME).exists():
         print(f"renewed: {write_report(out.parent)}")
@@ -145,8 +150,13 @@ def _own_language(recogniser: Recogniser, clips: Iterable[Clip]) -> str | None:
     return own
 
 
-def _write(found: Evaluation, out: Path, options: argparse.Namespace) -> None:
-    about = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
+def _about(options: argparse.Namespace, corpus: Corpus, clips: Iterable[Clip]) -> dict[str, Any]:
+    """On what it is measured, and which models wrote the most of that."""
+    asked = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
+    return {**asked, "written_by": writers_of(corpus.about, clips)}
+
+
+def _write(found: Evaluation, out: Path, about: Mapping[str, Any]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in found.utterances())

@@ -28,6 +28,8 @@ words after it say what it cannot
   config=sv_se text=transcription   of a data set of Hugging Face
   speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
                    (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
+  corrected=only   of captions (.json), those alone that a person corrected; lines that were read and left as they were
+                   go, too
 
 examples
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
@@ -125,7 +127,7 @@ def source(words: list[str]) -> Any:
         try:
             values[key] = _KEYS[key](value)
         except (KeyError, ValueError) as error:
-            takes = {"weight": "a number above 0", "speech": "yes or no", "speaker": "folder"}[key]
+            takes = {"weight": "a number above 0", "speech": "yes or no", "speaker": "folder", "corrected": "only"}[key]
             raise PlanError(f"{word!r} after --source {path}: {key} is {takes}") from error
     return Source(path, **values)
 
@@ -145,6 +147,10 @@ def _speaker(text: str) -> str:
     return {"folder": "folder"}[text]
 
 
+def _corrected(text: str) -> str:
+    return {"only": "only"}[text]
+
+
 def _lists(text: str) -> tuple[str, ...]:
     return tuple(name.strip().removesuffix(".tsv") for name in text.split(",") if name.strip())
 
@@ -158,4 +164,5 @@ _KEYS: dict[str, Any] = {
     "config": str,
     "text": str,
     "speaker": _speaker,
+    "corrected": _corrected,
 }

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     # Before its audio is read.
     LISTED_TWICE = "listed twice"
     DAMAGED_ROW = "damaged row"
+    NOT_CORRECTED = "not corrected"
     NO_TEXT = "no text"
     UNREADABLE_TEXT = "unreadable text"
     ONLY_PUNCTUATION = "only punctuation"

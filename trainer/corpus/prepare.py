@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
+from trainer.corpus import corrections
 from trainer.corpus.cleaning import clean, has_words, spoken_length
 from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Split, Writer, total_s
 from trainer.corpus.drops import Dropped, Limits, Reason
@@ -26,6 +27,7 @@ from trainer.corpus.listening import Heard, Part, Recording, digest, listen
 from trainer.corpus.out_folder import begun, check_folder
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.cues import PERSON
 from trainer.corpus.sources.folder import without_speakers
 from trainer.corpus.sources.languages import check, language_code, unknown
 from trainer.corpus.sources.read import read, with_names
@@ -62,8 +64,9 @@ class Plan:
             del values[name]
         for source in values["sources"]:
             del source["weight"]  # it is for the sampler, and may be changed any time
-            if not source["speaker"]:
-                del source["speaker"]  # a corpus of before there was such a word goes on
+            for word in ("speaker", "corrected"):  # a corpus of before there was such a word goes on
+                if not source[word]:
+                    del source[word]
         plan: dict[str, Any] = json.loads(json.dumps(values))
         return plan
 
@@ -108,7 +111,8 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
         check(source.language, f"language= of {source.path}")
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
-    notes = (*_of_languages(candidates, plan), *_of_folders(candidates, plan), *assignment.notes)
+    captions = corrections.count(candidates)
+    notes = (*_of_sources(candidates, captions, plan), *assignment.notes)
     with begun(plan.out, plan.said(), again), Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         wanted = _judge(candidates, assignment, plan, dropped)
         digests = dict(_written(plan.out))
@@ -127,7 +131,8 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
                 assert split is not None
                 heard_s += writer.add(heard.audio, **_about(clip, split)).duration_s
         took_s = time.monotonic() - began_s if todo else 0.0
-        corpus = writer.finish(_story(plan, replace(assignment, notes=notes), dropped.counts, digests))
+        assigned = replace(assignment, notes=notes)
+        corpus = writer.finish(_story(plan, assigned, dropped.counts, digests, captions))
     return Prepared(corpus, dropped.counts, assignment, heard_s, took_s)
 
 
@@ -139,6 +144,8 @@ def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
     for clip in tqdm(clips, unit="clip", desc=f"read {source.name}", disable=not plan.progress, dynamic_ncols=True):
         offered += 1
         segments = tuple((start, end, tidy(text)) for start, end, text in clip.segments)
+        if source.corrected and clip.text and set(clip.writers) != {PERSON}:
+            clip = replace(clip, refused=clip.refused or Reason.NOT_CORRECTED, detail=clip.detail or clip.text[:200])
         yield replace(clip, text=tidy(clip.text), previous=tidy(clip.previous), segments=segments)
     if not offered:
         raise SourceError(f"{source.path} offers no clips: neither lists beside clips/, nor audio with texts")
@@ -154,6 +161,12 @@ def _with_languages(candidates: list[Candidate]) -> list[Candidate]:
             check(clip.language, clip.id)
     usual = spoken.most_common(1)[0][0] if spoken else ""
     return [clip if clip.language else replace(clip, language=usual) for clip in candidates]
+
+
+def _of_sources(candidates: Sequence[Candidate], captions: Mapping[str, Counter[str]], plan: Plan) -> Iterator[str]:
+    yield from filter(None, (corrections.note(source, writers) for source, writers in captions.items()))
+    yield from _of_languages(candidates, plan)
+    yield from _of_folders(candidates, plan)
 
 
 def _of_folders(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
@@ -243,7 +256,13 @@ def _bar(heard: Iterable[Heard], total: int, plan: Plan) -> Iterable[Heard]:
     return tqdm(heard, total=total, unit="clip", desc="listen", disable=not plan.progress, dynamic_ncols=True)
 
 
-def _story(plan: Plan, assignment: Assignment, dropped: Counter[Reason], digests: Iterable[bytes]) -> dict[str, Any]:
+def _story(
+    plan: Plan,
+    assignment: Assignment,
+    dropped: Counter[Reason],
+    digests: Iterable[bytes],
+    captions: Mapping[str, Counter[str]],
+) -> dict[str, Any]:
     """What corpus.json says; its fingerprint changes with any text, column or sample."""
     lines = (plan.out / CLIPS_NAME).read_bytes()
     clips = [Clip.of_line(line) for line in lines.decode().split("\n")[:-1]]
@@ -252,6 +271,7 @@ def _story(plan: Plan, assignment: Assignment, dropped: Counter[Reason], digests
             **asdict(source),
             "lists": list(source.lists),
             **_size([c for c in clips if c.source == source.name or c.source.startswith(f"{source.name}/")]),
+            **({"captions": corrections.document(captions[source.name])} if source.name in captions else {}),
         }
         for source in plan.sources
     ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.corpus.clips import SPLITS, Split
+from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate
 
 #: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
@@ -60,7 +61,15 @@ class Assignment:
 
 
 def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assignment:
-    """Give every candidate its split."""
+    """Give every candidate its split; those that nobody asked for have none, and fill none."""
+    wanted = [clip for clip in candidates if clip.refused is not Reason.NOT_CORRECTED]
+    if len(wanted) < len(candidates):
+        found = assign(wanted, mode, shares)
+        splits = iter(found.splits)
+        return replace(
+            found,
+            splits=tuple(None if clip.refused is Reason.NOT_CORRECTED else next(splits) for clip in candidates),
+        )
     if mode == "clip":
         alone = [replace(clip, speaker=clip.id, split=None) for clip in candidates]
         note = "Splits were made by clip: dev and test have voices that are in train, too."

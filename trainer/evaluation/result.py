@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from trainer.corpus.corrections import agreement
 from trainer.evaluation.alarm import Alarm
 from trainer.evaluation.probes import Probes
 from trainer.evaluation.scoring import Confusions, total
@@ -162,6 +163,11 @@ def measured_on(document: Mapping[str, Any]) -> str:
     """Which clips an evaluation-NAME.json is of: the corpus, its split, and how many were drawn from that."""
     drawn = f", {document['limit']} clips drawn by seed {document.get('seed')}" if document.get("limit") else ""
     return f"{Path(str(document['corpus'])).name} {document['split']}{drawn}"
+
+
+def agreement_on(document: Mapping[str, Any]) -> str:
+    """What the error rates of an evaluation-NAME.json say where a model wrote its references; empty: as ever."""
+    return agreement(measured_on(document), document.get("written_by", ()))
 
 
 def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[str | None]:

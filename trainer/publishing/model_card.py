@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from trainer.evaluation.result import measured_on
+from trainer.evaluation.result import agreement_on, measured_on
 from trainer.publishing.model_folder import Record
 
 _CARD = """\
@@ -102,6 +102,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
             rows.append((of, f"{document['conditions'][0]['context_s']:g} s", "clean", *_figures(windows)))
     if rows:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
+    yield from dict.fromkeys(filter(None, map(agreement_on, evaluations)))
     for document in evaluations:
         for column, every in document["groups"].items():
             groups = {value: group for value, group in every.items() if group["words"]}

@@ -54,7 +54,11 @@ def read(run: Path, which: str) -> Written:
         raise PublishError(f"{run / found.unread[0]} is damaged: evaluate again, or remove it")
     corpus = Path(str(found.plan.get("environment", {}).get("corpus", ""))).name
     of_it = (
-        {**document, "trained_on": document["split"] == "train" and Path(str(document["corpus"])).name == corpus}
+        {
+            **document,
+            "trained_on": document["split"] == "train" and Path(str(document["corpus"])).name == corpus,
+            "written_by": [_last_names(model) for model in document.get("written_by", ())],
+        }
         for document in found.evaluations
         if Path(str(document["model"])).name == which
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer.evaluation.grouping import shown
 from trainer.evaluation.intervals import Change, interval
-from trainer.evaluation.result import advice_on_windows, contexts_of, measured_on
+from trainer.evaluation.result import advice_on_windows, agreement_on, contexts_of, measured_on
 from trainer.reports.page import beside, folded, heading, plots, table, text
 from trainer.reports.plots import Estimate, intervals
 
@@ -35,6 +35,8 @@ def evaluation(document: Document) -> Iterator[str]:
     yield heading(title(document), 3)
     alarm = document["alarm"]
     yield text(str(alarm["sentence"]), "alarm" if alarm["raised"] else "note" if alarm.get("notes") else "dim")
+    if told := agreement_on(document):
+        yield text(told, "note")
     conditions = told_once(document["conditions"])
     rows = [(*_condition(each), *_figures(each), str(each.get("left_out") or "")) for each in conditions]
     yield table(("context", "noise", *_FIGURES, "too long"), rows, words=2)

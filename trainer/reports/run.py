@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from trainer.corpus.corrections import agreement
 from trainer.evaluation.grouping import shown
 from trainer.reports.balance import Group, balance_plot
 from trainer.reports.curves import curves, single
@@ -57,6 +58,8 @@ def notes(run: RunFolder) -> Iterator[str]:
         yield "Training has not ended: it is under way, or was interrupted, and goes on with the same command."
     for name in run.unread:
         yield f"{name} is damaged, or half written, and is not told here."
+    if run.best and (told := agreement("dev", run.plan.get("environment", {}).get("dev_written_by", ()))):
+        yield told
     if losses := run.series("dev_loss"):
         step, lowest = min(losses, key=lambda point: point[1])
         _, last = losses[-1]

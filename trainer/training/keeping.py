@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from trainer.corpus.clips import CLIPS_NAME, Clip, Corpus, total_s
+from trainer.corpus.corrections import writers_of
 from trainer.corpus.leaving_out import named
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
@@ -78,6 +79,7 @@ def about(
         },
         "environment": {
             "corpus": str(options.corpus),
+            "dev_written_by": writers_of(corpus.about, corpus.split("dev")),
             "hours": round(total_s(clips) / 3600, 4),
             "command": command(options, plan),
             "given": given(options),

@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from trainer.corpus.clips import CORPUS_NAME, Corpus
+from trainer.corpus.corrections import agreement
 from trainer.errors import NoRoom, PlanError, TrainerError
 from trainer.held import held
 from trainer.models.device import device_of
@@ -135,6 +136,8 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
             ", ".join(lost),
             loaded.name,
         )
+    if team.first and decided.dev and (said := agreement("dev", described["environment"]["dev_written_by"])):
+        LOG.info("%s", said)
     context_s = decided.context_s
     keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
     measure = _measure(decided)

@@ -28,6 +28,7 @@ class Source:
             The usual ones need not all be there.
         config, text: of a data set of Hugging Face, its configuration and its column of text.
         speaker: `folder` where those who speak have a folder each below that of the source; empty: they have not.
+        corrected: `only`: of captions, those alone that a person corrected; empty: all.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Source:
     config: str = ""
     text: str = ""
     speaker: Literal["", "folder"] = ""
+    corrected: Literal["", "only"] = ""
 
 
 class Audio(Protocol):
@@ -82,6 +84,7 @@ class Candidate:
         start_s, end_s: the part of the recording that it is; all of it if `end_s` is None.
         declared_s: how long its source says that it is.
         speech: False: nobody speaks, and no text is right.
+        writers: of each caption in it, the model that wrote it, or `cues.PERSON`; empty, where nobody says.
         refused: the source itself says why it is not to be used; `detail` says more.
     """
 
@@ -101,6 +104,7 @@ class Candidate:
     end_s: float | None = None
     declared_s: float | None = None
     speech: bool = True
+    writers: tuple[str, ...] = ()
     refused: Reason | None = None
     detail: str = ""
 

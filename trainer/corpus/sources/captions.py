@@ -13,8 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from trainer.corpus.sources.cues import Cue, CuesError, spoken
+from trainer.corpus.sources.cues import PERSON, Cue, CuesError, spoken
 from wire.messages import Caption, Content, Kind
+
+#: A model that the captions do not name.
+_UNNAMED = "a model"
 
 #: Their times are those of words, which may be a tenth of a second early or late: so much of the silence around is
 #: theirs, in seconds, or the half of it.
@@ -38,7 +41,7 @@ def read_captions(path: Path) -> list[Cue]:
     """
     try:
         values = json.loads(path.read_bytes())
-        captions = [Caption.from_dict(each) for each in values["captions"]]
+        captions = [(Caption.from_dict(each), "corrected" in each) for each in values["captions"]]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CuesError(f"no captions: {error}") from error
     if values.get("task") == "translate":
@@ -46,7 +49,7 @@ def read_captions(path: Path) -> list[Cue]:
     from_s, to_s = _times(values) or (0.0, math.inf)
     if values["source"].startswith(f"{Kind.STATION}/") and math.isinf(to_s):
         raise CuesError("a station's, until now: ask for them and for their audio with the same from and the same to")
-    return list(_with_margins([_cue(caption, from_s, to_s) for caption in captions if caption.final]))
+    return list(_with_margins([_cue(caption, from_s, to_s, says) for caption, says in captions if caption.final]))
 
 
 def _times(values: dict[str, Any]) -> tuple[float, float] | None:
@@ -58,11 +61,16 @@ def _times(values: dict[str, Any]) -> tuple[float, float] | None:
     return (0.0, math.inf) if kind == Kind.JOB else None
 
 
-def _cue(caption: Caption, from_s: float, to_s: float) -> Cue:
-    """A caption in the time of its audio; without its text where that has no more than a part of it."""
+def _cue(caption: Caption, from_s: float, to_s: float, says: bool) -> Cue:
+    """A caption in the time of its audio; without its text where that has no more than a part of it.
+
+    Args:
+        says: whether it tells if somebody has corrected it; of an earlier version it does not.
+    """
     is_whole = from_s <= caption.start_s and caption.end_s <= to_s
     text = spoken(caption.text) if is_whole and caption.content is not Content.GAP else ""
-    return Cue(max(0.0, caption.start_s - from_s), caption.end_s - from_s, text, caption.language or "")
+    writer = None if not says else PERSON if caption.corrected else caption.model or _UNNAMED
+    return Cue(max(0.0, caption.start_s - from_s), caption.end_s - from_s, text, caption.language or "", writer)
 
 
 def _with_margins(cues: Sequence[Cue]) -> Iterator[Cue]:

@@ -17,6 +17,9 @@ from trainer.corpus.sources.languages import language_code
 #: Seconds without a cue after which another clip begins: what is between may be music.
 GAP_S = 2.0
 
+#: The writer of a text that is no model.
+PERSON = ""
+
 #: In which language a WebVTT of our own is, and one of its cues, if in another.
 _LANGUAGE = re.compile(r"^NOTE Language: ([A-Za-z-]+)", re.MULTILINE)
 _OTHER = re.compile(r"<lang ([A-Za-z-]+)>")
@@ -35,12 +38,14 @@ class Cue:
 
     Attributes:
         language: its code; empty, where nobody says.
+        writer: the model that wrote the text, or PERSON; None, where nobody says.
     """
 
     start_s: float
     end_s: float
     text: str
     language: str = ""
+    writer: str | None = None
 
 
 def read_text(path: Path) -> str:

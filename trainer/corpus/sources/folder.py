@@ -13,7 +13,7 @@ from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source, readable
 from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
-from trainer.corpus.sources.cues import Cue, CuesError, cut, read_cues, read_text
+from trainer.corpus.sources.cues import PERSON, Cue, CuesError, cut, read_cues, read_text
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import AudioError
 
@@ -113,18 +113,18 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
             yield replace(whole, text=read_text(text).strip())
         else:
             read = read_captions if text.suffix.lower() == ".json" else read_cues
-            yield from _of_cues(whole, read(text), max_s)
+            yield from _of_cues(whole, read(text), max_s, only=source.corrected == "only")
     except CuesError as error:
         yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{readable(Path(text.name))}: {error}")
 
 
-def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candidate]:
+def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Iterator[Candidate]:
     if not any(cue.text for cue in cues):
         yield whole
     previous = ""
     if whole.language:  # whoever says it knows better than who heard it
         cues = [replace(cue, language=whole.language) for cue in cues]
-    for clip in cut(cues, max_s):
+    for clip in _parted(cues, max_s) if only else cut(cues, max_s):
         start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
         text = " ".join(cue.text for cue in clip)
         yield replace(
@@ -137,8 +137,16 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float) -> Iterator[Candid
             start_s=start_s,
             end_s=end_s,
             declared_s=end_s - start_s,
+            writers=tuple(cue.writer for cue in clip if cue.writer is not None),
         )
         previous = text
+
+
+def _parted(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:
+    """Clips of what a person corrected; each other cue is one of its own, to be dropped."""
+    others = [(cue,) for cue in cues if cue.text and cue.writer != PERSON]
+    corrected = cut([cue if cue.writer == PERSON else replace(cue, text="") for cue in cues], max_s)
+    return sorted([*others, *corrected], key=lambda clip: clip[0].start_s)
 
 
 def _without_speech(path: Path, folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:

@@ -94,6 +94,18 @@ def test_clips_that_were_left_out_are_not_counted_as_heard(
     assert "6 words in 2 clips say little" in " ".join(capsys.readouterr().out.split())
 
 
+def test_texts_that_a_model_wrote_are_told_of(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = shutil.copytree(corpus, tmp_path / "talks")
+    captions = {"corrected": 4, "written_by": {"demo/model@44": 130}}
+    (heard / "corpus.json").write_text(json.dumps({"sources": [{"name": "", "captions": captions}]}))
+    for folder, models in ((corpus, []), (heard, ["demo/model@44"])):
+        assert run(model, folder, "--context", "full", "--out", tmp_path / "found.json") == 0
+        assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["written_by"] == models
+        assert ("! Most texts of talks test are what demo/model@44 wrote" in capsys.readouterr().out) is bool(models)
+
+
 def test_a_model_of_one_language_is_evaluated_in_it(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

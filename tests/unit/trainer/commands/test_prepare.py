@@ -27,11 +27,12 @@ def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_every_word_after_a_source_is_understood_or_refused() -> None:
     words = ["a/b", "weight=0.5", "language=sv", "name=x", "speech=no", "lists=train,other.tsv", "config=c", "text=t"]
-    asked = source([*words, "speaker=folder"])
-    assert asked == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t", "folder")
+    asked = source([*words, "speaker=folder", "corrected=only"])
+    assert asked == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t", "folder", "only")
     for word, told in (
         *(("weight=0", "weight is a number above 0"), ("weight=zwei", "weight is a number above 0")),
         *(("speech=maybe", "speech is yes or no"), ("speaker=anna", "speaker is folder")),
+        ("corrected=no", "corrected is only"),
         *(("nonsense=1", "none of weight="), ("word", "none of weight=")),
     ):
         with pytest.raises(PlanError, match=told):

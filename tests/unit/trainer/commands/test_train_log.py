@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -38,6 +40,18 @@ def test_a_run_keeps_what_it_says(
     assert "WER % on dev" not in told.err
     assert said[-1].startswith("ended: ")
     assert "--seed was 1 (the default), not 2" in said[-1]
+
+
+def test_a_run_that_is_measured_on_what_a_model_wrote_says_so(
+    corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talks, told = shutil.copytree(corpus, tmp_path / "talks"), "Most texts of dev are what demo/model@44 wrote"
+    captions = {"corrected": 4, "written_by": {"demo/model@44": 130}}
+    (talks / "corpus.json").write_text(json.dumps({"sources": [{"name": "", "weight": 1, "captions": captions}]}))
+    words = ["train", str(talks), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "0.5"]
+    assert main([*words, "--measures", "1"]) == 0
+    assert told in capsys.readouterr().err
+    assert told in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 def test_warnings_are_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,7 +136,13 @@ def every_reason(folder: Path) -> list[Source]:
     write_list(folder / "cv" / "validated.tsv", rows)
     record(folder / "talks" / "talk.wav", 3, seed=80)
     (folder / "talks" / "talk.srt").write_bytes(b"no subtitle")
-    return [Source(str(folder / "cv"), name="cv"), Source(str(folder / "talks"), language="sv")]
+    record(folder / "heard" / "talk.wav", 3, seed=81)
+    (folder / "heard" / "talk.txt").write_text(text)
+    return [
+        Source(str(folder / "cv"), name="cv"),
+        Source(str(folder / "talks"), language="sv"),
+        Source(str(folder / "heard"), language="sv", corrected="only"),
+    ]
 
 
 def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
@@ -163,6 +169,7 @@ def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
         "again": "same audio as another clip",
         "leftover": "of a speaker in dev or test",
         "talks/talk.wav": "unreadable text",
+        "heard/talk.wav": "not corrected",
     }
     assert next(line for line in lines if line["id"] == "cv/tab")["detail"] == "11 fields, not 10"
     assert prepared.dropped == Counter(Reason(line["reason"]) for line in lines)

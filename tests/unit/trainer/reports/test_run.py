@@ -13,6 +13,8 @@ import pytest
 from tests.unit.trainer.html_pages import tags_of
 from trainer.__main__ import main
 from trainer.names import run_path
+from trainer.publishing.model_card import Facts, card
+from trainer.publishing.model_folder import Record
 from trainer.publishing.publish import read, wer_rows
 from trainer.reports.comparison import named, write_comparison
 from trainer.reports.curves import MOST_POINTS, thinned
@@ -232,6 +234,23 @@ def test_a_loss_that_is_next_to_nothing_has_not_risen(tmp_path: Path) -> None:
         (run / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses))
         page = write_report(run).read_text(encoding="utf-8")
         assert ("has risen" in page) is ("(0.01) and has risen to 0.07" in page) is rises
+
+
+def test_rates_on_what_a_model_wrote_are_its_agreement(tmp_path: Path) -> None:
+    run = _run(tmp_path / "mine")
+    assert "agrees" not in write_report(run).read_text(encoding="utf-8")
+    file = run / "evaluation-best-x-test.json"
+    document = {**json.loads(file.read_text()), "corpus": "corpora/talks", "written_by": ["/home/anna/sv@12"]}
+    file.write_text(json.dumps(document))
+    plan = _plan(0.1)
+    plan["environment"]["dev_written_by"] = ["demo/model@44"]
+    (run / "plan.json").write_text(json.dumps(plan))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "Most texts of dev are what demo/model@44 wrote, uncorrected" in page
+    assert "Most texts of talks test are what /home/anna/sv@12 wrote" in page
+    told = read(run, "best").evaluations
+    text = card(Facts("mine", 7.0, Record(("sv",), 7.0, (), {}), told, (), "mine"))
+    assert "Most texts of talks test are what sv@12 wrote, uncorrected: unless somebody has read them" in text
 
 
 def test_what_a_user_should_know_of_the_balance_is_told(tmp_path: Path) -> None:

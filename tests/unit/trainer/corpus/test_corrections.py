@@ -1,0 +1,117 @@
+"""How many captions a person corrected is counted, and told to whoever trains and measures on them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api.formats import document
+from tests.recordings import record
+from tests.unit.trainer.corpus.plans import offered, plan_of
+from trainer.corpus.clips import SPLITS
+from trainer.corpus.corrections import agreement, named, writers_of
+from trainer.corpus.drops import Reason
+from trainer.corpus.prepare import Prepared, prepare
+from trainer.corpus.sources.candidate import Source
+from trainer.reports.corpus import notes, write_report
+from wire.messages import Caption
+
+MODEL = "demo/model@44"
+
+
+def said(id: int, corrected: bool = False, text: str = "") -> Caption:
+    start_s = 3.0 * (id - 1)
+    text = text or f"Mening nummer {id}."
+    return Caption("jobs/a", id, 1, start_s, start_s + 2.9, text, True, "sv", model=MODEL, corrected=corrected)
+
+
+#: Of eight, the second, the third and one that was taken away were corrected.
+SAID = [replace(said(id, corrected=id in (2, 3, 5)), **({"text": ""} if id == 5 else {})) for id in range(1, 9)]
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    record(tmp_path / "talks" / "talk.wav", 24)
+    (tmp_path / "talks" / "talk.json").write_text(document(SAID, {"source": "jobs/a", "state": "finished"}))
+    return tmp_path / "talks"
+
+
+def prepared(talks: Path, **about: object) -> Prepared:
+    source = Source(str(talks), **about)  # type: ignore[arg-type]
+    return prepare(replace(plan_of(talks.parent / "out"), sources=(source,)), again=True)
+
+
+def test_they_are_counted_and_told(talks: Path) -> None:
+    corpus = prepared(talks).corpus
+    assert corpus.about["sources"][0]["captions"] == {"corrected": 2, "written_by": {MODEL: 5}}
+    told = f"talks: 2 of 7 captions were corrected; the others are what {MODEL} wrote. Where nobody has read them"
+    assert [note.startswith(told) for note in notes(corpus)].count(True) == 1
+    assert told in write_report(corpus, {}).read_text(encoding="utf-8")
+    assert writers_of(corpus.about, corpus.clips) == [MODEL]
+
+
+def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
+    found = prepared(talks, corrected="only")
+    assert [clip.text for clip in found.corpus.clips] == ["Mening nummer 2. Mening nummer 3."]
+    assert [clip.previous for clip in found.corpus.clips] == ["Mening nummer 1."]
+    assert found.dropped == {Reason.NOT_CORRECTED: 5}
+    dropped = [json.loads(line) for line in (talks.parent / "out" / "dropped.jsonl").read_text().splitlines()]
+    assert dropped[0] == {"id": "talks/talk.wav#0.000-2.950", "reason": "not corrected", "detail": "Mening nummer 1."}
+    assert found.corpus.about["sources"][0]["captions"] == {"corrected": 2, "written_by": {}}
+    assert not any("were corrected" in note for note in notes(found.corpus))
+    assert writers_of(found.corpus.about, found.corpus.clips) == []
+
+
+def test_splits_are_made_of_what_is_taken(tmp_path: Path) -> None:
+    record(tmp_path / "talks" / "talk.wav", 120)
+    captions = [said(id, corrected=id % 8 == 1) for id in range(1, 41)]
+    (tmp_path / "talks" / "talk.json").write_text(document(captions, {"source": "jobs/a"}))
+    plan = plan_of(tmp_path / "out", splits="clip")
+    found = prepare(replace(plan, sources=(Source(str(tmp_path / "talks"), corrected="only"),)))
+    assert [len(found.corpus.split(split)) for split in SPLITS] == [3, 1, 1]
+
+
+def test_where_nobody_says_nothing_is_told_and_nothing_is_known_to_be_corrected(talks: Path) -> None:
+    values = json.loads((talks / "talk.json").read_text())
+    for caption in values["captions"]:
+        del caption["corrected"], caption["model"]
+    (talks / "talk.json").write_text(json.dumps(values))
+    corpus = prepared(talks).corpus
+    assert corpus.clips
+    assert "captions" not in corpus.about["sources"][0]
+    assert not any("were corrected" in note for note in notes(corpus))
+    record(talks / "other.wav", 2)
+    (talks / "other.txt").write_text("Hej")
+    found = prepared(talks, corrected="only", language="sv")
+    assert found.dropped == {Reason.NOT_CORRECTED: 8}
+
+
+def test_a_model_without_a_name_is_one_all_the_same(talks: Path) -> None:
+    (talks / "talk.json").write_text(document([replace(said(1), model="")], {"source": "jobs/a"}))
+    assert [clip.writers for clip in offered(talks)] == [("a model",)]
+
+
+def test_a_plan_of_before_there_was_the_word_goes_on(talks: Path) -> None:
+    plan = plan_of(talks.parent / "out", talks)
+    assert "corrected" not in plan.said()["sources"][0]
+    only = replace(plan, sources=(Source(str(talks), corrected="only"),))
+    assert only.said()["sources"][0]["corrected"] == "only"
+
+
+def test_what_people_wrote_beside_it_counts(talks: Path) -> None:
+    corpus = prepared(talks).corpus
+    [clip, *_] = corpus.clips
+    people = replace(clip, source="read")
+    assert writers_of(corpus.about, [clip, clip, people]) == [MODEL]
+    assert writers_of(corpus.about, [clip, people]) == []
+    assert writers_of({}, [clip]) == [], "a corpus of before they were counted"
+
+
+def test_models_are_named_but_not_without_end() -> None:
+    assert named(["a"]) == "a"
+    assert named(["a", "b", "c"]) == "a, b and c"
+    assert named(list("abcde")) == "a, b, c and 2 others"
+    assert agreement("x test", []) == ""
