@@ -69,6 +69,8 @@ def side_by_side(runs: Mapping[str, Sequence[Document]]) -> Iterator[str]:
         return
     rows = [(name, *(_cell(of.get(run)) for run in runs)) for name, of in found.items()]
     yield table(("WER % (95 %)", *runs), rows)
+    documents = (document for of_run in runs.values() for document in of_run)
+    yield from (text(told, "note") for told in dict.fromkeys(map(agreement_on, documents)) if told)
     series = {run: [_estimate(of[run]) if run in of else None for of in found.values()] for run in runs}
     yield plots([intervals(list(found), series, "Word error rate, in 95 % intervals", "percent")])
     changes = list(_changes(runs))

@@ -248,6 +248,8 @@ def test_rates_on_what_a_model_wrote_are_its_agreement(tmp_path: Path) -> None:
     page = write_report(run).read_text(encoding="utf-8")
     assert "Most texts of dev are what demo/model@44 wrote, uncorrected" in page
     assert "Most texts of talks test are what /home/anna/sv@12 wrote" in page
+    both = write_comparison([run, _run(tmp_path / "other")], tmp_path / "both.html").read_text(encoding="utf-8")
+    assert both.count("Most texts of talks test are what /home/anna/sv@12 wrote") == 1
     told = read(run, "best").evaluations
     text = card(Facts("mine", 7.0, Record(("sv",), 7.0, (), {}), told, (), "mine"))
     assert "Most texts of talks test are what sv@12 wrote, uncorrected: unless somebody has read them" in text
