@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def fill(archive: Archive, language: Language, stations: int, each: int) -> None
 
 def measure(archive: Archive, path: Path, language: Language, each: int) -> tuple[list[Row], dict[str, float]]:
     """A row for each thing that is done with it, and the figures."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         texts = [text for (text,) in db.execute("SELECT text FROM captions ORDER BY random() LIMIT ?", (_TIMES,))]
     pairs = [" ".join(text.split()[:2]) for text in texts]
     searches = {
@@ -137,7 +138,7 @@ def _written_ms(archive: Archive, language: Language, each: int) -> float:
 
 
 def _like(path: Path, words: str) -> list[tuple[str, ...]]:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         query = "SELECT source, said_s, text FROM captions WHERE text LIKE ? ORDER BY row DESC LIMIT 50"
         return db.execute(query, (f"%{words}%",)).fetchall()
 

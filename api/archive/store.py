@@ -89,8 +89,7 @@ class Archive:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect()
-            self._prepare()
+            self._writer = self._prepared()
         except (OSError, sqlite3.Error) as error:
             raise ArchiveError(f"{path}: {error}") from error
 
@@ -169,11 +168,16 @@ class Archive:
         db.row_factory = sqlite3.Row
         return db
 
-    def _prepare(self) -> None:
-        db = self._writer
-        db.execute("PRAGMA journal_mode = WAL")  # who searches does not wait for who writes
-        db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is copied again
-        prepare(db)
+    def _prepared(self) -> sqlite3.Connection:
+        db = self._connect()
+        try:
+            db.execute("PRAGMA journal_mode = WAL")  # who searches does not wait for who writes
+            db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is copied again
+            prepare(db)
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
 
 
 def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:

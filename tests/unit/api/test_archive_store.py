@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,7 +179,7 @@ def test_what_redis_had_lost_and_said_again_is_there_once(archive: Archive) -> N
 
 def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "before.sqlite"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.executescript(schema._SEARCHED)
         db.execute(
             "INSERT INTO captions VALUES "
@@ -211,7 +212,7 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"captions\.sqlite"):
         Archive(path)
     path.unlink()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(ArchiveError, match="another version"):
         Archive(path)
