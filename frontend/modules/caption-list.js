@@ -5,7 +5,8 @@ import { sayActivity } from './activity.js';
 import { correctButton, describeButton } from './correct-button.js';
 import { make } from './dom.js';
 import { LineEditor } from './line-editor.js';
-import { writeText } from './line-text.js';
+import { isWithdrawn, writeText } from './line-text.js';
+import { ReadingPlace } from './reading-place.js';
 import { RovingTabindex } from './roving-tabindex.js';
 import { isChosen, lead } from './time-button.js';
 import { clock, timeOfDay } from './times.js';
@@ -17,17 +18,19 @@ const NEAR_PX = 80;
 const CONTROLS = 'p:not([hidden]) > time[role=button], p:not([hidden], [data-edited]) > .correct:not([hidden])';
 
 export class CaptionList extends HTMLElement {
+  front = null; // what stands in front of the lines, and is scrolled with them
   #store = null;
   #listening = null;
   #elements = new Map();
   #following = true;
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #place = null; // of the reader who does not follow: the topmost whole line, and how far below the top it begins, in pixels
+  #place = null; // of the reader who does not follow
   #width = 0; // of the window when it was last looked at
   #resized = null;
   #frame = 0; // in which what has come is laid out
   #time = clock;
   #go = null; // where the times of lines lead
+  #leads = null; // tells whether that of a line does
   #marked = null; // the line that is said where a recording is played
   #save = null; // keeps the text of a line that is corrected
   #editors = this.getElementsByTagName('line-editor'); // that are open
@@ -40,12 +43,13 @@ export class CaptionList extends HTMLElement {
     this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });
     this.latest.addEventListener('click', () => this.toLatest());
     this.#roving = new RovingTabindex(this.scroller, CONTROLS);
+    this.#place = new ReadingPlace(this.scroller);
     this.correct(this.#save);
     this.scroller.addEventListener('scroll', () => this.#scrolled());
     for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
     this.now = make('p.now', { role: 'status' });
     this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
-    this.#resized = new ResizeObserver(() => this.#keepPlace());
+    this.#resized = new ResizeObserver(() => this.#resize());
     this.#resized.observe(this.scroller);
     if (this.#store) this.show(this.#store, this.#time === timeOfDay);
   }
@@ -65,7 +69,7 @@ export class CaptionList extends HTMLElement {
     this.#listening?.abort();
     this.#listening = new AbortController();
     const on = (type, hear) => store.addEventListener(type, (event) => hear(event.detail), { signal: this.#listening.signal });
-    on('line', ({ line, before }) => this.#add(line, before));
+    on('line', ({ line, before, isOld }) => this.#add(line, before, isOld));
     on('revised', ({ line }) => this.#revise(line));
     on('removed', ({ key }) => this.#remove(key));
     on('cleared', () => this.#clear());
@@ -83,10 +87,14 @@ export class CaptionList extends HTMLElement {
   /**
    * Have the time of each line lead somewhere.
    * @param {((line: object) => void) | null} go
+   * @param {(line: object) => boolean} leads whether that of a line does
    */
-  lead(go) {
+  lead(go, leads = () => true) {
     this.#go = go;
-    this.#roving.changeAll(() => this.#elements.forEach((element) => this.#prepare(element.firstElementChild)));
+    this.#leads = leads;
+    this.#roving.changeAll(() => {
+      for (const line of this.#store?.lines ?? []) this.#prepare(this.#elements.get(line.key), line);
+    });
     if (!go) this.mark(-1);
   }
 
@@ -125,12 +133,12 @@ export class CaptionList extends HTMLElement {
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
     const place = element.getBoundingClientRect();
-    if ((!before || this.#isSeen(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
+    if ((!before || this.#place.sees(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
   }
 
   /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again. */
   release() {
-    const wasSeen = this.#marked && this.#isSeen(this.#marked);
+    const wasSeen = this.#marked && this.#place.sees(this.#marked);
     this.mark(-1);
     if (!wasSeen) return;
     this.#following = true;
@@ -144,16 +152,11 @@ export class CaptionList extends HTMLElement {
     this.scroller.focus({ preventScroll: true });
   }
 
-  /** Whether any of a line is in view. */
-  #isSeen(element) {
-    const [place, box] = [element, this.scroller].map((each) => each.getBoundingClientRect());
-    return place.bottom > box.top && place.top < box.bottom;
-  }
-
   /** The time of a line, if it has one: a button, where it leads somewhere. */
-  #prepare(time) {
-    const leads = Boolean(this.#go && time.textContent);
-    if (leads !== time.hasAttribute('role')) lead(time, leads);
+  #prepare(element, line) {
+    const time = element?.firstElementChild;
+    const leads = Boolean(this.#go && time?.textContent && this.#leads(line));
+    if (time && leads !== time.hasAttribute('role')) lead(time, leads);
   }
 
   #chosen(event) {
@@ -200,7 +203,7 @@ export class CaptionList extends HTMLElement {
     this.#elements.set(line.key, element);
     this.#write(element, line, old);
     this.#offerCorrecting(element, line);
-    this.#prepare(element.firstElementChild);
+    this.#prepare(element, line);
     this.#roving.change(element, () => this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before)));
     this.#update();
   }
@@ -237,7 +240,7 @@ export class CaptionList extends HTMLElement {
     this.#roving.clear();
     this.#elements.clear();
     this.#marked = null;
-    this.scroller.replaceChildren();
+    this.scroller.replaceChildren(...(this.front ? [this.front] : []));
     this.spoken.replaceChildren();
     this.#following = true;
     this.#update();
@@ -258,17 +261,19 @@ export class CaptionList extends HTMLElement {
     // Lines that came since the last one was scrolled to are not the reader's going back.
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop >= this.#followed);
     this.#offerLatest();
-    const { top } = this.scroller.getBoundingClientRect();
-    const line = [...this.scroller.children].find((element) => element.getBoundingClientRect().top > top - 1);
-    this.#place = line ? { line, offset: line.getBoundingClientRect().top - top } : null;
+    this.#place.note();
+  }
+
+  /** Have the line that the reader is at stay where it is, whatever comes above it. */
+  keepPlace(change) {
+    this.#place.note();
+    change();
+    this.#place.restore();
   }
 
   /** Lines are broken anew where the page becomes narrower or wider: the reader is to find what was in view there still. */
-  #keepPlace() {
-    if (!this.#following && this.#place?.line.isConnected) {
-      const offset = this.#place.line.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
-      this.scroller.scrollTop += offset - this.#place.offset;
-    }
+  #resize() {
+    if (!this.#following) this.#place.restore();
     this.#follow();
     if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
     this.#width = innerWidth;
@@ -287,11 +292,6 @@ export class CaptionList extends HTMLElement {
     const { scrollHeight, clientHeight } = this.scroller;
     this.latest.hidden = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
   }
-}
-
-/** Whether the words of a caption were not there. */
-function isWithdrawn({ kind, text }) {
-  return kind === 'caption' && !text;
 }
 
 customElements.define('caption-list', CaptionList);

@@ -8,6 +8,7 @@ import { between, downloads, filesOf } from './downloads.js';
 import { marked } from './found.js';
 import { lost } from './gaps.js';
 import { RovingTabindex } from './roving-tabindex.js';
+import { said } from './said.js';
 import { isChosen, lead, TIME_BUTTON } from './time-button.js';
 import { clock, duration, stamp, timeOfDay } from './times.js';
 
@@ -102,8 +103,7 @@ class InContext extends HTMLElement {
     if (this.#busy) return null;
     this.#busy = true;
     try {
-      const { captions } = await request(`${this.#path}.json${between(from, to)}`);
-      const fresh = captions.filter((caption) => caption.final && !this.#shown.has(keyOf(caption)) && (caption.text || caption.content === 'gap'));
+      const fresh = (await said(this.#path, from, to)).filter((caption) => !this.#shown.has(keyOf(caption)));
       const before = this.#shown.size && fresh.length && fresh[0].start_s < this.#time().start;
       const lines = fresh.map((caption) => [keyOf(caption), { caption, line: this.#line(caption) }]);
       this.#shown = new Map(before ? [...lines, ...this.#shown] : [...this.#shown, ...lines]);

@@ -4,6 +4,9 @@ import { make } from './dom.js';
 import { pieces } from './doubt.js';
 import { lost } from './gaps.js';
 
+/** Whether the words of a caption were not there. */
+export const isWithdrawn = ({ kind, text }) => kind === 'caption' && !text;
+
 /**
  * @param {HTMLElement} text
  * @param {object} line

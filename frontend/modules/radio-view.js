@@ -1,6 +1,7 @@
 // <radio-view>: choose a station, hear it, read it.
 
 import './caption-list.js';
+import './earlier-lines.js';
 import './station-list.js';
 import { heardFor } from './again-player.js';
 import { exists, request } from './api.js';
@@ -42,6 +43,7 @@ class RadioView extends HTMLElement {
     this.player.audio.addEventListener('play', () => this.again.stop());
     this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
+    this.captions.front = this.earlier = make('earlier-lines', { hidden: true });
     this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
     this.changeButton.addEventListener('click', () => this.#changeStation());
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
@@ -121,6 +123,7 @@ class RadioView extends HTMLElement {
     this.captions.hidden = this.correctButton.hidden = false;
     opening.store = store;
     this.captions.show(store, true);
+    this.earlier.follow(station.urls.captions, store, this.captions);
     this.#offerCorrecting(false);
     store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
@@ -150,10 +153,11 @@ class RadioView extends HTMLElement {
 
   /** Lines lead to their sound where it can be heard. */
   #offerAgain(station, status) {
-    const isKept = heardFor(station, status) > 0;
+    const kept = heardFor(station, status);
+    const isKept = kept > 0;
     if (isKept === this.#leads) return;
     this.#leads = isKept;
-    this.captions.lead(isKept ? (line) => this.#hearAgain(line) : null);
+    this.captions.lead(isKept ? (line) => this.#hearAgain(line) : null, ({ start_s: start }) => start >= Date.now() / 1000 - kept);
   }
 
   #hearAgain({ start_s: start }) {

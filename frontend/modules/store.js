@@ -1,19 +1,22 @@
 // The captions of one source, in order, each in its newest revision; an EventTarget that says what changed.
 //
 // Events (all CustomEvents):
-//   line     detail {line, before}   a new line; `before` is the key of the line that it stands before, or null
+//   line     detail {line, before, isOld}   a new line; `before` is the key of the line that it stands before, or null;
+//                                    `isOld` if it was said before those that were there
 //   revised  detail {line}           a line has a newer revision
 //   removed  detail {key}            a line has gone
 //   cleared                          all of them have
 //   status   detail {status}         what is known of the source
 //   ended                            nothing more comes
 //
-// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids.
+// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids, but for those from before the
+// server had lost its database, which have counted from 1 since: such lines are `isLost`, and known to the archive alone.
 
 export class CaptionStore extends EventTarget {
   #lines = new Map(); // key -> line
   #order = []; // keys, sorted by place
   #limit;
+  #begin = -Infinity; // the place of the first line that was read: of what was said before it, a revision alone is no line
 
   /** @param {number} limit lines kept; the oldest go first */
   constructor(limit = 500) {
@@ -26,6 +29,12 @@ export class CaptionStore extends EventTarget {
 
   get lines() {
     return this.#order.map((key) => this.#lines.get(key));
+  }
+
+  /** The first line that was said at some time. */
+  get first() {
+    const key = this.#order.find((each) => this.#lines.get(each).kind !== 'missed');
+    return this.#lines.get(key);
   }
 
   /** Apply a decoded message of the live socket. */
@@ -60,8 +69,24 @@ export class CaptionStore extends EventTarget {
 
   /** Captions that were read from the log; `next` is the event behind which the socket is to continue. */
   fill(captions, next = 0) {
+    if (captions.length && !this.#order.length) this.#begin = captions[0].id;
     for (const caption of captions) this.#put(lineOf(caption));
     this.last = Math.max(this.last, next);
+  }
+
+  /**
+   * @param {object[]} captions from before the first line, in their order
+   * @param {number} limit lines kept from now on: what has been asked for is not to go soon
+   */
+  fillBefore(captions, limit) {
+    this.#limit = Math.max(this.#limit, limit);
+    for (const caption of [...captions].reverse()) {
+      const { place, isLost } = this.first;
+      const line = lineOf(caption);
+      const isNumberedAnew = isLost || line.place >= place;
+      this.#begin = isNumberedAnew ? place - 1 : line.place;
+      this.#put(isNumberedAnew ? { ...line, key: `${line.key} ${line.start_s}`, place: this.#begin, isLost: true } : line, true);
+    }
   }
 
   remove(key) {
@@ -73,6 +98,7 @@ export class CaptionStore extends EventTarget {
   clear() {
     this.#lines.clear();
     this.#order = [];
+    this.#begin = -Infinity;
     this.last = 0;
     this.ended = false;
     this.#tell('cleared');
@@ -82,7 +108,7 @@ export class CaptionStore extends EventTarget {
     return this.#lines.get(this.#order.at(-1));
   }
 
-  #put(line) {
+  #put(line, isOld = false) {
     const known = this.#lines.get(line.key);
     if (known && known.revision >= line.revision) return;
     this.#lines.set(line.key, line);
@@ -92,13 +118,13 @@ export class CaptionStore extends EventTarget {
     }
     let index = this.#order.length;
     while (index > 0 && this.#lines.get(this.#order[index - 1]).place > line.place) index -= 1;
-    if (index === 0 && this.#order.length >= this.#limit) { // older than all that is kept
+    if (index === 0 && (this.#order.length >= this.#limit || line.place < this.#begin)) { // older than all that is kept
       this.#lines.delete(line.key);
       return;
     }
     const before = this.#order[index] ?? null;
     this.#order.splice(index, 0, line.key);
-    this.#tell('line', { line, before });
+    this.#tell('line', { line, before, isOld });
     while (this.#order.length > this.#limit) this.remove(this.#order[0]);
   }
 
@@ -122,5 +148,6 @@ function lineOf(caption) {
     language: caption.language ?? null,
     reason: caption.reason ?? '',
     corrected: Boolean(caption.corrected),
+    isLost: false,
   });
 }

@@ -90,3 +90,38 @@ test('a reset empties it, and events count from the beginning', () => {
   assert.equal(store.last, 10);
   assert.deepEqual(heard.at(-2), ['cleared', null]);
 });
+
+test('what was said before comes in front, and there is room for it', () => {
+  const { store, heard } = filled();
+  store.fill([3, 4, 5, 6, 7].map((id) => caption(id)));
+  heard.length = 0;
+  const isOld = [];
+  store.addEventListener('line', ({ detail }) => isOld.push(detail.isOld));
+  store.fillBefore([caption(1), caption(2)], 8);
+  assert.deepEqual(store.lines.map(({ key }) => key), [1, 2, 3, 4, 5, 6, 7]);
+  assert.equal(store.first.key, 1);
+  store.apply(caption(8));
+  assert.deepEqual(heard, [['line', 2], ['line', 1], ['line', 8]]);
+  assert.deepEqual(isOld, [true, true, false]);
+});
+
+test('captions from before their numbers began anew stand in front, under other keys', () => {
+  const store = new CaptionStore();
+  store.fill([caption(2, 0, { start_s: 900 }), caption(3, 0, { start_s: 905 })]);
+  store.fillBefore([caption(4, 0, { start_s: 500 }), caption(5, 0, { start_s: 505 }), caption(1, 0, { start_s: 895 })], 500);
+  store.fillBefore([caption(2, 0, { start_s: 400 }), caption(3, 0, { start_s: 405 })], 500);
+  assert.deepEqual(store.lines.map(({ start_s: start }) => start), [400, 405, 500, 505, 895, 900, 905]);
+  assert.deepEqual(store.lines.map(({ isLost }) => isLost), [true, true, true, true, false, false, false]);
+  store.apply(caption(2, 1, { start_s: 900, text: 'revised' }));
+  assert.deepEqual(texts(store).slice(-2), ['revised', 'line 3.0']);
+});
+
+test('a line from before those that were read does not come alone, because somebody has corrected it', () => {
+  const store = new CaptionStore();
+  store.fill([caption(7), caption(8)]);
+  store.apply(caption(2, 1));
+  assert.deepEqual(store.lines.map(({ key }) => key), [7, 8]);
+  store.fillBefore([caption(2, 1), caption(3)], 500);
+  store.apply(caption(2, 2));
+  assert.deepEqual(texts(store), ['line 2.2', 'line 3.0', 'line 7.0', 'line 8.0']);
+});

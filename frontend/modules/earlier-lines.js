@@ -1,0 +1,117 @@
+// <earlier-lines>: in front of a station's lines, the way to what it said before the first of them.
+
+import { make, set } from './dom.js';
+import { beginningBefore, saidBefore } from './said.js';
+import { when } from './times.js';
+
+/** So much is added at a time, in seconds. */
+const STEP_S = 300;
+
+/** Lines that are shown at most, once earlier ones have come: of more, each key that is pressed would be slow. */
+const MOST = 5000;
+
+class EarlierLines extends HTMLElement {
+  #shown = null; // what it stands in front of
+  #isBusy = false;
+  #sight = null;
+
+  connectedCallback() {
+    this.button ??= this.#makeButton();
+    this.state ??= make('div.state', { role: 'status' });
+    this.replaceChildren(this.button, this.state);
+    // Tab does not go to what would scroll a reader away who follows the newest line: Home does, and Tab then.
+    this.#sight = new IntersectionObserver((looks) => {
+      this.button.tabIndex = looks.at(-1).isIntersecting ? 0 : -1;
+    }, { root: this.parentElement });
+    this.#sight.observe(this.button);
+  }
+
+  disconnectedCallback() {
+    this.#sight.disconnect();
+  }
+
+  #makeButton() {
+    const button = make('button.quiet', { type: 'button', tabIndex: -1, textContent: 'Earlier lines' });
+    button.addEventListener('click', () => this.#isBusy || this.#more());
+    return button;
+  }
+
+  /**
+   * Lead to what was said before the lines of a store.
+   * @param {string} path of the station's captions
+   * @param {CaptionStore} store
+   * @param {CaptionList} list that shows it, with this in front
+   */
+  follow(path, store, list) {
+    // `beginning` is that of the first caption that is kept; `back`, how far back there are none before the first line.
+    const shown = { path, store, list, isAsked: false, beginning: Infinity, back: Infinity };
+    this.#shown = shown;
+    set(this.state, '');
+    store.addEventListener('line', () => this.#offer(shown));
+    for (const type of ['removed', 'cleared']) store.addEventListener(type, () => this.#lose(shown));
+    this.#offer(shown);
+  }
+
+  /** The first line is another one, perhaps: what was told of the one before is over. */
+  #lose(shown) {
+    if (this.#shown !== shown) return;
+    shown.back = Infinity;
+    set(this.state, '');
+    this.#offer(shown);
+  }
+
+  /** Be there, if anything was said before. */
+  #offer(shown) {
+    if (this.#shown !== shown) return;
+    const { first, lines } = shown.store;
+    if (first && !shown.isAsked) this.#ask(shown, first);
+    this.button.hidden = !first || shown.beginning >= first.start_s || lines.length >= MOST;
+    this.hidden = this.button.hidden && !this.state.textContent;
+  }
+
+  async #ask(shown, first) {
+    shown.isAsked = true;
+    try {
+      shown.beginning = await beginningBefore(shown.path, first.start_s);
+    } catch {
+      shown.beginning = -Infinity; // nobody knows: whoever asks for more is told why there is none
+    }
+    this.#offer(shown);
+  }
+
+  async #more() {
+    const shown = this.#shown;
+    const { path, store, list, beginning } = shown;
+    const before = Math.min(store.first.start_s, shown.back);
+    this.#isBusy = true;
+    try {
+      const { captions, from } = await saidBefore(path, before, STEP_S, beginning);
+      if (this.#shown !== shown || !store.first) return;
+      const isFocused = document.activeElement === this.button;
+      shown.back = captions.length ? Infinity : from;
+      if (!captions.length && from <= beginning) shown.beginning = Infinity; // it has expired
+      list.keepPlace(() => {
+        store.fillBefore(captions, MOST);
+        this.#offer(shown);
+        this.#tell(captions, from);
+      });
+      if (isFocused && (captions.length || this.button.hidden)) list.scroller.focus({ preventScroll: true }); // the button is out of sight
+    } catch (error) {
+      if (this.#shown === shown) set(this.state, `Earlier lines cannot be read. ${error.message}`);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Say what has come: the lines themselves are not read out. */
+  #tell({ length: count, 0: first }, from) {
+    const isFull = this.button.hidden && this.#shown.store.lines.length >= MOST;
+    const none = isFull ? ' Search finds what was said before.' : ' Nothing from before is kept.';
+    const found = count ? `${count === 1 ? 'One earlier line' : `${count} earlier lines`}, from ${when(first.start_s)} on.` : '';
+    const missing = this.button.hidden ? found + none : found || `There are no lines from ${when(from)} on. Ask again for what was said before.`;
+    set(this.state, missing.trim());
+    this.hidden = false;
+  }
+}
+
+customElements.define('earlier-lines', EarlierLines);

@@ -1,0 +1,111 @@
+"""What a station said before the lines that its page shows, in a real browser."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.correcting import kept, opened
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import State, Station, Status
+from wire.sources import Stations, Statuses
+
+pytestmark = pytest.mark.browser
+
+#: A line, and how far below the top of the box it stands, in pixels; without a key, the first one that is whole.
+STANDS = """(key) => {
+  const box = document.querySelector('.lines');
+  const below = (line) => Math.round(line.getBoundingClientRect().top - box.getBoundingClientRect().top);
+  const lines = [...box.querySelectorAll('p')];
+  const line = lines.find((each) => (key ? Number(each.dataset.key) === key : below(each) > -1));
+  return [Number(line.dataset.key), below(line)];
+}"""
+
+
+@pytest.fixture
+def station(redis: Redis) -> Speaker:
+    """A station of its own for each test: the archive keeps what those before it said."""
+    id = f"s{time.time_ns()}"
+    Stations(redis).add(Station(id, "P2", "http://127.0.0.1:9/p2.mp3", "sv"))
+    Statuses(redis).save(Status(f"stations/{id}", State.RUNNING, audio_kept_s=900))
+    return Speaker(redis, f"stations/{id}")
+
+
+@pytest.fixture
+def talk(station: Speaker) -> Speaker:
+    """The station says ten lines before half an hour of music, then twenty, and 120 that are shown at first."""
+    now_s = time.time()
+    for text, count, ago_s in (("Före musiken", 10, 2000), ("Efter musiken", 20, 560), ("Nyss", 120, 480)):
+        for number in range(count):
+            station.say(f"{text} {number}.", start_s=now_s - ago_s + 4 * number)
+    return station
+
+
+def address(api: Api, station: Speaker) -> str:
+    """Of its page."""
+    return f"{api.url}#radio/{station.source.removeprefix('stations/')}"
+
+
+def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
+    page: Page, api: Api, redis: Redis, talk: Speaker
+) -> None:
+    page.goto(address(api, talk))
+    lines, text = page.locator(".lines"), page.locator(".lines .text")
+    expect(text).to_have_count(120)
+    button = page.get_by_role("button", name="Earlier lines")
+    expect(button).to_be_attached()
+    expect(text.last).to_be_in_viewport()
+    lines.focus()
+    page.keyboard.press("Tab")
+    expect(button).not_to_be_focused()  # it is out of sight
+    lines.focus()
+    page.keyboard.press("Home")
+    expect(button).to_have_attribute("tabindex", "0")
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    before = page.evaluate(STANDS)
+    spoken = page.get_by_role("log").locator("p").count()
+    page.keyboard.press("Enter")
+    expect(text).to_have_count(140)
+    expect(text.first).to_have_text("Efter musiken 0.")
+    assert page.evaluate(STANDS, before[0]) == pytest.approx(before, abs=1)
+    expect(lines).to_be_focused()
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("20 earlier lines, from ")
+    assert page.get_by_role("log").locator("p").count() == spoken, "they are not read out"
+    lines.evaluate("(box) => { box.scrollTop = 20; }")
+    before = page.evaluate(STANDS)
+    button.dispatch_event("click")
+    expect(text.first).to_have_text("Före musiken 0.")
+    assert page.evaluate(STANDS, before[0]) == pytest.approx(before, abs=1)
+    expect(button).to_be_hidden()
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("Nothing from before is kept.")
+    expect(lines.locator("p").filter(has_text="Efter musiken 3.").locator("time[role]")).to_have_count(1)
+    expect(lines.locator("p").filter(has_text="Före musiken 3.").locator("time[role]")).to_have_count(0)  # too old
+    page.get_by_role("button", name="Correct captions").click()
+    opened(page, 0).fill("Före musik.")
+    page.keyboard.press("Enter")
+    expect(text.first).to_have_text("Före musik.")
+    assert kept(redis, talk.source)[0] == "Före musik."
+
+
+def test_where_nothing_was_said_before_nothing_leads_there(page: Page, api: Api, station: Speaker) -> None:
+    station.say("Den första raden.", start_s=time.time())
+    with page.expect_response("**/captions.json?*limit=1"):
+        page.goto(address(api, station))
+    expect(page.locator(".lines .text")).to_have_count(1)
+    expect(page.get_by_role("button", name="Earlier lines")).to_be_hidden()
+
+
+def test_why_earlier_lines_cannot_be_read_is_told(page: Page, api: Api, talk: Speaker) -> None:
+    page.goto(address(api, talk))
+    expect(page.locator(".lines .text")).to_have_count(120)
+    page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")
+    page.route("**/captions.json*", lambda route: route.abort())
+    page.get_by_role("button", name="Earlier lines").click()
+    expect(page.locator("earlier-lines")).to_contain_text("cannot be read. The server does not answer.")
+    page.unroute("**/captions.json*")
+    page.get_by_role("button", name="Earlier lines").click()
+    expect(page.locator(".lines .text")).to_have_count(140)
