@@ -186,6 +186,28 @@ def test_stations_on_a_telephone_are_cards_that_lead_to_more(page: Page, api: Ap
     assert second.evaluate(edge, "left") < 390 < second.evaluate(edge, "right"), "it is cut off: the list goes on"
 
 
+def test_on_a_telephone_the_newest_line_is_on_the_screen_and_the_rest_below_it(
+    page: Page, api: Api, speaker: Speaker
+) -> None:
+    for number in range(60):
+        speaker.say(f"Ingen skadades svårt i branden, men hus {number} är totalt förstört.")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(api.url)
+    lines, below = page.locator(".lines"), page.locator(".stage footer")
+    expect(lines.locator("p")).to_have_count(60)
+    edge = "(element, side) => element.getBoundingClientRect()[side]"
+    for width, height in ((390, 844), (768, 1024), (360, 640)):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(lines.locator("p").last).to_be_in_viewport(ratio=1)
+        expect(lines).to_be_in_viewport(ratio=1)
+        expect(below).not_to_be_in_viewport()
+    page.locator("again-player").evaluate("player => { player.hidden = false }")
+    assert below.evaluate(edge, "top") >= lines.evaluate(edge, "bottom"), "it lies over the lines"
+    page.mouse.move(180, 400)
+    page.mouse.wheel(0, 2000)
+    expect(page.get_by_role("button", name="Remove station")).to_be_in_viewport(ratio=1)
+
+
 class Silent(http.server.SimpleHTTPRequestHandler):
     """A file server that does not write to the terminal."""
 
