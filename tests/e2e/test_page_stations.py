@@ -240,6 +240,7 @@ def test_a_stations_lines_are_corrected_where_that_is_wanted(
     wanted = page.get_by_role("button", name="Correct captions")
     wanted.click()
     expect(wanted).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Correct: line")).to_have_css("opacity", "1")  # though nothing points at it
     opened(page, 0).fill("Vädret i Skåne.")
     speaker.say("Nästa rad.", start_s=time.time())  # while it is written
     expect(text).to_have_text(["Vädret i Skara.", "Nästa rad."])
