@@ -89,6 +89,18 @@ export async function admit(signal) {
   if (isNeeded) await check({ signal });
 }
 
+/** Whether what needs the token can be done: with one that is not right, it cannot. */
+export async function isAdmitted() {
+  const { token_needed: isNeeded } = await about().catch(() => ({}));
+  if (!isNeeded) return true;
+  try {
+    await check({ asks: false });
+  } catch (error) {
+    return error.status !== 401;
+  }
+  return true;
+}
+
 /** A cheap request that needs the token, with the options of any other. */
 export function check(options) {
   return request('/jobs?limit=1', options);

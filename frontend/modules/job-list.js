@@ -1,9 +1,10 @@
 // <job-list>: the recordings that were handed in before, as links; each is followed until it is settled.
 
-import { gate, request } from './api.js';
+import { request } from './api.js';
 import { make, notify, set } from './dom.js';
 import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { duration, when } from './times.js';
+import { tokenOffer } from './token-offer.js';
 
 /** Time between looks at recordings that are not settled, in milliseconds. */
 const REFRESH_MS = 2000;
@@ -18,9 +19,7 @@ class JobList extends HTMLElement {
   connectedCallback() {
     this.list = make('ul');
     this.details = make('details', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
-    const ask = make('button.quiet', { type: 'button', textContent: 'Enter the token' });
-    ask.addEventListener('click', () => this.#unlock());
-    this.locked = make('p.facts', { hidden: true }, 'What was handed in before is listed with this server’s token. ', ask);
+    this.locked = tokenOffer('What was handed in before is listed with this server’s token.', () => this.#unlock());
     this.details.addEventListener('toggle', () => this.details.open && this.refresh());
     document.addEventListener('token', this.#hear);
     this.replaceChildren(this.details, this.locked);
@@ -63,7 +62,6 @@ class JobList extends HTMLElement {
   }
 
   async #unlock() {
-    if (!(await gate.ask())) return;
     await this.refresh();
     this.details.firstElementChild.focus(); // the button that had the focus has gone, if the token is right
   }

@@ -1,11 +1,12 @@
 // <search-view>: find what was said, by whom and when.
 
 import './in-context.js';
-import { request } from './api.js';
+import { isAdmitted, request } from './api.js';
 import { disable, entitle, hush, make, notify } from './dom.js';
 import { marked } from './found.js';
 import { languageName } from './languages.js';
 import { clock, when } from './times.js';
+import { tokenOffer } from './token-offer.js';
 
 /** What may be typed, told where it is typed. */
 const HINTS = [
@@ -21,6 +22,7 @@ const ATOM = 'application/atom+xml';
 class SearchView extends HTMLElement {
   #words = '';
   #asked = null;
+  #hear = () => this.#search();
 
   connectedCallback() {
     this.input = make('input', { id: 'words', name: 'q', type: 'search', maxLength: 300, autocomplete: 'off', spellcheck: false });
@@ -33,11 +35,12 @@ class SearchView extends HTMLElement {
     this.state = make('p.state', { role: 'status' });
     this.follow = make('a.facts', { hidden: true, type: ATOM, textContent: 'Follow this search (feed)' });
     this.feed = make('link', { rel: 'alternate', type: ATOM });
+    this.locked = tokenOffer('Recordings are searched, too, with this server’s token.', () => this.input.focus());
     this.list = make('ol.found');
     this.more = make('button', { type: 'button', hidden: true, textContent: 'Show earlier ones' });
     this.replaceChildren(
       make('aside', {}, make('h1', { textContent: 'Search what was said' }), this.form, hints),
-      make('section.stage', { 'aria-label': 'What was found' }, make('div.row', {}, this.state, this.follow),
+      make('section.stage', { 'aria-label': 'What was found' }, make('div.row', {}, this.state, this.follow), this.locked,
         make('div.results', { tabIndex: 0, role: 'group', 'aria-label': 'Captions' }, this.list, this.more)));
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -47,11 +50,13 @@ class SearchView extends HTMLElement {
     });
     this.where.addEventListener('change', () => this.#search());
     this.more.addEventListener('click', () => this.#next());
+    document.addEventListener('token', this.#hear);
     this.#fill();
   }
 
   disconnectedCallback() {
     this.feed.remove();
+    document.removeEventListener('token', this.#hear);
   }
 
   /** @param {string} words in the address */
@@ -76,11 +81,20 @@ class SearchView extends HTMLElement {
   #search() {
     hush();
     this.list.replaceChildren();
-    this.more.hidden = this.follow.hidden = true;
+    this.more.hidden = this.follow.hidden = this.locked.hidden = true;
     this.feed.remove();
-    this.state.textContent = this.#words ? 'Searching…' : 'Stations and recordings are searched, the newest first.';
+    this.state.textContent = this.#words ? 'Searching…' : '';
     this.#asked = { before: null };
     if (this.#words) this.#next();
+    else this.#lead(this.#asked);
+  }
+
+  /** Say what is searched. */
+  async #lead(asked) {
+    const isPart = !(await isAdmitted());
+    if (this.#asked !== asked) return;
+    this.locked.hidden = !isPart;
+    this.state.textContent = `Stations ${isPart ? '' : 'and recordings '}are searched, the newest first.`;
   }
 
   /** Show what is found, or the next page of it. */
@@ -92,15 +106,14 @@ class SearchView extends HTMLElement {
     if (asked.before !== null) query.set('before', asked.before);
     disable(this.more, true);
     try {
-      const { results, next } = await request(`/search?${query}`);
+      const [{ results, next }, isWhole] = await Promise.all([request(`/search?${query}`), this.where.value || isAdmitted()]);
       if (this.#asked !== asked) return; // something else is searched for by now
       asked.before = next;
       if (this.isConnected) this.#offer(feed); // else it was left meanwhile
       this.list.append(...results.map(item));
       this.more.hidden = next === null;
-      const count = this.list.children.length;
-      const many = next === null ? '' : ' and more';
-      this.state.textContent = count ? `Said ${count === 1 ? 'once' : `${count} times`}${many}.` : `Nobody has said “${this.#words}”.`;
+      this.locked.hidden = Boolean(isWhole);
+      this.state.textContent = counted(this.list.children.length, next !== null, isWhole) || `${isWhole ? 'Nobody' : 'No station'} has said “${this.#words}”.`;
     } catch (error) {
       if (this.#asked !== asked) return;
       this.state.textContent = '';
@@ -117,6 +130,12 @@ class SearchView extends HTMLElement {
     this.follow.hidden = false;
     document.head.append(this.feed);
   }
+}
+
+/** How often it was said, as far as that was searched; empty, if it was not. */
+function counted(count, areMore, isWhole) {
+  if (!count) return '';
+  return `Said ${count === 1 ? 'once' : `${count} times`}${areMore ? ' and more' : ''}${isWhole ? '' : ' on stations'}.`;
 }
 
 /** One caption that was found, between those around it. */

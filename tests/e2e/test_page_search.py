@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.integration.api_server import Api, Speaker
-from wire.bus import Redis
+from tests.integration.api_server import Api, Speaker, running
+from wire.bus import Redis, connect
 from wire.messages import Job, Station
 from wire.sources import Jobs, Stations
 
@@ -85,6 +86,32 @@ def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, ap
     page.get_by_label("Words that were said").fill("...")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("alert")).to_contain_text("no word to look for")
+
+
+def test_who_has_no_token_is_told_that_stations_alone_were_searched(
+    page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api, connect(redis_url) as redis:
+        Stations(redis).add(Station("p1", "P1", "http://127.0.0.1:9/p1"))
+        Jobs(redis).save(Job("a1", time.time(), filename="möte.mp3"))
+        Speaker(redis, "jobs/a1").say("Orkanen kom.")
+        known = {"Authorization": "Bearer sesam"}
+        wait_until(lambda: api.http.get("/search?q=orkanen", headers=known).json()["results"], 20)
+        page.goto(f"{api.url}/#search")
+        expect(page.get_by_role("status")).to_have_text("Stations are searched, the newest first.")
+        page.keyboard.type("orkanen")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("No station has said “orkanen”.")
+        page.get_by_label("Where").select_option("P1")
+        expect(page.get_by_role("status")).to_have_text("Nobody has said “orkanen”.")
+        expect(page.get_by_text("Recordings are searched, too")).to_be_hidden()
+        page.get_by_label("Where").select_option("Everywhere")
+        page.get_by_role("button", name="Enter the token").click()
+        page.get_by_role("textbox", name="Token").fill("sesam")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("Said once.")
+        expect(page.get_by_role("link", name="möte.mp3")).to_be_visible()
+        expect(page.get_by_text("Recordings are searched, too")).to_be_hidden()
 
 
 def test_earlier_ones_come_when_they_are_asked_for(
