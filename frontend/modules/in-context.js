@@ -43,12 +43,18 @@ class InContext extends HTMLElement {
     this.details = make('details', {}, make('summary', { textContent: 'In context' }), this.again, this.lines, this.around, this.state, this.links);
     this.replaceChildren(this.details);
     this.details.addEventListener('toggle', () => {
-      if (!this.details.open) this.again.stop();
-      else if (!this.#shown.size) this.#open();
+      if (this.details.open) this.#unfold();
+      else this.again.stop();
     });
     for (const type of ['click', 'keydown']) this.lines.addEventListener(type, (event) => this.#chosen(event));
     this.earlier.addEventListener('click', () => this.#more(-1));
     this.later.addEventListener('click', () => this.#more(1));
+  }
+
+  /** Have all of it in sight: of the last that was found, it opens below the edge. */
+  async #unfold() {
+    if (!this.#shown.size) await this.#open();
+    if (this.details.open) this.details.scrollIntoView({ block: 'nearest' });
   }
 
   async #open() {

@@ -125,6 +125,8 @@ def test_earlier_ones_come_when_they_are_asked_for(
     expect(page.get_by_role("status")).to_have_text("Said 50 times and more.")
     page.get_by_role("button", name="Show earlier ones").click()
     expect(page.locator(".found li")).to_have_count(60)
+    page.locator("in-context").last.get_by_text("In context").press("Enter")
+    expect(page.locator("in-context").last).to_be_in_viewport(ratio=0.99)
     expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
 
 
