@@ -1,6 +1,7 @@
 // <again-player>: what a station said lately, heard again from a line on, with what follows it.
 //
-// Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`; and `back`, where that was asked for.
+// Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`, detail {stays}, whether Escape has stopped it, and
+// the reader stays there; `back`, where that was asked for; and `left`, where the focus was in it that Escape has hidden.
 
 import { hasPassword } from './address.js';
 import { refusal } from './api.js';
@@ -21,6 +22,7 @@ class AgainPlayer extends HTMLElement {
   #path = '';
   #from = 0; // the Unix time at which what is played began
   #goes = false; // whether a piece has been heard, and the next one follows
+  #hear = (event) => this.#pressed(event);
 
   connectedCallback() {
     this.audio = make('audio', { controls: true, 'aria-label': 'What was said, again' });
@@ -31,6 +33,7 @@ class AgainPlayer extends HTMLElement {
     // A browser that was told to seek guesses the length anew, and too long.
     this.audio.addEventListener('ended', () => this.#go(this.#from + Math.min(this.audio.duration, PIECE_S)));
     this.audio.addEventListener('error', () => this.audio.getAttribute('src') && this.#fail());
+    document.addEventListener('keydown', this.#hear);
     this.back.addEventListener('click', () => {
       this.stop();
       this.dispatchEvent(new Event('back'));
@@ -38,6 +41,7 @@ class AgainPlayer extends HTMLElement {
   }
 
   disconnectedCallback() {
+    document.removeEventListener('keydown', this.#hear);
     this.stop();
   }
 
@@ -52,13 +56,21 @@ class AgainPlayer extends HTMLElement {
     this.#go(seconds - LEAD_S);
   }
 
-  stop() {
+  stop(stays = false) {
     if (this.hidden) return;
     this.hidden = true;
     this.audio.pause();
     this.audio.removeAttribute('src');
     this.audio.load();
-    this.dispatchEvent(new Event('over'));
+    this.dispatchEvent(new CustomEvent('over', { detail: { stays } }));
+  }
+
+  /** Escape stops it, unless there is something that Escape leaves. */
+  #pressed(event) {
+    if (event.key !== 'Escape' || this.hidden || event.defaultPrevented || document.querySelector('line-editor, dialog[open]')) return;
+    const isFocused = this.contains(document.activeElement);
+    this.stop(true);
+    if (isFocused) this.dispatchEvent(new Event('left'));
   }
 
   async #go(from) {

@@ -136,11 +136,12 @@ export class CaptionList extends HTMLElement {
     if ((!before || this.#place.sees(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
   }
 
-  /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again. */
-  release() {
+  /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again, unless one stays. */
+  release(stays) {
     const wasSeen = this.#marked && this.#place.sees(this.#marked);
     this.mark(-1);
-    if (!wasSeen) return;
+    if (stays) this.#scrolled(); // who is at the newest line follows it
+    if (stays || !wasSeen) return;
     this.#following = true;
     this.#follow();
   }

@@ -36,7 +36,7 @@ class InContext extends HTMLElement {
     this.again = make('again-player', { 'data-back': 'Stop' });
     this.again.addEventListener('place', ({ detail: { seconds } }) => this.#hear(seconds));
     this.again.addEventListener('over', () => this.#hear(-1));
-    this.again.addEventListener('back', () => this.lines.focus({ preventScroll: true }));
+    for (const type of ['back', 'left']) this.again.addEventListener(type, () => this.lines.focus({ preventScroll: true }));
     this.state = make('p.state', { role: 'status' });
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take these captions away' });
     this.around = make('div.row', { hidden: true }, this.earlier, this.later);

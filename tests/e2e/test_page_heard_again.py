@@ -11,6 +11,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from ingest.keeping import encode
+from tests.e2e.correcting import opened
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.kept_audio import Clip, KeptAudio
@@ -67,6 +68,28 @@ def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
     expect(page.locator("again-player")).to_be_hidden()
     assert lines.evaluate("(box) => box.scrollTop") == 0
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
+
+
+def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
+    page.goto(api.url)
+    lines, player = page.locator(".lines"), page.locator("again-player")
+    lines.evaluate("(box) => { box.scrollTop = 0; }")
+    lines.locator("p").first.get_by_role("button").press("Enter")
+    expect(lines.locator("[aria-current=true]")).to_have_count(1)
+    page.get_by_role("button", name="Correct captions").click()
+    opened(page, 2).press("Escape")  # which leaves the editor
+    expect(page.locator("line-editor")).to_have_count(0)
+    expect(player).to_be_visible()
+    page.get_by_role("button", name="Back to now").focus()
+    page.keyboard.press("Escape")
+    expect(player).to_be_hidden()
+    expect(lines).to_be_focused()
+    expect(lines.locator("[aria-current=true]")).to_have_count(0)
+    speaker.say("Sist.", start_s=kept)
+    expect(lines.locator("p")).to_have_count(41)
+    expect(lines.locator("p").first).to_be_in_viewport()
 
 
 def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
