@@ -1,6 +1,6 @@
-// <line-editor>: the text of a line while it is corrected. Enter keeps it, Escape leaves it as it was.
+// <line-editor>: the text of a line while it is corrected. Enter keeps it, as it is, too; Escape leaves it as it was.
 
-import { disable, make } from './dom.js';
+import { disable, make, set } from './dom.js';
 
 /** Longest text of a caption, in characters, as the API has it. */
 const LONGEST = 500;
@@ -26,7 +26,9 @@ export class LineEditor extends HTMLElement {
     this.field = make('textarea', {
       rows: 2, maxLength: LONGEST, value: this.#line.text, lang: this.#line.language ?? '', spellcheck: true, 'aria-label': 'What is said',
     });
-    this.keep = make('button', { type: 'button', textContent: 'Save' });
+    this.keep = make('button', { type: 'button' });
+    this.field.addEventListener('input', () => this.#describe());
+    this.#describe();
     const leave = make('button.quiet', { type: 'button', textContent: 'Leave as it was' });
     this.refused = make('div.refused', { role: 'alert' });
     this.keep.addEventListener('click', () => this.#keep());
@@ -43,9 +45,22 @@ export class LineEditor extends HTMLElement {
     removeEventListener('beforeunload', this.#leaving);
   }
 
+  get #text() {
+    return this.field.value.trim();
+  }
+
+  /** Whether a text that is as it was heard is to be kept, as one that somebody has read. */
+  get #confirms() {
+    return !this.#line.corrected && this.#text === this.#line.text;
+  }
+
+  #describe() {
+    set(this.keep, this.#confirms ? 'It is right' : 'Save');
+  }
+
   /** The browser asks before it closes or reloads the page, while something is not saved. */
   #leaving = (event) => {
-    if (this.field.value.trim() !== this.#line.text) event.preventDefault();
+    if (this.#text !== this.#line.text) event.preventDefault();
   };
 
   /** Have all of it in sight: what is below the field, too. */
@@ -62,9 +77,9 @@ export class LineEditor extends HTMLElement {
   }
 
   async #keep() {
-    const text = this.field.value.trim();
+    const text = this.#text;
     if (this.keep.disabled) return;
-    if (text !== this.#line.text) {
+    if (text !== this.#line.text || this.#confirms) {
       if (!text && !confirm('Take this line away?')) return;
       disable(this.keep, true);
       this.field.readOnly = true; // what is typed meanwhile would go with the field
@@ -75,6 +90,7 @@ export class LineEditor extends HTMLElement {
         this.refused.textContent = `It is not saved. ${error.message}`;
         this.#show();
         if (error.field === 'revision') this.#line = this.#newest(); // that has been told: saved again, it is replaced
+        this.#describe();
         return;
       } finally {
         disable(this.keep, false);

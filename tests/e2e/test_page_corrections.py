@@ -46,6 +46,21 @@ def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -
     expect(button).to_be_visible()
 
 
+def test_a_line_that_is_right_is_kept_as_one_that_was_read(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+    job.finish()
+    page.goto(f"{api.url}#file/j")
+    field = opened(page, 1)
+    right = page.get_by_role("button", name="It is right")
+    expect(right).to_be_visible()
+    field.fill("Tack!")
+    expect(right).to_have_count(0)
+    field.fill("Tack för att ni tittade!")
+    right.click()
+    expect(page.get_by_role("button", name="Corrected: line at 0:06")).to_be_focused()
+    newest = CaptionLog(redis).read("jobs/j")[-1]
+    assert (newest.text, newest.corrected, newest.revision) == ("Tack för att ni tittade!", True, 1)
+
+
 def test_what_plays_pauses_while_a_line_is_corrected(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     job.finish()
     page.goto(f"{api.url}#file/j")
@@ -240,7 +255,7 @@ def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speake
             line => line.getBoundingClientRect().bottom < lines.getBoundingClientRect().bottom)"""
     )
     page.locator(".lines .correct").nth(lowest).dispatch_event("click")  # without scrolling there
-    expect(page.get_by_role("button", name="Save")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="It is right")).to_be_in_viewport(ratio=1)
     page.route("**/captions/*", lambda route: route.abort())
     page.get_by_role("textbox", name="What is said").fill("Något annat.")
     page.get_by_role("button", name="Save").click()
