@@ -1,6 +1,6 @@
 """Takes the pictures of the README: the page, as a newcomer sees it on the demo station.
 
-    sed 12q stations.yml > demo.yml; make up STATIONS_FILE=demo.yml     # the demo station alone
+    sed 21q stations.yml > demo.yml; make up STATIONS_FILE=demo.yml     # the demo station alone
     python docs/make_pictures.py [http://127.0.0.1:8000]
 
 It needs what the tests need (`make venv`), and Debian's Chromium.
