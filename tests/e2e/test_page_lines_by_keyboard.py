@@ -137,7 +137,7 @@ def test_a_line_is_corrected_by_keyboard_alone(page: Page, api: Api, redis: Redi
     press(page, "ArrowRight", "Enter")
     field = page.get_by_role("textbox", name="What is said")
     expect(field).to_be_focused()
-    expect(stops(page).locator("visible=true")).to_have_text(["0:02", "Save", "Leave as it was"])
+    expect(stops(page).locator("visible=true")).to_have_text(["0:02", "It is right", "Leave as it was"])
     press(page, "Home", "ArrowDown", "ArrowUp", "End", "ArrowLeft")  # are the field's
     expect(field).to_be_focused()
     press(page, "2", "Escape")
