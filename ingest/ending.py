@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 #: A recording that ends so much earlier than its header says was cut off, in seconds.
 EARLY_S = 2.0
 
-#: So little may come of any bytes: some of them look like a frame of MP3. In seconds.
-CHANCE_S = 1.0
+#: So little may come of any bytes, some of which look like frames of MP3, where ffmpeg failed; and where it only
+#: complained, as version 7 does of what it could decode next to nothing of. In seconds.
+CHANCE_S, NEXT_TO_NOTHING_S = 1.0, 0.25
 
 
 class NothingDecoded(Exception):
@@ -45,11 +46,11 @@ class Ending:
         Raises:
             NothingDecoded: ffmpeg failed, and what it decoded is nothing.
         """
-        # ffmpeg ends with 0 even where a server broke off in the middle, and version 7 where it could decode next to
-        # nothing; what it complained of tells.
+        # ffmpeg ends with 0 even where a server broke off in the middle; what it complained of tells.
         expected_s = recording.probe.duration_s or 0.0
-        failed = self.code or (self.stumbled and self.decoded_s < expected_s - EARLY_S)
-        if (failed and self.decoded_s < CHANCE_S) or (expected_s and not self.decoded_s):
+        stumbled_early = self.stumbled and self.decoded_s < expected_s - EARLY_S
+        chance_s = CHANCE_S if self.code else NEXT_TO_NOTHING_S if stumbled_early else 0.0
+        if self.decoded_s < chance_s or (expected_s and not self.decoded_s):
             raise NothingDecoded(explain(self.last_lines))
         silence = f"{recording.silence_s:.1f} s are silent" if recording.silence_s else ""
         if recording.unmended:

@@ -6,8 +6,8 @@ import sqlite3
 
 # A row of `captions` is indexed under its own number: `said`, of which `own` characters are the caption's, and the
 # first words of the next come behind; and `place`, its source and language, so that who asks for one station's words
-# does not wade through all others'. A source whose log began anew (Redis has lost it) has another life; what it says
-# again is taken along into that.
+# does not wade through all others'. A source whose log began anew (Redis has lost it) has another life; a caption
+# that it says again, of the same number and time, is taken along into that.
 _SEARCHED = """
 CREATE TABLE captions (
     row INTEGER PRIMARY KEY,
@@ -50,7 +50,7 @@ _ONCE = """
 DELETE FROM captions WHERE source IN (SELECT source FROM copied WHERE life > 1) AND EXISTS (
     SELECT 1 FROM captions AS again INDEXED BY captions_in_order
     WHERE again.source = captions.source AND again.said_s = captions.said_s AND again.id = captions.id
-    AND again.life > captions.life
+    AND again.life > captions.life AND again.text = captions.text
 );
 """
 

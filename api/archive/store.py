@@ -189,19 +189,21 @@ def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
             said_s, words, model = caption.committed_s, "[]", ""
         gap = caption.reason if caption.content is Content.GAP else None
         _take_along(db, caption, life, said_s)
+        # A correction stays, where Redis came back as it was before that.
         db.execute(
             "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model, "
             "corrected) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "
             "ON CONFLICT DO UPDATE SET said_s = min(said_s, excluded.said_s), "
             "start_s = excluded.start_s, end_s = excluded.end_s, "
             "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard, "
-            "model = excluded.model, corrected = excluded.corrected",
+            "model = excluded.model, corrected = excluded.corrected WHERE excluded.corrected OR NOT captions.corrected",
             (
                 *(*place, said_s, caption.start_s, caption.end_s, caption.language),
                 *(caption.text, gap, words, model, caption.corrected),
             ),
         )
     else:
+        _take_along(db, caption, life, caption.start_s)
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
     for id in (caption.id - 1, caption.id):  # the one before ends with this one's words
         _index(db, caption.source, life, id)
@@ -214,7 +216,8 @@ def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: flo
     """
     if life > 1:
         db.execute(
-            "UPDATE OR IGNORE captions SET life = ? WHERE source = ? AND said_s = ? AND id = ? AND life < ?",
+            "UPDATE OR IGNORE captions INDEXED BY captions_in_order SET life = ? "
+            "WHERE source = ? AND said_s = ? AND id = ? AND life < ?",
             (life, caption.source, said_s, caption.id, life),
         )
 

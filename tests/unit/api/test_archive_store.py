@@ -177,6 +177,31 @@ def test_what_redis_had_lost_and_said_again_is_there_once(archive: Archive) -> N
     assert [each.text for each in found(archive, "storm OR orkan OR lugnt")] == ["lugnt", "orkan", "storm"]
 
 
+def test_a_correction_that_redis_had_lost_stays(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "regn"))
+    keep(archive, replace(caption(1, "lugnt"), revision=1, corrected=True))
+    keep(archive, caption(1, "storm"), caption(2, "regn"), life=2)
+    assert ids(archive, "storm") == []
+    assert [(each.text, each.corrected) for each in archive.said("stations/p1", Period()).values()] == [
+        ("lugnt", True),
+        ("regn", False),
+    ]
+    keep(archive, replace(caption(1, "vindstilla"), revision=1, corrected=True), life=2)
+    keep(archive, caption(2, ""), life=3)  # taken away, of a log that has nothing else any more
+    assert [each.text for each in archive.said("stations/p1", Period()).values()] == ["vindstilla"]
+
+
+def test_what_is_said_again_is_found_by_its_time(archive: Archive, tmp_path: Path) -> None:
+    """By its number alone, each caption of a second life looked at all of the first."""
+    asked: list[str] = []
+    archive._writer.set_trace_callback(asked.append)
+    keep(archive, caption(1, "storm"), life=2)
+    [update] = [sql for sql in asked if sql.startswith("UPDATE OR IGNORE")]
+    with closing(sqlite3.connect(tmp_path / "archive" / "captions.sqlite")) as db:
+        plan = db.execute(f"EXPLAIN QUERY PLAN {update}").fetchall()
+    assert "captions_in_order (source=? AND said_s=? AND id=?)" in plan[0][-1]
+
+
 def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "before.sqlite"
     with closing(sqlite3.connect(path)) as db, db:

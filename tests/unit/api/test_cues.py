@@ -187,3 +187,14 @@ def test_lost_audio_and_empty_captions_make_no_cue() -> None:
     gap = Caption("jobs/x", 1, 0, 0.0, 5.0, "", True, content=Content.GAP, reason="shed")
     assert cues([gap, caption(" \n ", 5.0, 6.0, 2)]) == []
     assert clean("a\x00b") == "a b"
+
+
+def test_screens_that_are_over_at_the_origin_are_left_out() -> None:
+    """With the audio of a time, only what is said in it is shown."""
+    text = " ".join(["Riksdagsledamöterna"] * 12)
+    spoken = caption(text, 1000.0, 1012.0)
+    whole, behind = cues([spoken], 1000.0), cues([spoken], 1010.0)
+    assert len(whole) > 2
+    assert [cue.text for cue in behind] == [cue.text for cue in whole if cue.end_ms > 10_000]
+    assert behind[0].start_ms == 0
+    assert cues([spoken], 1012.0) == []
