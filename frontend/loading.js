@@ -1,9 +1,8 @@
-// Where a module or a style sheet does not arrive, because the network has changed or the server is started again, the
-// page stays empty, and nothing in it can say so. This script, which is none of the modules, does, and loads it again.
+// Where a module does not arrive, because the network has changed or the server is started again, the page stays empty,
+// and nothing in it can say so. This script, which is none of the modules, does, and loads it again. A style sheet that
+// does not arrive is asked for again by itself: without it the page works.
 
-const MODULES = 'script[type=module], link[rel=stylesheet]';
-
-/** Time before the page is loaded again; and where that was done already, in milliseconds. */
+/** Time before another try; and where the page was loaded again already, in milliseconds. */
 const SOON_MS = 2000;
 const LATER_MS = 30_000;
 
@@ -18,20 +17,32 @@ function explain() {
 }
 
 /** A browser that reloads while the server is away ends at a page of its own. */
-async function reload() {
+async function reload(pauseMs) {
+  await new Promise((resolve) => setTimeout(resolve, pauseMs));
   try {
     const { ok } = await fetch(location.href, { cache: 'no-store' });
     if (ok) location.reload();
   } catch {
     // still away
   }
+  reload(pauseMs);
+}
+
+function replace(sheet) {
+  const again = document.createElement('link');
+  again.rel = 'stylesheet';
+  again.href = sheet.href;
+  again.dataset.again = '';
+  sheet.replaceWith(again);
 }
 
 addEventListener('error', ({ target }) => {
-  if (isIncomplete || !(target instanceof Element && target.matches(MODULES))) return;
+  if (!(target instanceof Element)) return;
+  if (target.matches('link[rel=stylesheet]:not([data-again])')) setTimeout(replace, SOON_MS, target);
+  if (!target.matches('script[type=module]') || isIncomplete) return;
   isIncomplete = true;
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', explain);
   else explain();
   const [{ type }] = performance.getEntriesByType('navigation');
-  setInterval(reload, type === 'reload' ? LATER_MS : SOON_MS);
+  reload(type === 'reload' ? LATER_MS : SOON_MS);
 }, true);

@@ -68,6 +68,7 @@ class AgainPlayer extends HTMLElement {
   /** Escape stops it, unless there is something that Escape leaves. */
   #pressed(event) {
     if (event.key !== 'Escape' || this.hidden || event.defaultPrevented || document.querySelector('line-editor, dialog[open]')) return;
+    if (event.isComposing || event.target.matches('input, textarea, select')) return; // it means these
     const isFocused = this.contains(document.activeElement);
     this.stop(true);
     if (isFocused) this.dispatchEvent(new Event('left'));

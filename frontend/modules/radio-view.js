@@ -28,7 +28,7 @@ class RadioView extends HTMLElement {
   #stations = [];
   #opening = null; // {station, store} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
-  #leads = false; // whether its lines lead to their sound
+  #kept = 0; // for how long its lines lead to their sound, in seconds
 
   connectedCallback() {
     this.list = make('station-list');
@@ -155,10 +155,9 @@ class RadioView extends HTMLElement {
   /** Lines lead to their sound where it can be heard. */
   #offerAgain(station, status) {
     const kept = heardFor(station, status);
-    const isKept = kept > 0;
-    if (isKept === this.#leads) return;
-    this.#leads = isKept;
-    this.captions.lead(isKept ? (line) => this.#hearAgain(line) : null, ({ start_s: start }) => start >= Date.now() / 1000 - kept);
+    if (kept === this.#kept) return;
+    this.#kept = kept;
+    this.captions.lead(kept ? (line) => this.#hearAgain(line) : null, ({ start_s: start }) => start >= Date.now() / 1000 - kept);
   }
 
   #hearAgain({ start_s: start }) {

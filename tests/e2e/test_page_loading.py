@@ -14,25 +14,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize(
     ("path", "part", "says_so"),
-    [
-        ("", "modules/times.js", True),
-        ("", "captions.css", False),  # all works without it, until it is loaded again
-        ("overlay.html?source=stations/p1", "modules/store.js", False),
-    ],
+    [("", "modules/times.js", True), ("overlay.html?source=stations/p1", "modules/store.js", False)],
 )
-def test_what_did_not_arrive_is_loaded_again(
+def test_a_page_of_which_a_module_did_not_arrive_is_loaded_again(
     page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None], path: str, part: str, says_so: bool
 ) -> None:
-    asked: list[str] = []
-
-    def break_off_once(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) == 1:
-            route.abort("connectionreset")
-        else:
-            route.continue_()
-
-    page.route(f"**/{part}", break_off_once)
+    asked = break_off_once(page, part)
     page.goto(f"{api.url}/{path}")
     if says_so:
         expect(page.get_by_text("This page has not arrived whole")).to_be_visible()
@@ -42,3 +29,28 @@ def test_what_did_not_arrive_is_loaded_again(
     speaker.say("Nu är allt här.")
     expect(page.get_by_text("Nu är allt här.").first).to_be_visible()
     assert len(asked) == 2
+
+
+def test_a_style_sheet_that_did_not_arrive_is_asked_for_again_and_the_page_stays(page: Page, api: Api) -> None:
+    asked = break_off_once(page, "style.css")
+    page.goto(f"{api.url}/#search")
+    words = page.get_by_label("Words that were said")
+    words.fill("zebra")
+    page.wait_for_function("() => getComputedStyle(document.body).display === 'grid'")
+    expect(words).to_have_value("zebra")
+    assert len(asked) == 2
+
+
+def break_off_once(page: Page, part: str) -> list[str]:
+    """Let the first request of a part fail; the addresses that are asked for."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route(f"**/{part}", answer)
+    return asked
