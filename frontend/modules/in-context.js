@@ -51,10 +51,11 @@ class InContext extends HTMLElement {
     this.later.addEventListener('click', () => this.#more(1));
   }
 
-  /** Have all of it in sight: of the last that was found, it opens below the edge. */
+  /** Have all of it in sight: of the last that was found, it opens below the edge. Who has gone on meanwhile is left there. */
   async #unfold() {
     if (!this.#shown.size) await this.#open();
-    if (this.details.open) this.details.scrollIntoView({ block: 'nearest' });
+    const { top, bottom } = this.details.firstElementChild.getBoundingClientRect();
+    if (this.details.open && bottom > 0 && top < innerHeight) this.details.scrollIntoView({ block: 'nearest' });
   }
 
   async #open() {
