@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
         found = evaluate(recogniser, utterances, plan, bar.update)
     out = options.out or _beside(options)
-    about = _about(options, corpus, clips)
+    about = _about(options, clips)
     _write(found, out, about)
     show(found)
     if told := agreement_on(about):
@@ -150,10 +150,10 @@ def _own_language(recogniser: Recogniser, clips: Iterable[Clip]) -> str | None:
     return own
 
 
-def _about(options: argparse.Namespace, corpus: Corpus, clips: Iterable[Clip]) -> dict[str, Any]:
+def _about(options: argparse.Namespace, clips: Iterable[Clip]) -> dict[str, Any]:
     """On what it is measured, and which models wrote the most of that."""
     asked = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
-    return {**asked, "written_by": writers_of(corpus.about, clips)}
+    return {**asked, "written_by": writers_of(clips)}
 
 
 def _write(found: Evaluation, out: Path, about: Mapping[str, Any]) -> None:

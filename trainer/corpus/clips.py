@@ -49,6 +49,7 @@ class Clip:
         source: the name of the release or manifest that it comes from.
         previous: what was said right before it in the same recording, for prompts; empty where that is not known.
         segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
+        written_by: the model that wrote its text, most of it uncorrected; empty: a person did, or nobody says who.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Clip:
     age: str = ""
     previous: str = ""
     segments: tuple[tuple[float, float, str], ...] = ()
+    written_by: str = ""
 
     @property
     def duration_s(self) -> float:

@@ -46,17 +46,17 @@ def note(source: str, writers: Mapping[str, int]) -> str:
     )
 
 
-def writers_of(about: Mapping[str, Any], clips: Iterable[Clip]) -> list[str]:
-    """The models that wrote most of these clips' texts, as corpus.json says of their sources; none: people did."""
-    spoken = [clip.source for clip in clips if clip.text]
-    found: Counter[str] = Counter()
-    theirs = 0
-    for source in about.get("sources", ()):
-        captions = source.get("captions", {"corrected": 0, "written_by": {}})
-        if sum(captions["written_by"].values()) > captions["corrected"] and (clips_of := spoken.count(source["name"])):
-            theirs += clips_of
-            found.update(captions["written_by"])
-    return [name for name, _ in found.most_common()] if 2 * theirs > len(spoken) else []
+def model_of(writers: Sequence[str]) -> str:
+    """The model that wrote most of a clip's captions, if most are uncorrected; empty: a person did, or nobody says."""
+    heard = Counter(name for name in writers if name != PERSON)
+    return heard.most_common(1)[0][0] if 2 * heard.total() > len(writers) else ""
+
+
+def writers_of(clips: Iterable[Clip]) -> list[str]:
+    """The models that wrote these clips' texts, if they wrote the most of them; none: people did, or nobody says."""
+    spoken = [clip.written_by for clip in clips if clip.text]
+    heard = Counter(filter(None, spoken))
+    return [name for name, _ in heard.most_common()] if 2 * heard.total() > len(spoken) else []
 
 
 def agreement(where: str, models: Sequence[str]) -> str:

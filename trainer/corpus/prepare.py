@@ -27,7 +27,6 @@ from trainer.corpus.listening import Heard, Part, Recording, digest, listen
 from trainer.corpus.out_folder import begun, check_folder
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
-from trainer.corpus.sources.cues import PERSON
 from trainer.corpus.sources.folder import without_speakers
 from trainer.corpus.sources.languages import check, language_code, unknown
 from trainer.corpus.sources.read import read, with_names
@@ -144,8 +143,6 @@ def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
     for clip in tqdm(clips, unit="clip", desc=f"read {source.name}", disable=not plan.progress, dynamic_ncols=True):
         offered += 1
         segments = tuple((start, end, tidy(text)) for start, end, text in clip.segments)
-        if source.corrected and clip.text and set(clip.writers) != {PERSON}:
-            clip = replace(clip, refused=clip.refused or Reason.NOT_CORRECTED, detail=clip.detail or clip.text[:200])
         yield replace(clip, text=tidy(clip.text), previous=tidy(clip.previous), segments=segments)
     if not offered:
         raise SourceError(f"{source.path} offers no clips: neither lists beside clips/, nor audio with texts")
@@ -242,7 +239,8 @@ def _part(index: int, clip: Candidate) -> Part:
 
 def _about(clip: Candidate, split: Split) -> dict[str, Any]:
     names = ("id", "text", "language", "source", "speaker", "accent", "gender", "age", "previous", "segments")
-    return {"split": split, **{name: getattr(clip, name) for name in names}}
+    written_by = corrections.model_of(clip.writers)
+    return {"split": split, "written_by": written_by, **{name: getattr(clip, name) for name in names}}
 
 
 def _written(folder: Path) -> Iterator[tuple[bytes, str]]:

@@ -79,7 +79,7 @@ def about(
         },
         "environment": {
             "corpus": str(options.corpus),
-            "dev_written_by": writers_of(corpus.about, corpus.split("dev")),
+            "dev_written_by": writers_of(corpus.split("dev")),
             "hours": round(total_s(clips) / 3600, 4),
             "command": command(options, plan),
             "given": given(options),

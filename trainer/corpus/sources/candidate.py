@@ -28,7 +28,7 @@ class Source:
             The usual ones need not all be there.
         config, text: of a data set of Hugging Face, its configuration and its column of text.
         speaker: `folder` where those who speak have a folder each below that of the source; empty: they have not.
-        corrected: `only`: of captions, those alone that a person corrected; empty: all.
+        corrected: `only`: of captions as JSON, those alone that a person corrected; empty: all. Other texts stay.
     """
 
     path: str

@@ -112,13 +112,15 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
         if text.suffix.lower() == ".txt":
             yield replace(whole, text=read_text(text).strip())
         else:
-            read = read_captions if text.suffix.lower() == ".json" else read_cues
-            yield from _of_cues(whole, read(text), max_s, only=source.corrected == "only")
+            ours = text.suffix.lower() == ".json"
+            cues = read_captions(text) if ours else read_cues(text)
+            yield from _of_cues(whole, cues, max_s, only=ours and source.corrected == "only")
     except CuesError as error:
         yield replace(whole, refused=Reason.UNREADABLE_TEXT, detail=f"{readable(Path(text.name))}: {error}")
 
 
 def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Iterator[Candidate]:
+    """Clips between cues; `only`: of those that a person corrected, and the others refused."""
     if not any(cue.text for cue in cues):
         yield whole
     previous = ""
@@ -127,6 +129,7 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
     for clip in _parted(cues, max_s) if only else cut(cues, max_s):
         start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
         text = " ".join(cue.text for cue in clip)
+        refused = only and any(cue.writer != PERSON for cue in clip)
         yield replace(
             whole,
             id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}",
@@ -138,12 +141,14 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
             end_s=end_s,
             declared_s=end_s - start_s,
             writers=tuple(cue.writer for cue in clip if cue.writer is not None),
+            refused=Reason.NOT_CORRECTED if refused else None,
+            detail=text[:200] if refused else "",
         )
         previous = text
 
 
 def _parted(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:
-    """Clips of what a person corrected; each other cue is one of its own, to be dropped."""
+    """Clips of what a person corrected; each other cue is one of its own, to be refused."""
     others = [(cue,) for cue in cues if cue.text and cue.writer != PERSON]
     corrected = cut([cue if cue.writer == PERSON else replace(cue, text="") for cue in cues], max_s)
     return sorted([*others, *corrected], key=lambda clip: clip[0].start_s)

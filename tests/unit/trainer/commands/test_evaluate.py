@@ -98,8 +98,8 @@ def test_texts_that_a_model_wrote_are_told_of(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heard = shutil.copytree(corpus, tmp_path / "talks")
-    captions = {"corrected": 4, "written_by": {"demo/model@44": 130}}
-    (heard / "corpus.json").write_text(json.dumps({"sources": [{"name": "", "captions": captions}]}))
+    lines = (heard / "clips.jsonl").read_text(encoding="utf-8")
+    (heard / "clips.jsonl").write_text(lines.replace("}\n", ', "written_by": "demo/model@44"}\n'), encoding="utf-8")
     for folder, models in ((corpus, []), (heard, ["demo/model@44"])):
         assert run(model, folder, "--context", "full", "--out", tmp_path / "found.json") == 0
         assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["written_by"] == models

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import warnings
@@ -46,8 +45,8 @@ def test_a_run_that_is_measured_on_what_a_model_wrote_says_so(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talks, told = shutil.copytree(corpus, tmp_path / "talks"), "Most texts of dev are what demo/model@44 wrote"
-    captions = {"corrected": 4, "written_by": {"demo/model@44": 130}}
-    (talks / "corpus.json").write_text(json.dumps({"sources": [{"name": "", "weight": 1, "captions": captions}]}))
+    lines = (talks / "clips.jsonl").read_text(encoding="utf-8")
+    (talks / "clips.jsonl").write_text(lines.replace("}\n", ', "written_by": "demo/model@44"}\n'), encoding="utf-8")
     words = ["train", str(talks), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "0.5"]
     assert main([*words, "--measures", "1"]) == 0
     assert told in capsys.readouterr().err

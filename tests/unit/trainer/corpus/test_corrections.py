@@ -11,11 +11,12 @@ import pytest
 from api.formats import document
 from tests.recordings import record
 from tests.unit.trainer.corpus.plans import offered, plan_of
-from trainer.corpus.clips import SPLITS
-from trainer.corpus.corrections import agreement, named, writers_of
+from trainer.corpus.clips import CLIPS_NAME, CORPUS_NAME, SPLITS, Clip
+from trainer.corpus.corrections import agreement, model_of, named, writers_of
 from trainer.corpus.drops import Reason
 from trainer.corpus.prepare import Prepared, prepare
 from trainer.corpus.sources.candidate import Source
+from trainer.corpus.sources.cues import PERSON
 from trainer.reports.corpus import notes, write_report
 from wire.messages import Caption
 
@@ -50,7 +51,7 @@ def test_they_are_counted_and_told(talks: Path) -> None:
     told = f"talks: 2 of 7 captions were corrected; the others are what {MODEL} wrote. Where nobody has read them"
     assert [note.startswith(told) for note in notes(corpus)].count(True) == 1
     assert told in write_report(corpus, {}).read_text(encoding="utf-8")
-    assert writers_of(corpus.about, corpus.clips) == [MODEL]
+    assert [clip.written_by for clip in corpus.clips] == ["", MODEL], "two of four were corrected, and none of three"
 
 
 def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
@@ -62,7 +63,7 @@ def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
     assert dropped[0] == {"id": "talks/talk.wav#0.000-2.950", "reason": "not corrected", "detail": "Mening nummer 1."}
     assert found.corpus.about["sources"][0]["captions"] == {"corrected": 2, "written_by": {}}
     assert not any("were corrected" in note for note in notes(found.corpus))
-    assert writers_of(found.corpus.about, found.corpus.clips) == []
+    assert [clip.written_by for clip in found.corpus.clips] == [""]
 
 
 def test_splits_are_made_of_what_is_taken(tmp_path: Path) -> None:
@@ -83,10 +84,25 @@ def test_where_nobody_says_nothing_is_told_and_nothing_is_known_to_be_corrected(
     assert corpus.clips
     assert "captions" not in corpus.about["sources"][0]
     assert not any("were corrected" in note for note in notes(corpus))
+    assert not any(clip.written_by for clip in corpus.clips)
     record(talks / "other.wav", 2)
     (talks / "other.txt").write_text("Hej")
     found = prepared(talks, corrected="only", language="sv")
-    assert found.dropped == {Reason.NOT_CORRECTED: 8}
+    assert found.dropped == {Reason.NOT_CORRECTED: 7}
+    assert [clip.text for clip in found.corpus.clips] == ["Hej"]
+
+
+def test_texts_that_are_no_captions_stay_where_corrected_ones_alone_are_taken(talks: Path) -> None:
+    cue = "00:00:00{0}000 --> 00:00:01{0}900\nHej {1}\n"
+    texts = {"vtt": "WEBVTT\n\n" + cue.format(".", "vtt"), "srt": "1\n" + cue.format(",", "srt"), "txt": "Hej txt"}
+    for seed, (name, text) in enumerate(texts.items(), 1):
+        record(talks / f"{name}.wav", 2, seed=seed)
+        (talks / f"{name}.{name}").write_text(text)
+    found = prepared(talks, corrected="only", language="sv")
+    assert [clip.text for clip in found.corpus.clips] == [
+        *("Hej srt", "Mening nummer 2. Mening nummer 3.", "Hej txt", "Hej vtt"),
+    ]
+    assert found.dropped == {Reason.NOT_CORRECTED: 5}
 
 
 def test_a_model_without_a_name_is_one_all_the_same(talks: Path) -> None:
@@ -101,13 +117,48 @@ def test_a_plan_of_before_there_was_the_word_goes_on(talks: Path) -> None:
     assert only.said()["sources"][0]["corrected"] == "only"
 
 
-def test_what_people_wrote_beside_it_counts(talks: Path) -> None:
-    corpus = prepared(talks).corpus
-    [clip, *_] = corpus.clips
-    people = replace(clip, source="read")
-    assert writers_of(corpus.about, [clip, clip, people]) == [MODEL]
-    assert writers_of(corpus.about, [clip, people]) == []
-    assert writers_of({}, [clip]) == [], "a corpus of before they were counted"
+def test_what_people_wrote_beside_it_is_not_taken_for_a_models(tmp_path: Path) -> None:
+    record(tmp_path / "talks" / "a.wav", 30)
+    captions = [said(id, corrected=id > 7) for id in range(1, 11)]
+    (tmp_path / "talks" / "a.json").write_text(document(captions, {"source": "jobs/a"}))
+    for number in range(30):
+        record(tmp_path / "talks" / f"talk{number}.wav", 2, seed=number + 1)
+        (tmp_path / "talks" / f"talk{number}.txt").write_text(f"Sagt {number}")
+    corpus = prepared(tmp_path / "talks", language="sv").corpus
+    assert corpus.about["sources"][0]["captions"] == {"corrected": 3, "written_by": {MODEL: 7}}
+    assert [clip.text for clip in corpus.clips if clip.written_by == MODEL] == [" ".join(c.text for c in captions)]
+    assert len(corpus.clips) == 31
+    assert all(corpus.split(split) for split in SPLITS)
+    assert [writers_of(corpus.split(split)) for split in SPLITS] == [[], [], []]
+    assert (tmp_path / "out" / CLIPS_NAME).read_text().count("written_by") == 1, "of people's clips nothing is said"
+
+
+def test_whose_the_texts_of_a_split_are_is_what_most_of_its_clips_say() -> None:
+    mine, other, people, silence = (
+        Clip(str(number), 0, 0, 1, text, "sv", "test", written_by=model)
+        for number, (text, model) in enumerate([("a", MODEL), ("b", "other"), ("c", ""), ("", "")])
+    )
+    assert writers_of([mine, mine, other, people]) == [MODEL, "other"]
+    assert writers_of([mine, people]) == []
+    assert writers_of([mine, silence]) == [MODEL], "where nobody speaks there is no text"
+    assert writers_of([]) == []
+
+
+def test_whose_a_clip_is_is_what_most_of_its_captions_say() -> None:
+    assert model_of([MODEL, "other", MODEL, PERSON]) == MODEL
+    assert model_of([MODEL, PERSON]) == model_of([PERSON]) == model_of([]) == ""
+
+
+def test_a_killed_run_goes_on_to_the_same_corpus(talks: Path) -> None:
+    plan = plan_of(talks.parent / "out", talks)
+    prepare(plan)
+    lines, about = (talks.parent / "out" / CLIPS_NAME), (talks.parent / "out" / CORPUS_NAME)
+    whole = lines.read_bytes(), about.read_bytes()
+    lines.write_bytes(whole[0][: whole[0].index(b"\n") + 1])
+    about.unlink()
+    prepare(plan)
+    assert (lines.read_bytes(), about.read_bytes()) == whole
+    assert b"written_by" in whole[0]
 
 
 def test_models_are_named_but_not_without_end() -> None:

@@ -12,11 +12,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.formats import document
 from tests.recordings import cut_short, record, voice, write_list
 from trainer.corpus.cleaning import spoken_length
 from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason, level_dbfs
 from trainer.corpus.prepare import Plan, prepare
 from trainer.corpus.sources.candidate import Source
+from wire.messages import Caption
 
 LIMITS = Limits()
 
@@ -137,7 +139,8 @@ def every_reason(folder: Path) -> list[Source]:
     record(folder / "talks" / "talk.wav", 3, seed=80)
     (folder / "talks" / "talk.srt").write_bytes(b"no subtitle")
     record(folder / "heard" / "talk.wav", 3, seed=81)
-    (folder / "heard" / "talk.txt").write_text(text)
+    heard = Caption("jobs/a", 1, 1, 0.0, 3.0, text, True, "sv", model="demo/model@44")
+    (folder / "heard" / "talk.json").write_text(document([heard], {"source": "jobs/a"}))
     return [
         Source(str(folder / "cv"), name="cv"),
         Source(str(folder / "talks"), language="sv"),
@@ -169,7 +172,7 @@ def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
         "again": "same audio as another clip",
         "leftover": "of a speaker in dev or test",
         "talks/talk.wav": "unreadable text",
-        "heard/talk.wav": "not corrected",
+        "heard/talk.wav#0.000-3.000": "not corrected",
     }
     assert next(line for line in lines if line["id"] == "cv/tab")["detail"] == "11 fields, not 10"
     assert prepared.dropped == Counter(Reason(line["reason"]) for line in lines)
