@@ -5,6 +5,7 @@ It is transformers' own: it costs more for a token than our greedy loop does, bu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from transformers import GenerationConfig, GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput
 
 from transcriber.special_tokens import SpecialTokens
+
+log = logging.getLogger(__name__)
 
 
 class BeamSearch:
@@ -67,6 +70,7 @@ class BeamSearch:
                 if len(begun[part]) == 1:
                     raise
                 self._most = len(begun[part]) // 2
+                log.warning("memory has room for a search of %d texts at once; more are searched in parts", self._most)
         return found
 
     def _search(self, states: Tensor, begun: Tensor, cap: int) -> Tensor:
