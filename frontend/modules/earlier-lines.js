@@ -43,8 +43,9 @@ class EarlierLines extends HTMLElement {
    * @param {CaptionList} list that shows it, with this in front
    */
   follow(path, store, list) {
-    // `beginning` is that of the first caption that is kept; `back`, how far back there are none before the first line.
-    const shown = { path, store, list, isAsked: false, beginning: Infinity, back: Infinity };
+    // `beginning` is that of the first caption that is kept, as it was `asked` for before one line; `back`, how far back
+    // there are none before the first line.
+    const shown = { path, store, list, asked: null, isAsking: false, beginning: Infinity, back: Infinity };
     this.#shown = shown;
     set(this.state, '');
     store.addEventListener('line', () => this.#offer(shown));
@@ -64,18 +65,21 @@ class EarlierLines extends HTMLElement {
   #offer(shown) {
     if (this.#shown !== shown) return;
     const { first, lines } = shown.store;
-    if (first && !shown.isAsked) this.#ask(shown, first);
+    // Where nothing was said before the first line, something is once the list is full and that line has gone.
+    if (first && shown.beginning === Infinity && !shown.isAsking && shown.asked !== first.key) this.#ask(shown, first);
     this.button.hidden = !first || shown.beginning >= first.start_s || lines.length >= MOST;
     this.hidden = this.button.hidden && !this.state.textContent;
   }
 
   async #ask(shown, first) {
-    shown.isAsked = true;
+    shown.isAsking = true;
+    shown.asked = first.key;
     try {
       shown.beginning = await beginningBefore(shown.path, first.start_s);
     } catch {
       shown.beginning = -Infinity; // nobody knows: whoever asks for more is told why there is none
     }
+    shown.isAsking = false;
     this.#offer(shown);
   }
 

@@ -99,6 +99,24 @@ def test_where_nothing_was_said_before_nothing_leads_there(page: Page, api: Api,
     expect(page.get_by_role("button", name="Earlier lines")).to_be_hidden()
 
 
+def test_lines_that_have_left_a_full_list_can_be_had_again(page: Page, api: Api, station: Speaker) -> None:
+    begin_s = int(time.time()) - 2000  # whole, as the time that is asked for is rounded
+    station.say("Rad 0.", start_s=begin_s)
+    with page.expect_response("**/captions.json?*limit=1"):
+        page.goto(address(api, station))
+    text = page.locator(".lines .text")
+    expect(text).to_have_count(1)
+    button = page.get_by_role("button", name="Earlier lines")
+    expect(button).to_be_hidden()
+    for number in range(1, 510):
+        station.say(f"Rad {number}.", start_s=begin_s + 3 * number)
+    expect(text.last).to_have_text("Rad 509.")
+    expect(text).to_have_count(500)
+    page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")
+    button.click()
+    expect(text.first).to_have_text("Rad 0.")
+
+
 def test_why_earlier_lines_cannot_be_read_is_told(page: Page, api: Api, talk: Speaker) -> None:
     page.goto(address(api, talk))
     expect(page.locator(".lines .text")).to_have_count(120)
