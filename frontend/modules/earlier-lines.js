@@ -1,7 +1,7 @@
 // <earlier-lines>: in front of a station's lines, the way to what it said before the first of them.
 
 import { make, set } from './dom.js';
-import { beginningBefore, saidBefore } from './said.js';
+import { oldestBefore, saidBefore } from './said.js';
 import { when } from './times.js';
 
 /** So much is added at a time, in seconds. */
@@ -43,9 +43,9 @@ class EarlierLines extends HTMLElement {
    * @param {CaptionList} list that shows it, with this in front
    */
   follow(path, store, list) {
-    // `beginning` is that of the first caption that is kept, as it was `asked` for before one line; `back`, how far back
-    // there are none before the first line.
-    const shown = { path, store, list, asked: null, isAsking: false, beginning: Infinity, back: Infinity };
+    // `oldest` is the first caption that is kept, as it was `asked` for before one line; `back`, how far back there are
+    // none before the first line.
+    const shown = { path, store, list, asked: null, isAsking: false, oldest: null, back: Infinity };
     this.#shown = shown;
     set(this.state, '');
     store.addEventListener('line', () => this.#offer(shown));
@@ -66,8 +66,8 @@ class EarlierLines extends HTMLElement {
     if (this.#shown !== shown) return;
     const { first, lines } = shown.store;
     // Where nothing was said before the first line, something is once the list is full and that line has gone.
-    if (first && shown.beginning === Infinity && !shown.isAsking && shown.asked !== first.key) this.#ask(shown, first);
-    this.button.hidden = !first || shown.beginning >= first.start_s || lines.length >= MOST;
+    if (first && !shown.oldest && !shown.isAsking && shown.asked !== first.key) this.#ask(shown, first);
+    this.button.hidden = !first || !shown.oldest || !shown.store.isBefore(shown.oldest) || lines.length >= MOST;
     this.hidden = this.button.hidden && !this.state.textContent;
   }
 
@@ -75,9 +75,9 @@ class EarlierLines extends HTMLElement {
     shown.isAsking = true;
     shown.asked = first.key;
     try {
-      shown.beginning = await beginningBefore(shown.path, first.start_s);
+      shown.oldest = await oldestBefore(shown.path, shown.store.before);
     } catch {
-      shown.beginning = -Infinity; // nobody knows: whoever asks for more is told why there is none
+      shown.oldest = { id: -Infinity, start_s: -Infinity }; // nobody knows: whoever asks for more is told why there is none
     }
     shown.isAsking = false;
     this.#offer(shown);
@@ -85,15 +85,15 @@ class EarlierLines extends HTMLElement {
 
   async #more() {
     const shown = this.#shown;
-    const { path, store, list, beginning } = shown;
-    const before = Math.min(store.first.start_s, shown.back);
+    const { path, store, list, oldest: { start_s: beginning } } = shown;
+    const before = Math.min(store.before, shown.back);
     this.#isBusy = true;
     try {
-      const { captions, from } = await saidBefore(path, before, STEP_S, beginning);
+      const { captions, from } = await saidBefore(path, before, STEP_S, beginning, (caption) => store.isBefore(caption));
       if (this.#shown !== shown || !store.first) return;
       const isFocused = document.activeElement === this.button;
       shown.back = captions.length ? Infinity : from;
-      if (!captions.length && from <= beginning) shown.beginning = Infinity; // it has expired
+      if (!captions.length && from <= beginning) shown.oldest = null; // it has expired
       list.keepPlace(() => {
         store.fillBefore(captions, MOST);
         this.#offer(shown);

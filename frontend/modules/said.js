@@ -21,26 +21,27 @@ export async function said(path, from, to) {
   return captions.filter(({ final, text, content }) => final && (text || content === 'gap'));
 }
 
-/** The time at which the first caption begins that is kept from before a time; Infinity, if there is none. */
-export async function beginningBefore(path, time) {
+/** The first caption that is kept from before a time, if there is one. */
+export async function oldestBefore(path, time) {
   const { captions } = await request(`${path}.json${between(0, time)}&limit=1`);
-  return captions[0]?.start_s ?? Infinity;
+  return captions[0] ?? null;
 }
 
 /**
- * The last captions before a time. Where nobody spoke, further back: twice as far each time.
+ * The last captions before a time that are wanted. Where nobody spoke, further back: twice as far each time.
  * @param {number} step how far back they are looked for at first, in seconds
  * @param {number} beginning a time before which there are none
+ * @param {(caption: object) => boolean} isWanted
  * @param {(path: string, from: number, to: number) => Promise<object[]>} ask as `said` does
  * @returns {Promise<{captions: object[], from: number}>} and the time since when there are no others
  */
-export async function saidBefore(path, time, step, beginning, ask = said) {
+export async function saidBefore(path, time, step, beginning, isWanted, ask = said) {
   let from = time;
   let span = step;
   for (let looks = 0; looks < LOOKS && from > beginning; looks += 1) {
     const to = from;
     from -= span;
-    const captions = (await ask(path, from, to)).filter(({ start_s: start }) => start < time);
+    const captions = (await ask(path, from, to)).filter(isWanted);
     if (captions.length) return { captions: captions.slice(-MOST), from };
     span = Math.min(2 * span, LONGEST_S);
   }

@@ -12,6 +12,9 @@
 // A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids, but for those from before the
 // server had lost its database, which have counted from 1 since: such lines are `isLost`, and known to the archive alone.
 
+/** Start times step back by less, in seconds, unless the server has lost its database. */
+const NEAR_S = 10;
+
 export class CaptionStore extends EventTarget {
   #lines = new Map(); // key -> line
   #order = []; // keys, sorted by place
@@ -81,12 +84,36 @@ export class CaptionStore extends EventTarget {
   fillBefore(captions, limit) {
     this.#limit = Math.max(this.#limit, limit);
     for (const caption of [...captions].reverse()) {
-      const { place, isLost } = this.first;
+      if (!this.isBefore(caption)) continue;
+      const { place, start_s: start, isLost } = this.first;
       const line = lineOf(caption);
-      const isNumberedAnew = isLost || line.place >= place;
-      this.#begin = isNumberedAnew ? place - 1 : line.place;
-      this.#put(isNumberedAnew ? { ...line, key: `${line.key} ${line.start_s}`, place: this.#begin, isLost: true } : line, true);
+      const isNumberedAnew = isLost || (line.place >= place && line.start_s < start - NEAR_S);
+      this.#begin = isNumberedAnew ? place - 1 : Math.min(place, line.place);
+      this.#put(isNumberedAnew ? { ...line, key: lostKey(caption), place: this.#begin, isLost: true } : line, true);
     }
+  }
+
+  /** A time before which all began that was said before the first line, in seconds. */
+  get before() {
+    return this.first.start_s + NEAR_S;
+  }
+
+  /**
+   * Whether a caption is one from before the first line. Those that are near it are told by their numbers: start times step
+   * back a little where a source's clock is set anew, and those of provisional lines change.
+   */
+  isBefore(caption) {
+    if (!this.first) return false;
+    const { place, start_s: start, isLost } = this.first;
+    if (isLost) return caption.start_s < start && !this.#isKnown(caption);
+    if (caption.start_s < start - NEAR_S) return !this.#isKnown(caption);
+    if (caption.start_s >= this.before || this.#isKnown(caption)) return false;
+    return caption.id < place || (caption.start_s < start && caption.id < this.#newest().place); // one that is newer comes by itself
+  }
+
+  #isKnown(caption) {
+    const line = this.#lines.get(caption.id);
+    return (line && Math.abs(line.start_s - caption.start_s) < NEAR_S) || this.#lines.has(lostKey(caption));
   }
 
   remove(key) {
@@ -132,6 +159,9 @@ export class CaptionStore extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/** The key of a caption from before the server had lost its database. */
+const lostKey = ({ id, start_s: start }) => `${id} ${start}`;
 
 function lineOf(caption) {
   return Object.freeze({

@@ -125,3 +125,51 @@ test('a line from before those that were read does not come alone, because someb
   store.apply(caption(2, 2));
   assert.deepEqual(texts(store), ['line 2.2', 'line 3.0', 'line 7.0', 'line 8.0']);
 });
+
+/** A store whose first lines are these, each an id and when it began. */
+function beginning(...lines) {
+  const store = new CaptionStore();
+  store.fill(lines.map(([id, start]) => caption(id, 0, { start_s: start })));
+  return store;
+}
+
+const said = (...lines) => lines.map(([id, start]) => caption(id, 0, { start_s: start }));
+const keys = (store) => store.lines.map(({ key }) => key);
+
+test('lines whose clock was set back are not there twice, and none of them is lost', () => {
+  const store = beginning([10, 100], [11, 104], [12, 98], [13, 102]);
+  store.fillBefore(said([8, 92], [9, 96], [12, 98]), 500);
+  assert.deepEqual(keys(store), [8, 9, 10, 11, 12, 13]);
+  assert.ok(store.lines.every(({ isLost }) => !isLost));
+});
+
+test('lines before one whose clock was set back are had, too, in the order of their numbers', () => {
+  const store = beginning([13, 102], [14, 106]);
+  const earlier = said([9, 96], [12, 98], [10, 100], [11, 104], [13, 102], [14, 106]);
+  assert.deepEqual(earlier.filter((each) => store.isBefore(each)).map(({ id }) => id), [9, 12, 10, 11]);
+  assert.ok(earlier.every(({ start_s: start }) => start < store.before));
+  store.fillBefore(earlier, 500);
+  assert.deepEqual(keys(store), [9, 10, 11, 12, 13, 14]);
+  assert.ok(store.lines.every(({ isLost }) => !isLost));
+});
+
+test('a first line that became final with an earlier start is not there twice', () => {
+  const store = beginning([10, 100], [11, 104]);
+  store.fillBefore(said([9, 90], [10, 97]), 500);
+  assert.deepEqual(store.lines.map(({ key, isLost }) => [key, isLost]), [[9, false], [10, false], [11, false]]);
+});
+
+test('a line that began when the first one did comes in front of it, and a newer one by itself', () => {
+  const store = beginning([10, 100], [11, 104]);
+  store.fillBefore(said([12, 99], [9, 100]), 500);
+  assert.deepEqual(keys(store), [9, 10, 11]);
+});
+
+test('nothing is before the first line that is that line itself, or is lost and there already', () => {
+  const store = beginning([2, 900]);
+  assert.equal(store.isBefore(caption(2, 0, { start_s: 900 })), false);
+  const lost = caption(2, 0, { start_s: 500 });
+  assert.equal(store.isBefore(lost), true);
+  store.fillBefore([lost], 500);
+  assert.equal(store.isBefore(lost), false);
+});
