@@ -10,9 +10,11 @@ const STEP_S = 300;
 /** Lines that are shown at most, once earlier ones have come: of more, each key that is pressed would be slow. */
 const MOST = 5000;
 
+/** What is told where more are not shown. */
+const SEARCH = 'Search finds what was said before.';
+
 class EarlierLines extends HTMLElement {
   #shown = null; // what it stands in front of
-  #isBusy = false;
   #sight = null;
 
   connectedCallback() {
@@ -32,7 +34,7 @@ class EarlierLines extends HTMLElement {
 
   #makeButton() {
     const button = make('button.quiet', { type: 'button', tabIndex: -1, textContent: 'Earlier lines' });
-    button.addEventListener('click', () => this.#isBusy || this.#more());
+    button.addEventListener('click', () => this.#shown.isBusy || this.#more(this.#shown));
     return button;
   }
 
@@ -45,7 +47,7 @@ class EarlierLines extends HTMLElement {
   follow(path, store, list) {
     // `oldest` is the first caption that is kept, as it was `asked` for before one line; `back`, how far back there are
     // none before the first line.
-    const shown = { path, store, list, asked: null, isAsking: false, oldest: null, back: Infinity };
+    const shown = { path, store, list, asked: null, isAsking: false, isBusy: false, oldest: null, back: Infinity };
     this.#shown = shown;
     set(this.state, '');
     store.addEventListener('line', () => this.#offer(shown));
@@ -57,17 +59,18 @@ class EarlierLines extends HTMLElement {
   #lose(shown) {
     if (this.#shown !== shown) return;
     shown.back = Infinity;
-    set(this.state, '');
+    shown.asked = null;
+    if (!shown.isBusy) set(this.state, isFull(shown.store) ? SEARCH : '');
     this.#offer(shown);
   }
 
   /** Be there, if anything was said before. */
   #offer(shown) {
     if (this.#shown !== shown) return;
-    const { first, lines } = shown.store;
+    const { first } = shown.store;
     // Where nothing was said before the first line, something is once the list is full and that line has gone.
     if (first && !shown.oldest && !shown.isAsking && shown.asked !== first.key) this.#ask(shown, first);
-    this.button.hidden = !first || !shown.oldest || !shown.store.isBefore(shown.oldest) || lines.length >= MOST;
+    this.button.hidden = !first || !shown.oldest || !shown.store.isBefore(shown.oldest) || isFull(shown.store);
     this.hidden = this.button.hidden && !this.state.textContent;
   }
 
@@ -83,39 +86,51 @@ class EarlierLines extends HTMLElement {
     this.#offer(shown);
   }
 
-  async #more() {
-    const shown = this.#shown;
-    const { path, store, list, oldest: { start_s: beginning } } = shown;
-    const before = Math.min(store.before, shown.back);
-    this.#isBusy = true;
+  async #more(shown) {
+    const { store, list } = shown;
+    shown.isBusy = true;
+    list.keepPlace(() => set(this.state, 'Looking for earlier lines…'));
     try {
-      const { captions, from } = await saidBefore(path, before, STEP_S, beginning, (caption) => store.isBefore(caption));
-      if (this.#shown !== shown || !store.first) return;
+      const { captions, from } = await this.#find(shown);
+      if (this.#shown !== shown) return;
       const isFocused = document.activeElement === this.button;
-      shown.back = captions.length ? Infinity : from;
-      if (!captions.length && from <= beginning) shown.oldest = null; // it has expired
       list.keepPlace(() => {
-        store.fillBefore(captions, MOST);
+        const count = store.lines.length;
+        if (store.first) store.fillBefore(captions, MOST);
         this.#offer(shown);
-        this.#tell(captions, from);
+        this.#tell(store, store.lines.length - count, from);
       });
       if (isFocused && (captions.length || this.button.hidden)) list.scroller.focus({ preventScroll: true }); // the button is out of sight
     } catch (error) {
       if (this.#shown === shown) set(this.state, `Earlier lines cannot be read. ${error.message}`);
     } finally {
-      this.#isBusy = false;
+      shown.isBusy = false;
     }
   }
 
+  /** What was said before the first line, whichever that is when the answer comes: a full list drops one with each that is new. */
+  async #find(shown) {
+    const { path, store, oldest: { start_s: beginning } } = shown;
+    const { key } = store.first;
+    const found = await saidBefore(path, Math.min(store.before, shown.back), STEP_S, beginning, (caption) => store.isBefore(caption));
+    if (!store.first) return { captions: [], from: found.from }; // they have all gone
+    if (store.first.key !== key && this.#shown === shown) return this.#find(shown);
+    const { captions, from } = found;
+    shown.back = captions.length ? Infinity : from;
+    if (!captions.length && from <= beginning) shown.oldest = null; // it has expired
+    return found;
+  }
+
   /** Say what has come: the lines themselves are not read out. */
-  #tell({ length: count, 0: first }, from) {
-    const isFull = this.button.hidden && this.#shown.store.lines.length >= MOST;
-    const none = isFull ? ' Search finds what was said before.' : ' Nothing from before is kept.';
-    const found = count ? `${count === 1 ? 'One earlier line' : `${count} earlier lines`}, from ${when(first.start_s)} on.` : '';
-    const missing = this.button.hidden ? found + none : found || `There are no lines from ${when(from)} on. Ask again for what was said before.`;
-    set(this.state, missing.trim());
-    this.hidden = false;
+  #tell(store, count, from) {
+    const none = isFull(store) ? SEARCH : 'Nothing from before is kept.';
+    const found = count ? `${count === 1 ? 'One earlier line' : `${count} earlier lines`}, from ${when(store.first.start_s)} on.` : '';
+    const missing = this.button.hidden ? `${found} ${none}` : found || `There are no lines from ${when(from)} on. Ask again for what was said before.`;
+    set(this.state, store.first ? missing.trim() : '');
+    this.hidden = this.button.hidden && !this.state.textContent;
   }
 }
+
+const isFull = ({ lines }) => lines.length >= MOST;
 
 customElements.define('earlier-lines', EarlierLines);

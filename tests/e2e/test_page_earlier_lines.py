@@ -24,6 +24,29 @@ STANDS = """(key) => {
   return [Number(line.dataset.key), below(line)];
 }"""
 
+#: The element alone, in front of the lines of a station that has said `count`; answers come when `answer` is called.
+ALONE = """async (count) => {
+  const { CaptionStore } = await import('/modules/store.js');
+  await import('/modules/earlier-lines.js');
+  const caption = (id) => {
+    const start_s = 1e9 + id;
+    return { type: 'caption', id, revision: 0, event: id, start_s, end_s: start_s + 1, text: 'Ord', final: true };
+  };
+  const element = document.createElement('earlier-lines');
+  document.body.replaceChildren(element);
+  const asked = [];
+  window.fetch = (path) => new Promise((resolve) => {
+    asked.push({ path, answer: (...ids) => resolve(Response.json({ captions: ids.map(caption) })) });
+  });
+  const follow = (path) => {
+    const store = new CaptionStore(count);
+    store.fill(Array.from({ length: count }, (_, index) => caption(101 + index)));
+    element.follow(path, store, { keepPlace: (change) => change(), scroller: document.body });
+    return store;
+  };
+  Object.assign(window, { element, asked, follow, store: follow('/a'), live: (id) => store.apply(caption(id)) });
+}"""
+
 
 @pytest.fixture
 def station(redis: Redis) -> Speaker:
@@ -115,6 +138,52 @@ def test_lines_that_have_left_a_full_list_can_be_had_again(page: Page, api: Api,
     page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")
     button.click()
     expect(text.first).to_have_text("Rad 0.")
+
+
+def test_a_station_is_not_kept_waiting_by_the_one_before(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # where nothing else asks
+    page.evaluate(ALONE, 1)
+    button, state = (
+        page.get_by_role("button", name="Earlier lines"),
+        page.locator("earlier-lines").get_by_role("status"),
+    )
+    page.evaluate("asked.pop().answer(1)")
+    button.click()
+    expect(state).to_have_text("Looking for earlier lines…")
+    page.evaluate("window.before = asked.pop(); follow('/b'); asked.pop().answer(1)")
+    expect(state).to_be_empty()
+    button.click()
+    assert page.evaluate("asked.length === 1 && asked[0].path.startsWith('/b.json')")
+    page.evaluate("before.answer(99, 100)")
+    page.evaluate("asked[0].answer(98, 99, 100)")
+    expect(state).to_contain_text("3 earlier lines, from ")
+    assert page.evaluate("store.lines.length") == 1
+
+
+def test_no_more_lines_are_shown_than_can_be_and_search_is_pointed_to(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # where nothing else asks
+    page.evaluate(ALONE, 4998)
+    page.evaluate("asked.pop().answer(1)")
+    state = page.locator("earlier-lines").get_by_role("status")
+    page.get_by_role("button", name="Earlier lines").click()
+    page.evaluate("asked.pop().answer(97, 98, 99, 100)")
+    expect(state).to_contain_text("2 earlier lines, from ")
+    expect(state).to_contain_text("on. Search finds what was said before.")
+    assert page.evaluate("store.first.key") == 99
+    page.evaluate("live(6000)")
+    expect(state).to_have_text("Search finds what was said before.")
+
+
+def test_of_a_line_that_goes_while_those_before_it_are_asked_for_nothing_is_lost(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # where nothing else asks
+    page.evaluate(ALONE, 2)
+    page.evaluate("asked.pop().answer(1)")
+    page.get_by_role("button", name="Earlier lines").click()
+    page.evaluate("live(103); asked.pop().answer(99, 100)")
+    page.wait_for_function("asked.length")
+    page.evaluate("asked.pop().answer(99, 100, 101)")
+    page.wait_for_function("store.lines.length === 5")
+    assert page.evaluate("store.lines.map(({ key }) => key)") == [99, 100, 101, 102, 103]
 
 
 def test_why_earlier_lines_cannot_be_read_is_told(page: Page, api: Api, talk: Speaker) -> None:
