@@ -11,8 +11,27 @@ export class ReadingPlace {
   }
 
   note() {
-    this.#line = [...this.#scroller.children].find((each) => each.dataset.key && !each.hidden && this.#below(each) > -1) ?? null;
-    this.#offset = this.#line ? this.#below(this.#line) : 0;
+    const top = this.#scroller.getBoundingClientRect().top;
+    this.#line = this.#firstBelow(top - 1);
+    this.#offset = this.#line ? this.#line.getBoundingClientRect().top - top : 0;
+  }
+
+  /** The first line that begins below a height. Each stands below the one before: not all of thousands need be measured. */
+  #firstBelow(height) {
+    const { children } = this.#scroller;
+    let found = null;
+    for (let [begin, end] = [0, children.length]; begin < end;) {
+      const middle = Math.floor((begin + end) / 2);
+      let index = middle;
+      while (index < end && !isLine(children[index])) index += 1; // what is hidden stands nowhere
+      if (index < end && children[index].getBoundingClientRect().top <= height) {
+        begin = index + 1;
+      } else {
+        found = index < end ? children[index] : found;
+        end = middle;
+      }
+    }
+    return found;
   }
 
   /** Have the line where it was, if it is there still. */
@@ -30,3 +49,5 @@ export class ReadingPlace {
     return line.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
   }
 }
+
+const isLine = ({ dataset, hidden }) => dataset.key && !hidden;
