@@ -48,7 +48,8 @@ ALONE = """async (count) => {
     for (let left = 300; !asked.length && left; left -= 1) await new Promise(requestAnimationFrame);
     asked.pop().answer(...ids);
   };
-  Object.assign(window, { element, asked, answer, follow, store: follow('/a'), live: (id) => store.apply(caption(id)) });
+  const live = (id) => store.apply(caption(id));
+  Object.assign(window, { element, asked, answer, follow, store: follow('/a'), live });
 }"""
 
 
