@@ -41,8 +41,9 @@ test: test-python test-frontend ## install what tests need, run all but the long
 
 test-python: venv
 	@$(BIN)/python tests/system_packages.py
-	@# What fails while two files share a busy machine has one more try, alone; failing twice is failing.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS) || $(BIN)/python -m pytest --last-failed $(ARGS)
+	@# Half of the time is waiting, for audio that comes as it is spoken: three files at once keep two cores busy. What
+	@# fails while they share a busy machine has one more try, alone; failing twice is failing.
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || $(BIN)/python -m pytest --last-failed $(ARGS)
 
 test-frontend:
 	@if ! command -v node >/dev/null; then \
