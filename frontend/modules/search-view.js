@@ -84,7 +84,7 @@ class SearchView extends HTMLElement {
     this.more.hidden = this.follow.hidden = this.locked.hidden = true;
     this.feed.remove();
     this.state.textContent = this.#words ? 'Searching…' : '';
-    this.#asked = { before: null };
+    this.#asked = { before: null, isWhole: null };
     if (this.#words) this.#next();
     else this.#lead(this.#asked);
   }
@@ -106,13 +106,14 @@ class SearchView extends HTMLElement {
     if (asked.before !== null) query.set('before', asked.before);
     disable(this.more, true);
     try {
-      const [{ results, next }, isWhole] = await Promise.all([request(`/search?${query}`), this.where.value || isAdmitted()]);
+      asked.isWhole ??= this.where.value ? true : isAdmitted(); // for all pages
+      const [{ results, next }, isWhole] = await Promise.all([request(`/search?${query}`), asked.isWhole]);
       if (this.#asked !== asked) return; // something else is searched for by now
       asked.before = next;
       if (this.isConnected) this.#offer(feed); // else it was left meanwhile
       this.list.append(...results.map(item));
       this.more.hidden = next === null;
-      this.locked.hidden = Boolean(isWhole);
+      this.locked.hidden = isWhole;
       this.state.textContent = counted(this.list.children.length, next !== null, isWhole) || `${isWhole ? 'Nobody' : 'No station'} has said “${this.#words}”.`;
     } catch (error) {
       if (this.#asked !== asked) return;
