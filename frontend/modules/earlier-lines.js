@@ -95,10 +95,10 @@ class EarlierLines extends HTMLElement {
       if (this.#shown !== shown) return;
       const isFocused = document.activeElement === this.button;
       list.keepPlace(() => {
-        const count = store.lines.length;
+        const count = store.size;
         if (store.first) store.fillBefore(captions, MOST);
         this.#offer(shown);
-        this.#tell(store, store.lines.length - count, from);
+        this.#tell(store, store.size - count, from);
       });
       if (isFocused && (captions.length || this.button.hidden)) list.scroller.focus({ preventScroll: true }); // the button is out of sight
     } catch (error) {
@@ -131,6 +131,6 @@ class EarlierLines extends HTMLElement {
   }
 }
 
-const isFull = ({ lines }) => lines.length >= MOST;
+const isFull = ({ size }) => size >= MOST;
 
 customElements.define('earlier-lines', EarlierLines);

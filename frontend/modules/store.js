@@ -34,6 +34,11 @@ export class CaptionStore extends EventTarget {
     return this.#order.map((key) => this.#lines.get(key));
   }
 
+  /** How many lines there are; `lines` makes a list of them. */
+  get size() {
+    return this.#order.length;
+  }
+
   /** The first line that was said at some time. */
   get first() {
     const key = this.#order.find((each) => this.#lines.get(each).kind !== 'missed');
