@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +144,8 @@ def _speech(text: str) -> bool:
     return {"yes": True, "no": False}[text]
 
 
-def _speaker(text: str) -> str:
-    return {"folder": "folder"}[text]
-
-
-def _corrected(text: str) -> str:
-    return {"only": "only"}[text]
+def _exactly(word: str) -> Callable[[str], str]:
+    return {word: word}.__getitem__
 
 
 def _lists(text: str) -> tuple[str, ...]:
@@ -163,6 +160,6 @@ _KEYS: dict[str, Any] = {
     "lists": _lists,
     "config": str,
     "text": str,
-    "speaker": _speaker,
-    "corrected": _corrected,
+    "speaker": _exactly("folder"),
+    "corrected": _exactly("only"),
 }
