@@ -3,10 +3,19 @@
 import { about } from './api.js';
 import { make } from './dom.js';
 
-const names = new Intl.DisplayNames([...navigator.languages], { type: 'language' });
+const names = new Intl.DisplayNames(navigator.languages.filter(isTag), { type: 'language' });
 
 /** Whisper's codes that differ from today's. */
 const TODAY = { jw: 'jv' };
+
+/** Whether something names a language: what browsers say of a system without any, `C`, does not. */
+function isTag(text) {
+  try {
+    return Intl.getCanonicalLocales(text).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 export function languageName(code) {
   try {
