@@ -259,8 +259,8 @@ export class CaptionList extends HTMLElement {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    // Lines that came since the last one was scrolled to are not the reader's going back.
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop >= this.#followed);
+    // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
+    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop > this.#followed - NEAR_PX);
     this.#offerLatest();
     this.#place.note();
   }

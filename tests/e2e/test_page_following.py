@@ -1,0 +1,50 @@
+"""The newest line is followed, in a real browser, whenever it is that the browser lays lines out."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.integration.api_server import Api
+
+pytestmark = pytest.mark.browser
+
+#: A list of sixty live lines, the last of which is long: `say(id, text)` has one come, or revises it.
+LIVE = """async () => {
+  const { CaptionStore } = await import('/modules/store.js');
+  const list = document.createElement('caption-list');
+  list.style.height = '20rem';
+  document.body.replaceChildren(list);
+  const store = new CaptionStore();
+  list.show(store, false);
+  window.list = list;
+  window.frame = () => new Promise(requestAnimationFrame);
+  let event = 0;
+  window.say = (id, text) => {
+    store.apply({ type: 'caption', event: event += 1, id, revision: event, text, final: true, start_s: id, end_s: id + 1 });
+  };
+  for (let id = 1; id < 60; id += 1) say(id, `Rad ${id}.`);
+  say(60, 'En lång rad. '.repeat(20));
+  await frame();
+  await frame();
+}"""
+
+
+def test_what_comes_behind_a_line_that_became_shorter_is_followed(page: Page, api: Api) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(api.url)
+    page.evaluate(LIVE)
+    after = page.evaluate("""async () => {
+      await frame();
+      say(60, 'En lång rad. '.repeat(16));
+      list.scroller.scrollTop -= 1; // Safari goes up to the end at once, others in the next frame, if that is still above them
+      const height = list.scroller.scrollHeight;
+      for (let id = 61; id <= 70; id += 1) say(id, `Rad ${id}.`);
+      list.scroller.dispatchEvent(new Event('scroll')); // which it tells then
+      for (let count = 0; count < 3; count += 1) await frame();
+      const { scrollTop, scrollHeight, clientHeight } = list.scroller;
+      return { grown: scrollHeight - height, below: scrollHeight - scrollTop - clientHeight, isOffered: !list.latest.hidden };
+    }""")
+    assert after["grown"] > 200
+    assert after["below"] < 2
+    assert not after["isOffered"]
