@@ -1,9 +1,16 @@
 // A live socket that stays: it reconnects behind the last event seen, so that nothing is lost or repeated.
 
 import { decode, MessageError } from './messages.js';
+import { onWaking } from './waking.js';
 
 /** Pauses between attempts, in milliseconds; the last one repeats. */
 const PAUSES_MS = [300, 800, 2000, 4000, 8000];
+
+/** A socket that has said nothing for so long, in milliseconds, is not trusted by a page that wakes: another one costs little. */
+const SILENT_MS = 10_000;
+
+/** The `readyState` of a socket that is not open yet. */
+const CONNECTING = 0;
 
 /**
  * Feeds a CaptionStore from `path`. Dispatches `change` whenever `state` changes:
@@ -16,6 +23,8 @@ export class LiveSocket extends EventTarget {
   #socket = null;
   #timer = 0;
   #attempt = 0;
+  #heardMs = 0; // when the socket was opened, or said something last
+  #sleep = null; // stops hearing that the page wakes
 
   /**
    * @param {string} path such as /stations/demo/live
@@ -32,6 +41,8 @@ export class LiveSocket extends EventTarget {
       setTimeout: (...args) => globalThis.setTimeout(...args),
       clearTimeout: (...args) => globalThis.clearTimeout(...args),
       random: Math.random,
+      now: () => Date.now(), // that goes on while a device sleeps
+      onWaking,
       /** Whether the source still exists; asked when a socket was refused, for browsers do not say why. */
       exists: async () => true,
       ...environment,
@@ -46,6 +57,8 @@ export class LiveSocket extends EventTarget {
     );
     let opened = false;
     this.#socket = socket;
+    this.#heardMs = this.#environment.now();
+    this.#sleep ??= this.#environment.onWaking(() => this.#wake());
     socket.onopen = () => {
       opened = true;
       this.#become('open');
@@ -60,13 +73,31 @@ export class LiveSocket extends EventTarget {
 
   /** Ends it for good. */
   close() {
-    this.#environment.clearTimeout(this.#timer);
+    this.#rest();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
   }
 
+  /** Telephones break the sockets of pages that nobody looks at, and some never say so: they would seem open, and be silent. */
+  #wake() {
+    const before = this.#socket;
+    const isTried = this.state !== 'waiting' || before.readyState === CONNECTING;
+    if (isTried && this.#environment.now() - this.#heardMs < SILENT_MS) return;
+    this.#environment.clearTimeout(this.#timer);
+    this.open();
+    before.close();
+  }
+
+  /** Nothing is tried again. */
+  #rest() {
+    this.#environment.clearTimeout(this.#timer);
+    this.#sleep?.();
+    this.#sleep = null;
+  }
+
   #hear(data) {
+    this.#heardMs = this.#environment.now();
     let message;
     try {
       message = decode(data);
@@ -84,6 +115,7 @@ export class LiveSocket extends EventTarget {
 
   async #closed(opened) {
     if (this.#store.ended) {
+      this.#rest();
       this.#become('ended');
       return;
     }
@@ -92,6 +124,7 @@ export class LiveSocket extends EventTarget {
     const gone = !opened && !(await this.#environment.exists());
     if (socket !== this.#socket) return; // closed meanwhile
     if (gone) {
+      this.#rest();
       this.#become('gone');
       return;
     }

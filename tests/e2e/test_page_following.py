@@ -21,7 +21,8 @@ LIVE = """async () => {
   window.frame = () => new Promise(requestAnimationFrame);
   let event = 0;
   window.say = (id, text) => {
-    store.apply({ type: 'caption', event: event += 1, id, revision: event, text, final: true, start_s: id, end_s: id + 1 });
+    const times = { start_s: id, end_s: id + 1 };
+    store.apply({ type: 'caption', event: event += 1, id, revision: event, text, final: true, ...times });
   };
   for (let id = 1; id < 60; id += 1) say(id, `Rad ${id}.`);
   say(60, 'En lång rad. '.repeat(20));
@@ -37,13 +38,14 @@ def test_what_comes_behind_a_line_that_became_shorter_is_followed(page: Page, ap
     after = page.evaluate("""async () => {
       await frame();
       say(60, 'En lång rad. '.repeat(16));
-      list.scroller.scrollTop -= 1; // Safari goes up to the end at once, others in the next frame, if that is still above them
+      list.scroller.scrollTop -= 1; // Safari goes up to the end at once, others in the next frame, if they must
       const height = list.scroller.scrollHeight;
       for (let id = 61; id <= 70; id += 1) say(id, `Rad ${id}.`);
       list.scroller.dispatchEvent(new Event('scroll')); // which it tells then
       for (let count = 0; count < 3; count += 1) await frame();
       const { scrollTop, scrollHeight, clientHeight } = list.scroller;
-      return { grown: scrollHeight - height, below: scrollHeight - scrollTop - clientHeight, isOffered: !list.latest.hidden };
+      const below = scrollHeight - scrollTop - clientHeight;
+      return { grown: scrollHeight - height, below, isOffered: !list.latest.hidden };
     }""")
     assert after["grown"] > 200
     assert after["below"] < 2

@@ -30,15 +30,24 @@ const caption = (event) => ({
 
 let timers;
 let exists;
+let now;
+let wake; // null, if nobody hears it
 
 function watch() {
   const store = new CaptionStore();
   const socket = new LiveSocket('/stations/demo/live', store, {
     WebSocket: FakeSocket,
     location: { protocol: 'https:', host: 'captions.example' },
-    setTimeout: (run, pause) => timers.push({ run, pause }),
-    clearTimeout: () => {},
+    setTimeout: (run, pause) => timers.push({ run, pause }), // its number
+    clearTimeout: (id) => delete timers[id - 1],
     random: () => 0.5,
+    now: () => now,
+    onWaking: (hear) => {
+      wake = hear;
+      return () => {
+        wake = null;
+      };
+    },
     exists: async () => exists,
   });
   const states = [];
@@ -53,6 +62,8 @@ beforeEach(() => {
   FakeSocket.made = [];
   timers = [];
   exists = true;
+  now = 1e12;
+  wake = null;
 });
 
 test('an address follows the page', () => {
@@ -146,4 +157,48 @@ test('a message that is not understood is passed over', (t) => {
   FakeSocket.made[0].say('nonsense');
   FakeSocket.made[0].say(caption(1));
   assert.equal(store.last, 1);
+});
+
+test('a page that wakes asks again at once for what it is waiting for', async () => {
+  const { states } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say(caption(7));
+  FakeSocket.made[0].onclose();
+  await settled();
+  wake();
+  assert.equal(FakeSocket.made.length, 2);
+  assert.equal(Object.keys(timers).length, 0);
+  FakeSocket.made[1].readyState = 0;
+  wake(); // browsers tell it in several ways
+  assert.equal(FakeSocket.made.length, 2);
+  FakeSocket.made[1].onopen();
+  assert.deepEqual(states, ['open', 'waiting', 'open']);
+});
+
+test('a page that wakes takes another socket for one that was silent, and goes on behind the last event', async () => {
+  const { socket, states, store } = watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say(caption(7));
+  now += 60_000;
+  wake();
+  assert.ok(FakeSocket.made[0].closed);
+  assert.match(FakeSocket.made[1].url, /\?after=7$/);
+  FakeSocket.made[1].onopen();
+  FakeSocket.made[1].say(caption(8));
+  await settled();
+  assert.equal(store.last, 8);
+  assert.deepEqual(states, ['open']); // nobody need know
+  wake();
+  assert.equal(FakeSocket.made.length, 2); // it has just spoken
+  socket.close();
+  assert.equal(wake, null);
+});
+
+test('what has ended is not woken', async () => {
+  watch();
+  FakeSocket.made[0].onopen();
+  FakeSocket.made[0].say({ type: 'end', source: 's' });
+  FakeSocket.made[0].onclose();
+  await settled();
+  assert.equal(wake, null);
 });
