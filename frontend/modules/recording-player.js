@@ -31,7 +31,9 @@ class RecordingPlayer extends HTMLElement {
     this.#stop();
     this.#url = URL.createObjectURL(file);
     this.trouble.textContent = '';
-    this.#media = make(file.type.startsWith('video/') ? 'video' : 'audio', { controls: true, src: this.#url });
+    const isVideo = file.type.startsWith('video/');
+    this.#media = make(isVideo ? 'video' : 'audio', { controls: true, src: this.#url });
+    if (isVideo) this.#media.playsInline = true; // an iPhone would fill its screen with it, captions and all
     this.#media.addEventListener('timeupdate', () => this.#tell());
     this.#media.addEventListener('seeked', () => this.#tell());
     this.#media.addEventListener('error', () => this.#fail(file.name));
@@ -51,11 +53,10 @@ class RecordingPlayer extends HTMLElement {
   renewSubtitles() {
     if (!this.#captions || this.#media?.localName !== 'video') return;
     const before = this.#media.querySelector('track');
-    const track = make('track', { kind: 'captions', default: true, ...this.#captions });
-    if (before) {
-      before.replaceWith(track);
-      track.track.mode = before.track.mode; // the viewer may have switched them off
-    } else this.#media.append(track);
+    const track = make('track', { kind: 'captions', ...this.#captions });
+    if (before) before.replaceWith(track);
+    else this.#media.append(track);
+    track.track.mode = before ? before.track.mode : 'showing'; // the viewer may have switched them off; Safari heeds no `default`
   }
 
   /** Play from a place on, in seconds. */
