@@ -112,6 +112,10 @@ class MicrophoneView extends HTMLElement {
       this.meter.value = level;
       this.#tell(recording);
     };
+    recorder.onstill = () => {
+      this.meter.value = 0;
+      this.#tell(recording);
+    };
     recorder.onend = () => {
       notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
       this.#stop();
@@ -142,7 +146,8 @@ class MicrophoneView extends HTMLElement {
 
   #tell({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
-    if (state === 'recording') this.#say('Recording', ` ${clock((Date.now() - this.#begun) / 1000)}`);
+    if (state === 'recording' && this.#recorder?.isStill) this.#say('Nothing is heard: the microphone is muted, or a call has it.');
+    else if (state === 'recording') this.#say('Recording', ` ${clock((Date.now() - this.#begun) / 1000)}`);
     else if (state === 'away') this.#say('Connection lost, reconnecting…', ` (${duration(seconds)})`);
     else if (state === 'stopping') this.#say('The last words are on their way…');
   }

@@ -1,11 +1,18 @@
 // The microphone as s16le frames of a tenth of a second.
 
-/** The microphone of this device. Set `onframe(pcm, level)` and `onend()`. */
+/** The microphone of this device. Set `onframe(pcm, level)`, `onstill()` and `onend()`. */
 export class Recorder {
   #stream = null;
   #context = null;
+  #look = () => this.#heed();
+
+  /** Whether no sound comes, because the microphone is muted, or something else has it for a while. */
+  isStill = false;
 
   onframe = () => {};
+
+  /** Told when `isStill` has changed. */
+  onstill = () => {};
 
   onend = () => {};
 
@@ -29,13 +36,33 @@ export class Recorder {
       this.stop();
       throw error;
     }
-    for (const track of this.#stream.getTracks()) track.onended = () => this.onend();
+    for (const track of this.#stream.getTracks()) {
+      track.onended = () => this.onend();
+      track.onmute = track.onunmute = this.#look;
+    }
+    this.#context.onstatechange = this.#look;
+    document.addEventListener('visibilitychange', this.#look);
+    this.#heed();
+  }
+
+  /** A telephone takes the microphone for a call, and from a page out of sight; and does not always give it back unasked. */
+  #heed() {
+    const isSuspended = this.#context.state !== 'running'; // or interrupted, as Safari says
+    if (isSuspended) this.#context.resume().catch(() => {}); // not yet, then
+    this.isStill = isSuspended || this.#stream.getTracks().some(({ muted }) => muted);
+    this.onstill();
   }
 
   stop() {
     this.onframe = () => {};
+    this.onstill = () => {};
     this.onend = () => {};
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    document.removeEventListener('visibilitychange', this.#look);
+    if (this.#context) this.#context.onstatechange = null;
+    for (const track of this.#stream?.getTracks() ?? []) {
+      track.onmute = track.onunmute = null;
+      track.stop();
+    }
     if (this.#context && this.#context.state !== 'closed') this.#context.close();
     this.#stream = null;
   }
