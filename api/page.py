@@ -17,7 +17,7 @@ blueprint = Blueprint("page", __name__)
 #: Audio may come from any station; everything else from here.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; media-src 'self' blob: http: https:; worker-src 'self'; manifest-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob: http: https:; worker-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
