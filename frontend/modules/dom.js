@@ -26,6 +26,9 @@ export function entitle(...names) {
   document.title = [...names, 'Undertext'].join(' – ');
 }
 
+/** Whether an element is there to be seen, be it out of view. */
+export const isShown = (element) => element.getClientRects().length > 0;
+
 const unfocused = new WeakSet();
 
 /** Disable a control, or enable it again: then the focus comes back, which browsers take from what is disabled. */
@@ -34,7 +37,7 @@ export function disable(control, is) {
   control.disabled = is;
   if (is || !unfocused.delete(control)) return;
   const focused = document.activeElement;
-  if (focused === document.body || !focused.checkVisibility()) control.focus({ preventScroll: true });
+  if (focused === document.body || !isShown(focused)) control.focus({ preventScroll: true });
 }
 
 /**

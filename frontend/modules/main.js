@@ -7,7 +7,7 @@ import './radio-view.js';
 import './reading-view.js';
 import './search-view.js';
 import './wall-view.js';
-import { entitle, hush, make } from './dom.js';
+import { entitle, hush, isShown, make } from './dom.js';
 
 const TITLES = { radio: 'Radio', wall: 'All that is on air', file: 'File', microphone: 'Microphone', search: 'Search' };
 
@@ -34,7 +34,10 @@ function show(name) {
     else view.remove();
   }
   const view = main.querySelector(`:scope > ${name}`) ?? make(name);
-  if (!view.isConnected) main.append(view);
+  if (!view.isConnected) {
+    main.append(view);
+    main.scrollTop = 0; // where the view before was left, on a telephone
+  }
   return view;
 }
 
@@ -49,7 +52,7 @@ function decode(part) {
 /** Move the focus, not the view, which has the address: to captions that are shown, or to where they will be. */
 function skip(event) {
   event.preventDefault();
-  const captions = [...main.querySelectorAll('.lines, .results, .wall')].find((each) => each.checkVisibility());
+  const captions = [...main.querySelectorAll('.lines, .results, .wall')].find(isShown);
   (captions ?? main).focus();
 }
 

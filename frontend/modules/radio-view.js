@@ -50,7 +50,7 @@ class RadioView extends HTMLElement {
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
     this.removeButton.addEventListener('click', () => this.#removeStation());
     this.correctButton = make('button.quiet', { type: 'button', textContent: 'Correct captions', 'aria-pressed': 'false' });
-    this.correctButton.addEventListener('click', () => this.#offerCorrecting(this.correctButton.ariaPressed === 'false'));
+    this.correctButton.addEventListener('click', () => this.#offerCorrecting(this.correctButton.getAttribute('aria-pressed') === 'false'));
     this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away' });
     this.stage = make(
       'section.stage', { 'aria-label': 'Station', hidden: true },
@@ -183,7 +183,7 @@ class RadioView extends HTMLElement {
   /** Most read: a button beside each line is for who has asked for it. */
   #offerCorrecting(isWanted) {
     const { station, store } = this.#opening;
-    this.correctButton.ariaPressed = String(isWanted);
+    this.correctButton.setAttribute('aria-pressed', String(isWanted));
     this.captions.correct(isWanted ? (line, text) => correct(station.urls.captions, line, text, (kept) => store.fill(kept)) : null);
   }
 

@@ -5,12 +5,16 @@ import { make } from './dom.js';
 
 export class StationPlayer extends HTMLElement {
   #url = '';
+  #isLoud = false; // as loud as the device is, whatever the page says
 
   constructor() {
     super();
     this.button = make('button.primary.play', { type: 'button' });
     this.audio = make('audio', { preload: 'none' });
     this.volume = make('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', 'aria-label': 'Volume' });
+    this.audio.volume = 0.5;
+    this.#isLoud = this.audio.volume === 1; // iPads leave it to their keys
+    this.audio.volume = 1;
     this.trouble = make('p.trouble', { role: 'status' });
     this.button.addEventListener('click', () => (this.audio.paused ? this.#play() : this.stop()));
     this.volume.addEventListener('input', () => {
@@ -33,7 +37,8 @@ export class StationPlayer extends HTMLElement {
     this.stop();
     this.#url = station.listen_url || station.url;
     const locked = masked(this.#url);
-    for (const control of [this.button, this.volume]) control.hidden = locked;
+    this.button.hidden = locked;
+    this.volume.hidden = locked || this.#isLoud;
     this.trouble.textContent = locked ? 'This station’s sound needs a password, and cannot be played from here. The captions go on.' : '';
   }
 
