@@ -14,6 +14,7 @@ import { Recording } from './recording.js';
 import { socketUrl } from './live.js';
 import { CaptionStore } from './store.js';
 import { clock, duration, when } from './times.js';
+import { WakeLock } from './wake-lock.js';
 
 class MicrophoneView extends HTMLElement {
   #recorder = null;
@@ -21,6 +22,7 @@ class MicrophoneView extends HTMLElement {
   #store = null;
   #begun = 0;
   #id = ''; // of the recording whose captions are shown
+  #wakeLock = new WakeLock();
   #warn = (event) => event.preventDefault();
   #leave = () => this.#recording?.leave();
 
@@ -174,8 +176,10 @@ class MicrophoneView extends HTMLElement {
     this.links.hidden = this.readers.hidden = false;
   }
 
-  /** While a microphone is open, its page is not left by mistake, and the other views say that it is. */
+  /** While a microphone is open, its page is not left by mistake, the screen stays on, and the other views say that it is open. */
   #hold(on) {
+    if (on) this.#wakeLock.hold();
+    else this.#wakeLock.release();
     if (on) addEventListener('beforeunload', this.#warn);
     else removeEventListener('beforeunload', this.#warn);
     document.dispatchEvent(new CustomEvent('recording', { detail: on }));

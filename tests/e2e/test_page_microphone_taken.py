@@ -1,4 +1,4 @@
-"""A microphone that is muted, or that a call has taken from the page, in a real browser."""
+"""A microphone that is muted, or that a telephone takes from the page, in a real browser."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ HELD = """
   const devices = navigator.mediaDevices;
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = async (what) => (window.stream = await ask(what));
+  window.locks = 0;
+  const request = async () => {
+    window.locks += 1;
+    return { release: () => { window.locks -= 1; } };
+  };
+  Object.defineProperty(navigator, 'wakeLock', { value: { request } });
 """
 
 #: As a browser does it, to whom the microphone is taken or given back.
@@ -45,6 +51,7 @@ def ingest(page: Page, api: Api, redis_url: str) -> Iterator[Ingest]:
     yield ingest
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    assert page.evaluate("locks") == 0
     ingest.join(timeout=20)
 
 
@@ -62,3 +69,7 @@ def test_a_microphone_that_was_taken_is_asked_for_again(page: Page, ingest: Inge
     page.evaluate("() => context.suspend()")
     ingest.heard(len(ingest.pcm) + 2 * 44_100)
     expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+
+
+def test_the_screen_stays_on_while_a_microphone_is_open(page: Page, ingest: Ingest) -> None:
+    assert page.evaluate("locks") == 1  # a telephone that locks itself takes the microphone from the page

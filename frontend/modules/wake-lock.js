@@ -1,0 +1,31 @@
+// Keeps the screen on, where a device that locks itself would end what goes on.
+
+export class WakeLock {
+  #isHeld = false;
+  #lock = null;
+  #look = () => this.#ask(); // browsers take it from a page that is out of sight
+
+  hold() {
+    this.#isHeld = true;
+    document.addEventListener('visibilitychange', this.#look);
+    this.#ask();
+  }
+
+  release() {
+    this.#isHeld = false;
+    document.removeEventListener('visibilitychange', this.#look);
+    this.#lock?.release();
+    this.#lock = null;
+  }
+
+  async #ask() {
+    if (document.visibilityState !== 'visible') return;
+    try {
+      const lock = await navigator.wakeLock.request('screen');
+      if (this.#isHeld) this.#lock = lock;
+      else lock.release();
+    } catch {
+      // there is none, or its battery is low: whoever holds the device keeps it on
+    }
+  }
+}
