@@ -27,3 +27,9 @@ for (const sheet of SHEETS) {
     assert.deepEqual(declarations(sheet).filter(([, value]) => value.includes('light-dark(')), []);
   });
 }
+
+for (const sheet of ['style.css', 'overlay.css']) { // captions.css comes with the first
+  test(`${sheet}: an iPhone on its side leaves letters as they are`, () => {
+    assert.ok(declarations(sheet).some(([property]) => property === '-webkit-text-size-adjust'));
+  });
+}
