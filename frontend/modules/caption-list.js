@@ -26,6 +26,7 @@ export class CaptionList extends HTMLElement {
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
   #place = null; // of the reader who does not follow
   #width = 0; // of the window when it was last looked at
+  #breadth = 0; // of the lines when they were last broken, in pixels
   #resized = null;
   #frame = 0; // in which what has come is laid out
   #time = clock;
@@ -262,7 +263,7 @@ export class CaptionList extends HTMLElement {
     // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop > this.#followed - NEAR_PX);
     this.#offerLatest();
-    this.#place.note();
+    if (this.scroller.clientWidth === this.#breadth) this.#place.note(); // Firefox tells of a scroll before it tells of a width
   }
 
   /** Have the line that the reader is at stay where it is, whatever comes above it. */
@@ -274,6 +275,7 @@ export class CaptionList extends HTMLElement {
 
   /** Lines are broken anew where the page becomes narrower or wider: the reader is to find what was in view there still. */
   #resize() {
+    this.#breadth = this.scroller.clientWidth;
     if (!this.#following) this.#place.restore();
     this.#follow();
     if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
