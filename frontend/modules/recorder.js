@@ -1,5 +1,8 @@
 // The microphone as s16le frames of a tenth of a second.
 
+/** Sound that has not begun after so long does not begin, in milliseconds. */
+const PATIENCE_MS = 8000;
+
 /** The microphone of this device. Set `onframe(pcm, level)`, `onstill()` and `onend()`. */
 export class Recorder {
   #stream = null;
@@ -16,9 +19,8 @@ export class Recorder {
 
   onend = () => {};
 
-  get sampleRate() {
-    return this.#context.sampleRate;
-  }
+  /** In Hz, once it is open. */
+  sampleRate = 0;
 
   async open() {
     if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'SecurityError');
@@ -27,11 +29,12 @@ export class Recorder {
     });
     try {
       this.#context = new AudioContext();
+      this.sampleRate = this.#context.sampleRate;
       await this.#context.audioWorklet.addModule(new URL('pcm-worklet.js', import.meta.url));
       const worklet = new AudioWorkletNode(this.#context, 'pcm', { numberOfOutputs: 0 });
       worklet.port.onmessage = ({ data }) => this.onframe(data.pcm, data.level);
       this.#context.createMediaStreamSource(this.#stream).connect(worklet);
-      await this.#context.resume();
+      await begun(this.#context.resume());
     } catch (error) {
       this.stop();
       throw error;
@@ -63,8 +66,21 @@ export class Recorder {
       track.onmute = track.onunmute = null;
       track.stop();
     }
-    if (this.#context && this.#context.state !== 'closed') this.#context.close();
-    this.#stream = null;
+    this.#context?.close();
+    this.#stream = this.#context = null;
+  }
+}
+
+/** Firefox begins nothing where no sound can be played, not even to hear, and waits for ever. */
+async function begun(sound) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(reject, PATIENCE_MS, new DOMException('', 'TimeoutError'));
+  });
+  try {
+    await Promise.race([sound, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -72,6 +88,7 @@ const REASONS = {
   NotAllowedError: 'The browser may not use the microphone. Allow it in the address bar or the site’s settings.',
   NotFoundError: 'There is no microphone. Plug one in, or choose one in the system’s settings.',
   NotReadableError: 'Another program holds the microphone. Close it and try again.',
+  TimeoutError: 'The browser does not begin to hear. Firefox cannot without a sound output: plug in headphones or loudspeakers, and try again.',
   SecurityError: 'Browsers give the microphone only to pages that come over https or from localhost.',
 };
 

@@ -122,6 +122,9 @@ def test_a_recording_is_stopped_while_it_is_away(
         page.goto(f"{api.url}#microphone")
         page.get_by_role("button", name="Start").click()
         expect(page.locator(".lines .text")).to_have_text(["first"])
+        expect(page.get_by_label("Language spoken")).to_have_css(
+            "opacity", "0.55"
+        )  # in Firefox, too, it looks disabled
     expect(page.locator("microphone-view .state")).to_contain_text("Connection lost")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
@@ -141,6 +144,21 @@ def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> Non
     expect(page.get_by_role("alert")).to_contain_text("Allow it")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     context.close()
+
+
+def test_a_browser_that_does_not_begin_to_hear_is_not_waited_for_for_ever(page: Page, api: Api) -> None:
+    page.add_init_script(  # as Firefox does on a machine without a sound output
+        "AudioContext.prototype.resume = () => { window.asked = true; return new Promise(() => {}) }"
+    )
+    page.clock.install()
+    page.goto(f"{api.url}#microphone")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_function("() => window.asked")
+    expect(page.locator("microphone-view .state")).to_have_text("Waiting for the microphone…")
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("alert")).to_contain_text("plug in headphones or loudspeakers")
+    expect(page.locator("microphone-view .state")).to_have_text("Nothing is sent before you start.")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
 def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ def test_the_form_of_a_new_station_comes_into_sight(page: Page, api: Api, redis:
     expect(page.get_by_label("Name")).to_be_focused()
     expect(page.get_by_label("Name")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("button", name="Add station")).to_be_in_viewport(ratio=1)
+    expect(page.locator("station-form")).to_have_css(
+        "display", "block"
+    )  # Firefox shows but the beginning of what is inline
 
 
 def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
