@@ -40,8 +40,8 @@ SPEAKERS = "speakers"
 #: A client that opens a socket says hello within so many seconds, and is never silent for so long.
 HELLO_S, SILENCE_S = 10.0, 60.0
 
-#: Codes of a client that closes because it is done: a page that is left says 1001.
-FAREWELLS = (sockets.NORMAL, sockets.GOING_AWAY, sockets.NO_CODE)
+#: Codes of a client that closes because it is done. 1001 is none: Firefox says it for a page that is loaded again, too.
+FAREWELLS = (sockets.NORMAL, sockets.NO_CODE)
 
 #: What a client may say behind its hello.
 UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
