@@ -14,6 +14,8 @@ import sys
 PACKAGES = {
     "icecast2": "icecast2",  # a real radio station
     "chromium": "chromium",  # a real browser, driven by playwright
+    "firefox-esr": "firefox-esr",  # another
+    "pulseaudio": "pulseaudio",  # the sound output without which that hears no microphone
     "node": "nodejs",  # runs the tests of the page's modules
     "caddy": "caddy",  # the proxies with TLS that we have configurations for
     "nginx": "nginx-light",
