@@ -18,14 +18,15 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## install what is missing, start every service on this machine, print the address
-	@$(PYTHON) demo/install.py --extras $(RUNTIME)
+	@test -e $(VENV) || $(PYTHON) -m demo.ports
+	@$(PYTHON) -m demo.install --extras $(RUNTIME)
 	@exec $(BIN)/python -m demo.up
 
 down: ## stop a running `make up`
 	@test ! -x $(BIN)/python || $(BIN)/python -m demo.up --down
 
 venv: ## make .venv with everything that development needs
-	@$(PYTHON) demo/install.py
+	@$(PYTHON) -m demo.install
 
 check: venv ## format, lint, types and import directions
 	$(BIN)/ruff format --check .

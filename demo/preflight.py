@@ -5,59 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import redis
 
+from demo.ports import PreflightError
 from transcriber.model_name import folder_of
 from wire.errors import ModelError
 
 #: Streams with XAUTOCLAIM, on which the chunk queue is built, came with this one.
 OLDEST_REDIS = (6, 2)
-
-
-class PreflightError(Exception):
-    """Something is in the way; the text is one sentence that says what, and what to do."""
-
-
-def check_port(variable: str, host: str, port: int) -> None:
-    """Raises PreflightError if `host:port`, which `variable` chooses, cannot be listened on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except PermissionError as e:
-        raise PreflightError(
-            f"Port {port} may not be used by this account: choose one above 1023 with "
-            f"`make up {variable}={port + 8000}`."
-        ) from e
-    except OSError as e:
-        if variable == "REDIS_PORT" and redis_version(f"redis://{host}:{port}/0"):
-            raise PreflightError(
-                f"A Redis that is not ours answers on {host}:{port}: use it with "
-                f"`make up REDIS_URL=redis://{host}:{port}/0`, or choose another port for ours with "
-                f"`make up REDIS_PORT={port + 1}`."
-            ) from e
-        raise PreflightError(
-            f"Port {port} on {host} cannot be used ({e.strerror}): stop the program that uses it, or choose another "
-            f"with `make up {variable}={port + 1}`."
-        ) from e
-
-
-def check_distinct(ports: Mapping[str, int]) -> None:
-    """Raises PreflightError if two of the variables in `ports` choose the same port."""
-    first: dict[int, str] = {}
-    for variable, port in ports.items():
-        if port in first:
-            raise PreflightError(
-                f"{first[port]} and {variable} are both {port}: choose another with `make up {variable}={port + 1}`."
-            )
-        first[port] = variable
 
 
 def check_redis(url: str) -> None:

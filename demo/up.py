@@ -17,17 +17,17 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from demo import leash, preflight
 from demo.gpus import gpus, taken_by
-from demo.preflight import PreflightError
+from demo.ports import PreflightError, check_ports
+from demo.settings import Settings
 from demo.supervisor import Service, StartError, Supervisor
 from wire.bus import connect
 from wire.errors import SettingsError
-from wire.settings import load, setting
+from wire.settings import load
 from wire.workers import alive
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,32 +40,6 @@ REDIS_SMALL_TALK = re.compile(
     r"oO0OoO0OoO0Oo|Redis version=|Configuration loaded|Server initialized|Memory overcommit|"
     r"Received SIGTERM|User requested shutdown|ready to exit"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `make up` reads from the environment; the services read their own."""
-
-    #: Where the API listens; only this machine reaches the default.
-    host: str = setting("HOST", "127.0.0.1")
-    #: Where the API listens: the page and everything else.
-    port: int = setting("PORT", 8000, minimum=1, maximum=65535)
-    #: Where the demo station listens.
-    demo_port: int = setting("DEMO_PORT", 8010, minimum=1, maximum=65535)
-    #: Where our own Redis listens; it is started unless REDIS_URL names another.
-    redis_port: int = setting("REDIS_PORT", 6390, minimum=1, maximum=65535)
-    #: A Redis of your own, 6.2 or newer, instead of the one that `make up` brings.
-    redis_url: str = setting("REDIS_URL", "")
-    #: The uploads' spool and Redis' files; relative to the root of the repository.
-    data_dir: str = setting("DATA_DIR", "var")
-    #: A checkpoint's directory or a hub id.
-    model: str = setting("MODEL", "demo/model")
-    #: The stations to begin with.
-    stations_file: str = setting("STATIONS_FILE", "stations.yml")
-    #: Transcriber processes. One a core is best on a CPU, one a GPU, of which each has the next unless DEVICE is set.
-    transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
-    #: How long everything may take to be ready, in seconds. A model from a hub has to be fetched first.
-    start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -108,15 +82,11 @@ def up(settings: Settings) -> int:
 def check(settings: Settings) -> None:
     """Raises PreflightError for the first thing that is in the way."""
     preflight.check_programs()
-    ports = {"PORT": settings.port, "DEMO_PORT": settings.demo_port}
-    preflight.check_distinct(ports if settings.redis_url else {**ports, "REDIS_PORT": settings.redis_port})
-    preflight.check_port("PORT", settings.host, settings.port)
-    preflight.check_port("DEMO_PORT", "127.0.0.1", settings.demo_port)
+    check_ports(settings)
     if settings.redis_url:
         preflight.check_redis(settings.redis_url)
     else:
         preflight.find_redis_server()
-        preflight.check_port("REDIS_PORT", "127.0.0.1", settings.redis_port)
     preflight.check_model(settings.model)
 
 

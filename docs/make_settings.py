@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Heading, module, class: in the order of the document.
 SOURCES = (
-    ("`make up`", "demo.up", "Settings"),
+    ("`make up`", "demo.settings", "Settings"),
     ("ingest", "ingest.settings", "Settings"),
     ("transcriber", "transcriber.settings", "Settings"),
     ("api", "api.settings", "Settings"),

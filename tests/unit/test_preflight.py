@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from demo import preflight
-from demo.preflight import PreflightError
-
-
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield server.getsockname()[1]
-
-
-def test_a_taken_port_names_the_variable(taken_port: int) -> None:
-    with pytest.raises(PreflightError, match=rf"Port {taken_port} .* `make up PORT={taken_port + 1}`"):
-        preflight.check_port("PORT", "127.0.0.1", taken_port)
-
-
-def test_a_free_port_passes(free_port: Callable[[], int]) -> None:
-    preflight.check_port("PORT", "127.0.0.1", free_port())
-
-
-def test_one_port_for_two_services_names_both_variables() -> None:
-    preflight.check_distinct({"PORT": 8000, "DEMO_PORT": 8010})
-    with pytest.raises(PreflightError, match=r"PORT and DEMO_PORT are both 8010: .* `make up DEMO_PORT=8011`"):
-        preflight.check_distinct({"PORT": 8010, "DEMO_PORT": 8010})
-
-
-def test_a_foreign_redis_on_our_port_is_recognised(redis_url: str) -> None:
-    port = int(redis_url.rpartition(":")[2].partition("/")[0])
-    with pytest.raises(PreflightError, match=r"A Redis that is not ours .* REDIS_URL=.* REDIS_PORT="):
-        preflight.check_port("REDIS_PORT", "127.0.0.1", port)
+from demo.ports import PreflightError
 
 
 def test_a_given_redis_is_accepted(redis_url: str) -> None:
