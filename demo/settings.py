@@ -27,7 +27,7 @@ class Settings:
     model: str = setting("MODEL", "demo/model")
     #: The stations to begin with.
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
-    #: Transcriber processes. One a core is best on a CPU, one a GPU, of which each has the next unless DEVICE is set.
+    #: Transcriber processes. One a core is best on a CPU, one a GPU, of which each takes another.
     transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
     #: How long everything may take to be ready, in seconds. A model from a hub has to be fetched first.
     start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)

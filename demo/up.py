@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import IO
 
 from demo import leash, preflight
-from demo.gpus import gpus, taken_by
 from demo.ports import PreflightError, check_ports
 from demo.settings import Settings
 from demo.supervisor import Service, StartError, Supervisor
@@ -182,14 +181,12 @@ def services(settings: Settings) -> list[Service]:
         Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
         Service("api", (python, "-m", "api"), lambda: answers(f"{address(settings)}/readyz"), tier=2, environ=environ),
     ]
-    several = settings.transcribers > 1 and os.environ.get("DEVICE", "auto") in ("", "auto")
-    there = gpus(os.environ) if several else []
     for number in range(1, settings.transcribers + 1):
         name = "transcriber" if settings.transcribers == 1 else f"transcriber-{number}"
         # One thread a process: two processes with a thread each do more than one with two.
         threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"}
         ready = workers("transcriber", settings.transcribers)
-        own = {**environ, **threads, **taken_by(number - 1, there)}
+        own = {**environ, **threads}
         kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ=own))
     if not settings.redis_url:
         kept.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_SMALL_TALK))

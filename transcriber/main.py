@@ -19,6 +19,7 @@ from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire.bus import AWAY, connect
 from wire.errors import ModelError, UndertextError, Unsupported
+from wire.gpus import one_of_several
 from wire.messages import Task
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
@@ -53,13 +54,30 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         settings = load(Settings, environ)
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own
-        registry = CollectorRegistry()
-        metrics = TranscriberMetrics(registry)
-        loaded = glance(settings.model)
-        engine = make_engine(settings, metrics)
+        if settings.device not in ("auto", "cuda"):
+            return run(settings)
+        with one_of_several(connect(settings.redis_url), os.environ):  # where CUDA reads it
+            return run(settings)
+    except AWAY as error:
+        # Not the address itself: it may have a password, and logs are read by many.
+        print(f"transcriber: no Redis answers where REDIS_URL says: {error}", file=sys.stderr)
+        return 1
     except UndertextError as error:
         print(f"transcriber: {error}", file=sys.stderr)
         return 2
+
+
+def run(settings: Settings) -> int:
+    """Load the model, and work with it until told to stop; the exit code.
+
+    Raises:
+        ModelError: it cannot be loaded.
+        AWAY: Redis was away for too long.
+    """
+    registry = CollectorRegistry()
+    metrics = TranscriberMetrics(registry)
+    loaded = glance(settings.model)
+    engine = make_engine(settings, metrics)
     on_air = OnAir(
         engine,
         metrics,
@@ -76,6 +94,9 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
     """Work with a loaded model, and those that follow it, until told to stop; the exit code.
 
     The heartbeat begins only now that the model is loaded and warm: whoever counts transcribers counts ready ones.
+
+    Raises:
+        AWAY: Redis was away for too long.
     """
     redis = connect(settings.redis_url)
     try:
@@ -97,10 +118,6 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
             stop_on_signals(transcriber.stop)
             log.info("%s is ready", worker.name)
             transcriber.run()
-    except AWAY as error:
-        # Not the address itself: it may have a password, and logs are read by many.
-        print(f"transcriber: no Redis answers where REDIS_URL says: {error}", file=sys.stderr)
-        return 1
     except UndertextError as error:
         print(f"transcriber: {error}", file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ class Settings:
     #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small. A folder,
     #: or a link to one, is watched: what takes its place goes on air between two batches.
     model: str = setting("MODEL", "demo/model")
-    #: What computes. `auto` takes a GPU where there is one.
+    #: What computes. `auto` takes a GPU where there is one; of several, that which the fewest have, as does `cuda`.
     device: str = setting("DEVICE", "auto")
     #: Precision of the weights. `auto` is float16 on a GPU and float32 on a CPU, where int8 takes half the time with
     #: a large model; so does bfloat16 on a CPU that has it (of x86, those with AMX).

@@ -25,6 +25,7 @@
 | undertext:microphones:taken           | list   | what a worker takes at this moment; emptied at every look |
 | undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
 | undertext:worker:NAME                 | string | expires                                                   |
+| undertext:gpu:UUID                    | zset   | as many as processes on that GPU; expires                 |
 | undertext:study:NAME                  | list   | trials of a search; expires                               |
 | undertext:study:NAME:TOKEN            | string | expires                                                   |
 | undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
@@ -127,6 +128,11 @@ def microphone_connections(id: str) -> str:
 def worker(name: str) -> str:
     """A worker's heartbeat: its metrics in Prometheus' text format."""
     return f"{WORKERS}{name}"
+
+
+def gpu(id: str) -> str:
+    """Who computes on a GPU, and until when that is believed."""
+    return f"{PREFIX}:gpu:{id}"
 
 
 def study(name: str) -> str:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
 see the corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does: one that does not hands
-its trial back and ends. Ctrl-C hands it back, too.
+its trial back and ends. Ctrl-C hands it back, too. Of several GPUs, each takes the one that the fewest others have.
 
 While Redis is away, workers wait for it, and train on; one that keeps nothing on disk (it does with --appendonly yes)
 has forgotten the study when it is back.
 
 examples
   REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker
-  CUDA_VISIBLE_DEVICES=1 python -m trainer worker --burst
+  python -m trainer worker --burst
   docker compose --profile train up --scale trainer=4
 """
 
@@ -46,10 +46,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.tuning.worker import work
+    from wire.gpus import one_of_several
 
     redis = redis_at(options.redis, "start one, or name another with --redis")
-    print(f"waiting for trials at {options.redis}", flush=True)
-    work(redis, options.burst)
+    with one_of_several(redis_at(options.redis, "start it"), os.environ) as gpu:
+        print(f"waiting for trials at {options.redis}" + (f", for {gpu}" if gpu else ""), flush=True)
+        work(redis, options.burst)
     return 0
 
 

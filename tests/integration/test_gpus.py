@@ -1,0 +1,110 @@
+"""Processes that share the GPUs of a machine through a real Redis; the GPUs are on a list alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from wire import gpus, keys
+from wire.bus import AWAY, Redis, connect
+from wire.gpus import VISIBLE, one_of_several
+
+A, B = "GPU-11111111-aaaa", "GPU-22222222-bbbb"
+LIST = f"""\
+GPU 0: NVIDIA H200 (UUID: {A})
+  MIG 1g.18gb     Device  0: (UUID: MIG-55555555-cccc)
+GPU 1: NVIDIA H200 (UUID: {B})
+"""
+FAILED = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets nvidia-smi say something."""
+
+    def tell(words: str) -> None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{words}\nEND\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("environ", "words", "expected"),
+    [
+        ({}, LIST, [A, B]),
+        ({}, FAILED, []),
+        ({VISIBLE: "3, 5"}, LIST, ["3", "5"]),
+        ({VISIBLE: "0,-1,1"}, LIST, ["0"]),
+        ({VISIBLE: ""}, LIST, []),
+    ],
+)
+def test_which_gpus_there_are(
+    environ: dict[str, str], words: str, expected: list[str], told: Callable[[str], None]
+) -> None:
+    told(words)
+    assert gpus.visible(environ) == expected
+
+
+def test_each_process_takes_one_that_the_fewest_have(redis: Redis, told: Callable[[str], None]) -> None:
+    told(LIST)
+    with one_of_several(redis, {}) as first, ExitStack() as others:
+        environ: dict[str, str] = {}
+        assert {first, others.enter_context(one_of_several(redis, environ))} == {A, B}
+        assert environ[VISIBLE] != first, "CUDA is shown that one alone"
+        with one_of_several(redis, {}) as third:
+            assert third == first, "both have one by now"
+            others.close()
+            with one_of_several(redis, {}) as fourth:
+                assert fourth == environ[VISIBLE], "it was given back"
+    assert not redis.keys(keys.gpu("*"))
+
+
+def test_a_killed_one_has_its_gpu_no_longer(redis: Redis, told: Callable[[str], None]) -> None:
+    told(LIST)
+    seconds, _ = redis.time()  # type: ignore[misc]
+    redis.zadd(keys.gpu(A), {"killed": seconds - 1})
+    redis.zadd(keys.gpu(B), {"alive": seconds + 100})
+    with one_of_several(redis, {}) as taken:
+        assert taken == A
+
+
+def test_who_lives_keeps_its_gpu(
+    redis: Redis, told: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    told(LIST)
+    monkeypatch.setattr(gpus, "BEAT_S", 0.05)
+    with one_of_several(redis, {}) as taken:
+        assert taken
+        redis.delete(keys.gpu(taken))  # Redis was away, and came back without it
+        wait_until(lambda: redis.zcard(keys.gpu(taken)) == 1)
+    assert not redis.exists(keys.gpu(taken))
+
+
+@pytest.mark.parametrize("words", [LIST.splitlines()[0], FAILED])
+def test_with_one_gpu_or_none_nothing_is_changed_and_nobody_asked(words: str, told: Callable[[str], None]) -> None:
+    told(words)
+    environ: dict[str, str] = {}
+    with one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), environ) as taken:
+        assert taken is None
+    assert not environ
+
+
+def test_without_redis_several_cannot_be_shared(told: Callable[[str], None]) -> None:
+    told(LIST)
+    with pytest.raises(AWAY), one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), {}):
+        pass
+
+
+def test_a_number_says_nothing_on_another_machine(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine in ("one", "other"):
+        monkeypatch.setattr(gpus.socket, "gethostname", lambda machine=machine: machine)
+        with one_of_several(redis, {VISIBLE: "0,1"}) as taken:
+            assert taken == "0"
+            assert redis.keys(keys.gpu("*")) == [keys.gpu(f"{machine}:0").encode()]
