@@ -1,7 +1,8 @@
 """`python -m benchmarks.precision`: what DTYPE gives and costs on a CPU, beside CTranslate2 (faster-whisper's engine).
 
 At Whisper's real sizes, with random weights: processor time of a chunk in batches of four, on one thread, for 24 tokens
-each. Then with the bundled model, on sentences and voices that it never heard: word error rates.
+each; one to a window, and as many of a recording as a window of 30 s holds. Then with the bundled model, on sentences
+and voices that it never heard: word error rates.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ from transcriber.transformers_engine import TransformersEngine
 PRECISIONS = ("float32", "bfloat16", "int8")
 PEER = "CTranslate2 int8"
 SIZES = ("tiny", "base", "small")
-#: Our short context, and Whisper's own, to which CTranslate2 pads everything.
-CONTEXTS_S = (7, 30)
+#: Our short context, and Whisper's own, to which CTranslate2 pads everything; and how many chunks are heard in it.
+WINDOWS = ((7, 1), (30, 1), (30, 5))
 BATCH, TOKENS = 4, 24
 DEMO = "demo/model"
 #: Sentences in each language.
 _FULL, _QUICK = 300, 40
 
-#: Hears a batch of features [BATCH, mels, frames], and writes TOKENS tokens of each.
+#: Hears a batch of features [BATCH, mels, frames], and writes TOKENS tokens for each chunk.
 Hearing = Callable[[NDArray[np.float32]], object]
 
 
@@ -60,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     speeds = [row for size in options.sizes[: 1 if options.quick else None] for row in _speeds(size, options.rounds)]
     rates = _rates(options.sentences or (_QUICK if options.quick else _FULL))
     figures = {
-        f"{row['size']}_{row['context s']}s_{name}_percent": 100 * float(str(row[name])) / float(str(row["float32"]))
+        f"{row['size']}_{row['context s']}s_{row['chunks']}_chunks_{name}_percent": 100
+        * float(str(row[name]))
+        / float(str(row["float32"]))
         for row in speeds
         for name in (*PRECISIONS[1:], PEER)
         if name in row
@@ -76,23 +79,24 @@ def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
     torch.manual_seed(0)
     random = whisper(size).eval().requires_grad_(False)
     rows: list[Mapping[str, object]] = []
-    for context_s in CONTEXTS_S:
-        hearings = {name: _ours(random, name, context_s) for name in PRECISIONS}
-        if context_s == max(CONTEXTS_S):
-            hearings[PEER] = _ctranslate2(random)
+    for context_s, chunks in WINDOWS:
+        hearings = {name: _ours(random, name, context_s, TOKENS * chunks) for name in PRECISIONS}
+        if context_s == max(WINDOWS)[0]:
+            hearings[PEER] = _ctranslate2(random, TOKENS * chunks)
         features = np.random.default_rng(0).standard_normal((BATCH, 80, 100 * context_s), np.float32)
         spent: dict[str, list[float]] = {name: [] for name in hearings}
-        for turn in tqdm(range(rounds + 1), desc=f"{size}, {context_s} s", unit="round", leave=False):
+        for turn in tqdm(range(rounds + 1), desc=f"{size}, {chunks} in {context_s} s", unit="round", leave=False):
             for name, hear in hearings.items():
                 began_s = time.process_time()
                 hear(features)
                 if turn:  # the first warms up
-                    spent[name].append(1000 * (time.process_time() - began_s) / BATCH)
-        rows.append({"size": size, "context s": context_s, **{name: median(each) for name, each in spent.items()}})
+                    spent[name].append(1000 * (time.process_time() - began_s) / BATCH / chunks)
+        window = {"size": size, "context s": context_s, "chunks": chunks}
+        rows.append({**window, **{name: median(each) for name, each in spent.items()}})
     return rows
 
 
-def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: int) -> Hearing:
+def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: int, written: int) -> Hearing:
     model = copy.deepcopy(random)
     shorten(model, context_s * POSITIONS_PER_S)
     if precision == "int8":
@@ -107,12 +111,12 @@ def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: in
     @torch.inference_mode()
     def hear(features: NDArray[np.float32]) -> object:
         states = model.get_encoder()(torch.from_numpy(features).to(dtype)).last_hidden_state
-        return decode(states, lambda first: [[prefix]] * len(first), [TOKENS] * BATCH)
+        return decode(states, lambda first: [[prefix]] * len(first), [written] * BATCH)
 
     return hear
 
 
-def _ctranslate2(random: WhisperForConditionalGeneration) -> Hearing:
+def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Hearing:
     """The same weights; its tokens have other names, and there are as many."""
     import ctranslate2
 
@@ -130,8 +134,8 @@ def _ctranslate2(random: WhisperForConditionalGeneration) -> Hearing:
 
     def hear(features: NDArray[np.float32]) -> object:
         view = ctranslate2.StorageView.from_array(features)
-        heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * TOKENS, suppress_tokens=[end])
-        assert all(len(one.sequences_ids[0]) == TOKENS for one in heard), "it writes as much"
+        heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * written, suppress_tokens=[end])
+        assert all(len(one.sequences_ids[0]) == written for one in heard), "it writes as much"
         return heard
 
     return hear

@@ -80,7 +80,7 @@ class ScriptedEngine:
     device: str = "cpu"
     languages: tuple[str, ...] = ("en", "sv")
     tasks: tuple[str, ...] = ("transcribe", "translate")
-    context_s: float = 30.0
+    context_s: float = 7.0
     places: list[str] = field(default_factory=list)
 
     def leave(self) -> None:

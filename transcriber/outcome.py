@@ -80,6 +80,7 @@ class Outcome:
         model: that heard it.
         told: the language that its source was said to be in.
         follows: as of the chunk.
+        window: the first of several chunks that were heard at once; None of one that was heard alone.
     """
 
     epoch: int
@@ -96,6 +97,7 @@ class Outcome:
     model: str = ""
     told: str | None = None
     follows: tuple[int, int] | None = None
+    window: int | None = None
 
     @classmethod
     def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:

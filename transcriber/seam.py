@@ -26,7 +26,7 @@ import logging
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from transcriber.join import join
+from transcriber.join import in_order, join
 from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
@@ -111,6 +111,7 @@ class _Seam:
     model: str = ""  # that heard the newest words
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
+    window: int | None = None  # the first of the chunks that the newest one was heard with
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
@@ -171,7 +172,7 @@ class _Seam:
         """Settle what is left of the old epoch, and start a new one."""
         self._settle_all(policy)
         self.lines.flush(self.origin(policy))
-        self.tail, self.settled, self.ended = [], 0, False
+        self.tail, self.settled, self.window, self.ended = [], 0, None, False
         self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
@@ -193,7 +194,7 @@ class _Seam:
         else:
             self._leave_unheard(policy)
             self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
-        self.next_seq, self.until_s = outcome.seq + 1, outcome.end_s
+        self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
         if outcome.last:
             self._settle_all(policy)
             self.lines.flush(self.origin(policy))
@@ -210,8 +211,11 @@ class _Seam:
         self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
         words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
-        joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
-        self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
+        if outcome.window is not None and outcome.window == self.window:  # one hearing: there is nothing to join
+            self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
+        else:
+            joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
+            self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
         new = len(self.tail) - kept
         for count, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
             if language != self.language:
@@ -266,18 +270,11 @@ class _Seam:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
+        of_a_step = ("rejected", "sounds_like")
         return {
-            "epoch": self.epoch,
-            "next_seq": self.next_seq,
-            "until_s": self.until_s,
-            "ended": self.ended,
-            "finished": self.finished,
-            "language": self.language,
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in of_a_step},
             "votes": self.votes.as_dict(),
-            "captured_s": self.captured_s,
-            "model": self.model,
             "tail": [pack(word) for word in self.tail],
-            "settled": self.settled,
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
             "lines": self.lines.as_dict(),
             "said": [[said.text, said.start_s] for said in self.said],

@@ -25,7 +25,8 @@ class Settings:
     dtype: str = setting("DTYPE", "auto", choices=("auto", "float32", "float16", "bfloat16", "int8"))
     #: Threads of a CPU. One worker per core is faster than one worker with more threads.
     threads: int = setting("THREADS", 1, minimum=1, maximum=256)
-    #: Most chunks decoded together. More is faster on a GPU and makes each chunk wait longer on a CPU.
+    #: Most windows decoded together: a chunk each, or what a recording has waiting, as much as the model hears at once.
+    #: More is faster on a GPU and makes each chunk wait longer on a CPU.
     batch_size: int = setting("BATCH_SIZE", 8, minimum=1, maximum=256)
     #: A text whose tokens have a mean log-probability below this is doubtful and decoded again with beam search. 0: all
     #: are, as openai/whisper does.

@@ -25,7 +25,7 @@ PAUSE_SAMPLES, _PAUSE_DB = samples(0.3), 10.0
 #: Sound is at most so many decibels below that.
 _SOUND_DB = 25.0
 #: Energy is looked at every so many samples.
-_STEP = samples(0.01)
+STEP = samples(0.01)
 
 #: What a turn must gain to be believed, and to be looked for more closely: the natural logarithm of how much likelier
 #: all parts are with it.
@@ -62,16 +62,23 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
         if is_quiet:
             quietest = min(run, key=lambda n: level_db[n])
             # Noise that is about as loud as a pause may be would cut one into slivers.
-            if not cuts or (quietest - cuts[-1]) * _STEP >= PAUSE_SAMPLES:
+            if not cuts or (quietest - cuts[-1]) * STEP >= PAUSE_SAMPLES:
                 cuts.append(quietest)
             elif level_db[quietest] < level_db[cuts[-1]]:
                 cuts[-1] = quietest
-    sound = _levels_db(audio, _STEP) > loud_db - _SOUND_DB
-    edges = [0, *(cut * _STEP + PAUSE_SAMPLES // 2 for cut in cuts), len(audio)]
+    sound = sounding(audio)
+    edges = [0, *(cut * STEP + PAUSE_SAMPLES // 2 for cut in cuts), len(audio)]
     return [
-        Span(begin, end, int(sound[begin // _STEP : end // _STEP].sum()) * _STEP)
+        Span(begin, end, int(sound[begin // STEP : end // STEP].sum()) * STEP)
         for begin, end in itertools.pairwise(edges)
     ]
+
+
+def sounding(audio: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether something sounds in each STEP of an utterance."""
+    level_db = _levels_db(audio, PAUSE_SAMPLES)
+    loud_db = np.percentile(level_db, 90) if len(level_db) else 0.0
+    return np.asarray(_levels_db(audio, STEP) > loud_db - _SOUND_DB)
 
 
 def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
@@ -161,7 +168,7 @@ def _weights(spans: Sequence[Span]) -> list[float]:
 
 
 def _levels_db(audio: NDArray[np.float32], width: int) -> NDArray[np.float64]:
-    """Level in decibels over `width` samples from every _STEP-th place on; empty for audio that is shorter."""
+    """Level in decibels over `width` samples from every STEP-th place on; empty for audio that is shorter."""
     sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
-    power: NDArray[np.float64] = (sums[width:] - sums[:-width])[::_STEP] / width
+    power: NDArray[np.float64] = (sums[width:] - sums[:-width])[::STEP] / width
     return 10 * np.log10(np.maximum(power, 1e-9))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from transcriber import seam
+from transcriber import seam, together
 from transcriber.context import previous_text
-from transcriber.engine import Engine, Heard, Hypothesis
-from transcriber.outcome import Outcome, Part, Reading
+from transcriber.engine import Engine
+from transcriber.listening import Listener
+from transcriber.outcome import Outcome
 from transcriber.policy import Policy
-from transcriber.recognition import recognise
 from transcriber.renewal import Renewal
-from transcriber.rules import doubtful, judge
 from transcriber.triage import triage
 from wire import keys
 from wire.bus import AWAY, Redis
@@ -79,8 +78,8 @@ class Transcriber:
         self._claim_every_s = claim_every_s
         self._renewal = Renewal(queue, name, renew_every_s)
         self._task = task
-        self._follow_turns = follow_turns
         self._clock = clock
+        self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
         self._stop = threading.Event()
         self._claimed_s = -float("inf")
         self._failures = 0
@@ -110,7 +109,7 @@ class Transcriber:
     def step(self, block_s: float = 1.0) -> int:
         """Take and settle one batch; how many chunks it had."""
         engine = self._engine()  # with no chunk in hand: it may take its time to change
-        deliveries = self._take(block_s)
+        deliveries = self._take(engine, block_s)
         self._renewal.hold(deliveries)
         try:
             if self._stop.is_set():
@@ -122,8 +121,12 @@ class Transcriber:
         finally:
             self._renewal.hold(())
 
-    def _take(self, block_s: float) -> list[Delivery]:
-        """Chunks of a dead worker, one at a time so that one which kills is alone with its killing; else new ones."""
+    def _take(self, engine: Engine, block_s: float) -> list[Delivery]:
+        """Chunks of a dead worker, one at a time so that one which kills is alone with its killing; else new ones.
+
+        Of recordings, as many as fill a GPU's batch with long windows: few would leave it idle. A CPU has work enough
+        with those that fill the windows, and live chunks would wait for more.
+        """
         now_s = time.monotonic()
         if now_s - self._claimed_s >= self._claim_every_s:
             claimed = self._queue.claim(self._name, 1)
@@ -131,7 +134,9 @@ class Transcriber:
                 self._metrics.claimed.inc(len(claimed))
                 return claimed
             self._claimed_s = now_s
-        return self._queue.take(self._name, self._batch_size, block_s)
+        most = together.most(engine.context_s)
+        windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
+        return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most)
 
     def _work(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
         sorted_out = triage(
@@ -186,33 +191,15 @@ class Transcriber:
             log.warning("%s %s", chunk.source, why)
 
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
-        """Decode chunks in one batch; if that fails, each alone."""
-        began_s = time.perf_counter()
-        heard: list[list[Heard]] | None
-        try:
-            chunks = [d.chunk for d in deliveries]
-            heard = recognise(engine, chunks, self._task, self._previous, follow_turns=self._follow_turns)
-        except AWAY:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer
-            if len(deliveries) == 1:
-                self._fail(deliveries[0], error)
-                return
-            log.warning("a batch of %d failed and is tried one by one: %s", len(deliveries), repr(error))
-            heard = None
-        if heard is None:  # not in the handler: the error holds all that the batch had in the device's memory
-            for delivery in deliveries:
-                self._transcribe(engine, [delivery])
-            return
-        self._failures = 0
-        busy_s = time.perf_counter() - began_s
-        self._count(deliveries, busy_s)
-        began_s = time.perf_counter()
-        for delivery, parts in zip(deliveries, heard, strict=True):
-            chunk = delivery.chunk
-            outcome = Outcome.of(chunk, (self._part(chunk, part) for part in parts), model=engine.title)
-            self._commit(delivery, outcome, "transcribed")
-        self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
+        for settled in self._listener.hear(engine, deliveries):
+            began_s = time.perf_counter()
+            for delivery, outcome in settled:
+                if isinstance(outcome, Exception):
+                    self._fail(delivery, outcome)
+                else:
+                    self._failures = 0
+                    self._commit(delivery, outcome, "transcribed")
+            self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
 
     def _previous(self, chunk: Chunk) -> str:
         """What the chunk's source was last said to have said, if that is known up to this chunk.
@@ -225,19 +212,6 @@ class Transcriber:
         # What was corrected lately stands among them, however old it is.
         captions = latest_revisions(self._log.latest(chunk.source, _REMEMBERED))
         return previous_text(captions, chunk.begin_s, chunk.language)
-
-    def _part(self, chunk: Chunk, heard: Heard) -> Part:
-        """What was heard in a chunk or a part of it, in each language that it may be in."""
-        readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
-        return Part.of(readings, heard.probabilities)
-
-    def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
-        """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""
-        verdict = judge(hypothesis)
-        if verdict.reason:
-            self._metrics.rejected.labels(str(verdict.reason)).inc()
-            log.info("%s %d/%d: %r rejected: %s", *_place(chunk), hypothesis.text, verdict.reason)
-        return Reading(verdict.believed.words, hypothesis.language, doubtful(hypothesis))
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A chunk failed alone: leave it to another try, or bury it."""
@@ -284,16 +258,6 @@ class Transcriber:
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
-
-    def _count(self, deliveries: Iterable[Delivery], busy_s: float) -> None:
-        chunks = [d.chunk for d in deliveries]
-        for chunk in chunks:
-            kind, _ = split_source(chunk.source)
-            self._metrics.audio_s.labels(str(kind)).inc(chunk.duration_s)
-        self._metrics.batch.observe(len(chunks))
-        self._metrics.busy_s.inc(busy_s)
-        audio_s = sum(chunk.duration_s for chunk in chunks)
-        self._metrics.real_time_factor.set(busy_s / audio_s if audio_s else 0.0)
 
 
 def _place(chunk: Chunk) -> tuple[str, int, int]:

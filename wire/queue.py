@@ -99,17 +99,20 @@ class ChunkQueue:
         self._redis.xadd(stream, chunk.encode())  # type: ignore[arg-type]
         return chunk
 
-    def take(self, worker: str, count: int, block_s: float = 1.0) -> list[Delivery]:
+    def take(self, worker: str, count: int, block_s: float = 1.0, *, uploads: int = 0) -> list[Delivery]:
         """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first.
 
         One that had to wait for its first chunk may return more than `count`: the first of each stream.
+
+        Args:
+            uploads: take chunks of uploads until there are so many, if that is more than `count`.
         """
-        taken = self._read_in_order(worker, count)
+        taken = self._read_in_order(worker, count, uploads)
         if not taken and block_s > 0:
             # COUNT holds for each stream: more than one here would bring uploads along before live chunks.
             taken = self._read(worker, STREAMS, 1, max(1, round(block_s * 1000)))
-            if taken and len(taken) < count:
-                taken += self._read_in_order(worker, count - len(taken))
+            if taken and len(taken) < max(count, uploads):
+                taken += self._read_in_order(worker, count - len(taken), uploads - len(taken))
         return taken
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
@@ -151,11 +154,12 @@ class ChunkQueue:
             loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
         return loads
 
-    def _read_in_order(self, worker: str, count: int) -> list[Delivery]:
+    def _read_in_order(self, worker: str, count: int, uploads: int) -> list[Delivery]:
         taken: list[Delivery] = []
         for stream in STREAMS:
-            if len(taken) < count:
-                taken += self._read(worker, [stream], count - len(taken), None)
+            most = count if stream == keys.LIVE_CHUNKS else max(count, uploads)
+            if len(taken) < most:
+                taken += self._read(worker, [stream], most - len(taken), None)
         return taken
 
     def _claim(self, worker: str, stream: str, count: int) -> list[Any]:

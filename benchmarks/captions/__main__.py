@@ -47,6 +47,7 @@ from benchmarks.report import arguments, show
 from demo.bulletins import LANGUAGES
 from ingest.settings import Settings
 from transcriber.model import load
+from transcriber.together import most
 from transcriber.transformers_engine import TransformersEngine
 
 #: The programme in which nobody speaks is so many times as long: what is rare is counted by the hour.
@@ -119,7 +120,9 @@ def measure(meter: Meter, minutes: float, borders: int, seed: int = 1, *, detect
             bar.update()
         bar.set_description(rows.PERFECT)
         for each in script.sources(borders, seed):
-            _add(tallies, rows.PERFECT, judge(each, follow(each, partial(script.perfect, each, seed), None)))
+            for row, context_s in {rows.PERFECT: 0.0, rows.PERFECT_WAITING: 30.0}.items():
+                heard = follow(each, partial(script.perfect, each, seed), None, context_s=context_s)
+                _add(tallies, row, judge(each, heard))
         bar.update()
     return tallies
 
@@ -128,15 +131,18 @@ def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Ta
     """Captions of a programme whose language turns again and again."""
     told = turning(minutes, seed)
     methods = _methods(meter, detected=True)
-    chosen = (rows.OURS, rows.NAIVE, rows.WHOLE)
+    chosen = [name for name in (rows.OURS, rows.WAITING, rows.NAIVE, rows.WHOLE) if name in methods]
     return {name: judge(told, methods[name](told, meter)) for name in tqdm(chosen, "turning", leave=False, unit="run")}
 
 
 def _methods(meter: Meter, detected: bool) -> dict[str, Method]:
     """Every row that a model writes, by its name."""
     chunk_s, context_s = Settings().chunk_s, meter.context_s
+    # A model that hears one chunk and no more hears what waits as it hears all.
+    waiting = {rows.WAITING: partial(ours, detected=detected, waiting=True)} if most(context_s) > 1 else {}
     return {
         rows.OURS: partial(ours, detected=detected),
+        **waiting,
         rows.NAIVE: partial(windows, length_s=min(chunk_s, context_s)),
         f"{context_s:g} s windows": partial(windows, length_s=context_s),
         rows.AGREEMENT: local_agreement,

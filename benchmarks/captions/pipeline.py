@@ -13,7 +13,7 @@ from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector
 from ingest.settings import Settings
 from ingest.speech import make_detectors
-from transcriber import rules, seam
+from transcriber import rules, seam, together
 from transcriber.engine import Heard, Hypothesis
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.policy import Policy
@@ -21,6 +21,7 @@ from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.chunk import Chunk
 from wire.messages import Content, Kind, source_name
+from wire.queue import Delivery
 
 #: PCM comes in steps of this length, in seconds: so exactly is known when a piece was whole.
 ARRIVAL_S = 0.1
@@ -29,17 +30,34 @@ ARRIVAL_S = 0.1
 Hear = Callable[[Sequence[Chunk]], list[list[Heard]]]
 
 
-def ours(programme: Programme, meter: Meter, *, detected: bool = False) -> Run:
-    """The captions of a programme; with `detected`, its language is not told."""
-    run = follow(programme, lambda chunks: hear(meter, chunks), make_detectors(Settings()), detected=detected)
+def ours(programme: Programme, meter: Meter, *, detected: bool = False, waiting: bool = False) -> Run:
+    """The captions of a programme.
+
+    Args:
+        detected: its language is not told.
+        waiting: all of it waits, as a recording does: what follows each other is heard at once, as far as that goes.
+    """
+    context_s = meter.context_s if waiting else 0.0
+    detectors = make_detectors(Settings())
+    run = follow(programme, lambda chunks: hear(meter, chunks), detectors, detected=detected, context_s=context_s)
     meter.settle(run)
     return run
 
 
 def follow(
-    programme: Programme, hear: Hear, make_detector: Callable[[], Detector] | None, *, detected: bool = False
+    programme: Programme,
+    hear: Hear,
+    make_detector: Callable[[], Detector] | None,
+    *,
+    detected: bool = False,
+    context_s: float = 0.0,
 ) -> Run:
-    """The captions of a programme, by any recogniser; without a detector all of it is heard."""
+    """The captions of a programme, by any recogniser.
+
+    Args:
+        make_detector: without one, all of it is heard.
+        context_s: of a recogniser that hears several chunks at once; otherwise each is heard by itself.
+    """
     run = Run()
     detector = make_detector() if make_detector else None
     arrived = []
@@ -64,7 +82,7 @@ def follow(
         else:
             run.withheld.append((chunk.start_s, chunk.end_s))
     state: bytes | None = None
-    outcomes = outcomes_of([chunk for chunk, _ in arrived], hear)
+    outcomes = outcomes_of([chunk for chunk, _ in arrived], hear, context_s)
     for outcome, (_, at_s) in zip(outcomes, arrived, strict=True):
         step = seam.advance(state, outcome, Policy(source_name(Kind.STATION, programme.name)), at_s)
         if step:
@@ -92,18 +110,30 @@ def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Heard]]:
     return heard
 
 
-def outcomes_of(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
+def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterator[Outcome]:
     """What becomes of chunks: only those with audio are heard, and not all that is heard is believed."""
-    heard = iter(hear([chunk for chunk in chunks if chunk.pcm]))
+    groups = [
+        [delivery.chunk for delivery in group]
+        for group in together.groups((Delivery("", b"", chunk) for chunk in chunks if chunk.pcm), context_s)
+    ]
+    wholes = [together.as_one(group) for group in groups]
+    heard: list[tuple[Chunk, Outcome]] = []
+    for group, whole, parts in zip(groups, wholes, hear(wholes), strict=True):
+        if len(group) > 1 and not together.trusted(whole, parts):
+            alone = zip(group, hear(group), strict=True)
+            heard += [(chunk, outcome) for chunk, one in alone for outcome in together.apart([chunk], judged(one), "")]
+        else:
+            heard += zip(group, together.apart(group, judged(parts), ""), strict=True)
+    outcomes = {chunk.seq: outcome for chunk, outcome in heard}
     for chunk in chunks:
-        if not chunk.pcm:
-            yield Outcome.of(chunk)
-            continue
-        parts = [
-            Part.of({spoken: believed(h) for spoken, h in part.hypotheses.items()}, part.probabilities)
-            for part in next(heard)
-        ]
-        yield Outcome.of(chunk, parts)
+        yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)
+
+
+def judged(heard: Sequence[Heard]) -> list[Part]:
+    """What is believed of what was heard between the turns of a language."""
+    return [
+        Part.of({spoken: believed(h) for spoken, h in part.hypotheses.items()}, part.probabilities) for part in heard
+    ]
 
 
 def believed(hypothesis: Hypothesis) -> Reading:

@@ -133,7 +133,11 @@ def test_each_part_has_all_of_its_pauses() -> None:
     """A model takes a word that its audio ends with for one that is cut."""
     lengths: list[int] = []
     engine = ScriptedEngine(
-        lambda batch: lengths.extend(len(u.audio) for u in batch), detect=by_half, spell=spell, turns=True
+        lambda batch: lengths.extend(len(u.audio) for u in batch),
+        context_s=30.0,
+        detect=by_half,
+        spell=spell,
+        turns=True,
     )
     [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(PAUSED, 12.0), chunk_s=12.0))
     recognise(engine, [chunk], "transcribe")
@@ -143,7 +147,7 @@ def test_each_part_has_all_of_its_pauses() -> None:
 def test_a_word_in_what_two_parts_have_in_common_is_said_once() -> None:
     """As short a word as a pause may hide, 60 ms behind the turn."""
     hidden: list[Spoken] = [*PAUSED[:2], (3, 10.06, 10.13), (26, 10.4, 10.7), (27, 10.8, 11.2)]
-    engine = ScriptedEngine(detect=by_half, spell=spell, turns=True)
+    engine = ScriptedEngine(context_s=30.0, detect=by_half, spell=spell, turns=True)
     turns = (Turn(0.0, "sv"), Turn(10.0, "en"))
     engine._turns = lambda utterance: turns  # type: ignore[method-assign]
     [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(hidden, 12.0), chunk_s=12.0))
@@ -156,7 +160,7 @@ def test_a_word_in_what_two_parts_have_in_common_is_said_once() -> None:
 
 def test_only_chunks_with_a_turn_are_heard_again() -> None:
     told = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
-    engine = ScriptedEngine(detect=by_half, spell=spell, turns=True)
+    engine = ScriptedEngine(context_s=30.0, detect=by_half, spell=spell, turns=True)
     heard = recognise(engine, told, "transcribe")
     assert [len(parts) for parts in heard] == [1, 1, 2, 1, 1, 1]
     assert engine.batches == [6, 2]
@@ -164,7 +168,9 @@ def test_only_chunks_with_a_turn_are_heard_again() -> None:
 
 def test_turns_are_looked_for_once_and_only_where_they_are_wanted() -> None:
     asked: list[bool] = []
-    engine = ScriptedEngine(lambda batch: asked.extend(u.may_turn for u in batch), detect=by_half, turns=True)
+    engine = ScriptedEngine(
+        lambda batch: asked.extend(u.may_turn for u in batch), context_s=30.0, detect=by_half, turns=True
+    )
     told = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
     recognise(engine, told, "transcribe")
     assert asked == [True] * 6 + [False] * 2
@@ -176,7 +182,11 @@ def test_turns_are_looked_for_once_and_only_where_they_are_wanted() -> None:
 def test_what_was_said_before_a_chunk_is_told_before_its_first_part_alone() -> None:
     told: list[Prompt] = []
     engine = ScriptedEngine(
-        lambda batch: told.extend(u.prompt for u in batch), detect=by_half, turns=True, remembers=True
+        lambda batch: told.extend(u.prompt for u in batch),
+        context_s=30.0,
+        detect=by_half,
+        turns=True,
+        remembers=True,
     )
     [chunk] = (
         dataclasses.replace(c, language=None, hot_words=("Umeå",))

@@ -1,0 +1,84 @@
+"""Chunks that wait one behind the other are heard at once, and lose nothing by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from tests.fakes import ScriptedEngine, chunks
+from tests.integration.bench import Bench, drain_at_once, put, words
+from tests.integration.minute import PCM, TEXTS
+from transcriber.engine import Heard, Utterance
+from wire.audio import SAMPLE_RATE_HZ
+from wire.bus import Redis
+from wire.captions import CaptionLog
+
+
+class Hasty(ScriptedEngine):
+    """Stops early in a long window: it writes the first words alone."""
+
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+        heard = super().transcribe(utterances)
+        return [
+            Heard({language: dataclasses.replace(h, words=h.words[:3]) for language, h in one.hypotheses.items()})
+            if len(utterance.audio) > 7 * SAMPLE_RATE_HZ
+            else one
+            for utterance, one in zip(utterances, heard, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("source", ["jobs/1", "stations/late"])
+def test_what_waits_is_heard_in_as_few_windows_as_it_fits_into(redis: Redis, source: str) -> None:
+    put(redis, *chunks(source, PCM))
+    engine = ScriptedEngine(context_s=30.0)
+    bench = Bench(redis, engine).drain()
+    assert words(redis, source) == TEXTS
+    assert sum(engine.batches) == 3
+    assert bench.count("chunks_total", outcome="transcribed") == 12
+    assert bench.count("audio_seconds_total", kind=source.partition("/")[0]) == 60.0
+
+
+def test_a_gpu_takes_more_of_a_recording_at_once(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    engine = ScriptedEngine(context_s=30.0, device="cuda:0")
+    Bench(redis, engine, batch_size=2).drain()
+    assert words(redis, "jobs/1") == TEXTS
+    assert engine.batches == [2, 1], "ten chunks are two windows, and two more are one"
+
+
+def test_and_of_live_sources_no_more_than_ever(redis: Redis) -> None:
+    put(redis, *(chunk for n in range(6) for chunk in chunks(f"stations/{n}", PCM)[:1]))
+    engine = ScriptedEngine(context_s=30.0, device="cuda:0")
+    assert Bench(redis, engine, batch_size=2).transcriber.step(block_s=0) == 2
+
+
+def test_what_a_long_window_leaves_out_is_heard_again_by_chunk(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    engine = Hasty(context_s=30.0)
+    bench = Bench(redis, engine).drain()
+    assert words(redis, "jobs/1") == TEXTS
+    assert engine.batches == [2, 8, 2, 1, 2]
+    assert bench.count("chunks_total", outcome="transcribed") == 12
+    assert bench.count("audio_seconds_total", kind="jobs") == 60.0
+
+
+def test_a_window_that_fails_is_heard_again_by_chunk(redis: Redis) -> None:
+    def fail(utterances: Sequence[Utterance]) -> None:
+        if any(len(utterance.audio) > 7 * SAMPLE_RATE_HZ for utterance in utterances):
+            raise RuntimeError("no room for that")
+
+    put(redis, *chunks("jobs/1", PCM))
+    Bench(redis, ScriptedEngine(fail, context_s=30.0)).drain()
+    assert words(redis, "jobs/1") == TEXTS
+
+
+def test_three_workers_that_hear_several_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
+    sources = ("stations/one", "stations/two", "jobs/1")
+    for source in sources:
+        put(redis, *chunks(source, PCM))
+    drain_at_once(redis_url, ScriptedEngine(context_s=30.0), 3)
+    for source in sources:
+        assert words(redis, source) == TEXTS
+        assert CaptionLog(redis).progress(source).next_seq == 12

@@ -1,0 +1,165 @@
+"""Chunks that are heard at once: which they are, and what each of them is given back."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+
+from tests.fakes import chunks, speech
+from tests.unit.transcriber.seams import Listener, outcome, word
+from transcriber import together
+from transcriber.engine import Heard, Hypothesis
+from transcriber.outcome import Part, Reading
+from wire.audio import SAMPLE_BYTES, samples
+from wire.chunk import Chunk
+from wire.messages import Word
+from wire.queue import Delivery
+
+PCM = speech([(1 + n, 0.3 * n, 0.3 * n + 0.2) for n in range(100)], 30.0)
+
+
+def delivered(*given: Chunk) -> list[Delivery]:
+    return [Delivery("stream", b"%d-0" % n, chunk) for n, chunk in enumerate(given)]
+
+
+def seqs(groups: list[list[Delivery]]) -> list[list[int]]:
+    return [[delivery.chunk.seq for delivery in group] for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("context_s", "expected"),
+    [
+        (7.0, [[0], [1], [2], [3], [4], [5]]),
+        (10.0, [[0, 1], [2], [3], [4], [5]]),  # all but the first have a second of lead
+        (11.0, [[0, 1], [2, 3], [4, 5]]),
+        (30.0, [[0, 1, 2, 3, 4, 5]]),
+    ],
+)
+def test_as_many_are_heard_at_once_as_the_model_hears(context_s: float, expected: list[list[int]]) -> None:
+    assert seqs(together.groups(delivered(*chunks("jobs/1", PCM)), context_s)) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"language": "en"},
+        {"task": "translate"},
+        {"hot_words": ("Umeå",)},
+        {"source": "jobs/2"},
+        {"epoch": 2},
+        {"skipped_samples": 100},
+    ],
+)
+def test_what_does_not_go_on_where_the_one_before_ended_is_heard_by_itself(change: dict[str, object]) -> None:
+    first, second, third = chunks("jobs/1", PCM)[:3]
+    second = dataclasses.replace(second, **change)  # type: ignore[arg-type]
+    third = dataclasses.replace(third, **{name: value for name, value in change.items() if name != "skipped_samples"})  # type: ignore[arg-type]
+    assert seqs(together.groups(delivered(first, second, third), 30.0)) == [[0], [1, 2]]
+
+
+def test_a_chunk_that_is_missing_parts_a_run() -> None:
+    first, _, third, fourth = chunks("jobs/1", PCM)[:4]
+    assert seqs(together.groups(delivered(first, third, fourth), 30.0)) == [[0], [2, 3]]
+
+
+def test_as_one_they_have_all_of_their_audio_once() -> None:
+    several = chunks("jobs/1", PCM)[2:5]
+    whole = together.as_one(several)
+    assert whole.heard == PCM[samples(9.0) * SAMPLE_BYTES : samples(25.0) * SAMPLE_BYTES]
+    assert (whole.begin_s, whole.start_s, whole.end_s) == (9.0, 10.0, 25.0)
+    assert whole.tail_samples == several[-1].tail_samples
+    assert together.as_one(chunks("jobs/1", PCM)).last
+
+
+def test_what_is_no_speech_at_the_beginning_stays_unheard() -> None:
+    several = chunks("jobs/1", PCM)[2:4]
+    several[0] = dataclasses.replace(several[0], skipped_samples=samples(2.0))
+    whole = together.as_one(several)
+    assert (whole.begin_s, whole.heard) == (12.0, PCM[samples(12.0) * SAMPLE_BYTES : samples(20.0) * SAMPLE_BYTES])
+
+
+def hypothesis(*words: Word, **values: object) -> Heard:
+    text = " ".join(each.text for each in words)
+    return Heard({"sv": Hypothesis(words, text, "sv", -0.1, tokens=len(words), **values)})  # type: ignore[arg-type]
+
+
+def spoken(*stretches: tuple[float, float]) -> Chunk:
+    """Five chunks as one, with noise in some stretches and next to nothing elsewhere."""
+    rng = np.random.default_rng(1)
+    audio = np.full(samples(25.0), 20.0)
+    for start_s, end_s in stretches:
+        audio[samples(start_s) : samples(end_s)] = 8000
+    audio = (audio * rng.uniform(-1, 1, len(audio))).astype("<i2")
+    return together.as_one(chunks("jobs/1", audio.tobytes()))
+
+
+def test_a_window_is_trusted_whose_words_reach_over_all_that_sounds() -> None:
+    assert together.trusted(
+        spoken((1, 6), (12, 20)), [hypothesis(word("a", 1, 6), word("b", 12, 16), word("c", 17, 20))]
+    )
+
+
+@pytest.mark.parametrize("heard", [[word("a", 1, 6)], [word("b", 12, 20)], [word("a", 1, 6), word("c", 17, 20)], []])
+def test_a_window_that_leaves_out_what_sounds_is_not(heard: list[Word]) -> None:
+    assert not together.trusted(spoken((1, 6), (12, 20)), [hypothesis(*heard)])
+
+
+def test_a_window_that_is_not_believed_is_not_trusted() -> None:
+    assert not together.trusted(spoken((1, 6)), [hypothesis(word("a", 1, 6), truncated=True)])
+
+
+def test_every_word_is_given_to_the_chunk_in_which_its_middle_lies() -> None:
+    several = chunks("jobs/1", PCM)[1:4]
+    heard = [word("lead", 4.2, 4.8), word("a", 6), word("border", 9.8, 10.3), word("b", 12), word("c", 19.9, 20.2)]
+    parts = [Part({"sv": Reading(tuple(heard), "sv")}, {"sv": 0.9})]
+    outcomes = together.apart(several, parts, "model")
+    said = [[w.text for part in each.parts for w in part.likeliest.words] for each in outcomes]
+    assert said == [["lead", "a"], ["border", "b"], ["c"]]
+    assert [each.seq for each in outcomes] == [1, 2, 3]
+    assert [each.window for each in outcomes] == [1, 1, 1]
+    assert [(each.lead_s, each.tail_s) for each in outcomes] == [(1.0, 0.0), (0.0, 0.0), (0.0, 1.0)]
+
+
+def test_words_whose_times_are_off_keep_their_order_across_a_border() -> None:
+    heard = [word("planerar", 9.2, 9.7), word("att", 9.75, 10.32), word("bygga", 9.75, 10.22), word("en", 10.27)]
+    outcomes = together.apart(chunks("jobs/1", PCM)[:3], [Part({"sv": Reading(tuple(heard), "sv")})], "model")
+    assert Listener().hear(*outcomes, outcome(3, last=True)).words == ["planerar", "att", "bygga", "en"]
+
+
+def test_one_by_itself_is_as_it_always_was() -> None:
+    [only] = together.apart(chunks("jobs/1", PCM)[1:2], [Part({"sv": Reading((word("a", 6),), "sv")})], "model")
+    assert (only.lead_s, only.tail_s, only.window) == (1.0, 1.0, None)
+
+
+def test_the_same_word_on_both_sides_of_a_border_is_said_twice_by_who_heard_both() -> None:
+    said = [
+        outcome(0, [word("nej,", 4.6, 4.9)], tail_s=0.0, window=0),
+        outcome(1, [word("nej,", 5.05, 5.4), word("inte", 6.0)], lead_s=0.0, window=0),
+    ]
+    assert Listener().hear(*said, outcome(2, last=True)).words == ["nej,", "nej,", "inte"]
+
+
+def test_who_comes_between_two_that_were_heard_at_once_changes_nothing_behind_it() -> None:
+    """The second was taken over by another worker, which heard it alone, and was faster."""
+    both = [
+        outcome(0, [word("Ett", 4.1, 4.4), word("två", 4.8, 5.2)], tail_s=0.0, window=0),
+        outcome(1, [word("tre", 6.0)], lead_s=0.0, window=0),
+    ]
+    alone = outcome(1, [word("två", 4.8, 5.2), word("tre", 6.0)])
+    for order in ([alone, *both], [both[0], alone, both[1]]):
+        assert Listener().hear(*order, outcome(2, last=True)).words == ["Ett", "två", "tre"]
+
+
+def test_any_cut_of_one_hearing_comes_out_as_it_was_heard() -> None:
+    rng = random.Random(1)
+    for _ in range(50):
+        at_s, heard = 0.1, []
+        while at_s < 29:
+            heard.append(word(rng.choice(["ja", "nej", "och"]), at_s, end_s := at_s + rng.uniform(0.1, 0.6)))
+            at_s = end_s + rng.choice([0.0, 0.05, 0.3])
+        parts = [Part({"sv": Reading(tuple(heard), "sv")}, {"sv": 1.0})]
+        outcomes = together.apart(chunks("jobs/1", PCM), parts, "model")
+        assert Listener().hear(*outcomes).words == [each.text for each in heard]
