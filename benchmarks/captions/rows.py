@@ -15,6 +15,8 @@ Row = dict[str, object]
 OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "perfect ears", "naive", "LocalAgreement-2", "whole sentences"
 #: What waits is heard as far at once as the model hears; perfect ears hear as much as a Whisper does.
 WAITING, PERFECT_WAITING = "ours, what waits", "perfect ears, 30 s"
+#: Rows of a script that is read to no model.
+SCRIPTED = (PERFECT, PERFECT_WAITING)
 
 #: Columns of the three tables.
 WORDS = ("row", "sv %", "en %", "all %", "penalty", "lost", "doubled", "cut", "audio")
@@ -95,7 +97,7 @@ def _row(name: str, tally: Tally, whole: float | None) -> Row:
     row: Row = {"row": name}
     row |= {f"{language} %": _rounded(errors.wer_percent) for language, errors in sorted(tally.errors.items())}
     row["all %"] = _rounded(tally.total.wer_percent)
-    if name not in (WHOLE, PERFECT, PERFECT_WAITING):
+    if name not in (WHOLE, *SCRIPTED):
         row["penalty"] = _rounded(penalty(tally, whole))
     if name != WHOLE:
         row["borders"] = tally.borders
@@ -106,10 +108,10 @@ def _row(name: str, tally: Tally, whole: float | None) -> Row:
         row |= {f"shown {q}": _rounded(_quantile(tally.first_shown_s, p)) for q, p in (("p50", 50), ("p95", 95))}
         row |= {f"final {q}": _rounded(_quantile(tally.final_s, p)) for q, p in (("p50", 50), ("p95", 95))}
         row["revised"] = _rounded(_share(tally.rewritten, tally.words), 3)
-    if name not in (WHOLE, PERFECT, PERFECT_WAITING):
+    if name not in (WHOLE, *SCRIPTED):
         row["audio"] = _rounded(_share(tally.decoded_s, tally.sent_s))
         row["false / h"] = _rounded(_share(3600 * tally.false_captions, tally.quiet_s), 1)
-    if name not in (PERFECT, PERFECT_WAITING):
+    if name not in SCRIPTED:
         for condition in CONDITIONS:
             row[condition] = _rounded(tally.by_condition.get(condition, Errors()).wer_percent)
     return row

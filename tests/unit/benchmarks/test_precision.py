@@ -21,10 +21,10 @@ def test_every_precision_writes_as_much_as_the_peer(
     words = ["--sizes", "toy", "--rounds", "1", "--sentences", "2", "--json", str(out)]
     assert precision.main(words) == 0
     told = json.loads(out.read_text())
-    speeds, rates = told["rows"][:2], told["rows"][2:]
-    assert [row["context s"] for row in speeds] == [7, 30]
+    speeds, rates = told["rows"][:3], told["rows"][3:]
+    assert [(row["context s"], row["chunks"]) for row in speeds] == [(7, 1), (30, 1), (30, 5)]
     assert all(row[name] > 0 for row in speeds for name in precision.PRECISIONS)
-    assert (precision.PEER in speeds[0], precision.PEER in speeds[1]) == (False, True), "it pads to 30 s"
+    assert [precision.PEER in row for row in speeds] == [False, True, True], "it pads to 30 s"
     assert {row["language"] for row in rates} == {"sv", "en"}
     assert all(0 <= row[name] < 100 and row["words"] > 0 for row in rates for name in precision.PRECISIONS)
-    assert set(told["figures"]) >= {"toy_7s_int8_percent", "toy_30s_ctranslate2_int8_percent"}
+    assert set(told["figures"]) >= {"toy_7s_1_chunks_int8_percent", "toy_30s_5_chunks_ctranslate2_int8_percent"}
