@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
 from api.aside import aside
 from wire.bus import RedisError
 from wire.captions import CaptionLog
+from wire.errors import UnknownSource
 from wire.messages import Caption, Kind, source_name, split_source
 from wire.sources import Jobs, Stations
 
@@ -88,6 +90,16 @@ class Archivist:
                 wanted = replace(period, limit=period.limit + len(fresh))
                 return stretch(aside(partial(self._archive.said, source, wanted)), fresh, period, event)
         return stretch({}, uncopied(self._captions, source, Copied(), event), period, event)
+
+    def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
+        """Keep what `change` makes of a caption that the log has no longer; see `Archive.revise`.
+
+        Raises:
+            UnknownSource: there is no such caption, or no archive.
+        """
+        if self._archive is None:
+            raise UnknownSource(f"{source} has no caption {id}")
+        return aside(partial(self._archive.revise, source, id, start_s, change))
 
     def forget(self, source: str) -> None:
         """Delete what a source has said."""

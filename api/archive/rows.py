@@ -6,18 +6,47 @@ import json
 import sqlite3
 
 from api.archive.merging import Kept, Period
+from wire.errors import UnknownSource
 from wire.messages import Caption, Content, Word
 
-# One that reaches into the period, and its neighbour.
+# One that reaches into the period, and its neighbour. What a person has taken away is kept without a text.
 _BEFORE = """
-SELECT * FROM captions WHERE source = ? AND (said_s, id) < (?, ?)
+SELECT * FROM captions WHERE source = ? AND (said_s, id) < (?, ?) AND (text <> '' OR gap IS NOT NULL)
 ORDER BY said_s DESC, id DESC LIMIT 2
 """
 
 _BEHIND = """
-SELECT * FROM captions WHERE source = ? AND (said_s, id) >= (?, ?)
+SELECT * FROM captions WHERE source = ? AND (said_s, id) >= (?, ?) AND (text <> '' OR gap IS NOT NULL)
 ORDER BY said_s, id LIMIT ?
 """
+
+# In each life of a source, by its number.
+_OF_NUMBER = """
+WITH RECURSIVE lives(life) AS (
+    SELECT life FROM copied WHERE source = ?1 UNION ALL SELECT life - 1 FROM lives WHERE life > 1
+)
+SELECT captions.* FROM lives CROSS JOIN captions ON source = ?1 AND captions.life = lives.life AND id = ?2
+"""
+
+#: The highest number that a row can have.
+_MOST = 2**63 - 1
+
+# Where a log began anew: what the life before said last, before a time, and the next one first, behind it.
+_LAST = """
+SELECT text FROM captions WHERE source = ? AND life <> ? AND said_s BETWEEN ? AND ?
+ORDER BY said_s DESC, id DESC LIMIT 1
+"""
+
+_FIRST = """
+SELECT text FROM captions WHERE source = ? AND life <> ? AND said_s BETWEEN ? AND ?
+ORDER BY said_s, id LIMIT 1
+"""
+
+#: Captions of two lives are read as one text if no more lies between them, in seconds.
+NEAR_S = 60.0
+
+#: Times that differ by less are one, in seconds: whoever sends one back may have rounded it.
+SAME_S = 0.001
 
 
 def said(db: sqlite3.Connection, source: str, period: Period) -> Kept:
@@ -29,6 +58,40 @@ def said(db: sqlite3.Connection, source: str, period: Period) -> Kept:
         if row["start_s"] >= period.to_s:
             break
     return {(row["life"], row["id"]): _caption(row) for row in rows}
+
+
+def of_number(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -> dict[int, Caption]:
+    """The captions of a number, by their life: the only one, or those that begin at a time.
+
+    Raises:
+        UnknownSource: there is none.
+    """
+    rows = db.execute(_OF_NUMBER, (source, min(id, _MOST))).fetchall()
+    found = {row["life"]: _caption(row) for row in rows if start_s is None or abs(row["start_s"] - start_s) < SAME_S}
+    if not found:
+        raise UnknownSource(f"{source} has no caption {id}" + (f" that begins at {start_s}" if rows else ""))
+    return found
+
+
+def text_of(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
+    """What a caption says; empty, if there is none."""
+    row = db.execute(
+        "SELECT text FROM captions WHERE source = ? AND life = ? AND id = ?", (source, life, id)
+    ).fetchone()
+    return row["text"] if row else ""
+
+
+def around(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
+    """What the captions before a row and behind it say; empty, where there is none, or a gap."""
+    source, life, said_s = row["source"], row["life"], row["said_s"]
+
+    def beyond(sql: str, from_s: float, to_s: float) -> str:
+        found = db.execute(sql, (source, life, from_s, to_s)).fetchone()
+        return found["text"] if found else ""
+
+    before = text_of(db, source, life, row["id"] - 1) or beyond(_LAST, said_s - NEAR_S, said_s)
+    after = text_of(db, source, life, row["id"] + 1) or beyond(_FIRST, said_s, said_s + NEAR_S)
+    return before, after
 
 
 def heard(caption: Caption) -> str:
@@ -51,7 +114,7 @@ def _caption(row: sqlite3.Row) -> Caption:
     return Caption(
         source=row["source"],
         id=row["id"],
-        revision=0,
+        revision=row["revision"],
         start_s=start_s,
         end_s=row["end_s"],
         text=row["text"],

@@ -57,8 +57,14 @@ DELETE FROM captions WHERE source IN (SELECT source FROM copied WHERE life > 1) 
 # Whether a person wrote the text: who trains a model on it must know. Of rows of the version before nobody does.
 _CORRECTED = "ALTER TABLE captions ADD COLUMN corrected INTEGER NOT NULL DEFAULT 0;"
 
+# Which revision it is: of two who correct it, one must know of the other. When a person wrote it, if one did.
+_REVISED = """
+ALTER TABLE captions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE captions ADD COLUMN changed_s REAL NOT NULL DEFAULT 0;
+"""
+
 #: What each version adds to the one before.
-_STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED)
+_STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED, _REVISED)
 
 
 def prepare(db: sqlite3.Connection) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from api.archive.merging import Kept, Period
-from api.archive.query import marks, spaced
-from api.archive.rows import heard, said
+from api.archive.query import marks
+from api.archive.rows import around, said
 from api.archive.schema import prepare
-from wire.messages import Caption, Content, Kind, split_source
-
-#: Words of the next caption that are indexed with one: a phrase may begin in one and end in the other.
-_AHEAD = 8
+from api.archive.writing import revised, write
+from wire.messages import Caption, Kind
 
 #: A search that takes longer is given up, in seconds.
 PATIENCE_S = 5.0
@@ -119,9 +117,28 @@ class Archive:
                 return False
             for caption in captions:
                 if caption.final:
-                    _write(db, copied.life, caption)
+                    write(db, copied.life, caption)
             db.execute("INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?)", (source, *astuple(copied)))
         return True
+
+    def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
+        """Keep what `change` makes of a caption, as its next revision. May be called on any thread, of any process.
+
+        Args:
+            start_s: when it begins; None, where one alone has its number.
+            change: if it gives back what it is given, nothing is written.
+
+        Raises:
+            UnknownSource: there is no such caption.
+            BadRequest: there are several of its number.
+            ArchiveError: the file cannot be written.
+        """
+        try:
+            with closing(self._connect()) as db, db:
+                db.execute("BEGIN IMMEDIATE")
+                return revised(db, source, id, start_s, change)
+        except sqlite3.Error as error:
+            raise ArchiveError(f"{self._path}: {error}") from error
 
     def forget(self, source: str) -> None:
         """Delete a source. May be called on any thread."""
@@ -180,68 +197,6 @@ class Archive:
         return db
 
 
-def _write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
-    place = (caption.source, life, caption.id)
-    if caption.text or caption.content is Content.GAP:
-        upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, with its words
-        said_s, words, model = caption.start_s, heard(caption), caption.model
-        if upload:
-            said_s, words, model = caption.committed_s, "[]", ""
-        gap = caption.reason if caption.content is Content.GAP else None
-        _take_along(db, caption, life, said_s)
-        # A correction stays, where Redis came back as it was before that.
-        db.execute(
-            "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model, "
-            "corrected) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "
-            "ON CONFLICT DO UPDATE SET said_s = min(said_s, excluded.said_s), "
-            "start_s = excluded.start_s, end_s = excluded.end_s, "
-            "language = excluded.language, text = excluded.text, gap = excluded.gap, heard = excluded.heard, "
-            "model = excluded.model, corrected = excluded.corrected WHERE excluded.corrected OR NOT captions.corrected",
-            (
-                *(*place, said_s, caption.start_s, caption.end_s, caption.language),
-                *(caption.text, gap, words, model, caption.corrected),
-            ),
-        )
-    else:
-        _take_along(db, caption, life, caption.start_s)
-        db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
-    for id in (caption.id - 1, caption.id):  # the one before ends with this one's words
-        _index(db, caption.source, life, id)
-
-
-def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: float) -> None:
-    """Let a caption that was kept in an earlier life be the same one in this: Redis came back as it was before.
-
-    What it had lost stays in the life before.
-    """
-    if life > 1:
-        db.execute(
-            "UPDATE OR IGNORE captions INDEXED BY captions_in_order SET life = ? "
-            "WHERE source = ? AND said_s = ? AND id = ? AND life < ?",
-            (life, caption.source, said_s, caption.id, life),
-        )
-
-
-def _index(db: sqlite3.Connection, source: str, life: int, id: int) -> None:
-    """Index a caption, if it is there and no gap, with the first words of the next."""
-    own = spaced(_text(db, source, life, id))
-    if not own:
-        return
-    ahead = spaced(_text(db, source, life, id + 1)).split()[:_AHEAD]
-    db.execute(
-        "UPDATE captions SET own = ?, said = ?, place = source || ' ' || coalesce(language, '') "
-        "WHERE source = ? AND life = ? AND id = ?",
-        (len(own), " ".join([own, *ahead]), source, life, id),
-    )
-
-
-def _text(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
-    row = db.execute(
-        "SELECT text FROM captions WHERE source = ? AND life = ? AND id = ?", (source, life, id)
-    ).fetchone()
-    return row["text"] if row else ""
-
-
 def _select(wanted: Wanted) -> tuple[str, list[Any]]:
     where = "".join(f' AND place : "{place}"' for place in (wanted.source, wanted.language) if place)
     conditions: dict[str, Any] = {
@@ -264,7 +219,7 @@ def _select(wanted: Wanted) -> tuple[str, list[Any]]:
 
 
 def _found(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
-    place = row["source"], row["life"]
+    before, after = around(db, row)
     return Found(
         row=row["row"],
         source=row["source"],
@@ -275,6 +230,6 @@ def _found(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
         language=row["language"],
         text=row["text"],
         marks=marks(row["text"], row["marked"], _BEGIN, _END),
-        before=_text(db, *place, row["id"] - 1),
-        after=_text(db, *place, row["id"] + 1),
+        before=before,
+        after=after,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -158,3 +159,49 @@ def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: 
     assert "revision must be" in problem(api.http.patch(f"{path}/1", json={"text": "x", "revision": "1"}), 422)
     assert "Content-Type" in problem(api.http.patch(f"{path}/1", content="Vädret"), 415)
     assert [c["revision"] for c in api.http.get(f"{path}.json").json()["captions"]] == [0, 0, 0, 0]
+
+
+def test_what_a_stations_log_has_no_longer_is_corrected_in_its_archive(api: Api, redis: Redis) -> None:
+    Stations(redis).add(Station("old", "Radio", "http://127.0.0.1:9/x.mp3"))
+    begin_s = time.time() - 100
+
+    def say(text: str, ago_s: int) -> Speaker:
+        speaker = Speaker(redis, "stations/old")
+        words = tuple(Word(each, begin_s - ago_s + n, begin_s - ago_s + n + 1) for n, each in enumerate(text.split()))
+        speaker.say(text, start_s=begin_s - ago_s, words=words)
+        return speaker
+
+    say("Väderet i skona.", 60)
+    become(api, "stations/old", "skona", ["Väderet i skona."])
+    redis.delete(*keys.of_source("stations/old"))  # it came back empty, and numbers begin anew
+    speaker = say("Väderet i dalarna.", 0)
+    speaker.say("Tack.", start_s=begin_s + 4)
+    become(api, "stations/old", "dalarna", ["Väderet i dalarna."])
+    path, seen = "/stations/old/captions/1", {"revision": 0, "start_s": begin_s - 60}
+    answer = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
+    assert answer.status_code == 200, answer.text
+    fits(answer.json(), "Caption")
+    assert [word["text"] for word in answer.json()["words"]] == ["Vädret", "i", "Skåne."]
+    again = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
+    assert (again.status_code, again.json()["revision"]) == (200, 1), "done once"
+    become(api, "stations/old", "skona", [])
+    become(api, "stations/old", "skåne", ["Vädret i Skåne."])
+    [read, other, _] = api.http.get("/stations/old/captions.json?from=0").json()["captions"]
+    assert (read["text"], read["corrected"], read["revision"]) == ("Vädret i Skåne.", True, 1)
+    assert (other["text"], other["corrected"]) == ("Väderet i dalarna.", False)
+    assert "meanwhile: Vädret i Skåne." in problem(api.http.patch(path, json={"text": "Väder.", **seen}), 409)
+    assert "longer than 500" in problem(api.http.patch(path, json={"text": "x" * 501, **seen}), 422)
+    assert api.http.patch(path, json={"text": "Dalarna.", "start_s": begin_s}).json()["event"] == 3, "the log's"
+    for _ in range(3):
+        speaker.say("Mera.", start_s=begin_s + 5)
+    become(api, "stations/old", "mera", ["Mera."] * 3)
+    redis.xtrim(keys.captions("stations/old"), maxlen=1, approximate=False)
+    assert "2 captions 1: say start_s" in problem(api.http.patch(path, json={"text": "x"}), 422)
+    assert api.http.patch("/stations/old/captions/2", json={"text": "Annat."}).status_code == 200, "there is one alone"
+    assert api.http.patch(path, json={"text": "", "start_s": begin_s - 60}).status_code == 200
+    become(api, "stations/old", "skåne", [])
+    for unfit in ("1", True, float("nan")):
+        body = json.dumps({"text": "x", "start_s": unfit})
+        answer = api.http.patch(path, content=body, headers={"Content-Type": "application/json"})
+        assert "start_s must be" in problem(answer, 422)
+    assert "begins at 7" in problem(api.http.patch(path, json={"text": "x", "start_s": 7}), 404)

@@ -241,3 +241,14 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(ArchiveError, match="another version"):
         Archive(path)
+
+
+def test_what_stands_around_what_was_found_goes_on_where_a_log_began_anew(archive: Archive) -> None:
+    keep(archive, caption(1, "storm"), caption(2, "orkan", start_s=1010.0))
+    keep(archive, caption(1, "regn", start_s=1030.0), caption(2, "hagel", start_s=1035.0), life=2)
+    assert [(each.before, each.after) for each in found(archive, "orkan OR regn")] == [
+        ("orkan", "hagel"),
+        ("storm", "regn"),
+    ]
+    keep(archive, caption(1, "dimma", start_s=1200.0), life=3)
+    assert [(each.before, each.after) for each in found(archive, "dimma OR hagel")] == [("", ""), ("regn", "")]
