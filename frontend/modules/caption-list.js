@@ -3,6 +3,7 @@
 import './spoken-log.js';
 import { sayActivity } from './activity.js';
 import { correctButton, describeButton } from './correct-button.js';
+import { DayMarks } from './day-marks.js';
 import { make } from './dom.js';
 import { LineEditor } from './line-editor.js';
 import { isWithdrawn, writeText } from './line-text.js';
@@ -36,6 +37,7 @@ export class CaptionList extends HTMLElement {
   #save = null; // keeps the text of a line that is corrected
   #editors = this.getElementsByTagName('line-editor'); // that are open
   #roving = null; // among the controls of the lines
+  #days = new DayMarks(); // among lines that have a time of day
 
   connectedCallback() {
     this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
@@ -207,13 +209,19 @@ export class CaptionList extends HTMLElement {
     this.#offerCorrecting(element, line);
     this.#prepare(element, line);
     this.#roving.change(element, () => this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before)));
+    this.#date(element, line);
     this.#update();
   }
 
   #revise(line) {
     const element = this.#elements.get(line.key);
     this.#roving.change(element, () => this.#write(element, line));
+    this.#date(element, line);
     this.#update();
+  }
+
+  #date(element, { kind, start_s: start }) {
+    if (this.#time === timeOfDay && kind !== 'missed') this.#days.note(element, start);
   }
 
   #write(element, line, old = false) {
@@ -233,13 +241,14 @@ export class CaptionList extends HTMLElement {
 
   #remove(key) {
     const element = this.#elements.get(key);
-    this.#roving.change(element, () => element.remove());
+    this.#days.remove(element, () => this.#roving.change(element, () => element.remove()));
     this.#elements.delete(key);
     this.#update();
   }
 
   #clear() {
     this.#roving.clear();
+    this.#days.clear();
     this.#elements.clear();
     this.#marked = null;
     this.scroller.replaceChildren(...(this.front ? [this.front] : []));

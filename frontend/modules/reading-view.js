@@ -41,7 +41,7 @@ class ReadingView extends HTMLElement {
         make('p.lead', { textContent: 'What is said into a microphone appears here as it is said.' }),
         this.links,
         make('p', {}, make('a', { href: '#microphone', textContent: 'Caption your own voice' }))),
-      make('section.stage', { 'aria-label': 'Captions of a voice' }, this.state, this.connection, this.captions));
+      make('section.stage', { 'aria-label': 'Captions of a voice' }, make('h2.visually-hidden', { textContent: 'Captions' }), this.state, this.connection, this.captions));
   }
 
   disconnectedCallback() {

@@ -18,8 +18,7 @@ export function timeOfDay(seconds) {
 
 /** A Unix time as names of files have it: 2026-11-29 14.03.09. */
 export function stamp(seconds) {
-  const date = new Date(seconds * 1000);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${timeOfDay(seconds).replaceAll(':', '.')}`;
+  return `${dayOf(seconds)} ${timeOfDay(seconds).replaceAll(':', '.')}`;
 }
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
@@ -31,6 +30,22 @@ export function when(seconds, now = Date.now() / 1000) {
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
   if (date.toDateString() === today.toDateString()) return `today ${time}`;
   return `${DAY.format(date)} ${date.getFullYear() === today.getFullYear() ? time : date.getFullYear()}`;
+}
+
+/** The day of a Unix time where the reader is: 2026-11-29. */
+export function dayOf(seconds) {
+  const date = new Date(seconds * 1000);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+const WEEKDAY = new Intl.DateTimeFormat('en-GB', { weekday: 'long' });
+const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long' });
+
+/** A day as it is told at `now`: Sunday 29 November, Friday 29 November 2024. */
+export function dateOf(day, now = Date.now() / 1000) {
+  const [year, month, number] = day.split('-').map(Number);
+  const date = new Date(year, month - 1, number);
+  return `${WEEKDAY.format(date)} ${DATE.format(date)}${year === new Date(now * 1000).getFullYear() ? '' : ` ${year}`}`;
 }
 
 /** How long: 8 seconds, 2 min 5 s, 1 h 4 min. */

@@ -199,7 +199,7 @@ def test_of_a_recording_that_has_ended_no_line_is_the_latest(page: Page, api: Ap
 TOPMOST = """() => {
   const lines = document.querySelector('.lines');
   const { top } = lines.getBoundingClientRect();
-  return [...lines.children].find((line) => line.getBoundingClientRect().top > top - 1).dataset.key;
+  return [...lines.querySelectorAll('p')].find((line) => line.getBoundingClientRect().top > top - 1).dataset.key;
 }"""
 
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clock, duration, percent, size, stamp, timeOfDay, when } from '../../frontend/modules/times.js';
+import { clock, dateOf, dayOf, duration, percent, size, stamp, timeOfDay, when } from '../../frontend/modules/times.js';
 
 test('time within a recording', () => {
   assert.deepEqual([0, 5.9, 65, 3600, 3723.4, 360000].map(clock), ['0:00', '0:05', '1:05', '1:00:00', '1:02:03', '100:00:00']);
@@ -12,6 +12,13 @@ test('time of day', () => {
   const date = new Date(2026, 10, 22, 8, 3, 9);
   assert.equal(timeOfDay(date.getTime() / 1000), '08:03:09');
   assert.equal(stamp(date.getTime() / 1000), '2026-11-22 08.03.09');
+});
+
+test('the day where the reader is, and its date', () => {
+  const unix = (...parts) => new Date(...parts).getTime() / 1000;
+  assert.deepEqual([unix(2026, 10, 9, 23, 59, 59.9), unix(2026, 10, 10)].map(dayOf), ['2026-11-09', '2026-11-10']);
+  assert.equal(dateOf('2026-11-29', unix(2026, 10, 30)), 'Sunday 29 November');
+  assert.equal(dateOf('2024-11-29', unix(2026, 10, 30)), 'Friday 29 November 2024');
 });
 
 test('when, as it is told today', () => {

@@ -1,0 +1,62 @@
+// Among the lines of a list, the date where a day begins; and above the first line, unless that is of today.
+
+import { make } from './dom.js';
+import { dateOf, dayOf } from './times.js';
+
+const NEXT = 'nextElementSibling';
+const PREVIOUS = 'previousElementSibling';
+
+export class DayMarks {
+  #marks = new Map(); // by the line that each stands in front of
+  #first = null; // a line above which none stood, because it was of today
+
+  /**
+   * A line is there, or was said at another time than it seemed.
+   * @param {number} seconds a Unix time
+   */
+  note(line, seconds) {
+    line.dataset.day = dayOf(seconds);
+    this.#look(line);
+    this.#look(find(line, NEXT));
+    if (this.#first?.isConnected && this.#first !== line && this.#first.dataset.day !== line.dataset.day) this.#look(this.#first);
+  }
+
+  /** Take a line away. */
+  remove(line, how) {
+    const next = find(line, NEXT);
+    this.#marks.get(line)?.remove();
+    this.#marks.delete(line);
+    how();
+    this.#look(next);
+  }
+
+  clear() {
+    this.#marks.clear();
+  }
+
+  #look(line) {
+    if (!line) return;
+    const { day } = line.dataset;
+    const before = find(line, PREVIOUS);
+    const isFirst = day !== (before ? before.dataset.day : dayOf(Date.now() / 1000));
+    if (!before) this.#first = line;
+    if (isFirst) line.before(this.#marks.get(line) ?? this.#make(line, day));
+    else {
+      this.#marks.get(line)?.remove();
+      this.#marks.delete(line);
+    }
+  }
+
+  #make(line, day) {
+    const mark = make('h3.day', {}, make('time', { dateTime: day, textContent: dateOf(day) }));
+    this.#marks.set(line, mark);
+    return mark;
+  }
+}
+
+/** The nearest line that has a day. */
+function find(line, way) {
+  let at = line[way];
+  while (at && !at.dataset.day) at = at[way];
+  return at;
+}

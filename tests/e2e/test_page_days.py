@@ -1,0 +1,93 @@
+"""Dates among a station's lines, in a real browser."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import Station
+from wire.sources import Stations
+
+pytestmark = pytest.mark.browser
+
+#: The marks alone, and lines for them that begin at midnight and seconds around it.
+ALONE = """async () => {
+  const { DayMarks } = await import('/modules/day-marks.js');
+  const box = document.createElement('div');
+  document.body.replaceChildren(box);
+  const marks = new DayMarks();
+  const midnight = new Date(2026, 10, 30).getTime() / 1000;
+  Object.assign(window, {
+    line: (second, before = null) => {
+      const line = document.createElement('p');
+      box.insertBefore(line, before);
+      marks.note(line, midnight + second);
+      return line;
+    },
+    remove: (line) => marks.remove(line, () => line.remove()),
+    note: (line, second) => marks.note(line, midnight + second),
+    now: (second) => { Date.now = () => 1000 * (midnight + second); },
+    shown: () => [...box.children].map((each) => each.querySelector('time')?.dateTime ?? each.localName),
+  });
+}"""
+
+BEFORE, AFTER = "2026-11-29", "2026-11-30"
+
+
+@pytest.fixture
+def station(redis: Redis) -> Speaker:
+    """A station of its own for each test: the archive keeps what those before it said."""
+    id = f"d{time.time_ns()}"
+    Stations(redis).add(Station(id, "P2", "http://127.0.0.1:9/p2.mp3", "sv"))
+    return Speaker(redis, f"stations/{id}")
+
+
+def midnight_s(day: date) -> float:
+    return datetime(day.year, day.month, day.day).timestamp()
+
+
+def test_a_day_begins_with_its_date_and_lines_of_earlier_days_with_theirs(
+    page: Page, api: Api, station: Speaker
+) -> None:
+    yesterday = date.today() - timedelta(days=1)
+    for text, second in (("I förrgår.", -10), ("Också.", -5), ("I går.", 5)):
+        station.say(text, start_s=midnight_s(yesterday) + second)
+    station.say("I dag.", start_s=time.time())
+    page.goto(f"{api.url}/#radio/{station.source.split('/')[1]}")
+    days = page.locator(".lines").get_by_role("heading")
+    expect(days).to_have_count(3)
+    expected = [yesterday - timedelta(days=1), yesterday, date.today()]
+    for at, day in enumerate(expected):
+        expect(days.nth(at).locator("time")).to_have_attribute("datetime", day.isoformat())
+        expect(days.nth(at)).to_contain_text(f"{day:%A} {day.day} {day:%B}")
+    shown = page.locator(".lines > :not([hidden])").evaluate_all("(all) => all.map((each) => each.localName)")
+    assert shown == ["h3", "p", "p", "h3", "p", "h3", "p"]
+
+
+def test_lines_of_today_have_no_date(page: Page, api: Api, station: Speaker) -> None:
+    station.say("Nu.", start_s=time.time())
+    page.goto(f"{api.url}/#radio/{station.source.split('/')[1]}")
+    expect(page.locator(".lines .text")).to_have_count(1)
+    expect(page.locator(".lines").get_by_role("heading")).to_have_count(0)
+
+
+def test_dates_stand_where_they_should_whatever_comes_and_goes(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")
+    page.evaluate(ALONE)
+    page.evaluate("now(60); window.c = line(10)")
+    assert page.evaluate("shown()") == ["p"]
+    page.evaluate("window.b = line(-10, c)")
+    assert page.evaluate("shown()") == [BEFORE, "p", AFTER, "p"]
+    page.evaluate("window.a = line(-20, b)")
+    assert page.evaluate("shown()") == [BEFORE, "p", "p", AFTER, "p"]
+    page.evaluate("remove(a)")
+    assert page.evaluate("shown()") == [BEFORE, "p", AFTER, "p"]
+    page.evaluate("note(b, 1)")  # it began later than it seemed
+    assert page.evaluate("shown()") == ["p", "p"]
+    page.evaluate("remove(b); now(86_400); line(86_401)")  # while one reads, a day passes
+    assert page.evaluate("shown()") == [AFTER, "p", "2026-12-01", "p"]
