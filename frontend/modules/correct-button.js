@@ -13,5 +13,5 @@ export function describeButton(button, line, time) {
   set(button, word);
   button.setAttribute('aria-label', `${word}: line at ${time}`);
   button.classList.toggle('done', line.corrected);
-  button.hidden = line.kind !== 'caption' || !line.final || line.isLost;
+  button.hidden = line.kind !== 'caption' || !line.final;
 }

@@ -11,7 +11,8 @@ import { request } from './api.js';
  */
 export async function correct(path, line, text, hear, around = '') {
   try {
-    hear([await request(`${path}/${line.key}`, { method: 'PATCH', json: { text, revision: line.revision } })]);
+    const { id, revision, start_s } = line; // where a database was lost, several have the same number
+    hear([await request(`${path}/${id}`, { method: 'PATCH', json: { text, revision, start_s } })]);
   } catch (error) { // of a source whose captions are complete, nobody else tells what another has corrected
     if (error.field === 'revision') hear((await request(`${path}.json${around}`)).captions);
     throw error;

@@ -8,7 +8,7 @@ import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
 import { entitle, make, notify, set } from './dom.js';
-import { downloads, filesOf } from './downloads.js';
+import { between, downloads, filesOf } from './downloads.js';
 import { overlayLink } from './elsewhere.js';
 import { languageName } from './languages.js';
 import { LiveSocket } from './live.js';
@@ -184,7 +184,9 @@ class RadioView extends HTMLElement {
   #offerCorrecting(isWanted) {
     const { station, store } = this.#opening;
     this.correctButton.setAttribute('aria-pressed', String(isWanted));
-    this.captions.correct(isWanted ? (line, text) => correct(station.urls.captions, line, text, (kept) => store.fill(kept)) : null);
+    const save = (line, text) => correct(
+      station.urls.captions, line, text, (kept) => store.renew(kept), between(line.start_s - 1, line.end_s + 1));
+    this.captions.correct(isWanted ? save : null);
   }
 
   #addForm() {

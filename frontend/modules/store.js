@@ -9,8 +9,9 @@
 //   status   detail {status}         what is known of the source
 //   ended                            nothing more comes
 //
-// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids, but for those from before the
-// server had lost its database, which have counted from 1 since: such lines are `isLost`, and known to the archive alone.
+// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids, but where these do not tell them
+// apart: the server had lost its database, and they have counted from 1 since. Such lines are `isArchived`: they come from
+// the archive alone.
 
 /** Start times step back by less, in seconds, unless the server has lost its database. */
 const NEAR_S = 10;
@@ -90,11 +91,22 @@ export class CaptionStore extends EventTarget {
     this.#limit = Math.max(this.#limit, limit);
     for (const caption of [...captions].reverse()) {
       if (!this.isBefore(caption)) continue;
-      const { place, start_s: start, isLost } = this.first;
+      const { place, start_s: start, isArchived } = this.first;
       const line = lineOf(caption);
-      const isNumberedAnew = isLost || (line.place >= place && line.start_s < start - NEAR_S);
+      const isNumberedAnew = isArchived || (line.place >= place && line.start_s < start - NEAR_S);
       this.#begin = isNumberedAnew ? place - 1 : Math.min(place, line.place);
-      this.#put(isNumberedAnew ? { ...line, key: lostKey(caption), place: this.#begin, isLost: true } : line, true);
+      this.#put(isNumberedAnew ? { ...line, key: archivedKey(caption), place: this.#begin, isArchived: true } : line, true);
+    }
+  }
+
+  /** Newer revisions of lines that are there; whatever else there is of their numbers is left alone. */
+  renew(captions) {
+    for (const caption of captions) {
+      const key = [archivedKey(caption), caption.id].find((each) => this.#lines.has(each));
+      const known = this.#lines.get(key);
+      if (!known || Math.abs(known.start_s - caption.start_s) >= NEAR_S) continue;
+      const { place, isArchived } = known;
+      this.#put({ ...lineOf(caption), key, place, isArchived });
     }
   }
 
@@ -109,8 +121,8 @@ export class CaptionStore extends EventTarget {
    */
   isBefore(caption) {
     if (!this.first) return false;
-    const { place, start_s: start, isLost } = this.first;
-    if (isLost) return caption.start_s < start && !this.#isKnown(caption);
+    const { place, start_s: start, isArchived } = this.first;
+    if (isArchived) return caption.start_s < start && !this.#isKnown(caption);
     if (caption.start_s < start - NEAR_S) return !this.#isKnown(caption);
     if (caption.start_s >= this.before || this.#isKnown(caption)) return false;
     return caption.id < place || (caption.start_s < start && caption.id < this.#newest().place); // one that is newer comes by itself
@@ -118,7 +130,7 @@ export class CaptionStore extends EventTarget {
 
   #isKnown(caption) {
     const line = this.#lines.get(caption.id);
-    return (line && Math.abs(line.start_s - caption.start_s) < NEAR_S) || this.#lines.has(lostKey(caption));
+    return (line && Math.abs(line.start_s - caption.start_s) < NEAR_S) || this.#lines.has(archivedKey(caption));
   }
 
   remove(key) {
@@ -165,12 +177,13 @@ export class CaptionStore extends EventTarget {
   }
 }
 
-/** The key of a caption from before the server had lost its database. */
-const lostKey = ({ id, start_s: start }) => `${id} ${start}`;
+/** The key of a caption that its id does not tell from others. */
+const archivedKey = ({ id, start_s: start }) => `${id} ${start}`;
 
 function lineOf(caption) {
   return Object.freeze({
     key: caption.id,
+    id: caption.id,
     place: caption.id,
     kind: caption.content === 'gap' ? 'gap' : 'caption',
     revision: caption.revision,
@@ -183,6 +196,6 @@ function lineOf(caption) {
     language: caption.language ?? null,
     reason: caption.reason ?? '',
     corrected: Boolean(caption.corrected),
-    isLost: false,
+    isArchived: false,
   });
 }

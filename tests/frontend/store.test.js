@@ -111,7 +111,7 @@ test('captions from before their numbers began anew stand in front, under other 
   store.fillBefore([caption(4, 0, { start_s: 500 }), caption(5, 0, { start_s: 505 }), caption(1, 0, { start_s: 895 })], 500);
   store.fillBefore([caption(2, 0, { start_s: 400 }), caption(3, 0, { start_s: 405 })], 500);
   assert.deepEqual(store.lines.map(({ start_s: start }) => start), [400, 405, 500, 505, 895, 900, 905]);
-  assert.deepEqual(store.lines.map(({ isLost }) => isLost), [true, true, true, true, false, false, false]);
+  assert.deepEqual(store.lines.map(({ isArchived }) => isArchived), [true, true, true, true, false, false, false]);
   store.apply(caption(2, 1, { start_s: 900, text: 'revised' }));
   assert.deepEqual(texts(store).slice(-2), ['revised', 'line 3.0']);
 });
@@ -140,7 +140,7 @@ test('lines whose clock was set back are not there twice, and none of them is lo
   const store = beginning([10, 100], [11, 104], [12, 98], [13, 102]);
   store.fillBefore(said([8, 92], [9, 96], [12, 98]), 500);
   assert.deepEqual(keys(store), [8, 9, 10, 11, 12, 13]);
-  assert.ok(store.lines.every(({ isLost }) => !isLost));
+  assert.ok(store.lines.every(({ isArchived }) => !isArchived));
 });
 
 test('lines before one whose clock was set back are had, too, in the order of their numbers', () => {
@@ -150,13 +150,13 @@ test('lines before one whose clock was set back are had, too, in the order of th
   assert.ok(earlier.every(({ start_s: start }) => start < store.before));
   store.fillBefore(earlier, 500);
   assert.deepEqual(keys(store), [9, 10, 11, 12, 13, 14]);
-  assert.ok(store.lines.every(({ isLost }) => !isLost));
+  assert.ok(store.lines.every(({ isArchived }) => !isArchived));
 });
 
 test('a first line that became final with an earlier start is not there twice', () => {
   const store = beginning([10, 100], [11, 104]);
   store.fillBefore(said([9, 90], [10, 97]), 500);
-  assert.deepEqual(store.lines.map(({ key, isLost }) => [key, isLost]), [[9, false], [10, false], [11, false]]);
+  assert.deepEqual(store.lines.map(({ key, isArchived }) => [key, isArchived]), [[9, false], [10, false], [11, false]]);
 });
 
 test('a line that began when the first one did comes in front of it, and a newer one by itself', () => {
@@ -172,4 +172,14 @@ test('nothing is before the first line that is that line itself, or is lost and 
   assert.equal(store.isBefore(lost), true);
   store.fillBefore([lost], 500);
   assert.equal(store.isBefore(lost), false);
+});
+
+test('a line of the archive is revised by what has its number and its time, and by nothing else', () => {
+  const store = beginning([2, 900], [3, 905]);
+  store.fillBefore(said([2, 500]), 500);
+  store.renew([caption(2, 1, { start_s: 500, text: 'old' }), caption(3, 1, { start_s: 505, text: 'not there' }), caption(7, 1, { start_s: 925 })]);
+  assert.deepEqual(texts(store), ['old', 'line 2.0', 'line 3.0']);
+  store.renew([caption(2, 1, { start_s: 900, text: 'new' })]);
+  assert.deepEqual(texts(store), ['old', 'new', 'line 3.0']);
+  assert.deepEqual(store.lines.map(({ isArchived }) => isArchived), [true, false, false]);
 });
