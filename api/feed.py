@@ -28,7 +28,7 @@ FIELDS = ("q", "source", "language", "from", "to", "limit")
 #: Longest title of an entry behind the name, in characters.
 TITLE_LIMIT = 100
 
-#: So much of what was said is behind an entry's link, before it and after it, in seconds.
+#: So much of what was said is in an entry's text file, before it and after it, in seconds.
 AROUND_S = 120
 
 # Where ids begin (RFC 4151). They are the same wherever the server is reached: instead of its name, they have one that
@@ -83,12 +83,20 @@ def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
         _add(entry, event, _time(found["said_s"]))
     _add(SubElement(entry, "author"), "name", name)
     _add(entry, "content", f"{found['before']} {text} {found['after']}", type="text")
-    # Without its type: feedparser, and what is built upon it, takes a link to anything but HTML for none.
-    _add(entry, "link", rel="alternate", href=address + _around(source, found["start_s"], found["end_s"]))
+    _add(entry, "link", rel="alternate", type="text/html", href=address + _moment(source, found["start_s"]))
+    around = address + _around(source, found["start_s"], found["end_s"])
+    _add(entry, "link", rel="related", type="text/plain", href=around)
+
+
+def _moment(source: str, start_s: float) -> str:
+    """Where the page shows a caption; it writes such addresses, too (`frontend/modules/moment.js`)."""
+    kind, id = split_source(source)
+    view = "radio" if kind is Kind.STATION else "file"
+    return f"{url_for('page.index')}#{view}/{id}?at={start_s:.3f}"
 
 
 def _around(source: str, start_s: float, end_s: float) -> str:
-    """Where that is which was said around a caption."""
+    """Where that is as a text which was said around a caption."""
     kind, id = split_source(source)
     period = {"from": max(0, math.floor(start_s) - AROUND_S), "to": math.ceil(end_s) + AROUND_S}
     path = url_for("stations.download" if kind is Kind.STATION else "jobs.download", id=id, format="txt")

@@ -2,54 +2,47 @@
 
 import './spoken-log.js';
 import { sayActivity } from './activity.js';
-import { correctButton, describeButton } from './correct-button.js';
 import { DayMarks } from './day-marks.js';
 import { make } from './dom.js';
-import { LineEditor } from './line-editor.js';
+import { LineControls } from './line-controls.js';
 import { isWithdrawn, writeText } from './line-text.js';
 import { ReadingPlace } from './reading-place.js';
-import { RovingTabindex } from './roving-tabindex.js';
-import { isChosen, lead } from './time-button.js';
 import { clock, timeOfDay } from './times.js';
 
 /** Distance from the end, in pixels, at which the reader still counts as following. */
 const NEAR_PX = 80;
 
-/** What can be done with a line: it is played from there, where its time leads, or opened, while it is not open. */
-const CONTROLS = 'p:not([hidden]) > time[role=button], p:not([hidden], [data-edited]) > .correct:not([hidden])';
-
+/** Dispatches `latest`, when the reader leaves the line that was chosen for the newest, which may not be among the store's. */
 export class CaptionList extends HTMLElement {
+  scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
   front = null; // what stands in front of the lines, and is scrolled with them
+  back = null; // and what stands behind them
   #store = null;
   #listening = null;
   #elements = new Map();
   #following = true;
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #place = null; // of the reader who does not follow
+  #arrived = -1; // where it was put, to show the line that the reader came for
+  #place = new ReadingPlace(this.scroller); // of the reader who does not follow
   #width = 0; // of the window when it was last looked at
   #breadth = 0; // of the lines when they were last broken, in pixels
   #resized = null;
   #frame = 0; // in which what has come is laid out
   #time = clock;
-  #go = null; // where the times of lines lead
-  #leads = null; // tells whether that of a line does
   #marked = null; // the line that is said where a recording is played
-  #save = null; // keeps the text of a line that is corrected
-  #editors = this.getElementsByTagName('line-editor'); // that are open
-  #roving = null; // among the controls of the lines
+  #controls = new LineControls(this.scroller, this.#elements, (element) => this.#mark(element));
   #days = new DayMarks(); // among lines that have a time of day
 
+  constructor() {
+    super();
+    this.scroller.addEventListener('scroll', () => this.#scrolled());
+  }
+
   connectedCallback() {
-    this.scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
     this.empty = make('p.empty', { textContent: this.dataset.empty ?? 'No captions yet.' });
     this.spoken = make('spoken-log');
     this.latest = make('button.latest', { type: 'button', hidden: true, textContent: 'Latest line ↓' });
     this.latest.addEventListener('click', () => this.toLatest());
-    this.#roving = new RovingTabindex(this.scroller, CONTROLS);
-    this.#place = new ReadingPlace(this.scroller);
-    this.correct(this.#save);
-    this.scroller.addEventListener('scroll', () => this.#scrolled());
-    for (const type of ['click', 'keydown']) this.scroller.addEventListener(type, (event) => this.#chosen(event));
     this.now = make('p.now', { role: 'status' });
     this.replaceChildren(this.empty, this.scroller, this.now, this.latest, this.spoken);
     this.#resized = new ResizeObserver(() => this.#resize());
@@ -69,6 +62,8 @@ export class CaptionList extends HTMLElement {
   show(store, wall) {
     this.#store = store;
     this.#time = wall ? timeOfDay : clock;
+    this.#controls.store = store;
+    this.#controls.time = this.#time;
     this.#listening?.abort();
     this.#listening = new AbortController();
     const on = (type, hear) => store.addEventListener(type, (event) => hear(event.detail), { signal: this.#listening.signal });
@@ -93,12 +88,16 @@ export class CaptionList extends HTMLElement {
    * @param {(line: object) => boolean} leads whether that of a line does
    */
   lead(go, leads = () => true) {
-    this.#go = go;
-    this.#leads = leads;
-    this.#roving.changeAll(() => {
-      for (const line of this.#store?.lines ?? []) this.#prepare(this.#elements.get(line.key), line);
-    });
+    this.#controls.play(go, leads);
     if (!go) this.mark(-1);
+  }
+
+  /**
+   * Have final lines that lead to no sound lead to their address, which the page has then.
+   * @param {(line: object) => string} address
+   */
+  link(address) {
+    this.#controls.link(address);
   }
 
   /**
@@ -106,37 +105,39 @@ export class CaptionList extends HTMLElement {
    * @param {((line: object, text: string) => Promise<void>) | null} save keeps another text of a line
    */
   correct(save) {
-    this.#save = save;
-    this.scroller.toggleAttribute('data-correctable', Boolean(save));
-    this.#roving.changeAll(() => {
-      for (const line of this.#store?.lines ?? []) this.#offerCorrecting(this.#elements.get(line.key), line);
-    });
+    this.#controls.correct(save);
   }
 
-  #offerCorrecting(element, line) {
-    const button = element?.querySelector('.correct');
-    if (!element || line.kind === 'missed' || Boolean(button) === Boolean(this.#save)) return;
-    if (!button) {
-      element.append(correctButton());
-      describeButton(element.lastElementChild, line, this.#time(line.start_s));
-    } else if (!('edited' in element.dataset)) button.remove(); // else it goes with the editor
+  /** Show a line to whoever came for it. */
+  arrive(line) {
+    const element = this.#elements.get(line.key);
+    this.#controls.choose(line);
+    this.#mark(null); // which may be out of sight
+    this.#mark(element);
+    this.#arrived = this.scroller.scrollTop;
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true }); // it is read out, and Tab goes on from there
   }
 
   /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
   mark(seconds) {
     const line = this.#store?.lines.findLast(({ kind, text, start_s: start }) => kind === 'caption' && text && start <= seconds);
-    const element = line ? this.#elements.get(line.key) : null;
+    this.#mark(line ? this.#elements.get(line.key) : null);
+  }
+
+  #mark(element) {
     const before = this.#marked;
     if (element === before) return;
     before?.removeAttribute('aria-current');
     element?.setAttribute('aria-current', 'true');
     this.#marked = element;
-    this.#roving.prefer(element);
-    if (!element || this.#editors.length) return;
+    this.#controls.roving.prefer(element);
+    if (!element || this.#controls.isEditing) return;
     this.#following = false; // the newest line would come between
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
     const place = element.getBoundingClientRect();
     if ((!before || this.#place.sees(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
+    this.#place.note();
   }
 
   /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again, unless one stays. */
@@ -144,51 +145,28 @@ export class CaptionList extends HTMLElement {
     const wasSeen = this.#marked && this.#place.sees(this.#marked);
     this.mark(-1);
     if (stays) this.#scrolled(); // who is at the newest line follows it
-    if (stays || !wasSeen) return;
+    if (stays || !wasSeen || this.#store.isPast) return;
     this.#following = true;
     this.#follow();
   }
 
   /** Go to the newest line, and follow it. */
   toLatest() {
-    this.#following = true;
-    this.#follow();
+    this.leave();
     this.scroller.focus({ preventScroll: true });
+    this.dispatchEvent(new Event('latest'));
   }
 
-  /** The time of a line, if it has one: a button, where it leads somewhere. */
-  #prepare(element, line) {
-    const time = element?.firstElementChild;
-    const leads = Boolean(this.#go && time?.textContent && this.#leads(line));
-    if (time && leads !== time.hasAttribute('role')) lead(time, leads);
+  /** Leave the line that was chosen, if one was, and follow the newest again. */
+  leave() {
+    this.#controls.leave();
+    this.#mark(null);
+    this.#following = !this.#store?.isPast;
+    this.#follow();
   }
 
-  #chosen(event) {
-    const { type, target } = event;
-    const isTime = isChosen(event);
-    const isMeant = isTime || (type === 'click' && target.matches('.correct'));
-    const line = isMeant && this.#store.lines.find((each) => String(each.key) === target.parentElement.dataset.key);
-    if (!line) return;
-    event.preventDefault();
-    if (isTime) this.#go(line);
-    else this.#edit(line, target);
-  }
-
-  #edit(line, button) {
-    const element = button.parentElement;
-    const newest = () => this.#store.lines.find(({ key }) => key === line.key) ?? line;
-    const editor = new LineEditor(newest, this.#save);
-    editor.addEventListener('closed', () => this.#roving.change(element, () => {
-      editor.remove();
-      delete element.dataset.edited;
-      element.hidden = isWithdrawn(newest());
-      if (!element.hidden) button.focus({ preventScroll: true });
-      this.#offerCorrecting(element, newest()); // they may not be corrected any more
-    }), { once: true }); // left while it is saved, it would be closed again
-    this.#roving.change(element, () => {
-      element.dataset.edited = ''; // its text, and the button, are hidden then
-      element.append(editor);
-    });
+  get hasChosen() {
+    return this.#controls.hasChosen;
   }
 
   /** What stands there while there is no line; nothing, if that is not known yet. */
@@ -206,16 +184,14 @@ export class CaptionList extends HTMLElement {
     const element = make('p', { 'data-key': String(line.key) }, make('time'), make('span.text'));
     this.#elements.set(line.key, element);
     this.#write(element, line, old);
-    this.#offerCorrecting(element, line);
-    this.#prepare(element, line);
-    this.#roving.change(element, () => this.scroller.insertBefore(element, before === null ? null : this.#elements.get(before)));
+    this.#controls.roving.change(element, () => this.scroller.insertBefore(element, before === null ? this.back : this.#elements.get(before)));
     this.#date(element, line);
     this.#update();
   }
 
   #revise(line) {
     const element = this.#elements.get(line.key);
-    this.#roving.change(element, () => this.#write(element, line));
+    this.#controls.roving.change(element, () => this.#write(element, line));
     this.#date(element, line);
     this.#update();
   }
@@ -225,7 +201,7 @@ export class CaptionList extends HTMLElement {
   }
 
   #write(element, line, old = false) {
-    const [time, text, button] = element.children;
+    const [time, text] = element.children;
     const provisional = line.kind === 'caption' && !line.final;
     element.className = provisional ? 'provisional' : line.kind;
     element.hidden = isWithdrawn(line) && !('edited' in element.dataset); // what is written there is not taken away by others
@@ -236,24 +212,25 @@ export class CaptionList extends HTMLElement {
       if (line.kind === 'gap') this.spoken.say(text.textContent);
       else if (line.text) this.spoken.say(line.text, { lang: text.lang });
     }
-    if (button) describeButton(button, line, this.#time(line.start_s));
+    this.#controls.offer(element, line);
   }
 
   #remove(key) {
     const element = this.#elements.get(key);
-    this.#days.remove(element, () => this.#roving.change(element, () => element.remove()));
+    this.#days.remove(element, () => this.#controls.roving.change(element, () => element.remove()));
     this.#elements.delete(key);
     this.#update();
   }
 
   #clear() {
-    this.#roving.clear();
+    this.#controls.leave();
+    this.#controls.roving.clear();
     this.#days.clear();
     this.#elements.clear();
     this.#marked = null;
-    this.scroller.replaceChildren(...(this.front ? [this.front] : []));
+    this.scroller.replaceChildren(...[this.front, this.back].filter(Boolean));
     this.spoken.replaceChildren();
-    this.#following = true;
+    this.#following = !this.#store?.isPast;
     this.#update();
   }
 
@@ -270,7 +247,8 @@ export class CaptionList extends HTMLElement {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.#following && scrollTop > this.#followed - NEAR_PX);
+    const isNear = scrollTop !== this.#arrived && scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    this.#following = !this.#store?.isPast && (isNear || (this.#following && scrollTop > this.#followed - NEAR_PX));
     this.#offerLatest();
     if (this.scroller.clientWidth === this.#breadth) this.#place.note(); // Firefox tells of a scroll before it tells of a width
   }
@@ -292,7 +270,7 @@ export class CaptionList extends HTMLElement {
   }
 
   #follow() {
-    if (this.#following && !this.#editors.length) {
+    if (this.#following && !this.#controls.isEditing) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#followed = this.scroller.scrollTop;
     }
@@ -302,7 +280,8 @@ export class CaptionList extends HTMLElement {
   /** Of what has ended, no line is the latest: the button would lie upon a text that is read. */
   #offerLatest() {
     const { scrollHeight, clientHeight } = this.scroller;
-    this.latest.hidden = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
+    const isThere = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
+    this.latest.hidden = isThere && !this.#store?.isPast;
   }
 }
 

@@ -9,8 +9,8 @@ export function filesOf(path, query = '') {
   return Object.fromEntries(Object.keys(FORMATS).map((format) => [format, `${path}.${format}${query}`]));
 }
 
-/** The query for the captions between two times, in seconds. */
-export const between = (from, to) => `?from=${Math.max(0, from).toFixed(3)}&to=${to.toFixed(3)}`;
+/** The query for the captions between two times, in seconds; or from one on. */
+export const between = (from, to) => `?from=${Math.max(0, from).toFixed(3)}${to === Infinity ? '' : `&to=${to.toFixed(3)}`}`;
 
 /**
  * A link to each format of a source's captions.

@@ -1,6 +1,7 @@
 // <earlier-lines>: in front of a station's lines, the way to what it said before the first of them.
 
 import { make, set } from './dom.js';
+import { whileInSight } from './in-sight.js';
 import { oldestBefore, saidBefore } from './said.js';
 import { when } from './times.js';
 
@@ -21,11 +22,7 @@ class EarlierLines extends HTMLElement {
     this.button ??= this.#makeButton();
     this.state ??= make('div.state', { role: 'status' });
     this.replaceChildren(this.button, this.state);
-    // Tab does not go to what would scroll a reader away who follows the newest line: Home does, and Tab then.
-    this.#sight = new IntersectionObserver((looks) => {
-      this.button.tabIndex = looks.at(-1).isIntersecting ? 0 : -1;
-    }, { root: this.parentElement });
-    this.#sight.observe(this.button);
+    this.#sight = whileInSight(this.button, this.parentElement);
   }
 
   disconnectedCallback() {

@@ -12,6 +12,7 @@ const NOTHING_CHOSEN = 'The captions of your recording appear here, and files to
 const MISSING = 'There is no such recording: it was removed, or has expired. You can hand in another.';
 
 class FileView extends HTMLElement {
+  moment = null; // in the recording, in the address
   #files = new Map(); // what was handed in since the page was loaded, by job
 
   connectedCallback() {
@@ -40,7 +41,7 @@ class FileView extends HTMLElement {
   #open(id) {
     this.nothing.hidden = true;
     this.panel.hidden = false;
-    this.panel.open(id, this.#files.get(id));
+    this.panel.open(id, this.#files.get(id), this.moment);
     this.panel.firstElementChild.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
   }
 

@@ -9,8 +9,9 @@ import { entitle, make, notify, set } from './dom.js';
 import { between, downloads } from './downloads.js';
 import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
 import { LiveSocket } from './live.js';
+import { isReached, leaveMoment, lineAt, momentAddress } from './moment.js';
 import { CaptionStore } from './store.js';
-import { duration } from './times.js';
+import { clock, duration } from './times.js';
 
 /** Time between looks at a job that is not settled, in milliseconds. */
 const POLL_MS = 1000;
@@ -23,6 +24,8 @@ class JobPanel extends HTMLElement {
   #id = '';
   #socket = null;
   #timer = 0;
+  #store = null;
+  #sought = null; // the moment that is to be shown, and is not yet, in seconds
   #shown = ''; // its state as it was last shown; empty when it has just been opened
 
   disconnectedCallback() {
@@ -46,6 +49,8 @@ class JobPanel extends HTMLElement {
       this.player.pause(); // the line's time plays it again
       if (!token.get()) admit().catch(() => {}); // who has none is asked again when it is saved
     });
+    this.captions.link(({ start_s: start }) => momentAddress(`jobs/${this.#id}`, start));
+    this.captions.addEventListener('latest', leaveMoment);
     this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
     this.player.addEventListener('closed', () => this.captions.lead(null));
     this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
@@ -58,14 +63,20 @@ class JobPanel extends HTMLElement {
   /**
    * @param {string} id of the job to show
    * @param {File} file of the recording, if the page has it
+   * @param {number | null} at a moment in it, in seconds, whose line is to be shown
    */
-  open(id, file) {
-    if (id === this.#id) return;
+  open(id, file, at = null) {
+    this.#sought = at;
+    if (id === this.#id) {
+      this.#seek();
+      return;
+    }
     this.close();
     this.#build(); // nothing of the job before may stand there until the answer comes
     this.#id = id;
     this.#shown = '';
     const store = new CaptionStore(SHOWN);
+    this.#store = store;
     let gone = 0;
     store.addEventListener('removed', () => {
       gone += 1;
@@ -74,7 +85,11 @@ class JobPanel extends HTMLElement {
     });
     this.captions.correct((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
-    store.addEventListener('line', () => this.#shown === 'waiting' && this.#poll()); // it waits no longer
+    store.addEventListener('line', ({ detail: { line } }) => {
+      if (this.#shown === 'waiting') this.#poll(); // it waits no longer
+      if (this.#sought !== null && this.#shown && isReached(line, this.#sought)) this.#seek();
+    });
+    store.addEventListener('ended', () => this.#seek());
     if (file) this.player.play(file);
     this.#poll();
     const path = `/jobs/${encodeURIComponent(id)}`;
@@ -92,6 +107,21 @@ class JobPanel extends HTMLElement {
     this.#id = '';
   }
 
+  /** Show the line of the moment that was asked for, if it has come, or say that none will. */
+  #seek() {
+    const { ended } = this.#store;
+    if (this.#sought === null || !this.#shown || (SETTLED.has(this.#shown) && !ended)) return; // soon all is there
+    const { lines } = this.#store;
+    if (!ended && !(lines.length && isReached(lines.at(-1), this.#sought))) return;
+    const line = lineAt(lines, this.#sought);
+    if (line) this.captions.arrive(line);
+    else {
+      notify(`There is no line at ${clock(this.#sought)}.`);
+      if (ended) this.captions.fromTop();
+    }
+    this.#sought = null;
+  }
+
   async #correct(store, line, text) {
     const id = this.#id;
     const around = between(line.start_s - 1, line.end_s + 1);
@@ -107,8 +137,9 @@ class JobPanel extends HTMLElement {
       if (id !== this.#id) return;
       const before = this.#shown;
       this.#shown = job.state;
-      if (job.state === 'finished' && !before) this.captions.fromTop();
+      if (job.state === 'finished' && !before && this.#sought === null && !this.captions.hasChosen) this.captions.fromTop();
       this.#describe(job);
+      this.#seek();
       if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));

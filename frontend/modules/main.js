@@ -1,4 +1,5 @@
-// The page: which view is shown follows the address (#radio/ID, #wall, #file/ID, #microphone/ID, #search/WORDS).
+// The page: which view is shown follows the address (#radio/ID, #wall, #file/ID, #microphone/ID, #search/WORDS; and
+// of a moment, ?at=SECONDS).
 
 import './file-view.js';
 import './microphone-view.js';
@@ -8,6 +9,7 @@ import './reading-view.js';
 import './search-view.js';
 import './wall-view.js';
 import { entitle, hush, isShown, make } from './dom.js';
+import { destination } from './moment.js';
 
 const TITLES = { radio: 'Radio', wall: 'All that is on air', file: 'File', microphone: 'Microphone', search: 'Search' };
 
@@ -15,12 +17,11 @@ const main = document.getElementById('main');
 
 function route() {
   hush();
-  const [name, ...rest] = location.hash.slice(1).split('/');
-  const id = decode(rest.join('/'));
+  const { name, id, at } = destination(location.hash);
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
   entitle(element === 'reading-view' ? 'Read along' : TITLES[view]); // a view that knows more says so
-  show(element).selected = id;
+  Object.assign(show(element), { moment: at, selected: id });
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.view === (view === 'wall' ? 'radio' : view)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -39,14 +40,6 @@ function show(name) {
     main.scrollTop = 0; // where the view before was left, on a telephone
   }
   return view;
-}
-
-function decode(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part; // malformed: nothing has such an id, and the view will say so
-  }
 }
 
 /** Move the focus, not the view, which has the address: to captions that are shown, or to where they will be. */

@@ -2,26 +2,29 @@
 
 import './caption-list.js';
 import './earlier-lines.js';
+import './later-lines.js';
 import './station-list.js';
 import { heardFor } from './again-player.js';
 import { exists, request } from './api.js';
 import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
 import { entitle, make, notify, set } from './dom.js';
-import { between, downloads, filesOf } from './downloads.js';
-import { overlayLink } from './elsewhere.js';
+import { between } from './downloads.js';
 import { languageName } from './languages.js';
 import { LiveSocket } from './live.js';
+import { leaveMoment, lineAt, momentAddress } from './moment.js';
+import { oldestBefore } from './said.js';
+import { offerFiles } from './station-files.js';
 import { StationForm } from './station-form.js';
+import { linesOf } from './station-lines.js';
 import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
+import { when } from './times.js';
 import { WatchedStations } from './watched-stations.js';
 
-/** Lines shown when a station is opened: events, of which a line may have several. */
-const HISTORY = 120;
-
 class RadioView extends HTMLElement {
+  moment = null; // in the address: a Unix time
   #socket = null;
   #current = '';
   #watched;
@@ -45,6 +48,9 @@ class RadioView extends HTMLElement {
     this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.captions.front = this.earlier = make('earlier-lines', { hidden: true });
+    this.captions.back = this.later = make('later-lines', { hidden: true });
+    this.captions.link(({ start_s: start }) => momentAddress(`stations/${this.#opening.station.id}`, start));
+    this.captions.addEventListener('latest', () => this.#toLatest());
     this.changeButton = make('button.quiet', { type: 'button', textContent: 'Change station' });
     this.changeButton.addEventListener('click', () => this.#changeStation());
     this.removeButton = make('button.quiet', { type: 'button', textContent: 'Remove station' });
@@ -73,6 +79,11 @@ class RadioView extends HTMLElement {
   /** @param {string} id of the station in the address; empty chooses the first */
   set selected(id) {
     this.#current = id;
+    const { station, store } = this.#opening ?? {};
+    if (station && (!id || id === station.id)) {
+      if (this.moment !== null || store?.isPast) this.#leave(); // it is opened anew
+      else if (this.captions.hasChosen) this.captions.leave();
+    }
     if (this.#stations.length) this.#choose();
   }
 
@@ -110,27 +121,54 @@ class RadioView extends HTMLElement {
     const opening = { station };
     this.#opening = opening;
     this.player.tune(station);
-    this.links.replaceChildren('Take away: ', ...downloads(filesOf(station.urls.captions), station.id), overlayLink(`stations/${station.id}`));
     this.captions.hidden = this.correctButton.hidden = true; // what stands there is another station's, or says that nothing was said
-    const store = new CaptionStore();
-    try {
-      const { captions, next } = await request(`${station.urls.captions}?limit=${HISTORY}`);
-      if (this.#opening !== opening) return;
-      store.fill(captions, next);
-    } catch (error) {
+    const path = station.urls.captions;
+    const at = this.moment;
+    this.moment = null; // another station is not opened at it
+    const found = await linesOf(path, at).catch((error) => {
       notify(`Earlier captions cannot be read. ${error.message}`);
-      if (this.#opening !== opening) return;
-    }
+      return null;
+    });
+    if (this.#opening !== opening) return;
+    const store = found ?? new CaptionStore();
     this.captions.hidden = this.correctButton.hidden = false;
     opening.store = store;
     this.captions.show(store, true);
-    this.earlier.follow(station.urls.captions, store, this.captions);
+    this.earlier.follow(path, store, this.captions);
+    this.later.follow(path, store);
     this.#offerCorrecting(false);
+    offerFiles(this.links, station, store);
+    if (found && at !== null) this.#arrive(path, store, at);
+    set(this.state, '');
+    if (!store.isPast) this.#listen(station, store);
+  }
+
+  /** Hear what comes. */
+  #listen(station, store) {
+    const opening = this.#opening;
     store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
     this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
     describe(this.#socket, this.state);
     this.#socket.open();
+  }
+
+  /** Show the line of a moment, or tell why there is none. */
+  async #arrive(path, store, at) {
+    const line = lineAt(store.lines, at);
+    if (line) {
+      this.captions.arrive(line);
+      return;
+    }
+    const oldest = await oldestBefore(path, at).catch(() => null);
+    if (this.#opening?.store === store) notify(oldest ? `Nothing was said ${when(at)}.` : `What was said ${when(at)} is no longer kept.`);
+  }
+
+  /** From a line that was chosen to what is said now. */
+  #toLatest() {
+    const { station, store } = this.#opening;
+    if (store.isPast) location.hash = `#radio/${encodeURIComponent(station.id)}`;
+    else leaveMoment();
   }
 
   /** The log still has what a slow connection missed. */
@@ -177,7 +215,7 @@ class RadioView extends HTMLElement {
     if (status.detail) words.push(status.detail);
     set(this.facts, words.join(' · '));
     this.#offerAgain(station, status);
-    this.captions.activity = status.state === 'running' ? status.activity : '';
+    this.captions.activity = status.state === 'running' && !this.#opening?.store?.isPast ? status.activity : '';
   }
 
   /** Most read: a button beside each line is for who has asked for it. */

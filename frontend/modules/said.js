@@ -15,9 +15,10 @@ const LOOKS = 12;
 /**
  * The final captions and the gaps between two times.
  * @param {string} path of the source's captions, without the ending of a file
+ * @param {number} limit the first ones alone, so many at most
  */
-export async function said(path, from, to) {
-  const { captions } = await request(`${path}.json${between(from, to)}`);
+export async function said(path, from, to, limit = 0) {
+  const { captions } = await request(`${path}.json${between(from, to)}${limit ? `&limit=${limit}` : ''}`);
   return captions.filter(({ final, text, content }) => final && (text || content === 'gap'));
 }
 

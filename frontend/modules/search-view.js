@@ -1,10 +1,10 @@
 // <search-view>: find what was said, by whom and when.
 
-import './in-context.js';
 import { isAdmitted, request } from './api.js';
 import { disable, entitle, hush, make, notify } from './dom.js';
 import { marked } from './found.js';
 import { languageName } from './languages.js';
+import { momentAddress } from './moment.js';
 import { clock, when } from './times.js';
 import { tokenOffer } from './token-offer.js';
 
@@ -142,16 +142,14 @@ function counted(count, areMore, isWhole) {
 /** One caption that was found, between those around it. */
 function item(found) {
   const { source, name, said_s: said, start_s: start, language, text, marks, before, after } = found;
-  const [kind, id] = source.split('/');
-  const isStation = kind === 'stations';
-  const link = make('a', { href: `#${isStation ? 'radio' : 'file'}/${id}`, textContent: name });
-  const facts = isStation ? when(said) : `at ${clock(start)}, captioned ${when(said)}`;
+  const isStation = source.startsWith('stations/');
+  const link = make('a', { href: momentAddress(source, start), textContent: `${name}, ${isStation ? when(said) : `at ${clock(start)}`}` });
+  const facts = [isStation ? '' : `captioned ${when(said)}`, language ? languageName(language) : ''].filter(Boolean);
   const words = marked(text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part));
   return make('li', {},
-    make('p.facts', {}, link, ` · ${facts}${language ? ` · ${languageName(language)}` : ''}`),
+    make('p.facts', {}, link, ...facts.map((each) => ` · ${each}`)),
     make('p', { lang: language ?? '' },
-      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })),
-    make('in-context', { found }));
+      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })));
 }
 
 customElements.define('search-view', SearchView);

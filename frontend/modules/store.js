@@ -29,6 +29,7 @@ export class CaptionStore extends EventTarget {
     this.last = 0; // the newest event that was applied
     this.status = null;
     this.ended = false;
+    this.isPast = false; // whether there is more behind the last line, which does not come by itself
   }
 
   get lines() {
@@ -96,6 +97,18 @@ export class CaptionStore extends EventTarget {
       const isNumberedAnew = isArchived || (line.place >= place && line.start_s < start - NEAR_S);
       this.#begin = isNumberedAnew ? place - 1 : Math.min(place, line.place);
       this.#put(isNumberedAnew ? { ...line, key: archivedKey(caption), place: this.#begin, isArchived: true } : line, true);
+    }
+  }
+
+  /** Captions out of the archive, in their order, which may be of several lives: behind all lines, or before what comes. */
+  fillPast(captions) {
+    let place = this.#newest() ? this.#newest().place + 1 : -captions.length;
+    this.#begin = Math.min(this.#begin === -Infinity ? place : this.#begin, place);
+    for (const caption of captions) {
+      const key = archivedKey(caption);
+      if (this.#lines.has(key)) continue;
+      this.#put({ ...lineOf(caption), key, place, isArchived: true }, true);
+      place += 1;
     }
   }
 

@@ -1,22 +1,22 @@
-// The time of a line as a button, where it leads to what was said then.
+// The time of a line as a button that plays what was said then, or as a link to the line itself.
 
-/** Times that are buttons. */
-export const TIME_BUTTON = 'time[role="button"]';
-
-const ATTRIBUTES = { role: 'button', tabindex: '-1', title: 'Play from here' }; // of a list with a roving tabindex
+const TITLES = { button: 'Play from here', link: 'Link to this line' };
 
 /**
  * @param {HTMLTimeElement} time
- * @param {boolean} leads whether it is a button
+ * @param {'button' | 'link' | ''} role what it is; nothing, if it leads nowhere
  */
-export function lead(time, leads) {
-  for (const [name, value] of Object.entries(ATTRIBUTES)) {
-    if (leads) time.setAttribute(name, value);
-    else time.removeAttribute(name);
+export function lead(time, role) {
+  if (role === (time.getAttribute('role') ?? '')) return;
+  if (!role) for (const name of ['role', 'tabindex', 'title']) time.removeAttribute(name);
+  else {
+    time.setAttribute('role', role);
+    time.title = TITLES[role];
+    if (!time.hasAttribute('tabindex')) time.tabIndex = -1; // of a list with a roving tabindex
   }
 }
 
 /** Whether a click or a key has chosen one. */
 export function isChosen({ type, key, target }) {
-  return target.matches(TIME_BUTTON) && (type === 'click' || ['Enter', ' '].includes(key));
+  return target.matches('time[role]') && (type === 'click' || ['Enter', ' '].includes(key));
 }

@@ -132,9 +132,11 @@ def test_a_search(
         speaker.say(text, start_s=time.time())
     wait_until(lambda: api.http.get("/search?q=kometen").json()["results"], 20)
     page.goto(f"{api.url}/#search/kometen")
-    page.get_by_text("In context").click()
-    expect(page.locator("in-context [aria-current]")).to_be_visible()
-    check("what was found, in its context")
+    expect(page.locator(".found mark")).to_be_visible()
+    check("what was found")
+    page.locator(".found a").click()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    check("where it was said")
 
 
 def test_an_overlay(page: Page, api: Api, check: Callable[..., None]) -> None:

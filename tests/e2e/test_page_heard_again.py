@@ -111,26 +111,29 @@ def test_what_was_found_is_heard_where_it_stands(
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=60))
     for text, ago_s in (("Zebran först.", 90), ("Zebran sedan.", 19), ("Zebran till.", 12), ("Giraffen sist.", 9)):
         speaker.say(text, start_s=kept - ago_s)
-    wait_until(lambda: len(api.http.get("/search?q=giraffen").json()["results"]) == 1, 20)
-    page.goto(f"{api.url}#search/giraffen")
-    page.get_by_text("In context").click()
+    wait_until(lambda: len(api.http.get("/search?q=zebran").json()["results"]) == 3, 20)
+    page.goto(f"{api.url}#search/zebran")
 
     def line(text: str) -> Locator:
         return page.locator(".lines p").filter(has_text=text)
 
-    heard = page.locator(".lines .heard .text")
-    expect(line("Zebran först.")).to_be_visible()
-    expect(line("Zebran först.").get_by_role("button")).to_have_count(0)
-    line("Zebran till.").get_by_role("button").press("Enter")
-    expect(heard).to_have_text("Zebran till.")
+    chosen = page.locator(".lines p").filter(has=page.get_by_role("button", name="Copy link"))
+    said = page.locator("[aria-current=true] .text")
+    page.get_by_role("link", name="P1 Vetenskap").nth(1).click()
+    expect(said).to_have_text("Zebran sedan.")
+    expect(chosen.locator(".text")).to_have_text("Zebran sedan.")
+    expect(line("Zebran först.").locator("time[role=link]")).to_have_count(1)
+    before = page.url
+    line("Zebran till.").get_by_role("button", name=":").press("Enter")
+    expect(said).to_have_text("Zebran till.")
+    assert page.url != before, "the address of what is heard can be passed on"
     page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
-    expect(heard).to_have_text("Giraffen sist.")
-    page.get_by_role("button", name="Stop").click()
-    expect(heard).to_have_count(0)
-    line("Zebran sedan.").get_by_role("button").click()
-    expect(heard).to_have_text("Zebran sedan.")
-    page.get_by_text("In context").click()  # which closes it
-    expect(page.locator("again-player")).to_be_hidden()
+    expect(said).to_have_text("Giraffen sist.")
+    expect(chosen.locator(".text")).to_have_text("Zebran till.")  # it stays where it was chosen
+    page.get_by_role("button", name="Back to now").click()
+    expect(said).to_have_count(0)
+    expect(chosen).to_have_count(0)
+    assert page.url.endswith("#radio/p1")
 
 
 def test_a_station_with_a_password_is_not_heard_again_from_the_page(

@@ -174,6 +174,22 @@ test('nothing is before the first line that is that line itself, or is lost and 
   assert.equal(store.isBefore(lost), false);
 });
 
+test('what was said long ago is in the order in which it is read, whatever its numbers, and each of it once', () => {
+  const store = new CaptionStore();
+  store.fillPast(said([8, 100], [9, 105], [1, 200], [9, 205]));
+  store.fillPast(said([9, 205], [10, 210]));
+  assert.deepEqual(store.lines.map(({ id, start_s: start }) => [id, start]), [[8, 100], [9, 105], [1, 200], [9, 205], [10, 210]]);
+  store.fillBefore(said([7, 95], [8, 100]), 500);
+  assert.deepEqual(store.lines.map(({ id }) => id), [7, 8, 9, 1, 9, 10]);
+});
+
+test('what is said from now on stands behind what an archive alone has', () => {
+  const store = new CaptionStore();
+  store.fillPast(said([8, 100], [9, 105]));
+  store.apply(caption(1, 0, { start_s: 300 }));
+  assert.deepEqual(store.lines.map(({ id }) => id), [8, 9, 1]);
+});
+
 test('a line of the archive is revised by what has its number and its time, and by nothing else', () => {
   const store = beginning([2, 900], [3, 905]);
   store.fillBefore(said([2, 500]), 500);

@@ -71,6 +71,13 @@ def has_what_it_must(element: ElementTree.Element) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def text_of(entry: Any) -> str:
+    """Where what was said around an entry is as a text."""
+    [link] = [link for link in entry.links if link.rel == "related"]
+    assert link.type == "text/plain"
+    return str(link.href)
+
+
 def ids(read: Any) -> list[str]:
     return [entry.id for entry in read.entries]
 
@@ -98,11 +105,13 @@ def test_a_reader_is_told_who_said_it_when_and_what_was_said_around_it(
     said = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(said_s))
     assert (station.published, station.updated) == (said, said)
     assert read.feed.updated == max(station.updated, recording.updated)
-    assert api.http.get(station.link).text == "God kväll.\nZebran är lös i Ängelholm.\nÅk inte ut.\n"
+    assert station.link == f"{api.url}/#{on_air.source.replace('stations', 'radio')}?at={said_s:.3f}"
+    assert api.http.get(text_of(station)).text == "God kväll.\nZebran är lös i Ängelholm.\nÅk inte ut.\n"
     assert recording.title == "möte.mp3: En zebra till."
     assert recording.content[0].language is None
-    assert recording.link == f"{api.url}/jobs/a1/captions.txt?from=0&to=129"
-    assert api.http.get(recording.link).text == "En zebra till.\n"
+    assert recording.link == f"{api.url}/#file/a1?at=5.000"
+    assert text_of(recording) == f"{api.url}/jobs/a1/captions.txt?from=0&to=129"
+    assert api.http.get(text_of(recording)).text == "En zebra till.\n"
     assert [entry.author for entry in feed(api, "zebra*", source="jobs/a1").entries] == ["möte.mp3"]
     assert [entry.author for entry in feed(api, "zebra*", language="sv").entries] == ["P1 & <Vetenskap>"]
     narrowed = feed(api, "zebra*", **{"from": int(said_s)})
