@@ -41,6 +41,7 @@ Object.defineProperty(globalThis, 'navigator', {
   configurable: true,
   value: { mediaDevices: { getUserMedia: async () => ({ getTracks: () => [track] }) } },
 });
+globalThis.document = new EventTarget();
 globalThis.AudioContext = FakeContext;
 globalThis.AudioWorkletNode = class {
   port = {};
