@@ -18,7 +18,7 @@ def sentence(error: Exception, place: str, goes_on: bool) -> str | None:
         place: what the command writes to: a disk that is full has no name of its own.
         goes_on: the same command does, from where it was.
     """
-    if _is_full(error):
+    if is_full(error):
         again = "and the same command goes on" if goes_on else "and give the same command again"
         return f"{_name(error) or place}: its disk is full: make room, {again}"
     if not isinstance(error, OSError) or not (name := _name(error)):
@@ -30,7 +30,7 @@ def sentence(error: Exception, place: str, goes_on: bool) -> str | None:
     return None
 
 
-def _is_full(error: Exception) -> bool:
+def is_full(error: Exception) -> bool:
     """torch tells of it in a RuntimeError of its own behind it, safetensors in the words of Rust."""
     told = any(f"(os error {number})" in str(error) for number in _FULL)
     return told or any(isinstance(each, OSError) and each.errno in _FULL for each in _behind(error))

@@ -209,7 +209,13 @@ def _add_machine(group: Any) -> None:
         "--workers", type=int, help="processes that make batches (default 1; for a GPU, as many as cores, up to 16)"
     )
     group.add_argument("--log-every", type=int, metavar="STEPS", help="default 10")
-    group.add_argument("--checkpoint-every-s", type=float, metavar="S", help="what a kill can cost (default 180)")
+    group.add_argument(
+        "--checkpoint-every-s",
+        type=float,
+        metavar="S",
+        help="what a kill can cost, however long writing takes; 0: one step (default 180; where writing takes more "
+        "than 18 s, ten times what the last one took, up to an hour)",
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -38,10 +38,14 @@ def save(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stat
         "random": _random_state(),
     }
     unfinished = folder / f"{CHECKPOINT_NAME}.tmp"
-    with unfinished.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with unfinished.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        unfinished.unlink(missing_ok=True)  # on a disk that is full, it would be in the way
+        raise
     unfinished.replace(folder / CHECKPOINT_NAME)
 
 

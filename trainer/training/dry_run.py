@@ -19,6 +19,7 @@ from trainer.training.acft import Teacher
 from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream
 from trainer.training.deciding import Decided, begun, decide, load
+from trainer.training.disk import GB, checkpoint_bytes, free_bytes
 from trainer.training.losses import Targets
 from trainer.training.memory import fill, peak, without_contents
 from trainer.training.options import Options, command
@@ -59,6 +60,7 @@ def dry_run(options: Options) -> Iterator[tuple[str, str]]:
         model, teacher = begun(decided, torch.device("cpu"))
         changing, of_all = (sum(p.numel() for p in ps) for ps in (trained(model).values(), model.parameters()))
         yield "parameters", f"{changing:,} change, of {of_all:,}"
+        yield "disk", _disk(checkpoint_bytes(model, decided.plan.average_decay > 0), options.run)
         taken = step_bytes(decided, model, teacher, batches.largest, Path(folder))
         yield "memory", _memory(taken, batches.largest, device)
         yield "command", command(options, decided.plan)
@@ -135,6 +137,11 @@ def _steps(decided: Decided, batches: Batches) -> Iterator[tuple[str, str]]:
 def _device(decided: Decided, device: torch.device) -> str:
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
     return f"{device}{name}, in {decided.plan.precision}"
+
+
+def _disk(checkpoint: int, run: Path) -> str:
+    free = free_bytes(run)
+    return f"{checkpoint / GB:.1f} GB for a checkpoint, twice that while one is replaced; free: {free / GB:.1f} GB"
 
 
 def _memory(taken: int, batch: Batch, device: torch.device) -> str:

@@ -28,6 +28,7 @@ from trainer.stopping import Stop, Stopped
 from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream, loader
 from trainer.training.losses import Losses, Targets, losses
+from trainer.training.pacing import Pace
 from trainer.training.run import Run
 
 
@@ -48,38 +49,43 @@ def train(
     keep: Keep | None = None,
     workers: int = 1,
     stop: Stop | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Train until the plan is fulfilled; a kill at any time costs what came after the last checkpoint.
 
+    Args:
+        clock: seconds from any beginning.
+
     Raises:
         Diverged: what was measured is no number.
-        Stopped: a stop was asked for; the checkpoint is of the last step.
+        Stopped: a stop was asked for; the checkpoint is of the last step, if the disk has room for it.
     """
     stop = stop or Stop()
     plan, progress = run.plan, run.progress
     stream = loader(_stream(run, source, speller), workers, pinned=run.model.device.type == "cuda")
-    saved_at = time.monotonic()
+    pace = Pace(plan.checkpoint_every_s, clock)
     run.model.train()
     with _bar(run) as bar:
-        began = time.monotonic()
+        began = clock()
         while plan.done(progress) < 1.0:
             batches = [next(stream) for _ in range(plan.accumulate)]
             found = step(run, batches)
             # From step to step: a GPU is still at work on this one, and is waited for where its losses are shown.
-            now = time.monotonic()
+            now = clock()
             asked = _advance(run, batches, now - began, stop)
             began = now
             _show(bar, run, found)
             due = plan.measure_every_steps and progress.steps % plan.measure_every_steps == 0
             if measure and (due or plan.done(progress) >= 1.0):
                 _examine(run, measure, keep, bar)
-                began = time.monotonic()
+                began = clock()
             if asked and plan.done(progress) < 1.0:
                 run.save()
-                raise Stopped(progress.steps, stop.signal_number or signal.SIGTERM)
-            if time.monotonic() - saved_at > plan.checkpoint_every_s:
-                run.save()
-                saved_at = began = time.monotonic()
+                raise Stopped(run.saved_steps, stop.signal_number or signal.SIGTERM)
+            if pace.due:
+                with pace.writing():
+                    run.save()
+                began = clock()
     run.save()
 
 

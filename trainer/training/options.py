@@ -105,7 +105,7 @@ class Options:
     threads: int = 1
     workers: int | None = None
     log_every: int = 10
-    checkpoint_every_s: float = 180.0
+    checkpoint_every_s: float | None = None
 
     def check(self) -> None:
         """Refuse what no training could make sense of.

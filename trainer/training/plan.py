@@ -65,7 +65,7 @@ class Plan:
         patience: measures that lower neither words' nor characters' error rate after which training stops; None: it
             does not.
         measure_every_steps: 0: never.
-        checkpoint_every_s: what a kill can cost, in seconds.
+        checkpoint_every_s: what a kill can cost, in seconds; 0: one step; None: as `pacing` has it.
     """
 
     utterances: int = 200_000
@@ -86,7 +86,7 @@ class Plan:
     patience: int | None = None
     measure_every_steps: int = 500
     log_every_steps: int = 20
-    checkpoint_every_s: float = 180.0
+    checkpoint_every_s: float | None = None
 
     def done(self, progress: Progress) -> float:
         """How much of the training is behind: 0..1, by the clock or by the count."""

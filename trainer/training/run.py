@@ -24,6 +24,7 @@ from transformers import WhisperForConditionalGeneration
 from trainer.models.precision import scaler
 from trainer.models.tokenizer import Speller
 from trainer.notes import LOG
+from trainer.refusals import is_full
 from trainer.replacing import write_whole
 from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED
 from trainer.training.acft import Teacher
@@ -42,7 +43,10 @@ _LOSSES_A_LINE = 20
 
 @dataclass
 class Run:
-    """Model, optimizer, average and how far they are. Use `start`, and `close` at the end."""
+    """Model, optimizer, average and how far they are. Use `start`, and `close` at the end.
+
+    `saved_steps` is how far the checkpoint is, with which the run goes on.
+    """
 
     folder: Path
     plan: Plan
@@ -54,6 +58,7 @@ class Run:
     progress: Progress
     team: Team = field(default_factory=Team)
     teacher: Teacher | None = None
+    saved_steps: int = 0
     _board: Any = None
     _losses: list[float] = field(default_factory=list)
 
@@ -90,6 +95,7 @@ class Run:
         scaling, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
         run = cls(folder, plan, model, heads, optimizer, scaling, average, Progress(), team, teacher)
         run.progress = restore(folder, run.weights, run.states) or run.progress
+        run.saved_steps = run.progress.steps
         if not team.first:  # the generators' states are the first's; with the same dropout, a team would learn less
             torch.manual_seed(plan.seed + team.rank + team.size * run.progress.steps)
         if team.first:
@@ -112,9 +118,20 @@ class Run:
         return {"optimizer": self.optimizer, "scaler": self.scaler}
 
     def save(self) -> None:
-        """Write the checkpoint."""
-        if self.team.first:
-            save(self.folder, self.weights, self.states, self.progress)
+        """Write the checkpoint; where the disk has no room for it, the one before stays, and a warning tells of it."""
+        try:
+            if self.team.first:
+                save(self.folder, self.weights, self.states, self.progress)
+        except Exception as error:
+            if not is_full(error):
+                raise
+            LOG.warning(
+                "%s: its disk has no room for a checkpoint of step %d: make room; a run that is killed before goes on "
+                "behind step %d",
+                *(self.folder, self.progress.steps, self.saved_steps),
+            )
+        else:
+            self.saved_steps = self.progress.steps
 
     def log(self, entry: Mapping[str, float]) -> None:
         """A line of metrics, and the same for TensorBoard."""

@@ -23,6 +23,7 @@ from trainer.reports.run import write_report
 from trainer.run_folder import LOG_NAME, SEEN_NAME
 from trainer.stopping import Stop
 from trainer.training.deciding import TOKENIZER_NAME, Decided, begun, decide, load
+from trainer.training.disk import checkpoint_bytes, lacking
 from trainer.training.keeping import about, keeper
 from trainer.training.loop import Measure, train
 from trainer.training.measuring import DevMeasure
@@ -138,6 +139,8 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
         )
     if team.first and decided.dev and (said := agreement("dev", described["environment"]["dev_written_by"])):
         LOG.info("%s", said)
+    if team.first and (said := lacking(options.run, checkpoint_bytes(model, plan.average_decay > 0))):
+        LOG.warning("%s", said)
     context_s = decided.context_s
     keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
     measure = _measure(decided)

@@ -16,6 +16,7 @@ from trainer.models.features import LogMel
 from trainer.models.precision import DTYPES
 from trainer.models.tokenizer import Speller
 from trainer.models.whisper import Size, new_model
+from trainer.stopping import Stop, Stopped
 from trainer.training import loop
 from trainer.training.acft import Teacher
 from trainer.training.batches import Batch, Settings, Shape, collate
@@ -118,6 +119,37 @@ def test_metrics_stay_where_a_full_disk_has_no_room_for_them_anew(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_checkpoint_that_a_full_disk_has_no_room_for_leaves_the_one_before_and_training_goes_on(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Killed):
+        _train(tmp_path, replace(PLAN, checkpoint_every_s=0.0), speller, tiny, tones, kill_after=2)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    stop = Stop()
+
+    def asked(model: WhisperForConditionalGeneration) -> dict[str, float]:
+        stop.signal_number = 15
+        return {"wer_percent": 12.5}
+
+    plan = replace(PLAN, measure_every_steps=4, checkpoint_every_s=0.0)
+    run = Run.start(tmp_path, new_model(tiny, speller, plan.seed, DROPOUTS), speller, PLAN)
+    run.plan = plan
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with caplog.at_level("WARNING", "trainer"), pytest.raises(Stopped, match="goes on behind step 2"):
+            train(run, tones, speller, asked, workers=0, stop=stop)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    run.close()
+    assert "no room for a checkpoint of step 4: make room; a run that is killed before goes on behind step 2" in (
+        caplog.text
+    )
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert not (tmp_path / "checkpoint.pt.tmp").exists(), "it would be in the way"
+    assert _train(tmp_path, PLAN, speller, tiny, tones).progress.steps == 6
 
 
 def test_a_run_goes_on_with_its_plan_or_not_at_all(

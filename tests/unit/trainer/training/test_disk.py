@@ -1,0 +1,43 @@
+"""What a run takes of its disk."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from trainer.examples import ExampleSource
+from trainer.models.features import LogMel
+from trainer.models.tokenizer import Speller
+from trainer.models.whisper import Size, new_model
+from trainer.training.batches import collate
+from trainer.training.disk import checkpoint_bytes, lacking
+from trainer.training.loop import step
+from trainer.training.plan import Plan
+from trainer.training.run import Run
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_checkpoint_is_about_as_large_as_is_told(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
+) -> None:
+    model = new_model(tiny, speller, 1)
+    run = Run.start(tmp_path, model, speller, Plan())
+    step(run, [collate([tones.example(0)], speller, LogMel(), least_s=2.0)])
+    run.save()
+    run.close()
+    assert checkpoint_bytes(model, averaged=True) == pytest.approx((tmp_path / "checkpoint.pt").stat().st_size, rel=0.2)
+
+
+def test_it_is_told_where_one_does_not_fit_beside_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(30_000, 15_000, 15_000))
+    run = tmp_path / "run"
+    assert lacking(run, 7_500) == ""
+    assert f"warning: {run} has 0.0 GB free: a checkpoint takes 0.0 GB" in lacking(run, 7_501)
+    run.mkdir()
+    (run / "checkpoint.pt").write_bytes(bytes(10_000))
+    assert lacking(run, 10_000) == ""
