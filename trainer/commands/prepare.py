@@ -16,8 +16,9 @@ a source is one of
                               speech, with audios/ and ss-corpus-LANGUAGE.tsv
   a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
                               split, start_s and end_s (a part of the file), previous, segments
-  a folder                    recordings, beside each what is said: a .vtt, a .srt, or the .json of captions that were
-                              corrected on the page (these three are cut into clips between cues), or a .txt
+  a folder                    recordings, beside each what is said: the .json of captions that were corrected on the
+                              page, a .vtt or a .srt (these three are cut into clips between cues), or a .txt; where
+                              there are several, the first of these is read
   a data set of Hugging Face  an id on the hub, or a folder that save_to_disk wrote (pip install 'undertext[datasets]')
 
 words after it say what it cannot

@@ -27,7 +27,7 @@ from trainer.corpus.listening import Heard, Part, Recording, digest, listen
 from trainer.corpus.out_folder import begun, check_folder
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
-from trainer.corpus.sources.folder import without_speakers
+from trainer.corpus.sources.folder import several_texts, without_speakers
 from trainer.corpus.sources.languages import check, language_code, unknown
 from trainer.corpus.sources.read import read, with_names
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
@@ -168,9 +168,8 @@ def _of_sources(candidates: Sequence[Candidate], captions: Mapping[str, Counter[
 
 def _of_folders(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
     for source in plan.sources:
-        own = (clip for clip in candidates if clip.source == source.name)
-        if note := without_speakers(Path(source.path).expanduser(), own):
-            yield note
+        own = [clip for clip in candidates if clip.source == source.name]
+        yield from filter(None, (several_texts(own), without_speakers(Path(source.path).expanduser(), own)))
 
 
 def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:

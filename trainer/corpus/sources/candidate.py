@@ -85,6 +85,7 @@ class Candidate:
         declared_s: how long its source says that it is.
         speech: False: nobody speaks, and no text is right.
         writers: of each caption in it, the model that wrote it, or `cues.PERSON`; empty, where nobody says.
+        texts: names of those beside its recording where there are several; the first is read, the others are not.
         refused: the source itself says why it is not to be used; `detail` says more.
     """
 
@@ -105,6 +106,7 @@ class Candidate:
     declared_s: float | None = None
     speech: bool = True
     writers: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     refused: Reason | None = None
     detail: str = ""
 

@@ -1,4 +1,4 @@
-"""A folder of recordings with what is said in a file beside each: .vtt, .srt or our own .json with times, or .txt."""
+"""A folder of recordings with what is said in a file beside each: our own .json, .vtt or .srt with times, or .txt."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from trainer.errors import AudioError
 
 _AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
-#: The first that is there is taken: subtitles before what they were made of, for they may have been mended by hand.
-TEXT_SUFFIXES = (".vtt", ".srt", ".json", ".txt")
+#: The first that is there is read: captions as JSON are as somebody corrected them, and say so, as no other does.
+TEXT_SUFFIXES = (".json", ".vtt", ".srt", ".txt")
+#: Recordings that are named of those which have several.
+_NAMED = 3
 
 
 def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
@@ -34,7 +36,9 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
     texts = _by_recording((path for path in files if _is_text(path)), recordings)
     for path in recordings:
         beside = sorted(texts.pop(path, []) + texts.pop(path.with_suffix(""), []), key=_order)
-        yield from _clips(path, beside[0] if beside else None, folder, source, max_s)
+        names = tuple(readable(Path(text.name)) for text in beside) if len(beside) > 1 else ()
+        for clip in _clips(path, beside[0] if beside else None, folder, source, max_s):
+            yield replace(clip, texts=names)
     for path in sorted(path for alone in texts.values() for path in alone):
         yield Candidate(
             id=_id(path, folder, source),
@@ -56,6 +60,20 @@ def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
     if len(names) < 2:
         return ""
     return f"{folder} has folders in it: if each is of somebody who speaks, say speaker=folder behind it."
+
+
+def several_texts(candidates: Iterable[Candidate]) -> str:
+    """Which texts were read where a recording has more than one, in a sentence; empty: none has."""
+    of = {clip.audio: clip for clip in candidates if clip.texts}
+    if not of:
+        return ""
+    told = [f"{clip.texts[0]}, not {' or '.join(clip.texts[1:])}" for clip in of.values()]
+    more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
+    source = next(iter(of.values())).source
+    return (
+        f"{source}: {len(told):,} recording{'s have' if len(told) > 1 else ' has'} more than one text, of which one is "
+        f"read, by its kind ({', '.join(TEXT_SUFFIXES)}) and name: {'; '.join([*told[:_NAMED], *more])}."
+    )
 
 
 def _own_folder(path: Path, folder: Path) -> str:

@@ -78,6 +78,7 @@ def test_a_language_that_is_said_is_that_of_all(talk: Path) -> None:
 
 
 def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
+    (talk / "talk.json").unlink()
     (talk / "talk.vtt").write_text(vtt([said for said in SAID if said.final]))
     assert [(clip.language, clip.text) for clip in offered(talk)] == [
         ("sv", "Vädret i Skåne."),
@@ -87,8 +88,10 @@ def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
     assert {clip.language for clip in offered(talk, "no")} == {"no"}
 
 
-def test_subtitles_that_lie_there_too_may_have_been_mended_by_hand(talk: Path) -> None:
+def test_subtitles_that_lie_there_too_do_not_say_what_was_corrected(talk: Path) -> None:
     (talk / "talk.srt").write_text("1\n00:00:00,000 --> 00:00:04,000\nVädret i Skara.\n")
+    assert [clip.texts for clip in offered(talk, "sv")] == [("talk.json", "talk.srt")] * 2
+    (talk / "talk.json").unlink()
     assert [clip.text for clip in offered(talk, "sv")] == ["Vädret i Skara."]
 
 

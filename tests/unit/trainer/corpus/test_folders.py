@@ -7,11 +7,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from api.formats import document
 from tests.recordings import convert, record
 from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.drops import Reason
 from trainer.corpus.prepare import prepare
 from trainer.corpus.sources.candidate import Source
+from trainer.reports.corpus import notes, write_report
+from wire.messages import Caption
 
 
 def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
@@ -34,6 +37,28 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
         "talks/alone.txt": ("", "", None, Reason.MISSING),
         "talks/bad.wav": ("", "sv", None, Reason.UNREADABLE_TEXT),
     }
+
+
+def test_of_several_texts_of_a_recording_the_one_with_corrections_is_read_and_it_is_told(tmp_path: Path) -> None:
+    talks = tmp_path / "talks"
+    for number, name in enumerate(("a", "b", "c", "d", "e"), 1):
+        record(talks / f"{name}.wav", 4, seed=number)
+        (talks / f"{name}.txt").write_text(f"Som text {name}")
+    captions = [Caption("jobs/a", 1, 1, 0.2, 2.0, "Som rättad", True, "sv", corrected=True)]
+    (talks / "a.json").write_text(document(captions, {"source": "jobs/a"}))
+    for name in ("a.vtt", "b.vtt", "c.sv.vtt", "d.vtt"):
+        (talks / name).write_text(f"WEBVTT\n\n00:00:00.000 --> 00:00:01.900\nSom undertext {name[0]}\n")
+    (talks / "a.info.json").write_text('{"title": "what a downloader wrote"}')
+    corpus = prepare(replace(plan_of(tmp_path / "out"), sources=(Source(str(talks), language="sv"),))).corpus
+    assert [clip.text for clip in corpus.clips] == [
+        *("Som rättad", "Som undertext b", "Som undertext c", "Som undertext d", "Som text e"),
+    ]
+    told = (
+        "talks: 4 recordings have more than one text, of which one is read, by its kind (.json, .vtt, .srt, .txt) and "
+        "name: a.json, not a.vtt or a.txt; b.vtt, not b.txt; c.sv.vtt, not c.txt; and 1 more."
+    )
+    assert told in notes(corpus)
+    assert "a.json, not a.vtt or a.txt" in write_report(corpus, {}).read_text(encoding="utf-8")
 
 
 def test_a_text_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
