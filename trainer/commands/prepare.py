@@ -31,7 +31,8 @@ words after it say what it cannot
   speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
                    (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
   corrected=only   of captions (.json), those alone that a person corrected; lines that were read and left as they were
-                   go, too. Other texts (.vtt, .srt, .txt) do not say who wrote them, and stay
+                   go, too. Other texts (.vtt, .srt, .txt) do not say who wrote them, and stay; a source without
+                   captions is refused
 
 examples
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv

@@ -15,7 +15,7 @@ from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.cues import PERSON, Cue, CuesError, cut, read_cues, read_text
 from trainer.corpus.sources.languages import language_code
-from trainer.errors import AudioError
+from trainer.errors import AudioError, SourceError
 
 _AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
@@ -26,9 +26,15 @@ _NAMED = 3
 
 
 def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
-    """The clips of all recordings under a folder; folders named train, dev and test are splits."""
+    """The clips of all recordings under a folder; folders named train, dev and test are splits.
+
+    Raises:
+        SourceError: what was corrected is wanted, and nothing there says what was.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     recordings = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+    if source.corrected and not any(_is_ours(path) for path in files):
+        raise without_captions(folder)
     if not source.speech:
         for path in recordings:
             yield from _without_speech(path, folder, source, max_s)
@@ -62,6 +68,14 @@ def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
     return f"{folder} has folders in it: if each is of somebody who speaks, say speaker=folder behind it."
 
 
+def without_captions(path: Path) -> SourceError:
+    """What to do where corrected captions alone are wanted of a source that has none."""
+    return SourceError(
+        f"corrected=only behind {path} takes captions as JSON that a person corrected, and it has none: fetch them "
+        "(captions.json), or leave the words out; lists, .vtt, .srt and .txt do not say what was corrected"
+    )
+
+
 def several_texts(candidates: Iterable[Candidate]) -> str:
     """Which texts were read where a recording has more than one, in a sentence; empty: none has."""
     of = {clip.audio: clip for clip in candidates if clip.texts}
@@ -82,8 +96,11 @@ def _own_folder(path: Path, folder: Path) -> str:
 
 
 def _is_text(path: Path) -> bool:
-    suffix = path.suffix.lower()
-    return suffix in TEXT_SUFFIXES and (suffix != ".json" or is_captions(path))
+    return _is_ours(path) or path.suffix.lower() in TEXT_SUFFIXES[1:]
+
+
+def _is_ours(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and is_captions(path)
 
 
 def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Path, list[Path]]:

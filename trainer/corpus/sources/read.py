@@ -20,11 +20,13 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         max_s: how long clips may be that are cut out of longer recordings.
 
     Raises:
-        SourceError: it is nothing that we know.
+        SourceError: it is nothing that we know, or has not what is wanted of it.
     """
     path = Path(source.path).expanduser()
     if how := common_voice.of_list(path):
         raise SourceError(f"{path} is a list of a Common Voice release: give its folder, {how}")
+    if source.corrected and path.exists() and not _is_folder(path):
+        raise folder.without_captions(path)
     if path.is_file() and path.suffix.lower() in _TABLES:
         yield from manifest.read(path, source)
     elif path.is_file():
@@ -33,6 +35,8 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         inside = "/" in source.path and path.parent.is_dir()  # no owner of a data set has the name of a folder here
         if inside or path.is_absolute() or source.path.startswith(".") or source.path.count("/") > 1:
             raise SourceError(f"{path} does not exist")
+        if source.corrected:
+            raise folder.without_captions(path)
         yield from hub.read(source)
     elif hub.is_saved(path):
         yield from hub.read(source)
@@ -40,8 +44,17 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         yield from _folder(path, source, max_s)
 
 
+def _is_folder(path: Path) -> bool:
+    """Of recordings with what is said beside them."""
+    return path.is_dir() and not hub.is_saved(path) and not _releases(path)
+
+
+def _releases(path: Path) -> list[Path]:
+    return [child for child in (path, *sorted(path.iterdir())) if common_voice.is_release(child)]
+
+
 def _folder(path: Path, source: Source, max_s: float) -> Iterator[Candidate]:
-    releases = [child for child in (path, *sorted(path.iterdir())) if common_voice.is_release(child)]
+    releases = _releases(path)
     if not releases or not source.speech:
         yield from folder.read(path, source, max_s)
     elif path in releases:

@@ -17,6 +17,7 @@ from trainer.corpus.drops import Reason
 from trainer.corpus.prepare import Prepared, prepare
 from trainer.corpus.sources.candidate import Source
 from trainer.corpus.sources.cues import PERSON
+from trainer.errors import SourceError
 from trainer.reports.corpus import notes, write_report
 from wire.messages import Caption
 
@@ -41,7 +42,7 @@ def talks(tmp_path: Path) -> Path:
 
 
 def prepared(talks: Path, **about: object) -> Prepared:
-    source = Source(str(talks), **about)  # type: ignore[arg-type]
+    source = Source(**{"path": str(talks), **about})  # type: ignore[arg-type]
     return prepare(replace(plan_of(talks.parent / "out"), sources=(source,)), again=True)
 
 
@@ -103,6 +104,23 @@ def test_texts_that_are_no_captions_stay_where_corrected_ones_alone_are_taken(ta
         *("Hej srt", "Mening nummer 2. Mening nummer 3.", "Hej txt", "Hej vtt"),
     ]
     assert found.dropped == {Reason.NOT_CORRECTED: 5}
+
+
+def test_a_source_of_which_nothing_says_what_was_corrected_is_refused(tmp_path: Path) -> None:
+    record(tmp_path / "talks" / "a.wav", 2)
+    (tmp_path / "talks" / "a.txt").write_text("Hej")
+    (tmp_path / "talks" / "a.json").write_text('{"title": "what a downloader wrote"}')
+    (tmp_path / "list.csv").write_text("path,text\ntalks/a.wav,Hej\n")
+    (tmp_path / "release" / "clips").mkdir(parents=True)
+    (tmp_path / "release" / "train.tsv").write_text("path\tsentence\na.mp3\tHej\n")
+    for source in ("talks", "list.csv", "release", "someone/data"):
+        with pytest.raises(SourceError, match=f"corrected=only behind .*{source} takes captions as JSON .* has none"):
+            prepared(
+                tmp_path / "talks",
+                path=source if source == "someone/data" else str(tmp_path / source),
+                corrected="only",
+                language="sv",
+            )
 
 
 def test_a_model_without_a_name_is_one_all_the_same(talks: Path) -> None:
