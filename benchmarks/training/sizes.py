@@ -21,9 +21,10 @@ from transformers.utils import logging
 
 from benchmarks.training.architecture import END, whisper
 from benchmarks.training.measured import Measured
+from trainer.models.frozen import convert_frozen
 from trainer.models.lora import TARGETS, adapt
 from trainer.models.tokenizer import Speller
-from trainer.models.whisper import SIZES, halve_frozen
+from trainer.models.whisper import SIZES
 from trainer.training.batches import Batch
 from trainer.training.loop import step
 from trainer.training.losses import Targets, Weights
@@ -180,7 +181,7 @@ def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
         model = whisper(name)
         if way.rank:
             adapt(model, way.rank, 2 * way.rank, TARGETS, seed=1)
-        halve_frozen(model)
+        convert_frozen(model, torch.bfloat16)
     fill(model, device)
     plan = Plan(weights=Weights(ctc=0.0, letters=0.0, alignment=0.0), precision="bf16", recompute=way.recompute)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:

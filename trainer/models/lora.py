@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
 from trainer.errors import PlanError
+from trainer.models.frozen import Originals, plain
 
 #: What is adapted unless something else is asked for: all of attention and of the feed-forward layers.
 TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
@@ -37,15 +38,18 @@ def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets
 
 
 @torch.no_grad()
-def merged(model: WhisperForConditionalGeneration) -> dict[str, Tensor]:
+def merged(model: WhisperForConditionalGeneration, originals: Originals | None = None) -> dict[str, Tensor]:
     """The weights of a Whisper without adapters that writes what this one writes.
 
-    peft's own merging changes the model in place and back, which leaves rounding errors in a run that goes on.
+    peft's own merging changes the model in place and back, which leaves rounding errors in a run that goes on. Sums are
+    made and kept beside the CPU: a GPU that trains adapters may have no room for all weights in single precision.
+
+    Args:
+        originals: weights before they were put into the numbers that the model computes in.
     """
-    state = {
-        name.replace(".base_layer.", "."): value for name, value in model.state_dict().items() if ".lora_" not in name
-    }
+    state = {plain(name): value for name, value in model.state_dict().items() if ".lora_" not in name}
+    state |= originals or {}
     for name, module in model.named_modules():
         if isinstance(module, Linear):
-            state[f"{name}.weight"] = state[f"{name}.weight"] + module.get_delta_weight(_ADAPTER)
+            state[f"{name}.weight"] = state[f"{name}.weight"].cpu() + module.get_delta_weight(_ADAPTER).cpu()
     return state

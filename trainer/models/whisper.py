@@ -81,16 +81,6 @@ def new_model(
     return WhisperForConditionalGeneration(config)
 
 
-def halve_frozen(model: torch.nn.Module) -> None:
-    """Keep the matrices that are not trained in half precision: half of the memory of a model with adapters.
-
-    What computes in bfloat16 anyway sees no difference, if they come from a checkpoint in half precision, as most do.
-    """
-    for module in model.modules():
-        if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
-            module.weight.data = module.weight.data.half()
-
-
 def read(model: WhisperForConditionalGeneration, tokens: Tensor, states: Tensor) -> Tensor:
     """The decoder's last states [B, L, d_model], of tokens [B, L] that are all given, by encoder states.
 

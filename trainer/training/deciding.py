@@ -18,8 +18,8 @@ from trainer.corpus.leaving_out import named
 from trainer.errors import PlanError
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
+from trainer.models.frozen import Originals, convert_frozen
 from trainer.models.precision import DTYPES
-from trainer.models.whisper import halve_frozen
 from trainer.names import NEW
 from trainer.notes import LOG
 from trainer.training.acft import Teacher
@@ -93,10 +93,12 @@ def decide(options: Options, corpus: Corpus, loaded: Loaded, team: Team) -> Deci
     return Decided(options, corpus, loaded, context_s, full, clips, left_out, dev, source, plan)
 
 
-def begun(decided: Decided, device: torch.device) -> tuple[WhisperForConditionalGeneration, Teacher | None]:
-    """The model with what is to be trained of it, on its device, and what it is to match: itself as it was."""
+def begun(decided: Decided, device: torch.device) -> tuple[WhisperForConditionalGeneration, Teacher | None, Originals]:
+    """The model with what is to be trained of it, on its device; what it is to match: itself as it was; and weights
+    that are not trained as they were, where it computes in others."""
     teacher = _teacher(decided, device)
-    return _model(decided, device), teacher
+    model, originals = _model(decided, device)
+    return model, teacher, originals
 
 
 def load(options: Options, corpus: Corpus) -> Loaded:
@@ -213,8 +215,8 @@ def _teacher(decided: Decided, device: torch.device) -> Teacher | None:
     return Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, DTYPES[decided.plan.precision])
 
 
-def _model(decided: Decided, device: torch.device) -> WhisperForConditionalGeneration:
-    """The model with what is to be trained of it, on its device."""
+def _model(decided: Decided, device: torch.device) -> tuple[WhisperForConditionalGeneration, Originals]:
+    """The model with what is to be trained of it, on its device, and the rest as it was."""
     options, model = decided.options, decided.loaded.model
     if options.lora:
         from trainer.models.lora import TARGETS, adapt
@@ -223,7 +225,7 @@ def _model(decided: Decided, device: torch.device) -> WhisperForConditionalGener
         adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
-    if decided.plan.precision != "fp32":
-        halve_frozen(model)
+    precision = decided.plan.precision
+    originals = convert_frozen(model, DTYPES[precision]) if precision != "fp32" else {}
     torch.nn.Module.to(model, device)
-    return model
+    return model, originals

@@ -57,7 +57,7 @@ def dry_run(options: Options) -> Iterator[tuple[str, str]]:
         batches = batches_of(decided)
         yield from _steps(decided, batches)
         yield "device", _device(decided, device)
-        model, teacher = begun(decided, torch.device("cpu"))
+        model, teacher, _ = begun(decided, torch.device("cpu"))
         changing, of_all = (sum(p.numel() for p in ps) for ps in (trained(model).values(), model.parameters()))
         yield "parameters", f"{changing:,} change, of {of_all:,}"
         yield "disk", _disk(checkpoint_bytes(model, decided.plan.average_decay > 0), options.run)

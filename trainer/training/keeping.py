@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor
 
 from trainer.corpus.clips import CLIPS_NAME, Clip, Corpus, total_s
 from trainer.corpus.corrections import writers_of
 from trainer.corpus.leaving_out import named
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
+from trainer.models.frozen import Originals
 from trainer.publishing.model_folder import Record, describe
 from trainer.replacing import replaced
 from trainer.training.loop import Keep
@@ -27,20 +29,30 @@ from trainer.training.run import Run
 
 
 def keeper(
-    run: Run, loaded: Loaded, languages: Sequence[str], context_s: float, min_context_s: float, options: Options
+    run: Run,
+    loaded: Loaded,
+    languages: Sequence[str],
+    context_s: float,
+    min_context_s: float,
+    options: Options,
+    originals: Originals,
 ) -> Keep:
-    """Writes the model as it is into the run's folder, without adapters and dropout."""
+    """Writes the model as it is into the run's folder, without adapters and dropout.
+
+    Args:
+        originals: what is not trained of it, as it was before it was put into the numbers that the model computes in.
+    """
     speller = loaded.speller
     tokens = [speller.token_of(language) for language in languages]
     generation = checkpoints.told(loaded.model.generation_config, tokens, speller.multilingual)
     made_of = {"base": ", ".join(filter(None, (loaded.name, loaded.bases))), "corpus": options.corpus.name}
 
     def keep(name: str) -> None:
-        state = None
+        state: Mapping[str, Tensor] = {**run.model.state_dict(), **originals}
         if options.lora:
             from trainer.models.lora import merged
 
-            state = merged(run.model)
+            state = merged(run.model, originals)
         record = Record(
             tuple(languages),
             min_context_s,

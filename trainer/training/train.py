@@ -120,7 +120,9 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
         loaded = load(options, corpus)
     decided = decide(options, corpus, loaded, team)
     plan = decided.plan
-    model, teacher = begun(decided, device)
+    model, teacher, originals = begun(decided, device)
+    if not team.first:
+        originals = {}  # the first one saves
     described = about(options, loaded, corpus, decided.clips, decided.left_out, plan)
     run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
     if run.progress.steps and team.first:
@@ -142,7 +144,7 @@ def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcom
     if team.first and (said := lacking(options.run, checkpoint_bytes(model, plan.average_decay > 0))):
         LOG.warning("%s", said)
     context_s = decided.context_s
-    keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options)
+    keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options, originals)
     measure = _measure(decided)
     if team.first:
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")

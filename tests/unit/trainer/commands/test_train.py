@@ -118,3 +118,18 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.count("python -m trainer prepare") == 2
     assert "--model openai/whisper-large-v3 --run sv-large" in told
     assert "--model new:tiny-demo --run digits" in told
+
+
+@pytest.mark.parametrize("way", [("--lora", "2"), ("--freeze-encoder",)], ids=["adapters", "the decoder"])
+def test_what_is_not_trained_is_kept_as_it_was_though_it_computes_in_half_precision(
+    way: tuple[str, ...], corpus: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--precision", "bf16"]
+    assert main([*words, *way, "--epochs", "0.5", "--batch", "8", "--measure-every", "0", "--device", "cpu"]) == 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (checkpoint, tmp_path / "run" / "last"))
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed
+    if way == ("--lora", "2"):
+        assert all(name.endswith(("_proj.weight", "fc1.weight", "fc2.weight")) for name in changed)
+    else:
+        assert not any(".encoder." in name for name in changed)

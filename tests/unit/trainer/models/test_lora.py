@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import WhisperForConditionalGeneration
 
 from trainer.examples import ExampleSource
 from trainer.models.checkpoints import generation_config, save
 from trainer.models.features import LogMel
+from trainer.models.frozen import convert_frozen
 from trainer.models.lora import TARGETS, adapt, merged
+from trainer.models.precision import DTYPES, Precision
 from trainer.models.tokenizer import Speller
-from trainer.models.whisper import Size, halve_frozen, new_model
+from trainer.models.whisper import Size, new_model
 from trainer.training.averaging import trained
 from trainer.training.batches import collate
 from trainer.training.loop import step
@@ -61,24 +65,59 @@ def test_merged_weights_write_what_the_adapters_write_and_the_run_goes_on_unchan
     assert all(torch.equal(value, kept[name]) for name, value in adapted.state_dict().items())
 
 
-def test_frozen_matrices_in_half_precision_change_nothing(
-    checkpoint: Path, speller: Speller, tones: ExampleSource, tmp_path: Path
+class _Converted(TorchDispatchMode):
+    """Which of a model's frozen weights are converted to other numbers inside the block, by their names."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}
+        self._names = {p.data_ptr(): name for name, p in frozen.items()}
+        self.found: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        returned = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default and returned.dtype != args[0].dtype:
+            self.found |= {self._names[p] for p in (args[0].data_ptr(),) if p in self._names}
+        return returned
+
+
+@pytest.mark.parametrize("single", [False, True], ids=["of half precision", "of single precision"])
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_no_step_converts_a_frozen_weight_and_none_is_lost(
+    single: bool, precision: Precision, checkpoint: Path, speller: Speller, tones: ExampleSource, tmp_path: Path
 ) -> None:
     batch = collate([tones.example(index) for index in (0, 1, 3, 7)], speller, LogMel(), least_s=2.0)
     found = {}
-    for half in (False, True):
-        model = WhisperForConditionalGeneration.from_pretrained(checkpoint)
+    for converts in (False, True):
+        model = WhisperForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+        if single:
+            for weight in model.parameters():  # more than half precision holds
+                weight.data *= 1 + 2**-20
+        before = {name: value.clone() for name, value in model.state_dict().items()}
         adapt(model, 4, 8, TARGETS, seed=2)
-        if half:
-            halve_frozen(model)
-        run = Run.start(tmp_path / str(half), model, speller, replace(PLAN, precision="bf16"))
-        losses = [float(step(run, [batch]).total) for _ in range(5)]
+        originals = convert_frozen(model, DTYPES[precision]) if converts else {}
+        run = Run.start(tmp_path / str(converts), model, speller, replace(PLAN, precision=precision))
+        with _Converted(model) as converted:
+            losses = [float(step(run, [batch]).total) for _ in range(3)]
         run.close()
-        found[half] = losses, merged(model), sum(p.nbytes for p in model.parameters() if not p.requires_grad)
-    assert found[True][0] == found[False][0]
+        found[converts] = losses, merged(model, originals), converted.found
+    assert found[True][2] == set()
+    assert any(name.endswith("q_proj.base_layer.weight") for name in found[False][2]), "it would not be seen"
+    assert found[True][0] == found[False][0], "it computes the very same"
     for name, value in found[False][1].items():
         assert torch.equal(found[True][1][name], value), name
-    assert found[True][2] < 0.7 * found[False][2]
+        if not name.endswith(("_proj.weight", "fc1.weight", "fc2.weight")):
+            assert torch.equal(found[True][1][name], before[name]), name
+
+
+def test_frozen_weights_take_half_of_the_memory(checkpoint: Path) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    adapt(model, 4, 8, TARGETS, seed=2)
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    before = sum(model.get_parameter(name).nbytes for name in frozen)
+    originals = convert_frozen(model, torch.bfloat16)
+    assert sum(model.get_parameter(name).nbytes for name in frozen) < 0.7 * before
+    assert {value.dtype for value in originals.values()} == {torch.float16}
 
 
 def test_a_saved_model_has_no_adapters(

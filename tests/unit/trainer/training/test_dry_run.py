@@ -74,7 +74,7 @@ def test_a_step_takes_what_it_said(way: str, corpus: Path, checkpoint: Path, tmp
         decided = decide(options, there, load(options, there), Team())
         batch = batches_of(decided).largest
         assert batch.positions == 50 * decided.context_s, "some batches are padded to all of it"
-        model, teacher = begun(decided, device)
+        model, teacher, _ = begun(decided, device)
         if fake:
             return step_bytes(decided, model, teacher, batch, tmp_path / "fake")
         run = Run.start(tmp_path / "real", model.train(), decided.loaded.speller, decided.plan, teacher=teacher)
