@@ -34,8 +34,9 @@ examples
   python -m trainer evaluate runs/mine/best corpora/sv --by accent,gender --snr 20,10,0 --out mine.json
 
 MODEL is any Whisper checkpoint: a folder, its name on the hub, or a run, of which it is the best. Language and task are
-forced. `full` is the whole context that it was built for; `short` is what its undertext.json declares, or --context-s;
-which one counts first is what it declares.
+forced, and it computes as transcribers do: in float16 on a GPU, in float32 on a CPU. `full` is the whole context that
+it was built for; `short` is what its undertext.json declares, or --context-s; which one counts first is what it
+declares.
 
 Groups: {", ".join(GROUPABLE)};
 snr is estimated from the recording, and --snr adds noise.

@@ -15,7 +15,7 @@ from trainer.errors import TrainerError
 from trainer.models.checkpoints import BROKEN, beside, not_loaded
 from trainer.models.device import device_of
 from trainer.models.features import POSITIONS_PER_S
-from trainer.models.precision import DTYPES, suiting
+from trainer.models.precision import on_air
 from trainer.models.tokenizer import Speller, languages_of, listed
 from trainer.names import checkpoint
 from trainer.run_folder import RECORD_NAME
@@ -108,7 +108,7 @@ class Recogniser:
 
 
 def load(name: str, device: str = "auto") -> Recogniser:
-    """A checkpoint's folder, a run's, or its name on the hub; half precision on a GPU.
+    """A checkpoint's folder, a run's, or its name on the hub; in the numbers that transcribers compute in.
 
     Raises:
         PlanError: there is no such folder, or no such device.
@@ -121,7 +121,7 @@ def load(name: str, device: str = "auto") -> Recogniser:
         if config.model_type != "whisper":
             raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper")
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model = WhisperForConditionalGeneration.from_pretrained(name, dtype=DTYPES[suiting(place)])
+        model = WhisperForConditionalGeneration.from_pretrained(name, dtype=on_air(place))
     except BROKEN as error:
         raise RecogniserError(not_loaded(name, error)) from error
     # nn.Module.to: transformers wraps it in a way that has no types.

@@ -1,4 +1,4 @@
-"""In which numbers a model computes while it is trained; its weights that change are in single precision always."""
+"""In which numbers a model computes: in training, where what changes is in single precision always, and after."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def suiting(device: torch.device) -> Precision:
     if device.type != "cuda":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def on_air(device: torch.device) -> torch.dtype:
+    """What transcribers compute in (DTYPE=auto), and what is stored: what overflows there is to be measured so, too."""
+    return torch.float16 if device.type == "cuda" else torch.float32
 
 
 def computing(device: torch.device, precision: Precision) -> torch.autocast:

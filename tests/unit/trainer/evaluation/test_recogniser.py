@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests import whispers
 from trainer.evaluation.recogniser import Recogniser, RecogniserError, load
+from transcriber.model import _dtype
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,17 @@ def changed(folder: Path, file: str, **values: object) -> Recogniser:
     path = folder / file
     path.write_text(json.dumps({**(json.loads(path.read_text()) if path.exists() else {}), **values}))
     return load(str(folder), "cpu")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_measured_computes_as_what_is_on_air(
+    device: str, multilingual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    place = torch.device(device)
+    monkeypatch.setattr("trainer.evaluation.recogniser.device_of", lambda name: place)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda model, *_: model)  # there may be no such device
+    assert load(str(multilingual), device).model.dtype == _dtype("auto", place)
 
 
 def test_language_and_task_are_forced(multilingual: Path) -> None:
