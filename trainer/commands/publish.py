@@ -49,10 +49,12 @@ def run(options: argparse.Namespace) -> int:
     from trainer.publishing.publish import publish_run, push, to_ctranslate2
 
     source = run_path(options.source)
-    rows = publish_run(source, options.out, options.which, options.despite_alarm, options.push)
+    rows, agreements = publish_run(source, options.out, options.which, options.despite_alarm, options.push)
     for row in rows:
         noise = "" if row.snr_db is None else f", {row.snr_db:g} dB"
         print(f"{row.wer_percent:6.2f} % of {row.words} words wrong: {row.set}{noise}")
+    for told in agreements:
+        print(f"! {told}")
     if not rows:
         print(f"not measured: python -m trainer evaluate {source / options.which} CORPUS")
     print(f"published: {options.out}")

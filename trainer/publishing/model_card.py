@@ -84,6 +84,11 @@ def promised_on(evaluation: Mapping[str, Any]) -> str:
     return measured_on(evaluation) + (" (trained on)" if evaluation.get("trained_on") else "")
 
 
+def agreements(evaluations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Sentences on those of which most texts are a model's own, each once."""
+    return list(dict.fromkeys(filter(None, map(agreement_on, evaluations))))
+
+
 def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         (
@@ -102,7 +107,7 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
             rows.append((of, f"{document['conditions'][0]['context_s']:g} s", "clean", *_figures(windows)))
     if rows:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
-    yield from dict.fromkeys(filter(None, map(agreement_on, evaluations)))
+    yield from agreements(evaluations)
     for document in evaluations:
         for column, every in document["groups"].items():
             groups = {value: group for value, group in every.items() if group["words"]}

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import WhisperFeatureExtractor
 
 from trainer.errors import TrainerError
-from trainer.publishing.model_card import Facts, card, promised_on
+from trainer.publishing.model_card import Facts, agreements, card, promised_on
 from trainer.publishing.model_folder import Record, WerRow, describe
 from trainer.replacing import replaced
 from trainer.reports.curves import PUBLISHED, curves
@@ -67,8 +67,9 @@ def read(run: Path, which: str) -> Written:
 
 def publish_run(
     run: Path, out: Path, which: str = "best", despite_alarm: bool = False, hub_id: str | None = None
-) -> list[WerRow]:
-    """Make `out` the published model of a run: whole, at once. Returns the word error rates that it tells.
+) -> tuple[list[WerRow], list[str]]:
+    """Make `out` the published model of a run: whole, at once. Returns the word error rates that it tells, and what is
+    to be known of those that say how far it agrees with a model.
 
     Args:
         hub_id: where it will be pushed, for its card.
@@ -100,7 +101,7 @@ def publish_run(
             (folder / name).write_text(svg, encoding="utf-8")
         facts = Facts(out.name, context_s, record, found.evaluations, tuple(pictures), hub_id or _place(out))
         describe(folder, record, context_s, card(facts))
-    return rows
+    return rows, agreements(found.evaluations)
 
 
 def _refuse_another(out: Path) -> None:

@@ -29,15 +29,25 @@ def _summary(wer_percent: float) -> dict[str, Any]:
     return {**counts, "wer_percent": wer_percent, "cer_percent": 1.5, "wer_interval_percent": [2.0, 5.0]}
 
 
-def _evaluation(run: Path, raised: bool = False) -> None:
+def _evaluation(run: Path, raised: bool = False, written_by: tuple[str, ...] = ()) -> None:
     about = {"context": "full", "context_s": 2.0, "snr_db": None}
     document = {
-        **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test"},
+        **{"model": str(run / "best"), "corpus": "corpora/tones", "split": "test", "written_by": written_by},
         "alarm": {"raised": raised, "sentence": "the start token comes twice"},
         "conditions": [*[{**about, **_summary(3.3)}] * 2, {**about, "snr_db": 10.0, **_summary(9.9)}],
         "groups": {"accent": {"skånska": _summary(4.4), "dalmål": _summary(5.5)}, "speaker": {"one": _summary(3.3)}},
     }
     (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
+
+
+def test_rates_on_what_a_model_wrote_are_told_to_be_agreement_with_it(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "! Most texts of tones test are what demo/model@44 wrote, uncorrected: unless somebody has read them, error"
+    for written_by, times in (((), 0), (("demo/model@44",), 1)):
+        _evaluation(run, written_by=written_by)
+        assert main(["publish", str(run), str(tmp_path / "published")]) == 0
+        assert capsys.readouterr().out.count(told) == times
 
 
 def test_a_run_is_published_with_what_was_measured(
