@@ -65,6 +65,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
         raise SourceError(f"no {' and no '.join(missing)} in {folder}; there are {', '.join(there)}")
     durations_ms = _durations_ms(folder / _DURATIONS)
     elsewhere: set[str] = set()
+    locale = ""
     for name in lists:
         here = []
         for row in rows(folder / f"{name}.tsv"):
@@ -74,6 +75,8 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
             if path and file in elsewhere:  # `validated` repeats what the splits have
                 continue
             here.append(file)
+            # A row that was cut short does not say it; a release is of one language.
+            row["locale"] = locale = row.get("locale") or locale
             if file in durations_ms:
                 row["duration_s"] = durations_ms[file] / 1000
             audio = FileAudio(folder / CLIPS / file)

@@ -57,6 +57,8 @@ def unknown(code: str) -> str:
 
 
 def _meant(code: str) -> str:
+    if len(code) < 3:  # a code of a language that Whisper lacks: ga is Irish, and no Galician
+        return ""
     names = _names()
     near = get_close_matches(code, names, n=1, cutoff=0.7) or [name for name in names if name.startswith(code)]
     return f" (do you mean {names[near[0]]}, {near[0].title()}?)" if len(near) == 1 else ""

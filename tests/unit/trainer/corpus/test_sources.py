@@ -15,7 +15,7 @@ from trainer.corpus.decode import decode
 from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Source
 from trainer.corpus.sources.columns import split_named
-from trainer.corpus.sources.languages import language_code
+from trainer.corpus.sources.languages import language_code, unknown
 from trainer.corpus.sources.read import with_names
 from trainer.errors import SourceError
 
@@ -77,6 +77,15 @@ def test_sentences_with_quotation_marks_are_read_as_they_were_meant(tmp_path: Pa
     assert [clip.text for clip in offered(tmp_path)] == ['"Hej', 'sa "hej" du', '"Vad?" sa hon.', '"Hej."']
 
 
+def test_a_row_that_is_cut_short_is_in_the_language_of_its_release(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv" / "ga-IE", clips=1, locale="ga-IE")
+    columns = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[0]
+    rows = ["s8\twhole.mp3\tSea.\t2\t0\t\t\t\tga-IE\t", "s9\tshort.mp3\tNí hea."]
+    (folder / "train.tsv").write_bytes("\r\n".join([columns, *rows, ""]).encode())
+    clips = [clip for clip in offered(folder) if clip.split == "train"]
+    assert [(clip.text, clip.language) for clip in clips] == [("Sea.", "ga"), ("Ní hea.", "ga")]
+
+
 def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path: Path) -> None:
     folder = release(tmp_path / "sv")
     known = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[1:3]
@@ -116,6 +125,11 @@ def test_a_folder_of_languages_is_several_releases(tmp_path: Path) -> None:
     release(tmp_path / "cv" / "de", clips=1, locale="de")
     clips = offered(tmp_path / "cv")
     assert {(clip.source, clip.language) for clip in clips} == {("cv/sv-SE", "sv"), ("cv/de", "de")}
+
+
+def test_a_code_that_whisper_lacks_is_not_taken_for_the_beginning_of_a_name() -> None:
+    assert unknown("ga").startswith("Whisper has no language 'ga': a checkpoint learns it by the token"), "no Galician"
+    assert "(do you mean sv, Swedish?)" in unknown("swe")
 
 
 # --- manifests ----------------------------------------------------------------------------------
