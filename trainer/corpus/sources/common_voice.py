@@ -10,12 +10,12 @@ the split; of many answers that is empty. What nobody has written down yet has n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from trainer.corpus.sources.candidate import USUAL_LISTS, Candidate, FileAudio, Source
-from trainer.corpus.sources.columns import candidate, split_named
+from trainer.corpus.sources.columns import NAMES, candidate, split_named
 from trainer.corpus.sources.tables import rows
 from trainer.errors import SourceError
 
@@ -53,7 +53,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
     """The clips of the lists that `source` names, each once.
 
     Raises:
-        SourceError: one of them is not there, or none of the usual ones.
+        SourceError: one of them is not there, or none of the usual ones; or it has no column for clips, or for texts.
     """
     if (answers := _answers(folder)) is not None and not is_scripted(folder):
         yield from _spontaneous(answers, source)
@@ -69,6 +69,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
     for name in lists:
         here = []
         for row in rows(folder / f"{name}.tsv"):
+            _refuse_without_columns(row, folder / f"{name}.tsv")
             path = row.get("path", "")
             # Releases before 2020 leave the suffix out.
             file = path if Path(path).suffix else f"{path}.mp3"
@@ -82,6 +83,12 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
             audio = FileAudio(folder / CLIPS / file)
             yield candidate(row, f"{source.name}/{Path(file).stem}", audio, source, split_named(name))
         elsewhere.update(here)
+
+
+def _refuse_without_columns(row: Mapping[str, str], path: Path) -> None:
+    for column, names in (("path", ("path",)), ("sentence", NAMES["text"])):
+        if not any(name in row for name in names):
+            raise SourceError(f"{path} has no column {column}; it has {', '.join(filter(str.isprintable, row))}")
 
 
 def _answers(folder: Path) -> Path | None:

@@ -86,6 +86,15 @@ def test_a_row_that_is_cut_short_is_in_the_language_of_its_release(tmp_path: Pat
     assert [(clip.text, clip.language) for clip in clips] == [("Sea.", "ga"), ("Ní hea.", "ga")]
 
 
+@pytest.mark.parametrize("column", ["path", "sentence"])
+def test_a_list_without_clips_or_texts_is_refused_by_the_column_that_it_lacks(column: str, tmp_path: Path) -> None:
+    folder = release(tmp_path / "sv", clips=1)
+    text = (folder / "train.tsv").read_text(encoding="utf-8")
+    (folder / "train.tsv").write_text(text.replace(f"\t{column}\t", "\tother\t"), encoding="utf-8")
+    with pytest.raises(SourceError, match=rf"train.tsv has no column {column}; it has client_id, .*other"):
+        offered(folder)
+
+
 def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path: Path) -> None:
     folder = release(tmp_path / "sv")
     known = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[1:3]
