@@ -8,9 +8,13 @@ import { LineControls } from './line-controls.js';
 import { isWithdrawn, writeText } from './line-text.js';
 import { ReadingPlace } from './reading-place.js';
 import { clock, timeOfDay } from './times.js';
+import { WakeLock } from './wake-lock.js';
 
 /** Distance from the end, in pixels, at which the reader still counts as following. */
 const NEAR_PX = 80;
+
+/** Who reads a telephone touches nothing; its screen stays on for so long behind the last line that came, in milliseconds. */
+const READING_MS = 300_000;
 
 /** Dispatches `latest`, when the reader leaves the line that was chosen for the newest, which may not be among the store's. */
 export class CaptionList extends HTMLElement {
@@ -31,6 +35,7 @@ export class CaptionList extends HTMLElement {
   #time = clock;
   #marked = null; // the line that is said where a recording is played
   #controls = new LineControls(this.scroller, this.#elements, (element) => this.#mark(element));
+  #screen = new WakeLock();
   #days = new DayMarks(); // among lines that have a time of day
 
   constructor() {
@@ -53,6 +58,7 @@ export class CaptionList extends HTMLElement {
   disconnectedCallback() {
     this.#listening?.abort();
     this.#resized.disconnect();
+    this.#screen.release();
   }
 
   /**
@@ -67,7 +73,10 @@ export class CaptionList extends HTMLElement {
     this.#listening?.abort();
     this.#listening = new AbortController();
     const on = (type, hear) => store.addEventListener(type, (event) => hear(event.detail), { signal: this.#listening.signal });
-    on('line', ({ line, before, isOld }) => this.#add(line, before, isOld));
+    on('line', ({ line, before, isOld }) => {
+      this.#add(line, before, isOld);
+      if (!isOld && matchMedia('(pointer: coarse)').matches) this.#screen.holdFor(READING_MS);
+    });
     on('revised', ({ line }) => this.#revise(line));
     on('removed', ({ key }) => this.#remove(key));
     on('cleared', () => this.#clear());

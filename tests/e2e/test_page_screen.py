@@ -1,0 +1,46 @@
+"""The screen of a telephone stays on for who reads what is said, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.api_server import Api, Speaker
+
+pytestmark = pytest.mark.browser
+
+LOCKS = """
+  window.locks = 0;
+  const request = async () => {
+    window.locks += 1;
+    return { release: () => { window.locks -= 1; } };
+  };
+  Object.defineProperty(navigator, 'wakeLock', { value: { request } });
+"""
+
+
+@pytest.mark.parametrize("telephone", [True, False])
+def test_the_screen_of_a_telephone_stays_on_while_lines_come(
+    browser: Browser, api: Api, speaker: Speaker, telephone: bool
+) -> None:
+    with browser.new_context(has_touch=telephone, is_mobile=telephone) as context:
+        page = context.new_page()
+        page.add_init_script(LOCKS)
+        page.clock.install()
+        page.goto(api.url)
+        for text in ("Ett.", "Två."):
+            speaker.say(text)
+            expect(page.locator(".lines .text").last).to_have_text(text)
+        assert page.evaluate("locks") == int(telephone), "one, however many lines come; and none for who has a mouse"
+        page.clock.run_for(299_000)
+        speaker.say("Tre.")
+        expect(page.locator(".lines .text").last).to_have_text("Tre.")
+        page.clock.run_for(299_000)
+        assert page.evaluate("locks") == int(telephone)
+        page.clock.run_for(2_000)
+        assert page.evaluate("locks") == 0, "nothing is said any more"
+        speaker.say("Fyra.")
+        expect(page.locator(".lines .text").last).to_have_text("Fyra.")
+        page.goto(f"{api.url}#search")
+        expect(page.locator("search-view")).to_be_visible()
+        assert page.evaluate("locks") == 0, "nor read"
