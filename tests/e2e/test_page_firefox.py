@@ -84,7 +84,7 @@ def test_captions_come_are_heard_again_and_corrected(
     fox.click("[...document.querySelectorAll('.lines .correct')].at(-1)")
     fox.keys(f" I dag.{ENTER}")
     fox.wait("!document.querySelector('line-editor')")
-    assert fox.text(".lines p:last-child .text") == "Vädret i Småland. I dag."
+    assert fox.text(".lines p:last-of-type .text") == "Vädret i Småland. I dag."
     assert api.http.get("/stations/p1/captions.txt").text == "Vädret i Skåne.\nVädret i Småland. I dag.\n"
 
 
