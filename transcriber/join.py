@@ -269,4 +269,4 @@ def _certainty(word: Word | None) -> float:
 
 
 def _middle(word: Word | None) -> float:
-    return (word.start_s + word.end_s) / 2 if word else 0.0
+    return word.middle_s if word else 0.0

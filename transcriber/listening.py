@@ -94,7 +94,8 @@ class Listener:
                 continue
             judged = [self._part(whole, part) for part in parts]
             chunks = [delivery.chunk for delivery in group]
-            settled += zip(group, together.apart(chunks, judged, engine.title), strict=True)
+            window = group[0].entry_id.decode()  # who hears a chunk again takes it alone, or out of another entry
+            settled += zip(group, together.apart(chunks, judged, engine.title, window), strict=True)
         self._count([delivery.chunk for delivery, _ in settled], sum(map(len, groups)), busy_s)
         return settled, alone
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from typing import Any, Self
 
 from wire.chunk import Chunk
@@ -80,7 +81,7 @@ class Outcome:
         model: that heard it.
         told: the language that its source was said to be in.
         follows: as of the chunk.
-        window: the first of several chunks that were heard at once; None of one that was heard alone.
+        window: names the hearing that it has in common with chunks beside it; empty of one that was heard alone.
     """
 
     epoch: int
@@ -97,7 +98,7 @@ class Outcome:
     model: str = ""
     told: str | None = None
     follows: tuple[int, int] | None = None
-    window: int | None = None
+    window: str = ""
 
     @classmethod
     def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
@@ -123,6 +124,18 @@ class Outcome:
     def lost(cls, chunk: Chunk, reason: str) -> Outcome:
         """The outcome of a chunk that could not be transcribed."""
         return cls.of(chunk.without_audio(reason))
+
+    def going_on(self) -> Outcome:
+        """What is new in it behind a chunk of the same hearing, which has the words in its lead already."""
+        parts = []
+        for part in self.parts:
+            readings = {
+                spoken: replace(reading, words=tuple(dropwhile(lambda w: w.middle_s < self.start_s, reading.words)))
+                for spoken, reading in part.readings.items()
+            }
+            if any(reading.words for reading in readings.values()):
+                parts.append(replace(part, readings=readings))
+        return replace(self, parts=tuple(parts), lead_s=0.0)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values, without those that are as usual."""

@@ -76,7 +76,7 @@ def reheard(
     surer = _same(wrong, right) or _certainty(right) > _certainty(wrong)
     kept = before[: len(before) - len(wrong)] if surer else before
     until_s = kept[-1].end_s if kept else begin_s
-    first = next((n for n, word in enumerate(later) if (word.start_s + word.end_s) / 2 > until_s), len(later))
+    first = next((n for n, word in enumerate(later) if word.middle_s > until_s), len(later))
     return Joined(in_order([*kept, *later[first:]], settled), len(kept))
 
 

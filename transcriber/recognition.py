@@ -117,7 +117,7 @@ def _between(turns: Sequence[Turn], parts: Iterator[Heard]) -> list[Heard]:
 
 def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis:
     """A hypothesis without the words whose middles lie elsewhere."""
-    words = tuple(word for word in hypothesis.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
+    words = tuple(word for word in hypothesis.words if start_s <= word.middle_s < end_s)
     if len(words) == len(hypothesis.words):
         return hypothesis
     return replace(hypothesis, words=words, text=joined((word.text for word in words), hypothesis.language))

@@ -111,7 +111,7 @@ class _Seam:
     model: str = ""  # that heard the newest words
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
-    window: int | None = None  # the first of the chunks that the newest one was heard with
+    window: str = ""  # that the newest chunk was heard in with others
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
@@ -172,7 +172,7 @@ class _Seam:
         """Settle what is left of the old epoch, and start a new one."""
         self._settle_all(policy)
         self.lines.flush(self.origin(policy))
-        self.tail, self.settled, self.window, self.ended = [], 0, None, False
+        self.tail, self.settled, self.window, self.ended = [], 0, "", False
         self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
@@ -205,13 +205,16 @@ class _Seam:
 
     def _hear(self, outcome: Outcome, policy: Policy) -> None:
         """Join the words of a window to those before it, and settle what the next window will not hear."""
+        going_on = bool(outcome.window) and outcome.window == self.window
+        if going_on:
+            outcome = outcome.going_on()
         begin_s = outcome.start_s - outcome.lead_s
         self.model = outcome.model
         heard, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s, self._believed)
         self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
         words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
-        if outcome.window is not None and outcome.window == self.window:  # one hearing: there is nothing to join
+        if going_on:  # one hearing: there is nothing to join
             self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
         else:
             joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
@@ -260,7 +263,7 @@ class _Seam:
     def _leave_unheard(self, policy: Policy) -> None:
         """Nobody heard what is behind the words so far, so they contradict nothing of what the next window repeats."""
         self._settle_all(policy)
-        self.tail, self.settled = [], 0
+        self.tail, self.settled, self.window = [], 0, ""
 
     def _settle_all(self, policy: Policy) -> None:
         """Nothing that is heard from now on changes the words so far."""

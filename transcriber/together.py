@@ -85,36 +85,39 @@ def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
     return True
 
 
-def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str) -> list[Outcome]:
-    """What was heard in several chunks at once, as outcomes of each: a word is where its middle lies."""
+def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: str) -> list[Outcome]:
+    """What was heard in several chunks at once, as outcomes of each: a word is where its middle lies.
+
+    Those in the lead of a chunk are in its outcome, too, as if it had been heard alone: the one before may be committed
+    as somebody else heard it.
+
+    Args:
+        window: names this hearing among all of the source.
+    """
     if len(chunks) == 1:
         return [Outcome.of(chunks[0], parts, model=model)]
-    borders_s = [chunk.start_s for chunk in chunks[1:]]
     shared: list[list[Part]] = [[] for _ in chunks]
     for part in parts:
-        words = {spoken: _shared(reading.words, borders_s) for spoken, reading in part.readings.items()}
+        words = {spoken: _shared(reading.words, chunks) for spoken, reading in part.readings.items()}
         for number, own in enumerate(shared):
             if any(words[spoken][number] for spoken in words):
                 readings = {s: replace(reading, words=tuple(words[s][number])) for s, reading in part.readings.items()}
                 own.append(replace(part, readings=readings))
-    outcomes = [
-        replace(Outcome.of(chunk, own, model=model), window=chunks[0].seq)
-        for chunk, own in zip(chunks, shared, strict=True)
+    return [
+        replace(Outcome.of(chunk, own, model=model), window=window) for chunk, own in zip(chunks, shared, strict=True)
     ]
-    # No two of them heard the same.
-    for number in range(1, len(chunks)):
-        outcomes[number - 1] = replace(outcomes[number - 1], tail_s=0.0)
-        outcomes[number] = replace(outcomes[number], lead_s=0.0)
-    return outcomes
 
 
-def _shared(words: Sequence[Word], borders_s: Sequence[float]) -> list[list[Word]]:
-    """Words between borders, in their order: of one whose times are off, what comes behind it does not go before it."""
-    shared: list[list[Word]] = [[] for _ in range(len(borders_s) + 1)]
+def _shared(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
+    """Words by chunk, in their order: of one whose times are off, what comes behind it does not go before it."""
+    borders_s = [chunk.start_s for chunk in chunks[1:]]
+    shared: list[list[Word]] = [[] for _ in chunks]
     number = 0
     for word in words:
-        number = max(number, bisect_right(borders_s, (word.start_s + word.end_s) / 2))
+        number = max(number, bisect_right(borders_s, word.middle_s))
         shared[number].append(word)
+        if number + 1 < len(chunks) and word.middle_s >= chunks[number + 1].begin_s:
+            shared[number + 1].append(word)
     return shared
 
 

@@ -99,6 +99,11 @@ class Word(_Json):
     end_s: float
     confidence: float | None = None  # mean probability of its tokens, 0…1
 
+    @property
+    def middle_s(self) -> float:
+        """Of the time that it takes."""
+        return (self.start_s + self.end_s) / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Caption(_Json):

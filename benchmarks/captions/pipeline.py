@@ -121,9 +121,11 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterat
     for group, whole, parts in zip(groups, wholes, hear(wholes), strict=True):
         if len(group) > 1 and not together.trusted(whole, parts):
             alone = zip(group, hear(group), strict=True)
-            heard += [(chunk, outcome) for chunk, one in alone for outcome in together.apart([chunk], judged(one), "")]
+            heard += [
+                (chunk, outcome) for chunk, one in alone for outcome in together.apart([chunk], judged(one), "", "")
+            ]
         else:
-            heard += zip(group, together.apart(group, judged(parts), ""), strict=True)
+            heard += zip(group, together.apart(group, judged(parts), "", str(group[0].seq)), strict=True)
     outcomes = {chunk.seq: outcome for chunk, outcome in heard}
     for chunk in chunks:
         yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)

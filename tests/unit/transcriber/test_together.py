@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 
 import numpy as np
 import pytest
 
-from tests.fakes import chunks, speech
-from tests.unit.transcriber.seams import Listener, outcome, word
+from tests.fakes import ScriptedEngine, chunks, speech
+from tests.unit.transcriber.seams import JOB, Listener, lost, outcome, word, words_of
 from transcriber import together
 from transcriber.engine import Heard, Hypothesis
-from transcriber.outcome import Part, Reading
+from transcriber.outcome import Outcome, Part, Reading
+from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples
 from wire.chunk import Chunk
 from wire.messages import Word
@@ -111,33 +113,32 @@ def test_a_window_that_is_not_believed_is_not_trusted() -> None:
     assert not together.trusted(spoken((1, 6)), [hypothesis(word("a", 1, 6), truncated=True)])
 
 
-def test_every_word_is_given_to_the_chunk_in_which_its_middle_lies() -> None:
+def test_every_word_is_given_to_the_chunk_in_which_its_middle_lies_and_to_one_whose_lead_has_it() -> None:
     several = chunks("jobs/1", PCM)[1:4]
-    heard = [word("lead", 4.2, 4.8), word("a", 6), word("border", 9.8, 10.3), word("b", 12), word("c", 19.9, 20.2)]
-    parts = [Part({"sv": Reading(tuple(heard), "sv")}, {"sv": 0.9})]
-    outcomes = together.apart(several, parts, "model")
-    said = [[w.text for part in each.parts for w in part.likeliest.words] for each in outcomes]
-    assert said == [["lead", "a"], ["border", "b"], ["c"]]
+    heard = [word("lead", 4.2, 4.8), word("a", 6), word("border", 9.8, 10.3), word("b", 12), word("c", 14.5, 14.9)]
+    outcomes = apart(several, *heard)
+    assert [[w.text for w in words_of(each)] for each in outcomes] == [["lead", "a"], ["border", "b", "c"], ["c"]]
+    assert [[w.text for w in words_of(each.going_on())] for each in outcomes[1:]] == [["border", "b", "c"], []]
     assert [each.seq for each in outcomes] == [1, 2, 3]
-    assert [each.window for each in outcomes] == [1, 1, 1]
-    assert [(each.lead_s, each.tail_s) for each in outcomes] == [(1.0, 0.0), (0.0, 0.0), (0.0, 1.0)]
+    assert {each.window for each in outcomes} == {"window"}
+    assert {(each.lead_s, each.tail_s) for each in outcomes} == {(1.0, 1.0)}, "as if each had been heard alone"
 
 
 def test_words_whose_times_are_off_keep_their_order_across_a_border() -> None:
     heard = [word("planerar", 9.2, 9.7), word("att", 9.75, 10.32), word("bygga", 9.75, 10.22), word("en", 10.27)]
-    outcomes = together.apart(chunks("jobs/1", PCM)[:3], [Part({"sv": Reading(tuple(heard), "sv")})], "model")
+    outcomes = apart(chunks("jobs/1", PCM)[:3], *heard)
     assert Listener().hear(*outcomes, outcome(3, last=True)).words == ["planerar", "att", "bygga", "en"]
 
 
 def test_one_by_itself_is_as_it_always_was() -> None:
-    [only] = together.apart(chunks("jobs/1", PCM)[1:2], [Part({"sv": Reading((word("a", 6),), "sv")})], "model")
-    assert (only.lead_s, only.tail_s, only.window) == (1.0, 1.0, None)
+    [only] = apart(chunks("jobs/1", PCM)[1:2], word("a", 6))
+    assert (only.lead_s, only.tail_s, only.window) == (1.0, 1.0, "")
 
 
 def test_the_same_word_on_both_sides_of_a_border_is_said_twice_by_who_heard_both() -> None:
     said = [
-        outcome(0, [word("nej,", 4.6, 4.9)], tail_s=0.0, window=0),
-        outcome(1, [word("nej,", 5.05, 5.4), word("inte", 6.0)], lead_s=0.0, window=0),
+        outcome(0, [word("nej,", 4.6, 4.9)], window="0-1"),
+        outcome(1, [word("nej,", 4.6, 4.9), word("nej,", 5.05, 5.4), word("inte", 6.0)], window="0-1"),
     ]
     assert Listener().hear(*said, outcome(2, last=True)).words == ["nej,", "nej,", "inte"]
 
@@ -145,8 +146,8 @@ def test_the_same_word_on_both_sides_of_a_border_is_said_twice_by_who_heard_both
 def test_who_comes_between_two_that_were_heard_at_once_changes_nothing_behind_it() -> None:
     """The second was taken over by another worker, which heard it alone, and was faster."""
     both = [
-        outcome(0, [word("Ett", 4.1, 4.4), word("två", 4.8, 5.2)], tail_s=0.0, window=0),
-        outcome(1, [word("tre", 6.0)], lead_s=0.0, window=0),
+        outcome(0, [word("Ett", 4.1, 4.4), word("två", 4.7, 5.2)], window="0-1"),
+        outcome(1, [word("Ett", 4.1, 4.4), word("två", 4.7, 5.2), word("tre", 6.0)], window="0-1"),
     ]
     alone = outcome(1, [word("två", 4.8, 5.2), word("tre", 6.0)])
     for order in ([alone, *both], [both[0], alone, both[1]]):
@@ -160,6 +161,39 @@ def test_any_cut_of_one_hearing_comes_out_as_it_was_heard() -> None:
         while at_s < 29:
             heard.append(word(rng.choice(["ja", "nej", "och"]), at_s, end_s := at_s + rng.uniform(0.1, 0.6)))
             at_s = end_s + rng.choice([0.0, 0.05, 0.3])
-        parts = [Part({"sv": Reading(tuple(heard), "sv")}, {"sv": 1.0})]
-        outcomes = together.apart(chunks("jobs/1", PCM), parts, "model")
-        assert Listener().hear(*outcomes).words == [each.text for each in heard]
+        assert Listener().hear(*apart(chunks("jobs/1", PCM), *heard)).words == [each.text for each in heard]
+
+
+@pytest.mark.parametrize("lead_s", [1.0, 2.0])
+def test_whoever_heard_a_chunk_together_with_whatever_others_no_word_is_lost_or_comes_twice(lead_s: float) -> None:
+    """Of a worker that was slow another takes chunks over; a recording that is decoded anew has some of them twice."""
+    rng = random.Random(1)
+    for _ in range(60):
+        spoken, at_s = [], 0.1
+        while at_s < 29.3:
+            spoken.append((len(spoken) + 1, at_s, end_s := at_s + rng.uniform(0.15, 0.6)))
+            at_s = end_s + rng.choice([0.01, 0.1, 0.4])
+        several = chunks("jobs/1", speech(spoken, 30.0), lead_s=lead_s)
+        hearings = [heard_by_some(several, f"worker {n}", rng) for n in range(3)]
+        outcomes = [hearing[n] for n in range(6) for hearing in rng.sample(hearings, rng.randint(1, 3))]
+        assert Listener(JOB).hear(*outcomes).words == [f"w{number}" for number, _, _ in spoken]
+
+
+def test_behind_a_chunk_that_was_lost_the_words_in_the_lead_count() -> None:
+    first, _, third = apart(chunks("jobs/1", PCM)[:3], word("a", 3), word("b", 6), word("c", 9.8, 10.1), word("d", 12))
+    assert Listener().hear(first, lost(1), third, outcome(3, last=True)).words == ["a", "c", "d"]
+
+
+def heard_by_some(several: list[Chunk], worker: str, rng: random.Random) -> list[Outcome]:
+    """What a worker hears of chunks, in windows of any length."""
+    edges = [0, *sorted(rng.sample(range(1, 6), rng.randint(0, 5))), 6]
+    outcomes: list[Outcome] = []
+    for begin, end in itertools.pairwise(edges):
+        group = several[begin:end]
+        [[heard]] = recognise(ScriptedEngine(context_s=30.0), [together.as_one(group)], "transcribe")
+        outcomes += apart(group, *heard.likeliest.words, window=f"{worker}, {begin}")
+    return outcomes
+
+
+def apart(group: list[Chunk], *heard: Word, window: str = "window") -> list[Outcome]:
+    return together.apart(group, [Part({"sv": Reading(heard, "sv")}, {"sv": 1.0})], "model", window)
