@@ -133,8 +133,7 @@ class Outcome:
                 spoken: replace(reading, words=tuple(dropwhile(lambda w: w.middle_s < self.start_s, reading.words)))
                 for spoken, reading in part.readings.items()
             }
-            if any(reading.words for reading in readings.values()):
-                parts.append(replace(part, readings=readings))
+            parts.append(replace(part, readings=readings))
         return replace(self, parts=tuple(parts), lead_s=0.0)
 
     def as_dict(self) -> dict[str, Any]:

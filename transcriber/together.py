@@ -89,7 +89,8 @@ def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: st
     """What was heard in several chunks at once, as outcomes of each: a word is where its middle lies.
 
     Those in the lead of a chunk are in its outcome, too, as if it had been heard alone: the one before may be committed
-    as somebody else heard it.
+    as somebody else heard it. Each has all parts: where the language turns in one of them, it is a matter of votes in
+    none (`reading`).
 
     Args:
         window: names this hearing among all of the source.
@@ -100,9 +101,8 @@ def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: st
     for part in parts:
         words = {spoken: _shared(reading.words, chunks) for spoken, reading in part.readings.items()}
         for number, own in enumerate(shared):
-            if any(words[spoken][number] for spoken in words):
-                readings = {s: replace(reading, words=tuple(words[s][number])) for s, reading in part.readings.items()}
-                own.append(replace(part, readings=readings))
+            readings = {s: replace(reading, words=tuple(words[s][number])) for s, reading in part.readings.items()}
+            own.append(replace(part, readings=readings))
     return [
         replace(Outcome.of(chunk, own, model=model), window=window) for chunk, own in zip(chunks, shared, strict=True)
     ]

@@ -184,6 +184,19 @@ def test_behind_a_chunk_that_was_lost_the_words_in_the_lead_count() -> None:
     assert Listener().hear(first, lost(1), third, outcome(3, last=True)).words == ["a", "c", "d"]
 
 
+def test_where_the_language_turns_in_a_window_it_is_no_matter_of_votes_in_any_of_its_chunks() -> None:
+    parts = []
+    for code, begin_s, end_s in (("sv", 0, 20), ("en", 20, 30)):
+        starts_s = [begin_s + 0.5 * n for n in range(2 * (end_s - begin_s))]
+        # Neither is out of the question, so that all of it was heard in both.
+        words = {c: [Word(f"{c}{at_s}", at_s, at_s + 0.4, 0.9) for at_s in starts_s] for c in ("en", "sv")}
+        heard = {c: Reading(tuple(words[c]), c) for c in sorted(words, key=lambda c: c != code)}
+        parts.append(Part(heard, {c: 0.9 if c == code else 0.1 for c in heard}))
+    outcomes = together.apart(chunks("jobs/1", PCM), parts, "model", "window")
+    expected = [each.text for part in parts for each in part.likeliest.words]
+    assert Listener(JOB).hear(*outcomes).words == expected
+
+
 def heard_by_some(several: list[Chunk], worker: str, rng: random.Random) -> list[Outcome]:
     """What a worker hears of chunks, in windows of any length."""
     edges = [0, *sorted(rng.sample(range(1, 6), rng.randint(0, 5))), 6]
