@@ -35,6 +35,10 @@ class Renewal:
         """From now on renew these, and no others."""
         self._held = tuple(deliveries)
 
+    def let_go(self, delivery: Delivery) -> None:
+        """Renew all that is held but this one. Before it is released, or it may be taken back."""
+        self.hold(held for held in self._held if held is not delivery)
+
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
             try:

@@ -223,6 +223,7 @@ class Transcriber:
         if self._failures >= _BROKEN_AFTER:
             raise ModelError(f"the engine fails on everything; the last error: {error!r}") from error
         if delivery.deliveries < self._queue.max_deliveries:
+            self._renewal.let_go(delivery)
             self._queue.release(self._name, [delivery])
         else:
             self._bury(delivery, repr(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -72,6 +72,27 @@ def test_a_window_that_fails_is_heard_again_by_chunk(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     Bench(redis, ScriptedEngine(fail, context_s=30.0)).drain()
     assert words(redis, "jobs/1") == TEXTS
+
+
+def test_a_chunk_that_failed_is_let_go_while_the_others_of_its_batch_are_heard(
+    redis: Redis, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[set[str]] = []
+
+    def before(utterances: Sequence[Utterance]) -> None:
+        if len(utterances[0].audio) < 5 * SAMPLE_RATE_HZ:
+            raise RuntimeError("boom")
+        since = len(renewed) + 1  # one may be on its way
+        wait_until(lambda: len(renewed) > since)
+        bench.transcriber.stop()
+
+    put(redis, *chunks("jobs/1", PCM[: len(PCM) // 24]), chunks("jobs/2", PCM)[0])
+    bench = Bench(redis, ScriptedEngine(before, context_s=30.0), batch_size=1, renew_every_s=0.01)
+    monkeypatch.setattr(
+        bench.queue, "renew", lambda _, held: renewed.append({delivery.chunk.source for delivery in held})
+    )
+    bench.transcriber.run()
+    assert renewed[-1] == {"jobs/2"}
 
 
 def test_three_workers_that_hear_several_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
