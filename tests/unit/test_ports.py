@@ -74,3 +74,10 @@ def test_the_question_needs_no_package_that_is_not_there_yet(taken_port: int) ->
     )
     assert done.returncode == 1
     assert done.stderr.startswith(f"undertext: Port {taken_port} on 127.0.0.1 cannot be used"), done.stderr
+
+
+def test_an_old_python_is_left_to_the_installation_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "none")
+    assert ports.main() == 1
+    monkeypatch.setattr(sys, "version_info", (3, 9, 6))
+    assert ports.main() == 0
