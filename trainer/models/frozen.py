@@ -25,7 +25,7 @@ def convert_frozen(model: torch.nn.Module, dtype: torch.dtype) -> Originals:
     embeddings = {id(each.weight): each for each in model.modules() if isinstance(each, torch.nn.Embedding)}
     originals: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():
-        if not isinstance(module, _CONVERTED):
+        if not isinstance(module, _CONVERTED) or ".lora_" in prefix:  # adapters that are not trained, either, are small
             continue
         for name, weight in list(module.named_parameters(recurse=False)):
             if weight.requires_grad:

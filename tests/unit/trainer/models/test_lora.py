@@ -120,6 +120,16 @@ def test_frozen_weights_take_half_of_the_memory(checkpoint: Path) -> None:
     assert {value.dtype for value in originals.values()} == {torch.float16}
 
 
+def test_nothing_of_adapters_in_a_frozen_encoder_is_saved(checkpoint: Path) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    adapt(model, 4, 8, TARGETS, seed=2)
+    model.get_encoder().requires_grad_(False)
+    found = merged(model, convert_frozen(model, torch.bfloat16))
+    assert found.keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in found.items()), "no step was made"
+
+
 def test_a_saved_model_has_no_adapters(
     adapted: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
 ) -> None:
