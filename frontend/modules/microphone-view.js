@@ -202,10 +202,11 @@ class MicrophoneView extends HTMLElement {
     this.last.hidden = false;
   }
 
-  #correct(line, text) {
+  /** By its number alone, which no other line of a microphone has: its times here are not those that the server knows. */
+  #correct({ id, revision }, text) {
     const store = this.#store;
     const hear = (captions) => store.fill(captions.map((caption) => this.#relative(caption)));
-    return correct(`/microphones/${this.#id}/captions`, line, text, hear);
+    return correct(`/microphones/${this.#id}/captions`, { id, revision }, text, hear);
   }
 
   /** Captions carry Unix times; what the reader wants is time since the start. */

@@ -246,14 +246,15 @@ class Ingest(threading.Thread):
         self.hello = self.hello or self.microphones.next(20)
         assert self.hello is not None
         speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
-        speaker.say("first")
+        begun_s = time.time()  # times of a microphone are those of day, as a station's
+        speaker.say("first", start_s=begun_s)
         after, closed = b"0", False
         while not closed:
             frames, closed = self.microphones.frames(self.hello.id, after, 5)
             for frame in frames:
                 after = frame.entry
                 self.pcm += frame.pcm
-        speaker.say(f"{len(self.pcm)} bytes")
+        speaker.say(f"{len(self.pcm)} bytes", start_s=begun_s + 5)
         speaker.finish()
 
 
