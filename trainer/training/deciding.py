@@ -211,8 +211,9 @@ def _teacher(decided: Decided, device: torch.device) -> Teacher | None:
     loaded = decided.loaded
     if not decided.options.acft:
         return None
-    torch.nn.Module.to(loaded.model, device)
-    return Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, DTYPES[decided.plan.precision])
+    teacher = Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, DTYPES[decided.plan.precision])
+    torch.nn.Module.to(teacher.model, device)  # not the model: what is not trained of it is kept where it was, too
+    return teacher
 
 
 def _model(decided: Decided, device: torch.device) -> tuple[WhisperForConditionalGeneration, Originals]:

@@ -84,3 +84,14 @@ def test_a_step_takes_what_it_said(way: str, corpus: Path, checkpoint: Path, tmp
         return found
 
     assert taken(fake=True) == pytest.approx(taken(fake=False), rel=0.01)
+
+
+def test_weights_as_they_were_are_kept_beside_the_device(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+    ways: dict[str, Any] = {"lora": 2, "acft": 0.5, "context_s": 1.5, "precision": "bf16"}
+    options = Options(corpus, str(checkpoint), tmp_path / "run", batch=8, **ways)
+    there = Corpus(corpus)
+    model, teacher, originals = begun(decide(options, there, load(options, there), Team()), torch.device("meta"))
+    assert teacher is not None
+    assert teacher.model.device == model.device == torch.device("meta")
+    assert originals
+    assert {str(weight.device) for weight in originals.values()} == {"cpu"}
