@@ -26,7 +26,7 @@ export class CaptionList extends HTMLElement {
   #elements = new Map();
   #following = true;
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #arrived = -1; // where it was put, to show the line that the reader came for
+  #arrived = -1; // where it was put last, to show the line that the reader came for
   #place = new ReadingPlace(this.scroller); // of the reader who does not follow
   #width = 0; // of the window when it was last looked at
   #breadth = 0; // of the lines when they were last broken, in pixels
@@ -254,12 +254,13 @@ export class CaptionList extends HTMLElement {
   }
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const { scrollTop, scrollHeight, clientHeight, clientWidth } = this.scroller;
+    if (clientWidth !== this.#breadth) return; // Firefox tells of a scroll before it tells of a width
     // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
     const isNear = scrollTop !== this.#arrived && scrollHeight - scrollTop - clientHeight < NEAR_PX;
     this.#following = !this.#store?.isPast && (isNear || (this.#following && scrollTop > this.#followed - NEAR_PX));
     this.#offerLatest();
-    if (this.scroller.clientWidth === this.#breadth) this.#place.note(); // Firefox tells of a scroll before it tells of a width
+    this.#place.note();
   }
 
   /** Have the line that the reader is at stay where it is, whatever comes above it. */
@@ -273,6 +274,7 @@ export class CaptionList extends HTMLElement {
   #resize() {
     this.#breadth = this.scroller.clientWidth;
     if (!this.#following) this.#place.restore();
+    if (this.hasChosen) this.#arrived = this.scroller.scrollTop; // which may be near the end by now
     this.#follow();
     if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
     this.#width = innerWidth;

@@ -121,6 +121,7 @@ class RadioView extends HTMLElement {
     const opening = { station };
     this.#opening = opening;
     this.player.tune(station);
+    const wasFocused = this.captions.contains(document.activeElement);
     this.captions.hidden = this.correctButton.hidden = true; // what stands there is another station's, or says that nothing was said
     const path = station.urls.captions;
     const at = this.moment;
@@ -138,6 +139,7 @@ class RadioView extends HTMLElement {
     this.later.follow(path, store);
     this.#offerCorrecting(false);
     offerFiles(this.links, station, store);
+    if (wasFocused && document.activeElement === document.body) this.captions.scroller.focus({ preventScroll: true });
     if (found && at !== null) this.#arrive(path, store, at);
     set(this.state, '');
     if (!store.isPast) this.#listen(station, store);

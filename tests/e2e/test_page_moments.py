@@ -91,12 +91,32 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
     expect(latest).to_be_visible()
     latest.click()
     expect(texts).to_have_count(120)
+    expect(page.locator(".lines")).to_be_focused()  # as where those lines are there already
     expect(later).to_be_hidden()
     assert page.url.endswith(address(station))
     station.say("Nu.", start_s=time.time())
     expect(texts.last).to_have_text("Nu.")
     page.go_back()
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
+
+
+def test_who_reads_at_a_moment_is_left_there_where_the_page_becomes_wider(
+    page: Page, api: Api, station: Speaker
+) -> None:
+    begin_s = round(time.time(), 2) - 400
+    for number in range(40):
+        station.say(f"Rad {number}. " + "Den är lång, och bryts. " * 4, start_s=begin_s + 10 * number)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{api.url}/{address(station, begin_s + 380)}")
+    expect(marked(page).locator(".text")).to_contain_text("Rad 38.")
+    expect(marked(page)).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+    for number in range(40, 60):
+        station.say(f"Rad {number}.", start_s=begin_s + 10 * number)
+    expect(page.locator(".lines .text").last).to_contain_text("Rad 59.")
+    page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+    expect(marked(page)).to_be_in_viewport()
 
 
 def test_what_is_no_longer_kept_or_was_never_said_is_told(page: Page, api: Api, station: Speaker) -> None:
