@@ -25,8 +25,9 @@ from wire.chunk import Chunk
 from wire.messages import Word
 from wire.queue import Delivery
 
-#: Nobody is silent for so many seconds while so many of them sound.
-_MISSED_S, _SOUND_S = 2.5, 1.5
+#: Nobody is silent for so many seconds while so many of them sound. What a word hides that is taken to last longer
+#: than `_WORD_S` is no word, either.
+_MISSED_S, _SOUND_S, _WORD_S = 1.5, 1.0, 1.0
 
 
 def most(context_s: float, chunk_s: float = 5.0, lead_s: float = 2.0) -> int:
@@ -76,7 +77,7 @@ def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
         return False
     words = [word for hypothesis in likeliest for word in hypothesis.words]
     sound = sounding(np.frombuffer(whole.heard, dtype="<i2").astype(np.float32) / 32768.0)
-    ends_s = [whole.begin_s, *(word.end_s for word in words)]
+    ends_s = [whole.begin_s, *(min(word.end_s, word.start_s + _WORD_S) for word in words)]
     begins_s = [*(word.start_s for word in words), whole.end_s]
     for end_s, begin_s in zip(ends_s, begins_s, strict=True):
         first, last = (round((at_s - whole.begin_s) * SAMPLE_RATE_HZ) // STEP for at_s in (end_s, begin_s))
