@@ -81,7 +81,8 @@ class Transcriber:
         self._clock = clock
         self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
         self._stop = threading.Event()
-        self._claimed_s = -float("inf")
+        self._looked_s = -float("inf")  # for chunks of dead workers
+        self._claimed = False  # there was one
         self._failures = 0
 
     def stop(self) -> None:
@@ -124,16 +125,26 @@ class Transcriber:
     def _take(self, engine: Engine, block_s: float) -> list[Delivery]:
         """Chunks of a dead worker, one at a time so that one which kills is alone with its killing; else new ones.
 
-        Of recordings, as many as fill a GPU's batch with long windows: few would leave it idle. A CPU has work enough
-        with those that fill the windows, and live chunks would wait for more.
+        A dead worker may have left many: new ones come between them.
         """
+        claimed_before, self._claimed = self._claimed, False
+        if claimed_before and (new := self._take_new(engine, 0.0)):
+            return new
         now_s = time.monotonic()
-        if now_s - self._claimed_s >= self._claim_every_s:
+        if now_s - self._looked_s >= self._claim_every_s:
             claimed = self._queue.claim(self._name, 1)
             if claimed:
                 self._metrics.claimed.inc(len(claimed))
+                self._claimed = True
                 return claimed
-            self._claimed_s = now_s
+            self._looked_s = now_s
+        return self._take_new(engine, block_s)
+
+    def _take_new(self, engine: Engine, block_s: float) -> list[Delivery]:
+        """New chunks; of recordings, as many as fill a GPU's batch with long windows: few would leave it idle.
+
+        A CPU has work enough with those that fill the windows, and live chunks would wait for more.
+        """
         most = together.most(engine.context_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
         return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most)
@@ -191,15 +202,22 @@ class Transcriber:
             log.warning("%s %s", chunk.source, why)
 
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
+        """Settle chunks, batch by batch; what is left when it is told to stop is handed back."""
+        left = list(deliveries)
         for settled in self._listener.hear(engine, deliveries):
             began_s = time.perf_counter()
             for delivery, outcome in settled:
+                left.remove(delivery)
                 if isinstance(outcome, Exception):
                     self._fail(delivery, outcome)
                 else:
                     self._failures = 0
                     self._commit(delivery, outcome, "transcribed")
             self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
+            if left and self._stop.is_set():
+                self._renewal.hold(())
+                self._queue.release(self._name, left)
+                return
 
     def _previous(self, chunk: Chunk) -> str:
         """What the chunk's source was last said to have said, if that is known up to this chunk.

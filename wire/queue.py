@@ -61,7 +61,7 @@ class ChunkQueue:
 
     Args:
         live_limit: most entries of the live stream that carry audio (one is 224 kB with 2 s of lead).
-        upload_limit: most entries of each stream of uploads.
+        upload_limit: most entries of each stream of uploads: two GPUs may hold 40 each.
         claim_after_s: a chunk that its worker has not renewed for so long belongs to a dead worker.
         max_deliveries: a chunk handed out more often is not tried again.
     """
@@ -71,7 +71,7 @@ class ChunkQueue:
         redis: Redis,
         *,
         live_limit: int = 400,
-        upload_limit: int = 64,
+        upload_limit: int = 128,
         claim_after_s: float = 10.0,
         max_deliveries: int = 3,
     ) -> None:

@@ -14,6 +14,7 @@ from transcriber.engine import Heard, Utterance
 from wire.audio import SAMPLE_RATE_HZ
 from wire.bus import Redis
 from wire.captions import CaptionLog
+from wire.queue import ChunkQueue
 
 
 class Hasty(ScriptedEngine):
@@ -103,3 +104,27 @@ def test_three_workers_that_hear_several_at_once_give_the_captions_of_one(redis:
     for source in sources:
         assert words(redis, source) == TEXTS
         assert CaptionLog(redis).progress(source).next_seq == 12
+
+
+def test_who_is_told_to_stop_hands_back_what_was_to_be_heard_again(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    engine = Hasty(context_s=30.0)
+    bench = Bench(redis, engine)
+    engine.before = lambda utterances: bench.transcriber.stop()
+    bench.transcriber.step(block_s=0)
+    assert engine.batches == [2], "the batch in hand"
+    other = Bench(redis, ScriptedEngine(), "transcriber-1").drain()
+    assert words(redis, "jobs/1") == TEXTS
+    assert other.count("claimed_total") == 10
+
+
+def test_new_chunks_come_between_those_that_a_dead_worker_left(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    put(redis, *chunks("jobs/1", PCM)[:3])
+    assert len(queue.take("dead", 3, block_s=0)) == 3
+    put(redis, *chunks("stations/a", PCM)[:3])
+    bench = Bench(redis, ScriptedEngine(), batch_size=1)
+    log, settled = CaptionLog(redis), []
+    while bench.transcriber.step(block_s=0):
+        settled.append((log.progress("jobs/1").next_seq, log.progress("stations/a").next_seq))
+    assert settled == [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]
