@@ -8,7 +8,7 @@ const SOON_MS = 2000;
 const LATER_MS = 30_000;
 
 const INCOMPLETE = 'This page has not arrived whole. It is loaded again as soon as the server answers.';
-const TOO_OLD = 'This page cannot be shown in this browser. It can in Safari from 15.4, Chrome from 108 and Firefox from 104 on.';
+const TOO_OLD = 'This page cannot be shown in this browser. It can in Safari from 15.4, Chrome from 108 and Firefox from 121 on.';
 
 let isIncomplete = false;
 
