@@ -1,9 +1,9 @@
 // <earlier-lines>: in front of a station's lines, the way to what it said before the first of them.
 
-import { make, set } from './dom.js';
-import { whileInSight } from './in-sight.js';
+import { set } from './dom.js';
 import { oldestBefore, saidBefore } from './said.js';
 import { when } from './times.js';
+import { WayToLines } from './way-to-lines.js';
 
 /** So much is added at a time, in seconds. */
 const STEP_S = 300;
@@ -14,25 +14,12 @@ const MOST = 5000;
 /** What is told where more are not shown. */
 const SEARCH = 'Search finds what was said before.';
 
-class EarlierLines extends HTMLElement {
+class EarlierLines extends WayToLines {
+  static label = 'Earlier lines';
   #shown = null; // what it stands in front of
-  #sight = null;
 
-  connectedCallback() {
-    this.button ??= this.#makeButton();
-    this.state ??= make('div.state', { role: 'status' });
-    this.replaceChildren(this.button, this.state);
-    this.#sight = whileInSight(this.button, this.parentElement);
-  }
-
-  disconnectedCallback() {
-    this.#sight.disconnect();
-  }
-
-  #makeButton() {
-    const button = make('button.quiet', { type: 'button', tabIndex: -1, textContent: 'Earlier lines' });
-    button.addEventListener('click', () => this.#shown.isBusy || this.#more(this.#shown));
-    return button;
+  more() {
+    if (!this.#shown.isBusy) this.#more(this.#shown);
   }
 
   /**

@@ -1,31 +1,18 @@
 // <later-lines>: behind a station's lines of some time ago, the way to what it said after the last of them.
 
-import { disable, make, set } from './dom.js';
-import { whileInSight } from './in-sight.js';
+import { disable, set } from './dom.js';
 import { said } from './said.js';
+import { WayToLines } from './way-to-lines.js';
 
 /** So many lines are added at a time. */
 const STEP = 100;
 
-class LaterLines extends HTMLElement {
+class LaterLines extends WayToLines {
+  static label = 'Later lines';
   #shown = null; // what it stands behind
-  #sight = null;
 
-  connectedCallback() {
-    this.button ??= this.#makeButton();
-    this.state ??= make('div.state', { role: 'status' });
-    this.replaceChildren(this.button, this.state);
-    this.#sight = whileInSight(this.button, this.parentElement);
-  }
-
-  disconnectedCallback() {
-    this.#sight.disconnect();
-  }
-
-  #makeButton() {
-    const button = make('button.quiet', { type: 'button', tabIndex: -1, textContent: 'Later lines' });
-    button.addEventListener('click', () => this.#more(this.#shown));
-    return button;
+  more() {
+    this.#more(this.#shown);
   }
 
   /**
