@@ -37,6 +37,8 @@ SETTLED_S = 60.0
 READY_POLL_S = 0.25
 #: A wait for readiness is told of every so many seconds.
 PATIENCE_S = 15.0
+#: Signals that come within so long, in seconds, are one.
+AT_ONCE_S = 0.5
 #: How many of a process' last lines an error shows.
 TAIL_LINES = 12
 
@@ -93,10 +95,17 @@ class Supervisor:
         self._lines: queue.Queue[tuple[_Child, bytes]] = queue.Queue(maxsize=10_000)
         self._printer = Printer(sys.stdout, width=max(len(s.name) for s in services))
         self._stops = 0
+        self._asked_s = -float("inf")
 
     def request_stop(self) -> None:
-        """Asks for a stop; asked a second time, the stop no longer waits. Safe in a signal handler."""
-        self._stops += 1
+        """Asks for a stop; asked a second time, the stop no longer waits. Safe in a signal handler.
+
+        What comes at once is one request: `timeout` signals make and its group, and make passes its own on.
+        """
+        now_s = time.monotonic()
+        if now_s - self._asked_s > AT_ONCE_S:
+            self._stops += 1
+        self._asked_s = now_s
 
     @property
     def stopping(self) -> bool:
@@ -135,7 +144,7 @@ class Supervisor:
                 self._print_lines(0.05)
             for child in children:
                 if _running(child):
-                    self._say(child, "does not stop: killed")
+                    self._say(child, "is not waited for: killed" if self._stops > 1 else "does not stop: killed")
                 _sweep(child)
         self._print_lines(0)
 

@@ -163,7 +163,7 @@ class RadioView extends HTMLElement {
       return;
     }
     const oldest = await oldestBefore(path, at).catch(() => null);
-    if (this.#opening?.store === store) notify(oldest ? `Nothing was said ${when(at)}.` : `What was said ${when(at)} is no longer kept.`);
+    if (this.#opening?.store === store) notify(oldest ? `Nothing was said ${when(at)}.` : `There are no captions from ${when(at)}, or before.`);
   }
 
   /** From a line that was chosen to what is said now. */

@@ -79,7 +79,7 @@ export class CaptionStore extends EventTarget {
 
   /** Captions that were read from the log; `next` is the event behind which the socket is to continue. */
   fill(captions, next = 0) {
-    if (captions.length && !this.#order.length) this.#begin = captions[0].id;
+    if (captions.length && !this.#order.length) this.#begin = captions[loneCorrections(captions)].id;
     for (const caption of captions) this.#put(lineOf(caption));
     this.last = Math.max(this.last, next);
   }
@@ -188,6 +188,18 @@ export class CaptionStore extends EventTarget {
   #tell(type, detail = null) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * How many of the newest captions of a log stand before all others, with a hole behind them, because they were corrected lately:
+ * what stands around them has to be asked for, and they with it.
+ */
+function loneCorrections(captions) {
+  let count = 0;
+  for (let n = 0; captions[n].corrected && n + 1 < captions.length; n += 1) {
+    if (captions[n + 1].id > captions[n].id + 1) count = n + 1;
+  }
+  return count;
 }
 
 /** The key of a caption that its id does not tell from others. */

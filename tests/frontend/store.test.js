@@ -199,3 +199,21 @@ test('a line of the archive is revised by what has its number and its time, and 
   assert.deepEqual(texts(store), ['old', 'new', 'line 3.0']);
   assert.deepEqual(store.lines.map(({ isArchived }) => isArchived), [true, false, false]);
 });
+
+test('old lines that were corrected lately are no lines of the newest: those between would be missing', () => {
+  const corrected = { corrected: true };
+  for (const [captions, kept] of [
+    [[caption(3, 1, corrected), caption(8), caption(9)], [8, 9]],
+    [[caption(3, 1, corrected), caption(4, 1, corrected), caption(8), caption(9, 1, corrected)], [8, 9]],
+    [[caption(3, 1, corrected), caption(5, 1, corrected), caption(8, 1, corrected), caption(9)], [8, 9]],
+    [[caption(7, 1, corrected), caption(8), caption(9)], [7, 8, 9]],
+    [[caption(9, 1, corrected)], [9]],
+    [[caption(3), caption(8, 1, corrected), caption(9)], [3, 8, 9]], // a hole that no correction made
+    [[], []],
+  ]) {
+    const store = new CaptionStore();
+    store.fill(captions, 100);
+    assert.deepEqual(store.lines.map(({ id }) => id), kept);
+    assert.equal(store.last, 100);
+  }
+});

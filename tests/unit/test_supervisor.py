@@ -160,6 +160,26 @@ def test_a_stop_during_the_start_is_heeded() -> None:
     assert asked == 1
 
 
+@pytest.mark.parametrize(("at_once_s", "told"), [(60.0, "does not stop: killed"), (0.0, "is not waited for: killed")])
+def test_signals_that_come_at_once_are_one_and_a_second_one_does_not_wait(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, at_once_s: float, told: str
+) -> None:
+    monkeypatch.setattr(supervisor_module, "AT_ONCE_S", at_once_s)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    kept = Supervisor([script("deaf", deaf)], start_timeout_s=20)
+    kept.start()
+    shown = ""
+    while "| deaf" not in shown:
+        kept._print_lines(0.05)
+        shown += capsys.readouterr().out
+    kept.request_stop()
+    kept.request_stop()
+    kept.stop()
+    assert told in capsys.readouterr().out
+
+
 def test_a_stop_is_heeded_though_more_is_written_than_can_be_shown() -> None:
     flood = "import sys\nwhile True: sys.stdout.write('something happened\\n' * 100)"
     kept = Supervisor([script("one", flood), script("two", flood)], start_timeout_s=20)
