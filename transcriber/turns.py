@@ -66,7 +66,7 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
                 cuts.append(quietest)
             elif level_db[quietest] < level_db[cuts[-1]]:
                 cuts[-1] = quietest
-    sound = sounding(audio)
+    sound = _sounding(audio, loud_db)
     edges = [0, *(cut * STEP + PAUSE_SAMPLES // 2 for cut in cuts), len(audio)]
     return [
         Span(begin, end, int(sound[begin // STEP : end // STEP].sum()) * STEP)
@@ -77,8 +77,7 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
 def sounding(audio: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether something sounds in each STEP of an utterance."""
     level_db = _levels_db(audio, PAUSE_SAMPLES)
-    loud_db = np.percentile(level_db, 90) if len(level_db) else 0.0
-    return np.asarray(_levels_db(audio, STEP) > loud_db - _SOUND_DB)
+    return _sounding(audio, np.percentile(level_db, 90) if len(level_db) else 0.0)
 
 
 def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
@@ -165,6 +164,10 @@ def turns(spans: Sequence[Span], languages: Sequence[str]) -> list[tuple[int, st
 
 def _weights(spans: Sequence[Span]) -> list[float]:
     return [min(_MOST_S, span.sound / SAMPLE_RATE_HZ) for span in spans]
+
+
+def _sounding(audio: NDArray[np.float32], loud_db: float) -> NDArray[np.bool_]:
+    return np.asarray(_levels_db(audio, STEP) > loud_db - _SOUND_DB)
 
 
 def _levels_db(audio: NDArray[np.float32], width: int) -> NDArray[np.float64]:

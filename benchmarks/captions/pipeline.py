@@ -120,10 +120,7 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterat
     heard: list[tuple[Chunk, Outcome]] = []
     for group, whole, parts in zip(groups, wholes, hear(wholes), strict=True):
         if len(group) > 1 and not together.trusted(whole, parts):
-            alone = zip(group, hear(group), strict=True)
-            heard += [
-                (chunk, outcome) for chunk, one in alone for outcome in together.apart([chunk], judged(one), "", "")
-            ]
+            heard += [(chunk, Outcome.of(chunk, judged(one))) for chunk, one in zip(group, hear(group), strict=True)]
         else:
             heard += zip(group, together.apart(group, judged(parts), "", str(group[0].seq)), strict=True)
     outcomes = {chunk.seq: outcome for chunk, outcome in heard}
