@@ -23,30 +23,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from dataclasses import dataclass, field, fields
 from typing import Any
 
-from transcriber.join import in_order, join
-from transcriber.language import Votes
-from transcriber.lines import Lines, Origin
-from transcriber.outcome import Outcome, Reading, pack, unpack
+from transcriber.lines import Lines
+from transcriber.outcome import Outcome
 from transcriber.policy import Policy
-from transcriber.reading import readings, reheard
-from transcriber.rules import Reason, Said, remember, repeats
+from transcriber.source_state import SourceState
 from wire.captions import Advance
-from wire.messages import Content, Word
+from wire.messages import Caption
 
 log = logging.getLogger(__name__)
-
-#: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
-#: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
-PATIENCE_S = 20.0
-
-#: Settled words so far before the next window may still be recognised in it, in seconds: times may be a little off.
-_ANCHOR_S = 1.0
-
-#: A source whose new epoch begins so much behind the old one's end was away, in seconds. Clocks may differ by less.
-_AWAY_S = 1.0
 
 
 def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:
@@ -55,246 +41,61 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
     Args:
         now_s: Unix time.
     """
-    seam = _decoded(state) if state else _Seam()
-    if not seam.take(outcome, policy, now_s):
+    source = _decoded(state)
+    if not source.take(outcome, policy, now_s):
         return None
-    captions = seam.lines.emit(seam.provisional, seam.origin(policy), live=policy.live)
+    return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
+
+
+def foresee(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
+    """What is shown of a chunk that is not whole yet; None if that is nothing new, or comes too late.
+
+    Only provisional captions follow from it: the chunk itself is heard anew, as if this had not been.
+    """
+    source = _decoded(state)
+    if not source.awaits(outcome):
+        return None
+    ahead = _decoded(state)  # nothing of it is kept
+    words = ahead.foresee(outcome, policy)
+    if words is None:
+        return None
+    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live)
+    if not captions:
+        return None
+    source.foreseen_s = outcome.end_s
+    return _advance(source, captions)
+
+
+def _advance(source: SourceState, captions: tuple[Caption, ...]) -> Advance:
     return Advance(
-        state=json.dumps(seam.as_dict(), ensure_ascii=False, separators=(",", ":")).encode(),
+        state=json.dumps(source.as_dict(), ensure_ascii=False, separators=(",", ":")).encode(),
         captions=captions,
-        epoch=seam.epoch,
-        next_seq=seam.next_seq,
-        until_s=seam.until_s,
-        finished=seam.finished,
-        rejected=tuple(seam.rejected),
-        sounds_like=seam.sounds_like,
+        epoch=source.epoch,
+        next_seq=source.next_seq,
+        until_s=source.until_s,
+        finished=source.finished,
+        rejected=tuple(source.rejected),
+        sounds_like=source.sounds_like,
     )
 
 
-def _decoded(state: bytes) -> _Seam:
-    """The seam of a state. One that another version wrote is begun anew: it must not end every transcriber in turn."""
+def _decoded(state: bytes | None) -> SourceState:
+    """What `_advance` wrote; a new one if there is none yet.
+
+    One that another version wrote is begun anew: it must not end every transcriber in turn.
+    """
+    if state is None:
+        return SourceState()
     values: Any = {}
     try:
         values = json.loads(state)
-        return _Seam.from_dict(values)
+        return SourceState.from_dict(values)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         log.error("the state of a source cannot be read and begins anew: %r", error)
-    anew = _Seam()
+    anew = SourceState()
     with contextlib.suppress(ValueError, TypeError, KeyError):
         anew.lines = Lines(next_id=int(values["lines"]["next_id"]))  # its captions count on
         # What was taken does not come again, and a job would wait for it for ever.
         anew.epoch, anew.next_seq = int(values["epoch"]), int(values["next_seq"])
         anew.until_s = float(values["until_s"])
     return anew
-
-
-@dataclass(frozen=True, slots=True)
-class _Parked:
-    """An outcome that waits for one before it."""
-
-    outcome: Outcome
-    since_s: float
-
-
-@dataclass
-class _Seam:
-    """The state of one source."""
-
-    epoch: int = 0  # 0: no chunk has been seen
-    next_seq: int = 0
-    until_s: float = 0.0  # end of the newest chunk taken into account
-    ended: bool = False  # the epoch has said its last
-    finished: bool = False
-    language: str | None = None  # that captions say
-    votes: Votes = field(default_factory=Votes)
-    captured_s: float = 0.0
-    model: str = ""  # that heard the newest words
-    tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
-    settled: int = 0  # so many of them are settled already
-    window: str = ""  # that the newest chunk was heard in with others
-    parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
-    lines: Lines = field(default_factory=Lines)
-    said: list[Said] = field(default_factory=list)  # the newest windows' texts
-    rejected: list[Reason] = field(default_factory=list)  # in this step
-    sounds_like: str = ""  # in this step
-
-    @property
-    def provisional(self) -> list[Word]:
-        return self.tail[self.settled :]
-
-    def origin(self, policy: Policy) -> Origin:
-        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
-
-    def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
-        """Take an outcome into account, now or later; False if that was done before."""
-        place = (outcome.epoch, outcome.seq)
-        if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
-            return False
-        self.parked[place] = _Parked(outcome, now_s)
-        while self._next(policy, now_s):
-            pass
-        return True
-
-    def _next(self, policy: Policy, now_s: float) -> bool:
-        """Take the next outcome in order out of those that wait; False if it is not there yet."""
-        if not self.parked or self.finished:
-            return False
-        epoch, seq = min(self.parked)
-        waited_s = now_s - self.parked[epoch, seq].since_s
-        if epoch > self.epoch:
-            if not self._left(epoch, waited_s, policy):
-                return False
-            self._begin(epoch, policy)
-        if seq > self.next_seq:
-            # Of a source that was never captioned only another worker can have an earlier chunk.
-            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
-            if not policy.live or waited_s < patience_s:
-                return False
-            self._lose(seq, policy)
-        self._apply(self.parked.pop((epoch, seq)).outcome, policy)
-        return True
-
-    def _left(self, epoch: int, waited_s: float, policy: Policy) -> bool:
-        """Whether nothing more is to be expected of the epochs before `epoch`."""
-        first = self.parked.get((epoch, 0))
-        follows = first.outcome.follows if first else None
-        if waited_s >= PATIENCE_S:
-            return True
-        if follows:  # what is missing was queued, so a worker has it, or will claim it
-            return (self.epoch, self.next_seq) >= follows
-        if self.ended:
-            return True
-        # None comes behind the source's last chunk that could end the waiting.
-        over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
-        return not self.epoch or (first is not None and over)
-
-    def _begin(self, epoch: int, policy: Policy) -> None:
-        """Settle what is left of the old epoch, and start a new one."""
-        self._settle_all(policy)
-        self.lines.flush(self.origin(policy))
-        self.tail, self.settled, self.window, self.ended = [], 0, "", False
-        self.epoch, self.next_seq = epoch, 0
-        self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
-
-    def _lose(self, seq: int, policy: Policy) -> None:
-        """Declare the chunks up to `seq` lost, unless nothing was ever captioned: then this is where it begins."""
-        if self.until_s:
-            self._gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
-        self.next_seq = seq
-
-    def _apply(self, outcome: Outcome, policy: Policy) -> None:
-        """Take the outcome that is next in order into account."""
-        self.captured_s = max(self.captured_s, outcome.captured_s)
-        if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
-            self._gap(self.until_s, outcome.start_s, "away", policy)
-        if outcome.content is Content.GAP:
-            self._gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
-        elif outcome.content is Content.SPEECH:
-            self._hear(outcome, policy)
-        else:
-            self._leave_unheard(policy)
-            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
-        self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
-        if outcome.last:
-            self._settle_all(policy)
-            self.lines.flush(self.origin(policy))
-            self.ended = True
-            self.finished = policy.ends
-            if self.finished:
-                self.lines.withdraw(self.origin(policy))
-
-    def _hear(self, outcome: Outcome, policy: Policy) -> None:
-        """Join the words of a window to those before it, and settle what the next window will not hear."""
-        going_on = bool(outcome.window) and outcome.window == self.window
-        if going_on:
-            outcome = outcome.going_on()
-        begin_s = outcome.start_s - outcome.lead_s
-        self.model = outcome.model
-        heard, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s, self._believed)
-        self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
-        words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
-        place = {"begin_s": begin_s, "end_s": outcome.start_s}
-        if going_on:  # one hearing: there is nothing to join
-            self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
-        else:
-            joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
-            self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
-        new = len(self.tail) - kept
-        for count, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
-            if language != self.language:
-                self._turn(language, count, policy)
-        horizon_s = outcome.end_s - outcome.tail_s
-        settled = self.settled
-        while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
-            settled += 1
-        # The next word begins with the first provisional one, or in what has not been heard yet.
-        quiet_until_s = self.tail[settled].start_s if settled < len(self.tail) else horizon_s
-        self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
-        anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
-        self.tail, self.settled = self.tail[anchors:], settled - anchors
-
-    def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
-        """From here on words are in another language; the first `kept` of the tail are not, and end their line."""
-        if self.settled < kept:
-            old = self.tail[self.settled : kept]
-            self.lines.settle(old, self.origin(policy), quiet_until_s=old[-1].end_s)
-            self.settled = kept
-        self.lines.flush(self.origin(policy))
-        self.language = language
-
-    def _believed(self, reading: Reading) -> list[Word]:
-        """The words of a window, unless they are in doubt and nothing but what was said before.
-
-        Decided here because here windows come in order, whatever worker heard them.
-        """
-        if not reading.words:
-            return []
-        repeated = reading.doubtful and repeats(reading.words, self.said)
-        self.said = remember(reading.words, self.said)
-        if repeated:
-            self.rejected.append(Reason.REPEATED)
-        return [] if repeated else list(reading.words)
-
-    def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
-        self._leave_unheard(policy)
-        if end_s > start_s:
-            self.lines.lose(start_s, end_s, reason, self.origin(policy))
-
-    def _leave_unheard(self, policy: Policy) -> None:
-        """Nobody heard what is behind the words so far, so they contradict nothing of what the next window repeats."""
-        self._settle_all(policy)
-        self.tail, self.settled, self.window = [], 0, ""
-
-    def _settle_all(self, policy: Policy) -> None:
-        """Nothing that is heard from now on changes the words so far."""
-        if self.settled < len(self.tail):
-            self.lines.settle(self.provisional, self.origin(policy), quiet_until_s=self.tail[-1].end_s)
-        self.settled = len(self.tail)
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        of_a_step = ("rejected", "sounds_like")
-        return {
-            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in of_a_step},
-            "votes": self.votes.as_dict(),
-            "tail": [pack(word) for word in self.tail],
-            "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
-            "lines": self.lines.as_dict(),
-            "said": [[said.text, said.start_s] for said in self.said],
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> _Seam:
-        """The inverse of `as_dict`; what another version has besides is left out."""
-        parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
-        names = {f.name for f in fields(cls)}
-        return cls(
-            **{
-                **{name: value for name, value in values.items() if name in names},
-                "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
-                "tail": [unpack(word) for word in values["tail"]],
-                "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
-                "lines": Lines.from_dict(values["lines"]),
-                "said": [Said(*said) for said in values.get("said", ())],
-            }
-        )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, Listener, again, numbered, outcome, word
 from transcriber.policy import Policy
-from transcriber.seam import PATIENCE_S, advance
+from transcriber.seam import advance
+from transcriber.source_state import PATIENCE_S
 from wire.messages import Content
 
 # --- chunks ----------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""What the seam shows of a chunk that is not whole yet, and that nothing else comes of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.transcriber.seams import CHUNK_S, EXAMPLES, MICROPHONE, STATION, Listener, outcome, part, word, words_of
+from tests.unit.transcriber.test_seam_any_speech import speech, windows
+from transcriber.outcome import Outcome
+from transcriber.policy import Policy
+from transcriber.seam import foresee
+from wire.messages import Caption, Word
+
+
+class Reader(Listener):
+    """Somebody who reads along."""
+
+    def read(self, *partial: Outcome) -> list[Caption]:
+        """What is shown of chunks that are not whole yet."""
+        shown: list[Caption] = []
+        for one in partial:
+            if result := foresee(self.state, one, self.policy):
+                self.state = result.state
+                for caption in result.captions:
+                    self._check(caption)
+                    assert not caption.final
+                    self.captions.append(caption)
+                shown += result.captions
+        return shown
+
+
+def partial(seq: int, length_s: float, words: Iterable[Word], **changes: object) -> Outcome:
+    """The first seconds of a chunk."""
+    end_s = seq * CHUNK_S + length_s
+    return outcome(seq, words, end_s=end_s, tail_s=length_s, captured_s=1000.0 + end_s, **changes)
+
+
+def test_words_are_shown_before_their_chunk_is_whole_but_for_one_that_may_be_cut() -> None:
+    reader = Reader()
+    assert [c.text for c in reader.read(partial(0, 1.25, [word("God", 0.2), word("mor", 1.0)]))] == ["God"]
+    assert [c.text for c in reader.read(partial(0, 2.5, [word("God", 0.2), word("morgon", 1.0)]))] == ["God morgon"]
+    reader.hear(outcome(0, [word("God", 0.2), word("morgon.", 1.0)]))
+    assert reader.text == "God morgon."
+
+
+def test_what_the_whole_chunk_does_not_have_is_withdrawn() -> None:
+    reader = Reader()
+    reader.read(partial(0, 2.5, [word("brus", 0.5)]))
+    reader.hear(outcome(0))
+    assert reader.text == ""
+
+
+def test_a_later_chunk_goes_on_behind_what_is_provisional() -> None:
+    reader = Reader()
+    reader.hear(outcome(0, [word("ett", 3.0), word("två", 4.5)]))
+    reader.read(partial(1, 1.25, [word("två", 4.5), word("tre", 5.3)]))
+    assert reader.text == "ett två tre"
+
+
+def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothing() -> None:
+    reader = Reader()
+    assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "what comes before it is not known yet"
+    reader.hear(outcome(0, [word("noll", 2.0)]))
+    assert not reader.read(partial(0, 2.5, [word("noll", 2.0)]))
+    assert not reader.read(partial(2, 1.25, [word("två", 10.3)]))
+    assert reader.read(partial(1, 2.5, [word("ett", 5.3), word("och", 6.3)]))
+    assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "another worker was slower"
+    assert not reader.read(partial(1, 1.25, [word("ett", 105.3)], epoch=2, start_s=105.0))
+
+
+def test_another_language_waits_until_the_chunk_is_whole() -> None:
+    reader = Reader()
+    reader.hear(outcome(0, parts=(part([word("hej", 2.0)], "sv", 0.99),)))
+    english = (part([word("now", 5.3), word("the", 5.8), word("news", 6.2)], "en", 0.99),)
+    state = reader.state
+    assert not reader.read(partial(1, 2.5, (), parts=english))
+    assert reader.state == state
+
+
+@EXAMPLES
+@given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, MICROPHONE]))
+def test_what_becomes_final_is_what_it_had_been_without(words: list[Word], seed: int, policy: Policy) -> None:
+    rng = random.Random(seed)
+    whole, plain, reader = windows(words, 0.2, True, rng), Listener(policy), Reader(policy)
+    for one in whole:
+        for _ in range(rng.randrange(4)):
+            length_s = rng.uniform(0.5, CHUNK_S)
+            heard = [w for w in words_of(one) if w.end_s < one.start_s + length_s and rng.random() < 0.9]
+            reader.read(partial(one.seq, length_s, heard, lead_s=one.lead_s))
+        plain.hear(one)
+        reader.hear(one)
+    assert [replace(c, revision=0) for c in reader.captions if c.final and c.text] == [
+        replace(c, revision=0) for c in plain.captions if c.final and c.text
+    ]
+    assert reader.text == plain.text
