@@ -119,6 +119,36 @@ class CaptionLog:
 
         return transaction(self._redis, attempt, state_key, progress_key)
 
+    def foretell(self, source: str, step: Step) -> tuple[Caption, ...]:
+        """Show what `step` makes of a chunk that is not whole yet to those who watch now; the log knows nothing of it.
+
+        Args:
+            step: called again if the source is committed to meanwhile.
+
+        Returns:
+            The captions as they were published: each says the newest event that the log has.
+        """
+        state_key, progress_key = keys.seam(source), keys.progress(source)
+
+        def attempt(pipe: Pipeline) -> tuple[Caption, ...]:
+            state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
+            event: Any = pipe.hget(progress_key, "event")
+            advance = step(state)
+            if advance is None:
+                return ()
+            pipe.multi()
+            now_s, newest = time.time(), int(event or 0)
+            captions = tuple(
+                dataclasses.replace(caption, partial=True, event=newest, committed_s=now_s)
+                for caption in advance.captions
+            )
+            pipe.set(state_key, advance.state, ex=self._retention_s)
+            for caption in captions:
+                pipe.publish(keys.live(source), caption.encode())
+            return captions
+
+        return transaction(self._redis, attempt, state_key, progress_key)
+
     def revise(self, source: str, id: int, change: Callable[[Caption], Caption]) -> Caption:
         """Put what `change` makes of a caption into the log, as its next revision, atomically.
 

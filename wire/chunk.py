@@ -21,6 +21,9 @@ class Chunk:
     repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
     carries no audio at all but still has its place in the sequence. Where the first `skipped_samples` new samples are
     certainly no speech, it is heard from behind them on, without its lead.
+
+    A partial chunk is what there is of one that is not whole yet, so that who reads along sees sooner what was said.
+    Nothing depends on it: the chunk itself follows, with the same number and all of its audio.
     """
 
     source: str
@@ -40,6 +43,7 @@ class Chunk:
     reason: str = ""  # of a gap: "shed", "overflow", …
     task: Task | None = None  # None: as the transcriber's TASK says
     follows: tuple[int, int] | None = None  # of an epoch's first: the epoch before and its number of chunks, if known
+    partial: bool = False  # not whole yet
 
     def __post_init__(self) -> None:
         expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES

@@ -4,6 +4,7 @@
 |---------------------------------------|--------|-----------------------------------------------------------|
 | undertext:chunks:live, …:opening,     | stream | ChunkQueue's limits; entries are deleted when committed   |
 | …:upload                              |        |                                                           |
+| undertext:chunks:partial              | stream | MAXLEN; entries are deleted when they are taken           |
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |
@@ -24,6 +25,7 @@
 | undertext:microphones                 | list   | LTRIM                                                     |
 | undertext:microphones:taken           | list   | what a worker takes at this moment; emptied at every look |
 | undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
+| undertext:watched:SOURCE              | string | expires                                                   |
 | undertext:worker:NAME                 | string | expires                                                   |
 | undertext:gpu:UUID                    | zset   | as many as processes on that GPU; expires                 |
 | undertext:study:NAME                  | list   | trials of a search; expires                               |
@@ -40,6 +42,7 @@ PREFIX = "undertext"
 LIVE_CHUNKS = f"{PREFIX}:chunks:live"
 OPENING_CHUNKS = f"{PREFIX}:chunks:opening"
 UPLOAD_CHUNKS = f"{PREFIX}:chunks:upload"
+PARTIAL_CHUNKS = f"{PREFIX}:chunks:partial"
 DEAD_CHUNKS = f"{PREFIX}:chunks:dead"
 
 #: The consumer group of all transcribers, on all chunk streams.
@@ -103,6 +106,11 @@ def lease(source: str) -> str:
 def live(source: str) -> str:
     """The pub/sub channel of captions and status changes."""
     return f"{PREFIX}:live:{source}"
+
+
+def watched(source: str) -> str:
+    """There while somebody reads along (`watched`)."""
+    return f"{PREFIX}:watched:{source}"
 
 
 def job(id: str) -> str:

@@ -134,6 +134,7 @@ class Caption(_Json):
     committed_s: float = 0.0  # Unix time at which it was committed
     event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
     corrected: bool = False  # its text is what a person wrote, and not what the model heard
+    partial: bool = False  # rests on a chunk that is not whole yet; not in the log, `event` is the newest that is
 
     def as_dict(self) -> dict[str, Any]:
         """The caption as JSON-ready values, with its message type first, and its text in lines as it is to be shown."""

@@ -82,6 +82,12 @@ class TranscriberMetrics:
             "Processing time by audio time of the last batch.",
             registry=registry,
         )
+        self.partials = Counter(
+            "undertext_transcriber_partials_total",
+            "Chunks that were not whole yet: shown, nothing new in them, or too late to be heard.",
+            ["outcome"],
+            registry=registry,
+        )
         self.claimed = Counter(
             "undertext_transcriber_claimed_total", "Chunks taken over from a dead worker.", registry=registry
         )

@@ -1,10 +1,13 @@
-"""The chunk queue: three Redis streams with one consumer group: live, the opening minute of each upload, the rest.
+"""The chunk queue: Redis streams with one consumer group: live chunks, the opening minute of each upload, the rest.
 
 An entry leaves the queue only when its captions are committed (`CaptionLog.commit` acknowledges and deletes it in the
 same transaction), so the chunks of a killed worker stay pending and another worker claims them. A chunk that has
 been delivered `max_deliveries` times without success is reported as such: its taker buries it instead of trying.
 
 Uploads' openings go before what is queued of long ones: a short recording does not wait for another's hours.
+
+A stream beside them has chunks that are not whole yet. They come behind the live ones where there is time for them, and
+who takes one has it: nobody misses it.
 
 All streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream takes the
 chunk without its audio, as a gap, so that its place in the sequence is kept and nobody waits for it.
@@ -24,11 +27,14 @@ from wire.bus import Redis
 from wire.chunk import Chunk
 from wire.errors import DecodeError, QueueFull
 
-#: The streams in the order in which they are served.
+#: The streams of whole chunks in the order in which they are served.
 STREAMS = (keys.LIVE_CHUNKS, keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS)
 
 #: Chunks of an upload that are its opening: a minute, of chunks of 5 s.
 OPENING = 12
+
+#: Partial chunks that wait at most. Those of more sources than that are too many to be heard in time.
+PARTIAL_LIMIT = 64
 
 _FIRST_ID = """
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
@@ -88,6 +94,9 @@ class ChunkQueue:
         Raises:
             QueueFull: its upload stream is full, or the live stream is full even of gaps.
         """
+        if chunk.partial:
+            self._redis.xadd(keys.PARTIAL_CHUNKS, chunk.encode(), maxlen=PARTIAL_LIMIT, approximate=False)  # type: ignore[arg-type]
+            return chunk
         stream = stream_of(chunk)
         length = int(self._redis.xlen(stream))
         if not chunk.live and length >= self._upload_limit:
@@ -99,20 +108,24 @@ class ChunkQueue:
         self._redis.xadd(stream, chunk.encode())  # type: ignore[arg-type]
         return chunk
 
-    def take(self, worker: str, count: int, block_s: float = 1.0, *, uploads: int = 0) -> list[Delivery]:
+    def take(
+        self, worker: str, count: int, block_s: float = 1.0, *, uploads: int = 0, partials: int = 0
+    ) -> list[Delivery]:
         """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first.
 
         One that had to wait for its first chunk may return more than `count`: the first of each stream.
 
         Args:
             uploads: take chunks of uploads until there are so many, if that is more than `count`.
+            partials: most of these that are partial.
         """
-        taken = self._read_in_order(worker, count, uploads)
+        taken = self._read_in_order(worker, count, uploads, partials)
         if not taken and block_s > 0:
             # COUNT holds for each stream: more than one here would bring uploads along before live chunks.
-            taken = self._read(worker, STREAMS, 1, max(1, round(block_s * 1000)))
+            streams = (*STREAMS, keys.PARTIAL_CHUNKS) if partials else STREAMS
+            taken = self._read(worker, streams, 1, max(1, round(block_s * 1000)))
             if taken and len(taken) < max(count, uploads):
-                taken += self._read_in_order(worker, count - len(taken), uploads - len(taken))
+                taken += self._read_in_order(worker, count - len(taken), uploads - len(taken), partials - 1)
         return taken
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
@@ -154,12 +167,13 @@ class ChunkQueue:
             loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
         return loads
 
-    def _read_in_order(self, worker: str, count: int, uploads: int) -> list[Delivery]:
-        taken: list[Delivery] = []
-        for stream in STREAMS:
-            most = count if stream == keys.LIVE_CHUNKS else max(count, uploads)
-            if len(taken) < most:
-                taken += self._read(worker, [stream], most - len(taken), None)
+    def _read_in_order(self, worker: str, count: int, uploads: int, partials: int) -> list[Delivery]:
+        taken = self._read(worker, [keys.LIVE_CHUNKS], count, None) if count > 0 else []
+        if (most := min(partials, count - len(taken))) > 0:
+            taken += self._read(worker, [keys.PARTIAL_CHUNKS], most, None)
+        for stream in (keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS):
+            if (most := max(count, uploads) - len(taken)) > 0:
+                taken += self._read(worker, [stream], most, None)
         return taken
 
     def _claim(self, worker: str, stream: str, count: int) -> list[Any]:
@@ -186,7 +200,13 @@ class ChunkQueue:
             self._create_groups(error)
             answer = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
         items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 answers a mapping
-        return [d for stream, entries in items for d in self._decode(stream.decode(), entries, {})]
+        taken = [d for stream, entries in items for d in self._decode(stream.decode(), entries, {})]
+        pipe = self._redis.pipeline()
+        for delivery in taken:
+            if delivery.stream == keys.PARTIAL_CHUNKS:
+                settle(pipe, delivery.stream, delivery.entry_id)
+        pipe.execute()
+        return taken
 
     def _decode(self, stream: str, entries: Iterable[Any], counts: dict[bytes, int]) -> list[Delivery]:
         deliveries = []
@@ -211,7 +231,7 @@ class ChunkQueue:
     def _create_groups(self, error: ResponseError) -> None:
         if "NOGROUP" not in str(error):
             raise error
-        for stream in STREAMS:
+        for stream in (*STREAMS, keys.PARTIAL_CHUNKS):
             try:
                 self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
             except ResponseError as exists:

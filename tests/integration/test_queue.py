@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from wire import keys
 from wire.audio import SAMPLE_BYTES
-from wire.bus import Redis
+from wire.bus import Redis, connect
 from wire.chunk import Chunk
 from wire.errors import QueueFull
 from wire.messages import Content
-from wire.queue import OPENING, STREAMS, ChunkQueue, Delivery, settle
+from wire.queue import OPENING, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery, settle
 
 #: Idle for no time at all: whatever is pending may be claimed.
 AT_ONCE = 0.0
@@ -69,6 +71,46 @@ def test_the_opening_of_an_upload_comes_before_the_rest_of_another(redis: Redis)
     queue.put(chunk("stations/demo", 0))
     taken = queue.take("a", 9)
     assert [d.chunk.source for d in taken] == ["stations/demo"] + ["jobs/short"] * 3 + ["jobs/long"] * 3
+
+
+def ahead(seq: int = 0, source: str = "stations/demo") -> Chunk:
+    return dataclasses.replace(chunk(source, seq), partial=True)
+
+
+def test_partial_chunks_come_behind_live_ones_and_before_uploads_where_there_is_time(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    for one in (chunk("jobs/1"), ahead(1), ahead(2), chunk("stations/demo")):
+        queue.put(one)
+    assert [(d.chunk.source, d.chunk.seq, d.chunk.partial) for d in queue.take("a", 4, partials=1)] == [
+        ("stations/demo", 0, False),
+        ("stations/demo", 1, True),
+        ("jobs/1", 0, False),
+    ]
+    assert queue.take("a", 4, block_s=0.05) == [], "there is no time"
+    assert seqs(queue.take("a", 4, partials=2)) == [2]
+
+
+def test_who_waits_is_woken_by_a_partial_chunk(redis: Redis, redis_url: str) -> None:
+    queue = ChunkQueue(redis)
+    queue.take("a", 1, block_s=0)  # makes the groups
+    found: list[Delivery] = []
+    with connect(redis_url) as client:
+        waiting = threading.Thread(target=lambda: found.extend(ChunkQueue(client).take("b", 2, block_s=20, partials=2)))
+        waiting.start()
+        queue.put(ahead())
+        waiting.join()
+    assert [d.chunk.partial for d in found] == [True]
+
+
+def test_a_partial_chunk_is_nobodys_once_it_is_taken_and_few_wait(redis: Redis) -> None:
+    queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
+    for seq in range(PARTIAL_LIMIT + 9):
+        queue.put(ahead(seq))
+    assert seqs(queue.take("a", 200, partials=200)) == [*range(9, PARTIAL_LIMIT + 9)]
+    assert queue.claim("b", 200) == []
+    assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 0
+    assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
+    assert [load.length for load in queue.load()] == [0, 0, 0]
 
 
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:
