@@ -27,6 +27,7 @@ class Piece:
     pcm: bytes = field(repr=False)
     tail_samples: int = 0
     last: bool = False
+    partial: bool = False
 
     @property
     def new_pcm(self) -> bytes:
@@ -72,6 +73,7 @@ class Piece:
             hot_words=hot_words,
             task=task,
             last=self.last,
+            partial=self.partial,
             captured_s=captured_s,
         )
 
@@ -97,7 +99,7 @@ class Chunker:
     @property
     def samples(self) -> int:
         """Whole samples taken in so far."""
-        return self._samples + len(self._buffer) // SAMPLE_BYTES
+        return self._samples + self.pending_samples
 
     def feed(self, pcm: bytes) -> list[Piece]:
         """Take PCM of any length, even half a sample; returns the pieces that became whole."""
@@ -106,6 +108,24 @@ class Chunker:
         while len(self._buffer) >= self._chunk_bytes:
             pieces.append(self._cut(self._chunk_bytes))
         return pieces
+
+    @property
+    def pending_samples(self) -> int:
+        """Whole samples that are in no piece yet."""
+        return len(self._buffer) // SAMPLE_BYTES
+
+    def partial(self) -> Piece:
+        """What there is of the next piece, all of which will be in that, too."""
+        n_samples = self.pending_samples
+        return Piece(
+            seq=self._seq,
+            first_sample=self._samples,
+            n_samples=n_samples,
+            lead_samples=len(self._lead) // SAMPLE_BYTES,
+            pcm=self._lead + bytes(self._buffer[: n_samples * SAMPLE_BYTES]),
+            tail_samples=n_samples,
+            partial=True,
+        )
 
     def flush(self) -> Piece | None:
         """What is left, if anything: no more will come for a while. Whatever comes repeats the end of it, as ever."""

@@ -114,7 +114,7 @@ class Courier:
             chunk = self._outbox.take(0.0 if closing else 0.25)
             if closing and (chunk is None or time.monotonic() > self._drain_until_s):
                 break
-            if chunk is not None and not self._send(chunk):
+            if chunk is not None and not self._send(chunk) and not chunk.partial:
                 self._outbox.put_back(chunk)
                 self._closing.wait(PAUSE_S)
                 if closing:
@@ -134,6 +134,9 @@ class Courier:
                 self._epoch = next_epoch(self._redis, chunk.source, above=max(self._epoch, captioned))
                 self._connection = chunk.epoch
                 self.report(epoch=self._epoch)
+            if chunk.partial:
+                self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))
+                return True
             follows = None if chunk.seq else self.queued
             queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch, follows=follows))
         except (RedisError, QueueFull) as error:  # whatever Redis has against it: this thread must outlive it

@@ -32,6 +32,9 @@ class Detector(Protocol):
     def now(self) -> Content:
         """What is heard at the end of the newest piece, whatever else is in it."""
 
+    def fork(self) -> Detector:
+        """Another that has heard the same: what it is given, this one has not heard."""
+
     def __call__(self, new: bytes) -> Content:
         """What a piece holds. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
         ...
@@ -49,6 +52,10 @@ class SilenceDetector:
 
     def __init__(self) -> None:
         self.now = Content.SPEECH
+
+    def fork(self) -> SilenceDetector:
+        """Another that has heard the same."""
+        return SilenceDetector()
 
     def __call__(self, new: bytes) -> Content:
         """`SILENCE` if no sample rises above `SILENT_PEAK`."""

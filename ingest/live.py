@@ -16,6 +16,7 @@ from ingest.clock import LiveClock
 from ingest.detector import Detector, MakeDetector
 from ingest.outbox import Outbox
 from wire.audio import SAMPLE_BYTES, seconds
+from wire.chunk import Chunk
 from wire.messages import Task, split_source
 from wire.metrics import IngestMetrics
 
@@ -30,6 +31,8 @@ class LiveCutter:
 
     Args:
         source: its name.
+        partial_samples: what is said is heard ahead every so many samples of a chunk; 0: it is not.
+        watched: whether somebody reads along; it is not heard ahead for nobody.
         steady: a microphone: one epoch from one `open` to the next whatever comes, with a last chunk even if
             nothing was heard.
         now_s: Unix time.
@@ -47,6 +50,8 @@ class LiveCutter:
         language: str | None = None,
         hot_words: tuple[str, ...] = (),
         task: Task | None = None,
+        partial_samples: int = 0,
+        watched: Callable[[], bool] = lambda: True,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -60,6 +65,8 @@ class LiveCutter:
         self._language = language
         self._hot_words = hot_words
         self._task = task
+        self._partial_samples = partial_samples
+        self._watched = watched
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -68,6 +75,8 @@ class LiveCutter:
         self._detector: Detector
         self._clock: LiveClock
         self._held: list[tuple[Piece, float]] = []
+        self._sent_s = 0.0
+        self._ahead_samples = 0  # so many of the chunk to come were sent as a partial one
         self.activity = ""
         self.audio_s = 0.0  # taken in since the connection began
 
@@ -99,7 +108,10 @@ class LiveCutter:
             return True
         if self._clock.origin_s is None and sum(seconds(p.n_samples) for p, _ in self._held) < HELD_S:
             return False
-        return self._send()
+        if self._send():
+            return True
+        self._send_partial(chunker, now_s)
+        return False
 
     def tell(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
         """What is told of the audio from the next `open` on."""
@@ -121,7 +133,7 @@ class LiveCutter:
         self._chunker = Chunker(self._chunk_samples, self._lead_samples)
         self._detector = self._make_detector()
         self._clock = LiveClock(settle_s=self._settle_s)
-        self._held = []
+        self._held, self._ahead_samples = [], 0
 
     def _end(self) -> None:
         chunker, self._chunker = self._chunker, None
@@ -134,24 +146,41 @@ class LiveCutter:
         sent, self._held = self._held, []
         if not sent:
             return False
-        origin_s = self._clock.settle(self._now_s())
+        self._ahead_samples, self._sent_s = 0, self._now_s()
         for piece, captured_s in sent:
-            with self._metrics.stage_s.labels("detect").time():
-                content = self._detector(piece.new_pcm)
+            chunk = self._chunk(piece, self._detector, captured_s)
             self.activity = str(self._detector.now)
-            chunk = piece.chunk(
-                self._source,
-                epoch=self._connection,  # the courier puts the true one in its place
-                origin_s=origin_s,
-                content=content,
-                onset_samples=self._detector.onset_samples,
-                language=self._language,
-                hot_words=self._hot_words,
-                task=self._task,
-                captured_s=captured_s,
-            )
             if not self._outbox.put(chunk):
                 log.warning("%s: Redis was away for too long; a new epoch begins", self._source)
                 self._begin()
                 break
         return True
+
+    def _send_partial(self, chunker: Chunker, now_s: float) -> None:
+        """Send what there is of the next chunk, if it is time, and there is speech in it."""
+        if not self._partial_samples or chunker.pending_samples < self._ahead_samples + self._partial_samples:
+            return
+        self._ahead_samples = chunker.pending_samples
+        # What comes in bursts, as of HLS, is a whole chunk in a moment.
+        in_time = now_s - self._sent_s >= seconds(self._partial_samples) / 2
+        if not in_time or len(self._outbox) or not self._watched():
+            return
+        self._sent_s = now_s
+        chunk = self._chunk(chunker.partial(), self._detector.fork(), now_s)
+        if chunk.pcm:
+            self._outbox.put(chunk)
+
+    def _chunk(self, piece: Piece, detector: Detector, captured_s: float) -> Chunk:
+        with self._metrics.stage_s.labels("detect").time():
+            content = detector(piece.new_pcm)
+        return piece.chunk(
+            self._source,
+            epoch=self._connection,  # the courier puts the true one in its place
+            origin_s=self._clock.settle(self._now_s()),
+            content=content,
+            onset_samples=detector.onset_samples,
+            language=self._language,
+            hot_words=self._hot_words,
+            task=self._task,
+            captured_s=captured_s,
+        )

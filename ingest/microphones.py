@@ -69,6 +69,7 @@ class MicrophoneReader:
             make_detector,
             chunk_samples=settings.chunk_samples,
             lead_samples=settings.lead_samples,
+            partial_samples=settings.partial_samples,
             steady=True,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)

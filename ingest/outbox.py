@@ -1,7 +1,8 @@
 """Chunks of one live source on their way to Redis: bounded, so that a Redis that is away costs audio and not memory.
 
 The reader puts, the courier takes. When more audio waits than is allowed, the oldest chunk becomes a gap: it keeps its
-place in the sequence, and whoever reads the captions sees what is missing.
+place in the sequence, and whoever reads the captions sees what is missing. A partial chunk waits until all others have
+gone, and goes itself when a newer one comes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Outbox:
         self._max_chunks = max_chunks
         self._on_shed = on_shed
         self._chunks: deque[Chunk] = deque()
+        self._partial: Chunk | None = None
         self._audio_s = 0.0
         self._changed = threading.Condition()
 
@@ -40,6 +42,10 @@ class Outbox:
     def put(self, chunk: Chunk) -> bool:
         """Append a chunk; False if so many wait that all were dropped and the sequence is broken."""
         with self._changed:
+            self._partial = chunk if chunk.partial else None
+            if chunk.partial:
+                self._changed.notify()
+                return True
             self._chunks.append(chunk)
             self._audio_s += _audio_s(chunk)
             self._shed()
@@ -53,9 +59,10 @@ class Outbox:
     def take(self, timeout_s: float) -> Chunk | None:
         """Remove the oldest chunk, waiting up to `timeout_s` for one."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._chunks), timeout_s)
+            self._changed.wait_for(lambda: bool(self._chunks or self._partial), timeout_s)
             if not self._chunks:
-                return None
+                partial, self._partial = self._partial, None
+                return partial
             chunk = self._chunks.popleft()
             self._audio_s -= _audio_s(chunk)
             return chunk
@@ -71,6 +78,7 @@ class Outbox:
         """Drop everything."""
         with self._changed:
             self._chunks.clear()
+            self._partial = None
             self._audio_s = 0.0
 
     def _shed(self) -> None:

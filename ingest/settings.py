@@ -10,6 +10,9 @@ from wire.audio import samples
 from wire.errors import SettingsError
 from wire.settings import REDIS, setting
 
+#: Transcribers have better to do than to hear what is shorter, in seconds.
+LEAST_PARTIAL_S = 0.25
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,6 +26,10 @@ class Settings:
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
+    #: What is said is shown before its chunk is whole, every so many seconds: of a microphone, and of a station with
+    #: which somebody reads along, where transcribers have time for it. It is decoded again with the chunk. At least
+    #: 0.25; 0: not.
+    partial_s: float = setting("PARTIAL_S", 1.25, minimum=0, maximum=25)
     #: Audio of the chunk before that each chunk repeats, in seconds, about on average: it begins in a pause, if there
     #: is one within twice this, and else so far back as pauses that were near have left to spare. It is decoded twice.
     #: A chunk and twice this are best no longer than the model's context: 7 seconds for the bundled one.
@@ -68,11 +75,20 @@ class Settings:
     def __post_init__(self) -> None:
         if self.lead_s > self.chunk_s:
             raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}, which holds it")
+        if 0 < self.partial_s < LEAST_PARTIAL_S:
+            raise SettingsError(
+                f"PARTIAL_S={self.partial_s:g} must be at least {LEAST_PARTIAL_S:g}, or 0 for not at all"
+            )
 
     @property
     def chunk_samples(self) -> int:
         """New samples of one chunk."""
         return samples(self.chunk_s)
+
+    @property
+    def partial_samples(self) -> int:
+        """Samples after which what there is of a chunk is heard ahead."""
+        return samples(self.partial_s)
 
     @property
     def lead_samples(self) -> int:

@@ -5,6 +5,7 @@ Silero misses more of faint speech, above all in noise, so it is given all sourc
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 
@@ -48,6 +49,12 @@ class SpeechDetector:
         self._rest: Audio = np.zeros(0, np.float32)  # less than a frame, heard with the next piece
         self.onset_samples = 0
         self.now = Content.SPEECH
+
+    def fork(self) -> SpeechDetector:
+        """Another that has heard the same."""
+        other = copy.copy(self)
+        other._hysteresis = copy.copy(self._hysteresis)
+        return other
 
     def __call__(self, new: bytes) -> Content:
         """`SPEECH` if a moment of it may be, else `MUSIC` or `SILENCE`."""

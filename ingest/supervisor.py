@@ -22,7 +22,7 @@ from ingest.live import LiveCutter
 from ingest.outbox import Outbox
 from ingest.settings import Settings
 from ingest.station import StationReader
-from wire import keys
+from wire import keys, watched
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, Station, source_name
@@ -83,6 +83,7 @@ class Supervisor:
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
         self._counted_stations: set[str] = set()  # those that metrics have a label for
+        self._watched: frozenset[str] = frozenset()  # sources with which somebody reads along
         self._gave_s = 0.0
         self._away = False
         self._counted = 1
@@ -127,6 +128,7 @@ class Supervisor:
             if station.id not in self._readers and station.id not in self._stopping:
                 self._take(station)
         self._metrics.running.labels(Kind.STATION).set(len(self._readers))
+        self._watched = watched.among(self._redis, [source_name(Kind.STATION, id) for id in self._readers])
 
     def close(self) -> None:
         """End every reader and give the leases back."""
@@ -210,6 +212,8 @@ class Supervisor:
             self._make_detector,
             chunk_samples=self._settings.chunk_samples,
             lead_samples=self._settings.lead_samples,
+            partial_samples=self._settings.partial_samples,
+            watched=lambda: source in self._watched,
             language=station.language,
             hot_words=station.hot_words,
             task=station.task,

@@ -22,8 +22,9 @@ from ingest.settings import Settings
 from ingest.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
-from wire import keys
+from wire import keys, watched
 from wire.bus import connect
+from wire.chunk import Chunk
 from wire.kept_audio import KeptAudio
 from wire.messages import State, Station
 from wire.metrics import IngestMetrics
@@ -148,6 +149,23 @@ def test_hls(
     assert frequency_hz(audio_of(found)) == pytest.approx(440, abs=1)
     assert status("hls").codec == "aac"
     assert all(chunk.end_s <= chunk.captured_s + 1 for chunk in found)
+
+
+def test_what_is_said_is_sent_ahead_while_somebody_reads_along(
+    icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    on_air(Station("tone", "Tone", icecast.send("ahead")), partial_s=0.25)
+    wait_until(lambda: len(chunks("stations/tone")) >= 3, 30)
+    assert redis_client.xlen(keys.PARTIAL_CHUNKS) == 0
+    watched.say(redis_client, ["stations/tone"])
+    wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS) >= 3, 20)
+    ahead = [Chunk.decode(fields) for _, fields in redis_client.xrange(keys.PARTIAL_CHUNKS)]
+    assert all(chunk.partial and 0.25 <= chunk.duration_s < 1.0 for chunk in ahead)
+    wait_until(lambda: chunks("stations/tone")[-1].seq > ahead[-1].seq, 20)
+    whole = {chunk.seq: chunk for chunk in chunks("stations/tone")}
+    for chunk in ahead:
+        assert whole[chunk.seq].epoch == chunk.epoch == 1
+        assert whole[chunk.seq].pcm.startswith(chunk.pcm)
 
 
 def test_a_removed_station_is_left_alone(

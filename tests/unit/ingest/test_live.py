@@ -22,8 +22,11 @@ RATE = 16_000
 class World:
     """A cutter, its outbox, and a clock that only we move."""
 
-    def __init__(self, source: str = "stations/x", *, steady: bool = False, max_chunks: int = 2000) -> None:
+    def __init__(
+        self, source: str = "stations/x", *, steady: bool = False, max_chunks: int = 2000, partial_s: float = 0.0
+    ) -> None:
         self.now_s = NOW
+        self.watched = True
         self.outbox = Outbox(90, max_chunks=max_chunks)
         self.cutter = LiveCutter(
             source,
@@ -32,6 +35,8 @@ class World:
             SilenceDetector,
             chunk_samples=RATE,
             lead_samples=RATE // 4,
+            partial_samples=round(partial_s * RATE),
+            watched=lambda: self.watched,
             steady=steady,
             hot_words=("Umeå",),
             now_s=lambda: self.now_s,
@@ -178,3 +183,40 @@ def test_after_hours_without_redis_a_new_epoch_begins() -> None:
 def test_audio_needs_an_open_connection() -> None:
     with pytest.raises(RuntimeError, match="before open"):
         World().cutter.feed(b"")
+
+
+def test_what_there_is_of_a_chunk_is_sent_ahead_and_the_chunk_is_as_without() -> None:
+    sent: dict[float, list[Chunk]] = {}
+    for partial_s in (0.0, 0.25):
+        world, sent[partial_s] = World(partial_s=partial_s), []
+        world.cutter.open()
+        for _ in range(60):
+            world.speak(0.1)
+            sent[partial_s] += world.chunks()
+    ahead = [chunk for chunk in sent[0.25] if chunk.partial]
+    assert [chunk for chunk in sent[0.25] if not chunk.partial] == sent[0.0]
+    whole = {chunk.seq: chunk for chunk in sent[0.0]}
+    assert len(ahead) > 2 * len({chunk.seq for chunk in ahead})
+    for chunk in ahead:
+        assert chunk.tail_samples == chunk.n_samples < RATE
+        if chunk.seq in whole:
+            assert whole[chunk.seq].pcm.startswith(chunk.pcm)
+            assert whole[chunk.seq].start_s == chunk.start_s
+
+
+def test_nothing_is_sent_ahead_for_nobody_nor_of_silence_nor_of_a_burst() -> None:
+    world = World(partial_s=0.25)
+    world.watched = False
+    world.cutter.open()
+    world.speak(2.9)
+    world.speak(0.1)
+    assert not any(chunk.partial for chunk in world.chunks())
+    world.watched = True
+    world.now_s += 0.4
+    world.cutter.feed(bytes(2 * round(0.4 * RATE)))
+    assert not any(chunk.partial for chunk in world.chunks())
+    world.now_s += 1.0
+    burst = world.noise(1.0)
+    for start in range(0, len(burst), 3200):  # all that a segment has, as fast as it is decoded
+        world.cutter.feed(burst[start : start + 3200])
+    assert len([chunk for chunk in world.chunks() if chunk.partial]) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,3 +90,21 @@ def test_order_is_kept_and_audio_is_bounded(actions: list[str]) -> None:
         assert outbox._audio_s == 5.0 * len(waiting)
     sent += drain(outbox)
     assert [c.seq for c in sent] == list(range(seq))
+
+
+def test_a_partial_chunk_waits_for_whole_ones_and_the_newest_counts() -> None:
+    outbox = Outbox(60)
+    for seq, n_samples in ((0, 0), (1, 20_000), (1, 40_000)):
+        whole = chunk(seq)
+        outbox.put(replace(whole, n_samples=n_samples, pcm=whole.pcm[: 2 * n_samples], partial=True) if seq else whole)
+    assert [(c.seq, c.n_samples) for c in drain(outbox)] == [(0, 80_000), (1, 40_000)]
+
+
+def test_a_whole_chunk_takes_the_place_of_what_there_was_of_it() -> None:
+    outbox = Outbox(60)
+    outbox.put(replace(chunk(0), partial=True))
+    outbox.put(chunk(0))
+    assert [c.partial for c in drain(outbox)] == [False]
+    outbox.put(replace(chunk(1), partial=True))
+    outbox.clear()
+    assert drain(outbox) == []

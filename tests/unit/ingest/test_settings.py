@@ -17,6 +17,12 @@ def test_a_lead_longer_than_a_chunk_is_refused() -> None:
         load(Settings, {"CHUNK_S": "2", "LEAD_S": "3"})
 
 
+def test_what_is_too_short_to_be_heard_ahead_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"PARTIAL_S=0.1 must be at least 0.25, or 0"):
+        load(Settings, {"PARTIAL_S": "0.1"})
+    assert load(Settings, {"PARTIAL_S": "0"}).partial_samples == 0
+
+
 def test_samples_follow_from_seconds() -> None:
     settings = load(Settings, {"CHUNK_S": "2.5", "LEAD_S": "0.5"})
     assert (settings.chunk_samples, settings.lead_samples) == (40_000, 8_000)
