@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -25,6 +26,10 @@ Settled: TypeAlias = list[tuple[Delivery, Outcome | Exception]]
 
 #: Chunks that are heard at once.
 Group: TypeAlias = Sequence[Delivery]
+
+
+#: What one batch weighs in what a window takes of late.
+_FADE = 0.3
 
 
 class Listener:
@@ -51,6 +56,8 @@ class Listener:
         self._batch_size = batch_size
         self._task = task
         self._follow_turns = follow_turns
+        #: What a window takes, in seconds, of late; none has been heard yet.
+        self.window_s = float("inf")
 
     def hear(self, engine: Engine, deliveries: Sequence[Delivery]) -> Iterator[Settled]:
         """What became of chunks, batch by batch. What several at once give no trust in is heard again, each alone."""
@@ -86,6 +93,7 @@ class Listener:
             tried = [self._decode(engine, [group]) for group in groups]
             return [one for settled, _ in tried for one in settled], [one for _, doubted in tried for one in doubted]
         busy_s = time.perf_counter() - began_s
+        self.window_s = _lately(self.window_s, busy_s / len(groups))
         settled: Settled = []
         alone: list[Group] = []
         for group, whole, parts in zip(groups, wholes, heard, strict=True):
@@ -115,12 +123,19 @@ class Listener:
 
     def _count(self, chunks: Sequence[Chunk], decoded: int, busy_s: float) -> None:
         for chunk in chunks:
+            if chunk.partial:
+                continue
             kind, _ = split_source(chunk.source)
             self._metrics.audio_s.labels(str(kind)).inc(chunk.duration_s)
         self._metrics.batch.observe(decoded)
         self._metrics.busy_s.inc(busy_s)
         if audio_s := sum(chunk.duration_s for chunk in chunks):
             self._metrics.real_time_factor.set(busy_s / audio_s)
+
+
+def _lately(before: float, now: float) -> float:
+    """A mean in which what was fades."""
+    return now if math.isinf(before) else before + _FADE * (now - before)
 
 
 def _each(group: Group) -> list[Group]:

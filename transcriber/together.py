@@ -126,7 +126,7 @@ def _follows(before: Chunk, chunk: Chunk) -> bool:
     """Whether a chunk goes on where another one ended, and asks for the same. One that begins late begins anew."""
     place = (before.source, before.epoch, before.seq + 1)
     asked = (before.language, before.task, before.hot_words)
-    return (
+    return not (before.partial or chunk.partial) and (
         place == (chunk.source, chunk.epoch, chunk.seq)
         and asked == (chunk.language, chunk.task, chunk.hot_words)
         and not chunk.skipped_samples

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from transcriber import seam, together
+from transcriber.ahead import Ahead
 from transcriber.context import previous_text
 from transcriber.engine import Engine
 from transcriber.listening import Listener
@@ -80,6 +81,7 @@ class Transcriber:
         self._task = task
         self._clock = clock
         self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
+        self._ahead = Ahead(self._log, metrics)
         self._stop = threading.Event()
         self._looked_s = -float("inf")  # for chunks of dead workers
         self._claimed = False  # there was one
@@ -110,15 +112,17 @@ class Transcriber:
     def step(self, block_s: float = 1.0) -> int:
         """Take and settle one batch; how many chunks it had."""
         engine = self._engine()  # with no chunk in hand: it may take its time to change
-        deliveries = self._take(engine, block_s)
+        taken = self._take(engine, block_s)
+        deliveries = [delivery for delivery in taken if not delivery.chunk.partial]
         self._renewal.hold(deliveries)
         try:
             if self._stop.is_set():
                 self._queue.release(self._name, deliveries)
                 return 0
-            if deliveries:
-                self._work(engine, deliveries)
-            return len(deliveries)
+            partial = self._ahead.due([d for d in taken if d.chunk.partial], engine, self._task)
+            if deliveries or partial:
+                self._work(engine, deliveries, partial)
+            return len(taken)
         finally:
             self._renewal.hold(())
 
@@ -147,9 +151,10 @@ class Transcriber:
         """
         most = together.most(engine.context_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
-        return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most)
+        partials = self._ahead.most(self._listener.window_s)
+        return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most, partials=partials)
 
-    def _work(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
+    def _work(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         sorted_out = triage(
             deliveries,
             now_s=self._clock(),
@@ -165,8 +170,9 @@ class Transcriber:
             self._bury(delivery, delivery.damage)
         for delivery in sorted_out.exhausted:
             self._bury(delivery, f"handed out {delivery.deliveries} times")
-        if able := [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]:
-            self._transcribe(engine, able)
+        able = [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]
+        if able or partial:
+            self._transcribe(engine, able, partial)
 
     def _able(self, engine: Engine, delivery: Delivery) -> bool:
         """Whether the model can do what a chunk asks for; one that asks too much must not fail its whole batch."""
@@ -201,12 +207,15 @@ class Transcriber:
         if self._statuses.remark(chunk.source, why):
             log.warning("%s %s", chunk.source, why)
 
-    def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
+    def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         """Settle chunks, batch by batch; what is left when it is told to stop is handed back."""
         left = list(deliveries)
-        for settled in self._listener.hear(engine, deliveries):
+        for settled in self._listener.hear(engine, [*deliveries, *partial]):
             began_s = time.perf_counter()
             for delivery, outcome in settled:
+                if delivery.chunk.partial:
+                    self._ahead.show(delivery.chunk, outcome)
+                    continue
                 left.remove(delivery)
                 if isinstance(outcome, Exception):
                     self._fail(delivery, outcome)

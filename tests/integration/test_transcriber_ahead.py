@@ -1,0 +1,130 @@
+"""Chunks that are not whole yet, on a real Redis: shown where there is time, and never in anyone's way."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests.fakes import ScriptedEngine, chunks
+from tests.integration.bench import Bench, put, shown, words
+from tests.integration.minute import PCM, TEXTS
+from transcriber.engine import Utterance
+from wire import keys
+from wire.audio import SAMPLE_BYTES, samples
+from wire.bus import Redis
+from wire.chunk import Chunk
+from wire.errors import Unsupported
+
+SOURCE = "stations/demo"
+CHUNKS = chunks(SOURCE, PCM)
+
+
+def beginning(chunk: Chunk, length_s: float = 2.5) -> Chunk:
+    """What there is of a chunk so many seconds after it began."""
+    n_samples = samples(length_s)
+    pcm = chunk.pcm[: (chunk.lead_samples + n_samples) * SAMPLE_BYTES]
+    return dataclasses.replace(chunk, n_samples=n_samples, pcm=pcm, tail_samples=n_samples, last=False, partial=True)
+
+
+@pytest.fixture
+def published(redis: Redis) -> Iterator[Any]:
+    """Captions that were published since the last time."""
+    with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(keys.live(SOURCE))
+        pubsub.get_message(timeout=5)
+
+        def take() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = []
+            while message := pubsub.get_message(timeout=0.2):
+                found.append(json.loads(message["data"]))
+            return [each for each in found if each["type"] == "caption"]
+
+        yield take
+
+
+def test_words_are_published_before_their_chunk_is_whole(redis: Redis, published: Any) -> None:
+    bench = Bench(redis, ScriptedEngine())
+    put(redis, CHUNKS[0])
+    bench.drain()
+    published()
+    put(redis, beginning(CHUNKS[1], 4.0))
+    assert bench.transcriber.step(block_s=1) == 1
+    ahead = published()
+    assert ahead
+    assert all(each["partial"] and not each["final"] for each in ahead)
+    before = [word.text for caption in shown(redis, SOURCE) for word in caption.words]
+    assert len({word["text"] for each in ahead for word in each["words"]} - set(before)) > 2
+    put(redis, *CHUNKS[1:])
+    bench.drain()
+    assert words(redis, SOURCE) == TEXTS
+    assert bench.count("partials_total", outcome="shown") == 1
+    assert bench.count("chunks_total", outcome="transcribed") == len(CHUNKS)
+    assert bench.count("audio_seconds_total", kind="stations") == 60.0
+
+
+def test_the_first_words_of_a_source_are_shown_too(redis: Redis, published: Any) -> None:
+    bench = Bench(redis, ScriptedEngine())
+    put(redis, *chunks("stations/other", PCM)[:1])
+    bench.drain()  # how long a window takes is known then
+    put(redis, beginning(CHUNKS[0]))
+    bench.drain()
+    assert [each["id"] for each in published()] == [1]
+    assert shown(redis, SOURCE) == []
+
+
+def test_only_the_newest_of_a_source_is_heard_and_none_that_is_over(redis: Redis) -> None:
+    engine = ScriptedEngine()
+    bench = Bench(redis, engine)
+    put(redis, CHUNKS[0])
+    bench.drain()
+    engine.batches.clear()
+    put(redis, beginning(CHUNKS[0]), beginning(CHUNKS[1], 1.25), beginning(CHUNKS[1]), beginning(CHUNKS[3]))
+    bench.drain()
+    assert engine.batches == []
+    assert bench.count("partials_total", outcome="late") == 1
+    put(redis, beginning(CHUNKS[1], 1.25), beginning(CHUNKS[1]))
+    bench.drain()
+    assert engine.batches == [1]
+
+
+def test_a_worker_that_is_slow_takes_none(redis: Redis) -> None:
+    bench = Bench(redis, ScriptedEngine())
+    bench.transcriber._listener.window_s = 0.6
+    put(redis, beginning(CHUNKS[0]))
+    assert bench.transcriber.step(block_s=0.05) == 0
+    bench.transcriber._listener.window_s = 0.4
+    assert bench.transcriber.step(block_s=0.05) == 1
+
+
+def test_one_that_fails_is_forgotten_and_the_chunk_beside_it_is_not(redis: Redis) -> None:
+    def fail(utterances: Sequence[Utterance]) -> None:
+        if any(len(utterance.audio) == samples(3.5) for utterance in utterances):
+            raise RuntimeError("no")
+
+    bench = Bench(redis, ScriptedEngine())
+    put(redis, CHUNKS[0])
+    bench.drain()
+    bench.transcriber._engine = lambda: ScriptedEngine(before=fail)
+    put(redis, beginning(CHUNKS[1]), *chunks("stations/other", PCM)[:1])
+    bench.drain()
+    assert bench.count("chunks_total", outcome="transcribed") == 2
+    assert int(redis.xlen(keys.DEAD_CHUNKS)) == 0
+    put(redis, *CHUNKS[1:])
+    bench.drain()
+    assert words(redis, SOURCE) == TEXTS
+
+
+def test_what_the_model_cannot_do_is_not_tried(redis: Redis) -> None:
+    def check(language: str | None, task: str) -> None:
+        raise Unsupported("it knows no Swedish", "language")
+
+    engine = ScriptedEngine(check=check)
+    bench = Bench(redis, engine)
+    bench.transcriber._listener.window_s = 0.1
+    put(redis, beginning(CHUNKS[0]))
+    assert bench.transcriber.step(block_s=0.05) == 1
+    assert engine.batches == []
