@@ -114,6 +114,10 @@ class Follower:
                 yield None
 
     def _live(self, message: Live) -> Generator[Outgoing | None, None, bool]:
+        if message.after is not None:
+            if message.after == self.last:  # or it is out of date, or ahead of what this viewer has
+                yield Outgoing(message.text, message.type)
+            return False
         if message.type == "caption":
             if message.event > self.last + 1 and (yield from self._catch_up()):
                 return True

@@ -18,7 +18,7 @@ from typing import Any
 from redis.exceptions import ConnectionError
 
 from api.viewer import Live, Signal, Viewer
-from wire import keys
+from wire import keys, watched
 from wire.bus import Redis, RedisError
 from wire.messages import Status
 
@@ -121,8 +121,11 @@ class Hub:
     def _listen(self) -> None:
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.psubscribe(keys.LIVE_PATTERN)
-            heard_s, pinged = time.monotonic(), False
+            heard_s, pinged, said_s = time.monotonic(), False, 0.0
             while not self._closing.is_set():
+                if time.monotonic() - said_s > watched.SAY_EVERY_S:
+                    said_s = time.monotonic()
+                    self._say_watched()
                 message: dict[str, Any] | None = pubsub.get_message(timeout=1.0)
                 if message is None:
                     silent_s = time.monotonic() - heard_s
@@ -139,6 +142,11 @@ class Hub:
                     self._connected.set()
                     self._tell_all(Signal.RESUMED)
 
+    def _say_watched(self) -> None:
+        with self._lock:
+            sources = list(self._viewers)
+        watched.say(self._redis, sources)
+
     def _tell_all(self, signal: Signal) -> None:
         with self._lock:
             viewers = [viewer for watchers in self._viewers.values() for viewer in watchers]
@@ -153,6 +161,8 @@ def parse(data: bytes) -> Live:
     kind = str(values.get("type", ""))
     if kind != "caption":
         return Live(text, kind, status=Status.from_dict(values) if kind == Status.type else None)
+    if values.get("partial"):
+        return Live(text, kind, after=int(values["event"]))
     # What a person corrects has been shown before, in time.
     captured_s = 0.0 if values.get("corrected") else float(values.get("captured_s") or 0.0)
     return Live(text, kind, event=int(values["event"]), captured_s=captured_s)

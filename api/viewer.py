@@ -16,7 +16,8 @@ class Live:
 
     text: str
     type: str = ""
-    event: int = 0  # of a caption
+    event: int = 0  # of a caption that is in the log
+    after: int | None = None  # of a partial one: the newest event that was in the log
     captured_s: float = 0.0  # of a caption
     status: Status | None = None
 

@@ -18,9 +18,10 @@ import pytest
 
 from tests.integration.api_server import Api, Babble, Speaker, running
 from tests.redis_server import running_redis
+from wire import watched
 from wire.bus import connect
-from wire.captions import CaptionLog
-from wire.messages import Job, State, Station, Status
+from wire.captions import Advance, CaptionLog
+from wire.messages import Caption, Job, State, Station, Status
 from wire.sources import Jobs, Stations, Statuses
 
 
@@ -60,6 +61,32 @@ def test_a_status_comes_first_then_captions_as_they_are_committed(api: Api, spea
         first, second = viewer.next("caption"), viewer.next("caption")
     assert (first["text"], first["revision"], first["final"]) == ("now", 0, False)
     assert (second["text"], second["revision"], second["final"]) == ("now", 1, True)
+
+
+def test_what_is_heard_ahead_is_passed_on_and_who_comes_again_is_told_no_event_of_it(
+    api: Api, speaker: Speaker, redis_url: str
+) -> None:
+    speaker.say("before")
+    with api.socket("/stations/p1/live?after=0") as viewer:
+        viewer.next("caption")
+        ahead = Caption("stations/p1", 2, 0, 10.0, 11.0, "ahead", False)
+        speaker.log.foretell("stations/p1", lambda state: Advance(b"{}", (ahead,)))
+        shown = viewer.next("caption")
+        speaker.say("ahead of time")
+        whole = viewer.next("caption")
+    assert (shown["text"], shown["partial"], shown["event"]) == ("ahead", True, 1)
+    assert (whole["text"], whole["partial"], whole["event"]) == ("ahead of time", False, 2)
+
+
+def test_redis_knows_with_which_sources_somebody_reads_along(
+    api: Api, redis_url: str, wait_until: Callable[..., None]
+) -> None:
+    redis = connect(redis_url)
+    sources = ["stations/p1", "jobs/j1"]
+    with api.socket("/stations/p1/live"):
+        wait_until(lambda: watched.among(redis, sources) == {"stations/p1"}, 20)
+    wait_until(lambda: not watched.among(redis, sources), 30)
+    assert watched.among(redis, []) == frozenset()
 
 
 def test_a_status_that_changes_is_passed_on(api: Api, redis_url: str) -> None:

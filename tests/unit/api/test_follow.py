@@ -210,3 +210,33 @@ def test_any_interleaving_gives_each_event_once_in_order(data: st.DataObject) ->
     script.append((Signal.RESUMED, newest))
     after = data.draw(st.integers(0, log.newest))
     assert events(follow(log, *script, after=after)) == list(range(after + 1, newest + 1))
+
+
+def partial_of(after: int) -> Live:
+    return Live(
+        Caption(SOURCE, 9, 0, 0.0, 1.0, "ahead", False, event=after, partial=True).encode().decode(),
+        "caption",
+        after=after,
+    )
+
+
+def test_what_is_heard_ahead_goes_to_who_has_all_before_it_and_moves_nobody_on() -> None:
+    follower = Follower(
+        FakeLog(2), Script(FakeLog(2), partial_of(2), live(3), partial_of(2)), SOURCE, 0, status=lambda: Status(SOURCE)
+    )
+    sent = [m for m in follower.messages() if m and m.type == "caption"]
+    assert [(json.loads(m.text)["text"], m.event) for m in sent] == [
+        ("line 1", 1),
+        ("line 2", 2),
+        ("ahead", None),
+        ("line 3", 3),
+    ]
+    assert follower.last == 3
+
+
+def test_what_is_heard_ahead_of_lines_that_are_missing_is_left_out() -> None:
+    assert [m.get("text") for m in follow(FakeLog(2), (partial_of(4), 4), live(5))][2:] == [
+        "line 3",
+        "line 4",
+        "line 5",
+    ]

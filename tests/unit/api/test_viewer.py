@@ -36,6 +36,13 @@ def test_a_dropped_status_is_not_a_missed_caption() -> None:
     assert [viewer.take(0), viewer.take(0)] == [caption(1), None]
 
 
+def test_what_is_heard_ahead_and_dropped_is_not_a_missed_caption() -> None:
+    viewer = Viewer("stations/x", 1)
+    viewer.offer(parse(Caption("stations/x", 7, 0, 0.0, 1.0, "x", False, event=6, partial=True).encode()))
+    assert viewer.offer(caption(7)) == 0
+    assert [viewer.take(0), viewer.take(0)] == [caption(7), None]
+
+
 def test_signals_pass_messages_and_closing_is_for_good() -> None:
     viewer = Viewer("stations/x", 2)
     viewer.offer(caption(1))
