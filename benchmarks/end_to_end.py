@@ -6,6 +6,9 @@ Without --url it starts a system of its own (as `make up` does, on free ports) a
 latency_p50_s, latency_p95_s
     From a chunk's last sample reaching ingest (`captured_s`) to the first caption that rests on it arriving here, of
     chunks captured within the measured period.
+shown_p50_s, shown_p95_s
+    From a word's end, as its caption has it, to the first caption that reaches so far arriving here, by one clock:
+    that of a machine on which all of it runs.
 wer_percent (also wer_sv_percent, wer_en_percent)
     Word errors of final captions per word of truth; lower case, no punctuation. Only sentences that began and ended
     within the measured period count; captions and truth on both sides of it are aligned along with them, so that
@@ -57,15 +60,22 @@ class Watched:
 
     arrived: dict[float, float] = field(default_factory=dict)  # first arrival, by the chunk's captured_s
     finals: dict[int, dict[str, Any]] = field(default_factory=dict)
+    shown: list[tuple[float, float]] = field(default_factory=list)  # ends of words, and after which time they came
     event: int = 0
     repeated: int = 0
+    until_s: float = 0.0  # how far captions reach
 
     def take(self, caption: dict[str, Any], now_s: float) -> None:
         """Take a caption that arrived at `now_s`."""
-        if caption["event"] <= self.event or caption["id"] in self.finals:
+        for word in caption.get("words", ()):
+            if word["end_s"] > self.until_s:
+                self.until_s = word["end_s"]
+                self.shown.append((self.until_s, now_s - self.until_s))
+        partial = caption.get("partial", False)
+        if caption["event"] < self.event + (not partial) or caption["id"] in self.finals:
             self.repeated += 1
         self.event = max(self.event, caption["event"])
-        if caption["captured_s"]:
+        if caption["captured_s"] and not partial:
             self.arrived.setdefault(caption["captured_s"], now_s)
         if caption["final"]:
             self.finals[caption["id"]] = caption
@@ -163,9 +173,11 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
     total = sum(errors.values(), Errors())
     figures: dict[str, float] = {"first_caption_s": period.first_caption_s}
     latencies = [now_s - s for s, now_s in watched.arrived.items() if start_s <= s <= end_s]
-    if len(latencies) > 1:
-        cuts = statistics.quantiles(latencies, n=20, method="inclusive")
-        figures |= {"latency_p50_s": statistics.median(latencies), "latency_p95_s": cuts[18]}
+    shown = [late_s for s, late_s in watched.shown if start_s <= s <= end_s]
+    for name, times_s in {"latency": latencies, "shown": shown}.items():
+        if len(times_s) > 1:
+            cuts = statistics.quantiles(times_s, n=20, method="inclusive")
+            figures |= {f"{name}_p50_s": statistics.median(times_s), f"{name}_p95_s": cuts[18]}
     lost = found.lost_steps(start_s, STEP_S) | _gap_steps(near, start_s, end_s)
     doubled = found.doubled_steps(start_s, STEP_S)
     figures |= {"chunks_lost": len(lost), "chunks_doubled": len(doubled) + watched.repeated}

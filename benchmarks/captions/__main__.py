@@ -13,7 +13,8 @@ border_words_lost_per_10k, border_words_doubled_per_10k, border_words_cut_per_10
                                       for 10,000 borders of chunks with speech on both sides, by the model
 seam_border_words_lost_per_10k, …     the same by a recogniser that makes no errors: the seam's own part
 word_time_error_p50_s, _p95_s         of beginnings and ends of words that are right
-decoded_audio_ratio                   audio that was decoded, by the audio of the chunks it stands for
+decoded_audio_ratio                   audio that was decoded, by the audio of the chunks it stands for; while somebody
+                                      reads along, and (unwatched_…) while nobody does
 false_captions_per_hour               of music, noise and silence
 speech_withheld_percent               of the time of spoken words
 first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
@@ -131,7 +132,7 @@ def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Ta
     """Captions of a programme whose language turns again and again."""
     told = turning(minutes, seed)
     methods = _methods(meter, detected=True)
-    chosen = [name for name in (rows.OURS, rows.WAITING, rows.NAIVE, rows.WHOLE) if name in methods]
+    chosen = [name for name in (rows.OURS, rows.UNWATCHED, rows.WAITING, rows.NAIVE, rows.WHOLE) if name in methods]
     return {name: judge(told, methods[name](told, meter)) for name in tqdm(chosen, "turning", leave=False, unit="run")}
 
 
@@ -142,6 +143,7 @@ def _methods(meter: Meter, detected: bool) -> dict[str, Method]:
     waiting = {rows.WAITING: partial(ours, detected=detected, waiting=True)} if most(context_s) > 1 else {}
     return {
         rows.OURS: partial(ours, detected=detected),
+        rows.UNWATCHED: partial(ours, detected=detected, watched=False),
         **waiting,
         rows.NAIVE: partial(windows, length_s=min(chunk_s, context_s)),
         f"{context_s:g} s windows": partial(windows, length_s=context_s),

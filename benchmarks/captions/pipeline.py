@@ -30,16 +30,25 @@ ARRIVAL_S = 0.1
 Hear = Callable[[Sequence[Chunk]], list[list[Heard]]]
 
 
-def ours(programme: Programme, meter: Meter, *, detected: bool = False, waiting: bool = False) -> Run:
+def ours(
+    programme: Programme, meter: Meter, *, detected: bool = False, watched: bool = True, waiting: bool = False
+) -> Run:
     """The captions of a programme.
 
     Args:
         detected: its language is not told.
+        watched: somebody reads along, and what is said is heard before its chunk is whole, too.
         waiting: all of it waits, as a recording does: what follows each other is heard at once, as far as that goes.
     """
-    context_s = meter.context_s if waiting else 0.0
-    detectors = make_detectors(Settings())
-    run = follow(programme, lambda chunks: hear(meter, chunks), detectors, detected=detected, context_s=context_s)
+    settings = Settings()
+    run = follow(
+        programme,
+        lambda chunks: hear(meter, chunks),
+        make_detectors(settings),
+        detected=detected,
+        partial_samples=settings.partial_samples if watched and not waiting else 0,
+        context_s=meter.context_s if waiting else 0.0,
+    )
     meter.settle(run)
     return run
 
@@ -50,29 +59,35 @@ def follow(
     make_detector: Callable[[], Detector] | None,
     *,
     detected: bool = False,
+    partial_samples: int = 0,
     context_s: float = 0.0,
 ) -> Run:
     """The captions of a programme, by any recogniser.
 
     Args:
         make_detector: without one, all of it is heard.
+        partial_samples: so often what there is of a chunk is heard; 0: not before it is whole.
         context_s: of a recogniser that hears several chunks at once; otherwise each is heard by itself.
     """
     run = Run()
     detector = make_detector() if make_detector else None
     arrived = []
-    for piece, at_s in cut(programme.audio.tobytes()):
-        content = detector(piece.new_pcm) if detector else Content.SPEECH
+    for piece, at_s in cut(programme.audio.tobytes(), partial_samples):
+        listening = detector.fork() if detector and piece.partial else detector
+        content = listening(piece.new_pcm) if listening else Content.SPEECH
         chunk = piece.chunk(
             source_name(Kind.STATION, programme.name),
             epoch=1,
             origin_s=0.0,
             content=content,
-            onset_samples=detector.onset_samples if detector else 0,
+            onset_samples=listening.onset_samples if listening else 0,
             language=None if detected else programme.language,
             captured_s=at_s,
         )
-        arrived.append((chunk, at_s))
+        if not chunk.partial or chunk.pcm:
+            arrived.append((chunk, at_s))
+        if chunk.partial:
+            continue
         if chunk.pcm:
             from_s = max(chunk.start_s, chunk.begin_s)
             run.sent_s += chunk.end_s - from_s
@@ -82,23 +97,33 @@ def follow(
         else:
             run.withheld.append((chunk.start_s, chunk.end_s))
     state: bytes | None = None
-    outcomes = outcomes_of([chunk for chunk, _ in arrived], hear, context_s)
-    for outcome, (_, at_s) in zip(outcomes, arrived, strict=True):
-        step = seam.advance(state, outcome, Policy(source_name(Kind.STATION, programme.name)), at_s)
+    policy = Policy(source_name(Kind.STATION, programme.name))
+    whole = outcomes_of([chunk for chunk, _ in arrived if not chunk.partial], hear, context_s)
+    ahead = foreseen([chunk for chunk, _ in arrived if chunk.partial], hear)
+    for chunk, at_s in arrived:
+        if chunk.partial:
+            step = seam.foresee(state, next(ahead), policy)
+        else:
+            step = seam.advance(state, next(whole), policy, at_s)
         if step:
             state = step.state
             run.events.append((at_s, step.captions))
     return run
 
 
-def cut(pcm: bytes) -> Iterator[tuple[Piece, float]]:
-    """The pieces that ingest cuts, and when each was whole, in seconds from the beginning."""
+def cut(pcm: bytes, partial_samples: int = 0) -> Iterator[tuple[Piece, float]]:
+    """The pieces that ingest cuts, partial ones among them, and when each was there, in seconds from the beginning."""
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     step = samples(ARRIVAL_S) * SAMPLE_BYTES
+    ahead = 0
     for start in range(0, len(pcm), step):
         for piece in chunker.feed(pcm[start : start + step]):
             yield piece, seconds(chunker.samples)
+            ahead = 0
+        if partial_samples and chunker.pending_samples >= ahead + partial_samples:
+            ahead = chunker.pending_samples
+            yield chunker.partial(), seconds(chunker.samples)
     yield chunker.finish(), seconds(chunker.samples)
 
 
@@ -126,6 +151,12 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterat
     outcomes = {chunk.seq: outcome for chunk, outcome in heard}
     for chunk in chunks:
         yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)
+
+
+def foreseen(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
+    """What is heard of chunks that are not whole yet."""
+    for chunk, parts in zip(chunks, hear(chunks), strict=True):
+        yield Outcome.of(chunk, judged(parts))
 
 
 def judged(heard: Sequence[Heard]) -> list[Part]:

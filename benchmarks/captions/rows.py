@@ -13,6 +13,8 @@ from benchmarks.captions.programme import CONDITIONS
 Row = dict[str, object]
 
 OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "perfect ears", "naive", "LocalAgreement-2", "whole sentences"
+#: Nobody reads along, so that nothing is heard before its chunk is whole.
+UNWATCHED = "ours, unwatched"
 #: What waits is heard as far at once as the model hears; perfect ears hear as much as a Whisper does.
 WAITING, PERFECT_WAITING = "ours, what waits", "perfect ears, 30 s"
 #: Rows of a script that is read to no model.
@@ -37,7 +39,7 @@ def columns(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
 
 def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
     """The promised ones; what could not be measured is left out."""
-    ours, whole = tallies[OURS], tallies[WHOLE]
+    ours, unwatched, whole = tallies[OURS], tallies[UNWATCHED], tallies[WHOLE]
     figures: dict[str, float | None] = {
         "wer_percent": ours.total.wer_percent,
         "whole_wer_percent": whole.total.wer_percent,
@@ -58,6 +60,7 @@ def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
     }.items():
         figures |= {f"{name}_p50_s": _quantile(values, 50), f"{name}_p95_s": _quantile(values, 95)}
     figures["decoded_audio_ratio"] = _share(ours.decoded_s, ours.sent_s)
+    figures["unwatched_decoded_audio_ratio"] = _share(unwatched.decoded_s, unwatched.sent_s)
     figures["false_captions_per_hour"] = _share(3600 * ours.false_captions, ours.quiet_s)
     figures["speech_withheld_percent"] = _share(100 * ours.withheld_s, ours.speech_s)
     figures["revisions_per_word"] = _share(ours.rewritten, ours.words)

@@ -47,9 +47,14 @@ def lost_steps(
 
 
 def check_order(captions: Sequence[Mapping[str, Any]]) -> None:
-    """Captions as they came over one socket: every event once and in order; a final caption is never touched again."""
-    events = [caption["event"] for caption in captions]
+    """Captions as they came over one socket: every event once and in order; a final caption is never touched again.
+
+    What is heard ahead is of no event, and says the newest.
+    """
+    events = [caption["event"] for caption in captions if not caption["partial"]]
     assert events == list(range(events[0], events[0] + len(events)))
+    for before, after in itertools.pairwise(captions):
+        assert not after["partial"] or after["event"] == before["event"]
     revisions: dict[int, int] = {}
     final: set[int] = set()
     for caption in captions:

@@ -53,6 +53,21 @@ def test_all_is_well(truth: list[dict[str, Any]]) -> None:
     assert found["latency_p95_s"] == pytest.approx(0.575)
 
 
+def test_words_count_from_when_they_are_first_shown_and_what_is_heard_ahead_is_not_doubled(
+    truth: list[dict[str, Any]],
+) -> None:
+    captions = [caption(number, said(truth, number), words=truth[number]["words"]) for number in range(6)]
+    ahead = [{**c, "event": c["event"] - 1, "partial": True, "final": False, "words": c["words"][:5]} for c in captions]
+    seen = Watched()
+    for early, whole in zip(ahead, captions, strict=True):
+        seen.take(early, early["words"][-1]["end_s"] + 0.2)
+        seen.take(whole, whole["words"][-1]["end_s"] + 0.7)
+    found = judge(Period(1000.0, 1035.0, 1.0, seen, truth))[0]
+    assert found["chunks_doubled"] == found["wer_percent"] == 0
+    assert 0.2 <= found["shown_p50_s"] <= 0.7 + 0.45 * 4
+    assert found["shown_p95_s"] < 0.7 + 0.45 * 4 + 0.1
+
+
 def test_a_gap_is_a_lost_chunk_and_its_words_are_errors(truth: list[dict[str, Any]]) -> None:
     captions = [caption(number, said(truth, number)) for number in range(6)]
     captions[4] = caption(4, "", content="gap")
