@@ -34,6 +34,11 @@ class Viewer:
         return [message for _, message in list(self.messages) if message["type"] == "caption"]
 
     @property
+    def logged(self) -> list[dict[str, Any]]:
+        """Captions that others get, too, who come later."""
+        return [caption for caption in self.captions if not caption["partial"]]
+
+    @property
     def finals(self) -> list[dict[str, Any]]:
         """Final captions in the order in which they came."""
         return [caption for caption in self.captions if caption["final"]]

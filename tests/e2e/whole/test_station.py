@@ -30,6 +30,15 @@ def test_the_captions_of_the_demo_station_are_what_it_said(system: System, stati
     assert judging.lost_steps(truth, finals, start_s, end_s) == set()
 
 
+def test_words_come_before_their_chunk_is_whole(system: System, station: str) -> None:
+    system.transcribers(1)
+    with Viewer(system.socket(f"/stations/{station}/live")) as viewer:
+        system.wait(lambda: [c for c in viewer.captions if c["partial"] and c["words"]], what="words come ahead")
+        ahead = next(c for c in viewer.captions if c["partial"] and c["words"])
+        system.wait(lambda: ahead["id"] in [c["id"] for c in viewer.finals], what="their line is final")
+    judging.check_order(viewer.captions)
+
+
 def test_times_of_captions_are_those_of_the_air(system: System, station: str) -> None:
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
         system.wait(lambda: len([c for c in viewer.finals if c["words"]]) >= 8, what="some captions have come")
@@ -57,6 +66,6 @@ def test_a_late_viewer_gets_the_same_as_one_who_was_there(system: System, statio
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as first:
         system.wait(lambda: len(first.finals) >= 3, what="captions are replayed")
         with Viewer(system.socket(f"/stations/{station}/live?after=0")) as second:
-            system.wait(lambda: len(second.captions) >= len(first.captions), what="the second has caught up")
-            count = len(first.captions)
-            assert second.captions[:count] == first.captions[:count]
+            count = len(first.logged)
+            system.wait(lambda: len(second.logged) >= count, what="the second has caught up")
+            assert second.logged[:count] == first.logged[:count]

@@ -1,0 +1,183 @@
+"""`python -m benchmarks.stations`: how many stations this machine captions, and how late, with readers and without.
+
+A system of its own (as `make up` starts it, all of it on this machine) gets more and more stations: the demo station's
+stream, each read, decoded, looked through for speech and transcribed by itself. Every number of stations is measured
+twice, while nobody reads along and while somebody follows each of them on a socket, so that what is said is heard
+before its chunk is whole as far as there is time. It ends with the first number at which captions are too late.
+
+lag p50, lag p95   from the end of a chunk's audio to its captions, in seconds, out of the transcribers' metrics
+shown p50, p95     from a word's end to its first caption on a socket, in seconds; while somebody reads along
+shed %             audio that was too old to be transcribed
+
+stations_at_5_s    the most stations whose lag p95 was no more than --most-lag (5 s), and of which nothing was shed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import simple_websocket
+from prometheus_client.parser import text_string_to_metric_families
+from simple_websocket.errors import SimpleWebsocketError
+from tqdm import tqdm
+
+from benchmarks.report import Row, arguments, report
+from benchmarks.running import NotRunning, System, own_system
+
+#: Stations that are tried one after the other.
+NUMBERS, QUICK_NUMBERS = (1, 5, 10, 15, 20, 30, 40, 60, 80, 100), (2,)
+
+#: What came before has to be done, and how long is measured, in seconds.
+SETTLE_S, MEASURE_S, QUICK_S = 25.0, 45.0, 12.0
+
+_LAG, _SHED = "undertext_caption_commit_latency_seconds", "undertext_transcriber_shed_seconds"
+_AUDIO = "undertext_transcriber_audio_seconds"
+
+
+@dataclass
+class Counts:
+    """What the transcribers have counted so far."""
+
+    lags: dict[float, float] = field(default_factory=dict)  # captions that were no later, by seconds
+    shed_s: float = 0.0
+    audio_s: float = 0.0
+
+    def __sub__(self, before: Counts) -> Counts:
+        lags = {le: count - before.lags.get(le, 0.0) for le, count in self.lags.items()}
+        return Counts(lags, self.shed_s - before.shed_s, self.audio_s - before.audio_s)
+
+    def lag_s(self, share: float) -> float | None:
+        """A quantile of the lags, as Prometheus reckons it: within a bucket, all are equally likely."""
+        total = max(self.lags.values(), default=0.0)
+        below, from_s = 0.0, 0.0
+        for le, count in sorted(self.lags.items()):
+            if total and count >= share * total:
+                return le if le == float("inf") else from_s + (le - from_s) * (share * total - below) / (count - below)
+            below, from_s = count, le
+        return None
+
+    @property
+    def shed_percent(self) -> float:
+        """Audio that was not transcribed."""
+        return 100 * self.shed_s / (self.shed_s + self.audio_s) if self.shed_s else 0.0
+
+
+class Readers:
+    """Somebody who follows each of some stations; when words were first shown to them."""
+
+    def __init__(self, system: System, ids: Sequence[str]) -> None:
+        self._url = system.url.replace("http", "ws", 1)
+        self._stop = threading.Event()
+        self.late_s: list[tuple[float, float]] = []  # Unix time, and how late a word came
+        self._threads = [threading.Thread(target=self._read, args=(id,), daemon=True) for id in ids]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """They go."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _read(self, id: str) -> None:
+        until_s = time.time()
+        with contextlib.suppress(SimpleWebsocketError, OSError):
+            socket = simple_websocket.Client(f"{self._url}/stations/{id}/live")
+            with contextlib.closing(socket):
+                while not self._stop.is_set():
+                    message = socket.receive(timeout=1)
+                    now_s = time.time()
+                    for word in json.loads(message).get("words", ()) if message else ():
+                        if word["end_s"] > until_s:
+                            until_s = word["end_s"]
+                            self.late_s.append((now_s, now_s - until_s))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, write."""
+    parser = arguments(__doc__)
+    parser.add_argument("--transcribers", type=int, default=os.cpu_count() or 1, help="default: one a core")
+    parser.add_argument("--most-lag", type=float, default=5.0, metavar="S", help="of the p95, in seconds (%(default)s)")
+    options = parser.parse_args(argv)
+    rows: list[Row] = []
+    found = 0
+    try:
+        with own_system(options.transcribers) as system:
+            for number, row, kept_up in measure(system, options.most_lag, quick=options.quick):
+                rows.append(row)
+                found = number if kept_up else found
+    except (NotRunning, httpx.HTTPError, OSError) as error:
+        print(f"stations: {error}", file=sys.stderr)
+        return 1
+    title = f"Stations on {os.cpu_count()} cores, {options.transcribers} transcribers, bundled model"
+    report(title, rows, {f"stations_at_{options.most_lag:g}_s": found}, options.json)
+    return 0
+
+
+def measure(system: System, most_lag_s: float, *, quick: bool) -> Iterator[tuple[int, Row, bool]]:
+    """Each number of stations, what was measured, and whether the machine kept up with them."""
+    settle_s, measure_s = (QUICK_S / 2, QUICK_S) if quick else (SETTLE_S, MEASURE_S)
+    ids: list[str] = []
+    for number in tqdm(QUICK_NUMBERS if quick else NUMBERS, unit="step", desc="stations", leave=False):
+        for id in (f"s{n}" for n in range(len(ids), number)):
+            station = {"id": id, "name": id, "url": f"{system.truth}/stream.mp3"}
+            httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
+            ids.append(id)
+        alone = _count(system, settle_s, measure_s)
+        readers = Readers(system, ids)
+        try:
+            read = _count(system, settle_s, measure_s)
+        finally:
+            readers.close()
+        shown = [late_s for at_s, late_s in readers.late_s if at_s > time.time() - measure_s]
+        row: Row = {
+            "stations": number,
+            **_columns("alone", alone),
+            **_columns("read", read),
+            "shown p50": statistics.median(shown) if shown else None,
+            "shown p95": statistics.quantiles(shown, n=20, method="inclusive")[18] if len(shown) > 1 else None,
+        }
+        kept_up = all((each.lag_s(0.95) or 0.0) <= most_lag_s and not each.shed_s for each in (alone, read))
+        yield number, row, kept_up
+        if not kept_up:
+            return
+
+
+def _columns(name: str, counts: Counts) -> dict[str, float | None]:
+    lags = {f"{name}: lag p{round(100 * share)}": counts.lag_s(share) for share in (0.5, 0.95)}
+    return {**lags, f"{name}: shed %": counts.shed_percent}
+
+
+def _count(system: System, settle_s: float, measure_s: float) -> Counts:
+    time.sleep(settle_s)
+    before = counted(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text)
+    time.sleep(measure_s)
+    return counted(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text) - before
+
+
+def counted(exposition: str) -> Counts:
+    """What all transcribers together have counted, in Prometheus' text format."""
+    counts = Counts()
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            if sample.name == f"{_LAG}_bucket":
+                le = float(sample.labels["le"])
+                counts.lags[le] = counts.lags.get(le, 0.0) + sample.value
+            elif sample.name == f"{_SHED}_total":
+                counts.shed_s += sample.value
+            elif sample.name == f"{_AUDIO}_total":
+                counts.audio_s += sample.value
+    return counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())
