@@ -59,7 +59,7 @@ def foresee(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
     words = ahead.foresee(outcome, policy)
     if words is None:
         return None
-    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live)
+    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live, ahead=True)
     if not captions:
         return None
     source.foreseen_s = outcome.end_s

@@ -110,6 +110,29 @@ def test_at_the_end_no_provisional_caption_is_left() -> None:
     assert (caption.id, caption.revision, caption.text, caption.final) == (1, 1, "", True)
 
 
+def test_what_was_shown_and_not_logged_comes_again_until_it_is() -> None:
+    lines = Lines()
+    words = said("Ett är sagt. Två")
+    lines.emit(words, ORIGIN, live=True, ahead=True)
+    assert [c.text for c in lines.emit(said("Ett är sagt. Två nu"), ORIGIN, live=True, ahead=True)] == [
+        "Ett är sagt.",
+        "Två nu",
+    ]
+    lines = Lines.from_dict(lines.as_dict())
+    assert [c.text for c in lines.emit(words, ORIGIN, live=True)] == ["Ett är sagt.", "Två"]
+    assert lines.emit(words, ORIGIN, live=True) == ()
+
+
+def test_what_was_withdrawn_and_not_logged_is_withdrawn_again() -> None:
+    for ended in (False, True):
+        lines = Lines()
+        lines.emit(said("brus"), ORIGIN, live=True)
+        assert [c.text for c in lines.emit((), ORIGIN, live=True, ahead=True)] == [""]
+        if ended:
+            lines.withdraw(ORIGIN)
+        assert [(c.text, c.revision, c.final) for c in lines.emit((), ORIGIN, live=True)] == [("", 2, ended)]
+
+
 def test_the_state_survives_json() -> None:
     import json
 
