@@ -42,8 +42,11 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
         now_s: Unix time.
     """
     source = _decoded(state)
+    place = source.epoch, source.next_seq
     if not source.take(outcome, policy, now_s):
         return None
+    if (source.epoch, source.next_seq) == place:  # it waits, and what is shown ahead of those before it stays
+        return _advance(source, ())
     return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
 
 

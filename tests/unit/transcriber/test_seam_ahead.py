@@ -20,6 +20,17 @@ from wire.messages import Caption, Word
 class Reader(Listener):
     """Somebody who reads along."""
 
+    @property
+    def late(self) -> Listener:
+        """Somebody who comes now, and is told what is in the log."""
+        other = Listener(self.policy)
+        other.captions = [caption for caption in self.captions if caption not in self.ahead]
+        return other
+
+    def __init__(self, policy: Policy = STATION) -> None:
+        super().__init__(policy)
+        self.ahead: list[Caption] = []
+
     def read(self, *partial: Outcome) -> list[Caption]:
         """What is shown of chunks that are not whole yet."""
         shown: list[Caption] = []
@@ -31,6 +42,7 @@ class Reader(Listener):
                     assert not caption.final
                     self.captions.append(caption)
                 shown += result.captions
+        self.ahead += shown
         return shown
 
 
@@ -98,3 +110,28 @@ def test_what_becomes_final_is_what_it_had_been_without(words: list[Word], seed:
         replace(c, revision=0) for c in plain.captions if c.final and c.text
     ]
     assert reader.text == plain.text
+
+
+def test_what_was_shown_ahead_is_logged_with_the_chunk_even_if_that_changes_nothing() -> None:
+    reader = Reader()
+    words = [word("ett", 0.5), word("två", 4.2)]
+    reader.read(partial(0, 4.9, words))
+    reader.hear(outcome(0, words))
+    assert reader.late.text == reader.text == "ett två"
+
+
+def test_who_begins_to_read_between_two_partial_chunks_misses_no_line() -> None:
+    reader, late = Reader(), Listener()
+    reader.read(partial(0, 2.5, [word("Ett.", 0.5), word("Två.", 1.8)]))
+    late.captions = reader.read(partial(0, 3.75, [word("Ett.", 0.5), word("Två.", 1.8), word("Tre.", 3.0)]))
+    assert late.text == reader.text == "Ett. Två. Tre."
+
+
+def test_what_was_shown_ahead_stays_while_its_chunk_is_missing_and_the_next_one_is_there() -> None:
+    reader = Reader()
+    reader.hear(outcome(0, [word("noll", 2.0)]))
+    reader.read(partial(1, 3.75, [word("ett", 5.5), word("två", 7.0)]))
+    reader.hear(outcome(2, [word("tre", 12.0)]))
+    assert reader.text == "noll ett två"
+    reader.hear(outcome(1, [word("ett", 5.5), word("två", 7.0)]))
+    assert reader.text == "noll ett två tre"
