@@ -145,7 +145,10 @@ class Hub:
     def _say_watched(self) -> None:
         with self._lock:
             sources = list(self._viewers)
-        watched.say(self._redis, sources)
+        try:
+            watched.say(self._redis, sources)
+        except RedisError as error:  # it may take no writes and publish all the same; if it is away, the loop sees that
+            log.debug("it is not said who reads along: %s", error)
 
     def _tell_all(self, signal: Signal) -> None:
         with self._lock:
