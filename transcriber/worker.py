@@ -210,7 +210,9 @@ class Transcriber:
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         """Settle chunks, batch by batch; what is left when it is told to stop is handed back."""
         left = list(deliveries)
-        for settled in self._listener.hear(engine, [*deliveries, *partial]):
+        live = [delivery for delivery in deliveries if delivery.chunk.live]
+        uploads = [delivery for delivery in deliveries if not delivery.chunk.live]
+        for settled in self._listener.hear(engine, [*live, *partial, *uploads]):
             began_s = time.perf_counter()
             for delivery, outcome in settled:
                 if delivery.chunk.partial:

@@ -15,6 +15,7 @@ chunk without its audio, as a gap, so that its place in the sequence is kept and
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from wire import keys
-from wire.bus import Redis
+from wire.bus import Redis, RedisError
 from wire.chunk import Chunk
 from wire.errors import DecodeError, QueueFull
 
@@ -117,7 +118,8 @@ class ChunkQueue:
 
         Args:
             uploads: take chunks of uploads until there are so many, if that is more than `count`.
-            partials: most of these that are partial.
+            partials: most of these that are partial. Chunks of uploads come beside them as if they were not there: partial
+                ones may never end.
         """
         taken = self._read_in_order(worker, count, uploads, partials)
         if not taken and block_s > 0:
@@ -168,13 +170,14 @@ class ChunkQueue:
         return loads
 
     def _read_in_order(self, worker: str, count: int, uploads: int, partials: int) -> list[Delivery]:
-        taken = self._read(worker, [keys.LIVE_CHUNKS], count, None) if count > 0 else []
-        if (most := min(partials, count - len(taken))) > 0:
-            taken += self._read(worker, [keys.PARTIAL_CHUNKS], most, None)
+        live = self._read(worker, [keys.LIVE_CHUNKS], count, None) if count > 0 else []
+        most = min(partials, count - len(live))
+        ahead = self._read(worker, [keys.PARTIAL_CHUNKS], most, None) if most > 0 else []
+        taken: list[Delivery] = []
         for stream in (keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS):
-            if (most := max(count, uploads) - len(taken)) > 0:
+            if (most := max(count, uploads) - len(live) - len(taken)) > 0:
                 taken += self._read(worker, [stream], most, None)
-        return taken
+        return [*live, *ahead, *taken]
 
     def _claim(self, worker: str, stream: str, count: int) -> list[Any]:
         """Entries of one stream that a dead worker held."""
@@ -200,12 +203,24 @@ class ChunkQueue:
             self._create_groups(error)
             answer = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
         items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 answers a mapping
-        taken = [d for stream, entries in items for d in self._decode(stream.decode(), entries, {})]
+        taken: list[Delivery] = []
+        for stream, entries in items:
+            if stream.decode() == keys.PARTIAL_CHUNKS:
+                taken += self._own(entries)
+            else:
+                taken += self._decode(stream.decode(), entries, {})
+        return taken
+
+    def _own(self, entries: Iterable[Any]) -> list[Delivery]:
+        """Partial chunks: nobody else gets them, and one that cannot be read is no gap."""
+        taken: list[Delivery] = []
         pipe = self._redis.pipeline()
-        for delivery in taken:
-            if delivery.stream == keys.PARTIAL_CHUNKS:
-                settle(pipe, delivery.stream, delivery.entry_id)
-        pipe.execute()
+        for entry_id, fields in entries:
+            settle(pipe, keys.PARTIAL_CHUNKS, entry_id)
+            with contextlib.suppress(DecodeError):
+                taken.append(Delivery(keys.PARTIAL_CHUNKS, entry_id, Chunk.decode(fields)))
+        with contextlib.suppress(RedisError):  # whole chunks that were taken with them are in hand, and would wait
+            pipe.execute()
         return taken
 
     def _decode(self, stream: str, entries: Iterable[Any], counts: dict[bytes, int]) -> list[Delivery]:

@@ -113,6 +113,31 @@ def test_a_partial_chunk_is_nobodys_once_it_is_taken_and_few_wait(redis: Redis) 
     assert [load.length for load in queue.load()] == [0, 0, 0]
 
 
+def test_a_partial_chunk_that_cannot_be_read_takes_the_place_of_no_whole_one(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    for fields in (ahead(1).encode() | {b"pcm": b"cut"}, {b"header": b"{}", b"pcm": b""}):
+        redis.xadd(keys.PARTIAL_CHUNKS, fields)  # type: ignore[arg-type]
+    queue.put(ahead(2))
+    assert seqs(queue.take("a", 8, partials=8)) == [2]
+    assert [int(redis.xlen(stream)) for stream in (keys.PARTIAL_CHUNKS, keys.DEAD_CHUNKS)] == [0, 0]
+    assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
+
+
+def test_however_many_partial_chunks_wait_uploads_are_taken_beside_them(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    for seq in range(9):
+        queue.put(ahead(seq))
+        queue.put(chunk("jobs/1", seq))
+    taken = queue.take("a", 4, uploads=4, partials=4)
+    assert [d.chunk.partial for d in taken] == [True] * 4 + [False] * 4
+    queue.put(chunk("stations/demo"))
+    assert [(d.chunk.live, d.chunk.partial) for d in queue.take("a", 4, uploads=4, partials=4)] == [
+        (True, False),
+        *[(True, True)] * 3,
+        *[(False, False)] * 3,
+    ]
+
+
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:
     queue = ChunkQueue(redis, upload_limit=2)
     queue.put(chunk("jobs/1", 0))

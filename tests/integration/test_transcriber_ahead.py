@@ -118,6 +118,17 @@ def test_one_that_fails_is_forgotten_and_the_chunk_beside_it_is_not(redis: Redis
     assert words(redis, SOURCE) == TEXTS
 
 
+def test_uploads_wait_for_a_partial_chunk_and_not_it_for_them(redis: Redis) -> None:
+    first: list[float] = []
+    engine = ScriptedEngine(before=lambda utterances: first.append(len(utterances[0].audio)))
+    bench = Bench(redis, engine, batch_size=1)
+    bench.transcriber._listener.window_s = 0.1
+    put(redis, *chunks("jobs/1", PCM)[:3], beginning(CHUNKS[0]))
+    bench.drain()
+    assert first[0] == samples(2.5)
+    assert bench.count("chunks_total", outcome="transcribed") == 3
+
+
 def test_what_the_model_cannot_do_is_not_tried(redis: Redis) -> None:
     def check(language: str | None, task: str) -> None:
         raise Unsupported("it knows no Swedish", "language")
