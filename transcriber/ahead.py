@@ -38,17 +38,23 @@ class Ahead:
         """How many are taken at once, if one takes so many seconds."""
         return int(_MOST_S / max(window_s, 1e-3))
 
-    def due(self, deliveries: Iterable[Delivery], engine: Engine, task: Task) -> list[Delivery]:
+    def due(self, taken: Iterable[Delivery], engine: Engine, task: Task) -> list[Delivery]:
         """The newest of each source, if that is captioned up to it and the model can do what it asks for.
 
         Args:
+            taken: whole chunks, too. Where there is one of a source, that is heard at once.
             task: of those that do not name theirs.
         """
-        newest = {delivery.chunk.source: delivery for delivery in deliveries}
-        return [delivery for delivery in newest.values() if self._is_due(delivery.chunk, engine, task)]
+        newest = {delivery.chunk.source: delivery for delivery in sorted(taken, key=lambda d: not d.chunk.partial)}
+        partial = [delivery for delivery in newest.values() if delivery.chunk.partial]
+        return [delivery for delivery in partial if self._is_due(delivery.chunk, engine, task)]
 
     def _is_due(self, chunk: Chunk, engine: Engine, task: Task) -> bool:
-        progress = self._log.progress(chunk.source)
+        try:
+            progress = self._log.progress(chunk.source)
+        except RedisError as error:  # whole chunks beside it are in hand, and have patience with Redis
+            log.debug("%s: not heard ahead: %s", chunk.source, error)
+            return False
         first = not progress.epoch and not chunk.seq
         if not first and (chunk.epoch, chunk.seq) != (progress.epoch, progress.next_seq):
             self._metrics.partials.labels("late").inc()

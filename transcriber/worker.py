@@ -119,7 +119,7 @@ class Transcriber:
             if self._stop.is_set():
                 self._queue.release(self._name, deliveries)
                 return 0
-            partial = self._ahead.due([d for d in taken if d.chunk.partial], engine, self._task)
+            partial = self._ahead.due(taken, engine, self._task)
             if deliveries or partial:
                 self._work(engine, deliveries, partial)
             return len(taken)

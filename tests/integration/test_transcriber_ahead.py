@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError
 
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, put, shown, words
@@ -89,6 +90,9 @@ def test_only_the_newest_of_a_source_is_heard_and_none_that_is_over(redis: Redis
     put(redis, beginning(CHUNKS[1], 1.25), beginning(CHUNKS[1]))
     bench.drain()
     assert engine.batches == [1]
+    put(redis, beginning(CHUNKS[1]), CHUNKS[1])
+    bench.drain()
+    assert engine.batches == [1, 1], "where the whole chunk has come, it alone is heard"
 
 
 def test_a_worker_that_is_slow_takes_none(redis: Redis) -> None:
@@ -139,3 +143,20 @@ def test_what_the_model_cannot_do_is_not_tried(redis: Redis) -> None:
     put(redis, beginning(CHUNKS[0]))
     assert bench.transcriber.step(block_s=0.05) == 1
     assert engine.batches == []
+
+
+def test_a_whole_chunk_is_in_no_danger_where_redis_fails_a_partial_one(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("away")
+
+    bench = Bench(redis, ScriptedEngine(), claim_after_s=60.0)
+    put(redis, CHUNKS[0])
+    bench.drain()
+    for method in ("progress", "foretell"):
+        put(redis, CHUNKS[1] if method == "progress" else CHUNKS[2], beginning(chunks("stations/other", PCM)[0]))
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.transcriber._log, method, away)
+            bench.drain()
+    assert bench.count("chunks_total", outcome="transcribed") == 3
