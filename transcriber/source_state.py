@@ -83,16 +83,17 @@ class SourceState:
         return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.foreseen_s
 
     def foresee(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
-        """The provisional words, if the next chunk were no longer than this; None if they are in another language.
+        """The provisional words, if the next chunk were no longer than this; None if their language turns.
 
         A few words are not enough to tell that. The state is of no use afterwards.
         """
-        language, self.epoch = self.language, outcome.epoch
+        language, settled, self.epoch = self.language, self.settled, outcome.epoch
         self.captured_s = max(self.captured_s, outcome.captured_s)
         self._hear(replace(outcome, tail_s=float("inf")), policy)
-        if language and self.language != language:
+        if (language and self.language != language) or self.settled > settled:
             return None
-        return [word for word in self.provisional if word.end_s <= outcome.end_s - _CUT_S]
+        whole_s = max(self.until_s, outcome.end_s - _CUT_S)
+        return [word for word in self.provisional if word.end_s <= whole_s]
 
     def _next(self, policy: Policy, now_s: float) -> bool:
         """Take the next outcome in order out of those that wait; False if it is not there yet."""

@@ -118,8 +118,8 @@ class ChunkQueue:
 
         Args:
             uploads: take chunks of uploads until there are so many, if that is more than `count`.
-            partials: most of these that are partial. Chunks of uploads come beside them as if they were not there: partial
-                ones may never end.
+            partials: most of these that are partial. Those of uploads come beside them as if they were not there: there
+                may be no end of partial ones.
         """
         taken = self._read_in_order(worker, count, uploads, partials)
         if not taken and block_s > 0:

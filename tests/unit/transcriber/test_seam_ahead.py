@@ -9,7 +9,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.transcriber.seams import CHUNK_S, EXAMPLES, MICROPHONE, STATION, Listener, outcome, part, word, words_of
+from tests.unit.transcriber.seams import (
+    CHUNK_S,
+    EXAMPLES,
+    MICROPHONE,
+    STATION,
+    Listener,
+    in_parts,
+    outcome,
+    part,
+    word,
+    words_of,
+)
 from tests.unit.transcriber.test_seam_any_speech import speech, windows
 from transcriber.outcome import Outcome
 from transcriber.policy import Policy
@@ -135,3 +146,17 @@ def test_what_was_shown_ahead_stays_while_its_chunk_is_missing_and_the_next_one_
     assert reader.text == "noll ett två"
     reader.hear(outcome(1, [word("ett", 5.5), word("två", 7.0)]))
     assert reader.text == "noll ett två tre"
+
+
+def test_words_before_a_turn_are_not_hidden_by_it() -> None:
+    reader, turning = Reader(), in_parts(0, ("sv", 0.5, 3), ("en", 2.5, 3))
+    assert not reader.read(partial(0, 4.9, (), parts=turning.parts))
+    assert reader.hear(turning).text.split()[0] == "sv@0.5"
+
+
+def test_words_at_the_end_of_the_chunk_before_stay_however_short_the_next_one_is_so_far() -> None:
+    reader = Reader()
+    words = [word("ett", 4.1), word("två", 4.65, 5.0)]
+    reader.hear(outcome(0, words))
+    reader.read(partial(1, 0.25, words))
+    assert reader.text == "ett två"
