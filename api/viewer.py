@@ -43,6 +43,8 @@ Item = Live | Missed | Signal
 class Viewer:
     """A queue with one producer, which drops the oldest, and one consumer, which is told what was dropped.
 
+    Partial captions go first: nobody misses them.
+
     Args:
         source: whose messages it wants.
         limit: most messages that wait.
@@ -60,8 +62,11 @@ class Viewer:
         """Add a message without waiting; how many captions were dropped for it."""
         dropped = 0
         with self._changed:
+            if len(self._messages) >= self._limit and message.after is not None:
+                return 0
             while len(self._messages) >= self._limit:
-                oldest = self._messages.popleft()
+                oldest = next((m for m in self._messages if m.after is not None), self._messages[0])
+                self._messages.remove(oldest)
                 if oldest.event:
                     self._missed_through = oldest.event
                     dropped += 1

@@ -43,6 +43,13 @@ def test_what_is_heard_ahead_and_dropped_is_not_a_missed_caption() -> None:
     assert [viewer.take(0), viewer.take(0)] == [caption(7), None]
 
 
+def test_what_is_heard_ahead_takes_no_place_from_a_caption_in_the_log() -> None:
+    viewer, ahead = Viewer("stations/x", 2), Live("{}", "caption", after=1)
+    for message in (caption(1), ahead, caption(2), ahead):
+        assert viewer.offer(message) == 0
+    assert [viewer.take(0) for _ in range(3)] == [caption(1), caption(2), None]
+
+
 def test_signals_pass_messages_and_closing_is_for_good() -> None:
     viewer = Viewer("stations/x", 2)
     viewer.offer(caption(1))
