@@ -4,7 +4,7 @@
 |---------------------------------------|--------|-----------------------------------------------------------|
 | undertext:chunks:live, …:opening,     | stream | ChunkQueue's limits; entries are deleted when committed   |
 | …:upload                              |        |                                                           |
-| undertext:chunks:partial              | stream | MAXLEN; entries are deleted when they are taken           |
+| undertext:chunks:partial              | stream | MAXLEN, MINID; entries are deleted when they are taken    |
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |

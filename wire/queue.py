@@ -37,6 +37,9 @@ OPENING = 12
 #: Partial chunks that wait at most. Those of more sources than that are too many to be heard in time.
 PARTIAL_LIMIT = 64
 
+#: So long do partial chunks wait, in seconds: where there are too many, those are heard whose source has no newer one.
+PARTIAL_AGE_S = 1.5
+
 _FIRST_ID = """
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
 return entries[1] and entries[1][1] or false
@@ -96,7 +99,7 @@ class ChunkQueue:
             QueueFull: its upload stream is full, or the live stream is full even of gaps.
         """
         if chunk.partial:
-            self._redis.xadd(keys.PARTIAL_CHUNKS, chunk.encode(), maxlen=PARTIAL_LIMIT, approximate=False)  # type: ignore[arg-type]
+            self._put_partial(chunk)
             return chunk
         stream = stream_of(chunk)
         length = int(self._redis.xlen(stream))
@@ -168,6 +171,16 @@ class ChunkQueue:
             age_s = max(0.0, now - int(first.split(b"-")[0]) / 1000) if first else 0.0
             loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
         return loads
+
+    def _put_partial(self, chunk: Chunk) -> None:
+        entry_id: Any = self._redis.xadd(
+            keys.PARTIAL_CHUNKS,
+            chunk.encode(),  # type: ignore[arg-type]
+            maxlen=PARTIAL_LIMIT,
+            approximate=False,
+        )
+        oldest_ms = int(entry_id.split(b"-")[0]) - round(PARTIAL_AGE_S * 1000)  # by one clock, which is Redis's
+        self._redis.xtrim(keys.PARTIAL_CHUNKS, minid=oldest_ms, approximate=False)
 
     def _read_in_order(self, worker: str, count: int, uploads: int, partials: int) -> list[Delivery]:
         live = self._read(worker, [keys.LIVE_CHUNKS], count, None) if count > 0 else []

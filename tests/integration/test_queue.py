@@ -14,7 +14,7 @@ from wire.bus import Redis, connect
 from wire.chunk import Chunk
 from wire.errors import QueueFull
 from wire.messages import Content
-from wire.queue import OPENING, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery, settle
+from wire.queue import OPENING, PARTIAL_AGE_S, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery, settle
 
 #: Idle for no time at all: whatever is pending may be claimed.
 AT_ONCE = 0.0
@@ -136,6 +136,16 @@ def test_however_many_partial_chunks_wait_uploads_are_taken_beside_them(redis: R
         *[(True, True)] * 3,
         *[(False, False)] * 3,
     ]
+
+
+def test_a_partial_chunk_that_has_waited_too_long_gives_way_to_newer_ones(redis: Redis) -> None:
+    queue = ChunkQueue(redis)
+    now_s, us = redis.time()  # type: ignore[misc]
+    now_ms = now_s * 1000 + us // 1000
+    for seq, age_s in ((1, PARTIAL_AGE_S + 0.1), (2, 0.1)):
+        redis.xadd(keys.PARTIAL_CHUNKS, ahead(seq).encode(), id=f"{now_ms - round(age_s * 1000)}-0")  # type: ignore[arg-type]
+    queue.put(ahead(3))
+    assert seqs(queue.take("a", 8, partials=8)) == [2, 3]
 
 
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:
