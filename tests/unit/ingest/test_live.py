@@ -204,19 +204,47 @@ def test_what_there_is_of_a_chunk_is_sent_ahead_and_the_chunk_is_as_without() ->
             assert whole[chunk.seq].start_s == chunk.start_s
 
 
-def test_nothing_is_sent_ahead_for_nobody_nor_of_silence_nor_of_a_burst() -> None:
+def partial_of(world: World, *heard: bytes, step_s: float) -> list[Chunk]:
+    """What is sent ahead if somebody takes it at once."""
+    found = []
+    for pcm in heard:
+        world.now_s += step_s
+        world.cutter.feed(pcm)
+        found += [chunk for chunk in world.chunks() if chunk.partial]
+    return found
+
+
+def test_nothing_is_sent_ahead_for_nobody_nor_of_silence_nor_of_a_burst_nor_past_what_waits() -> None:
     world = World(partial_s=0.25)
-    world.watched = False
     world.cutter.open()
-    world.speak(2.9)
-    world.speak(0.1)
-    assert not any(chunk.partial for chunk in world.chunks())
+    world.speak(2.0)
+    world.chunks()
+    said = [world.noise(0.1) for _ in range(10)]
+    world.watched = False
+    assert not partial_of(world, *said, step_s=0.1)
     world.watched = True
-    world.now_s += 0.4
-    world.cutter.feed(bytes(2 * round(0.4 * RATE)))
+    assert not partial_of(world, *[bytes(3200)] * 10, step_s=0.1)
+    assert len(partial_of(world, *said, step_s=0.0)) == 0, "all that a segment has, as fast as it is decoded"
+    assert len(partial_of(world, *said, step_s=0.1)) == 3
+    world.speak(1.4)  # its whole chunk waits
     assert not any(chunk.partial for chunk in world.chunks())
-    world.now_s += 1.0
-    burst = world.noise(1.0)
-    for start in range(0, len(burst), 3200):  # all that a segment has, as fast as it is decoded
-        world.cutter.feed(burst[start : start + 3200])
-    assert len([chunk for chunk in world.chunks() if chunk.partial]) <= 1
+
+
+def test_what_is_heard_ahead_is_heard_again_with_its_chunk() -> None:
+    heard: list[bytes] = []
+
+    class Remembering(SilenceDetector):
+        def __call__(self, new: bytes) -> Content:
+            heard.append(new)
+            return super().__call__(new)
+
+    world, whole, n_partial = World(partial_s=0.25), list[Chunk](), 0
+    world.cutter._make_detector = Remembering  # what `fork` makes of it remembers nothing
+    world.cutter.open()
+    for _ in range(40):
+        world.speak(0.1)
+        for chunk in world.chunks():
+            n_partial += chunk.partial
+            whole += [] if chunk.partial else [chunk]
+    assert n_partial > 4
+    assert heard == [chunk.pcm[2 * chunk.lead_samples :] for chunk in whole]

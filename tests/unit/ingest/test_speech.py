@@ -195,3 +195,13 @@ def test_real_speech_in_seven_languages_is_heard(model: Silero, need_program: Ca
             found = contents(model, at_level(audio.astype(np.float32), dbfs))
             whole = found[: max(1, len(audio) // CHUNK)]
             assert whole == [Content.SPEECH] * len(whole), name
+
+
+def test_what_another_hears_ahead_changes_nothing_of_what_is_heard(model: Silero, talk: Audio, tune: Audio) -> None:
+    plain, forked = SpeechDetector(model, 0.5), SpeechDetector(model, 0.5)
+    for piece in np.split(np.concatenate([talk, np.zeros(CHUNK, np.float32), tune]), 7):
+        for length in (CHUNK // 4, CHUNK // 2):
+            forked.fork()(pcm(piece[:length]))
+        assert forked(pcm(piece)) is plain(pcm(piece))
+        assert (forked.now, forked.onset_samples) == (plain.now, plain.onset_samples)
+        assert vars(forked._hysteresis) == vars(plain._hysteresis)
