@@ -96,6 +96,15 @@ def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothi
     assert not reader.read(partial(1, 1.25, [word("ett", 105.3)], epoch=2, start_s=105.0))
 
 
+def test_a_clock_that_is_set_back_by_a_reconnection_hides_nothing() -> None:
+    reader = Reader()
+    reader.hear(outcome(0, [word("noll", 2.0)]))
+    reader.read(partial(1, 4.0, [word("ett", 5.3)]))
+    reader.hear(outcome(1, [word("ett", 5.3)], last=True))
+    reader.hear(outcome(0, [word("två", 1.5)], epoch=2, start_s=0.5, end_s=5.5))
+    assert reader.read(partial(1, 1.5, [word("tre", 5.7)], epoch=2, start_s=5.5))
+
+
 def test_another_language_waits_until_the_chunk_is_whole() -> None:
     reader = Reader()
     reader.hear(outcome(0, parts=(part([word("hej", 2.0)], "sv", 0.99),)))

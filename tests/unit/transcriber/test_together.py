@@ -62,6 +62,12 @@ def test_what_does_not_go_on_where_the_one_before_ended_is_heard_by_itself(chang
     assert seqs(together.groups(delivered(first, second, third), 30.0)) == [[0], [1, 2]]
 
 
+def test_one_that_is_not_whole_yet_is_heard_by_itself() -> None:
+    first, second, third = chunks("jobs/1", PCM)[:3]
+    second = dataclasses.replace(second, partial=True)
+    assert seqs(together.groups(delivered(first, second, third), 30.0)) == [[0], [1], [2]]
+
+
 def test_a_chunk_that_is_missing_parts_a_run() -> None:
     first, _, third, fourth = chunks("jobs/1", PCM)[:4]
     assert seqs(together.groups(delivered(first, third, fourth), 30.0)) == [[0], [2, 3]]
