@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.courier import Courier, first_status
 from ingest.outbox import Outbox
+from wire import keys
 from wire.bus import connect
 from wire.chunk import Chunk
 from wire.metrics import IngestMetrics
@@ -31,3 +32,25 @@ def test_chunks_wait_for_a_redis_that_is_full(
     finally:
         redis_client.config_set("maxmemory", 0)
         courier.close()
+
+
+def test_a_partial_chunk_that_redis_refuses_is_not_tried_again(
+    redis_url: str, redis_client: Any, chunks: Callable[[str], list[Chunk]], wait_until: Callable[..., None]
+) -> None:
+    source, outbox = "microphones/1", Outbox(60.0)
+    courier = Courier(connect(redis_url), outbox, first_status(source, "ingest-0"), IngestMetrics(CollectorRegistry()))
+    before = redis_client.info("stats")["total_error_replies"]
+    try:
+        redis_client.config_set("maxmemory", 1)
+        outbox.put(Chunk(source, 1, 0, 0.0, 1, b"\1\0", partial=True))
+        courier.start()
+        wait_until(lambda: redis_client.info("stats")["total_error_replies"] > before, what="Redis has refused")
+        wait_until(lambda: courier._away, what="the courier knows")
+        redis_client.config_set("maxmemory", 0)
+        outbox.put(Chunk(source, 1, 0, 0.0, 2, b"\1\0\1\0"))
+        wait_until(lambda: chunks(source), what="the whole chunk is in the queue")
+    finally:
+        redis_client.config_set("maxmemory", 0)
+        courier.close()
+    assert [chunk.n_samples for chunk in chunks(source)] == [2]
+    assert redis_client.xlen(keys.PARTIAL_CHUNKS) == 0
