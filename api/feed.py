@@ -63,7 +63,7 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str)
     _add(feed, "id", f"{_TAG}search?{urlencode(subject, quote_via=quote, safe='')}")
     _add(feed, "title", f"Said: {words} – Undertext")
     # Where nothing is found, nothing ever changed: each answer is the same as the one before.
-    _add(feed, "updated", _time(max((each["said_s"] for each in found), default=0.0)))
+    _add(feed, "updated", _time(max(map(_changed_s, found), default=0.0)))
     _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
     page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
     _add(feed, "link", rel="alternate", type="text/html", href=page)
@@ -79,8 +79,8 @@ def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
     _add(entry, "id", f"{_TAG}{source}/{found['id']}/{found['start_s']:.3f}")
     begin = text if len(text) <= TITLE_LIMIT else f"{text[: TITLE_LIMIT - 1].rstrip()}…"
     _add(entry, "title", f"{name}: {begin}")
-    for event in ("published", "updated"):
-        _add(entry, event, _time(found["said_s"]))
+    _add(entry, "published", _time(found["said_s"]))
+    _add(entry, "updated", _time(_changed_s(found)))
     _add(SubElement(entry, "author"), "name", name)
     _add(entry, "content", f"{found['before']} {text} {found['after']}", type="text")
     _add(entry, "link", rel="alternate", type="text/html", href=address + _moment(source, found["start_s"]))
@@ -101,6 +101,11 @@ def _around(source: str, start_s: float, end_s: float) -> str:
     period = {"from": max(0, math.floor(start_s) - AROUND_S), "to": math.ceil(end_s) + AROUND_S}
     path = url_for("stations.download" if kind is Kind.STATION else "jobs.download", id=id, format="txt")
     return f"{path}?{urlencode(period)}"
+
+
+def _changed_s(found: Mapping[str, Any]) -> float:
+    """When a caption became what it is: said, or corrected, without which readers would show what they have."""
+    return float(max(found["said_s"], found["changed_s"]))
 
 
 def _time(unix_s: float) -> str:

@@ -26,7 +26,7 @@ blueprint = Blueprint("search", __name__)
 FIELDS = ("q", "source", "language", "from", "to", "before", "limit")
 
 #: What is shown of a caption beside who said it; `before` and `after` it are the captions' around it.
-_SHOWN = ("id", "said_s", "start_s", "end_s", "language", "text", "marks", "before", "after")
+_SHOWN = ("id", "said_s", "changed_s", "start_s", "end_s", "language", "text", "marks", "before", "after")
 
 #: Captions on a page at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 200, 50

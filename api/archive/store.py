@@ -67,6 +67,7 @@ class Found:
     source: str
     id: int
     said_s: float
+    changed_s: float  # Unix time at which a person wrote its text; 0: nobody has
     start_s: float
     end_s: float
     language: str | None
@@ -225,6 +226,7 @@ def _found(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
         source=row["source"],
         id=row["id"],
         said_s=row["said_s"],
+        changed_s=row["changed_s"],
         start_s=row["start_s"],
         end_s=row["end_s"],
         language=row["language"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import secrets
 import time
 from collections.abc import Callable
@@ -132,6 +133,22 @@ def test_the_newest_come_first_and_each_keeps_its_id(api: Api, on_air: Speaker, 
     elsewhere = httpx.get(f"{api.url.replace('127.0.0.1', 'localhost')}/search.atom?q=giraff&limit=3")
     assert ids(feedparser.parse(elsewhere.content)) == ids(again)
     assert feed(api, "giraff", source=on_air.source).feed.id != first.feed.id
+
+
+def test_what_is_corrected_is_news_to_its_reader(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+    on_air.say("Kameleont ett.", start_s=time.time() - 3600)
+    on_air.say("Kameleont två.", start_s=time.time() - 3590)
+    wait_until(lambda: len(feed(api, "kameleont").entries) == 2, 20)
+    two, one = feed(api, "kameleont").entries
+    corrected_s = int(time.time())
+    assert api.http.patch(f"/{on_air.source}/captions/1", json={"text": "Kameleont, en."}).status_code == 200
+    wait_until(lambda: "Kameleont, en." in ask(api, "kameleont").text, 20)
+    read = feed(api, "kameleont")
+    stayed, changed = read.entries
+    assert (stayed.id, stayed.updated) == (two.id, two.updated)
+    assert (changed.id, changed.published) == (one.id, one.published)
+    assert calendar.timegm(changed.updated_parsed) >= corrected_s
+    assert read.feed.updated == changed.updated
 
 
 def test_what_a_database_from_yesterday_says_again_is_there_once(
