@@ -30,9 +30,9 @@ from wire.queue import Delivery
 _MISSED_S, _SOUND_S, _WORD_S = 1.5, 1.0, 1.0
 
 
-def most(context_s: float, chunk_s: float = 5.0, lead_s: float = 2.0) -> int:
-    """How many chunks of the usual length fit into a model's context; one at least."""
-    return max(1, int((context_s - lead_s) / chunk_s))
+def most(context_s: float, chunk_s: float, lead_s: float) -> int:
+    """How many chunks of a length, the first with its lead, fit into a model's context; one, if that is not known."""
+    return max(1, int((context_s - lead_s) / chunk_s)) if chunk_s else 1
 
 
 def groups(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delivery]]:

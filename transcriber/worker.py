@@ -86,6 +86,7 @@ class Transcriber:
         self._looked_s = -float("inf")  # for chunks of dead workers
         self._claimed = False  # there was one
         self._failures = 0
+        self._longest_s = (0.0, 0.0)  # chunk so far, and what the next one repeats of it
 
     def stop(self) -> None:
         """Finish the batch in hand, then return from `run`. May be called on any thread."""
@@ -115,6 +116,8 @@ class Transcriber:
         taken = self._take(engine, block_s)
         deliveries = [delivery for delivery in taken if not delivery.chunk.partial]
         self._renewal.hold(deliveries)
+        whole = (each.chunk for each in deliveries if not each.chunk.last)
+        self._longest_s = max([self._longest_s, *((chunk.duration_s, chunk.tail_s) for chunk in whole)])
         try:
             if self._stop.is_set():
                 self._queue.release(self._name, deliveries)
@@ -147,9 +150,10 @@ class Transcriber:
     def _take_new(self, engine: Engine, block_s: float) -> list[Delivery]:
         """New chunks; of recordings, as many as fill a GPU's batch with long windows: few would leave it idle.
 
-        A CPU has work enough with those that fill the windows, and live chunks would wait for more.
+        A CPU has work enough with those that fill the windows, and live chunks would wait for more. How long
+        chunks are, the first ones tell.
         """
-        most = together.most(engine.context_s)
+        most = together.most(engine.context_s, *self._longest_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
         partials = self._ahead.most(self._listener.window_s)
         return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most, partials=partials)

@@ -138,14 +138,15 @@ def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Ta
 
 def _methods(meter: Meter, detected: bool) -> dict[str, Method]:
     """Every row that a model writes, by its name."""
-    chunk_s, context_s = Settings().chunk_s, meter.context_s
+    settings, context_s = Settings(), meter.context_s
     # A model that hears one chunk and no more hears what waits as it hears all.
-    waiting = {rows.WAITING: partial(ours, detected=detected, waiting=True)} if most(context_s) > 1 else {}
+    several = most(context_s, settings.chunk_s, settings.lead_s) > 1
+    waiting = {rows.WAITING: partial(ours, detected=detected, waiting=True)} if several else {}
     return {
         rows.OURS: partial(ours, detected=detected),
         rows.UNWATCHED: partial(ours, detected=detected, watched=False),
         **waiting,
-        rows.NAIVE: partial(windows, length_s=min(chunk_s, context_s)),
+        rows.NAIVE: partial(windows, length_s=min(settings.chunk_s, context_s)),
         f"{context_s:g} s windows": partial(windows, length_s=context_s),
         rows.AGREEMENT: local_agreement,
         rows.WHOLE: whole_sentences,

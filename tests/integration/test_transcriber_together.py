@@ -46,7 +46,16 @@ def test_a_gpu_takes_more_of_a_recording_at_once(redis: Redis) -> None:
     engine = ScriptedEngine(context_s=30.0, device="cuda:0")
     Bench(redis, engine, batch_size=2).drain()
     assert words(redis, "jobs/1") == TEXTS
-    assert engine.batches == [2, 1], "ten chunks are two windows, and two more are one"
+    assert engine.batches == [1, 2], "two chunks, which tell how long they are, and ten in two windows"
+
+
+def test_of_longer_chunks_no_more_are_taken_than_the_windows_of_a_batch_hold(redis: Redis) -> None:
+    put(redis, *chunks("jobs/2", PCM[: len(PCM) // 100]), *chunks("jobs/1", PCM, chunk_s=10.0, lead_s=2.0))
+    engine = ScriptedEngine(context_s=30.0, device="cuda:0")
+    transcriber = Bench(redis, engine, batch_size=1).transcriber
+    assert [transcriber.step(block_s=0) for _ in range(5)] == [1, 1, 2, 2, 1], "what is short and alone tells nothing"
+    assert engine.batches == [1] * 5
+    assert words(redis, "jobs/1") == TEXTS
 
 
 def test_and_of_live_sources_no_more_than_ever(redis: Redis) -> None:
@@ -60,7 +69,7 @@ def test_what_a_long_window_leaves_out_is_heard_again_by_chunk(redis: Redis) -> 
     engine = Hasty(context_s=30.0)
     bench = Bench(redis, engine).drain()
     assert words(redis, "jobs/1") == TEXTS
-    assert engine.batches == [2, 8, 2, 1, 2]
+    assert engine.batches == [2, 8, 1, 4]
     assert bench.count("chunks_total", outcome="transcribed") == 12
     assert bench.count("audio_seconds_total", kind="jobs") == 60.0
 
@@ -115,7 +124,7 @@ def test_who_is_told_to_stop_hands_back_what_was_to_be_heard_again(redis: Redis)
     assert engine.batches == [2], "the batch in hand"
     other = Bench(redis, ScriptedEngine(), "transcriber-1").drain()
     assert words(redis, "jobs/1") == TEXTS
-    assert other.count("claimed_total") == 10
+    assert other.count("claimed_total") == 8
 
 
 def test_new_chunks_come_between_those_that_a_dead_worker_left(redis: Redis) -> None:
