@@ -12,7 +12,7 @@ import time
 
 from ingest.detector import MakeDetector
 from ingest.lease import Leases
-from ingest.microphones import MicrophoneReader
+from ingest.microphones import AWAY_S, MicrophoneReader
 from ingest.settings import Settings
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
@@ -24,10 +24,6 @@ log = logging.getLogger(__name__)
 
 #: Time between two looks for microphones that a dead process has left, in seconds.
 LOOK_EVERY_S = 2.0
-
-#: One whose connection has been broken for so long, in seconds, gives its place to one that waits: a client that can go
-#: on is mostly back by then, and of the one that waits no audio is lost yet (`FRAMES_LIMIT`).
-AWAY_S = 20.0
 
 
 class MicrophoneDesk:

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 #: How long one request for frames waits, in seconds.
 FRAMES_WAIT_S = 0.5
 
+#: A client that can go on over another connection is mostly back within so many seconds. One that is away for longer
+#: gives its place to one that waits, of which no audio is lost yet (`FRAMES_LIMIT`).
+AWAY_S = 20.0
+
 
 class MicrophoneReader:
     """The thread that reads one microphone until it is closed, falls silent, or we stop.
@@ -170,7 +174,9 @@ class MicrophoneReader:
         after, heard_s = b"", time.monotonic()
         while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
-                after = after or self._read_on()
+                if not after:
+                    after = self._read_on()
+                    heard_s = self._heard_s(after)
                 frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
                 for frame in frames:
                     self._take(frame, after)
@@ -184,10 +190,19 @@ class MicrophoneReader:
             if closed:
                 return ""
             if frames:
-                heard_s = time.monotonic()
+                heard_s = self._heard_s(after)
             elif (why := self._overdue(heard_s)) and self._given_up(after):
                 return why
         return None
+
+    def _heard_s(self, entry: bytes) -> float:
+        """When an entry of its stream came, on the monotonic clock: who reads on does not wait anew for who is away.
+
+        But that one has time to come back, for it may be that nobody was there to take it.
+        """
+        came_ms = int(entry.partition(b"-")[0])
+        silent_s = time.time() - came_ms / 1000 if came_ms else 0.0
+        return time.monotonic() - max(0.0, min(silent_s, self._idle_s - AWAY_S))
 
     def _overdue(self, heard_s: float) -> str:
         """Why nothing more is waited for; empty if it is."""

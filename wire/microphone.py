@@ -265,14 +265,14 @@ class Microphones:
         """Ingest: frames behind stream entry `after` (b"0" at first).
 
         Returns:
-            Frames, and whether the microphone was closed behind them.
+            Frames, and whether the microphone was closed behind them, or is so old that no connection is known.
         """
         answer: Any = self._redis.xread({keys.microphone(id): after}, count=200, block=max(1, round(timeout_s * 1000)))
         items = answer.items() if isinstance(answer, dict) else answer or []
         for _, entries in items:
             frames = [_frame(entry, fields) for entry, fields in entries if b"end" not in fields]
             return frames, len(frames) < len(entries)
-        return [], False
+        return [], not self._redis.exists(keys.microphone_connections(id))
 
     def _note(self, announcement: bytes) -> Hello | None:
         """Note one that was taken, for whoever has to go on; None, if another did."""

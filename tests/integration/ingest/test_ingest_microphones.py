@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest import microphone_desk
+from ingest import microphone_desk, microphones
 from ingest.converter import Converter
 from ingest.detector import SilenceDetector
 from ingest.lease import Leases
@@ -179,7 +179,7 @@ def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
     desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
-    desk(microphone_idle_s=2.0)
+    desk()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES), 20)
 
@@ -300,6 +300,29 @@ def test_one_that_is_away_for_long_ends_and_is_not_resumed(
     api.leave("m")
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert {chunk.epoch for chunk in chunks("microphones/m")} == {1}
+    with pytest.raises(UnknownSource):
+        api.resume(Hello("m", 16_000))
+
+
+def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
+    desk: Callable[..., None],
+    api: Microphones,
+    chunks: Chunks,
+    wait_until: Wait,
+    redis_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(microphones, "AWAY_S", 0.5)
+    api.open(Hello("m", 16_000))
+    assert api.next(1.0)
+    an_hour_ago = int(time.time() - 3600) * 1000
+    for number, (name, value) in enumerate(((b"pcm", tone(440, 0.5, 16_000)), (b"broken", b"1"))):
+        redis_client.xadd(keys.microphone("m"), {name: value, b"connection": 1}, id=f"{an_hour_ago}-{number}")
+    began_s = time.monotonic()
+    desk()
+    wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
+    assert time.monotonic() - began_s > 0.5, "it may come back yet"
+    assert len(audio_of(chunks("microphones/m"))) == 8_000
     with pytest.raises(UnknownSource):
         api.resume(Hello("m", 16_000))
 
