@@ -46,10 +46,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trainer.tuning.worker import work
+    from wire.bus import connect
     from wire.gpus import one_of_several
 
     redis = redis_at(options.redis, "start one, or name another with --redis")
-    with one_of_several(redis_at(options.redis, "start it"), os.environ) as gpu:
+    # Whose GPU is whose is told over another one, where there are several: `work` waits with its own for ever.
+    with one_of_several(connect(options.redis), os.environ) as gpu:
         print(f"waiting for trials at {options.redis}" + (f", for {gpu}" if gpu else ""), flush=True)
         work(redis, options.burst)
     return 0

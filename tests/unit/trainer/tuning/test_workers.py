@@ -25,13 +25,14 @@ from trainer.__main__ import main
 from trainer.errors import PlanError
 from trainer.training.options import Options
 from trainer.training.train import Outcome, Told
-from trainer.tuning import trial
+from trainer.tuning import trial, worker
 from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.jobs import ATTEMPTS, Workers
 from trainer.tuning.journal import shared
 from trainer.tuning.space import parse
 from trainer.tuning.study import Asked, begin, trials_of
 from wire.bus import Redis, connect
+from wire.gpus import VISIBLE
 from wire.jobs import TRIALS, queue
 
 #: Each worker starts Python and torch anew, on a busy machine.
@@ -210,6 +211,17 @@ def test_a_worker_without_the_folders_hands_its_trial_back_and_ends(
     assert not redis.exists(queue(TRIALS, redis).intermediate_queue_key), "it would be handed out once more"
     assert trials_of(study)[0].state == TrialState.RUNNING
     assert not asked.folder.exists(), "no trial made a folder of its own"
+
+
+def test_a_worker_connects_once(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connections() -> int:
+        return int(redis.info("stats")["total_connections_received"])  # type: ignore[index]
+
+    monkeypatch.setenv(VISIBLE, "")
+    monkeypatch.setattr(worker, "work", lambda *_: None)
+    before = connections()
+    assert main(["worker", "--redis", redis_url]) == 0
+    assert connections() == before + 1
 
 
 def test_without_a_redis_a_worker_says_so(free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
