@@ -23,6 +23,14 @@ from wire.messages import Caption, Content, Job, Kind, State, Status, source_nam
 
 blueprint = Blueprint("jobs", __name__)
 
+#: What a model has made up, be it out of speech or of noise, by the transcriber's reasons not to believe it.
+INVENTED = {
+    "loop": "the same words over and over",
+    "compression": "text that repeats itself",
+    "rate": "more than can be said in that time",
+    "repeated": "what it had written before",
+}
+
 #: Jobs listed at most, and if the caller does not say.
 LIMIT, DEFAULT_LIMIT = 500, 50
 
@@ -178,7 +186,7 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
     quiet = progress.finished and not progress.languages
     if quiet and progress.event:  # what the model first took for speech is withdrawn; a gap may have been speech
         quiet = not any(caption.text or caption.content is Content.GAP for caption in found())
-    silent = "nobody speaks in the recording, as far as the model hears" if quiet else ""
+    silent = _nothing(progress) if quiet else ""
     other = (
         f"some of it, or all, sounds like {progress.sounded_like}, and was heard as {job.language}, as told: "
         "send it again with another language, or without"
@@ -186,6 +194,17 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
         else ""
     )
     return "; ".join(reason for reason in (job.warning, silent, other) if reason)
+
+
+def _nothing(progress: Progress) -> str:
+    """Why a job has no captions, though all of it was heard."""
+    invented = [INVENTED[reason] for reason in progress.rejected if reason in INVENTED]
+    if not invented:
+        return "nobody speaks in the recording, as far as the model hears"
+    return (
+        f"the model wrote nothing that can be believed, but {' and '.join(invented)}: "
+        "if somebody speaks in the recording, try another model or language"
+    )
 
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:

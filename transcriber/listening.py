@@ -116,10 +116,9 @@ class Listener:
         """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
-            self._metrics.rejected.labels(str(verdict.reason)).inc()
             place = (chunk.source, chunk.epoch, chunk.seq)
             log.info("%s %d/%d: %r rejected: %s", *place, hypothesis.text, verdict.reason)
-        return Reading(verdict.believed.words, hypothesis.language, doubtful(hypothesis))
+        return Reading(verdict.believed.words, hypothesis.language, doubtful(hypothesis), verdict.reason or "")
 
     def _count(self, chunks: Sequence[Chunk], decoded: int, busy_s: float) -> None:
         for chunk in chunks:

@@ -22,6 +22,7 @@ class Reading:
     words: tuple[Word, ...] = ()
     language: str | None = None  # that the words are in: English for a translation
     doubtful: bool = False  # the recogniser was not sure: what was said before is not believed again
+    rejected: str = ""  # why some or all that was heard is not believed (`rules.Reason`), and not among the words
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Part:
     def as_list(self) -> list[Any]:
         """JSON-ready values."""
         readings = {
-            spoken: [reading.language, reading.doubtful, [pack(word) for word in reading.words]]
+            spoken: [reading.language, reading.doubtful, [pack(word) for word in reading.words], reading.rejected]
             for spoken, reading in self.readings.items()
         }
         return [readings, dict(self.probabilities)]
@@ -66,8 +67,8 @@ class Part:
     def from_list(cls, values: list[Any]) -> Self:
         """The inverse of `as_list`."""
         readings = {
-            spoken: Reading(tuple(unpack(word) for word in words), language, doubtful)
-            for spoken, (language, doubtful, words) in values[0].items()
+            spoken: Reading(tuple(unpack(word) for word in words), language, doubtful, *rejected)
+            for spoken, (language, doubtful, words, *rejected) in values[0].items()
         }
         return cls(readings, values[1])
 

@@ -56,7 +56,7 @@ class SourceState:
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
-    rejected: list[Reason] = field(default_factory=list)  # in this step
+    rejected: list[str] = field(default_factory=list)  # in this step
     sounds_like: str = ""  # in this step
 
     @property
@@ -208,6 +208,8 @@ class SourceState:
 
         Decided here because here windows come in order, whatever worker heard them.
         """
+        if reading.rejected:
+            self.rejected.append(reading.rejected)
         if not reading.words:
             return []
         repeated = reading.doubtful and repeats(reading.words, self.said)

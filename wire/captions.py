@@ -36,7 +36,7 @@ class Advance:
     next_seq: int = 0  # the first chunk of the epoch that has not been taken into account
     until_s: float = 0.0  # how far the source is captioned, on its clock
     finished: bool = False  # the source has ended and every caption is final
-    rejected: tuple[str, ...] = ()  # why words were not believed in view of what came before, once for each window
+    rejected: tuple[str, ...] = ()  # why words were not believed, once for each window
     sounds_like: str = ""  # a language, where that is certainly another than was told
 
 
@@ -51,10 +51,11 @@ class Progress:
     finished: bool = False
     languages: tuple[str, ...] = ()  # of its captions, the one that is spoken for most of the time first
     sounded_like: str = ""  # the newest language that was certainly another than was told
+    rejected: tuple[str, ...] = ()  # why words were not believed, the most frequent reason first
 
 
-#: Before the fields that say for how many seconds a language is spoken.
-_SPOKEN = "spoken:"
+#: Before the fields that say for how many seconds a language is spoken, and how often words were not believed.
+_SPOKEN, _REJECTED = "spoken:", "rejected:"
 
 #: Given the state (None at first), what a chunk makes of it; None if it changes nothing (it was committed before).
 Step = Callable[[bytes | None], Advance | None]
@@ -96,6 +97,8 @@ class CaptionLog:
             if advance:
                 pipe.set(state_key, advance.state)
                 pipe.hset(progress_key, mapping=_encode_progress(advance, before.event + len(captions)))
+                for reason in advance.rejected:
+                    pipe.hincrby(progress_key, f"{_REJECTED}{reason}")
             for caption in captions:
                 if caption.final and caption.text and caption.language:
                     spoken_s = caption.end_s - caption.start_s
@@ -253,11 +256,6 @@ def _encode_progress(advance: Advance, event: int) -> Mapping[Any, str]:
 def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
     if not fields:
         return Progress()
-    spoken_s = {
-        name.decode().removeprefix(_SPOKEN): float(value)
-        for name, value in fields.items()
-        if name.startswith(_SPOKEN.encode())
-    }
     return Progress(
         event=int(fields[b"event"]),
         epoch=int(fields[b"epoch"]),
@@ -265,5 +263,12 @@ def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
         until_s=float(fields[b"until_s"]),
         finished=fields[b"finished"] == b"1",
         sounded_like=fields.get(b"sounded_like", b"").decode(),
-        languages=tuple(sorted(spoken_s, key=lambda language: (-spoken_s[language], language))),
+        languages=_most_first(fields, _SPOKEN),
+        rejected=_most_first(fields, _REJECTED),
     )
+
+
+def _most_first(fields: Mapping[bytes, bytes], prefix: str) -> tuple[str, ...]:
+    """What the fields of a prefix count, in the order of their numbers."""
+    counts = {name.decode(): float(value) for name, value in fields.items() if name.startswith(prefix.encode())}
+    return tuple(name.removeprefix(prefix) for name in sorted(counts, key=lambda name: (-counts[name], name)))

@@ -92,7 +92,10 @@ class TranscriberMetrics:
             "undertext_transcriber_claimed_total", "Chunks taken over from a dead worker.", registry=registry
         )
         self.rejected = Counter(
-            "undertext_transcriber_rejected_total", "Hypotheses rejected as invented.", ["reason"], registry=registry
+            "undertext_transcriber_rejected_total",
+            "Windows of which something was rejected as invented.",
+            ["reason"],
+            registry=registry,
         )
         self.model_info = Gauge(
             _MODEL_INFO,

@@ -188,7 +188,7 @@ class JobPanel extends HTMLElement {
   #hint({ state, languages }) {
     if (languages.length) return '';
     if (!SETTLED.has(state)) return 'Captions appear here as they are made.';
-    return state === 'finished' ? 'Nobody speaks in this recording.' : 'There are no captions.';
+    return 'There are no captions.';
   }
 
   /** Files are offered that have something in them: of a recording that failed midway, too. */

@@ -255,7 +255,7 @@ def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: 
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds")
     silent = "Finished. Nobody speaks in the recording, as far as the model hears."
     expect(page.locator("job-panel .state")).to_have_text(silent)
-    expect(page.locator("job-panel .empty")).to_have_text("Nobody speaks in this recording.")
+    expect(page.locator("job-panel .empty")).to_have_text("There are no captions.")
     expect(page.locator("job-panel .download")).to_have_count(0)  # they are empty
     page.goto(f"{api.url}#file/good")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")

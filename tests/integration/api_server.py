@@ -184,6 +184,10 @@ class Speaker:
         self._newest = dataclasses.replace(self._newest, revision=self._newest.revision + 1, text=text, final=final)
         self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, self._newest.end_s))
 
+    def make_up(self, reason: str) -> None:
+        """A chunk of which nothing is believed."""
+        self._commit(Advance(b"{}", (), 1, self._seq + 1, 5.0 * self._seq, rejected=(reason,)))
+
     def finish(self) -> None:
         """The source has ended."""
         self._commit(Advance(b"{}", (), 1, self._seq + 1, 5.0 * self._id + 5, finished=True))

@@ -181,6 +181,20 @@ def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(api: Api, redis:
     assert api.http.get("/jobs/lost").json()["warning"] == ""
 
 
+def test_a_job_of_which_nothing_is_believed_does_not_say_that_nobody_speaks(api: Api, redis: Redis) -> None:
+    for id, reasons in (("loops", ["phrase", "loop", "rate", "loop"]), ("credits", ["phrase"])):
+        Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
+        speaker = Speaker(redis, f"jobs/{id}")
+        for reason in reasons:
+            speaker.make_up(reason)
+        speaker.finish()
+    for path in ("/jobs/loops", "/jobs/loops/captions.json"):
+        told = api.http.get(path).json()["warning"]
+        assert "nothing that can be believed, but the same words over and over and more than can be said" in told
+        assert "nobody speaks" not in told
+    assert "nobody speaks" in api.http.get("/jobs/credits").json()["warning"], "as in the credits of films"
+
+
 def test_a_job_that_sounds_like_another_language_says_so(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, duration_s=5.0, language="en"))
     speaker = Speaker(redis, "jobs/j")

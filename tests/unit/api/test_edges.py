@@ -15,11 +15,12 @@ from werkzeug.test import EnvironBuilder
 from api import access, uploads
 from api.app import BODY_SILENCE_S
 from api.handing_in import shown
-from api.jobs import progress_of, state_of
+from api.jobs import INVENTED, progress_of, state_of
 from api.lingering import LINGER_BYTES, LINGER_S, discard, lingering
 from api.parameters import http_url, language, masked, numbered, place, slug, task
 from api.problems import Problem
 from api.settings import Settings
+from transcriber.rules import Reason
 from wire.captions import Progress
 from wire.errors import BadRequest, SettingsError
 from wire.messages import Job, State
@@ -276,3 +277,7 @@ def test_files_that_no_job_needs_any_more_are_swept_away(tmp_path: Path) -> None
 def test_an_origin_that_is_none_stops_the_start(value: str) -> None:
     with pytest.raises(SettingsError, match="ALLOWED_ORIGINS"):
         load(Settings, {"ALLOWED_ORIGINS": value})
+
+
+def test_what_the_api_says_of_rejected_text_are_reasons_that_transcribers_have() -> None:
+    assert set(INVENTED) < set(Reason)

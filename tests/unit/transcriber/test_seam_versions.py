@@ -59,6 +59,13 @@ def test_an_outcome_that_an_older_version_wrote_keeps_its_words() -> None:
     assert found.parts == (Part({"sv": Reading((Word("Hej", 16.0, 16.4, 0.9),), "sv")}, {"sv": 1.0}),)
 
 
+def test_a_part_that_an_older_version_wrote_is_read() -> None:
+    values = [{"sv": ["sv", True, [["Hej", 16.0, 16.4, 0.9]]]}, {}]
+    assert Part.from_list(values) == Part({"sv": Reading((Word("Hej", 16.0, 16.4, 0.9),), "sv", doubtful=True)})
+
+
 def test_an_outcome_waits_as_it_is() -> None:
-    for waiting in (spoken(3, 0.4), spoken(3, 0.0), in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2)), outcome(3), lost(3)):
+    rejected = outcome(3, parts=(Part({"sv": Reading((), "sv", rejected="loop")}),))
+    parts = in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2))
+    for waiting in (spoken(3, 0.4), spoken(3, 0.0), parts, outcome(3), lost(3), rejected):
         assert Outcome.from_dict(json.loads(json.dumps(waiting.as_dict()))) == waiting
