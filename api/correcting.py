@@ -8,8 +8,8 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 
-from api.archive.query import UNSPACED
 from wire.breaks import words_of
+from wire.languages import UNSPACED
 from wire.messages import Caption, Word
 
 # What a text without spaces between its words is counted in: characters, with what is written above, below and behind

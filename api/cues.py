@@ -78,7 +78,8 @@ class Cue:
     def lines(self) -> tuple[tuple[Piece, ...], ...]:
         """One or two lines."""
         at = first_line(_texts(self.pieces), self.separator, self.language)
-        return tuple(line for line in (self.pieces[:at], self.pieces[at:]) if line)
+        halves = (self.pieces[:at], self.pieces[at:])
+        return tuple((replace(line[0], text=line[0].text.lstrip()), *line[1:]) for line in halves if line)
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -129,7 +130,8 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
 def _words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
     """The words of its text with their times in seconds, what stands between them, and whether the times are exact."""
     text = clean(caption.text)
-    heard = [clean(word.text) for word in caption.words]
+    # Where words have no spaces between them, one that is written stands at the beginning of its word.
+    heard = [" " * word.text.startswith(" ") + clean(word.text) for word in caption.words]
     spelt, separator = words_of(text, heard)
     if spelt == heard:
         return list(zip(heard, (word.start_s for word in caption.words), strict=True)), separator, True

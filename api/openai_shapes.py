@@ -89,7 +89,7 @@ def verbose(
         found["segments"] = [_segment(number, caption) for number, caption in enumerate(spoken)]
     if "word" in granularities:
         found["words"] = [
-            {"word": word.text, "start": word.start_s, "end": word.end_s}
+            {"word": word.text.strip(), "start": word.start_s, "end": word.end_s}
             for caption in spoken
             for word in caption.words
         ]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from transcriber.orthography import joined, separator
+from transcriber.orthography import separator, written
 from transcriber.outcome import pack, unpack
 from wire.breaks import cut, ends_sentence, fits
 from wire.messages import Caption, Content, Word
@@ -215,14 +215,18 @@ def _overflows(line: Sequence[Word], language: str | None) -> bool:
 
 
 def _caption(id: int, words: Sequence[Word], origin: Origin) -> Caption:
-    rounded = [replace(word, start_s=round(word.start_s, _DIGITS), end_s=round(word.end_s, _DIGITS)) for word in words]
+    texts = written((word.text for word in words), origin.language)
+    rounded = [
+        Word(text, round(word.start_s, _DIGITS), round(word.end_s, _DIGITS), word.confidence)
+        for text, word in zip(texts, words, strict=True)
+    ]
     return Caption(
         source=origin.source,
         id=id,
         revision=0,
         start_s=rounded[0].start_s,
         end_s=rounded[-1].end_s,
-        text=joined((word.text for word in words), origin.language),
+        text=separator(origin.language).join(texts),
         final=False,
         language=origin.language,
         words=tuple(rounded),

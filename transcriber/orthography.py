@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
-from wire.languages import SPACELESS
+from wire.languages import SPACELESS, apart
 
 #: Marks that end sentences and clauses, and quotations and brackets.
 _BEHIND_WORDS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
@@ -17,9 +17,21 @@ def separator(language: str | None) -> str:
     return "" if language in SPACELESS else " "
 
 
+def written(words: Iterable[str], language: str | None) -> list[str]:
+    """Words as they stand on a line: the first without the space that stood before it in what was heard.
+
+    Of two words of a script with spaces, among others without, a border of windows may have taken theirs.
+    """
+    found: list[str] = []
+    for word in words:
+        missing = found and not separator(language) and apart(found[-1], word)
+        found.append(f" {word}" if missing else word if found else word.lstrip())
+    return found
+
+
 def joined(words: Iterable[str], language: str | None) -> str:
     """Words as a line of text."""
-    return separator(language).join(words)
+    return separator(language).join(written(words, language))
 
 
 def bare(word: str) -> str:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+from wire.languages import apart
+
 #: Longest line, in characters, and lines of a screen; sources above.
 LINE_CHARACTERS = 42
 LINES = 2
@@ -23,7 +25,7 @@ LINES = 2
 _ORPHAN_CHARACTERS = 12
 
 #: Marks that end a sentence, in the scripts that Whisper writes.
-SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။")
+SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။។៕།༎")
 
 #: What may stand behind the mark that ends a sentence or a clause.
 CLOSERS = "\"'”’»)]」』"
@@ -31,7 +33,7 @@ CLOSERS = "\"'”’»)]」』"
 _OPENERS = "\"'”“„‘’«([「『¿¡"
 
 #: Marks that end a clause within a sentence.
-CLAUSE_ENDS = frozenset(",;:–—、，；：،؛")
+CLAUSE_ENDS = frozenset(",;:–—、，；：،؛၊៖")
 
 
 class Break(IntEnum):
@@ -39,7 +41,7 @@ class Break(IntEnum):
 
     LEANING = 0  # behind a word that belongs to the next one
     WORDS = 1
-    PHRASE = 2  # before a conjunction, a preposition, a relative word
+    PHRASE = 2  # before a conjunction, a preposition, a relative word; at a space, where words have none between them
     CLAUSE = 3  # behind a comma, a semicolon, a colon, a dash
     SENTENCE = 4
 
@@ -104,7 +106,7 @@ def break_between(before: str, after: str, language: str | None) -> Break:
     begin, lean = (table.get(language or "", _NONE) for table in (_BEGIN, _LEAN))
     if _key(before) in begin:
         return Break.LEANING
-    if _key(after) in begin:
+    if _key(after) in begin or (after[:1].isspace() and not apart(before, after.lstrip())):
         return Break.PHRASE
     return Break.LEANING if _key(before) in lean else Break.WORDS
 
@@ -179,7 +181,7 @@ def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, 
     for count in screens(words, separator, language):
         screen = words[first : first + count]
         at = first_line(screen, separator, language, growing=growing)
-        found += [separator.join(line) for line in (screen[:at], screen[at:]) if line]
+        found += [separator.join(line).lstrip() for line in (screen[:at], screen[at:]) if line]
         first += count
     return found
 

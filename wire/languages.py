@@ -15,8 +15,21 @@ CODES: frozenset[str] = frozenset(_CODES.split())
 #: Codes of languages for which Whisper has another.
 WHISPERS_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 
-#: Those that put no spaces between words (Whisper's tokenizer.py, `split_to_word_tokens`).
-SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+#: Those that put no spaces between words: what stands between spaces is a phrase, or a word of another language. They
+#: are Whisper's own (openai/whisper, tokenizer.py, `split_to_word_tokens`), and two whose scripts do as little: in
+#: Unicode's Line Breaking Algorithm (UAX #14), Khmer is of class SA as Thai, Lao and Burmese are, and Tibetan breaks
+#: behind the mark of each syllable (BA), not at spaces.
+SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+
+#: Scripts in which nothing at all stands between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
+def apart(before: str, after: str) -> bool:
+    """Whether a space alone tells two texts apart, one behind the other: both are of scripts that have spaces."""
+    touching = before[-1:], after[:1]
+    return all(character.isalnum() and not UNSPACED.match(character) for character in touching)
+
 
 #: A language with a script, a region or more behind it (BCP 47), as browsers and corpora name it: sv-SE, zh-Hant-HK.
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]{1,8})*", re.IGNORECASE)

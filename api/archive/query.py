@@ -12,14 +12,12 @@ from __future__ import annotations
 import re
 
 from wire.errors import BadRequest
+from wire.languages import UNSPACED
 
 #: Longest query, in characters, and most words and phrases in it: each is looked up.
 LIMIT, MOST = 300, 20
 
 _TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))\*?')
-
-#: Scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def spaced(text: str) -> str:

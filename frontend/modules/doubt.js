@@ -15,12 +15,13 @@ export function pieces(text, words) {
     else if (piece) found.push({ text: piece, doubtful });
   };
   let at = 0;
-  for (const word of words) {
-    const start = text.indexOf(word.text, at);
+  for (const { text: written, confidence } of words) {
+    const word = written.trim(); // where words have no spaces between them, one that is written belongs to its word
+    const start = text.indexOf(word, at);
     if (start < 0 || text.slice(at, start).trim()) return [{ text, doubtful: false }];
     add(text.slice(at, start), false);
-    add(word.text, typeof word.confidence === 'number' && word.confidence < DOUBTFUL);
-    at = start + word.text.length;
+    add(word, typeof confidence === 'number' && confidence < DOUBTFUL);
+    at = start + word.length;
   }
   return at === text.length ? found : [{ text, doubtful: false }];
 }

@@ -31,6 +31,12 @@ test('scripts without spaces', () => {
   assert.deepEqual(pieces('今日は雨。', said(['今日', 0.9], ['は', 0.1], ['雨。', 0.9])).map(({ text }) => text), ['今日', 'は', '雨。']);
 });
 
+test('a space that is written in them belongs to its word, and may be the break of a line', () => {
+  assert.deepEqual(pieces('ที่เมือง\nวันนี้ ฝน', said(['ที่', 0.9], ['เมือง', 0.9], [' วันนี้', 0.1], [' ฝน', 0.9])), [
+    { text: 'ที่เมือง\n', doubtful: false }, { text: 'วันนี้', doubtful: true }, { text: ' ฝน', doubtful: false },
+  ]);
+});
+
 test('words that are not those of the text mark nothing', () => {
   for (const words of [[], said(['fel', 0.1]), said(['rätt', 0.1]), said(['text', 0.1]), said(['rätt', 0.1], ['text', 0.1], ['mer', 0.1])]) {
     assert.deepEqual(pieces('rätt text', words), [{ text: 'rätt text', doubtful: false }]);

@@ -198,3 +198,11 @@ def test_screens_that_are_over_at_the_origin_are_left_out() -> None:
     assert [cue.text for cue in behind] == [cue.text for cue in whole if cue.end_ms > 10_000]
     assert behind[0].start_ms == 0
     assert cues([spoken], 1012.0) == []
+
+
+def test_a_space_that_is_written_where_words_have_none_stands_within_lines_only() -> None:
+    heard = ["ฝนตกหนักทางภาคใต้", "และภาคตะวันออก", " กรมอุตุนิยมวิทยา", "เตือนน้ำท่วม", " วันนี้"]
+    words = tuple(Word(text, float(n), n + 0.9) for n, text in enumerate(heard))
+    [cue] = cues([Caption("jobs/x", 1, 0, 0.0, 4.9, "".join(heard), True, "th", words=words)])
+    assert cue.exact, "times are those that were heard"
+    assert cue.text == ("ฝนตกหนักทางภาคใต้และภาคตะวันออก", "กรมอุตุนิยมวิทยาเตือนน้ำท่วม วันนี้")

@@ -71,6 +71,14 @@ def test_languages_without_spaces_are_written_without() -> None:
     assert [c.text for c in closed(words, Origin("jobs/1", 1, "ja"))] == ["今日は雨。"]
 
 
+def test_a_space_that_is_written_among_them_stays_but_not_at_the_beginning() -> None:
+    heard = ["我", "见", "到", " Steve", "Jobs", "。", " 他", "打", " 电", "话"]  # two windows met before Jobs
+    words = [Word(w, n * 0.3, n * 0.3 + 0.3) for n, w in enumerate(heard)]
+    captions = closed(words, Origin("jobs/1", 1, "zh"))
+    assert [c.text for c in captions] == ["我见到 Steve Jobs。", "他打 电话"]
+    assert all("".join(word.text for word in c.words) == c.text for c in captions)
+
+
 def test_a_line_is_open_until_something_follows() -> None:
     lines = Lines()
     lines.settle(said("ett två"), ORIGIN, quiet_until_s=1.0)

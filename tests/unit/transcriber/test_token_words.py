@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from transcriber.orthography import joined
 from transcriber.token_words import words_of
 
 
@@ -63,6 +64,27 @@ def test_languages_without_spaces_are_split_by_character() -> None:
     assert Pieces("今日", "は", "、", "雨", "。").words("ja") == ["今日", "は、", "雨。"]
     kanji = "雨".encode()
     assert Pieces(kanji[:1], kanji[1:], "が").words("zh") == ["雨", "が"]
+
+
+# As Whisper's tokenizer splits them: in Thai and Khmer, parts of syllables, and a space with what stands behind it.
+@pytest.mark.parametrize(
+    ("language", "pieces", "words"),
+    [
+        ("th", ("น", "้", "ำ", "ท", "่", "ว", "ม", " ท", "ี่", "เ", "มือง"), ["น้ำ", "ท่", "ว", "ม", " ที่", "เมือง"]),
+        ("lo", ("ສ", "ະ", "ບ", "າ", "ຍ", "ດ", "ີ", " ມື", "້"), ["ສະ", "ບາ", "ຍ", "ດີ", " ມື້"]),
+        ("km", ("ខ", "្", "ញ", "ុ", "ំ", " ទ", "ៅ", "ផ", "្", "ស", "ា", "រ", "។"), ["ខ្ញុំ", " ទៅ", "ផ្សា", "រ។"]),
+        ("my", ("မ", "င", "်", "္", "ဂ", "လ", "ာ", "ပ", "ါ", "။", " ဒ", "ီ"), ["မ", "င်္ဂ", "လာ", "ပါ။", " ဒီ"]),
+        ("bo", ("བ", "ོ", "ད", "་", "ཀ", "ྱ", "ི", "་", "ར", "ེ", "ད", "།"), ["བོ", "ད་", "ཀྱི་", "རེ", "ད།"]),
+        ("zh", ("他", "在", " New", " York", " 用", " i", "Phone", "。", " (", "2", "5", "度", ")"),
+         ["他", "在", " New", " York", " 用", " iPhone。", " (25", "度)"]),
+        ("yue", (" 去", " Central", " ", "食", "飯", "，", " "), ["去", " Central", " 食", "飯，"]),
+    ],
+)  # fmt: skip
+def test_where_words_have_no_spaces_syllables_stay_whole_and_spaces_that_are_written_stay(
+    language: str, pieces: tuple[str, ...], words: list[str]
+) -> None:
+    assert Pieces(*pieces).words(language) == words
+    assert joined(words, language) == "".join(pieces).strip()
 
 
 def test_every_token_belongs_to_one_word() -> None:

@@ -36,7 +36,7 @@ def halves(text: str, language: str | None) -> list[str]:
     return [" ".join(part) for part in (words[:at], words[at:]) if part]
 
 
-@pytest.mark.parametrize("word", ["slut.", "va?", "ja!", "nej…", 'så."', "här.)", "雨。", "क्या।"])
+@pytest.mark.parametrize("word", ["slut.", "va?", "ja!", "nej…", 'så."', "här.)", "雨。", "क्या।", "រ។", "ပါ။", "ད།"])
 def test_these_end_a_sentence(word: str) -> None:
     assert ends_sentence(word)
 
@@ -195,3 +195,30 @@ def test_what_was_heard_says_whether_there_are_spaces() -> None:
     assert words_of("今日は雨。", ["今日", "は", "雨。"]) == (["今日", "は", "雨。"], "")
     assert words_of("en två", ["fel"]) == (["en", "två"], " ")
     assert lines("") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("th", "ฝนตกหนักทางภาคใต้|และภาคตะวันออก |กรมอุตุนิยมวิทยา|เตือนน้ำท่วม"),
+        ("km", "ថ្ងៃ|នេះ|មេឃ|ភ្លៀង|ខ្លាំង|នៅ|ភ្នំពេញ។ |ប្រជាជន|ត្រូវ|ប្រុង|ប្រយ័ត្ន"),
+        (
+            "zh",
+            "气象台|今天|发布|暴雨|蓝色|预警|信号，|预计|未来|二十四|小时|内|华北|南部|和|黄淮|等地|的|部分|地区|有|大到|暴雨|天气",
+        ),
+    ],
+)
+def test_where_words_have_no_spaces_a_text_is_broken_at_one_that_is_written_or_behind_a_mark(
+    language: str, text: str
+) -> None:
+    heard = text.replace(" |", "| ").split("|")
+    text = "".join(heard)
+    first, second = lines(text, heard, language)
+    assert text in (f"{first} {second}", first + second)
+    assert text[len(first)] == " " or first.endswith("，")
+    assert words_of(text, heard) == (heard, "")
+
+
+def test_a_name_of_a_script_with_spaces_stays_together_rather_than_that() -> None:
+    assert break_between(" New", " York", "ja") is Break.WORDS
+    assert break_between(" York", " の", "ja") is Break.PHRASE

@@ -28,7 +28,12 @@ def test_vowels_that_are_marks_are_kept(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "text", "words"),
-    [("zh", "今天,天气好。", "今 天 天 气 好"), ("ja", "NHKです", "n h k で す"), ("th", "ที่นี่", "ที่ นี่")],
+    [
+        ("zh", "今天,天气好。", "今 天 天 气 好"),
+        ("ja", "NHKです", "n h k で す"),
+        ("th", "ที่นี่", "ที่ นี่"),
+        ("km", "មេឃ។", "មេ ឃ"),
+    ],
 )
 def test_where_no_spaces_are_written_each_character_is_a_word(language: str, text: str, words: str) -> None:
     normal = normaliser(language)
