@@ -89,9 +89,11 @@ def of_station(id: str, number: int) -> dict[str, Any]:
     except UnknownSource:
         pass
     try:
-        return ctx.archivist.revise(source, number, correction.start_s, correction).as_dict()
+        caption = ctx.archivist.revise(source, number, correction.start_s, correction)
     except ArchiveError as error:
         raise Problem(503, f"It cannot be corrected: {error}.") from error
+    ctx.log.tell(caption)
+    return caption.as_dict()
 
 
 @blueprint.patch("/microphones/<id>/captions/<int:number>")

@@ -190,6 +190,14 @@ class CaptionLog:
 
         return transaction(self._redis, attempt, progress_key, log_key)
 
+    def tell(self, caption: Caption) -> None:
+        """Tell those who watch now of a correction of what the log has no longer.
+
+        It is a message of its own: it has no event, behind which whoever comes again could go on.
+        """
+        message = {"type": "correction", "source": caption.source, "caption": caption.as_dict()}
+        self._redis.publish(keys.live(caption.source), json.dumps(message, ensure_ascii=False))
+
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
         """Up to `limit` logged captions behind event `after`, oldest first."""
         entries: Any = self._redis.xrange(keys.captions(source), min=f"({after}-0", count=limit)

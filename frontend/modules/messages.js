@@ -2,6 +2,7 @@
 
 export class MessageError extends Error {}
 
+const object = (value) => value !== null && typeof value === 'object';
 const text = (value) => typeof value === 'string';
 const number = (value) => Number.isFinite(value);
 const whole = (value) => Number.isInteger(value) && value >= 0;
@@ -9,6 +10,7 @@ const whole = (value) => Number.isInteger(value) && value >= 0;
 /** Fields that each type must have; more may come. */
 const FIELDS = {
   caption: { source: text, id: whole, revision: whole, event: whole, start_s: number, end_s: number, text },
+  correction: { source: text, caption: object },
   status: { source: text, state: text },
   missed: { count: whole, after: whole },
   end: { source: text },

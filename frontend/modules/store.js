@@ -54,6 +54,9 @@ export class CaptionStore extends EventTarget {
         this.last = Math.max(this.last, message.event);
         this.#put(lineOf(message));
         break;
+      case 'correction': // of what the log has no longer
+        this.renew([message.caption]);
+        break;
       case 'missed': {
         this.last = Math.max(this.last, message.after + message.count);
         this.#put({

@@ -23,6 +23,7 @@ test('a message loses none of its required fields unnoticed', () => {
     'status.json': ['source', 'state'],
     'missed.json': ['count', 'after'],
     'end.json': ['source'],
+    'correction.json': ['source', 'caption'],
     'error.json': ['status', 'detail'],
     'ready.json': ['id', 'source'],
   })) {

@@ -36,6 +36,14 @@ test('golden messages make the lines they should', () => {
   assert.equal(store.ended, true);
 });
 
+test('what the archive alone has is corrected where it is shown', () => {
+  const message = golden('correction');
+  const { store, heard } = filled(message, golden('caption'), message, { ...message, caption: { ...message.caption, id: 7 } });
+  assert.deepEqual(texts(store), ['Vädret i Skåne.']);
+  assert.deepEqual(heard.map(([type]) => type), ['line', 'revised']);
+  assert.equal(store.last, golden('caption').event);
+});
+
 test('a withdrawn caption keeps its place with no text', () => {
   const message = golden('caption_withdrawn');
   const { store, heard } = filled({ ...message, revision: 0, text: 'words', event: 100 }, message);

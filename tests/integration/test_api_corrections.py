@@ -178,9 +178,13 @@ def test_what_a_stations_log_has_no_longer_is_corrected_in_its_archive(api: Api,
     speaker.say("Tack.", start_s=begin_s + 4)
     become(api, "stations/old", "dalarna", ["Väderet i dalarna."])
     path, seen = "/stations/old/captions/1", {"revision": 0, "start_s": begin_s - 60}
-    answer = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
+    with api.socket("/stations/old/live") as socket:
+        answer = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
+        told = socket.next("correction")
     assert answer.status_code == 200, answer.text
     fits(answer.json(), "Caption")
+    fits(told, "Message")
+    assert told == {"type": "correction", "source": "stations/old", "caption": answer.json()}
     assert [word["text"] for word in answer.json()["words"]] == ["Vädret", "i", "Skåne."]
     again = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
     assert (again.status_code, again.json()["revision"]) == (200, 1), "done once"

@@ -240,3 +240,11 @@ def test_what_is_heard_ahead_of_lines_that_are_missing_is_left_out() -> None:
         "line 4",
         "line 5",
     ]
+
+
+def test_a_correction_that_is_in_no_log_leaves_a_viewer_where_it_is() -> None:
+    log, correction = FakeLog(2), parse(json.dumps({"type": "correction", "source": SOURCE, "caption": {}}).encode())
+    found = follow(log, correction, (live(3), 3), after=2)
+    assert [m["type"] for m in found] == ["correction", "caption"]
+    follower = Follower(log, Script(log, correction), SOURCE, 3, status=lambda: Status(SOURCE))
+    assert [m.event for m in follower.messages() if m and m.type == "correction"] == [None]
