@@ -1,0 +1,19 @@
+"""Work beside the server's."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.aside import aside
+from wire.errors import UnknownSource
+
+
+def test_what_it_raises_is_its_callers_and_not_the_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise UnknownSource("there is no caption 9")
+
+    with pytest.raises(UnknownSource, match="no caption 9") as caught:
+        aside(fail)
+    assert caught.traceback[-1].name == "fail"
+    assert aside(lambda: 7) == 7
+    assert capfd.readouterr() == ("", "")
