@@ -114,6 +114,8 @@ def _correction(number: int) -> Correction:
     known_fields(values, ("text", "revision", "start_s"))
     if not isinstance(text := values.get("text"), str):
         raise BadRequest("text is what is said there, or an empty text if nothing is", "text")
+    if text.strip() and not clean(text):
+        raise BadRequest("text holds characters that cannot be shown, and nothing else", "text")
     if len(text := clean(text)) > CAPTION_LIMIT:
         raise BadRequest(f"text is longer than {CAPTION_LIMIT} characters: a caption is a screen of subtitles", "text")
     seen, start_s = values.get("revision"), values.get("start_s")

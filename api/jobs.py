@@ -44,6 +44,7 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
     """
     ctx = context()
     access.check_token(ctx.settings, request)
+    known_fields(request.args, ("limit", "before"))
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
     jobs, next_s = ctx.jobs.page(limit, seconds("before", math.inf))
     more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}

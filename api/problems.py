@@ -81,8 +81,9 @@ def from_error(error: Exception) -> Problem:
         return Problem(426, _DETAILS[426].format(path=request.path), {"Upgrade": "websocket", "Connection": "Upgrade"})
     if isinstance(error, HTTPException) and error.code:
         detail = _DETAILS.get(error.code, error.description or "").format(path=request.path, method=request.method)
-        allowed = getattr(error, "valid_methods", None)
-        return Problem(error.code, detail, {"Allow": ", ".join(sorted(allowed))} if allowed else None)
+        headers = dict(error.get_headers())  # such as Allow, and of a 416 Content-Range
+        del headers["Content-Type"]
+        return Problem(error.code, detail, headers)
     return Problem(500, _DETAILS[500])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -15,7 +14,7 @@ from api.archive.query import expression
 from api.archive.store import ArchiveError, Found, Wanted
 from api.context import Context, context
 from api.jobs import name_of
-from api.parameters import known_fields, language, natural, next_page, seconds
+from api.parameters import known_fields, language, natural, next_page, period
 from api.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Kind, split_source
@@ -57,13 +56,14 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     ctx = context()
     known_fields(request.args, fields)
     limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    from_s, to_s = period()
     wanted = Wanted(
         expression(request.args.get("q", "")),
         source=_source(request.args.get("source", "")),
         uploads=access.admitted(ctx.settings, request),
         language=language(request.args.get("language", "")),
-        from_s=seconds("from", 0.0),
-        to_s=seconds("to", math.inf),
+        from_s=from_s,
+        to_s=to_s,
         before=natural("before", None),
         limit=limit + 1,
     )

@@ -66,6 +66,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "graceful_timeout": GRACE_S,
             "keepalive": 15,
+            "limit_request_line": 8190,  # a query of 500 letters, each of nine characters: hot words in Japanese
             # Nobody: a proxy on loopback passes its clients' SCRIPT_NAME on, which would hide /metrics from its rules.
             "forwarded_allow_ips": "",
             "loglevel": settings.log_level.lower(),

@@ -95,6 +95,7 @@ def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
     assert api.http.get("/stations/p1/audio.mp3", params=query, headers=later).content == whole.content[1000:2000]
     beyond = api.http.get("/stations/p1/audio.mp3", params=query, headers={"Range": "bytes=9999999-"})
     problem(beyond, 416)
+    assert beyond.headers["content-range"] == f"bytes */{len(whole.content)}"
 
 
 def test_many_hear_it_at_once_and_others_need_not_wait(

@@ -155,6 +155,7 @@ def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: 
     assert "not final yet" in problem(api.http.patch(f"{path}/4", json={"text": "x"}), 409)
     assert "text is what is said" in problem(api.http.patch(f"{path}/1", json={"revision": 0}), 422)
     assert "longer than 500" in problem(api.http.patch(f"{path}/1", json={"text": "x" * 501}), 422)
+    assert "cannot be shown" in problem(api.http.patch(f"{path}/1", json={"text": "\x00\x1b"}), 422)
     assert "did you mean 'text'" in problem(api.http.patch(f"{path}/1", json={"txt": "x"}), 422)
     assert "revision must be" in problem(api.http.patch(f"{path}/1", json={"text": "x", "revision": "1"}), 422)
     assert "Content-Type" in problem(api.http.patch(f"{path}/1", content="Vädret"), 415)

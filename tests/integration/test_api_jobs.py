@@ -21,6 +21,7 @@ def test_the_list_comes_in_pages_that_lead_to_the_next_one(api: Api, redis: Redi
         Jobs(redis).save(Job(f"new{len(seen)}", created_s=9.1e9))  # moves no page
     assert seen == [["j4", "j3"], ["j2", "j1"], ["j0"]]
     assert "before" in problem(api.http.get("/jobs?before=yesterday"), 422)
+    assert "did you mean 'limit'" in problem(api.http.get("/jobs?limits=2"), 422)
 
 
 def test_progress_goes_to_one_only_with_the_last_caption(api: Api, redis: Redis) -> None:

@@ -39,6 +39,11 @@ def test_a_proxy_that_passes_half_a_handshake_on_is_told(api: Api) -> None:
     assert "no WebSocket at /about" in problem(api.refusal("/about"), 404)
 
 
+def test_a_query_may_have_as_many_hot_words_as_there_may_be_in_any_script(api: Api) -> None:
+    query = {"hot_words": "、".join(["東京都庁"] * 100), "url": "x"}
+    assert "no field 'url'" in problem(api.http.post("/jobs", params=query, json={}), 422)
+
+
 def test_a_json_body_is_bounded(api: Api) -> None:
     body = {"name": "x" * 100_000, "url": "http://a/"}
     assert "more than 65536 bytes" in problem(api.http.post("/stations", json=body), 413)

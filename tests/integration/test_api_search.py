@@ -143,6 +143,7 @@ def test_an_unfit_query_is_refused(api: Api) -> None:
     assert "no job 'nope'" in problem(api.http.get("/search?q=a&source=jobs/nope"), 404)
     assert "Unix time" in problem(api.http.get("/search?q=a&from=yesterday"), 422)
     assert "limit" in problem(api.http.get("/search?q=a&limit=0"), 422)
+    assert "less than to" in problem(api.http.get("/search?q=a&from=2&to=1"), 422)
 
 
 def test_strangers_find_stations_alone(
