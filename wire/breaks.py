@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from wire.languages import apart
+from wire.languages import SPACELESS, apart
 
 #: Longest line, in characters, and lines of a screen; sources above.
 LINE_CHARACTERS = 42
@@ -39,7 +39,7 @@ CLAUSE_ENDS = frozenset(",;:–—、，；：،؛၊៖")
 class Break(IntEnum):
     """How well a text may be broken at a place, worst first."""
 
-    LEANING = 0  # behind a word that belongs to the next one
+    LEANING = 0  # behind a word that belongs to the next one; between syllables of what may be one word
     WORDS = 1
     PHRASE = 2  # before a conjunction, a preposition, a relative word; at a space, where words have none between them
     CLAUSE = 3  # behind a comma, a semicolon, a colon, a dash
@@ -88,6 +88,9 @@ _ABBREVIATIONS = {
     "en": _words("mr. mrs. ms. dr. prof. st. e.g. i.e. vs."),
 }
 
+#: Languages of whose words nobody sees where they end; of Chinese and Japanese, any character may end a line.
+_SYLLABLES = SPACELESS - {"zh", "yue", "ja"}
+
 _NONE: frozenset[str] = frozenset()
 
 
@@ -108,7 +111,7 @@ def break_between(before: str, after: str, language: str | None) -> Break:
         return Break.LEANING
     if _key(after) in begin or (after[:1].isspace() and not apart(before, after.lstrip())):
         return Break.PHRASE
-    return Break.LEANING if _key(before) in lean else Break.WORDS
+    return Break.LEANING if _key(before) in lean or language in _SYLLABLES else Break.WORDS
 
 
 def fits(words: Sequence[str], separator: str = " ") -> bool:
