@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from wire.breaks import first_line, fits, screens, words_of
+from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
 #: Fastest text that is read at ease, in characters a second. Netflix, English Template: 17 for adults; the BBC's 160 to
@@ -169,7 +170,10 @@ def _joined(cues: Sequence[Cue]) -> list[Cue]:
 
 def _both(one: Cue, other: Cue) -> Cue | None:
     """Two cues as one, if they are near each other and fit."""
-    pieces = one.pieces + other.pieces
+    begin = other.pieces[0]
+    if not one.separator and one.language in PHRASED:
+        begin = replace(begin, text=f" {begin.text.lstrip()}")
+    pieces = (*one.pieces, begin, *other.pieces[1:])
     near = other.start_ms - one.end_ms < SHORTEST_MS and other.end_ms - one.start_ms <= LONGEST_MS
     alike = (one.language, one.separator) == (other.language, other.separator)
     if not (near and alike and fits(_texts(pieces), one.separator)):

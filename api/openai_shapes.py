@@ -16,6 +16,7 @@ from api.formats import dumps
 from api.problems import Problem
 from wire.breaks import words_of
 from wire.errors import BadRequest
+from wire.languages import PHRASED
 from wire.messages import Caption
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
@@ -63,7 +64,9 @@ def piece(caption: Caption, *, first: bool) -> str:
     """What a caption adds to the text, with the space before it, unless it is the first or its script has none."""
     text = clean(caption.text)
     _, separator = words_of(text, [word.text for word in caption.words])
-    return text if first or not text else separator + text
+    if first or not text:
+        return text
+    return (" " if caption.language in PHRASED else separator) + text
 
 
 def whole(captions: Iterable[Caption]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from transcriber.orthography import joined
+from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
 #: What was said longer ago than this before an utterance is no context for it, in seconds: Whisper's own window.
@@ -58,7 +59,8 @@ def previous_text(captions: Sequence[Caption], begin_s: float, language: str | N
         if caption.content is Content.GAP or caption.end_s < begin_s - PREVIOUS_S or caption.language != language:
             break
         run.append(caption)
-    return joined((caption.text for caption in reversed(run) if caption.text), language)
+    between = " " if language in PHRASED else ""
+    return joined((between + caption.text for caption in reversed(run) if caption.text), language)
 
 
 def prompt_tokens(

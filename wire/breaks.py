@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from wire.languages import SPACELESS, apart
+from wire.languages import PHRASED, apart
 
 #: Longest line, in characters, and lines of a screen; sources above.
 LINE_CHARACTERS = 42
@@ -88,9 +88,6 @@ _ABBREVIATIONS = {
     "en": _words("mr. mrs. ms. dr. prof. st. e.g. i.e. vs."),
 }
 
-#: Languages of whose words nobody sees where they end; of Chinese and Japanese, any character may end a line.
-_SYLLABLES = SPACELESS - {"zh", "yue", "ja"}
-
 _NONE: frozenset[str] = frozenset()
 
 
@@ -111,7 +108,7 @@ def break_between(before: str, after: str, language: str | None) -> Break:
         return Break.LEANING
     if _key(after) in begin or (after[:1].isspace() and not apart(before, after.lstrip())):
         return Break.PHRASE
-    return Break.LEANING if _key(before) in lean or language in _SYLLABLES else Break.WORDS
+    return Break.LEANING if _key(before) in lean or language in PHRASED else Break.WORDS
 
 
 def fits(words: Sequence[str], separator: str = " ") -> bool:

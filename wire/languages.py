@@ -21,6 +21,9 @@ WHISPERS_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 #: behind the mark of each syllable (BA), not at spaces.
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
+#: Those of them that put spaces between phrases, as others put commas: one caption and the next are as good as that.
+PHRASED = SPACELESS - {"zh", "yue", "ja"}
+
 #: Scripts in which nothing at all stands between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 

@@ -206,3 +206,14 @@ def test_a_space_that_is_written_where_words_have_none_stands_within_lines_only(
     [cue] = cues([Caption("jobs/x", 1, 0, 0.0, 4.9, "".join(heard), True, "th", words=words)])
     assert cue.exact, "times are those that were heard"
     assert cue.text == ("ฝนตกหนักทางภาคใต้และภาคตะวันออก", "กรมอุตุนิยมวิทยาเตือนน้ำท่วม วันนี้")
+
+
+def test_captions_that_are_one_cue_are_parted_as_phrases_are() -> None:
+    def hasty(id: int, language: str, *texts: str) -> Caption:
+        words = tuple(Word(text, id + n * 0.2, id + n * 0.2 + 0.2) for n, text in enumerate(texts))
+        return Caption("jobs/x", id, 0, id, id + 0.4, "".join(texts), True, language, words=words)
+
+    [thai] = cues([hasty(1, "th", "ฝนตกหนักทางภาคใต้", "ของไทย"), hasty(2, "th", "น้ำ", "ท่วม")])
+    assert thai.text == ("ฝนตกหนักทางภาคใต้ของไทย น้ำท่วม",)
+    [chinese] = cues([hasty(1, "zh", "预计未来二十四小时内华北南部和黄淮等地", "有大"), hasty(2, "zh", "暴", "雨")])
+    assert chinese.text == ("预计未来二十四小时内华北南部和黄淮等地有大暴雨",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from api.openai_shapes import whole
 from wire.messages import Caption, Word
 
@@ -21,3 +23,8 @@ def test_captions_are_joined_by_a_space_unless_their_script_has_none() -> None:
         == "今日は晴れ明日は雨"
     )
     assert whole([]) == ""
+
+
+def test_where_spaces_part_phrases_captions_are_parted_by_one() -> None:
+    thai = [caption(1, "ฝนตกหนัก", "ฝนตก", "หนัก"), caption(2, "น้ำท่วม", "น้ำ", "ท่วม")]
+    assert whole([replace(each, language="th") for each in thai]) == "ฝนตกหนัก น้ำท่วม"

@@ -95,3 +95,4 @@ def test_it_does_not_reach_over_a_gap_another_language_or_a_long_pause(border: C
 
 def test_the_language_decides_on_spaces() -> None:
     assert previous_text([caption(92, "東京", language="ja"), caption(94, "雨", language="ja")], 95) == "東京雨"
+    assert previous_text([caption(92, "ฝนตก", language="th"), caption(94, "น้ำท่วม", language="th")], 95) == "ฝนตก น้ำท่วม"
