@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from wire.breaks import first_line, fits, screens, words_of
+from wire.breaks import first_line, fits, screens, width, words_of
 from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
@@ -72,7 +72,7 @@ class Cue:
     @property
     def needed_ms(self) -> int:
         """How long it takes to be read."""
-        characters = len(self.separator.join(_texts(self.pieces)))
+        characters = width(self.separator.join(_texts(self.pieces)))
         return max(SHORTEST_MS, -(-1000 * characters // CHARACTERS_PER_S))
 
     @property
