@@ -39,10 +39,6 @@ _OPENERS = "\"'”“„‘’«([「『¿¡"
 CLAUSE_ENDS = frozenset(",;:–—、，；：،؛၊៖")
 
 
-# What may be other than as wide as a letter: neither Latin, Greek or Cyrillic, nor punctuation. Most texts have none.
-_UNUSUAL = re.compile("[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u2010-\u205e]")
-
-
 class Break(IntEnum):
     """How well a text may be broken at a place, worst first."""
 
@@ -116,6 +112,10 @@ def break_between(before: str, after: str, language: str | None) -> Break:
     if _key(after) in begin or (after[:1].isspace() and not apart(before, after.lstrip())):
         return Break.PHRASE
     return Break.LEANING if _key(before) in lean or language in PHRASED else Break.WORDS
+
+
+# What may be other than as wide as a letter: neither Latin, Greek or Cyrillic, nor punctuation. Most texts have none.
+_UNUSUAL = re.compile("[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u2010-\u205e]")
 
 
 def width(text: str) -> int:
