@@ -44,6 +44,10 @@ class Reason(StrEnum):
     DUPLICATE = "same audio as another clip"
 
 
+#: Reasons that are found when a recording is read.
+OF_AUDIO = frozenset(list(Reason)[list(Reason).index(Reason.MISSING) :])
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a clip may be.
@@ -100,7 +104,7 @@ class Dropped:
     """The list of dropped clips, dropped.jsonl: appended to, and gone on from. Use it as a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        self.ids: set[str] = set()
+        self.reasons: dict[str, Reason] = {}
         self.counts: Counter[Reason] = Counter()
         self._file = (folder / DROPPED_NAME).open("a+b")
         self._file.seek(0)
@@ -108,8 +112,7 @@ class Dropped:
         self._file.truncate(data.rfind(b"\n") + 1)  # half a line of a killed writer goes
         for line in data.split(b"\n")[:-1]:
             values = json.loads(line)
-            self.ids.add(values["id"])
-            self.counts[Reason(values["reason"])] += 1
+            self._note(values["id"], Reason(values["reason"]))
 
     def __enter__(self) -> Self:
         return self
@@ -122,5 +125,8 @@ class Dropped:
         values = {"id": id, "reason": reason.value, **({"detail": detail} if detail else {})}
         self._file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
-        self.ids.add(id)
+        self._note(id, reason)
+
+    def _note(self, id: str, reason: Reason) -> None:
+        self.reasons[id] = reason
         self.counts[reason] += 1

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from trainer.corpus import corrections
 from trainer.corpus.cleaning import clean, has_words, spoken_length
-from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Split, Writer, total_s
+from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Writer, total_s
 from trainer.corpus.drops import Dropped, Limits, Reason
-from trainer.corpus.listening import Heard, Part, Recording, digest, listen
+from trainer.corpus.earlier import described, outdated, written
+from trainer.corpus.listening import Heard, Part, Recording, listen
 from trainer.corpus.out_folder import begun, check_folder
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
@@ -113,9 +114,11 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
     captions = corrections.count(candidates)
     notes = (*_of_sources(candidates, captions, plan), *assignment.notes)
     with begun(plan.out, plan.said(), again), Dropped(plan.out) as dropped, Writer(plan.out) as writer:
-        wanted = _judge(candidates, assignment, plan, dropped)
-        digests = dict(_written(plan.out))
-        todo = [i for i in wanted if candidates[i].id not in writer.written and candidates[i].id not in dropped.ids]
+        clips, digests = written(plan.out)
+        wanted = _judge(candidates, assignment, plan, dropped, writer.written)
+        notes = (*outdated(clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
+        done = writer.written | dropped.reasons.keys()
+        todo = [i for i in wanted if candidates[i].id not in done]
         began_s, heard_s = time.monotonic(), 0.0
         for heard in _bar(listen(_recordings(candidates, todo), plan.limits, plan.processes), len(todo), plan):
             clip = candidates[heard.index]
@@ -128,7 +131,7 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
                 digests[heard.digest] = clip.id
                 split = assignment.splits[heard.index]
                 assert split is not None
-                heard_s += writer.add(heard.audio, **_about(clip, split)).duration_s
+                heard_s += writer.add(heard.audio, **described(clip, split)).duration_s
         took_s = time.monotonic() - began_s if todo else 0.0
         assigned = replace(assignment, notes=notes)
         corpus = writer.finish(_story(plan, assigned, dropped.counts, digests, captions))
@@ -191,8 +194,10 @@ def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
             )
 
 
-def _judge(candidates: Sequence[Candidate], assignment: Assignment, plan: Plan, dropped: Dropped) -> list[int]:
-    """Drop what need not be listened to; the indices of the others."""
+def _judge(
+    candidates: Sequence[Candidate], assignment: Assignment, plan: Plan, dropped: Dropped, written: Container[str]
+) -> list[int]:
+    """Drop what need not be listened to, and was not written by an earlier run; the indices of the others."""
     scripts = Scripts((clip.language, clip.text) for clip in candidates)
     seen: set[str] = set()
     readings: Counter[tuple[str, str]] = Counter()
@@ -209,7 +214,7 @@ def _judge(candidates: Sequence[Candidate], assignment: Assignment, plan: Plan, 
             reason = Reason.REPEATED if readings[clip.speaker, clip.text] > plan.max_readings else None
         if reason is None:
             wanted.append(index)
-        elif id not in dropped.ids:
+        elif id not in dropped.reasons and id not in written:
             dropped.add(id, reason, clip.detail if reason is clip.refused else clip.text[:200])
     return wanted
 
@@ -234,19 +239,6 @@ def _part(index: int, clip: Candidate) -> Part:
     letters = spoken_length(clip.text) if clip.speech else None
     said = tuple((start_s, end_s) for start_s, end_s, _ in clip.segments)
     return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, said)
-
-
-def _about(clip: Candidate, split: Split) -> dict[str, Any]:
-    names = ("id", "text", "language", "source", "speaker", "accent", "gender", "age", "previous", "segments")
-    written_by = corrections.model_of(clip.writers)
-    return {"split": split, "written_by": written_by, **{name: getattr(clip, name) for name in names}}
-
-
-def _written(folder: Path) -> Iterator[tuple[bytes, str]]:
-    """The digest and id of each clip that an earlier run wrote."""
-    corpus = Corpus(folder, finished=False)
-    for clip in corpus.clips:
-        yield digest(corpus.samples(clip)), clip.id
 
 
 def _bar(heard: Iterable[Heard], total: int, plan: Plan) -> Iterable[Heard]:

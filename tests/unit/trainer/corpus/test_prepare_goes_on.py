@@ -73,6 +73,29 @@ def test_a_finished_corpus_has_nothing_left_to_do(tmp_path: Path) -> None:
     assert content(tmp_path / "out") == before
 
 
+def test_what_the_sources_say_otherwise_by_now_is_told_and_again_prepares_it(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=3)
+    missing, mended, emptied = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(3))
+    audio = missing.read_bytes()
+    missing.unlink()
+    prepare(plan_of(tmp_path / "out", folder))
+    missing.write_bytes(audio)
+    rows = (folder / "train.tsv").read_text(encoding="utf-8").split("\n")
+    for number, row in enumerate(rows):
+        if mended.name in row:
+            rows[number] = row.replace("Mening", "Sats")
+        if emptied.name in row:
+            rows[number] = row.replace("Mening nummer 2 på svenska.", "")
+    (folder / "train.tsv").write_text("\n".join(rows), encoding="utf-8")
+    onward = prepare(plan_of(tmp_path / "out", folder))
+    told = "2 clips are not as the sources have them now (another text, say, or split), and 1 were dropped"
+    assert told in onward.corpus.about["notes"][0]
+    assert onward.dropped == {Reason.MISSING: 1}, "what is in the corpus is not among what was dropped"
+    anew = prepare(plan_of(tmp_path / "out", folder), again=True)
+    assert not any("--again" in note for note in anew.corpus.about["notes"])
+    assert (len(anew.corpus.clips), anew.dropped) == (17, {Reason.NO_TEXT: 1})
+
+
 def test_another_plan_does_not_go_on_with_it(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
