@@ -6,9 +6,11 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from unicodedata import east_asian_width
 
 import torch
 
+from trainer.corpus.scripts import script
 from trainer.evaluation.alarm import Evidence, judge
 from trainer.evaluation.decoding import Listening, decode
 from trainer.evaluation.grouping import group
@@ -63,10 +65,7 @@ def evaluate(
     Raises:
         RecogniserError: the model lacks a language of the utterances, or they are all longer than its context.
     """
-    normalisers = {
-        language: normaliser(language, recogniser.spelling)
-        for language in sorted({utterance.language for utterance in utterances})
-    }
+    normalisers = _normalisers(recogniser, utterances)
     conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, done))
     first = conditions[0]
     rows = first.rows
@@ -94,8 +93,13 @@ def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context
         context_s: None: as long as each batch is.
     """
     recogniser.model.eval()
-    normalisers = {u.language: normaliser(u.language, recogniser.spelling) for u in utterances}
+    normalisers = _normalisers(recogniser, utterances)
     return list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
+
+
+def _normalisers(recogniser: Recogniser, utterances: Sequence[Utterance]) -> dict[str, Normaliser]:
+    languages = sorted({utterance.language for utterance in utterances})
+    return {language: normaliser(language, recogniser.spelling) for language in languages}
 
 
 def errors(
@@ -248,12 +252,16 @@ def _evidence(recogniser: Recogniser, spoken: Sequence[Row], probes: Probes | No
 
 
 def foreign_share(rows: Sequence[Row]) -> float:
-    """Share of outputs with a letter that no reference has. a–z go together: a small test set has not all of them."""
-    letters = {letter for row in rows for letter in row.reference if letter.isalpha()}
-    if any(letter.isascii() for letter in letters):
-        letters |= set("abcdefghijklmnopqrstuvwxyz")
-    foreign = sum(any(letter.isalpha() and letter not in letters for letter in row.hypothesis) for row in rows)
+    """Share of outputs with a letter that no reference has."""
+    known = {_alphabet(letter) for row in rows for letter in row.reference if letter.isalpha()}
+    foreign = sum(any(letter.isalpha() and _alphabet(letter) not in known for letter in row.hypothesis) for row in rows)
     return foreign / max(1, len(rows))
+
+
+def _alphabet(letter: str) -> str:
+    """What stands for a letter: itself; for those of which a test set has a part alone, a–z, Han or Hangul, their
+    script."""
+    return script(letter) if letter.isascii() or east_asian_width(letter) in "WF" else letter
 
 
 def _device(device: torch.device, processes: int) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.evaluation.decoding import Listening, batches, hear
+from trainer.evaluation.normalising import normaliser
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import Utterance
 from trainer.models.whisper import read
@@ -55,7 +56,7 @@ class Probes:
         start_after_start: mean probability that the start token is followed by another.
         mistaken_share: share of utterances that the model takes for another language than theirs.
         mistaken_for: the language that it takes most of those for.
-        tokens_per_word: of the references.
+        tokens_per_word: of the references; where a language has no spaces, each character is a word.
     """
 
     readings: Mapping[Prefix, Reading]
@@ -109,7 +110,8 @@ def probe(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Li
         # Some recipes write a space before the first word and some do not; the better one is what it learnt.
         if prefix not in readings or reading.loss < readings[prefix].loss:
             readings[prefix] = reading
-    words = sum(len(utterance.text.split()) for utterance in spoken)
+    normalisers = {language: normaliser(language) for language in {utterance.language for utterance in spoken}}
+    words = sum(len(normalisers[utterance.language](utterance.text).split()) for utterance in spoken)
     return Probes(
         readings,
         answers.start_after_start / len(spoken),

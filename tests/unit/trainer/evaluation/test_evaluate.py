@@ -218,6 +218,18 @@ def test_letters_that_no_reference_has() -> None:
     assert foreign_share([row("på väg", "qwz på"), row("hög tid", "høy tid"), row("x", "москва"), row("y", "")]) == 0.5
     assert foreign_share([row("привет", "hello"), row("москва", "москва")]) == 0.5
     assert foreign_share([]) == 0.0
+    assert foreign_share([row("五", "䛛"), row("七", "七な"), row("한국", "국어"), row("八", "8")]) == 0.25
+
+
+def test_the_words_of_a_language_without_spaces_are_its_characters_in_the_alarm_too(recogniser: Recogniser) -> None:
+    said = [replace(silence(1.0), text="på vägen hem")]
+    in_words, in_characters = (
+        probe(replace(recogniser, languages={language: 1}), [replace(said[0], language=language)], Listening(2.0))
+        for language in ("sv", "th")
+    )
+    assert in_words is not None
+    assert in_characters is not None
+    assert in_words.tokens_per_word / in_characters.tokens_per_word == pytest.approx(10 / 3)
 
 
 @pytest.mark.parametrize("width", [30, 50, 80, 160])
