@@ -31,8 +31,8 @@ def sentence(error: Exception, place: str, goes_on: bool) -> str | None:
 
 
 def is_full(error: Exception) -> bool:
-    """torch tells of it in a RuntimeError of its own behind it, safetensors in the words of Rust."""
-    told = any(f"(os error {number})" in str(error) for number in _FULL)
+    """torch tells of it in a RuntimeError of its own behind it, safetensors in the words of Rust, shutil in a list."""
+    told = any(f"(os error {number})" in str(error) or f"[Errno {number}]" in str(error) for number in _FULL)
     return told or any(isinstance(each, OSError) and each.errno in _FULL for each in _behind(error))
 
 

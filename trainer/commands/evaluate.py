@@ -15,6 +15,7 @@ from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
 from trainer.names import RUNS
+from trainer.replacing import write_whole
 from trainer.run_folder import PLAN_NAME
 
 if TYPE_CHECKING:
@@ -110,12 +111,14 @@ def run(options: argparse.Namespace) -> int:
     corpus, clips = _clips(options)
     recogniser = load(options.model, options.device)
     utterances = of_clips(corpus, clips, options.language or _own_language(recogniser, clips))
+    out = options.out or _beside(options)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _utterances(out).touch()  # refused now, not when all was heard
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
         found = evaluate(recogniser, utterances, plan, bar.update)
-    out = options.out or _beside(options)
     about = _about(options, clips)
+    show(found)  # what was heard for an hour is told, though it could not be written
     _write(found, out, about)
-    show(found)
     if told := agreement_on(about):
         print(f"! {told}")
     print(f"written: {out}, {_utterances(out)}")
@@ -158,10 +161,9 @@ def _about(options: argparse.Namespace, clips: Iterable[Clip]) -> dict[str, Any]
 
 
 def _write(found: Evaluation, out: Path, about: Mapping[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(out, json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n")
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in found.utterances())
-    _utterances(out).write_text("".join(lines), encoding="utf-8")
+    write_whole(_utterances(out), "".join(lines))
 
 
 def _utterances(out: Path) -> Path:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ def test_what_the_system_refuses_has_a_remedy_and_a_fault_of_ours_its_traceback(
     # As safetensors has it.
     full = Exception("Error while serializing: I/O error: No space left on device (os error 28)")
     assert sentence(full, "out", goes_on=True) == "out: its disk is full: make room, and the same command goes on"
+    # As shutil has it, who copied a folder.
+    full = shutil.Error([("best/a", "models/a", f"[Errno {errno.ENOSPC}] No space left on device: 'best/a'")])
+    assert sentence(full, "out", goes_on=False) == "out: its disk is full: make room, and give the same command again"
     with pytest.raises(KeyError) as caught:
         _fault_behind_a_refusal()
     assert sentence(caught.value, "out", goes_on=True) is None, "what went before it does not excuse it"

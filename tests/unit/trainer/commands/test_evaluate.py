@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -122,6 +124,31 @@ def test_a_model_of_one_language_is_evaluated_in_it(
     assert "no language 'fi' (it has en, sv)" in printed.err
     assert "has no language fi: it is evaluated in sv, which is all it declares" in printed.out
     assert list(json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["normalisers"]) == ["sv"]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_heard(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trainer.evaluation.evaluate.evaluate", lambda *_: pytest.fail("it was heard"))
+    (tmp_path / "file").touch()
+    assert run(model, corpus, "--out", tmp_path / "file" / "found.json") == 1
+    assert "name another place" in capsys.readouterr().err
+
+
+def test_what_was_heard_is_told_though_the_disk_is_full_and_what_lay_there_stays(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, text: str, encoding: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    out = tmp_path / "found.json"
+    out.write_text("an earlier one", encoding="utf-8")
+    monkeypatch.setattr(Path, "write_text", full)
+    assert run(model, corpus, "--out", out) == 1
+    shown = capsys.readouterr()
+    assert "wer_percent =" in shown.out
+    assert "its disk is full" in shown.err
+    assert out.read_text(encoding="utf-8") == "an earlier one"
 
 
 def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
