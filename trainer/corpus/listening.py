@@ -95,7 +95,7 @@ def hear(recording: Recording, limits: Limits) -> list[Heard]:
     try:
         decoded = decode(recording.audio.open())
     except FileNotFoundError:
-        return [Heard(part.index, None, reason=Reason.MISSING) for part in recording.parts]
+        return [Heard(part.index, None, reason=Reason.MISSING, detail=str(recording.audio)) for part in recording.parts]
     except (AudioError, OSError) as error:
         return [Heard(part.index, None, reason=Reason.UNREADABLE, detail=str(error)[:200]) for part in recording.parts]
     return [_judge(part, decoded, limits) for part in recording.parts]
@@ -107,7 +107,7 @@ def _judge(part: Part, decoded: Decoded, limits: Limits) -> Heard:
     audio = decoded.samples[first:last]
     length_s = len(audio) / SAMPLE_RATE
     if part.end_s is None:  # the source and the header may both say
-        declared_s = max(part.declared_s or 0.0, decoded.declared_s or 0.0)
+        declared_s = max(part.declared_s or 0.0, (decoded.declared_s or 0.0) - part.start_s)
     else:
         declared_s = part.end_s - part.start_s
     reason = None if len(audio) == 0 else limits.of_length(length_s, declared_s)

@@ -113,6 +113,6 @@ def _segments(value: Any) -> tuple[tuple[float, float, str], ...]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    return "" if value is None or value != value else str(value)  # NaN: what pandas has where there is nothing
+    if isinstance(value, int | float) and value == value:  # NaN: what pandas has where there is nothing
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""  # a list or an object is no text

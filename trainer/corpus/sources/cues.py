@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import srt
@@ -68,20 +69,25 @@ def read_cues(path: Path) -> list[Cue]:
     """
     text = read_text(path)
     try:
-        return list(_vtt(text) if path.suffix.lower() == ".vtt" else _srt(text))
+        found = list(_vtt(text) if path.suffix.lower() == ".vtt" else _srt(text))
     except (srt.SRTParseError, srt.TimestampParseError) as error:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
         raise CuesError(f"no WebVTT: {error}") from error
+    return [replace(cue, text=spoken(cue.text)) for cue in _unrolled(found)]
 
 
 def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
-    """Gather cues of one language into clips of up to `max_s`; a longer cue stays alone, for whoever drops it."""
+    """Gather cues of one language into clips of up to `max_s`.
+
+    A cue that is longer stays alone, for whoever drops it; so does one that ends before it begins.
+    """
     clip: list[Cue] = []
     end_s = 0.0
     for cue in sorted(cues, key=lambda cue: (cue.start_s, cue.end_s)):
         apart = clip and (cue.start_s - end_s > GAP_S or max(end_s, cue.end_s) - clip[0].start_s > max_s)
-        if clip and (apart or not cue.text or cue.language != clip[0].language):
+        backward = clip and any(each.end_s <= each.start_s for each in (cue, clip[-1]))
+        if clip and (apart or backward or not cue.text or cue.language != clip[0].language):
             yield tuple(clip)
             clip = []
         if cue.text:
@@ -97,17 +103,36 @@ def _vtt(text: str) -> Iterator[Cue]:
         start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
         said = _OTHER.match(caption.raw_text) or main
         language = language_code(said.group(1)) if said else ""
-        yield Cue(start_s, end_s, spoken(html.unescape(caption.text)), language)
+        yield Cue(start_s, end_s, html.unescape(caption.text), language)
 
 
 def _srt(text: str) -> Iterator[Cue]:
     for subtitle in srt.parse(text):
         plain = html.unescape(_TAGS.sub("", subtitle.content))
-        yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), spoken(plain))
+        yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), plain)
+
+
+def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:
+    """Cues without the lines that stay from the one before, where most have such: subtitles that roll, as television's
+    and those that YouTube makes, would say every line two or three times."""
+    shown = [[line.strip() for line in cue.text.splitlines() if line.strip()] for cue in cues]
+    stay = [0, *(_staying(before, now) for before, now in pairwise(shown))]
+    if 2 * sum(count > 0 for count in stay) < len(cues):
+        yield from cues
+        return
+    for cue, lines, count in zip(cues, shown, stay, strict=True):
+        if new := lines[count:]:
+            yield replace(cue, text="\n".join(new))
+
+
+def _staying(before: Sequence[str], now: Sequence[str]) -> int:
+    """How many of the first lines are the last ones of before."""
+    most = min(len(before), len(now))
+    return next((count for count in range(most, 0, -1) if before[-count:] == now[:count]), 0)
 
 
 def spoken(text: str) -> str:
-    """A cue's words; the dashes with which subtitles begin another speaker's line are no words."""
+    """A cue's words; the dashes, or >>, with which subtitles begin another speaker's line are no words."""
     if _DESCRIPTION.fullmatch(text):
         return ""
-    return " ".join(re.sub(r"^[-–—]\s*", "", line.strip()) for line in text.splitlines()).strip()
+    return " ".join(re.sub(r"^(?:[-–—]|>{2,})\s*", "", line.strip()) for line in text.splitlines()).strip()

@@ -25,7 +25,8 @@ def read(path: Path, source: Source) -> Iterator[Candidate]:
         where = named(row, "path")
         audio = FileAudio(path.parent / where if where else path.parent / f"(row {position + 1} names no file)")
         clip = candidate(row, "", audio, source, split)
-        part = "" if clip.end_s is None else f"#{clip.start_s:.3f}-{clip.end_s:.3f}"
+        end = "" if clip.end_s is None else f"{clip.end_s:.3f}"
+        part = f"#{clip.start_s:.3f}-{end}" if clip.start_s or end else ""
         given = str(row.get("id") or f"{where or position + 1}{part}")
         yield replace(clip, id=f"{source.name}/{given}")
 

@@ -58,8 +58,8 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.readline()
         file.seek(0)
-        # Where numbers have commas, spreadsheets write semicolons.
-        delimiter = ";" if head.count(";") > head.count(",") else ","
+        # Where numbers have commas, spreadsheets write semicolons; and some call what has tabs .csv.
+        delimiter = max(",;\t", key=head.count)
         yield from map(_told, csv.DictReader(file, delimiter=delimiter, restval=""))
 
 

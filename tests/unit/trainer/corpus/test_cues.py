@@ -79,6 +79,56 @@ def test_both_formats_are_read(name: str, text: str, tmp_path: Path) -> None:
     assert last.text == ("(Hon) går" if name == "x.vtt" else "")
 
 
+ROLLING = """\
+WEBVTT
+
+00:00:00.000 --> 00:00:02.500 align:start position:0%
+~
+det<00:00:00.500><c> här är</c>
+
+00:00:02.500 --> 00:00:02.510 align:start position:0%
+det här är
+~
+
+00:00:02.510 --> 00:00:05.000 align:start position:0%
+det här är
+första<00:00:03.500><c> raden</c>
+
+00:00:05.000 --> 00:00:05.010 align:start position:0%
+första raden
+~
+
+00:00:05.010 --> 00:00:08.000 align:start position:0%
+första raden
+>> sedan
+"""
+
+
+def test_of_lines_that_roll_each_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "x.vtt").write_text(ROLLING.replace("~", " "), encoding="utf-8")
+    once = [Cue(0, 2.5, "det här är"), Cue(2.51, 5, "första raden"), Cue(5.01, 8, "sedan")]
+    assert read_cues(tmp_path / "x.vtt") == once
+    three = "".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{a}\n{b}\n{c}\n\n" for n, (a, b, c) in enumerate(ROWS))
+    (tmp_path / "x.srt").write_text(three, encoding="utf-8")
+    assert [cue.text for cue in read_cues(tmp_path / "x.srt")] == ["a b c", "d", "e"]
+
+
+ROWS = ("abc", "bcd", "cde")
+
+
+def test_what_somebody_says_again_stays(tmp_path: Path) -> None:
+    said = ["Nej.", "Nej.", "Jo.", "Vad?", "Jo."]
+    (tmp_path / "x.srt").write_text(
+        "".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{text}\n\n" for n, text in enumerate(said)), encoding="utf-8"
+    )
+    assert [cue.text for cue in read_cues(tmp_path / "x.srt")] == said
+
+
+def test_a_cue_that_ends_before_it_begins_is_no_part_of_another_clip() -> None:
+    found = list(cut([Cue(0, 2, "a"), Cue(2, 1, "b"), Cue(2.5, 4, "c")], 30))
+    assert [[cue.text for cue in clip] for clip in found] == [["a"], ["b"], ["c"]]
+
+
 @pytest.mark.parametrize(("name", "data"), [("x.srt", b"no subtitle"), ("x.vtt", b"no"), ("x.srt", b"1\n\xe5\xff")])
 def test_what_is_no_subtitle_is_said_so(name: str, data: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)

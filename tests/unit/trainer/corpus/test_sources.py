@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.recordings import record, release, write_csv, write_list
-from tests.unit.trainer.corpus.plans import offered
+from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.clips import SPLITS
 from trainer.corpus.decode import decode
 from trainer.corpus.drops import Reason
+from trainer.corpus.prepare import prepare
 from trainer.corpus.sources.candidate import Source
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.languages import language_code, unknown
@@ -176,6 +177,28 @@ def test_a_manifest_of_nemo_with_parts_of_recordings(tmp_path: Path) -> None:
     assert len(offered(tmp_path / "list.json")) == 2
 
 
+def test_a_part_without_an_end_goes_to_the_end_of_its_recording(tmp_path: Path) -> None:
+    record(tmp_path / "a.wav", 4.0)
+    rows = [{"path": "a.wav", "text": text, "offset": start} for text, start in (("hej du", 1.0), ("du", 3.0))]
+    (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    prepared = prepare(plan_of(tmp_path / "out", tmp_path / "x.jsonl", language="sv", splits="release"))
+    assert not prepared.dropped
+    lengths_s = {clip.id: clip.duration_s for clip in prepared.corpus.clips}
+    assert lengths_s == {"x/a.wav#1.000-": 3.0, "x/a.wav#3.000-": 1.0}
+
+
+def test_what_is_no_text_in_json_is_none(tmp_path: Path) -> None:
+    rows = [
+        {"path": {"path": "a.wav"}, "text": "hej"},
+        {"path": "a.wav", "text": ["hej"]},
+        {"path": "b.wav", "text": 5},
+    ]
+    (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    nameless, listed, number = offered(tmp_path / "x.jsonl", language="sv")
+    assert "names no file" in str(nameless.audio)
+    assert (listed.text, number.text) == ("", "5")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
@@ -201,6 +224,8 @@ def test_a_manifest_of_a_spreadsheet(tmp_path: Path) -> None:
     whole, damaged = offered(tmp_path / "x.csv", language="sv")
     assert (whole.text, whole.refused) == ("Hej, du", None)
     assert (damaged.refused, damaged.detail) == (Reason.DAMAGED_ROW, "4 fields, not 3")
+    (tmp_path / "t.csv").write_text("path\ttext\na.wav\tHej, du\n")
+    assert offered(tmp_path / "t.csv", language="sv")[0].text == "Hej, du"
     (tmp_path / "y.csv").write_text("path,text\na.wav,Hej, du\n")
     assert offered(tmp_path / "y.csv", language="sv")[0].refused is Reason.DAMAGED_ROW
 
