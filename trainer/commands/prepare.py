@@ -84,8 +84,10 @@ def run(options: argparse.Namespace) -> int:
     from trainer.reports.corpus import notes, show, write_report
     from trainer.terminal import console as this_console
 
-    if not 0 < options.max_s <= 30 or options.min_s < 0 or min(options.dev, options.test) < 0:
-        raise PlanError("Whisper hears 30 s: 0 < --max-s <= 30; --min-s, --dev and --test are not negative")
+    if not 0 <= options.min_s < options.max_s <= 30:
+        raise PlanError("Whisper hears 30 s: --min-s is from 0 on, and below --max-s, which is up to 30")
+    if not min(options.dev, options.test, options.max_readings) >= 0:
+        raise PlanError("--dev, --test and --max-readings are not negative")
     if options.dev + options.test >= 100:
         raise PlanError(f"--dev {options.dev:g} and --test {options.test:g} leave nothing to train on")
     plan = Plan(

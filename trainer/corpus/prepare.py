@@ -273,9 +273,15 @@ def _story(
         "splits_made": list(assignment.made),
         "voices_crossing": assignment.crossing,
         "clips_moved": assignment.moved,
-        "notes": [*assignment.notes, *_of_voices(clips, plan)],
+        "notes": [*assignment.notes, *_of_splits(clips, assignment), *_of_voices(clips, plan)],
         "dropped": {reason.value: dropped[reason] for reason in Reason if dropped[reason]},
     }
+
+
+def _of_splits(clips: Sequence[Clip], assignment: Assignment) -> Iterator[str]:
+    for split in SPLITS:
+        if clips and split in assignment.splits and not any(clip.split == split for clip in clips):
+            yield f"There is no {split}: all clips that were meant for it were dropped."
 
 
 def _of_voices(clips: Sequence[Clip], plan: Plan) -> Iterator[str]:

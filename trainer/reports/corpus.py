@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,6 @@ from trainer.reports.plots import bars, histogram
 from trainer.terminal import tables
 
 REPORT_NAME = "report.html"
-_WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _WORDS_SHOWN = 60
 #: A split that was made, with more than so many times of its share, is told of.
 _MUCH = 2.0
@@ -148,9 +147,15 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
 def _frequent(clips: Iterable[Clip]) -> str:
     words: Counter[str] = Counter()
     for clip in clips:
-        words.update(_WORDS.findall(clip.text.casefold()))
+        words.update(_words(clip.text))
     shown = ", ".join(f"{word} {count:,}" for word, count in words.most_common(_WORDS_SHOWN))
     return f"{words.total():,} words, {len(words):,} different ones: {shown}"
+
+
+def _words(text: str) -> list[str]:
+    """Letters, digits and what belongs to them: the marks that are vowels in Thai and Hindi, Persian's joiners."""
+    kept = (char if unicodedata.category(char)[0] in "LMNC" or char in "'’" else " " for char in text.casefold())
+    return [word for part in "".join(kept).split() if (word := part.strip("'’"))]
 
 
 def _sentence(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> str:

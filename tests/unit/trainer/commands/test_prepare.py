@@ -66,7 +66,16 @@ def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: p
     assert f"no clips are left: {out / 'dropped.jsonl'} says why" in said
 
 
-@pytest.mark.parametrize("words", [["--max-s", "31"], ["--min-s", "-1"], ["--dev", "60", "--test", "40"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--max-s", "31"],
+        ["--min-s", "-1"],
+        ["--min-s", "31"],
+        ["--max-readings", "-1"],
+        ["--dev", "60", "--test", "40"],
+    ],
+)
 def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "--source", str(tmp_path), "--out", str(tmp_path), *words]) == 1
     assert words[0] in capsys.readouterr().err

@@ -52,6 +52,14 @@ def test_a_corpus_of_before_speakers_had_folders_goes_on(tmp_path: Path) -> None
     assert folders.said()["sources"][0]["speaker"] == "folder"
 
 
+def test_a_split_of_which_all_clips_are_dropped_is_told_of(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=1)
+    for clip in (folder / "clips").glob("*_4_*"):
+        clip.unlink()
+    notes = prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"]
+    assert notes == ["There is no dev: all clips that were meant for it were dropped."]
+
+
 def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None:
     for name, text in {"a": "hej", "b": "du", "c": "", "d": "vi"}.items():
         record(tmp_path / "m" / f"{name}.wav", seed=ord(name))

@@ -56,6 +56,16 @@ def test_hours_are_those_of_the_clips(tmp_path: Path) -> None:
     assert hours_by(clips, "age").keys() == {"not known"}
 
 
+def test_words_are_whole_in_every_script_and_no_font_is_missed(tmp_path: Path) -> None:
+    with Writer(tmp_path) as writer:
+        for number, (text, accent) in enumerate([("ศูนย์ हिन्दी", "台湾省"), ("می‌خواهم, it's 'so'", "แบบไทย")]):
+            about = {"language": "th", "split": "train", "accent": accent}
+            writer.add(np.ones(16_000 + number, np.int16), id=str(number), text=text, **about)
+        page = write_report(writer.finish({}), {}).read_text(encoding="utf-8")  # where a warning is an error
+    assert "5 words, 5 different ones: ศูนย์ 1, हिन्दी 1, می‌خواهم 1, it&#x27;s 1, so 1" in page
+    assert "台湾省" in page
+
+
 def test_texts_that_are_trained_and_tested_are_told(tmp_path: Path) -> None:
     said = notes(corpus(tmp_path))
     assert said[0] == NASTY
