@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from trainer.errors import TrainerError
 from trainer.held import held
+from trainer.refusals import sentence
 from trainer.run_folder import DECISIVE, PLAN_NAME
 from trainer.training.loop import Diverged
 from trainer.training.options import Options
@@ -44,7 +45,7 @@ def perform(study: optuna.Study, number: int) -> None:
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # whatever ends a trial is what is known of its parameters
-            fail(study, number, _sentence(error))
+            fail(study, number, _sentence(error, options))
         else:
             study.tell(number, found.best)
 
@@ -80,6 +81,8 @@ def _telling(trial: optuna.Trial, measures: int) -> Told:
     return told
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, options: Options) -> str:
+    if refused := sentence(error, str(options.run), goes_on=True):
+        return refused
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return first if isinstance(error, TrainerError) else f"{type(error).__name__}: {first}"
