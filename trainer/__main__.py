@@ -89,7 +89,16 @@ def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     subparsers = top.add_subparsers(metavar="SUBCOMMAND", required=True, parser_class=Subcommand)
     for name in wanted if wanted and set(wanted) <= set(COMMANDS) else COMMANDS:
-        importlib.import_module(f"trainer.commands.{name}").add_parser(subparsers)
+        command = importlib.import_module(f"trainer.commands.{name}")
+        parser = subparsers.add_parser(
+            name,
+            help=command.HELP,
+            description=command.__doc__,
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_to(parser)
+        parser.set_defaults(run=command.run)
     return top
 
 

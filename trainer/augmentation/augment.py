@@ -118,9 +118,6 @@ class Augmentation:
         folders = dict.fromkeys(setting.folder for setting in self.settings if setting.folder)
         self._sounds = {folder: Sounds(Path(folder), cache) for folder in folders}
 
-    def __str__(self) -> str:
-        return text_of(self.settings)
-
     @property
     def most_lengthening(self) -> float:
         """How many times as long as it was a clip may become."""

@@ -1,7 +1,7 @@
 """The subcommands of `python -m trainer`, each a module of this package.
 
-A module has `add_parser(subparsers)`, which describes its options and sets `run`, and `run(options) -> int`, the exit
-code. It imports what is heavy inside `run`, so that `--help` answers at once.
+A module has `HELP` in a line, `EXAMPLES` to stand below its options, `add_to(parser)`, which adds these, and
+`run(options) -> int`, the exit code. It imports what is heavy inside `run`, so that `--help` answers at once.
 """
 
 #: In the order in which they are used; a new one is a line here and a module of that name.

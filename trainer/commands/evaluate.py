@@ -28,7 +28,8 @@ ALARM = 3
 
 _BY = ("accent", "speaker", "gender", "age", "source", "duration")
 
-_EXAMPLES = f"""\
+HELP = "error rates with intervals, by group, at full and short context; an alarm for broken decoding"
+EXAMPLES = f"""\
 examples
   python -m trainer evaluate mine corpora/sv
   python -m trainer evaluate openai/whisper-small corpora/sv --language sv --limit 500
@@ -47,14 +48,7 @@ words do not raise it, nor does a corpus in none of the languages that the model
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "evaluate",
-        help="error rates with intervals, by group, at full and short context; an alarm for broken decoding",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a name on the hub")
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
     parser.add_argument("--split", choices=SPLITS, default="test")
@@ -78,7 +72,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="default: evaluation-NAME.json in the run's folder, or runs/evaluations",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

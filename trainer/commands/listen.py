@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import textwrap
 from pathlib import Path
-from typing import Any
 
+from trainer.augmentation.augment import KINDS, PRESETS, augmentation
 from trainer.errors import PlanError
+from trainer.terminal import console as this_console
+from trainer.terminal import tables
 
-_HELP = """\
+HELP = "hear what augmentation does, before training on it"
+_EXAMPLES = """\
 --augment is a preset, effects, or both; what comes later replaces the same effect before
 
   NAME[:PROBABILITY[:LOW..HIGH[:FOLDER]]],...
@@ -29,43 +32,27 @@ examples
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "listen",
-        help="hear what augmentation does, before training on it",
-        description=__doc__,
-        epilog=augment_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+_USUAL = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
+EXAMPLES = _EXAMPLES.format(
+    effects="\n".join(f"  {name:10} {kind.does}{_USUAL[name]}" for name, kind in KINDS.items()),
+    presets="\n".join(
+        textwrap.fill(
+            words.replace(",", ", ") or "as it is", 118, initial_indent=f"  {name:10} ", subsequent_indent=" " * 13
+        )
+        for name, words in PRESETS.items()
+    ),
+)
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", type=Path, help="what `prepare` made")
     parser.add_argument("--augment", default="radio", metavar="WORDS", help="see below (default: radio)")
     parser.add_argument("--out", type=Path, default=Path("listen.html"), metavar="FILE", help="(default: listen.html)")
     parser.add_argument("--clips", type=int, default=3, metavar="N", help="of different speakers (default: 3)")
     parser.add_argument("--seed", type=int, default=1, help="another one chooses other clips (default: 1)")
-    parser.set_defaults(run=run)
-
-
-def augment_help() -> str:
-    """What the words of `--augment` mean."""
-    from trainer.augmentation.augment import KINDS, PRESETS
-
-    usual = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
-    effects = "\n".join(f"  {name:10} {kind.does}{usual[name]}" for name, kind in KINDS.items())
-    presets = "\n".join(
-        textwrap.fill(
-            words.replace(",", ", ") or "as it is", 118, initial_indent=f"  {name:10} ", subsequent_indent=" " * 13
-        )
-        for name, words in PRESETS.items()
-    )
-    return _HELP.format(effects=effects, presets=presets)
 
 
 def run(options: argparse.Namespace) -> int:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    from trainer.augmentation.augment import augmentation
     from trainer.corpus.clips import Corpus
     from trainer.reports.listening import COST_HEAD, choose, cost_rows, sheet
 
@@ -79,12 +66,8 @@ def run(options: argparse.Namespace) -> int:
     page, costs = sheet(corpus, clips, effects, options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page, encoding="utf-8")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(COST_HEAD):
-        table.add_column(name, justify="right" if number > 2 else "left")
-    for row in cost_rows(costs):
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
+    console = this_console()
+    for drawn in tables("", COST_HEAD, cost_rows(costs), console.width, figures=COST_HEAD[3:]):
+        console.print(drawn)
     console.print(f"{options.out}: open it in a browser", markup=False, highlight=False, soft_wrap=True)
     return 0

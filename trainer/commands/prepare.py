@@ -10,7 +10,8 @@ from typing import Any
 
 from trainer.errors import PlanError
 
-_EXAMPLES = """\
+HELP = "recordings and what is said in them become a corpus"
+EXAMPLES = """\
 a source is one of
   a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv; or, of spontaneous
                               speech, with audios/ and ss-corpus-LANGUAGE.tsv
@@ -44,14 +45,7 @@ A killed run is gone on with by the same command. What came of it: OUT/report.ht
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "prepare",
-        help="recordings and what is said in them become a corpus",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", nargs="+", action="append", required=True, metavar=("PATH", "KEY=VALUE"), help="several are mixed"
     )
@@ -74,7 +68,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--min-s", type=float, default=0.1, help="the shortest clip in seconds (default 0.1)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that decode (default: all cores)")
     parser.add_argument("--again", action="store_true", help="replace what FOLDER has by now")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from trainer.run_folder import MODELS
 
-_EXAMPLES = """\
+HELP = "a run's best model becomes a folder that transcribers load"
+EXAMPLES = """\
 OUT is replaced whole: transcribers with MODEL=OUT change over between two batches. Where MODEL is a link, publish
 beside what it points to, then move the link (`ln -sfn sv-8 models/on-air`). OUT has the weights in half precision
 (adapters merged), processor, generation config, undertext.json, and a card with what evaluations in RUN measured.
@@ -26,14 +26,7 @@ _QUANTIZATIONS = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "publish",
-        help="a run's best model becomes a folder that transcribers load",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="RUN", help="a run's folder, or its name in runs/")
     parser.add_argument("out", metavar="OUT", type=Path)
     parser.add_argument("--which", choices=MODELS, default="best")
@@ -41,7 +34,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--push", metavar="HUB_ID", help="upload it to the Hugging Face hub, too")
     parser.add_argument("--ctranslate2", type=Path, metavar="FOLDER", help="export it for faster-whisper, too")
     parser.add_argument("--quantization", choices=_QUANTIZATIONS, default="int8", help="of the export (default int8)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from trainer.names import RUNS
 
 #: The page of several runs, where no other is asked for.
 _COMPARISON = RUNS / "comparison.html"
 
-_EXAMPLES = f"""\
+HELP = "one page of a run, or of several side by side"
+EXAMPLES = f"""\
 The page is one file that fetches nothing. Of one run: what it was, curves, what each epoch heard, regularisation and
 augmentation, evaluations with intervals, and versions. Of several: in what their plans differ, their curves in the same
 pictures, and evaluations side by side, with the change from the first run over the same utterances; without --out,
@@ -27,14 +27,7 @@ examples
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "report",
-        help="one page of a run, or of several side by side",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+", help="a run's folder, or its name in runs/")
     parser.add_argument(
         "--out",
@@ -42,7 +35,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help=f"default: report.html in the run's folder; of several: {_COMPARISON}, in the place of the last one",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

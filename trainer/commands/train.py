@@ -8,7 +8,8 @@ from typing import Any
 
 from trainer.corpus.sources.languages import language_code
 
-_EXAMPLES = """\
+HELP = "fine-tune any Whisper, or train one from nothing"
+EXAMPLES = """\
 MODEL is any Whisper checkpoint: a folder, a run, or its name on the hub; or new:SIZE, to begin from nothing:
 new:tiny-demo (the bundled model's), new:tiny, new:base, new:small, new:medium, new:large-v3, new:large-v3-turbo.
 
@@ -46,18 +47,10 @@ Then: python -m trainer evaluate NAME CORPUS; python -m trainer publish NAME OUT
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "train",
-        help="fine-tune any Whisper, or train one from nothing",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", dest="name", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
     add_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and what memory it takes")
-    parser.set_defaults(run=run)
 
 
 def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:

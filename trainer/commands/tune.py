@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from trainer.tuning.study import Asked
     from wire.bus import Redis
 
-_EXAMPLES = """\
+HELP = "search for the options that train best, here or by many workers"
+EXAMPLES = """\
 Each trial is a run of `train` with the options given here, and values of its own for what varies. Its result is the
 lowest word error rate on dev. --vary takes any option of `train` that makes another model:
 
@@ -58,14 +59,7 @@ that is killed costs nothing but time: another goes on with its trial from the l
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "tune",
-        help="search for the options that train best, here or by many workers",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", required=True, metavar="NAME", help="kept in runs/NAME; or a path")
     parser.add_argument(
         "--vary", action="append", required=True, metavar="NAME=VALUES", help="see below; once for each"
@@ -79,7 +73,6 @@ def add_parser(subparsers: Any) -> None:
         "--redis", metavar="URL", default=os.environ.get("REDIS_URL"), help="that workers share (default: $REDIS_URL)"
     )
     train.add_options(parser, trial=True)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainer.errors import PlanError
 
 if TYPE_CHECKING:
     from wire.bus import Redis
 
-_EXAMPLES = """\
+HELP = "train trials of a search that `tune` hands out"
+EXAMPLES = """\
 Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
 see the corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does: one that does not hands
 its trial back and ends. Ctrl-C hands it back, too. Of several GPUs, each takes the one that the fewest others have.
@@ -26,14 +27,7 @@ examples
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "worker",
-        help="train trials of a search that `tune` hands out",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--burst", action="store_true", help="end when no trial is waiting")
     parser.add_argument(
         "--redis",
@@ -41,7 +35,6 @@ def add_parser(subparsers: Any) -> None:
         default=os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0",
         help="that hands out trials (default: $REDIS_URL, or one on this machine)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,8 +23,8 @@ def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: 
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=sorted(alphabet), show_progress=False)
     bpe.train_from_iterator(texts, trainer)
-    learnt = _learnt(bpe)
-    tokenizer = WhisperTokenizer(vocab=learnt.vocab, merges=learnt.merges)
+    learnt = json.loads(bpe.to_str())["model"]  # the only public way to its merges
+    tokenizer = WhisperTokenizer(vocab=learnt["vocab"], merges=[tuple(merge) for merge in learnt["merges"]])
     special = [
         "<|endoftext|>",
         "<|startoftranscript|>",
@@ -53,20 +53,6 @@ def listed(languages: Iterable[str]) -> str:
     """The first ten codes, for a sentence."""
     codes = sorted(languages)
     return ", ".join(codes[:10]) + ("…" if len(codes) > 10 else "")
-
-
-@dataclass(frozen=True)
-class _Learnt:
-    """What a BPE learnt: token to id, and the merges in order."""
-
-    vocab: dict[str, int]
-    merges: list[tuple[str, str]]
-
-
-def _learnt(bpe: Tokenizer) -> _Learnt:
-    """Read a trained BPE out of its serialised form, the only public way to its merges."""
-    state = json.loads(bpe.to_str())["model"]
-    return _Learnt(state["vocab"], [tuple(merge) for merge in state["merges"]])
 
 
 @dataclass

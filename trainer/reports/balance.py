@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from trainer.evaluation.grouping import shown
@@ -43,9 +43,8 @@ def told_groups(rows: Sequence[Group], at_most: int = VALUES_TOLD) -> list[Group
     return [*rows[:at_most], Group(f"{len(rest):,} others", **sums)]
 
 
-def balance_plot(groups: Sequence[Group] | Sequence[Mapping[str, object]], column: str, title: str) -> str:
+def balance_plot(rows: Sequence[Group], column: str, title: str) -> str:
     """An SVG: for each group of a column three bars in percent: what is there, what was asked for, what was drawn."""
-    rows = [row if isinstance(row, Group) else Group(**dict(row)) for row in groups]  # type: ignore[arg-type]
     total = max(1, sum(row.clips for row in rows))
     series = {
         "in train": [100 * row.clips / total for row in rows],

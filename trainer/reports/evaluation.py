@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,6 @@ _FIGURES = ("WER %", "95 %", "by speaker", "sub", "del", "ins", "CER %", "clips"
 _NO_GROUPS = ("added snr",)
 #: Rows of what is listed.
 _CONFUSED, _WORST = 15, 20
-
-
-def evaluations(documents: Iterable[Document]) -> Iterator[str]:
-    """All evaluations of one run."""
-    for document in documents:
-        yield from evaluation(document)
 
 
 def evaluation(document: Document) -> Iterator[str]:

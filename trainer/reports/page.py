@@ -19,7 +19,6 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } h3 { font-size: 1rem; margin-top: 1.5rem }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; margin: .6rem 0 }
-caption { text-align: left; color: var(--dim); padding-bottom: .2rem }
 th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start }
@@ -74,7 +73,7 @@ def code(words: str) -> str:
     return f"<p><code>{html.escape(words)}</code></p>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int = 1, caption: str = "") -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int = 1) -> str:
     """A table whose first columns, `words` of them, are text, and all others numbers."""
 
     def line(tag: str, cells: Sequence[str | Link]) -> str:
@@ -82,9 +81,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int 
         drawn = (f"<{tag}{_class(kind)}>{_cell(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
         return f"<tr>{''.join(drawn)}</tr>"
 
-    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     body = line("th", head) + "".join(line("td", row) for row in rows)
-    return f'<div class="scroll"><table>{above}{body}</table></div>'
+    return f'<div class="scroll"><table>{body}</table></div>'
 
 
 def plots(drawn: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from trainer.corpus.corrections import agreement
 from trainer.evaluation.grouping import shown
 from trainer.reports.balance import Group, balance_plot
 from trainer.reports.curves import curves, single
-from trainer.reports.evaluation import evaluations
+from trainer.reports.evaluation import evaluation
 from trainer.reports.page import code, folded, heading, page, plots, table, text
 from trainer.reports.settings import about, examples, made_with, regularisation
 from trainer.run_folder import RunFolder, read_run
@@ -98,7 +98,8 @@ def _parts(run: RunFolder) -> Iterator[str]:
     yield from _seen(run)
     if run.evaluations:
         yield heading("Evaluations")
-        yield from evaluations(run.evaluations)
+        for document in run.evaluations:
+            yield from evaluation(document)
     yield heading("Made with")
     yield table(("", ""), made_with(run), words=2)
 

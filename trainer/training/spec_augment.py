@@ -6,23 +6,12 @@ the features that come in stay as they are, and every mask lies inside the clip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 #: Bands of each kind, and how wide one may be: a share of the mel bins (27 of 80, as in the paper), and of the clip's
 #: frames (all bands together take out a fifth of short clips at most).
 BANDS, MELS_SHARE, FRAMES_SHARE, MOST_FRAMES = 2, 27 / 80, 0.1, 100
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A rectangle that is taken out: all frames if `in_mels`, else all mel bins; from `first` to before `last`."""
-
-    in_mels: bool
-    first: int
-    last: int
 
 
 def spec_augment(features: Tensor, frames: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -35,26 +24,19 @@ def spec_augment(features: Tensor, frames: Tensor, share: float, generator: torc
     masked = features.clone()
     for clip, length in zip(masked, frames.tolist(), strict=True):
         if _uniform(generator) < share:
-            mean = clip[:, :length].mean()
-            for patch in _patches(clip.shape[0], length, generator):
-                if patch.in_mels:
-                    clip[patch.first : patch.last, :length] = mean
-                else:
-                    clip[:, patch.first : patch.last] = mean
+            heard, mean = clip[:, :length], clip[:, :length].mean()
+            for _ in range(BANDS):
+                heard[_band(len(clip), int(MELS_SHARE * len(clip)), generator)] = mean
+            for _ in range(BANDS):
+                heard[:, _band(length, min(MOST_FRAMES, int(FRAMES_SHARE * length)), generator)] = mean
     return masked
 
 
-def _patches(mels: int, frames: int, generator: torch.Generator) -> list[Patch]:
-    found = []
-    for in_mels, length, most in (
-        (True, mels, int(MELS_SHARE * mels)),
-        (False, frames, min(MOST_FRAMES, int(FRAMES_SHARE * frames))),
-    ):
-        for _ in range(BANDS):
-            width = int(_uniform(generator) * (most + 1))
-            first = int(_uniform(generator) * (length - width + 1))
-            found.append(Patch(in_mels, first, first + width))
-    return found
+def _band(length: int, most: int, generator: torch.Generator) -> slice:
+    """A place for a band of up to `most` of so many bins or frames."""
+    width = int(_uniform(generator) * (most + 1))
+    first = int(_uniform(generator) * (length - width + 1))
+    return slice(first, first + width)
 
 
 def _uniform(generator: torch.Generator) -> float:

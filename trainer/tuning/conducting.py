@@ -16,7 +16,7 @@ from trainer.held import held
 from trainer.run_folder import MODELS
 from trainer.training.checkpoint import CHECKPOINT_NAME
 from trainer.tuning.search import propose
-from trainer.tuning.study import Asked, best_of, ended, folder_of, trials_of
+from trainer.tuning.study import Asked, best_of, folder_of, trials_of
 from trainer.tuning.trial import REASON, perform
 
 #: If so many trials fail before any does not, all others would.
@@ -77,7 +77,7 @@ def conduct(study: optuna.Study, asked: Asked, crew: Crew, keep_all: bool = Fals
     with held(asked.folder, "--study"), _bar(asked) as bar:
         while True:
             trials = trials_of(study)
-            running = [trial.number for trial in trials if not ended(trial)]
+            running = [trial.number for trial in trials if not trial.state.is_finished()]
             _show(bar, trials, crew)
             _refuse_hopeless(trials, began)
             if not keep_all:
@@ -131,7 +131,7 @@ def _forget(study: optuna.Study, trials: list[FrozenTrial]) -> None:
     """Delete the weights of trials that are not the best."""
     best = best_of(trials)
     for trial in trials:
-        if ended(trial) and trial is not best:
+        if trial.state.is_finished() and trial is not best:
             for name in _WEIGHTS:
                 path = folder_of(study, trial.number) / name
                 if path.is_dir():
@@ -153,5 +153,5 @@ def _show(bar: tqdm[Never], trials: list[FrozenTrial], crew: Crew) -> None:
     # The clock of a terminal goes on; a log hears what is new.
     bar.set_postfix_str(", ".join(told), refresh=", ".join(told) != bar.postfix or sys.stderr.isatty())
     # An update by nothing would be taken for the time that a trial takes.
-    if new := sum(map(ended, trials)) - bar.n:
+    if new := sum(trial.state.is_finished() for trial in trials) - bar.n:
         bar.update(new)

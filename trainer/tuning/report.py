@@ -13,7 +13,7 @@ from trainer.reports.page import Link, code, heading, page, plots, table, text
 from trainer.run_folder import ENDED_NAME, METRICS_NAME, RunError
 from trainer.tuning.pictures import history, importance, parallel, slices
 from trainer.tuning.results import STATES, best_command, ending, failures, head, ranked, row, shown
-from trainer.tuning.study import best_of, document_of, ended, folder_of, trials_of
+from trainer.tuning.study import best_of, document_of, folder_of, trials_of
 
 
 def write_report(study: optuna.Study, folder: Path) -> Path:
@@ -58,7 +58,7 @@ def _trial_page(study: optuna.Study, trial: FrozenTrial) -> str:
         return ""
     told = folder / ENDED_NAME
     try:
-        if not ended(trial):
+        if not trial.state.is_finished():
             run_report.write_report(folder)
         elif not told.exists():
             told.write_text(f"As trial {trial.number} of a search: {ending(study, trial.number)}.\n", encoding="utf-8")

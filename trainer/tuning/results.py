@@ -12,7 +12,7 @@ from rich.console import Console
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
 from trainer.training.options import line
-from trainer.tuning.study import best_of, ended, folder_of, options_of, trials_of
+from trainer.tuning.study import best_of, folder_of, options_of, trials_of
 from trainer.tuning.trial import REASON
 
 #: Rows of the table on the terminal; the page has all of them.
@@ -46,7 +46,7 @@ def head(study: optuna.Study) -> list[str]:
 
 def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
     """Cells of a trial: its number, how it ended, its error rate, parameters, and how long it took."""
-    value = trial.value if ended(trial) else None
+    value = trial.value if trial.state.is_finished() else None
     took = trial.duration.total_seconds() / 60 if trial.duration else None
     return [
         str(trial.number),

@@ -18,8 +18,6 @@ from trainer.tuning.folders import absolute
 from trainer.tuning.search import pruner
 from trainer.tuning.space import Space
 
-#: How a trial ended that did.
-_ENDS = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _ASKED = "asked"
 
 
@@ -131,10 +129,6 @@ def best_of(trials: list[FrozenTrial]) -> FrozenTrial | None:
     """The trial with the fewest errors of those that came to their end."""
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
     return min(done, key=lambda trial: (trial.value, trial.number), default=None)
-
-
-def ended(trial: FrozenTrial) -> bool:
-    return trial.state in _ENDS
 
 
 def _quiet() -> None:

@@ -17,7 +17,7 @@ from trainer.run_folder import DECISIVE, PLAN_NAME
 from trainer.training.loop import Diverged
 from trainer.training.options import Options
 from trainer.training.train import Told, train_run
-from trainer.tuning.study import ended, options_of, trials_of
+from trainer.tuning.study import options_of, trials_of
 from wire.bus import AWAY
 
 #: A trial's attribute that says why it failed.
@@ -35,7 +35,7 @@ def perform(study: optuna.Study, number: int) -> None:
     with held(options.run, "--run", wait=True):
         options = _as_begun(options)
         # Whoever had it until now may have brought it to its end.
-        if ended(trials_of(study)[number]):
+        if trials_of(study)[number].state.is_finished():
             return
         trial = optuna.Trial(study, frozen._trial_id)
         try:

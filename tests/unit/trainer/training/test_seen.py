@@ -14,7 +14,7 @@ import pytest
 
 from trainer.augmentation.quiet import QuietSounds
 from trainer.corpus.clips import UNKNOWN, Clip
-from trainer.reports.balance import balance_plot, told_groups
+from trainer.reports.balance import Group, balance_plot, told_groups
 from trainer.training.clip_source import ClipSource
 from trainer.training.joining import Joiner
 from trainer.training.sampling import Balanced, Epochs, Sampler
@@ -94,7 +94,7 @@ def test_the_plot_has_every_group(tmp_path: Path) -> None:
     sampler = SAMPLERS[1]
     write_seen(tmp_path / "seen.json", source(sampler), 12, columns=("accent",))
     epoch = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"][0]
-    svg = balance_plot(epoch["groups"]["accent"], "accent", "accent, epoch 1")
+    svg = balance_plot([Group(**row) for row in epoch["groups"]["accent"]], "accent", "accent, epoch 1")
     xml.etree.ElementTree.fromstring(svg)
     assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent", "accent, epoch 1")
     for word in ("skånska", "gotländska", UNKNOWN, "asked for", "seen"):
