@@ -10,7 +10,7 @@ import torch
 from trainer.training.averaging import trained
 from trainer.training.checkpoint import CHECKPOINT_NAME
 
-GB = 1e9
+_GB, _MB = 1e9, 1e6
 
 
 def checkpoint_bytes(model: torch.nn.Module, averaged: bool) -> int:
@@ -31,7 +31,12 @@ def lacking(folder: Path, checkpoint: int) -> str:
     if 2 * checkpoint - (old.stat().st_size if old.exists() else 0) <= free:
         return ""
     return (
-        f"warning: {folder} has {free / GB:.1f} GB free: a checkpoint takes {checkpoint / GB:.1f} GB, and the one "
-        "before stays until it is written. What does not fit is left out, and a run that is killed goes on behind an "
-        "older one, or from its beginning"
+        f"warning: {folder} has {amount(free)} free: a checkpoint takes {amount(checkpoint)}, and the one before stays "
+        "until it is written. What does not fit is left out, and a run that is killed goes on behind an older one, or "
+        "from its beginning"
     )
+
+
+def amount(number: int) -> str:
+    """So many bytes, for people."""
+    return f"{number / _GB:.1f} GB" if number >= _GB else f"{number / _MB:.1f} MB"

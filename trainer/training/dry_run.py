@@ -19,7 +19,7 @@ from trainer.training.acft import Teacher
 from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream
 from trainer.training.deciding import Decided, begun, decide, load
-from trainer.training.disk import GB, checkpoint_bytes, free_bytes
+from trainer.training.disk import amount, checkpoint_bytes, free_bytes
 from trainer.training.losses import Targets
 from trainer.training.memory import fill, peak, without_contents
 from trainer.training.options import Options, command
@@ -140,8 +140,7 @@ def _device(decided: Decided, device: torch.device) -> str:
 
 
 def _disk(checkpoint: int, run: Path) -> str:
-    free = free_bytes(run)
-    return f"{checkpoint / GB:.1f} GB for a checkpoint, twice that while one is replaced; free: {free / GB:.1f} GB"
+    return f"{amount(checkpoint)} for a checkpoint, twice that while one is replaced; free: {amount(free_bytes(run))}"
 
 
 def _memory(taken: int, batch: Batch, device: torch.device) -> str:

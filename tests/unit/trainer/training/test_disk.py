@@ -34,10 +34,10 @@ def test_a_checkpoint_is_about_as_large_as_is_told(
 def test_it_is_told_where_one_does_not_fit_beside_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(30_000, 15_000, 15_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(30_000_000, 15_000_000, 15_000_000))
     run = tmp_path / "run"
-    assert lacking(run, 7_500) == ""
-    assert f"warning: {run} has 0.0 GB free: a checkpoint takes 0.0 GB" in lacking(run, 7_501)
+    assert lacking(run, 7_500_000) == ""
+    assert f"warning: {run} has 15.0 MB free: a checkpoint takes 7.6 MB" in lacking(run, 7_600_000)
     run.mkdir()
-    (run / "checkpoint.pt").write_bytes(bytes(10_000))
-    assert lacking(run, 10_000) == ""
+    (run / "checkpoint.pt").write_bytes(bytes(10_000_000))
+    assert lacking(run, 10_000_000) == ""

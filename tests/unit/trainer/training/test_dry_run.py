@@ -49,7 +49,7 @@ def test_it_tells_what_would_be_done_and_leaves_nothing(
     assert told["device"] == "cpu, in fp32"
     changing, of_all = (int(word.replace(",", "")) for word in told["parameters"].split() if word[0].isdigit())
     assert 0 < changing < of_all
-    assert re.fullmatch(r"0\.0 GB for a checkpoint, twice that while one is replaced; free: [\d.]+ GB", told["disk"])
+    assert re.fullmatch(r"\d\.\d MB for a checkpoint, twice that while one is replaced; free: [\d.]+ GB", told["disk"])
     assert told["memory"].endswith("GiB at most in a step, of 8 examples of 2 s")
     assert f"--run {tmp_path / 'run'}" in told["command"]
     assert not (tmp_path / "run").exists()
