@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -31,14 +31,21 @@ class Stop:
 
 
 @contextmanager
-def on_signals() -> Iterator[Stop]:
-    """SIGINT and SIGTERM ask for a stop; the second one is obeyed at once, as usual. Of the main thread alone."""
+def on_signals(shown: bool = True) -> Iterator[Stop]:
+    """SIGINT and SIGTERM ask for a stop; the second one is obeyed at once, as usual. Of the main thread alone.
+
+    Args:
+        shown: say so.
+    """
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def ask(number: int, _: FrameType | None) -> None:
         stop.signal_number = number
         _put(before)
+        if shown:  # a step, or a measure, may take minutes
+            with suppress(OSError):  # no print, in the middle of one of which the signal may have come
+                os.write(2, b"\ntrainer: it stops behind this step; asked once more, at once\n")
 
     _put(dict.fromkeys(before, ask))
     try:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from trainer.augmentation import noises
 from trainer.corpus.decode import decode
-from trainer.corpus.sources.folder import AUDIO_SUFFIXES
+from trainer.corpus.sources.folder import AUDIO_SUFFIXES, files_in
 from trainer.errors import AudioError, SourceError
 
 Audio = NDArray[np.float32]
@@ -41,7 +41,7 @@ class Sounds:
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         if not folder.is_dir():
             raise SourceError(f"{folder} is no folder of recordings")
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+        files = sorted(path for path in files_in(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
         if not files:
             raise SourceError(f"{folder} has no recordings in it ({', '.join(sorted(AUDIO_SUFFIXES))})")
         self.folder = folder

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
             for name, told in dry_run(asked):
                 print(f"{name:<14}{told}", flush=True)
         return 0
-    with on_signals() as stop, alone(asked):
+    with on_signals(shown=is_first()) as stop, alone(asked):
         found = train_run(asked, stop=stop)
     if is_first():
         print(found)

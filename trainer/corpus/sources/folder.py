@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -31,7 +32,7 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
     Raises:
         SourceError: what was corrected is wanted, and nothing there says what was.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in files_in(folder) if not path.name.startswith("."))
     recordings = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
     if source.corrected and not any(_is_ours(path) for path in files):
         raise without_captions(folder)
@@ -54,6 +55,18 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
             refused=Reason.MISSING,
             detail="a text beside no audio",
         )
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """All files below a folder, those behind links too: recordings lie on another disk. Each folder once."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()  # a link that leads back would lead on for ever
+            continue
+        seen.add(real)
+        yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
 def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:

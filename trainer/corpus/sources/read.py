@@ -11,6 +11,7 @@ from trainer.corpus.sources.candidate import Candidate, Source
 from trainer.errors import SourceError
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
+_ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def read(source: Source, max_s: float) -> Iterator[Candidate]:
@@ -29,6 +30,8 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         raise folder.without_captions(path)
     if path.is_file() and path.suffix.lower() in _TABLES:
         yield from manifest.read(path, source)
+    elif path.is_file() and path.suffix.lower() in _ARCHIVES:
+        raise SourceError(f"{path} is an archive: unpack it, and give the folder that comes of it")
     elif path.is_file():
         raise SourceError(f"{path} is no manifest: its name ends in none of {', '.join(_TABLES)}")
     elif not path.exists():

@@ -101,6 +101,16 @@ def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
     }
 
 
+def test_recordings_behind_links_are_read_and_a_link_that_leads_back_ends(tmp_path: Path) -> None:
+    record(tmp_path / "disk" / "anna" / "1.wav").with_suffix(".txt").write_text("Hej")
+    (tmp_path / "talks").mkdir()
+    (tmp_path / "talks" / "anna").symlink_to(tmp_path / "disk" / "anna")
+    (tmp_path / "disk" / "anna" / "back").symlink_to(tmp_path / "talks")
+    (tmp_path / "talks" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    (clip,) = offered(tmp_path / "talks", language="sv", speaker="folder")
+    assert (clip.id, clip.text, clip.speaker) == ("talks/anna/1.wav", "Hej", "anna")
+
+
 def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
     record(tmp_path / "f" / "talk.wav", 50)
     cues = [f"{n}\n00:00:{n * 10:02},000 --> 00:00:{n * 10 + 9:02},500\nMening {n}.\n" for n in range(5)]

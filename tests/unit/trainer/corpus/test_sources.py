@@ -211,6 +211,7 @@ def test_what_is_no_text_in_json_is_none(tmp_path: Path) -> None:
         ("x.csv", "path;text\na;å\n".encode("latin-1"), "Save it as UTF-8"),
         ("x.tsv", "path\ttext\na\tå\n".encode("utf-16"), "Save it as UTF-8"),
         ("x.xlsx", "", "none of .csv"),
+        ("cv-corpus-24.0-sv-SE.tar.gz", "", "is an archive: unpack it"),
     ],
 )
 def test_what_is_wrong_with_a_manifest_is_said(name: str, text: str | bytes, says: str, tmp_path: Path) -> None:
