@@ -41,6 +41,7 @@ from benchmarks.report import Row, arguments, show
 from benchmarks.training import proofs
 from benchmarks.training.architecture import whisper
 from benchmarks.training.measured import Measured
+from benchmarks.training.planted import STEPS, planted_causes
 from benchmarks.training.preparing import preparing
 from benchmarks.training.short_context import repair
 from benchmarks.training.sizes import sizes
@@ -48,7 +49,6 @@ from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, decode
 from trainer.evaluation.evaluate import Plan, evaluate
-from trainer.evaluation.planted import STEPS, planted_causes
 from trainer.evaluation.recogniser import Recogniser, load
 from trainer.evaluation.utterances import Audio, Utterance, of_examples
 from trainer.examples import SAMPLE_RATE

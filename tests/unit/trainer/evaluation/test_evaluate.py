@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 from torch import Tensor
 
+from benchmarks.training.planted import tones
 from trainer.evaluation.decoding import Listening
 from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, transcribed, word_errors
-from trainer.evaluation.planted import tones
 from trainer.evaluation.probes import _log_probabilities, probe
 from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import Evaluation, advice_on_windows

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.evaluation.planted import STEPS, Labels, Planted, faults, masked_end, planted_causes, tone_speller
+from benchmarks.training.planted import STEPS, Labels, Planted, faults, masked_end, planted_causes, tone_speller
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("one_thread")]
 
 NAMES = (
     "none",
