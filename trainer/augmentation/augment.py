@@ -168,12 +168,6 @@ class Augmentation:
                 yield setting, strength, stream
 
 
-def augmentation(text: str) -> Augmentation | None:
-    """What `--augment` says; None: nothing."""
-    settings = parse(text)
-    return Augmentation(settings) if settings else None
-
-
 def _setting(word: str) -> Setting:
     name, *rest = word.split(":", 3)
     if name not in KINDS:

@@ -6,7 +6,7 @@ import argparse
 import textwrap
 from pathlib import Path
 
-from trainer.augmentation.augment import KINDS, PRESETS, augmentation
+from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, parse
 from trainer.errors import PlanError
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     from trainer.corpus.clips import Corpus
     from trainer.reports.listening import COST_HEAD, choose, cost_rows, sheet
 
-    effects = augmentation(options.augment)
-    if effects is None:
+    effects = Augmentation(parse(options.augment))
+    if not effects.settings:
         raise PlanError("--augment none leaves nothing to hear")
     corpus = Corpus(options.corpus)
     clips = choose(corpus.clips, options.clips, options.seed)

@@ -12,10 +12,8 @@ from trainer.augmentation.snr import estimate_db
 from trainer.corpus.clips import COLUMNS, UNKNOWN
 from trainer.evaluation.utterances import Utterance
 
-#: Columns that are measured: duration, and a guess at the signal-to-noise ratio of the recording.
-MEASURED = ("duration", "snr")
-#: All that can be grouped by.
-GROUPABLE = (*COLUMNS, *MEASURED)
+#: All that can be grouped by; the last two are measured, the signal-to-noise ratio being a guess.
+GROUPABLE = (*COLUMNS, "duration", "snr")
 #: Enough to tell speakers apart.
 _SPEAKER_DIGITS = 10
 

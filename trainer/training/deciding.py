@@ -83,7 +83,7 @@ def decide(options: Options, corpus: Corpus, loaded: Loaded, team: Team) -> Deci
         clips,
         drawn,
         augment if augment.settings else None,
-        quiet_sounds(options.without_speech, context_s, options.run / "sounds") if options.without_speech else None,
+        quiet_sounds(options.without_speech, context_s, options.run / "sounds"),
         seed=options.seed,
         language=options.language,
         joiner=_joiner(options, loaded, clips, drawn, longest_s) if options.join else None,

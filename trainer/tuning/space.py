@@ -13,15 +13,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from trainer.errors import PlanError
 from trainer.names import meant
-from trainer.training.options import Options
+from trainer.training.options import MACHINE, Options
 from trainer.tuning.folders import absolute
 
 #: What decides nothing about the model, or what its error rate is measured on.
 _FIXED = frozenset(
     (
         *("corpus", "run", "model", "language", "token", "lora_targets", "measures", "measure_every", "dev_clips"),
-        "leave_out",
-        *("precision", "recompute", "device", "threads", "workers", "log_every", "checkpoint_every_s"),
+        *("leave_out", "precision", *MACHINE),
     )
 )
 _TRUTH = {"yes": True, "no": False}

@@ -59,12 +59,8 @@ def read(source: Source) -> Iterator[Candidate]:
             )
         for number, row in enumerate(_described(split.remove_columns(column))):
             audio = RowAudio(source.path, source.config, name, column, number)
-            given = (
-                f"{source.name}/{name}/{row['id']}"
-                if isinstance(row.get("id"), str)
-                else f"{source.name}/{name}/{number}"
-            )
-            yield candidate(row, given, audio, source, split_named(name))
+            id = row["id"] if isinstance(row.get("id"), str) else number
+            yield candidate(row, f"{source.name}/{name}/{id}", audio, source, split_named(name))
 
 
 def _described(split: Any) -> Iterator[dict[str, Any]]:

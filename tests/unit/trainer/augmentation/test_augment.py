@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, Setting, augmentation, parse, text_of
+from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, Setting, parse, text_of
 from trainer.errors import PlanError, SourceError
 from trainer.examples import SAMPLE_RATE
 from trainer.training.clip_source import Audio
@@ -45,7 +45,7 @@ def test_presets_and_words_add_up_and_the_last_one_counts() -> None:
         Setting("noise", 0.9, 0, 5),
         Setting("gain", 0.5, -20, 0),
     )
-    assert augmentation("none") is None
+    assert parse("none") == ()
     assert parse("") == ()
 
 
@@ -155,9 +155,9 @@ def test_samples_that_are_no_numbers_are_refused(bad: float) -> None:
 def test_a_folder_without_audio_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("no audio")
     with pytest.raises(SourceError, match="no recordings"):
-        augmentation(f"noise:0.5:5..20:{tmp_path}")
+        Augmentation(parse(f"noise:0.5:5..20:{tmp_path}"))
     with pytest.raises(SourceError, match="no folder"):
-        augmentation(f"noise:0.5:5..20:{tmp_path}/none")
+        Augmentation(parse(f"noise:0.5:5..20:{tmp_path}/none"))
 
 
 def test_an_augmentation_can_be_sent_to_another_process(tmp_path: Path) -> None:
