@@ -111,6 +111,17 @@ def test_a_model_that_never_ends_is_ended_by_the_duration(tmp_path: Path) -> Non
             pytest.fail("the end token was written")
 
 
+def test_a_script_that_takes_several_tokens_a_letter_is_written_to_its_end(tmp_path: Path) -> None:
+    recogniser = load(str(whispers.like_openai(tmp_path)), "cpu")
+    with torch.no_grad():
+        recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
+    said = "ყველა ადამიანი იბადება"  # in 1 s, as nobody says it, so that a short text will do
+    tokens = len(recogniser.ids(said))
+    assert tokens > TOKENS_AT_LEAST + 22
+    (found,) = decode(recogniser, [replace(utterance(1, 1.0), text=said)], Listening(2.0))
+    assert len(found.tokens) == 2 * tokens
+
+
 def test_padding_is_silence_and_not_zeros(tiny: Recogniser) -> None:
     """transformers pads features that are too short with zeros, and zero is no log-mel silence."""
     one = utterance(1, 1.0)
