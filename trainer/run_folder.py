@@ -106,9 +106,7 @@ def read_run(path: Path) -> RunFolder:
             unread.append(str(file.relative_to(path)))
             return None
 
-    plan = whole(path / PLAN_NAME, _document)
-    if plan is None:
-        raise RunError(f"{path / PLAN_NAME} is damaged: it is no JSON object")
+    plan = read_plan(path)
     declared = {name: whole(path / name / RECORD_NAME, _document) for name in MODELS}
     evaluations = [whole(file, _evaluation) for file in sorted(path.glob("evaluation-*.json"))]
     return RunFolder(
@@ -121,6 +119,18 @@ def read_run(path: Path) -> RunFolder:
         whole(path / ENDED_NAME, str.strip) or "",
         unread,
     )
+
+
+def read_plan(path: Path) -> Mapping[str, Any]:
+    """What plan.json in a run's folder says.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    try:
+        return _document((path / PLAN_NAME).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path / PLAN_NAME} is damaged: it is no JSON object") from error
 
 
 def no_run(path: Path) -> str:

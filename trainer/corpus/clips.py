@@ -123,7 +123,10 @@ class Corpus:
                 raise CorpusError(
                     f"{folder} is no prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare"
                 )
-            self.about = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
+            try:
+                self.about = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise CorpusError(f"{folder / CORPUS_NAME} is damaged: prepare the corpus again") from error
         self._files: dict[int, NDArray[np.int16]] = {}
 
     @cached_property

@@ -12,6 +12,7 @@ from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME
 from trainer.errors import PlanError
 from trainer.held import held
+from trainer.replacing import write_whole
 
 #: What a corpus that is being prepared is made by; another plan does not go on with it.
 PLAN_NAME = "prepare.json"
@@ -25,7 +26,7 @@ def check_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> None:
     """
     path = folder / PLAN_NAME
     if path.exists():
-        if not again and json.loads(path.read_text(encoding="utf-8")) != plan:
+        if not again and _read(path) != plan:
             raise PlanError(f"{folder} has a corpus that was prepared otherwise ({path} says how): --again replaces it")
     elif (folder / CLIPS_NAME).exists():
         raise PlanError(f"{folder} has a corpus that `prepare` did not make: choose another folder")
@@ -44,8 +45,15 @@ def begun(folder: Path, plan: Mapping[str, Any], again: bool) -> Iterator[None]:
         if again and (folder / PLAN_NAME).exists():
             _remove(folder)
         said = json.dumps(plan, indent=1, ensure_ascii=False)
-        (folder / PLAN_NAME).write_text(said + "\n", encoding="utf-8")
+        write_whole(folder / PLAN_NAME, said + "\n")
         yield
+
+
+def _read(path: Path) -> Any:
+    """A plan; None where it is damaged, which is like no other."""
+    with suppress(ValueError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    return None
 
 
 def _remove(folder: Path) -> None:

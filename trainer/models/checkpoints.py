@@ -253,7 +253,10 @@ def beside(name: str, file: str) -> Mapping[str, Any]:
     """What a JSON file of a checkpoint says that not every checkpoint has; nothing where it is not."""
     quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
     found = cached_file(name, file, **quiet)
-    values: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+    try:
+        values: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+    except ValueError as error:
+        raise CheckpointError(f"{found} is damaged: it is no JSON") from error
     return values
 
 

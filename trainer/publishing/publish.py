@@ -48,10 +48,10 @@ def read(run: Path, which: str) -> Written:
         PublishError: it has no such model yet, or something in it is damaged.
     """
     found = read_run(run)
-    if which not in found.declared:
-        raise PublishError(f"{run} has no {which}/ yet: it comes with the first measure, or at the end of training")
     if found.unread:
         raise PublishError(f"{run / found.unread[0]} is damaged: evaluate again, or remove it")
+    if which not in found.declared:
+        raise PublishError(f"{run} has no {which}/ yet: it comes with the first measure, or at the end of training")
     corpus = Path(str(found.plan.get("environment", {}).get("corpus", ""))).name
     of_it = (
         {

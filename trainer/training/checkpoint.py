@@ -7,12 +7,14 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from trainer.errors import PlanError
 from trainer.training.batches import Position
 from trainer.training.plan import Progress
 
@@ -55,7 +57,10 @@ def restore(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, S
     if not path.exists():
         return None
     # Our own file with the states of random generators in it, which weights_only does not read.
-    state = torch.load(path, weights_only=False, map_location="cpu")
+    try:
+        state = torch.load(path, weights_only=False, map_location="cpu")
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise PlanError(f"{path} is damaged: without it, the run begins anew") from error
     with torch.no_grad():
         for name, each in weights.items():
             for key, value in each.items():

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from typing import Never
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import WhisperForConditionalGeneration
 
+from trainer.corpus.clips import CorpusError
 from trainer.errors import TrainerError
 from trainer.examples import ExampleSource
 from trainer.models.precision import computing
@@ -65,7 +67,7 @@ def train(
     stream = loader(_stream(run, source, speller), workers, pinned=run.model.device.type == "cuda")
     pace = Pace(plan.checkpoint_every_s, clock)
     run.model.train()
-    with _bar(run) as bar:
+    with _ending(stream), _bar(run) as bar:
         began = clock()
         while plan.done(progress) < 1.0:
             batches = [next(stream) for _ in range(plan.accumulate)]
@@ -133,6 +135,22 @@ def _stream(run: Run, source: ExampleSource, speller: Speller) -> Stream:
         rank=run.team.rank,
         ranks=run.team.size,
     )
+
+
+@contextmanager
+def _ending(batches: Iterator[Batch]) -> Iterator[None]:
+    """Behind the block, the processes of `loader` have ended.
+
+    By themselves they end when nothing holds the loader any more. An error of theirs does, and Python would wait for
+    them at its exit for ever, as they leave signals to it.
+    """
+    try:
+        yield
+    except CorpusError as error:  # torch puts a process' whole traceback before what it says
+        raise CorpusError(str(error).rpartition("CorpusError: ")[2].strip()) from error
+    finally:
+        if shut_down := getattr(batches, "_shutdown_workers", None):
+            shut_down()
 
 
 def _advance(run: Run, batches: Sequence[Batch], elapsed_s: float, stop: Stop) -> bool:

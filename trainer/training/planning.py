@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.models.precision import Precision, suiting
-from trainer.run_folder import PLAN_NAME, UNCHECKED, flat
+from trainer.run_folder import PLAN_NAME, UNCHECKED, flat, read_plan
 from trainer.training.batches import Settings
 from trainer.training.clip_source import ClipSource
 from trainer.training.losses import Weights
@@ -91,7 +90,7 @@ def _as_begun(options: Options, team: Team) -> Options:
     """
     if not has_learnt(options.run) or not (options.run / PLAN_NAME).exists():
         return options
-    document = json.loads((options.run / PLAN_NAME).read_text(encoding="utf-8"))
+    document = read_plan(options.run)
     environment, now = document.get(UNCHECKED, {}), given(options)
     asked = environment.get("given", now)
     if environment.get("processes", team.size) != team.size or asked.get("--measures") != now.get("--measures"):

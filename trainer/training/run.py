@@ -26,7 +26,7 @@ from trainer.models.tokenizer import Speller
 from trainer.notes import LOG
 from trainer.refusals import is_full
 from trainer.replacing import write_whole
-from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED
+from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED, read_plan
 from trainer.training.acft import Teacher
 from trainer.training.averaging import Average, trained
 from trainer.training.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
@@ -179,7 +179,7 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
     document = {**document, UNCHECKED: {**document.get(UNCHECKED, {}), "processes": team.size}}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if path.exists() and has_learnt(folder):
-        documents = (json.loads(path.read_text(encoding="utf-8")), json.loads(text))
+        documents = (read_plan(folder), json.loads(text))
         compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
         before, now = (each.get(UNCHECKED, {}) for each in documents)
         # A run that was begun before options were kept is told by the plan's entries alone.
@@ -191,7 +191,7 @@ def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
         instead = more_epochs(told[0], told[1], ended) if len(words) == 1 else ""
         refuse_change(str(folder), *compared, words=words, instead=instead)
     elif team.first:
-        path.write_text(text + "\n", encoding="utf-8")
+        write_whole(path, text + "\n")
 
 
 def _cut_metrics(folder: Path, steps: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ from optuna.trial import TrialState
 from trainer.errors import TrainerError
 from trainer.held import held
 from trainer.refusals import sentence
-from trainer.run_folder import DECISIVE, PLAN_NAME
+from trainer.run_folder import DECISIVE, PLAN_NAME, read_plan
 from trainer.training.loop import Diverged
 from trainer.training.options import Options
 from trainer.training.train import Told, train_run
@@ -52,10 +51,9 @@ def perform(study: optuna.Study, number: int) -> None:
 
 def _as_begun(options: Options) -> Options:
     """In the precision that the trial was begun in, though this machine would choose another."""
-    path = options.run / PLAN_NAME
-    if not path.exists():
+    if not (options.run / PLAN_NAME).exists():
         return options
-    return replace(options, precision=json.loads(path.read_text(encoding="utf-8"))["plan"]["precision"])
+    return replace(options, precision=read_plan(options.run)["plan"]["precision"])
 
 
 def fail(study: optuna.Study, number: int, reason: str) -> None:

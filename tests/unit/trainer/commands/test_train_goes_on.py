@@ -82,6 +82,17 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     assert metrics_of(run) == metrics_of(unbroken)
 
 
+def test_a_run_whose_corpus_is_damaged_ends_and_says_so(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(corpus, tmp_path / "damaged")
+    for audio in (damaged / "audio").iterdir():
+        os.truncate(audio, 1000)
+    command = train_command(damaged, "--model", checkpoint, "--run", tmp_path / "run", *STEADY)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert f"trainer: {damaged / 'audio' / '0000.pcm'} is cut short: prepare the corpus again" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
