@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -21,6 +22,9 @@ def sentence(error: Exception, place: str, goes_on: bool) -> str | None:
     if is_full(error):
         again = "and the same command goes on" if goes_on else "and give the same command again"
         return f"{_name(error) or place}: its disk is full: make room, {again}"
+    if isinstance(error, shutil.Error):  # of all that could not be copied
+        name, _, reason = error.args[0][0]
+        return f"{name}: {reason}"
     if not isinstance(error, OSError) or not (name := _name(error)):
         return None
     if error.errno in _FORBIDDEN:

@@ -99,7 +99,7 @@ class Clip:
             segments = tuple((float(a), float(b), str(text)) for a, b, text in values.get("segments", ()))
             return cls(**{**values, "segments": segments})
         except (ValueError, TypeError, AttributeError) as error:
-            raise CorpusError(f"not a clip: {line[:80]!r} ({error}); prepare the corpus again") from error
+            raise CorpusError(f"not a clip: {line[:80]!r} ({error}); prepare the corpus again (--again)") from error
 
 
 #: What clips can be grouped and balanced by.
@@ -126,7 +126,7 @@ class Corpus:
             try:
                 self.about = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))
             except ValueError as error:
-                raise CorpusError(f"{folder / CORPUS_NAME} is damaged: prepare the corpus again") from error
+                raise CorpusError(f"{folder / CORPUS_NAME} is damaged: prepare the corpus again (--again)") from error
         self._files: dict[int, NDArray[np.int16]] = {}
 
     @cached_property
@@ -145,11 +145,15 @@ class Corpus:
 
     def samples(self, clip: Clip) -> NDArray[np.int16]:
         """A clip's samples as they are on disk, [n_samples]."""
+        path = audio_path(self.folder, clip.file)
         if clip.file not in self._files:
-            self._files[clip.file] = np.memmap(audio_path(self.folder, clip.file), dtype="<i2", mode="r")
+            try:
+                self._files[clip.file] = np.memmap(path, dtype="<i2", mode="r")
+            except (FileNotFoundError, ValueError) as error:
+                raise CorpusError(f"{path} is gone, or empty: prepare the corpus again (--again)") from error
         samples = self._files[clip.file][clip.first_sample : clip.first_sample + clip.n_samples]
         if len(samples) != clip.n_samples:
-            raise CorpusError(f"{audio_path(self.folder, clip.file)} is cut short: prepare the corpus again")
+            raise CorpusError(f"{path} is cut short: prepare the corpus again (--again)")
         return samples
 
 

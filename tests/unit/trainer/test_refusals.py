@@ -25,6 +25,10 @@ def test_what_the_system_refuses_has_a_remedy_and_a_fault_of_ours_its_traceback(
     # As shutil has it, who copied a folder.
     full = shutil.Error([("best/a", "models/a", f"[Errno {errno.ENOSPC}] No space left on device: 'best/a'")])
     assert sentence(full, "out", goes_on=False) == "out: its disk is full: make room, and give the same command again"
+    unread = shutil.Error(
+        [("best/a", "models/a", "[Errno 13] Permission denied: 'best/a'"), ("best/b", "models/b", "")]
+    )
+    assert sentence(unread, "out", goes_on=False) == "best/a: [Errno 13] Permission denied: 'best/a'"
     with pytest.raises(KeyError) as caught:
         _fault_behind_a_refusal()
     assert sentence(caught.value, "out", goes_on=True) is None, "what went before it does not excuse it"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.corpus import clips
-from trainer.corpus.clips import Clip, Corpus, CorpusError, Writer
+from trainer.corpus.clips import Clip, Corpus, CorpusError, Writer, audio_path
 
 ABOUT = {"text": "Hej då!", "language": "sv", "split": "train", "speaker": "s1", "accent": "skånska"}
 
@@ -77,6 +77,20 @@ def test_a_line_is_a_clip(text: str, accent: str, n_samples: int) -> None:
 def test_what_is_no_clip_is_said_so(line: str) -> None:
     with pytest.raises(CorpusError, match="not a clip"):
         Clip.of_line(line)
+
+
+def test_audio_that_is_gone_empty_or_cut_short_is_said_so(tmp_path: Path) -> None:
+    with Writer(tmp_path) as writer:
+        clip = writer.add(ramp(60), id="a", **ABOUT)
+        writer.finish({})
+    path = audio_path(tmp_path, 0)
+    for data, told in ((bytes(10), "cut short"), (b"", "is gone, or empty")):
+        path.write_bytes(data)
+        with pytest.raises(CorpusError, match=rf"{told}: prepare the corpus again \(--again\)"):
+            Corpus(tmp_path).audio(clip)
+    path.unlink()
+    with pytest.raises(CorpusError, match="is gone, or empty"):
+        Corpus(tmp_path).audio(clip)
 
 
 def test_an_unknown_column_names_those_there_are() -> None:
