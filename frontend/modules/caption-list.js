@@ -26,7 +26,7 @@ export class CaptionList extends HTMLElement {
   #elements = new Map();
   #following = true;
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #arrived = -1; // where it was put last, to show the line that the reader came for
+  #arrived = -1; // where it was put last, to show what the reader came for
   #place = new ReadingPlace(this.scroller); // of the reader who does not follow
   #width = 0; // of the window when it was last looked at
   #breadth = 0; // of the lines when they were last broken, in pixels
@@ -88,7 +88,7 @@ export class CaptionList extends HTMLElement {
   /** Read from the first line on, instead of following the newest. */
   fromTop() {
     this.#following = false;
-    this.scroller.scrollTop = 0;
+    this.scroller.scrollTop = this.#arrived = 0; // which is near the end of a short one
   }
 
   /**

@@ -137,7 +137,7 @@ class JobPanel extends HTMLElement {
       if (id !== this.#id) return;
       const before = this.#shown;
       this.#shown = job.state;
-      if (job.state === 'finished' && !before && this.#sought === null && !this.captions.hasChosen) this.captions.fromTop();
+      if (SETTLED.has(job.state) && !before && this.#sought === null && !this.captions.hasChosen) this.captions.fromTop();
       this.#describe(job);
       this.#seek();
       if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');

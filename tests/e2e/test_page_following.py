@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.integration.api_server import Api
+from tests.integration.api_server import Api, Speaker
+from wire.bus import Redis
+from wire.messages import Job, State
+from wire.sources import Jobs
 
 pytestmark = pytest.mark.browser
 
@@ -50,3 +53,32 @@ def test_what_comes_behind_a_line_that_became_shorter_is_followed(page: Page, ap
     assert after["grown"] > 200
     assert after["below"] < 2
     assert not after["isOffered"]
+
+
+def test_who_reads_from_the_top_stays_there_though_the_end_is_near(page: Page, api: Api) -> None:
+    page.goto(api.url)
+    page.evaluate(LIVE)
+    above = page.evaluate("""async () => {
+      list.style.height = `${list.scroller.scrollHeight - 60}px`;
+      await frame();
+      await frame();
+      list.fromTop();
+      await frame();
+      list.style.height = `${list.scroller.scrollHeight - 70}px`; // as where what is above it becomes higher
+      for (let count = 0; count < 3; count += 1) await frame();
+      return list.scroller.scrollTop;
+    }""")
+    assert above == 0
+
+
+def test_what_there_is_of_a_recording_that_failed_is_read_from_its_beginning(
+    page: Page, api: Api, redis: Redis
+) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.FAILED, error="its server went away"))
+    speaker = Speaker(redis, "jobs/j")
+    for number in range(40):
+        speaker.say(f"Rad {number}.")
+    page.goto(f"{api.url}#file/j")
+    expect(page.locator(".lines .text")).to_have_count(40)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.locator(".lines .text").first).to_be_in_viewport()
