@@ -288,7 +288,7 @@ export class CaptionList extends HTMLElement {
     this.#offerLatest();
   }
 
-  /** Of what has ended, no line is the latest: the button would lie upon a text that is read. */
+  /** Of what has ended, no line is the latest. */
   #offerLatest() {
     const { scrollHeight, clientHeight } = this.scroller;
     const isThere = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
