@@ -136,7 +136,7 @@ class RadioView extends HTMLElement {
     opening.store = store;
     this.captions.show(store, true);
     this.earlier.follow(path, store, this.captions);
-    this.later.follow(path, store);
+    this.later.follow(path, store, this.captions);
     this.#offerCorrecting(false);
     offerFiles(this.links, station, store);
     if (wasFocused && document.activeElement === document.body) this.captions.scroller.focus({ preventScroll: true });
