@@ -68,6 +68,7 @@ class JobPanel extends HTMLElement {
   open(id, file, at = null) {
     this.#sought = at;
     if (id === this.#id) {
+      if (at === null) this.#leave();
       this.#seek();
       return;
     }
@@ -120,6 +121,12 @@ class JobPanel extends HTMLElement {
       if (ended) this.captions.fromTop();
     }
     this.#sought = null;
+  }
+
+  /** From a line that was chosen to where the recording is read as it is opened. */
+  #leave() {
+    this.captions.leave();
+    if (SETTLED.has(this.#shown)) this.captions.fromTop();
   }
 
   async #correct(store, line, text) {
