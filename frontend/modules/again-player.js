@@ -1,7 +1,7 @@
 // <again-player>: what a station said lately, heard again from a line on, with what follows it.
 //
-// Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`, detail {stays}, whether Escape has stopped it, and
-// the reader stays there; `back`, where that was asked for; and `left`, where the focus was in it that Escape has hidden.
+// Dispatches `place`, detail {seconds}, the Unix time that is heard; `over`; `back`, where that was asked for; and `left`, where
+// the focus was in it that Escape has hidden.
 
 import { hasPassword } from './address.js';
 import { refusal } from './api.js';
@@ -26,7 +26,7 @@ class AgainPlayer extends HTMLElement {
 
   connectedCallback() {
     this.audio = make('audio', { controls: true, 'aria-label': 'What was said, again' });
-    this.back = make('button.quiet', { type: 'button', textContent: this.dataset.back ?? 'Back to now' });
+    this.back = make('button.quiet', { type: 'button', textContent: 'Back to now' });
     this.hidden = true;
     this.replaceChildren(this.audio, this.back);
     for (const type of ['timeupdate', 'seeked']) this.audio.addEventListener(type, () => this.#tell());
@@ -56,13 +56,13 @@ class AgainPlayer extends HTMLElement {
     this.#go(seconds - LEAD_S);
   }
 
-  stop(stays = false) {
+  stop() {
     if (this.hidden) return;
     this.hidden = true;
     this.audio.pause();
     this.audio.removeAttribute('src');
     this.audio.load();
-    this.dispatchEvent(new CustomEvent('over', { detail: { stays } }));
+    this.dispatchEvent(new Event('over'));
   }
 
   /** Escape stops it, unless there is something that Escape leaves. */
@@ -70,7 +70,7 @@ class AgainPlayer extends HTMLElement {
     if (event.key !== 'Escape' || this.hidden || event.defaultPrevented || document.querySelector('line-editor, dialog[open]')) return;
     if (event.isComposing || event.target.matches('input, textarea, select')) return; // it means these
     const isFocused = this.contains(document.activeElement);
-    this.stop(true);
+    this.stop();
     if (isFocused) this.dispatchEvent(new Event('left'));
   }
 

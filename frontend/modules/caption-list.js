@@ -149,14 +149,10 @@ export class CaptionList extends HTMLElement {
     this.#place.note();
   }
 
-  /** Nothing is played any more: who has not scrolled away from what was said follows the newest line again, unless one stays. */
-  release(stays) {
-    const wasSeen = this.#marked && this.#place.sees(this.#marked);
+  /** Nothing is played any more: the reader stays there, and follows the newest line where that is near. */
+  release() {
     this.mark(-1);
-    if (stays) this.#scrolled(); // who is at the newest line follows it
-    if (stays || !wasSeen || this.#store.isPast) return;
-    this.#following = true;
-    this.#follow();
+    this.#scrolled();
   }
 
   /** Go to the newest line, and follow it. */

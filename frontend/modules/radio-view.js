@@ -41,7 +41,7 @@ class RadioView extends HTMLElement {
     this.player = new StationPlayer();
     this.again = make('again-player');
     this.again.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
-    this.again.addEventListener('over', ({ detail: { stays } }) => this.captions.release(stays));
+    this.again.addEventListener('over', () => this.captions.release());
     this.again.addEventListener('left', () => this.captions.scroller.focus({ preventScroll: true }));
     this.again.addEventListener('back', () => this.captions.toLatest());
     this.player.audio.addEventListener('play', () => this.again.stop());

@@ -72,6 +72,20 @@ def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
 
+def test_who_has_heard_all_that_is_kept_is_left_there(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=kept - 2 + number)  # the last ones, when nothing is kept any more
+    page.goto(api.url)
+    lines = page.locator(".lines")
+    lines.locator("p").first.get_by_role("button").press("Enter")
+    expect(lines.locator("[aria-current=true]")).to_have_count(1)
+    expect(page.locator("again-player")).to_be_hidden()
+    expect(lines.locator("p").first).to_be_in_viewport()
+    speaker.say("Sist.", start_s=kept + 40)
+    expect(lines.locator("p")).to_have_count(41)
+    expect(lines.locator("p").first).to_be_in_viewport()
+
+
 def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
     for number in range(40):
         speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
