@@ -201,8 +201,10 @@ export class CaptionList extends HTMLElement {
     this.#update();
   }
 
-  #date(element, { kind, start_s: start }) {
-    if (this.#time === timeOfDay && kind !== 'missed') this.#days.note(element, start);
+  #date(element, line) {
+    if (this.#time !== timeOfDay || line.kind === 'missed') return;
+    if (isWithdrawn(line)) this.#days.remove(element);
+    else this.#days.note(element, line.start_s);
   }
 
   #write(element, line, old = false) {
@@ -222,7 +224,8 @@ export class CaptionList extends HTMLElement {
 
   #remove(key) {
     const element = this.#elements.get(key);
-    this.#days.remove(element, () => this.#controls.roving.change(element, () => element.remove()));
+    this.#days.remove(element);
+    this.#controls.roving.change(element, () => element.remove());
     this.#elements.delete(key);
     this.#update();
   }

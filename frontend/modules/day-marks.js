@@ -21,12 +21,12 @@ export class DayMarks {
     if (this.#first?.isConnected && this.#first !== line && this.#first.dataset.day !== line.dataset.day) this.#look(this.#first);
   }
 
-  /** Take a line away. */
-  remove(line, how) {
+  /** A line goes, or is not shown. */
+  remove(line) {
     const next = find(line, NEXT);
-    this.#marks.get(line)?.remove();
-    this.#marks.delete(line);
-    how();
+    delete line.dataset.day;
+    if (this.#first === line) this.#first = null;
+    this.#unmark(line);
     this.#look(next);
   }
 
@@ -41,10 +41,12 @@ export class DayMarks {
     const isFirst = day !== (before ? before.dataset.day : dayOf(Date.now() / 1000));
     if (!before) this.#first = line;
     if (isFirst) line.before(this.#marks.get(line) ?? this.#make(line, day));
-    else {
-      this.#marks.get(line)?.remove();
-      this.#marks.delete(line);
-    }
+    else this.#unmark(line);
+  }
+
+  #unmark(line) {
+    this.#marks.get(line)?.remove();
+    this.#marks.delete(line);
   }
 
   #make(line, day) {

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.correcting import opened
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
 from wire.messages import Station
@@ -29,7 +30,11 @@ ALONE = """async () => {
       marks.note(line, midnight + second);
       return line;
     },
-    remove: (line) => marks.remove(line, () => line.remove()),
+    hide: (line) => marks.remove(line),
+    remove: (line) => {
+      marks.remove(line);
+      line.remove();
+    },
     note: (line, second) => marks.note(line, midnight + second),
     now: (second) => { Date.now = () => 1000 * (midnight + second); },
     shown: () => [...box.children].map((each) => each.querySelector('time')?.dateTime ?? each.localName),
@@ -91,3 +96,29 @@ def test_dates_stand_where_they_should_whatever_comes_and_goes(page: Page, api: 
     assert page.evaluate("shown()") == ["p", "p"]
     page.evaluate("remove(b); now(86_400); line(86_401)")  # while one reads, a day passes
     assert page.evaluate("shown()") == [AFTER, "p", "2026-12-01", "p"]
+
+
+def test_a_day_of_which_no_line_is_left_has_no_date(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")
+    page.evaluate(ALONE)
+    page.evaluate("now(60); window.b = line(-10); window.c = line(10)")
+    page.evaluate("hide(b)")  # it is there still, and may come again
+    assert page.evaluate("shown()") == ["p", "p"]
+    page.evaluate("hide(c); window.d = line(20)")
+    assert page.evaluate("shown()") == ["p", "p", "p"]
+    page.evaluate("note(b, -10)")
+    assert page.evaluate("shown()") == [BEFORE, "p", "p", AFTER, "p"]
+
+
+def test_a_line_that_is_taken_away_takes_its_date_with_it(page: Page, api: Api, station: Speaker) -> None:
+    station.say("I går.", start_s=midnight_s(date.today() - timedelta(days=1)) + 5)
+    station.say("I dag.", start_s=time.time())
+    page.goto(f"{api.url}/#radio/{station.source.split('/')[1]}")
+    days = page.locator(".lines").get_by_role("heading")
+    expect(days).to_have_count(2)
+    page.get_by_role("button", name="Correct captions").click()
+    page.once("dialog", lambda question: question.accept())  # whether it is to be taken away
+    opened(page, 0).fill("")
+    page.keyboard.press("Enter")
+    expect(page.locator(".lines p:visible")).to_have_count(1)
+    expect(days).to_have_count(0)
