@@ -142,7 +142,8 @@ class RadioView extends HTMLElement {
     if (wasFocused && document.activeElement === document.body) this.captions.scroller.focus({ preventScroll: true });
     if (found && at !== null) this.#arrive(path, store, at);
     set(this.state, '');
-    if (!store.isPast) this.#listen(station, store);
+    if (store.isPast) this.#describe(opening.station, opening.station.status);
+    else this.#listen(station, store);
   }
 
   /** Hear what comes. */
@@ -208,8 +209,9 @@ class RadioView extends HTMLElement {
   #describe(station, status) {
     set(this.name, station.name);
     entitle(station.name, 'Radio');
-    set(this.playing, status.title);
-    this.playing.hidden = !status.title;
+    const isPast = this.#opening?.store?.isPast; // what is on now is not what those lines are of
+    set(this.playing, isPast ? '' : status.title);
+    this.playing.hidden = !this.playing.textContent;
     const words = [stateOf(status)];
     if (station.language) words.push(languageName(station.language));
     if (status.codec) words.push(format(status));
@@ -217,7 +219,7 @@ class RadioView extends HTMLElement {
     if (status.detail) words.push(status.detail);
     set(this.facts, words.join(' · '));
     this.#offerAgain(station, status);
-    this.captions.activity = status.state === 'running' && !this.#opening?.store?.isPast ? status.activity : '';
+    this.captions.activity = status.state === 'running' && !isPast ? status.activity : '';
   }
 
   /** Most read: a button beside each line is for who has asked for it. */

@@ -66,11 +66,15 @@ def test_a_moment_is_shown_among_the_lines_since_and_one_reads_on(page: Page, ap
 
 
 def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_now(
-    page: Page, api: Api, station: Speaker
+    page: Page, api: Api, redis: Redis, station: Speaker
 ) -> None:
     begin_s = talk(station, 700)
+    Statuses(redis).save(Status(station.source, State.RUNNING, title="Eftermiddag", activity="music"))
+    title, activity = page.locator("header.station .playing"), page.locator(".now")
     page.goto(f"{api.url}/{address(station, begin_s + 4 * 50)}")
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
+    expect(title).to_be_hidden()  # it is that of what is on now
+    expect(activity).to_be_empty()
     texts, latest = page.locator(".lines .text"), page.get_by_role("button", name="Latest line")
     expect(texts).to_have_count(500)
     text = page.get_by_role("link", name="Text", exact=True)
@@ -91,6 +95,8 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
     expect(latest).to_be_visible()
     latest.click()
     expect(texts).to_have_count(120)
+    expect(title).to_have_text("Eftermiddag")
+    expect(activity).to_contain_text("Music")
     expect(page.locator(".lines")).to_be_focused()  # as where those lines are there already
     expect(later).to_be_hidden()
     assert page.url.endswith(address(station))
