@@ -4,7 +4,7 @@ import { request } from './api.js';
 
 /**
  * @param {string} path of the source's captions, without the ending of a file
- * @param {{id: number, revision: number, start_s?: number}} line as it was known to whoever corrects it
+ * @param {{id: number, revision: number, start_s: number}} line as it was known to whoever corrects it
  * @param {string} text
  * @param {(captions: object[]) => void} hear is given what is kept; an ApiError says why the text is not
  * @param {string} around query of the file of captions that has the line

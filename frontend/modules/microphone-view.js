@@ -19,7 +19,6 @@ import { WakeLock } from './wake-lock.js';
 class MicrophoneView extends HTMLElement {
   #recorder = null;
   #recording = null;
-  #store = null;
   #begun = 0;
   #id = ''; // of the recording whose captions are shown
   #wakeLock = new WakeLock();
@@ -82,25 +81,24 @@ class MicrophoneView extends HTMLElement {
       return;
     }
     this.#recorder = recorder;
-    this.#store = new CaptionStore(2000);
+    const store = new CaptionStore(2000);
     let told = '';
-    this.#store.addEventListener('status', ({ detail: { status } }) => {
+    store.addEventListener('status', ({ detail: { status } }) => {
       if (status.state === 'failed') notify(`The microphone was refused. ${sentence(status.detail || 'No reason was given')}`);
       else if (status.state === 'running' && status.detail && status.detail !== told) notify(sentence(status.detail));
       told = status.detail;
     });
-    this.captions.correct((line, text) => this.#correct(line, text));
-    this.captions.show(this.#store, false);
-    this.#connect(recorder, last);
+    this.captions.correct((line, text) => correct(`/microphones/${this.#id}/captions`, line, text, (kept) => store.fill(kept)));
+    this.captions.show(store, true);
+    this.#connect(recorder, store, last);
   }
 
-  #connect(recorder, last) {
-    const store = this.#store;
+  #connect(recorder, store, last) {
     const told = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words };
     const hello = (resume) => ({ ...told, ...(resume ? { resume, after: store.last } : {}) });
     const hear = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
-      else store.apply(message.type === 'caption' ? this.#relative(message) : message);
+      else store.apply(message);
     };
     const recording = new Recording(socketUrl('/microphone') + token.query(), hello, hear, {
       answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
@@ -200,19 +198,6 @@ class MicrophoneView extends HTMLElement {
     goOn.addEventListener('click', () => this.#start(last));
     this.last.replaceChildren(make('a', { href: `#microphone/${last.id}`, textContent: 'Your last recording' }), `, ${when(last.begun)} `, goOn);
     this.last.hidden = false;
-  }
-
-  /** By its number alone, which no other line of a microphone has: its times here are not those that the server knows. */
-  #correct({ id, revision }, text) {
-    const store = this.#store;
-    const hear = (captions) => store.fill(captions.map((caption) => this.#relative(caption)));
-    return correct(`/microphones/${this.#id}/captions`, { id, revision }, text, hear);
-  }
-
-  /** Captions carry Unix times; what the reader wants is time since the start. */
-  #relative(caption) {
-    const origin = caption.start_s > 1e6 ? this.#begun / 1000 : 0;
-    return { ...caption, start_s: caption.start_s - origin, end_s: caption.end_s - origin };
   }
 
   /** Why a socket was refused: browsers do not say, so the server is asked in another way. */

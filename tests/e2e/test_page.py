@@ -41,6 +41,7 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
         page.get_by_role("link", name="this address").click()
     listener = opened.value
     expect(listener.locator(".lines .text")).to_have_text(["first"])
+    expect(listener.locator(".lines time")).to_have_text(page.locator(".lines time").all_text_contents())
     others = page.get_by_role("group", name="Show the captions to others")
     expect(others).to_contain_text("Others on this machine read along at this address")
     page.get_by_role("button", name="Stop").click()
