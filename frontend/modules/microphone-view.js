@@ -41,6 +41,7 @@ class MicrophoneView extends HTMLElement {
     this.readers = make('p.downloads', { 'aria-label': 'Show the captions to others', role: 'group', hidden: true });
     this.last = make('p', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
+    this.stage = make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions);
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
       make('aside', {},
@@ -49,7 +50,7 @@ class MicrophoneView extends HTMLElement {
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
         make('details', {}, make('summary', { textContent: 'More' }), ...this.hotWords.parts),
         this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
-      make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions));
+      this.stage);
     addEventListener('pagehide', this.#leave);
     this.#remember();
   }
@@ -90,6 +91,7 @@ class MicrophoneView extends HTMLElement {
     });
     this.captions.correct((line, text) => correct(`/microphones/${this.#id}/captions`, line, text, (kept) => store.fill(kept)));
     this.captions.show(store, true);
+    store.addEventListener('line', () => this.stage.scrollIntoView({ block: 'end' }), { once: true }); // on a telephone it lies below
     this.#connect(recorder, store, last);
   }
 

@@ -6,6 +6,7 @@ import { describe } from './connection-state.js';
 import { correct } from './correcting.js';
 import { make, set } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
+import { SETTLED } from './job-words.js';
 import { lastRecording } from './last-recording.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
@@ -60,7 +61,10 @@ class ReadingView extends HTMLElement {
   #follow(id) {
     const path = `/microphones/${id}`;
     const store = new CaptionStore(5000);
-    store.addEventListener('status', ({ detail: { status } }) => set(this.state, STATES[status.state] ?? status.state));
+    store.addEventListener('status', ({ detail: { status } }) => {
+      set(this.state, STATES[status.state] ?? status.state);
+      if (SETTLED.has(status.state) && !store.size) this.captions.fromTop(); // it was over before it was opened
+    });
     store.addEventListener('line', () => {
       this.links.hidden = false;
     });

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.api_server import Api, Speaker
 from wire.bus import Redis
-from wire.messages import Job, State
-from wire.sources import Jobs
+from wire.messages import Job, State, Status
+from wire.sources import Jobs, Statuses
 
 pytestmark = pytest.mark.browser
 
@@ -80,5 +80,20 @@ def test_what_there_is_of_a_recording_that_failed_is_read_from_its_beginning(
         speaker.say(f"Rad {number}.")
     page.goto(f"{api.url}#file/j")
     expect(page.locator(".lines .text")).to_have_count(40)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.locator(".lines .text").first).to_be_in_viewport()
+
+
+def test_what_was_said_into_a_microphone_is_read_from_its_beginning_where_it_is_over(
+    page: Page, api: Api, redis: Redis
+) -> None:
+    Statuses(redis).save(Status("microphones/a1", State.FINISHED))
+    speaker = Speaker(redis, "microphones/a1")
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=1_796_000_000.0 + number)
+    speaker.finish()
+    page.goto(f"{api.url}#microphone/a1")
+    expect(page.locator(".lines .text")).to_have_count(40)
+    expect(page.get_by_text("It is over.")).to_be_visible()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(page.locator(".lines .text").first).to_be_in_viewport()
