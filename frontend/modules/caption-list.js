@@ -123,6 +123,7 @@ export class CaptionList extends HTMLElement {
     this.#controls.choose(line);
     this.#mark(null); // which may be out of sight
     this.#mark(element);
+    element.scrollIntoView({ block: 'nearest' }); // the list itself may not be all in sight
     this.#arrived = this.scroller.scrollTop;
     element.tabIndex = -1;
     element.focus({ preventScroll: true }); // it is read out, and Tab goes on from there

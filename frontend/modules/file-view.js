@@ -41,8 +41,8 @@ class FileView extends HTMLElement {
   #open(id) {
     this.nothing.hidden = true;
     this.panel.hidden = false;
+    this.panel.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
     this.panel.open(id, this.#files.get(id), this.moment);
-    this.panel.firstElementChild.scrollIntoView({ block: 'start' }); // on a telephone it lies far below the list
   }
 
   #showNothing(why) {

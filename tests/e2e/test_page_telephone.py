@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.integration.api_server import Api, Ingest
+from tests.integration.api_server import Api, Ingest, Speaker
+from wire.bus import Redis
+from wire.messages import Job, State
+from wire.sources import Jobs
 
 pytestmark = pytest.mark.browser
 
@@ -21,3 +24,31 @@ def test_what_is_said_comes_into_sight(page: Page, api: Api, redis_url: str, siz
     assert is_moved == (size[0] == 360)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640)], ids=["on-its-side", "upright"])
+def test_the_newest_line_of_a_station_is_in_sight(
+    page: Page, api: Api, speaker: Speaker, size: tuple[int, int]
+) -> None:
+    for number in range(20):
+        speaker.say(f"Rad {number}.")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(api.url)
+    expect(page.locator(".lines .text").last).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.querySelector('main').scrollTop > 0") == (size[0] == 640)
+
+
+def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
+    page: Page, api: Api, redis: Redis
+) -> None:
+    Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, filename="möte.wav"))
+    speaker = Speaker(redis, "jobs/j")
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=5.0 * number)
+    speaker.finish()
+    page.set_viewport_size({"width": 640, "height": 360})
+    for at in (15, 20):  # which is the same recording
+        page.goto(f"{api.url}#file/j?at={5 * at}")
+        said = page.locator(".lines [aria-current=true] .text")
+        expect(said).to_have_text(f"Rad {at}.")
+        expect(said).to_be_in_viewport(ratio=1)
