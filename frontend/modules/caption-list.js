@@ -89,6 +89,8 @@ export class CaptionList extends HTMLElement {
   fromTop() {
     this.#following = false;
     this.scroller.scrollTop = this.#arrived = 0; // which is near the end of a short one
+    this.#place.note();
+    this.#follow();
   }
 
   /**
@@ -246,8 +248,7 @@ export class CaptionList extends HTMLElement {
   #update() {
     this.empty.hidden = !this.empty.textContent || this.#elements.size > 0;
     this.scroller.hidden = this.#elements.size === 0 && document.activeElement !== this.scroller; // lines may come again
-    if (this.#frame) return; // a long replay is laid out once, not once a line
-    this.#frame = requestAnimationFrame(() => {
+    this.#frame ||= requestAnimationFrame(() => { // a long replay is laid out once, not once a line
       this.#frame = 0;
       this.#follow();
     });
@@ -284,7 +285,7 @@ export class CaptionList extends HTMLElement {
     if (this.#following && !this.#controls.isEditing) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#followed = this.scroller.scrollTop;
-    }
+    } else if (!this.#arrived && !this.#marked) this.#controls.roving.prefer(this.scroller.querySelector('p:not([hidden])')); // for Tab
     this.#offerLatest();
   }
 

@@ -44,6 +44,18 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def test_of_a_recording_that_is_read_from_its_beginning_tab_goes_to_the_first_line(
+    page: Page, api: Api, job: Speaker
+) -> None:
+    job.finish()
+    show(page, api)
+    page.get_by_role("group", name="Captions", exact=True).focus()
+    expect(page.locator(".lines time[tabindex='0']")).to_have_text("0:01")
+    press(page, "Tab")
+    expect(page.locator(".lines :focus")).to_have_text("0:01")
+    assert page.locator(".lines").evaluate("(box) => box.scrollTop") == 0
+
+
 def test_tab_goes_to_one_control_of_all_lines_and_on(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     job.finish()
     show(page, api, tone)
