@@ -140,7 +140,7 @@ class RadioView extends HTMLElement {
     this.#offerCorrecting(false);
     offerFiles(this.links, station, store);
     if (wasFocused && document.activeElement === document.body) this.captions.scroller.focus({ preventScroll: true });
-    this.stage.scrollIntoView({ block: 'nearest' }); // it lies below a telephone's screen, where that is on its side
+    this.captions.scrollIntoView({ block: 'nearest' }); // they lie below a telephone's screen, where that is on its side
     if (found && at !== null) this.#arrive(path, store, at);
     set(this.state, '');
     if (store.isPast) this.#describe(opening.station, opening.station.status);

@@ -26,16 +26,24 @@ def test_what_is_said_comes_into_sight(page: Page, api: Api, redis_url: str, siz
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
 
 
-@pytest.mark.parametrize("size", [(640, 360), (360, 640)], ids=["on-its-side", "upright"])
+@pytest.mark.parametrize(
+    ("size", "letters", "is_moved"),
+    [((360, 640), "100%", False), ((640, 360), "100%", True), ((360, 640), "150%", True)],
+    ids=["upright", "on-its-side", "large-letters"],
+)
 def test_the_newest_line_of_a_station_is_in_sight(
-    page: Page, api: Api, speaker: Speaker, size: tuple[int, int]
+    page: Page, api: Api, speaker: Speaker, size: tuple[int, int], letters: str, is_moved: bool
 ) -> None:
     for number in range(20):
         speaker.say(f"Rad {number}.")
     page.set_viewport_size({"width": size[0], "height": size[1]})
+    larger = f"document.documentElement.style.fontSize = '{letters}'"
+    page.add_init_script(f"document.addEventListener('readystatechange', () => {{ {larger} }}, {{ once: true }})")
     page.goto(api.url)
     expect(page.locator(".lines .text").last).to_be_in_viewport(ratio=1)
-    assert page.evaluate("document.querySelector('main').scrollTop > 0") == (size[0] == 640)
+    assert page.evaluate("document.querySelector('main').scrollTop > 0") == is_moved
+    beside = page.locator("header.station").get_by_role("heading").evaluate("(name) => name.clientWidth")
+    assert beside > size[0] / 2, "a name has room"
 
 
 def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
