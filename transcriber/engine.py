@@ -33,7 +33,7 @@ class Hypothesis:
     language: str | None = None  # of the words
     mean_log_probability: float = 0.0  # over the tokens of the text and the end token, natural logarithm
     no_speech_probability: float = 0.0
-    tokens: int = 0
+    tokens: int = 0  # that begin a character
     truncated: bool = False  # the cap on tokens was reached before the end token
 
 

@@ -72,7 +72,7 @@ class GreedyDecoder:
 
         Args:
             choose: chooses what each row starts from: a start token and what follows it, behind a prompt or none.
-            caps: most tokens of each row.
+            caps: most tokens of each row that begin a character.
         """
         device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
@@ -88,7 +88,7 @@ class GreedyDecoder:
                 states = states[index]
                 cache.batch_select_indices(index)
             room = [self._positions - len(prefix) for prefix in prefixes]
-            caps = [min(caps[owner], left) for owner, left in zip(owners, room, strict=True)]
+            caps, spent = [caps[owner] for owner in owners], [0] * rows
             padded, mask = _padded(prefixes, self._tokens.end, device)
             if all(prefix[0] == self._tokens.start for prefix in prefixes):
                 padded = padded[:, 1:]  # has been read
@@ -108,7 +108,8 @@ class GreedyDecoder:
                     if ended[row] or lengths[row] < step:
                         continue
                     ended[row] = token == self._tokens.end
-                    lengths[row] += not ended[row] and step < caps[row]
+                    lengths[row] += not ended[row] and spent[row] < caps[row] and step < room[row]
+                    spent[row] += token not in self._tokens.within
                     alive = alive or (not ended[row] and lengths[row] > step)
                 if not alive:
                     break

@@ -38,8 +38,10 @@ LOG_PROBABILITY = -1.0
 #: Probability above which silence is believed, if the text is a guess, too (the same).
 NO_SPEECH = 0.6
 
-#: Nobody speaks faster than this: tokens a second of the time that the words span. A loop runs into the engine's cap of
-#: an utterance's tokens, which is the same, but text that is invented at the end of a window piles up there.
+#: Nobody speaks faster than this: tokens that begin a character, a second of the time that the words span. (All tokens
+#: of Georgian, Malayalam or Burmese are more than 30 a second where somebody reads at ease.) A loop runs into the
+#: engine's cap of an utterance's tokens, which is the same, but text that is invented at the end of a window piles up
+#: there.
 TOKENS_PER_S, SPARE_TOKENS = 22, 8
 
 #: So many rounds of the same words are a loop: by the number of words in a round, the most that applies. Fewer are

@@ -11,6 +11,10 @@ from wire.errors import ModelError, Unsupported
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 
+#: How a vocabulary writes the bytes 0x80 to 0xBF, which go on within a character of UTF-8: those that can be printed as
+#: Latin-1, the others counted from U+0100 on (openai/gpt-2, encoder.py, `bytes_to_unicode`).
+_WITHIN = frozenset(map(chr, [*range(0xA1, 0xAD), *range(0xAE, 0xC0), *range(0x122, 0x144)]))
+
 #: Where the text ends in the vocabulary of Whispers that know English only: it is GPT-2's.
 _ENGLISH_END = 50256
 
@@ -24,6 +28,8 @@ class SpecialTokens:
         tasks: `transcribe` and, where the model can, `translate`; empty for a model that knows English only.
         suppressed: ids that are never written.
         suppressed_first: ids that are not written first.
+        within: ids of text that begins within a character. Of scripts that Whisper's tokenizer has hardly a letter of,
+            each takes two or three tokens.
     """
 
     start: int
@@ -35,6 +41,7 @@ class SpecialTokens:
     tasks: dict[str, int] = field(default_factory=dict)
     suppressed: tuple[int, ...] = ()
     suppressed_first: tuple[int, ...] = ()
+    within: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -86,6 +93,7 @@ class SpecialTokens:
             tasks={task: vocabulary[f"<|{task}|>"] for task in tasks if found and f"<|{task}|>" in vocabulary},
             suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
             suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
+            within=frozenset(id for token, id in vocabulary.items() if token[:1] in _WITHIN),
         )
 
     @property
@@ -116,6 +124,10 @@ class SpecialTokens:
             )
         if task not in self.known_tasks:
             raise Unsupported(f"this model cannot {task}", "task")
+
+    def count(self, tokens: Iterable[int]) -> int:
+        """How many tokens of a text begin a character: in no script are they more than its letters."""
+        return sum(token not in self.within for token in tokens)
 
     def prefix(self, language: str, task: str) -> list[int]:
         """What the decoder starts from; without timestamps, because word times come from its attention.

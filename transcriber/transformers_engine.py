@@ -164,7 +164,9 @@ class TransformersEngine:
         chosen = states[[row for row, _ in wanted]]
         begun = [prefixes[row][which] for row, which in wanted]
         room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in begun]
-        limits = [min(caps[row], left) for (row, _), left in zip(wanted, room, strict=True)]
+        # No search counts what begins a character; it may write as much as was written.
+        written = [len(first[row][which].tokens) for row, which in wanted]
+        limits = [min(max(caps[row], n), left) for (row, _), n, left in zip(wanted, written, room, strict=True)]
         texts = self._search(chosen, begun, limits)
         for (row, which), found in zip(wanted, self._decode.read(chosen, begun, texts), strict=True):
             if self._second_try.better(found.mean_log_probability, first[row][which].mean_log_probability):
@@ -211,7 +213,7 @@ class TransformersEngine:
             language=written,
             mean_log_probability=first.mean_log_probability,
             no_speech_probability=first.no_speech_probability,
-            tokens=len(text_tokens),
+            tokens=self._model.tokens.count(text_tokens),
             truncated=decoded.truncated,
         )
 
