@@ -27,8 +27,8 @@ class Settings:
     #: New audio of one chunk, in seconds. Shorter means less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
     #: What is said is shown before its chunk is whole, every so many seconds: of a microphone, and of a station with
-    #: which somebody reads along, where transcribers have time for it. It is decoded again with the chunk. At least
-    #: 0.25; 0: not.
+    #: which somebody reads along, where transcribers have time for it. It is sent and decoded again with the
+    #: chunk. At least 0.25; 0: not.
     partial_s: float = setting("PARTIAL_S", 1.25, minimum=0, maximum=25)
     #: Audio of the chunk before that each chunk repeats, in seconds, about on average: it begins in a pause, if there
     #: is one within twice this, and else so far back as pauses that were near have left to spare. It is decoded twice.

@@ -76,4 +76,7 @@ class Ahead:
         except RedisError as error:
             log.debug("%s: not shown ahead: %s", chunk.source, error)
             return
+        except Exception:  # a fault here must not end who transcribes whole chunks
+            log.exception("%s %d/%d was not shown ahead", chunk.source, chunk.epoch, chunk.seq)
+            return
         self._metrics.partials.labels("shown" if captions else "nothing").inc()

@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, put, shown, words
 from tests.integration.minute import PCM, TEXTS
+from transcriber import seam
 from transcriber.engine import Utterance
 from wire import keys
 from wire.audio import SAMPLE_BYTES, samples
@@ -160,3 +161,16 @@ def test_a_whole_chunk_is_in_no_danger_where_redis_fails_a_partial_one(
             patch.setattr(bench.transcriber._log, method, away)
             bench.drain()
     assert bench.count("chunks_total", outcome="transcribed") == 3
+
+
+def test_a_fault_in_what_is_shown_ahead_ends_nobody(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a fault")
+
+    bench = Bench(redis, ScriptedEngine())
+    put(redis, CHUNKS[0])
+    bench.drain()
+    monkeypatch.setattr(seam, "foresee", fail)
+    put(redis, beginning(CHUNKS[1]), *CHUNKS[1:])
+    bench.drain()
+    assert words(redis, SOURCE) == TEXTS
