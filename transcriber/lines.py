@@ -70,7 +70,7 @@ class Lines:
     open: list[Word] = field(default_factory=list)
     gap: tuple[float, float, str] | None = None
     _shown: dict[int, _Shown] = field(default_factory=dict)
-    _ahead: set[int] = field(default_factory=set)  # ids whose newest revision is in no log
+    _unlogged: set[int] = field(default_factory=set)  # ids whose newest revision is in no log
     _closed: list[Caption] = field(default_factory=list)
 
     def settle(self, words: Sequence[Word], origin: Origin, *, quiet_until_s: float) -> None:
@@ -102,24 +102,24 @@ class Lines:
         self.gap = (start_s, end_s, reason)
 
     def emit(
-        self, provisional: Sequence[Word], origin: Origin, *, live: bool, ahead: bool = False
+        self, provisional: Sequence[Word], origin: Origin, *, live: bool, logged: bool = True
     ) -> tuple[Caption, ...]:
         """The captions that have changed since the last time, finals first, and those that are in no log yet.
 
         Args:
-            ahead: these are shown, and not logged. Who begins to read later has not seen them.
+            logged: otherwise these are shown alone: who begins to read later has not seen them.
         """
         captions, self._closed = self._closed, []
         if live:
             revisions = self._revisions(provisional, origin)
             captions += revisions
-            self._ahead = {caption.id for caption in revisions} if ahead else set()
+            self._unlogged = {caption.id for caption in revisions} if not logged else set()
         return tuple(captions)
 
     def withdraw(self, origin: Origin) -> None:
         """Close provisional captions that came to nothing: the source has ended."""
         for id, shown in sorted(self._shown.items()):
-            if shown.text or id in self._ahead:
+            if shown.text or id in self._unlogged:
                 self._closed.append(_empty(id, shown, origin, final=True))
         self._shown = {}
 
@@ -130,7 +130,7 @@ class Lines:
             "open": [pack(word) for word in self.open],
             "gap": self.gap,
             "shown": {str(id): [s.revision, s.start_s, s.end_s, s.text] for id, s in self._shown.items()},
-            "ahead": sorted(self._ahead),
+            "unlogged": sorted(self._unlogged),
         }
 
     @classmethod
@@ -142,7 +142,7 @@ class Lines:
             open=[unpack(word) for word in values["open"]],
             gap=(gap[0], gap[1], gap[2]) if gap else None,
             _shown={int(id): _Shown(*shown) for id, shown in values["shown"].items()},
-            _ahead=set(values.get("ahead", ())),
+            _unlogged=set(values.get("unlogged", ())),
         )
 
     def _close(self, words: Sequence[Word], origin: Origin) -> None:
@@ -168,12 +168,12 @@ class Lines:
         for caption in current:
             shown = self._shown.get(caption.id)
             seen = shown is not None and (shown.text, shown.end_s) == (caption.text, caption.end_s)
-            if not seen or caption.id in self._ahead:
+            if not seen or caption.id in self._unlogged:
                 caption = replace(caption, revision=shown.revision + 1 if shown else 0)
                 self._shown[caption.id] = _Shown(caption.revision, caption.start_s, caption.end_s, caption.text)
                 changed.append(caption)
         for id, shown in self._shown.items():
-            if id >= self.next_id + len(current) and (shown.text or id in self._ahead):
+            if id >= self.next_id + len(current) and (shown.text or id in self._unlogged):
                 empty = _empty(id, shown, origin, final=False)
                 self._shown[id] = _Shown(empty.revision, shown.start_s, shown.end_s, "")
                 changed.append(empty)

@@ -50,7 +50,7 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
     return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
 
 
-def foresee(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
+def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
     """What is shown of a chunk that is not whole yet; None if that is nothing new, or comes too late.
 
     Only provisional captions follow from it: the chunk itself is heard anew, as if this had not been.
@@ -59,13 +59,13 @@ def foresee(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
     if not source.awaits(outcome):
         return None
     ahead = _decoded(state)  # nothing of it is kept
-    words = ahead.foresee(outcome, policy)
+    words = ahead.preview(outcome, policy)
     if words is None:
         return None
-    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live, ahead=True)
+    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live, logged=False)
     if not captions:
         return None
-    source.foreseen_s = outcome.end_s
+    source.previewed_s = outcome.end_s
     return _advance(source, captions)
 
 

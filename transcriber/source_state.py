@@ -52,7 +52,7 @@ class SourceState:
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # so many of them are settled already
     window: str = ""  # that the newest chunk was heard in with others
-    foreseen_s: float = 0.0  # end of what is shown of the next chunk, which is not whole yet
+    previewed_s: float = 0.0  # end of what is shown of the next chunk, which is not whole yet
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
@@ -80,9 +80,9 @@ class SourceState:
         """Whether a chunk that is not whole yet is the next one, and says more than what was shown of it before."""
         place = (outcome.epoch, outcome.seq)
         first = not self.epoch and not outcome.seq  # nothing has been taken of the source
-        return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.foreseen_s
+        return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.previewed_s
 
-    def foresee(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
+    def preview(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
         """The provisional words, if the next chunk were no longer than this; None if their language turns.
 
         A few words are not enough to tell that. The state is of no use afterwards.
@@ -155,7 +155,7 @@ class SourceState:
             self._leave_unheard(policy)
             self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
-        self.foreseen_s = 0.0
+        self.previewed_s = 0.0
         if outcome.last:
             self._settle_all(policy)
             self.lines.flush(self.origin(policy))

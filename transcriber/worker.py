@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from transcriber import seam, together
-from transcriber.ahead import Ahead
 from transcriber.context import previous_text
 from transcriber.engine import Engine
 from transcriber.listening import Listener
 from transcriber.outcome import Outcome
 from transcriber.policy import Policy
+from transcriber.previews import Previews
 from transcriber.renewal import Renewal
 from transcriber.triage import triage
 from wire import keys
@@ -81,7 +81,7 @@ class Transcriber:
         self._task = task
         self._clock = clock
         self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
-        self._ahead = Ahead(self._log, metrics)
+        self._previews = Previews(self._log, metrics)
         self._stop = threading.Event()
         self._looked_s = -float("inf")  # for chunks of dead workers
         self._claimed = False  # there was one
@@ -122,7 +122,7 @@ class Transcriber:
             if self._stop.is_set():
                 self._queue.release(self._name, deliveries)
                 return 0
-            partial = self._ahead.due(taken, engine, self._task)
+            partial = self._previews.due(taken, engine, self._task)
             if deliveries or partial:
                 self._work(engine, deliveries, partial)
             return len(taken)
@@ -155,7 +155,7 @@ class Transcriber:
         """
         most = together.most(engine.context_s, *self._longest_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
-        partials = self._ahead.most(self._listener.window_s)
+        partials = self._previews.most(self._listener.window_s)
         return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most, partials=partials)
 
     def _work(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
@@ -220,7 +220,7 @@ class Transcriber:
             began_s = time.perf_counter()
             for delivery, outcome in settled:
                 if delivery.chunk.partial:
-                    self._ahead.show(delivery.chunk, outcome)
+                    self._previews.show(delivery.chunk, outcome)
                     continue
                 left.remove(delivery)
                 if isinstance(outcome, Exception):

@@ -122,7 +122,7 @@ class CaptionLog:
 
         return transaction(self._redis, attempt, state_key, progress_key)
 
-    def foretell(self, source: str, step: Step) -> tuple[Caption, ...]:
+    def preview(self, source: str, step: Step) -> tuple[Caption, ...]:
         """Show what `step` makes of a chunk that is not whole yet to those who watch now; the log knows nothing of it.
 
         Args:

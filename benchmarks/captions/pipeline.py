@@ -99,10 +99,10 @@ def follow(
     state: bytes | None = None
     policy = Policy(source_name(Kind.STATION, programme.name))
     whole = outcomes_of([chunk for chunk, _ in arrived if not chunk.partial], hear, context_s)
-    ahead = foreseen([chunk for chunk, _ in arrived if chunk.partial], hear)
+    ahead = previews([chunk for chunk, _ in arrived if chunk.partial], hear)
     for chunk, at_s in arrived:
         if chunk.partial:
-            step = seam.foresee(state, next(ahead), policy)
+            step = seam.preview(state, next(ahead), policy)
         else:
             step = seam.advance(state, next(whole), policy, at_s)
         if step:
@@ -153,7 +153,7 @@ def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterat
         yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)
 
 
-def foreseen(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
+def previews(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
     """What is heard of chunks that are not whole yet."""
     for chunk, parts in zip(chunks, hear(chunks), strict=True):
         yield Outcome.of(chunk, judged(parts))

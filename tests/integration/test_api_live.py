@@ -70,7 +70,7 @@ def test_what_is_heard_ahead_is_passed_on_and_who_comes_again_is_told_no_event_o
     with api.socket("/stations/p1/live?after=0") as viewer:
         viewer.next("caption")
         ahead = Caption("stations/p1", 2, 0, 10.0, 11.0, "ahead", False)
-        speaker.log.foretell("stations/p1", lambda state: Advance(b"{}", (ahead,)))
+        speaker.log.preview("stations/p1", lambda state: Advance(b"{}", (ahead,)))
         shown = viewer.next("caption")
         speaker.say("ahead of time")
         whole = viewer.next("caption")

@@ -138,24 +138,24 @@ def test_captions_are_published_as_they_are_logged(redis: Redis) -> None:
     assert CaptionLog(redis).progress("jobs/1").finished
 
 
-def test_what_is_foretold_is_published_and_remembered_and_not_logged(redis: Redis) -> None:
+def test_what_is_previewed_is_published_and_remembered_and_not_logged(redis: Redis) -> None:
     log = CaptionLog(redis)
     [delivery] = put(ChunkQueue(redis), 1)
     log.commit(delivery, count)
     with redis.pubsub() as pubsub:
         pubsub.subscribe(keys.live(SOURCE))
         pubsub.get_message(timeout=5)
-        [shown] = log.foretell(SOURCE, lambda state: Advance((state or b"") + b"+", (caption(2),)))
+        [shown] = log.preview(SOURCE, lambda state: Advance((state or b"") + b"+", (caption(2),)))
         message: Any = pubsub.get_message(timeout=5)
     assert Caption.decode(message["data"]) == shown
     assert (shown.partial, shown.event) == (True, 1)
     assert (redis.get(keys.seam(SOURCE)), redis.ttl(keys.seam(SOURCE)) > 0) == (b"1+", True)  # type: ignore[operator]
     assert [c.id for c in log.read(SOURCE)] == [1]
     assert (log.progress(SOURCE).event, log.progress(SOURCE).next_seq) == (1, 1)
-    assert log.foretell(SOURCE, lambda state: None) == ()
+    assert log.preview(SOURCE, lambda state: None) == ()
 
 
-def test_what_is_foretold_too_late_is_made_anew_and_undoes_nothing(redis: Redis) -> None:
+def test_what_is_previewed_too_late_is_made_anew_and_undoes_nothing(redis: Redis) -> None:
     log = CaptionLog(redis)
     first, second = put(ChunkQueue(redis), 2)
     log.commit(first, count)
@@ -168,7 +168,7 @@ def test_what_is_foretold_too_late_is_made_anew_and_undoes_nothing(redis: Redis)
             return Advance(b"old", (caption(2),))
         return None
 
-    assert log.foretell(SOURCE, overtaken) == ()
+    assert log.preview(SOURCE, overtaken) == ()
     assert seen == [b"1", b"2"]
     assert redis.get(keys.seam(SOURCE)) == b"2"
 

@@ -121,8 +121,8 @@ def test_at_the_end_no_provisional_caption_is_left() -> None:
 def test_what_was_shown_and_not_logged_comes_again_until_it_is() -> None:
     lines = Lines()
     words = said("Ett är sagt. Två")
-    lines.emit(words, ORIGIN, live=True, ahead=True)
-    assert [c.text for c in lines.emit(said("Ett är sagt. Två nu"), ORIGIN, live=True, ahead=True)] == [
+    lines.emit(words, ORIGIN, live=True, logged=False)
+    assert [c.text for c in lines.emit(said("Ett är sagt. Två nu"), ORIGIN, live=True, logged=False)] == [
         "Ett är sagt.",
         "Två nu",
     ]
@@ -135,7 +135,7 @@ def test_what_was_withdrawn_and_not_logged_is_withdrawn_again() -> None:
     for ended in (False, True):
         lines = Lines()
         lines.emit(said("brus"), ORIGIN, live=True)
-        assert [c.text for c in lines.emit((), ORIGIN, live=True, ahead=True)] == [""]
+        assert [c.text for c in lines.emit((), ORIGIN, live=True, logged=False)] == [""]
         if ended:
             lines.withdraw(ORIGIN)
         assert [(c.text, c.revision, c.final) for c in lines.emit((), ORIGIN, live=True)] == [("", 2, ended)]

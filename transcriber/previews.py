@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _MOST_S = 0.5
 
 
-class Ahead:
+class Previews:
     """What a worker does with partial chunks."""
 
     def __init__(self, log: CaptionLog, metrics: TranscriberMetrics) -> None:
@@ -72,7 +72,7 @@ class Ahead:
             return
         policy = Policy(chunk.source)
         try:
-            captions = self._log.foretell(chunk.source, lambda state: seam.foresee(state, outcome, policy))
+            captions = self._log.preview(chunk.source, lambda state: seam.preview(state, outcome, policy))
         except RedisError as error:
             log.debug("%s: not shown ahead: %s", chunk.source, error)
             return

@@ -24,7 +24,7 @@ from tests.unit.transcriber.seams import (
 from tests.unit.transcriber.test_seam_any_speech import speech, windows
 from transcriber.outcome import Outcome
 from transcriber.policy import Policy
-from transcriber.seam import foresee
+from transcriber.seam import preview
 from wire.messages import Caption, Word
 
 
@@ -46,7 +46,7 @@ class Reader(Listener):
         """What is shown of chunks that are not whole yet."""
         shown: list[Caption] = []
         for one in partial:
-            if result := foresee(self.state, one, self.policy):
+            if result := preview(self.state, one, self.policy):
                 self.state = result.state
                 for caption in result.captions:
                     self._check(caption)

@@ -155,7 +155,7 @@ def test_a_whole_chunk_is_in_no_danger_where_redis_fails_a_partial_one(
     bench = Bench(redis, ScriptedEngine(), claim_after_s=60.0)
     put(redis, CHUNKS[0])
     bench.drain()
-    for method in ("progress", "foretell"):
+    for method in ("progress", "preview"):
         put(redis, CHUNKS[1] if method == "progress" else CHUNKS[2], beginning(chunks("stations/other", PCM)[0]))
         with monkeypatch.context() as patch:
             patch.setattr(bench.transcriber._log, method, away)
@@ -170,7 +170,7 @@ def test_a_fault_in_what_is_shown_ahead_ends_nobody(redis: Redis, monkeypatch: p
     bench = Bench(redis, ScriptedEngine())
     put(redis, CHUNKS[0])
     bench.drain()
-    monkeypatch.setattr(seam, "foresee", fail)
+    monkeypatch.setattr(seam, "preview", fail)
     put(redis, beginning(CHUNKS[1]), *CHUNKS[1:])
     bench.drain()
     assert words(redis, SOURCE) == TEXTS
