@@ -32,7 +32,7 @@ class LiveCutter:
     Args:
         source: its name.
         partial_samples: what is said is heard ahead every so many samples of a chunk; 0: it is not.
-        watched: whether somebody reads along; it is not heard ahead for nobody.
+        wanted: whether partial chunks are: somebody reads along, and they are taken.
         steady: a microphone: one epoch from one `open` to the next whatever comes, with a last chunk even if
             nothing was heard.
         now_s: Unix time.
@@ -51,7 +51,7 @@ class LiveCutter:
         hot_words: tuple[str, ...] = (),
         task: Task | None = None,
         partial_samples: int = 0,
-        watched: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] = lambda: True,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -66,7 +66,7 @@ class LiveCutter:
         self._hot_words = hot_words
         self._task = task
         self._partial_samples = partial_samples
-        self._watched = watched
+        self._wanted = wanted
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -163,7 +163,7 @@ class LiveCutter:
         self._ahead_samples = chunker.pending_samples
         # What comes in bursts, as of HLS, is a whole chunk in a moment.
         in_time = now_s - self._sent_s >= seconds(self._partial_samples) / 2
-        if not in_time or len(self._outbox) or not self._watched():
+        if not in_time or len(self._outbox) or not self._wanted():
             return
         self._sent_s = now_s
         chunk = self._chunk(chunker.partial(), self._detector.fork(), now_s)

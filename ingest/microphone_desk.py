@@ -6,6 +6,7 @@ microphones of a process that dies move to another, or to the next process on th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from wire.errors import DecodeError
 from wire.messages import Hello, Kind, source_name
 from wire.metrics import IngestMetrics
 from wire.microphone import Microphones
+from wire.queue import ChunkQueue
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class MicrophoneDesk:
         self._microphones = Microphones(redis)
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         self._readers: dict[str, MicrophoneReader] = {}
+        self._queue = ChunkQueue(redis)
+        self._neglected = False  # partial chunks are
         self._looked_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -51,6 +55,8 @@ class MicrophoneDesk:
         self._leases.start()
         while not stop.is_set():
             self._reap()
+            with contextlib.suppress(RedisError):
+                self._neglected = self._queue.neglected()
             self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
             free = self._settings.max_microphones - len(self._readers)
             if free <= 0:
@@ -118,5 +124,6 @@ class MicrophoneDesk:
             stop,
             worker=self._worker,
             hold=lambda: self._leases.hold(source),
+            wanted=lambda: not self._neglected,
         )
         reader.start()

@@ -35,6 +35,7 @@ class MicrophoneReader:
 
     Args:
         hold: what is known of our lease on it; another reads on when it is lost.
+        wanted: whether partial chunks of it are.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class MicrophoneReader:
         *,
         worker: str,
         hold: Callable[[], Hold],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._hello = hello
         self._connection = 1
@@ -74,6 +76,7 @@ class MicrophoneReader:
             chunk_samples=settings.chunk_samples,
             lead_samples=settings.lead_samples,
             partial_samples=settings.partial_samples,
+            wanted=wanted,
             steady=True,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)

@@ -27,6 +27,7 @@ from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, Station, source_name
 from wire.metrics import IngestMetrics
+from wire.queue import ChunkQueue
 from wire.sources import Stations
 from wire.workers import alive
 
@@ -83,7 +84,8 @@ class Supervisor:
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
         self._counted_stations: set[str] = set()  # those that metrics have a label for
-        self._watched: frozenset[str] = frozenset()  # sources with which somebody reads along
+        self._queue = ChunkQueue(redis)
+        self._wanted: frozenset[str] = frozenset()  # sources of which partial chunks are
         self._gave_s = 0.0
         self._away = False
         self._counted = 1
@@ -128,7 +130,8 @@ class Supervisor:
             if station.id not in self._readers and station.id not in self._stopping:
                 self._take(station)
         self._metrics.running.labels(Kind.STATION).set(len(self._readers))
-        self._watched = watched.among(self._redis, [source_name(Kind.STATION, id) for id in self._readers])
+        reading = () if self._queue.neglected() else [source_name(Kind.STATION, id) for id in self._readers]
+        self._wanted = watched.among(self._redis, reading)
 
     def close(self) -> None:
         """End every reader and give the leases back."""
@@ -213,7 +216,7 @@ class Supervisor:
             chunk_samples=self._settings.chunk_samples,
             lead_samples=self._settings.lead_samples,
             partial_samples=self._settings.partial_samples,
-            watched=lambda: source in self._watched,
+            wanted=lambda: source in self._wanted,
             language=station.language,
             hot_words=station.hot_words,
             task=station.task,

@@ -16,7 +16,6 @@ chunk without its audio, as a gap, so that its place in the sequence is kept and
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +39,14 @@ PARTIAL_LIMIT = 64
 #: So long do partial chunks wait, in seconds: where there are too many, those are heard whose source has no newer one.
 PARTIAL_AGE_S = 1.5
 
-_FIRST_ID = """
+#: One that has waited for so long, in seconds, says that transcribers have no time for them, or do not take any.
+_IDLE_AGE_S = 1.0
+
+_OLDEST_AGE_MS = """
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
-return entries[1] and entries[1][1] or false
+if not entries[1] then return 0 end
+local now = redis.call('TIME')
+return math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(entries[1][1], '^%d+')))
 """
 
 
@@ -90,7 +94,7 @@ class ChunkQueue:
         self._upload_limit = upload_limit
         self._claim_after_ms = round(claim_after_s * 1000)
         self.max_deliveries = max_deliveries
-        self._first_id = redis.register_script(_FIRST_ID)
+        self._oldest_age_ms = redis.register_script(_OLDEST_AGE_MS)
 
     def put(self, chunk: Chunk) -> Chunk:
         """Append a chunk; returns it as it was queued (without audio if the live stream was full).
@@ -162,15 +166,20 @@ class ChunkQueue:
                 delivery.stream, keys.GROUP, worker, 0, [delivery.entry_id], idle=self._claim_after_ms, justid=True
             )
 
+    def neglected(self) -> bool:
+        """Whether partial chunks lie untaken, so that there is no use in more; until they are taken, all the same."""
+        age_s = self._age_s(keys.PARTIAL_CHUNKS)
+        if age_s > _IDLE_AGE_S:
+            self._redis.xtrim(keys.PARTIAL_CHUNKS, maxlen=1, approximate=False)  # one is enough to tell
+        return age_s > _IDLE_AGE_S
+
     def load(self) -> list[Load]:
         """How full each stream is."""
-        now = time.time()
-        loads = []
-        for stream in STREAMS:
-            first = self._first_id(keys=[stream])
-            age_s = max(0.0, now - int(first.split(b"-")[0]) / 1000) if first else 0.0
-            loads.append(Load(stream, int(self._redis.xlen(stream)), age_s))
-        return loads
+        return [Load(stream, int(self._redis.xlen(stream)), self._age_s(stream)) for stream in STREAMS]
+
+    def _age_s(self, stream: str) -> float:
+        """Of the oldest entry, by Redis's clock; 0 if there is none."""
+        return float(self._oldest_age_ms(keys=[stream])) / 1000
 
     def _put_partial(self, chunk: Chunk) -> None:
         entry_id: Any = self._redis.xadd(

@@ -148,6 +148,21 @@ def test_a_partial_chunk_that_has_waited_too_long_gives_way_to_newer_ones(redis:
     assert seqs(queue.take("a", 8, partials=8)) == [2, 3]
 
 
+def test_partial_chunks_that_nobody_takes_are_neglected_until_somebody_does(
+    redis: Redis, wait_until: Callable[..., None]
+) -> None:
+    queue = ChunkQueue(redis)
+    assert not queue.neglected()
+    for seq in range(3):
+        queue.put(ahead(seq))
+    assert not queue.neglected(), "they have only just come"
+    wait_until(queue.neglected, 20)
+    wait_until(queue.neglected, 20)
+    assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 1, "it keeps no more audio than it takes to tell"
+    assert seqs(queue.take("a", 4, partials=4)) == [2]
+    assert not queue.neglected()
+
+
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:
     queue = ChunkQueue(redis, upload_limit=2)
     queue.put(chunk("jobs/1", 0))

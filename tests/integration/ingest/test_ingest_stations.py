@@ -168,6 +168,27 @@ def test_what_is_said_is_sent_ahead_while_somebody_reads_along(
         assert whole[chunk.seq].pcm.startswith(chunk.pcm)
 
 
+def test_nothing_is_sent_ahead_while_nobody_takes_it(
+    icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
+) -> None:
+    redis_client.set(keys.watched("stations/tone"), b"1")
+    on_air(Station("tone", "Tone", icecast.send("neglected")), partial_s=0.25)
+    wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS), 30)
+    newest: list[bytes] = [b""]
+    seen = [0]
+
+    def quiet() -> bool:
+        """Whether none has come while four chunks did."""
+        [(entry, _)] = redis_client.xrevrange(keys.PARTIAL_CHUNKS, count=1)
+        if entry != newest[0]:
+            newest[0], seen[0] = entry, len(chunks("stations/tone"))
+        return len(chunks("stations/tone")) >= seen[0] + 4
+
+    wait_until(quiet, 40)
+    redis_client.delete(keys.PARTIAL_CHUNKS)  # somebody took it
+    wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS), 30)
+
+
 def test_a_removed_station_is_left_alone(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
