@@ -14,6 +14,7 @@ stations_at_5_s    the most stations whose lag p95 was no more than --most-lag (
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -38,6 +39,8 @@ NUMBERS, QUICK_NUMBERS = (1, 5, 10, 15, 20, 30, 40, 60, 80, 100), (2,)
 
 #: What came before has to be done, and how long is measured, in seconds.
 SETTLE_S, MEASURE_S, QUICK_S = 25.0, 45.0, 12.0
+
+_DEFAULT = " ".join(map(str, NUMBERS))
 
 _LAG, _SHED = "undertext_caption_commit_latency_seconds", "undertext_transcriber_shed_seconds"
 _AUDIO = "undertext_transcriber_audio_seconds"
@@ -105,14 +108,17 @@ class Readers:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write."""
     parser = arguments(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--transcribers", type=int, default=os.cpu_count() or 1, help="default: one a core")
+    parser.add_argument("--stations", type=int, nargs="+", metavar="N", help=f"numbers of them (default: {_DEFAULT})")
     parser.add_argument("--most-lag", type=float, default=5.0, metavar="S", help="of the p95, in seconds (%(default)s)")
     options = parser.parse_args(argv)
     rows: list[Row] = []
     found = 0
     try:
         with own_system(options.transcribers) as system:
-            for number, row, kept_up in measure(system, options.most_lag, quick=options.quick):
+            numbers = options.stations or (QUICK_NUMBERS if options.quick else NUMBERS)
+            for number, row, kept_up in measure(system, numbers, options.most_lag, quick=options.quick):
                 rows.append(row)
                 found = number if kept_up else found
     except (NotRunning, httpx.HTTPError, OSError) as error:
@@ -123,11 +129,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def measure(system: System, most_lag_s: float, *, quick: bool) -> Iterator[tuple[int, Row, bool]]:
+def measure(
+    system: System, numbers: Sequence[int], most_lag_s: float, *, quick: bool
+) -> Iterator[tuple[int, Row, bool]]:
     """Each number of stations, what was measured, and whether the machine kept up with them."""
     settle_s, measure_s = (QUICK_S / 2, QUICK_S) if quick else (SETTLE_S, MEASURE_S)
     ids: list[str] = []
-    for number in tqdm(QUICK_NUMBERS if quick else NUMBERS, unit="step", desc="stations", leave=False):
+    for number in tqdm(numbers, unit="step", desc="stations", leave=False):
         for id in (f"s{n}" for n in range(len(ids), number)):
             station = {"id": id, "name": id, "url": f"{system.truth}/stream.mp3"}
             httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
