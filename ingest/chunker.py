@@ -129,13 +129,11 @@ class Chunker:
 
     def flush(self) -> Piece | None:
         """What is left, if anything: no more will come for a while. Whatever comes repeats the end of it, as ever."""
-        whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
-        return self._cut(whole) if whole else None
+        return self._cut(self.pending_samples * SAMPLE_BYTES) if self.pending_samples else None
 
     def finish(self) -> Piece:
         """What is left, as the last piece. It is empty when the source ended at a border. Half a sample is dropped."""
-        whole = len(self._buffer) - len(self._buffer) % SAMPLE_BYTES
-        return self._cut(whole, whole=True, last=True)
+        return self._cut(self.pending_samples * SAMPLE_BYTES, whole=True, last=True)
 
     def _cut(self, n_bytes: int, *, whole: bool = False, last: bool = False) -> Piece:
         new = bytes(self._buffer[:n_bytes])
