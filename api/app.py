@@ -12,6 +12,7 @@ from api import (
     events,
     feed,
     health,
+    hls,
     jobs,
     live,
     metrics,
@@ -75,7 +76,7 @@ def create_app(settings: Settings) -> Flask:
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
     voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)
-    topics = (stations, audio, jobs, corrections, live, events, *voices, *searches, openai, *service)
+    topics = (stations, audio, hls, jobs, corrections, live, events, *voices, *searches, openai, *service)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

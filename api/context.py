@@ -11,6 +11,7 @@ from api.archive.copying import Archivist
 from api.hub import Hub
 from api.settings import Settings
 from api.sockets import Sockets
+from wire.broadcast import Broadcasts
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog
 from wire.kept_audio import KeptAudio
@@ -34,6 +35,7 @@ class Context:
     statuses: Statuses
     log: CaptionLog
     kept_audio: KeptAudio
+    broadcasts: Broadcasts
     archivist: Archivist
     microphones: Microphones
     chunks: ChunkQueue
@@ -60,6 +62,7 @@ def build(settings: Settings) -> Context:
         statuses=Statuses(redis, retention_s=settings.retention_s),
         log=captions,
         kept_audio=KeptAudio(redis),
+        broadcasts=Broadcasts(redis),
         archivist=Archivist(settings.archive_path, stations, jobs, captions, keep_s=86_400 * settings.archive_days),
         microphones=Microphones(redis),
         chunks=ChunkQueue(redis),

@@ -68,7 +68,16 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     if origin_s and captions:
         begin = datetime.fromtimestamp(origin_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', behind earlier captions'}\n\n"
-    return header + "\n".join(
+    return header + blocks(found, main)
+
+
+def blocks(found: Sequence[Cue], main: str) -> str:
+    """Cues as WebVTT has them behind its header.
+
+    Args:
+        main: the language that is not said of each; empty if there is none.
+    """
+    return "\n".join(
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
     )
 

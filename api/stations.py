@@ -209,6 +209,7 @@ def view(station: Station, status: Status) -> dict[str, Any]:
             "self": url_for("stations.show", id=station.id),
             "captions": url_for("stations.read", id=station.id),
             "audio": url_for("audio.excerpt", id=station.id, format="mp3"),
+            "hls": url_for("hls.live", id=station.id),
             "live": f"{url_for('stations.show', id=station.id)}/live",
             "events": url_for("events.station", id=station.id),
         },

@@ -41,6 +41,7 @@ class Courier:
         on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds, and the epoch and
             the number of its chunks that are there; may raise RedisError.
         keep: told of each chunk, with its audio, when it has been queued.
+        besides: called again and again, to take to Redis what is no chunk; may not raise.
         status: what the source's status is at first.
     """
 
@@ -54,6 +55,7 @@ class Courier:
         hold: Callable[[], Hold] = lambda: Hold.HELD,
         on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
         keep: Callable[[Chunk], None] = lambda chunk: None,
+        besides: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -65,6 +67,7 @@ class Courier:
         self._hold = hold
         self._on_sent = on_sent
         self._keep = keep
+        self._besides = besides
         self._kind = split_source(status.source)[0]
         self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
         self._epoch = 0
@@ -119,6 +122,8 @@ class Courier:
                 self._closing.wait(PAUSE_S)
                 if closing:
                     time.sleep(PAUSE_S)
+            if self._hold() is Hold.HELD:
+                self._besides()
             self._save_status()
         if self._drain_until_s:
             self._save_status(now=True)

@@ -24,6 +24,8 @@ from typing import IO, Any
 
 import ffmpeg
 
+from ingest.coded import SecondPipe
+from ingest.coded import output as second_output
 from ingest.relay import environment
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import SettingsError, SourceStalled
@@ -75,7 +77,14 @@ def find(program: str) -> str:
 
 
 def decode_command(
-    target: str, *, remote: bool, live: bool, track: int = 0, timeout_s: float = 30.0, format: str = ""
+    target: str,
+    *,
+    remote: bool,
+    live: bool,
+    track: int = 0,
+    timeout_s: float = 30.0,
+    format: str = "",
+    coded: str | None = None,
 ) -> list[str]:
     """The command that writes `target` as 16 kHz mono s16le to its stdout.
 
@@ -86,6 +95,7 @@ def decode_command(
         timeout_s: give up on a silent network after this time.
         format: what it certainly is. Of an MP3 that is joined in its midst ffmpeg reads 131 kB before it believes that,
             which are eight seconds at 128 kbit/s.
+        coded: the track's codec, to have the same sound coded as well, for a `Process` with `on_coded`.
     """
     source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s, format=format))
     output: dict[str, Any] = {"f": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ, "map": f"0:a:{track}"}
@@ -93,7 +103,10 @@ def decode_command(
         # Holes stay: captions follow the file's clock. Without `first_pts`, which is for tracks that begin late: where
         # rate or channels change, filters begin anew, and all that came before would come again, as silence.
         output["af"] = "aresample=async=1"
-    stream = ffmpeg.output(source, "pipe:1", **output).global_args("-nostdin", "-hide_banner", "-nostats")
+    stream = ffmpeg.output(source, "pipe:1", **output)
+    if coded is not None:
+        stream = ffmpeg.merge_outputs(stream, second_output(source, coded, track))
+    stream = stream.global_args("-nostdin", "-hide_banner", "-nostats")
     # Titles of ICY streams are told at level verbose, by libavformat/http.c.
     stream = stream.global_args("-loglevel", "level+verbose" if live else "level+error")
     return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
@@ -137,20 +150,30 @@ class Process:
 
     Args:
         on_title: called from another thread with each ICY title.
+        on_coded: called while PCM is read with what the second output has written; None if there is none.
     """
 
-    def __init__(self, command: list[str], *, on_title: Callable[[str], None] = lambda title: None) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        on_title: Callable[[str], None] = lambda title: None,
+        on_coded: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._on_title = on_title
+        self._coded = SecondPipe(on_coded) if on_coded else None
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._process = subprocess.Popen(
             tied(command),
-            stdin=subprocess.DEVNULL,
+            stdin=self._coded.theirs if self._coded else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
             env=environment(),
             start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
         )
+        if self._coded:
+            os.close(self._coded.theirs)
         assert self._process.stdout
         assert self._process.stderr
         self._stdout: IO[bytes] = self._process.stdout
@@ -190,7 +213,10 @@ class Process:
         ready = select.poll()  # select() ends at descriptor 1023
         ready.register(self._stdout, select.POLLIN)
         while not stop():
-            if not ready.poll(500):
+            came = ready.poll(500)
+            if self._coded:
+                self._coded.take()
+            if not came:
                 if time.monotonic() - heard_s > stall_s:
                     raise SourceStalled(f"nothing came for {stall_s:g} s")
                 yield b""
@@ -218,6 +244,8 @@ class Process:
         self._process.wait()
         self._drain.join(timeout=5)
         self._stdout.close()
+        if self._coded:
+            self._coded.close()
 
     def _read_stderr(self, stderr: IO[bytes]) -> None:
         with stderr:

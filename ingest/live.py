@@ -70,6 +70,7 @@ class LiveCutter:
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
+        self._before_s = 0.0  # came in this connection before the epoch began
         self._settle_s = 1.0
         self._chunker: Chunker | None = None
         self._detector: Detector
@@ -85,6 +86,11 @@ class LiveCutter:
         self._settle_s = settle_s
         self.audio_s = 0.0
         self._begin()
+
+    def at(self, audio_s: float) -> float | None:
+        """The Unix time of what came `audio_s` seconds after the connection began; None while it is unknown."""
+        origin_s = self._clock.origin_s
+        return None if origin_s is None else origin_s + audio_s - self._before_s
 
     def feed(self, pcm: bytes) -> bool:
         """Take PCM as it came; empty if nothing came for a while. Returns whether chunks went out."""
@@ -130,6 +136,7 @@ class LiveCutter:
 
     def _begin(self) -> None:
         self._connection += 1
+        self._before_s = self.audio_s
         self._chunker = Chunker(self._chunk_samples, self._lead_samples)
         self._detector = self._make_detector()
         self._clock = LiveClock(settle_s=self._settle_s)

@@ -48,6 +48,9 @@ class Settings:
     #: How long what stations say is kept to be heard again, in seconds: 6 kB of Redis's memory a second and station, by
     #: `python -m benchmarks.keeping`, or 6 MB a station, and 550 for a day. 0: not at all.
     audio_kept_s: float = setting("AUDIO_KEPT_S", 900.0, minimum=0, maximum=86_400)
+    #: Whether players may listen to stations, with captions in time with the sound (HLS): then the last minute of each
+    #: station's sound is kept in memory, 1 MB at 128 kbit/s, and while somebody listens in Redis, too.
+    hls: bool = setting("HLS", True)
     #: Most stations that may be registered.
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1, maximum=10_000)
     #: Most microphones that this process reads at once; more wait for another process.

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import httpx
 
 from ingest.backoff import Backoff
+from ingest.broadcast import Broadcast
+from ingest.coded import format_of
 from ingest.courier import Courier
 from ingest.errors import LASTING
 from ingest.ffmpeg import Process, decode_command
@@ -38,6 +40,7 @@ class StationReader:
 
     Args:
         hold: what is known of our lease on the station; the reader ends when it is lost.
+        broadcast: takes the sound as it is coded, for players; None if they get none.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class StationReader:
         *,
         hold: Callable[[], Hold],
         stall_s: float,
+        broadcast: Broadcast | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self.station = station
@@ -58,6 +62,7 @@ class StationReader:
         self._client = client
         self._metrics = metrics
         self._hold = hold
+        self._broadcast = broadcast
         self._stall_s = stall_s
         self._backoff = backoff or Backoff()
         self._stop = threading.Event()
@@ -124,10 +129,20 @@ class StationReader:
             bit_rate=track.bit_rate,
             title="",
         )
-        command = decode_command(address.url, remote=True, live=True, timeout_s=self._stall_s, format=address.format)
+        sound = self._broadcast
+        command = decode_command(
+            address.url,
+            remote=True,
+            live=True,
+            timeout_s=self._stall_s,
+            format=address.format,
+            coded=track.codec if sound else None,
+        )
         self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)
+        if sound:
+            sound.open(format_of(track.codec))
         try:
-            with Process(command, on_title=self._new_title) as process:
+            with Process(command, on_title=self._new_title, on_coded=sound.feed if sound else None) as process:
                 self._listen(process)
         finally:
             self._cutter.close()
@@ -154,7 +169,10 @@ class StationReader:
         for pcm in process.read(stall_s=self._stall_s, stop=self._stopped):
             if pcm and self._heard_s is None:
                 self._begin()
-            if self._cutter.feed(pcm):
+            sent = self._cutter.feed(pcm)
+            if self._broadcast:
+                self._broadcast.cut(self._cutter.at)
+            if sent:
                 self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
         if self._stopped():
             return

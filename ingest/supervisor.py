@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
+from ingest.broadcast import Broadcast
 from ingest.courier import Courier, first_status
 from ingest.detector import MakeDetector
 from ingest.keeping import Keeper
@@ -23,6 +24,7 @@ from ingest.outbox import Outbox
 from ingest.settings import Settings
 from ingest.station import StationReader
 from wire import keys, watched
+from wire.broadcast import Broadcasts
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, Station, source_name
@@ -86,6 +88,8 @@ class Supervisor:
         self._counted_stations: set[str] = set()  # those that metrics have a label for
         self._queue = ChunkQueue(redis)
         self._wanted: frozenset[str] = frozenset()  # sources of which partial chunks are
+        self._listened: frozenset[str] = frozenset()  # those to which somebody listens
+        self._broadcasts = Broadcasts(redis)
         self._gave_s = 0.0
         self._away = False
         self._counted = 1
@@ -130,8 +134,9 @@ class Supervisor:
             if station.id not in self._readers and station.id not in self._stopping:
                 self._take(station)
         self._metrics.running.labels(Kind.STATION).set(len(self._readers))
-        reading = () if self._queue.neglected() else [source_name(Kind.STATION, id) for id in self._readers]
-        self._wanted = watched.among(self._redis, reading)
+        reading = [source_name(Kind.STATION, id) for id in self._readers]
+        self._wanted = watched.among(self._redis, () if self._queue.neglected() else reading)
+        self._listened = watched.among(self._redis, reading, key=keys.listened)
 
     def close(self) -> None:
         """End every reader and give the leases back."""
@@ -200,13 +205,17 @@ class Supervisor:
         shed = self._metrics.shed_s.labels(Kind.STATION)
         outbox = Outbox(self._settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
         kept_s = self._settings.audio_kept_s
+        broadcast = None
+        if self._settings.hls:
+            broadcast = Broadcast(source, self._broadcasts, wanted=lambda: source in self._listened)
         courier = Courier(
             self._redis,
             outbox,
-            dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s),
+            dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s, hls=self._settings.hls),
             self._metrics,
             hold=hold,
             keep=Keeper(self._redis, self._metrics, kept_s=kept_s),
+            besides=broadcast.send if broadcast else lambda: None,
         )
         cutter = LiveCutter(
             source,
@@ -222,7 +231,14 @@ class Supervisor:
             task=station.task,
         )
         return StationReader(
-            station, cutter, courier, self._client, self._metrics, hold=hold, stall_s=self._settings.stall_s
+            station,
+            cutter,
+            courier,
+            self._client,
+            self._metrics,
+            hold=hold,
+            stall_s=self._settings.stall_s,
+            broadcast=broadcast,
         )
 
     def _count_processes(self) -> int:

@@ -13,6 +13,9 @@
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |
 | undertext:audio:SOURCE                | zset   | AUDIO_KEPT_S of a station; expires                        |
+| undertext:broadcast:SOURCE            | stream | MAXLEN; expires                                           |
+| undertext:broadcast:SOURCE:N          | string | expires                                                   |
+| undertext:listened:SOURCE             | string | expires                                                   |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
 | undertext:stations:removed            | set    | as many as stations.yml names                             |
@@ -93,6 +96,21 @@ def audio(source: str) -> str:
     return f"{PREFIX}:audio:{source}"
 
 
+def broadcast(source: str) -> str:
+    """The segments of a station's own sound that players are told of (`broadcast`)."""
+    return f"{PREFIX}:broadcast:{source}"
+
+
+def segment(source: str, number: int) -> str:
+    """The sound of one of them."""
+    return f"{PREFIX}:broadcast:{source}:{number}"
+
+
+def listened(source: str) -> str:
+    """There while a player asks for a station's sound (`watched`)."""
+    return f"{PREFIX}:listened:{source}"
+
+
 def epoch(source: str) -> str:
     """Counter of connections."""
     return f"{PREFIX}:epoch:{source}"
@@ -155,4 +173,4 @@ def of_captions(source: str) -> list[str]:
 
 def of_source(source: str) -> list[str]:
     """All keys that die with a source."""
-    return [*of_captions(source), remark(source), audio(source)]
+    return [*of_captions(source), remark(source), audio(source), broadcast(source)]

@@ -187,6 +187,7 @@ class Status(_Json):
     reconnects: int = 0
     audio_s: float = 0.0  # audio taken in since the epoch began
     audio_kept_s: float = 0.0  # for so long what is said can be heard again
+    hls: bool = False  # whether players may listen to it
     since_s: float = 0.0  # Unix time of the last change of state
     worker: str = ""
 

@@ -1,0 +1,125 @@
+"""`/stations/ID/hls/live.m3u8`: a station's own sound, with its captions in time, for any player of HLS.
+
+A player hears what was on air some twenty seconds ago: by then its captions are final, and stand where they belong.
+"""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, request
+from gevent import sleep
+
+from api import access, playlists
+from api.context import Context, context
+from api.parameters import known_fields, masked
+from api.problems import Problem
+from wire import watched
+from wire.broadcast import Segment
+from wire.captions import latest_revisions
+from wire.errors import UnknownSource
+from wire.messages import Caption, Kind, Station, source_name
+
+blueprint = Blueprint("hls", __name__, url_prefix="/stations/<id>/hls")
+
+#: The first player of a station waits so long for ingest to hand out the last minute, in seconds …
+PATIENCE_S = 4.0
+
+#: … and asks again so often meanwhile.
+_LOOK_EVERY_S = 0.25
+
+#: Events of the log that have all that was said in the minute that is listed.
+_EVENTS = 150
+
+#: Nothing about a segment changes while there is one.
+_LASTS = {"Cache-Control": "max-age=60"}
+
+
+@blueprint.get("/live.m3u8")
+def live(id: str) -> Response:
+    """The address for players."""
+    ctx, station = context(), _station(id)
+    listed = _listed(ctx, station)
+    language = station.language or next(iter(ctx.log.progress(_source(id)).languages), None)
+    return _playlist(playlists.main_playlist(listed, language))
+
+
+@blueprint.get("/sound.m3u8")
+def sound(id: str) -> Response:
+    """What there is to hear."""
+    return _playlist(playlists.playlist(_listed(context(), _station(id))))
+
+
+@blueprint.get("/captions.m3u8")
+def captions(id: str) -> Response:
+    """What there is to read."""
+    return _playlist(playlists.playlist(_listed(context(), _station(id)), "vtt"))
+
+
+@blueprint.get("/<int:number>.<ending>")
+def segment(id: str, number: int, ending: str) -> Response:
+    """One segment: of the sound, or of captions."""
+    ctx, source = context(), _source(_station(id).id)
+    found = ctx.broadcasts.segment(source, number)
+    if found and ending == "vtt":
+        text = playlists.captions(found, _said(ctx, source))
+        return Response(text, content_type="text/vtt; charset=utf-8", headers=_LASTS)
+    data = ctx.broadcasts.data(source, number) if found and ending == found.format else None
+    if not found or data is None:
+        raise UnknownSource("there is no such segment any more: the playlist names those that there are")
+    media_type, _ = playlists.SOUNDS[ending]
+    return Response(playlists.sound(found, data), mimetype=media_type, headers=_LASTS)
+
+
+def _station(id: str) -> Station:
+    """The station, if its sound is for who asks.
+
+    Raises:
+        Problem: it is not.
+        UnknownSource: there is no such station, or players get no sound.
+    """
+    ctx = context()
+    known_fields(request.args, ())
+    station = ctx.stations.get(id)
+    if masked(station.url) != station.url:
+        access.check_token(ctx.settings, request)
+    return station
+
+
+def _listed(ctx: Context, station: Station) -> list[Segment]:
+    """The segments that a player may have now, at least one.
+
+    Raises:
+        Problem: 503, none has come.
+    """
+    source = _source(station.id)
+    watched.say_listened(ctx.redis, source)
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        if segments := ctx.broadcasts.listed(source):
+            final_s = playlists.final_until(_said(ctx, source), ctx.log.progress(source).until_s)
+            if listed := playlists.ready(segments, final_s, time.time()):
+                return listed
+        if time.monotonic() > until_s:
+            raise _nothing_comes(ctx, station)
+        sleep(_LOOK_EVERY_S)
+
+
+def _nothing_comes(ctx: Context, station: Station) -> Exception:
+    status = ctx.statuses.get(Kind.STATION, station.id)
+    if not status.hls and status.worker:
+        return UnknownSource("players get no sound of stations here: HLS=no in ingest's settings")
+    why = f"{station.name} is {status.state}" + (f": {status.detail}" if status.detail else "")
+    return Problem(503, f"There is nothing to hear yet; {why}.", {"Retry-After": "5"})
+
+
+def _said(ctx: Context, source: str) -> list[Caption]:
+    return latest_revisions(ctx.log.latest(source, _EVENTS))
+
+
+def _source(id: str) -> str:
+    return source_name(Kind.STATION, id)
+
+
+def _playlist(text: str) -> Response:
+    return Response(text, mimetype=playlists.MEDIA_TYPE)

@@ -1,0 +1,123 @@
+"""What players of HLS read: playlists, segments of sound, and segments of captions in time with them. Pure.
+
+All times of a station are on one clock, the one that players count media by: Unix time, in 90,000 ticks a second,
+beginning anew every 2^33 of them, after 26 and a half hours. Packed audio says at which tick it begins, and captions
+that theirs are the same.
+
+Source: RFC 8216, 3.4 (packed audio), 3.5 (WebVTT), 4.3 (tags).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from api.cues import cues
+from api.formats import blocks
+from wire.broadcast import SEGMENT_S, Segment
+from wire.messages import Caption
+
+MEDIA_TYPE = "application/vnd.apple.mpegurl"
+
+TICKS_PER_S, _CYCLE_TICKS = 90_000, 1 << 33
+
+#: By a segment's format: what its file is, and how the coding is called (RFC 6381).
+SOUNDS = {"aac": ("audio/aac", "mp4a.40.2"), "mp3": ("audio/mpeg", "mp4a.40.34")}
+
+#: Captions are listed so long after what follows them is final, in seconds: until then it changes how they are shown.
+_CALM_S = 5.0
+
+#: What is older is listed, whatever has become of its captions, in seconds.
+_PATIENCE_S = 30.0
+
+_OWNER = b"com.apple.streaming.transportStreamTimestamp\0"
+
+
+def ready(segments: Sequence[Segment], final_s: float, now_s: float) -> list[Segment]:
+    """Those of the newest segments whose captions change no more.
+
+    Args:
+        final_s: the Unix time up to which captions are final.
+    """
+    until_s = max(final_s - _CALM_S, now_s - _PATIENCE_S)
+    return [segment for segment in segments if segment.end_s <= until_s]
+
+
+def final_until(captions: Sequence[Caption], captioned_s: float) -> float:
+    """The Unix time up to which captions are final.
+
+    Args:
+        captions: the newest ones, in their newest revisions.
+        captioned_s: up to when there are any.
+    """
+    return min([captioned_s, *(caption.start_s for caption in captions if caption.text and not caption.final)])
+
+
+def main_playlist(segments: Sequence[Segment], language: str | None) -> str:
+    """What a player is told first: that there is sound, and captions for it."""
+    bits_per_s = max(8 * segment.n_bytes / segment.duration_s for segment in segments)
+    _, codec = SOUNDS[segments[-1].format]
+    spoken = f'LANGUAGE="{language}",' if language else ""
+    return (
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Captions",{spoken}DEFAULT=YES,AUTOSELECT=YES,FORCED=NO,'
+        'CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog",URI="captions.m3u8"\n'
+        f'#EXT-X-STREAM-INF:BANDWIDTH={math.ceil(bits_per_s)},CODECS="{codec}",SUBTITLES="captions"\nsound.m3u8\n'
+    )
+
+
+def playlist(segments: Sequence[Segment], ending: str | None = None) -> str:
+    """The segments of the sound, or of what else there is in the same times.
+
+    Args:
+        ending: of their names; None: their formats.
+    """
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:6",
+        f"#EXT-X-TARGETDURATION:{math.ceil(SEGMENT_S)}",
+        f"#EXT-X-MEDIA-SEQUENCE:{segments[0].number}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{segments[0].run}",
+    ]
+    run = segments[0].run
+    for segment in segments:
+        if segment.run != run:
+            lines.append("#EXT-X-DISCONTINUITY")
+            run = segment.run
+        begin = datetime.fromtimestamp(segment.start_s, UTC).isoformat(timespec="milliseconds")
+        lines += [
+            f"#EXT-X-PROGRAM-DATE-TIME:{begin}",
+            f"#EXTINF:{segment.duration_s:.5f},",
+            f"{segment.number}.{ending or segment.format}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def sound(segment: Segment, data: bytes) -> bytes:
+    """A segment's sound, behind an ID3 tag that says when it begins."""
+    owned = _OWNER + (_ticks(segment) % _CYCLE_TICKS).to_bytes(8, "big")
+    frame = b"PRIV" + _seven_bits(len(owned)) + b"\0\0" + owned
+    return b"ID3\4\0\0" + _seven_bits(len(frame)) + frame + data
+
+
+def captions(segment: Segment, said: Sequence[Caption]) -> str:
+    """The captions that are shown while a segment sounds, as WebVTT. One that is shown in two segments is in both.
+
+    Args:
+        said: what was said in that time, and for so long before and behind it that the cues are the same for the next.
+    """
+    origin_s = _ticks(segment) // _CYCLE_TICKS * _CYCLE_TICKS / TICKS_PER_S
+    begin_ms, end_ms = (round(1000 * (time_s - origin_s)) for time_s in (segment.start_s, segment.end_s))
+    shown = [cue for cue in cues(said, origin_s) if cue.start_ms < end_ms and cue.end_ms > begin_ms]
+    return f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n{blocks(shown, '')}"
+
+
+def _ticks(segment: Segment) -> int:
+    """The Unix time at which a segment begins, in ticks."""
+    return round(segment.start_s * TICKS_PER_S)
+
+
+def _seven_bits(number: int) -> bytes:
+    """A number in four bytes of seven bits."""
+    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))

@@ -1,0 +1,111 @@
+"""A station's sound becomes segments, and goes out while somebody listens."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from ingest.broadcast import Broadcast
+from tests.unit.ingest.test_frames import adts
+from wire.broadcast import LISTED, SEGMENT_S, Broadcasts, Sound
+from wire.bus import RedisError
+
+FRAME_S = 1024 / 44_100
+
+
+class Sent(Broadcasts):
+    """What was sent, instead of a Redis."""
+
+    def __init__(self) -> None:
+        self.sounds: list[list[Sound]] = []
+        self.away = False
+
+    def add(self, source: str, sounds: list[Sound]) -> None:
+        if self.away:
+            raise RedisError
+        self.sounds.append(sounds)
+
+
+class World:
+    """A station whose connection began at 1000 s, and whether somebody listens to it."""
+
+    def __init__(self) -> None:
+        self.sent = Sent()
+        self.listened = True
+        self.settled = True
+        self.begun_s = 1000.0
+        self.broadcast = Broadcast("stations/p1", self.sent, wanted=lambda: self.listened)
+
+    def play(self, duration_s: float, *, frame: bytes = b"") -> None:
+        for _ in range(round(duration_s / FRAME_S)):
+            self.broadcast.feed(frame or adts(100))
+            self.broadcast.cut(lambda audio_s: self.begun_s + audio_s if self.settled else None)
+
+
+def test_segments_follow_each_other_and_none_is_too_long() -> None:
+    world = World()
+    world.play(21)
+    world.broadcast.send()
+    [sounds] = world.sent.sounds
+    assert len(sounds) == 5
+    assert sounds[0].start_s == 1000
+    for sound, next in pairwise(sounds):
+        assert SEGMENT_S - FRAME_S < sound.duration_s <= SEGMENT_S
+        assert next.start_s == pytest.approx(sound.end_s)
+        assert len(sound.data) == 100 * round(sound.duration_s / FRAME_S)
+
+
+def test_who_begins_to_listen_gets_the_last_minute_and_then_what_comes() -> None:
+    world = World()
+    world.listened = False
+    world.play(200)
+    world.broadcast.send()
+    assert not world.sent.sounds
+    world.listened = True
+    world.broadcast.send()
+    world.broadcast.send()
+    assert [len(sounds) for sounds in world.sent.sounds] == [LISTED]
+    world.play(4)
+    world.broadcast.send()
+    assert world.sent.sounds[1][-1].start_s == pytest.approx(world.sent.sounds[0][-1].end_s)
+    world.listened = False
+    world.broadcast.send()
+    world.listened = True
+    world.broadcast.send()
+    assert world.sent.sounds[2] == world.sent.sounds[1]
+
+
+def test_segments_wait_for_the_clock() -> None:
+    world = World()
+    world.settled = False
+    world.play(12)
+    world.broadcast.send()
+    assert not world.sent.sounds
+    world.settled, world.begun_s = True, 998.0
+    world.play(1)
+    world.broadcast.send()
+    assert world.sent.sounds[0][0].start_s == 998
+
+
+def test_a_new_connection_begins_with_a_segment_of_its_own() -> None:
+    world = World()
+    world.play(6)
+    world.broadcast.open("aac")
+    world.begun_s = 1020.0
+    world.play(5)
+    world.broadcast.send()
+    [sounds] = world.sent.sounds
+    assert [round(sound.start_s) for sound in sounds] == [1000, 1020]
+
+
+def test_a_redis_that_is_away_is_told_of_once_and_gets_all_later(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.sent.away = True
+    for _ in range(3):
+        world.play(5)
+        world.broadcast.send()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    world.sent.away = False
+    world.broadcast.send()
+    assert [len(sounds) for sounds in world.sent.sounds] == [3]
