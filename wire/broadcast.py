@@ -24,6 +24,9 @@ LISTED = 16
 _KEPT = 2 * LISTED
 _KEPT_S = math.ceil(_KEPT * SEGMENT_S)
 
+#: A player that was paused for no longer finds that runs have gone on being counted, in seconds (a day).
+_RUNS_COUNT_S = 86_400
+
 #: Two segments follow each other if one begins where the other ends, in seconds: the clock is not more exact.
 _SEAMLESS_S = 0.1
 
@@ -77,7 +80,7 @@ class Broadcasts:
         for sound in sounds:
             if newest and sound.start_s < newest.end_s - _SEAMLESS_S:
                 continue  # it is there already, or an earlier connection had it
-            newest = _behind(newest, sound)
+            newest = self._behind(source, newest, sound)
             pipe.set(keys.segment(source, newest.number), sound.data, ex=_KEPT_S)
             pipe.xadd(
                 keys.broadcast(source),
@@ -103,21 +106,21 @@ class Broadcasts:
         data: bytes | None = self._redis.get(keys.segment(source, number))  # type: ignore[assignment]
         return data
 
+    def _behind(self, source: str, newest: Segment | None, sound: Sound) -> Segment:
+        """A sound as the segment behind the newest one."""
+        # The first number is greater than any before: those grow once a segment, and this once a second.
+        number = newest.number + 1 if newest else int(sound.start_s)
+        if newest and newest.format == sound.format and abs(sound.start_s - newest.end_s) < _SEAMLESS_S:
+            run = newest.run
+        else:
+            # Small, unlike the number: hls.js keeps what it knows of runs in arrays, and walks through them.
+            run = self._redis.incr(keys.runs(source))
+            self._redis.expire(keys.runs(source), _RUNS_COUNT_S)
+        return Segment(number, run, sound.start_s, sound.duration_s, sound.format, len(sound.data))
+
     def _newest(self, source: str, count: int) -> list[Segment]:
         entries: Any = self._redis.xrevrange(keys.broadcast(source), count=count)
         return [_segment(fields) for _, fields in reversed(entries)]
-
-
-def _behind(newest: Segment | None, sound: Sound) -> Segment:
-    """A sound as the segment behind the newest one."""
-    if newest is None:
-        # Greater than any number before: those grow once a segment, and this once a second.
-        number = run = int(sound.start_s)
-    else:
-        number, run = newest.number + 1, newest.run
-        if newest.format != sound.format or abs(sound.start_s - newest.end_s) > _SEAMLESS_S:
-            run += 1
-    return Segment(number, run, sound.start_s, sound.duration_s, sound.format, len(sound.data))
 
 
 def _segment(fields: dict[bytes, bytes]) -> Segment:

@@ -14,7 +14,7 @@
 | undertext:remark:SOURCE               | string | expires                                                   |
 | undertext:audio:SOURCE                | zset   | AUDIO_KEPT_S of a station; expires                        |
 | undertext:broadcast:SOURCE            | stream | MAXLEN; expires                                           |
-| undertext:broadcast:SOURCE:N          | string | expires                                                   |
+| undertext:broadcast:SOURCE:N, …:runs  | string | expires                                                   |
 | undertext:listened:SOURCE             | string | expires                                                   |
 | undertext:epoch:SOURCE                | string | a counter; expires with the captions                      |
 | undertext:stations                    | hash   | MAX_STATIONS                                              |
@@ -106,6 +106,11 @@ def segment(source: str, number: int) -> str:
     return f"{PREFIX}:broadcast:{source}:{number}"
 
 
+def runs(source: str) -> str:
+    """Counter of those segments' runs."""
+    return f"{PREFIX}:broadcast:{source}:runs"
+
+
 def listened(source: str) -> str:
     """There while a player asks for a station's sound (`watched`)."""
     return f"{PREFIX}:listened:{source}"
@@ -173,4 +178,4 @@ def of_captions(source: str) -> list[str]:
 
 def of_source(source: str) -> list[str]:
     """All keys that die with a source."""
-    return [*of_captions(source), remark(source), audio(source), broadcast(source)]
+    return [*of_captions(source), remark(source), audio(source), broadcast(source), runs(source)]

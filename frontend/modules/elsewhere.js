@@ -10,6 +10,11 @@ export function overlayLink(source) {
   return make('a.download', { href: `overlay.html?source=${source}`, target: '_blank', rel: 'noopener', textContent: 'Overlay' });
 }
 
+/** A station's sound with its captions in time, for players of HLS: its address is to be copied, or opened by Safari. */
+export function playersLink(path) {
+  return make('a.download', { href: path, target: '_blank', rel: 'noopener', textContent: 'Players (HLS)' });
+}
+
 /**
  * A way for others to read what is said into a microphone: its address, to be copied or looked at.
  * @param {boolean} isOver whether there is nothing to read along any more: what was said is there still, until it expires

@@ -1,7 +1,8 @@
 // What a station said as files to take away: all that is kept; or what is shown, if that is of some time ago.
 
+import { masked } from './address.js';
 import { between, downloads, filesOf } from './downloads.js';
-import { overlayLink } from './elsewhere.js';
+import { overlayLink, playersLink } from './elsewhere.js';
 import { stamp } from './times.js';
 
 /**
@@ -9,10 +10,11 @@ import { stamp } from './times.js';
  * @param {object} station
  * @param {CaptionStore} store of the lines that are shown
  */
-export function offerFiles(element, { id, urls: { captions: path } }, store) {
+export function offerFiles(element, { id, url, status, urls: { captions: path, hls } }, store) {
   const links = (query, stem) => downloads(filesOf(path, query), stem);
   if (!store.isPast) {
-    element.replaceChildren('Take away: ', ...links('', id), overlayLink(`stations/${id}`));
+    const players = status.hls && !masked(url) ? [playersLink(hls)] : [];
+    element.replaceChildren('Take away: ', ...links('', id), overlayLink(`stations/${id}`), ...players);
     return;
   }
   const shown = () => {

@@ -54,6 +54,18 @@ def test_the_newest_lines_stand_alone_and_go(
     expect(shown).to_have_count(0)  # though what came last is not final
 
 
+def test_players_are_offered_a_station_that_they_may_hear(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    link = page.get_by_role("link", name="Players (HLS)")
+    page.goto(f"{api.url}/#radio/p1")
+    speaker.say("Klockan är åtta.")
+    expect(page.locator(".lines .text")).to_have_text(["Klockan är åtta."])
+    expect(page.get_by_role("link", name="Overlay")).to_be_visible()
+    expect(link).to_have_count(0)
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, hls=True))
+    page.reload()
+    expect(link).to_have_attribute("href", "/stations/p1/hls/live.m3u8")
+
+
 def test_it_stands_in_pages_of_others_which_the_page_does_not(
     page: Page, api: Api, redis: Redis, watched: Callable[[str], None], tmp_path: Path
 ) -> None:
