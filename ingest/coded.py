@@ -1,6 +1,6 @@
 """ffmpeg's second output: a station's sound as it is coded, for players. It comes out of the process that decodes it.
 
-AAC and MP3 are passed on as they are, which costs nothing; of all else AAC is made, which costs a hundredth of a core.
+AAC and MP3 are passed on as they are, which costs nothing; of all else AAC is made, which takes less than a hundredth of a core.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import ffmpeg
 
 #: What is passed on as it is.
 _COPIED = ("aac", "mp3")
+
+#: How AAC is made: with the coder that takes half as long.
+_MADE = {"acodec": "aac", "aac_coder": "fast", "audio_bitrate": "128k", "ac": 2}
 
 #: It is ffmpeg's standard input, which it does not read: of the descriptors that every child has, the one left.
 _FD = 0
@@ -35,7 +38,7 @@ def output(source: Any, codec: str, track: int) -> Any:
     """
     muxer = {"aac": "adts", "mp3": "mp3:write_xing=0:id3v2_version=0"}[format_of(codec)]
     outputs = f"[f=null]-|[f={muxer}:onfail=ignore:flush_packets=1]pipe:{_FD}"
-    coding = {"acodec": "copy"} if codec in _COPIED else {"acodec": "aac", "audio_bitrate": "128k", "ac": 2}
+    coding = {"acodec": "copy"} if codec in _COPIED else _MADE
     return ffmpeg.output(source, outputs, f="tee", map=f"0:a:{track}", **coding)
 
 
