@@ -23,7 +23,8 @@ from wire import keys
 from wire.bus import Redis, transaction
 from wire.errors import UnknownSource
 from wire.messages import Caption
-from wire.queue import Delivery, bury, settle
+from wire.queue import Delivery
+from wire.settling import bury, settle
 
 
 @dataclass(frozen=True, slots=True)

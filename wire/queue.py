@@ -26,6 +26,7 @@ from wire import keys
 from wire.bus import Redis, RedisError
 from wire.chunk import Chunk
 from wire.errors import DecodeError, QueueFull
+from wire.settling import bury, settle
 
 #: The streams of whole chunks in the order in which they are served.
 STREAMS = (keys.LIVE_CHUNKS, keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS)
@@ -138,7 +139,8 @@ class ChunkQueue:
         return taken
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
-        """Up to `count` chunks that a dead worker held, each with its number of deliveries."""
+        """Up to `count` chunks that a dead worker held, each with its number of deliveries; partial ones are let go."""
+        self._settle_partials(worker)
         claimed: list[Delivery] = []
         for stream in STREAMS:
             if len(claimed) >= count:
@@ -200,6 +202,18 @@ class ChunkQueue:
             if (most := max(count, uploads) - len(live) - len(taken)) > 0:
                 taken += self._read(worker, [stream], most, None)
         return [*live, *ahead, *taken]
+
+    def _settle_partials(self, worker: str) -> None:
+        """Delete partial chunks whose taker died before it could: while they lay there, all would seem neglected."""
+        try:
+            ids: Any = self._redis.xautoclaim(
+                keys.PARTIAL_CHUNKS, keys.GROUP, worker, self._claim_after_ms, justid=True, count=PARTIAL_LIMIT
+            )
+        except ResponseError as error:
+            self._create_groups(error)
+            return
+        if ids:
+            settle(self._redis, keys.PARTIAL_CHUNKS, *ids)
 
     def _claim(self, worker: str, stream: str, count: int) -> list[Any]:
         """Entries of one stream that a dead worker held."""
@@ -281,19 +295,3 @@ def stream_of(chunk: Chunk) -> str:
     if chunk.live:
         return keys.LIVE_CHUNKS
     return keys.OPENING_CHUNKS if chunk.seq < OPENING else keys.UPLOAD_CHUNKS
-
-
-#: Dead letters kept for a human to look at; one may hold 224 kB of audio.
-DEAD_LETTERS = 100
-
-
-def bury(pipeline: Any, stream: str, entry_id: bytes, fields: dict[bytes, bytes], reason: str) -> None:
-    """Move an entry to the dead letters (through a client, or within a transaction of it)."""
-    pipeline.xadd(keys.DEAD_CHUNKS, {**fields, b"reason": reason.encode()}, maxlen=DEAD_LETTERS, approximate=False)
-    settle(pipeline, stream, entry_id)
-
-
-def settle(pipeline: Any, stream: str, entry_id: bytes) -> None:
-    """Acknowledge and delete an entry."""
-    pipeline.xack(stream, keys.GROUP, entry_id)
-    pipeline.xdel(stream, entry_id)

@@ -14,7 +14,8 @@ from wire.bus import Redis, connect
 from wire.chunk import Chunk
 from wire.errors import QueueFull
 from wire.messages import Content
-from wire.queue import OPENING, PARTIAL_AGE_S, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery, settle
+from wire.queue import OPENING, PARTIAL_AGE_S, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery
+from wire.settling import settle
 
 #: Idle for no time at all: whatever is pending may be claimed.
 AT_ONCE = 0.0
@@ -161,6 +162,31 @@ def test_partial_chunks_that_nobody_takes_are_neglected_until_somebody_does(
     assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 1, "it keeps no more audio than it takes to tell"
     assert seqs(queue.take("a", 4, partials=4)) == [2]
     assert not queue.neglected()
+
+
+def test_partial_chunks_of_who_dies_as_it_takes_them_are_not_neglected_for_ever(
+    redis: Redis, wait_until: Callable[..., None]
+) -> None:
+    queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
+    queue.put(ahead(1))
+    queue.put(ahead(2))
+    assert seqs(queue.take("a", 1, partials=1)) == [1]  # makes the groups
+    redis.xreadgroup(keys.GROUP, "dead", {keys.PARTIAL_CHUNKS: ">"})
+    wait_until(queue.neglected, 20)
+    assert queue.take("a", 8, block_s=0, partials=8) == [], "the dead one's"
+    assert queue.claim("a", 1) == [], "it is not missed"
+    assert not queue.neglected()
+    assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
+
+
+def test_of_partial_chunks_that_gave_way_meanwhile_a_dead_taker_holds_none(redis: Redis) -> None:
+    queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
+    assert queue.take("a", 1, block_s=0) == []  # makes the groups
+    queue.put(ahead(1))
+    redis.xreadgroup(keys.GROUP, "dead", {keys.PARTIAL_CHUNKS: ">"})
+    redis.xtrim(keys.PARTIAL_CHUNKS, maxlen=0)
+    assert queue.claim("a", 1) == []
+    assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
 
 
 def test_a_full_upload_queue_refuses(redis: Redis) -> None:
