@@ -123,7 +123,6 @@ class Chunker:
             n_samples=n_samples,
             lead_samples=len(self._lead) // SAMPLE_BYTES,
             pcm=self._lead + bytes(self._buffer[: n_samples * SAMPLE_BYTES]),
-            tail_samples=n_samples,
             partial=True,
         )
 

@@ -198,7 +198,7 @@ def test_what_there_is_of_a_chunk_is_sent_ahead_and_the_chunk_is_as_without() ->
     whole = {chunk.seq: chunk for chunk in sent[0.0]}
     assert len(ahead) > 2 * len({chunk.seq for chunk in ahead})
     for chunk in ahead:
-        assert chunk.tail_samples == chunk.n_samples < RATE
+        assert 0 < chunk.n_samples < RATE
         if chunk.seq in whole:
             assert whole[chunk.seq].pcm.startswith(chunk.pcm)
             assert whole[chunk.seq].start_s == chunk.start_s
