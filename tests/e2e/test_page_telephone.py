@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.api_server import Api, Ingest, Speaker
 from wire.bus import Redis
-from wire.messages import Job, State
-from wire.sources import Jobs
+from wire.messages import Job, State, Station
+from wire.sources import Jobs, Stations
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +44,22 @@ def test_the_newest_line_of_a_station_is_in_sight(
     assert page.evaluate("document.querySelector('main').scrollTop > 0") == is_moved
     beside = page.locator("header.station").get_by_role("heading").evaluate("(name) => name.clientWidth")
     assert beside > size[0] / 2, "a name has room"
+
+
+@pytest.mark.parametrize("view", ["radio", "wall", "file", "microphone", "search"])
+def test_nothing_is_wider_than_the_screen_where_letters_are_twice_as_large(
+    page: Page, api: Api, redis: Redis, speaker: Speaker, view: str
+) -> None:
+    Stations(redis).add(Station("lång", "Radio med ett synnerligen långt namn", "http://127.0.0.1:9/l.mp3", "sv"))
+    speaker.say("Vädret: regn i Umeå.")
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.add_init_script(
+        "document.addEventListener('readystatechange', () => { document.documentElement.style.fontSize = '200%'; })"
+    )
+    page.goto(f"{api.url}#{view}")
+    expect(page.locator("main > *")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.querySelector('main').scrollWidth") <= 360
 
 
 def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
