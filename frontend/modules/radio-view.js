@@ -20,6 +20,7 @@ import { linesOf } from './station-lines.js';
 import { stateOf } from './station-list.js';
 import { CaptionStore } from './store.js';
 import { StationPlayer } from './station-player.js';
+import { streamFormat } from './stream-format.js';
 import { when } from './times.js';
 import { WatchedStations } from './watched-stations.js';
 
@@ -32,6 +33,8 @@ class RadioView extends HTMLElement {
   #opening = null; // {station, store} that is open, as it was last told
   #removed = {}; // the last one, its id and its name
   #kept = 0; // for how long its lines lead to their sound, in seconds
+  #narrow = matchMedia('(max-width: 52rem)');
+  #arrange = () => this.list[this.#narrow.matches ? 'after' : 'before'](this.wall); // Tab goes as the eye does
 
   connectedCallback() {
     this.list = make('station-list');
@@ -44,7 +47,7 @@ class RadioView extends HTMLElement {
     this.again.addEventListener('over', () => this.captions.release());
     this.again.addEventListener('left', () => this.captions.scroller.focus({ preventScroll: true }));
     this.again.addEventListener('back', () => this.captions.toLatest());
-    this.player.audio.addEventListener('play', () => this.again.stop());
+    this.player.audio.addEventListener('play', () => this.#hearNow());
     this.state = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': 'Nothing has been said yet. Captions appear here as they are made.' });
     this.captions.front = this.earlier = make('earlier-lines', { hidden: true });
@@ -63,8 +66,10 @@ class RadioView extends HTMLElement {
       make('header.station', {}, make('div', {}, this.name, this.playing, this.facts), this.player), this.again, this.state, this.captions,
       make('footer', {}, this.links, make('div.actions', {}, this.correctButton, this.changeButton, this.removeButton)));
     this.nothing = make('section.stage', { 'aria-label': 'Station', hidden: true }, make('p.empty', { tabIndex: -1 }));
-    this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }),
-      make('a', { href: '#wall', textContent: 'All on air, side by side' }), this.list, this.#addForm()), this.stage, this.nothing);
+    this.wall = make('a', { href: '#wall', textContent: 'All on air, side by side' });
+    this.replaceChildren(make('aside', {}, make('h1.visually-hidden', { textContent: 'Radio' }), this.list, this.#addForm()), this.stage, this.nothing);
+    this.#narrow.addEventListener('change', this.#arrange);
+    this.#arrange();
     this.#watched = new WatchedStations((stations) => {
       this.#stations = stations;
       this.#choose();
@@ -72,6 +77,7 @@ class RadioView extends HTMLElement {
   }
 
   disconnectedCallback() {
+    this.#narrow.removeEventListener('change', this.#arrange);
     this.#watched.stop();
     this.#leave();
   }
@@ -150,7 +156,11 @@ class RadioView extends HTMLElement {
   /** Hear what comes. */
   #listen(station, store) {
     const opening = this.#opening;
-    store.addEventListener('status', ({ detail }) => this.#describe(opening.station, detail.status));
+    store.addEventListener('status', ({ detail: { status } }) => {
+      opening.station = { ...opening.station, status };
+      this.#stations = this.#stations.map((each) => (each.id === station.id ? opening.station : each));
+      this.#choose();
+    });
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
     this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
     describe(this.#socket, this.state);
@@ -202,6 +212,15 @@ class RadioView extends HTMLElement {
     this.captions.lead(kept ? (line) => this.#hearAgain(line) : null, ({ start_s: start }) => start >= Date.now() / 1000 - kept);
   }
 
+  /** Who goes over from what was said to what is on now reads that, too. */
+  #hearNow() {
+    if (this.again.hidden) return;
+    this.again.stop();
+    if (this.#opening.store.isPast) return; // to leave those lines would open the station anew, and end its sound
+    this.captions.leave();
+    leaveMoment();
+  }
+
   #hearAgain({ start_s: start }) {
     this.player.stop();
     this.again.play(this.#opening.station.urls.audio, start);
@@ -215,7 +234,7 @@ class RadioView extends HTMLElement {
     this.playing.hidden = !this.playing.textContent;
     const words = [stateOf(status)];
     if (station.language) words.push(languageName(station.language));
-    if (status.codec) words.push(format(status));
+    if (status.codec) words.push(streamFormat(status));
     if (status.reconnects) words.push(`${status.reconnects} reconnection${status.reconnects === 1 ? '' : 's'}`);
     if (status.detail) words.push(status.detail);
     set(this.facts, words.join(' · '));
@@ -274,15 +293,6 @@ class RadioView extends HTMLElement {
       notify(`The station was not removed. ${error.message}`);
     }
   }
-}
-
-/** mp3 44.1 kHz stereo 128 kbit/s */
-function format({ codec, sample_rate_hz: rate, channels, bit_rate: bits }) {
-  const parts = [codec];
-  if (rate) parts.push(`${Number((rate / 1000).toFixed(2))} kHz`);
-  if (channels) parts.push({ 1: 'mono', 2: 'stereo', 6: '5.1' }[channels] ?? `${channels} channels`);
-  if (bits) parts.push(`${Math.round(bits / 1000)} kbit/s`);
-  return parts.join(' ');
 }
 
 customElements.define('radio-view', RadioView);

@@ -108,6 +108,23 @@ def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speak
     expect(lines.locator("p").first).to_be_in_viewport()
 
 
+def test_who_listens_to_what_is_on_now_reads_it_too(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+    for number in range(40):
+        speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
+    page.goto(api.url)
+    lines = page.locator(".lines")
+    lines.evaluate("(box) => { box.scrollTop = 0; }")
+    lines.locator("p").first.get_by_role("button").press("Enter")
+    expect(lines.locator("[aria-current=true]")).to_have_count(1)
+    page.get_by_role("button", name="Listen").click()
+    expect(page.locator("again-player")).to_be_hidden()
+    expect(lines.locator("p").last).to_be_in_viewport()
+    expect(lines.locator("[aria-current=true]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Latest line")).to_be_hidden()
+    assert "?at=" not in page.url
+    expect(page.locator(".play")).to_be_focused()
+
+
 def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     speaker.say("En rad.", start_s=time.time())
     page.goto(api.url)

@@ -20,6 +20,8 @@ from wire.sources import Stations, Statuses
 
 pytestmark = pytest.mark.browser
 
+TOPS_AND_BOTTOMS = "places => places.map(e => e.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom])"
+
 
 def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: Api, redis: Redis) -> None:
     why = "there is no server named p1.example: check the address, and this machine's network"
@@ -30,6 +32,29 @@ def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: A
     page.set_viewport_size({"width": 360, "height": 560})
     expect(page.get_by_text("Nothing has been said yet.")).to_be_visible()
     page.get_by_role("link", name="SRT").click(trial=True)  # and does not lie over it
+
+
+def test_a_title_stands_in_the_list_as_soon_as_above_the_lines(page: Page, api: Api, redis: Redis) -> None:
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Nyheter"))
+    page.goto(api.url)
+    expect(page.locator("station-list .playing")).to_have_text("Nyheter")
+    page.route(re.compile("/stations$"), lambda route: None)  # the list is not told anew
+    Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Väder"))
+    for place in ("header.station", "station-list"):
+        expect(page.locator(f"{place} .playing")).to_have_text("Väder")
+
+
+@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "telephone"])
+def test_tab_goes_as_the_eye_does(page: Page, api: Api, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(api.url)
+    page.locator("station-list a").wait_for()
+    page.set_viewport_size({"width": 1670 - width, "height": 800})  # as a tablet that is turned
+    page.set_viewport_size({"width": width, "height": 800})
+    places = page.locator("aside > a, station-list a, aside > details > summary")
+    tops, bottoms = zip(*places.evaluate_all(TOPS_AND_BOTTOMS), strict=True)
+    assert len(tops) == 3
+    assert all(bottom > top for top, bottom in zip(tops, bottoms[1:], strict=False)), "none is above the one before"
 
 
 def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
