@@ -29,6 +29,7 @@ from api import (
     stations,
 )
 from api.lingering import lingering
+from api.parameters import Whole
 from api.problems import Problem
 from api.settings import Settings
 from api.uploads import UploadRequest
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Flask:
     """An app that has not yet connected to anything; its hub is to be started by the process that serves it."""
     app = Flask("api", static_folder=None)
     app.request_class = UploadRequest
+    app.url_map.converters["int"] = Whole
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(

@@ -147,8 +147,9 @@ class _Conversation:
                 self._session = session
                 self._client.send("session.updated", session=session.shape())
             case type:
+                named = "this" if type is None else str(type)[:NAME_LIMIT]
                 raise BadRequest(
-                    f"{str(type)[:NAME_LIMIT]} is no event of transcription: send session.update, and "
+                    f"{named} is no event of transcription: send session.update, and "
                     "input_audio_buffer.append, .commit and .clear, as JSON"
                 )
         return b""

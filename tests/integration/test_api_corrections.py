@@ -150,6 +150,8 @@ def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: 
     speaker.say("Och n", final_after=False)
     path = "/jobs/j/captions"
     assert "no caption 9" in problem(api.http.patch(f"{path}/9", json={"text": "x"}), 404)
+    for no_number in ("one", "١"):
+        assert "does not answer PATCH" in problem(api.http.patch(f"{path}/{no_number}", json={"text": "x"}), 405)
     assert "no job 'none'" in problem(api.http.patch("/jobs/none/captions/1", json={"text": "x"}), 404)
     assert "is a gap" in problem(api.http.patch(f"{path}/3", json={"text": "x"}), 409)
     assert "not final yet" in problem(api.http.patch(f"{path}/4", json={"text": "x"}), 409)

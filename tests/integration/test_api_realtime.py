@@ -113,7 +113,7 @@ def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        ("hello", "None is no event of transcription"),
+        ("hello", "this is no event of transcription"),
         ({"type": "response.create"}, "response.create is no event of transcription"),
         ({"type": "input_audio_buffer.append", "audio": "no base64"}, "audio must be samples in base64"),
         ({"type": "input_audio_buffer.append"}, "audio must be samples in base64"),
