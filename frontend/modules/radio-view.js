@@ -159,7 +159,8 @@ class RadioView extends HTMLElement {
     store.addEventListener('status', ({ detail: { status } }) => {
       opening.station = { ...opening.station, status };
       this.#stations = this.#stations.map((each) => (each.id === station.id ? opening.station : each));
-      this.#choose();
+      this.list.show(this.#stations, station.id);
+      this.#describe(opening.station, status);
     });
     store.addEventListener('line', ({ detail }) => detail.line.kind === 'missed' && this.#refill(station, store, detail.line));
     this.#socket = new LiveSocket(station.urls.live, store, { exists: () => exists(station.urls.self) });
