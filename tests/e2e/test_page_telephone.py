@@ -62,6 +62,17 @@ def test_nothing_is_wider_than_the_screen_where_letters_are_twice_as_large(
     assert page.evaluate("document.querySelector('main').scrollWidth") <= 360
 
 
+def test_a_notice_has_room_where_letters_are_twice_as_large(page: Page, api: Api) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(f"{api.url}#search/-")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    notice = page.locator("notice-bar").get_by_text("There is no word to look for.")
+    expect(notice).to_be_visible()
+    assert notice.evaluate("(words) => words.clientWidth") > 200
+    page.get_by_role("button", name="Dismiss").click()
+    expect(notice).to_be_hidden()
+
+
 def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
     page: Page, api: Api, redis: Redis
 ) -> None:
