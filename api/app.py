@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, Response, request
 
 from api import (
@@ -40,6 +42,10 @@ MAX_JSON_BYTES = 64 * 1024
 #: A client that sends nothing of a request's body for so long has gone, in seconds.
 BODY_SILENCE_S = 120.0
 
+#: The `Range` that is heeded. RFC 9110 section 14.2 has one of another unit ignored, and lets us ignore one of several
+#: parts; Werkzeug would refuse both.
+_RANGE = re.compile("bytes=[^,]*", re.IGNORECASE)
+
 
 def create_app(settings: Settings) -> Flask:
     """An app that has not yet connected to anything; its hub is to be started by the process that serves it."""
@@ -64,6 +70,8 @@ def create_app(settings: Settings) -> Flask:
     def guard() -> Response | None:
         access.check_host(settings, request)
         access.check_origin(settings, request)
+        if not _RANGE.fullmatch(request.headers.get("Range", "")):
+            request.environ.pop("HTTP_RANGE", None)
         if request.method not in access.SAFE:
             access.check_token(settings, request)
             sockets.set_patience(request.environ, BODY_SILENCE_S)
