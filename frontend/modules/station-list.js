@@ -37,11 +37,13 @@ class StationList extends HTMLElement {
         this.#items.delete(id);
       }
     }
+    const focused = document.activeElement;
     for (const [index, station] of [...stations].sort(byStateThenName).entries()) {
       const item = this.#items.get(station.id) ?? this.#make(station);
       this.#write(item.firstElementChild, station, station.id === current);
       if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
     }
+    if (this.list.contains(focused)) focused.focus({ preventScroll: true }); // what is moved loses it
     this.empty.hidden = stations.length > 0;
   }
 

@@ -57,6 +57,21 @@ def test_tab_goes_as_the_eye_does(page: Page, api: Api, width: int) -> None:
     assert all(bottom > top for top, bottom in zip(tops, bottoms[1:], strict=False)), "none is above the one before"
 
 
+def test_who_is_at_a_station_of_the_list_stays_there_when_another_goes_off_air(
+    page: Page, api: Api, redis: Redis
+) -> None:
+    Stations(redis).add(Station("p2", "P2 Musik", "http://127.0.0.1:9/p2.mp3"))
+    for id in ("p1", "p2"):
+        Statuses(redis).save(Status(f"stations/{id}", State.RUNNING))
+    page.goto(api.url)
+    names = page.locator("station-list strong")
+    expect(names).to_have_text(["P1 Vetenskap", "P2 Musik"])
+    page.locator("station-list a").last.focus()
+    Statuses(redis).save(Status("stations/p1", State.RECONNECTING))
+    expect(names).to_have_text(["P2 Musik", "P1 Vetenskap"])
+    expect(page.locator("station-list a").first).to_be_focused()
+
+
 def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
     page.goto(api.url)
     page.get_by_text("Add a station").click()
