@@ -7,6 +7,7 @@ would say "Invalid data found when processing input" to most of them. HLS playli
 from __future__ import annotations
 
 import configparser
+import re
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,6 +23,9 @@ from wire.errors import NotAudio, SourceError
 
 #: Playlists that name playlists that name playlists …
 MAX_DEPTH = 4
+
+#: What names an entry of a .pls playlist.
+_FILE = re.compile("file[0-9]{1,9}")
 
 #: Most bytes of a playlist, or of a page that is to be told from audio.
 HEAD_BYTES = 65_536
@@ -130,7 +134,7 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     length = answer.headers.get("content-length", "")
     server = answer.headers.get("server", "").lower()
     icy = any(name.startswith(_RADIO_HEADERS) for name in answer.headers) or server.startswith(_RADIO_SERVERS)
-    n_bytes = int(length) if length.isdigit() else None
+    n_bytes = int(length) if length.isascii() and length.isdigit() else None
     probe = None
     if frame and (icy or not length):  # how long a recording is they do not tell
         probe = Probe((Track("mp3", frame.sample_rate_hz, frame.channels, frame.bits_per_s),), "mp3")
@@ -156,7 +160,7 @@ def parse(playlist: bytes) -> list[str]:
         except configparser.Error:
             return []
         section = reader[reader.sections()[0]]
-        files = [(key, value) for key, value in section.items() if key.startswith("file") and key[4:].isdigit()]
+        files = [(key, value) for key, value in section.items() if _FILE.fullmatch(key)]
         return [value for _, value in sorted(files, key=lambda item: int(item[0][4:])) if value]
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]

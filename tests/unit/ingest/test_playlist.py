@@ -183,3 +183,4 @@ def test_ffmpeg_is_given_an_address_as_it_was_asked_for(client: Callable[[Pages]
 
 def test_a_broken_playlist_has_no_entries() -> None:
     assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []
+    assert parse("[playlist]\nfile²=http://a/\nfile2=http://b/\nfile1=http://c/".encode()) == ["http://c/", "http://b/"]
