@@ -73,6 +73,18 @@ def test_a_notice_has_room_where_letters_are_twice_as_large(page: Page, api: Api
     expect(notice).to_be_hidden()
 
 
+def test_where_letters_are_large_the_bar_leaves_most_of_the_screen(page: Page, api: Api) -> None:
+    page.set_viewport_size(
+        {"width": 180, "height": 320}
+    )  # in letters, what 360 by 640 is where they are twice as large
+    page.goto(f"{api.url}#search")
+    assert page.locator(".bar").evaluate("(bar) => bar.clientHeight") < 320 / 3
+    expect(page.get_by_role("link", name="Undertext")).to_be_visible()
+    for view in ("Radio", "File", "Microphone", "Search"):
+        page.get_by_role("link", name=view, exact=True).click(trial=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 180
+
+
 def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
     page: Page, api: Api, redis: Redis
 ) -> None:
