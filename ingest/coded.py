@@ -1,6 +1,6 @@
 """ffmpeg's second output: a station's sound as it is coded, for players. It comes out of the process that decodes it.
 
-AAC and MP3 are passed on as they are, which costs nothing; of all else AAC is made, which takes less than a hundredth of a core.
+AAC and MP3 are passed on as they are, which costs nothing; of all else AAC is made, for a hundredth of a core at most.
 """
 
 from __future__ import annotations
