@@ -113,7 +113,7 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
     def ms(time_s: float) -> int:
         return max(0, round((time_s - origin_s) * 1000))
 
-    words, separator, exact = _words(caption)
+    words, separator, exact = timed_words(caption)
     pieces = iter([Piece(text, ms(start_s)) for text, start_s in words])
     counts = screens([text for text, _ in words], separator, caption.language)
     shown = [tuple(islice(pieces, count)) for count in counts]
@@ -128,7 +128,7 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
     ]
 
 
-def _words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
+def timed_words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
     """The words of its text with their times in seconds, what stands between them, and whether the times are exact."""
     text = clean(caption.text)
     # Where words have no spaces between them, one that is written stands at the beginning of its word.

@@ -11,10 +11,9 @@ from typing import Any
 from flask import Response
 from werkzeug.datastructures import MultiDict
 
-from api.cues import clean
+from api.cues import clean, timed_words
 from api.formats import dumps
 from api.problems import Problem
-from wire.breaks import words_of
 from wire.errors import BadRequest
 from wire.languages import PHRASED
 from wire.messages import Caption
@@ -60,13 +59,17 @@ class Options:
         return cls(format, granularities, stream)
 
 
+def words(caption: Caption) -> list[tuple[str, float]]:
+    """The words of a caption, each with what stands before it where it is not the first of a text, and its time."""
+    spelt, separator, _ = timed_words(caption)
+    between = " " if caption.language in PHRASED else separator
+    return [((separator if n else between) + word, start_s) for n, (word, start_s) in enumerate(spelt)]
+
+
 def piece(caption: Caption, *, first: bool) -> str:
     """What a caption adds to the text, with the space before it, unless it is the first or its script has none."""
-    text = clean(caption.text)
-    _, separator = words_of(text, [word.text for word in caption.words])
-    if first or not text:
-        return text
-    return (" " if caption.language in PHRASED else separator) + text
+    text = "".join(word for word, _ in words(caption))
+    return text.lstrip() if first else text
 
 
 def whole(captions: Iterable[Caption]) -> str:
