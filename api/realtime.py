@@ -1,7 +1,7 @@
 """`WS /v1/realtime`: OpenAI's Realtime API, as far as it transcribes, for clients that speak it.
 
 A session is a row of turns. A turn is a recording as any microphone's, and lasts until it is committed, by the client,
-or by us if nothing more comes; it is one item, whose text goes out as its captions become final. Where the client
+or by us if nothing more comes; it is one item, whose text goes out as it is said (`realtime_ahead`). Where the client
 leaves it to the server to find where turns end, each caption is an item, and the recording goes on.
 """
 

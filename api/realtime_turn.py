@@ -15,9 +15,9 @@ from api.follow import OVER, Follower
 from api.hello import parse_hello
 from api.intake import Intake
 from api.live import count
-from api.openai_shapes import piece
 from api.problems import Problem
 from api.realtime_client import Client
+from api.realtime_items import Items
 from api.realtime_session import Session
 from wire.bus import RedisError
 from wire.errors import BadRequest
@@ -45,6 +45,7 @@ class Turn:
         self._id = greeting.hello.id
         self._source = source_name(Kind.MICROPHONE, self._id)
         self._item = f"item_{self._id}"
+        self._items = Items(client, self._item, detects=self._detects)
         self._committed = self._dropped = False
         self._committed_by: Any = None  # the id of an event of the client's
         self._until_s: float | None = None  # when its last captions must have come, once it has ended
@@ -124,49 +125,29 @@ class Turn:
         return self._ctx.statuses.get(Kind.MICROPHONE, self._id)
 
     def _pass_on(self, follower: Follower) -> None:
-        text = ""
         for message in follower.messages():
             if not self._client.there:
                 return
             if message and message.type == Caption.type and not self._dropped:
                 caption = Caption.decode(message.text)
                 # One that is corrected has gone out as it was heard.
-                if not caption.final or caption.corrected or not (delta := piece(caption, first=not text)):
-                    continue
-                if self._detects and not self._committed:
-                    self._pass_on_alone(caption)
-                else:
-                    if self._detects and not text:
-                        self._client.committed(self._item)
-                    text += delta
-                    self._client.transcript("delta", self._item, delta=delta)
-                count(self._ctx, message)
+                if not caption.corrected and self._items.take(caption, alone=self._detects and not self._committed):
+                    count(self._ctx, message)
             elif message and message.type == "end":
                 if self._until_s is None or self._status().state in OVER:
                     break  # ingest has given it up
-                if self._committed:
-                    self._complete(text)
+                if self._committed and not self._items.complete(self._audio_s):
+                    self._client.complain(
+                        BadRequest("nothing was said since the last item", BUFFER), self._committed_by
+                    )
                 return
             elif self._until_s and time.monotonic() > self._until_s:
                 break
         if not self._dropped:
             self._fail(Problem(503, f"Not all of it is captioned; /microphones/{self._id}/captions.json has what is."))
 
-    def _pass_on_alone(self, caption: Caption) -> None:
-        """A caption as an item of its own."""
-        item, text = f"{self._item}_{caption.id}", piece(caption, first=True)
-        self._client.committed(item)
-        self._client.transcript("delta", item, delta=text)
-        self._client.completed(item, text, caption.end_s - caption.start_s)
-
-    def _complete(self, text: str) -> None:
-        if self._detects and not text:
-            self._client.complain(BadRequest("nothing was said since the last item", BUFFER), self._committed_by)
-        else:
-            self._client.completed(self._item, text, self._audio_s)
-
     def _fail(self, problem: Problem) -> None:
         try:
-            self._client.transcript("failed", self._item, **openai_shapes.error(problem))
+            self._items.fail(openai_shapes.error(problem))
         except (ConnectionClosed, OSError):
             return
