@@ -208,7 +208,7 @@ def _train(
 def _labels(speller: Speller, utterances: Sequence[Utterance]) -> Labels:
     """Right ones: the start token in the input alone, the end in the labels, padding masked where it is padding."""
     rows = [
-        speller.prefix(utterance.language) + [id for word in utterance.text.split() for id in speller.word(word)]
+        speller.prefix(utterance.language) + speller.text(utterance.text, utterance.language)
         for utterance in utterances
     ]
     longest = max(len(row) for row in rows)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import WhisperTokenizer
 
+from wire.languages import SPACELESS
+
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 #: Timestamp tokens run from <|0.00|> to <|30.00|> in steps of 0.02 s.
 _TIMESTAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
@@ -49,6 +51,15 @@ def languages_of(vocabulary: Mapping[str, int], borrowed: Mapping[str, str] | No
     return {borrowers.get(match[1], match[1]): id for match, id in matches if match}
 
 
+def begins_spaced(language: str) -> bool:
+    """Whether Whisper writes a space before the first word of a text, as before every other.
+
+    Not in languages without spaces: before 大 or ส its tokenizer has that space as a token of its own, and the settings
+    that each of its checkpoints comes with forbid it to begin with that (`begin_suppress_tokens`: 220).
+    """
+    return language not in SPACELESS
+
+
 def listed(languages: Iterable[str]) -> str:
     """The first ten codes, for a sentence."""
     codes = sorted(languages)
@@ -82,11 +93,16 @@ class Speller:
             raise KeyError(f"the tokenizer has no <|{names[0]}|>")
         return int(found[0])
 
-    def word(self, text: str) -> list[int]:
-        """Ids of a word with the space before it. Whisper writes that space before the first word, too."""
-        if text not in self._words:
-            self._words[text] = self.tokenizer.encode(" " + text, add_special_tokens=False)
-        return self._words[text]
+    def word(self, text: str, spaced: bool = True) -> list[int]:
+        """Ids of a word, with the space before it unless it has none."""
+        spelt = f" {text}" if spaced else text
+        if spelt not in self._words:
+            self._words[spelt] = self.tokenizer.encode(spelt, add_special_tokens=False)
+        return self._words[spelt]
+
+    def text(self, text: str, language: str) -> list[int]:
+        """Ids of a text, word by word."""
+        return [id for n, word in enumerate(text.split()) for id in self.word(word, n > 0 or begins_spaced(language))]
 
     @property
     def languages(self) -> list[str]:

@@ -180,7 +180,7 @@ def _remedy(reasons: Iterable[str], context_s: float) -> str:
 
 def _joiner(options: Options, loaded: Loaded, clips: Sequence[Clip], drawn: Sampler, longest_s: float) -> Joiner:
     most_tokens = loaded.model.config.max_target_positions - 4  # those of the prefix
-    tokens = partial(tokens_of, speller=loaded.speller)
+    tokens = partial(tokens_of, speller=loaded.speller, language=options.language)
     return Joiner(clips, drawn.shares(), options.join, longest_s, tokens, most_tokens)
 
 

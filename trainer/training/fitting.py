@@ -26,7 +26,7 @@ def fitting(
     dropped: Counter[str] = Counter()
     for clip in clips:
         # With timestamps, <|notimestamps|> is gone.
-        tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller) - 1
+        tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller, language) - 1
         if clip.duration_s > context_s:
             dropped[f"{_LONGER} of {context_s:g} s"] += 1
         elif tokens > most_tokens:
@@ -43,9 +43,9 @@ def shorter(reasons: Iterable[str], context_s: float) -> str:
     return f"`prepare --max-s {math.floor(context_s * 100) / 100:g}` cuts recordings with subtitles into clips that fit"
 
 
-def tokens_of(clip: Clip, speller: Speller) -> int:
-    """What its text takes, with a timestamp at either end of each segment."""
-    return sum(len(speller.word(word)) for word in clip.text.split()) + 2 * max(1, len(clip.segments))
+def tokens_of(clip: Clip, speller: Speller, language: str = "") -> int:
+    """What its text takes, with a timestamp at either end of each segment; `language` in place of its own."""
+    return len(speller.text(clip.text, language or clip.language)) + 2 * max(1, len(clip.segments))
 
 
 def _prefix(speller: Speller, language: str) -> int:

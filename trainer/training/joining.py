@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.corpus.clips import Clip
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
+from wire.languages import PHRASED, SPACELESS, apart
 
 Audio = NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
@@ -135,7 +136,10 @@ def example_of(placed: Sequence[Placed], audio: Audio, lengthening: float = 1.0,
         if not inside and len(placed) > 1:
             inside = [(start_s, end_s, clip.text)]
         segments += [(start * lengthening, end * lengthening, text) for start, end, text in inside]
-        words += [TimedWord(word, start_s * lengthening, end_s * lengthening) for word in clip.text.split()]
+        said = clip.text.split()
+        if words and said and not _spaced(words[-1].text, said[0], language or first.language):
+            said[0] = words.pop().text + said[0]
+        words += [TimedWord(word, start_s * lengthening, end_s * lengthening) for word in said]
     return Example(
         audio,
         language or first.language,
@@ -146,3 +150,8 @@ def example_of(placed: Sequence[Placed], audio: Audio, lengthening: float = 1.0,
         segments=tuple(segments),
         timed=False,
     )
+
+
+def _spaced(before: str, after: str, language: str) -> bool:
+    """Whether a space is written between two clips: one stands between phrases, also of Thai, but of no Chinese."""
+    return language not in SPACELESS - PHRASED or apart(before, after)

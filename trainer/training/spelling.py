@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
 from trainer.models.features import POSITION_SAMPLES
-from trainer.models.tokenizer import Speller
+from trainer.models.tokenizer import Speller, begins_spaced
 from trainer.training.bpe_dropout import BpeDropout
 
 #: Label of a position that no loss is taken of.
@@ -76,9 +76,9 @@ class Pen:
         if body and self._fits(len(prefix) - 1 + len(body.labels)):
             prefix.pop()  # <|notimestamps|>
         else:
-            body = self._words(example.words, example.timed, rng)
+            body = self._words(example.words, example.timed, rng, example.language)
             if not self._fits(len(prefix) + len(body.labels)):
-                body = self._words(example.words, example.timed, None)
+                body = self._words(example.words, example.timed, None, example.language)
         labels = [*prefix[1:], *body.labels, speller.end]
         if not example.speech:
             labels[0] = speller.no_speech
@@ -96,16 +96,20 @@ class Pen:
         segments = [segment for segment in example.segments if segment[2].strip()]
         for start_s, end_s, text in segments or [(0.0, example.duration_s, "")]:
             words = tuple(TimedWord(word, start_s, end_s) for word in text.split())
-            inside = self._words(words or example.words, example.timed and not words, rng)
+            inside = self._words(words or example.words, example.timed and not words, rng, example.language)
             whole.labels.extend((self._speller.timestamp(start_s), *inside.labels, self._speller.timestamp(end_s)))
             whole.spans.extend((UNKNOWN, *inside.spans, UNKNOWN))
         return whole
 
-    def _words(self, words: tuple[TimedWord, ...], timed: bool, rng: random.Random | None) -> _Body:
+    def _words(self, words: tuple[TimedWord, ...], timed: bool, rng: random.Random | None, language: str) -> _Body:
         """The tokens of a word share its span evenly. Without chance, no merge fails."""
         body = _Body([], [])
-        for word in words:
-            ids = self._dropout.ids(" " + word.text, rng) if self._dropout and rng else self._speller.word(word.text)
+        for place, word in enumerate(words):
+            spaced = place > 0 or begins_spaced(language)
+            if self._dropout and rng:
+                ids = self._dropout.ids(f" {word.text}" if spaced else word.text, rng)
+            else:
+                ids = self._speller.word(word.text, spaced)
             first = int(word.start_s * SAMPLE_RATE / POSITION_SAMPLES)
             last = max(first + 1, -int(-word.end_s * SAMPLE_RATE // POSITION_SAMPLES))
             share = (last - first) / len(ids)
@@ -117,7 +121,7 @@ class Pen:
 
     def _prompt(self, example: Example, tokens: int) -> list[int]:
         """<|startofprev|> and the end of what was said before, as much as Whisper takes: half its context less one."""
-        ids = [id for word in example.previous.split() for id in self._speller.word(word)]
+        ids = self._speller.text(example.previous, example.language)
         if self._most_tokens is not None:
             room = min(self._most_tokens // 2 - 1, self._most_tokens - tokens - 1)
             ids = ids[max(0, len(ids) - room) :] if room > 0 else []

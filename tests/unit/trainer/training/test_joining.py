@@ -81,6 +81,22 @@ def test_sound_words_and_segments_stay_together() -> None:
     assert (found.previous, found.id, found.timed, found.speech) == ("Förut.", "a", False, True)
 
 
+@pytest.mark.parametrize(
+    ("language", "texts", "joined"),
+    [
+        ("zh", ("大家 好。", "今天。"), "大家 好。今天。"),
+        ("ja", ("iPhone", "Apple"), "iPhone Apple"),
+        ("th", ("สวัสดี", "ครับ"), "สวัสดี ครับ"),
+        ("sv", ("Hej.", "Då."), "Hej. Då."),
+    ],
+)
+def test_between_two_clips_stands_what_their_language_has_there(
+    language: str, texts: tuple[str, str], joined: str
+) -> None:
+    placed = [Placed(clip(text, language=language, text=text), n * SAMPLE_RATE) for n, text in enumerate(texts)]
+    assert example_of(placed, np.zeros(2 * SAMPLE_RATE, np.float32)).text == joined
+
+
 def test_a_clip_alone_stays_as_it_was() -> None:
     audio = np.zeros(SAMPLE_RATE, np.float32)
     assert example_of([Placed(clip("a"), 0)], audio).segments == (), "without times of its own it has none"

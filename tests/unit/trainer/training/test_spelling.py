@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.whispers import OPENAI
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
-from trainer.models.tokenizer import Speller
+from trainer.models.tokenizer import Speller, train_tokenizer
 from trainer.training.bpe_dropout import BpeDropout
 from trainer.training.spelling import IGNORED, Pen, Style
 
@@ -41,6 +42,34 @@ def test_without_segments_a_clip_has_the_times_of_its_beginning_and_end(speller:
     assert found.tokens[3] == speller.timestamp(0.0)
     assert found.tokens[-1] == speller.timestamp(2.0)
     assert speller.no_timestamps not in found.tokens
+
+
+@pytest.mark.parametrize("style", [Style(), Style(timestamps=1.0), Style(bpe_dropout=0.5), Style(prompts=1.0)])
+def test_in_languages_without_spaces_no_text_begins_with_one(style: Style) -> None:
+    speller = Speller(train_tokenizer(["大家好 你好"], ["zh", "sv"]))
+    segments = ((0.0, 1.0, "大家好"), (1.0, 2.0, "你好 大家"))
+    spoken = replace(_example("大家好 你好", previous="你好", segments=segments), language="zh")
+    found = Pen(speller, style).spell(spoken, random.Random(1))
+    before = {speller.previous, *(speller.timestamp(time_s) for time_s in (0, 1)), speller.no_timestamps}
+    firsts = [id for at, id in enumerate(found.tokens) if at and found.tokens[at - 1] in before]
+    assert firsts
+    assert all(not speller.tokenizer.decode([id]).startswith(" ") for id in firsts if id < speller.end)
+    swedish = Pen(speller).spell(replace(spoken, language="sv"), RNG)
+    assert speller.tokenizer.decode(swedish.text) == " 大家好 你好"
+    assert speller.tokenizer.decode(found.text) == ("大家好你好 大家" if style.timestamps else "大家好 你好")
+
+
+@pytest.mark.skipif(OPENAI is None, reason="UNDERTEXT_SPEECH names no folder with OpenAI's tokenizer")
+@pytest.mark.parametrize(
+    ("language", "text"), [("zh", "大家好"), ("ja", "東京です"), ("th", "สวัสดีครับ"), ("lo", "ສະບາຍ")]
+)
+def test_openais_whisper_never_writes_the_token_that_a_space_before_such_text_is(language: str, text: str) -> None:
+    from transformers import GenerationConfig, WhisperTokenizer
+
+    speller = Speller(WhisperTokenizer.from_pretrained(OPENAI))
+    never_first = GenerationConfig.from_pretrained(OPENAI).begin_suppress_tokens
+    assert speller.word(text)[0] in never_first
+    assert speller.text(text, language)[0] not in never_first
 
 
 def test_times_come_in_a_share_of_examples(speller: Speller) -> None:
