@@ -149,7 +149,7 @@ def _add_examples(group: argparse._ArgumentGroup) -> None:
         "--balance",
         metavar="COLUMNS",
         help="draw rare groups more often: accent:3 (by the cube root of their size), accent,gender:inf (all evenly); "
-        "clips that do not say theirs keep their share",
+        "clips that do not say theirs keep their share; one of several accents is drawn for the rarest",
     )
     group.add_argument(
         "--join",

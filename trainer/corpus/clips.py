@@ -48,6 +48,7 @@ class Clip:
         text: as it is to be written. Empty: nobody speaks, and the model is to learn to write nothing.
         source: the name of the release or manifest that it comes from.
         previous: what was said right before it in the same recording, for prompts; empty where that is not known.
+        accent: of several, all, with SEVERAL between them.
         segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
         written_by: the model that wrote its text, most of it uncorrected; empty: a person did, or nobody says who.
     """
@@ -82,6 +83,10 @@ class Clip:
             raise KeyError(f"clips have no column {name!r}; there are {', '.join(COLUMNS)}")
         return str(getattr(self, name))
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of any text column: several, where somebody has several accents; none, where it does not say."""
+        return values_of(name, self.column(name))
+
     def line(self) -> str:
         """Its line in clips.jsonl; fields that are as usual are left out."""
         values = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in ("", ())}
@@ -104,8 +109,16 @@ class Clip:
 
 #: What clips can be grouped and balanced by.
 COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
+#: What stands between several accents of one speaker.
+SEVERAL = "|"
 #: Where the corpus does not say: such clips are told of together, and have nothing in common.
 UNKNOWN = "(unknown)"
+
+
+def values_of(column: str, value: str) -> tuple[str, ...]:
+    """The values that one of COLUMNS has where it says this."""
+    several = value.split(SEVERAL) if column == "accent" else [value]
+    return tuple(filter(None, several))
 
 
 class Corpus:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from string import hexdigits
 
 from trainer.augmentation.snr import estimate_db
-from trainer.corpus.clips import COLUMNS, UNKNOWN
+from trainer.corpus.clips import COLUMNS, UNKNOWN, values_of
 from trainer.evaluation.utterances import Utterance
 
 #: All that can be grouped by; the last two are measured, the signal-to-noise ratio being a guess.
@@ -24,6 +24,8 @@ _SNRS_DB = (10.0, 20.0, 30.0, 40.0)
 def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
     """Indices of the utterances with each value of a column, in the order of the values.
 
+    Whoever has several accents is in the group of each.
+
     Raises:
         KeyError: there is no such column.
     """
@@ -31,7 +33,8 @@ def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
         raise KeyError(f"nothing is grouped by {column!r}; there are {', '.join(GROUPABLE)}")
     groups: dict[str, list[int]] = defaultdict(list)
     for index, utterance in enumerate(utterances):
-        groups[_value(utterance, column)].append(index)
+        for value in _values(utterance, column):
+            groups[value].append(index)
     order = {name: place for place, name in enumerate([*_names(_DURATIONS_S, "s"), *_names(_SNRS_DB, "dB")])}
     return dict(sorted(groups.items(), key=lambda item: (order.get(item[0], 0), item[0])))
 
@@ -42,14 +45,14 @@ def shown(column: str, value: str) -> str:
     return f"{value[:_SPEAKER_DIGITS]}…" if column == "speaker" and digits else value
 
 
-def _value(utterance: Utterance, column: str) -> str:
+def _values(utterance: Utterance, column: str) -> tuple[str, ...]:
     if column == "duration":
-        return _names(_DURATIONS_S, "s")[bisect_right(_DURATIONS_S, utterance.duration_s)]
+        return (_names(_DURATIONS_S, "s")[bisect_right(_DURATIONS_S, utterance.duration_s)],)
     if column == "snr":
-        return _names(_SNRS_DB, "dB")[bisect_right(_SNRS_DB, estimate_db(utterance.audio()))]
+        return (_names(_SNRS_DB, "dB")[bisect_right(_SNRS_DB, estimate_db(utterance.audio()))],)
     if column == "language":
-        return utterance.language  # the corpus may have been overruled
-    return utterance.columns.get(column) or UNKNOWN
+        return (utterance.language,)  # the corpus may have been overruled
+    return values_of(column, utterance.columns.get(column, "")) or (UNKNOWN,)
 
 
 def _names(edges: Sequence[float], unit: str) -> list[str]:

@@ -107,10 +107,11 @@ def drop_rows(dropped: Mapping[Reason, int]) -> list[tuple[str, ...]]:
 
 
 def hours_by(clips: Iterable[Clip], column: str) -> dict[str, float]:
-    """Hours for each value of a column."""
+    """Hours for each value of a column; those of whoever has several accents count for each."""
     seconds: Counter[str] = Counter()
     for clip in clips:
-        seconds[clip.column(column) or "not known"] += clip.duration_s  # type: ignore[assignment]
+        for value in clip.values(column) or ("not known",):
+            seconds[value] += clip.duration_s  # type: ignore[assignment]
     return {name: value / 3600 for name, value in seconds.items()}
 
 

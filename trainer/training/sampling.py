@@ -138,7 +138,7 @@ class Balanced(_Ordered):
         super().__init__(len(clips))
         self._seed = seed
         self.strata = _strata(clips, columns, temperature, weights or {})
-        groups, speakers = [group(clip, columns) for clip in clips], [clip.speaker for clip in clips]
+        groups, speakers = grouped(clips, columns), [clip.speaker for clip in clips]
         self.note = "" if "speaker" in columns else single_voices(groups, speakers, self.shares())
         if columns and all(UNKNOWN in each for each in groups):
             self.note = f"no clip says its {' and '.join(columns)}, so all are drawn as they are"
@@ -163,9 +163,17 @@ class Balanced(_Ordered):
         return drawn
 
 
-def group(clip: Clip, columns: Sequence[str]) -> tuple[str, ...]:
-    """A clip's values of some columns; UNKNOWN where it does not say."""
-    return tuple(clip.column(name) or UNKNOWN for name in columns)
+def grouped(clips: Sequence[Clip], columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each clip's values of some columns; UNKNOWN where it does not say.
+
+    Of several accents, that which the fewest clips have: for it the clip is worth the most.
+    """
+    counts = {name: Counter(value for clip in clips for value in clip.values(name)) for name in columns}
+
+    def value(clip: Clip, name: str) -> str:
+        return min(clip.values(name), key=lambda each: (counts[name][each], each), default=UNKNOWN)
+
+    return [tuple(value(clip, name) for name in columns) for clip in clips]
 
 
 def weight_of(source: str, weights: Mapping[str, float]) -> float:
@@ -207,8 +215,8 @@ def _strata(
     clips: Sequence[Clip], columns: Sequence[str], temperature: float, weights: Mapping[str, float]
 ) -> tuple[Stratum, ...]:
     members: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
-    for index, clip in enumerate(clips):
-        members[group(clip, columns), clip.source].append(index)
+    for index, (key, clip) in enumerate(zip(grouped(clips, columns), clips, strict=True)):
+        members[key, clip.source].append(index)
     keys = sorted(members)
     masses = [weight_of(source, weights) * len(members[key, source]) for key, source in keys]
     if any(not 0 <= mass < math.inf for mass in masses):

@@ -19,7 +19,7 @@ from trainer.corpus.clips import Clip
 from trainer.replacing import write_whole
 from trainer.reports.balance import Group, told_groups
 from trainer.training.clip_source import ClipSource
-from trainer.training.sampling import Sampler, group
+from trainer.training.sampling import Sampler, grouped
 
 #: What is told of each epoch.
 COLUMNS_TOLD = ("accent", "speaker", "gender", "age", "language", "source")
@@ -113,5 +113,5 @@ def _heard(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64
 def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:
     """The different values of a column, and which of them each clip has."""
     places: dict[str, int] = {}
-    of = np.array([places.setdefault(group(clip, (column,))[0], len(places)) for clip in clips], np.int64)
+    of = np.array([places.setdefault(value, len(places)) for (value,) in grouped(clips, (column,))], np.int64)
     return list(places), of

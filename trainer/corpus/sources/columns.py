@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.corpus.clips import Split
+from trainer.corpus.clips import SEVERAL, Split
 from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Audio, Candidate, Source
 from trainer.corpus.sources.languages import language_code
@@ -34,6 +34,9 @@ _GENDERS = {
     **dict.fromkeys(("female", "f", "female_feminine"), "female"),
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "nan"), ""),
 }
+
+#: A comma, but for one inside of brackets.
+_COMMA = re.compile(r",(?![^(]*\))")
 
 #: How names of splits begin. Behind that stands no letter: Valentina is somebody who speaks, and Devon is a county.
 _SPLITS: Mapping[Split, re.Pattern[str]] = {
@@ -80,7 +83,7 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
         language=sys.intern(language_code(named(row, "language") or source.language)),
         split=split_named(named(row, "split")) or split,
         speaker=sys.intern(named(row, "speaker")),
-        accent=sys.intern(named(row, "accent")),
+        accent=sys.intern(_accent(row)),
         gender=sys.intern(_GENDERS.get(gender.lower(), gender)),
         age=sys.intern(named(row, "age")),
         previous=named(row, "previous"),
@@ -92,6 +95,19 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
         refused=Reason.DAMAGED_ROW if damage else Reason.VOTED_DOWN if down > up else None,
         detail=damage or (f"{up:g} up, {down:g} down" if down > up else ""),
     )
+
+
+def _accent(row: Mapping[str, Any]) -> str:
+    """Of several accents, all, as `Clip` has them.
+
+    `accents` of Common Voice has commas between them, or bars since 2025, as names of accents have commas, too (issue
+    4794 of common-voice): Southern African (South Africa, Zimbabwe, Namibia).
+    """
+    several = "" if _text(row.get("accent")) else _text(row.get("accents"))
+    if not several:
+        return named(row, "accent")
+    names = several.split(SEVERAL) if SEVERAL in several else _COMMA.split(several)
+    return SEVERAL.join(dict.fromkeys(filter(None, map(str.strip, names))))
 
 
 def _place(row: Mapping[str, Any]) -> tuple[float, float | None, float | None]:

@@ -44,6 +44,27 @@ def test_an_old_release_is_read_too(tmp_path: Path) -> None:
     assert decode(clip.audio.open()).duration_s == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("accents", "found"),
+    [
+        ("German English, Non native speaker", "German English|Non native speaker"),
+        ("England English,England English", "England English"),
+        (
+            "Southern African (South Africa, Zimbabwe, Namibia),Welsh English",
+            "Southern African (South Africa, Zimbabwe, Namibia)|Welsh English",
+        ),
+        ("Skånska, lundensiska| Övrigt", "Skånska, lundensiska|Övrigt"),
+        ("", ""),
+    ],
+)
+def test_several_accents_are_told_apart(accents: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    write_list(tmp_path / "train.tsv", [{"path": "a.mp3", "sentence": "Hej", "accents": accents}])
+    assert [clip.accent for clip in offered(tmp_path)] == [found]
+    path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "Hej", "accent": "Lund, Skåne"}])
+    assert [clip.accent for clip in offered(path)] == ["Lund, Skåne"], "one, by its name"
+
+
 def test_a_release_of_spontaneous_speech_has_one_list(tmp_path: Path) -> None:
     folder = tmp_path / "sps-corpus-2.0-ga-IE"
     columns = ("client_id", "audio_id", "audio_file", "duration_ms", "prompt_id", "prompt", "transcription", "split")

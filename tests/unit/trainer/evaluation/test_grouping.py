@@ -18,6 +18,12 @@ def test_by_a_column() -> None:
     assert group(utterances, "accent") == {"(unknown)": [1, 2], "gotländska": [3], "skånska": [0, 4]}
 
 
+def test_whoever_has_several_accents_is_in_the_group_of_each() -> None:
+    utterances = [of(1, accent="skånska|gotländska"), of(1, accent="skånska"), of(1, speaker="a|b")]
+    assert group(utterances, "accent") == {"(unknown)": [2], "gotländska": [0], "skånska": [0, 1]}
+    assert group(utterances, "speaker") == {"(unknown)": [0, 1], "a|b": [2]}
+
+
 def test_by_duration_in_the_order_of_durations() -> None:
     found = group([of(25), of(1.9), of(2), of(12), of(5)], "duration")
     assert list(found.items()) == [("< 2 s", [1]), ("2–5 s", [2]), ("5–10 s", [4]), ("10–20 s", [3]), ("≥ 20 s", [0])]

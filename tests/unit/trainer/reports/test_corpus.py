@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,8 @@ def test_hours_are_those_of_the_clips(tmp_path: Path) -> None:
     clips = corpus(tmp_path).clips
     assert sum(hours_by(clips, "accent").values()) == pytest.approx(sum(clip.duration_s for clip in clips) / 3600)
     assert hours_by(clips, "age").keys() == {"not known"}
+    several = [replace(clip, accent="skånska|gotländska") for clip in clips[:2]]
+    assert list(hours_by(several, "accent")) == ["skånska", "gotländska"]
 
 
 def test_words_are_whole_in_every_script_and_no_font_is_missed(tmp_path: Path) -> None:

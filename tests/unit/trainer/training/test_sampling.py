@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from trainer.corpus.clips import UNKNOWN, Clip
 from trainer.errors import PlanError
-from trainer.training.sampling import Balanced, Epochs, apportion, group, sampler, tempered, weight_of, weights_of
+from trainer.training.sampling import Balanced, Epochs, apportion, grouped, sampler, tempered, weight_of, weights_of
 
 
 def clips(*accents: str, source: str = "a") -> list[Clip]:
@@ -105,7 +105,17 @@ def test_clips_that_do_not_say_theirs_keep_their_share() -> None:
     of = clips(*["skånska"] * 12, *["gotländska"] * 4, *[""] * 4)
     assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"skånska": 8, "gotländska": 8, "": 4}
     assert drawn(Balanced(of, ["accent", "gender"], math.inf, 1), of) == {"skånska": 12, "gotländska": 4, "": 4}
-    assert group(of[16], ["accent", "language"]) == (UNKNOWN, "en")
+    assert grouped(of, ["accent", "language"])[16] == (UNKNOWN, "en")
+
+
+def test_a_clip_of_several_accents_is_drawn_for_the_rarest_of_them() -> None:
+    of = clips(*["skånska"] * 8, *["gotländska"] * 2, *["skånska|gotländska"] * 2)
+    assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {
+        "skånska": 6,
+        "gotländska": 3,
+        "skånska|gotländska": 3,
+    }
+    assert {key for (key,) in grouped(of, ["accent"])} == {"skånska", "gotländska"}
 
 
 def test_a_single_voice_that_is_drawn_often_is_named(caplog: pytest.LogCaptureFixture) -> None:
