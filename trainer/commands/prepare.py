@@ -16,7 +16,8 @@ a source is one of
   a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv; or, of spontaneous
                               speech, with audios/ and ss-corpus-LANGUAGE.tsv
   a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
-                              split, start_s and end_s (a part of the file), previous, segments
+                              split, previous, segments; start and end of a part of the file in seconds (or start_ms,
+                              end_ms; or offset and duration). Common Voice's, NeMo's and others' names for these, too
   a folder                    recordings, beside each what is said: the .json of captions that were corrected on the
                               page, a .vtt or a .srt (these three are cut into clips between cues), or a .txt; where
                               there are several, the first of these is read
@@ -28,7 +29,7 @@ words after it say what it cannot
   name=radio   what the ids of its clips begin with
   speech=no    nobody speaks in any of it: the model shall learn to write nothing
   lists=train,dev,test,other   which lists of a Common Voice release (default: test,dev,train,validated)
-  config=sv_se text=transcription   of a data set of Hugging Face
+  text=words   the column with what is said, of a manifest or a data set of Hugging Face; of that, config=sv_se, too
   speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
                    (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
   corrected=only   of captions (.json), those alone that a person corrected; lines that were read and left as they were

@@ -15,12 +15,15 @@ from trainer.corpus.sources.candidate import Audio, Candidate, Source
 from trainer.corpus.sources.languages import language_code
 from trainer.corpus.sources.tables import DAMAGED
 
-#: Our name: theirs, the first that is there and filled. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli.
+_PATHS = "audio_filepath audio_path audio_file file_name filename file_path filepath file path audio wav wav_filename"
+_TEXTS = "text sentence transcript transcription raw_transcription raw_text normalized_text"
+
+#: Our name: theirs, the first that is there and filled. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli, DeepSpeech.
 NAMES: dict[str, tuple[str, ...]] = {
-    "path": ("audio_filepath", "audio_path", "file_name", "filename", "file", "path", "audio", "wav"),
-    "text": ("text", "sentence", "transcript", "transcription", "raw_transcription", "raw_text", "normalized_text"),
+    "path": tuple(_PATHS.split()),
+    "text": tuple(_TEXTS.split()),
     "language": ("language", "locale", "lang"),
-    "speaker": ("speaker", "client_id", "speaker_id"),
+    "speaker": ("speaker", "client_id", "speaker_id", "spk", "spk_id", "speaker_name"),
     "accent": ("accent", "accents", "dialect"),
     "gender": ("gender", "sex"),
     "age": ("age",),

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from trainer.corpus.clips import Split
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source
 from trainer.corpus.sources.columns import NAMES, candidate, named, split_named
-from trainer.corpus.sources.tables import rows
+from trainer.corpus.sources.tables import DAMAGED, rows
 from trainer.errors import SourceError
+
+#: What columns of times are called, by their names here; those without a unit are in seconds, as NeMo's and lhotse's.
+_TIME = re.compile(
+    r"(?:(?P<start_s>start|begin|offset)|(?P<end_s>end|stop)|(?P<duration_s>duration))"
+    r"(?:_?time)?(?:_?(?P<unit>s|secs?|seconds|ms|milliseconds))?"
+)
+#: Words in the names of others, which say what part of a file a clip is, and not in which unit.
+_PARTS = frozenset({"start", "begin", "offset", "onset", "end", "stop"})
 
 
 def read(path: Path, source: Source) -> Iterator[Candidate]:
     """The clips of a manifest; relative paths are relative to its folder, and a file named train.csv is a split.
 
     Raises:
-        SourceError: it has no column of paths, or none of texts.
+        SourceError: it has no column of paths, or none of texts, or one of times that is not understood.
     """
-    split = split_named(path.stem)
-    for position, row in enumerate(rows(path)):
+    yield from clips(path, rows(path), source, split_named(path.stem))
+
+
+def clips(path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None) -> Iterator[Candidate]:
+    """The clips of a table's rows; `split` of those that say none."""
+    source = replace(source, text=_bare(source.text))
+    for position, given in enumerate(table):
+        row = _timed(path, {_bare(name): value for name, value in given.items()})
         if position == 0:
             _check(path, row, source)
         where = named(row, "path")
@@ -27,8 +45,13 @@ def read(path: Path, source: Source) -> Iterator[Candidate]:
         clip = candidate(row, "", audio, source, split)
         end = "" if clip.end_s is None else f"{clip.end_s:.3f}"
         part = f"#{clip.start_s:.3f}-{end}" if clip.start_s or end else ""
-        given = str(row.get("id") or f"{where or position + 1}{part}")
-        yield replace(clip, id=f"{source.name}/{given}")
+        id = str(row.get("id") or f"{where or position + 1}{part}")
+        yield replace(clip, id=f"{source.name}/{id}")
+
+
+def _bare(name: str) -> str:
+    """A column's name as it is looked up: `File name ` is file_name."""
+    return name.strip().lower().replace(" ", "_")
 
 
 def _check(path: Path, row: dict[str, object], source: Source) -> None:
@@ -36,3 +59,38 @@ def _check(path: Path, row: dict[str, object], source: Source) -> None:
         known = (source.text,) if name == "text" and source.text else NAMES[name]
         if not set(known) & row.keys():
             raise SourceError(f"{path} has no column {' or '.join(known)}, but {', '.join(map(str, row))}")
+
+
+def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its times under our names, in seconds. One that is none damages it: the clip would be all of a file.
+
+    Raises:
+        SourceError: a column of times is not understood.
+    """
+    found = dict(row)
+    for name, value in row.items():
+        if not (time := _time(path, name)) or value in ("", None) or value != value:  # NaN: what pandas has for nothing
+            continue
+        ours, seconds = time
+        try:
+            time_s = seconds * float(str(value).replace(",", "."))  # spreadsheets write 1,5
+        except ValueError:
+            found[DAMAGED] = f"{name} is no number of seconds: {str(value)[:40]!r}"
+            continue
+        if name == ours or ours not in row:
+            found[ours] = time_s
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _time(path: Path, name: str) -> tuple[str, float] | None:
+    """What we call a column of times, and its unit in seconds; None: it is another column."""
+    if match := _TIME.fullmatch(name):
+        ours = next(key for key, word in match.groupdict().items() if word and key != "unit")
+        return ours, 0.001 if (match["unit"] or "").startswith("m") else 1.0
+    if _PARTS & set(name.split("_")):
+        raise SourceError(
+            f"{path} has a column {name}, and no clip shall be cut by a guess: call it start_s or end_s if it says, in "
+            "seconds, what part of a file a clip is; else take it out, or call it otherwise"
+        )
+    return None

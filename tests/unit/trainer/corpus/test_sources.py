@@ -198,6 +198,39 @@ def test_a_manifest_of_nemo_with_parts_of_recordings(tmp_path: Path) -> None:
     assert len(offered(tmp_path / "list.json")) == 2
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"start_s": 1.5, "end_s": 4.0},
+        {"start": 1.5, "end": "4"},
+        {"Start Time": "1,5", "End Time": "4,0"},
+        {"start_ms": 1500, "end_ms": 4000},
+        {"begin": 1.5, "duration": 2.5},
+        {"offset": 1.5, "duration_ms": 2500},
+        {"startTime": 1.5, "stop": 4},
+        {"start_s": 1.5, "end_s": 4.0, "start": 9, "end": 10},
+    ],
+)
+def test_a_part_of_a_recording_is_told_in_many_ways(times: dict[str, object], tmp_path: Path) -> None:
+    (clip,) = offered(write_csv(tmp_path / "x.csv", [{"File": "a.wav", "Text": "hej", **times}]))
+    assert (clip.start_s, clip.end_s) == (1.5, 4.0)
+    assert clip.refused is None
+
+
+@pytest.mark.parametrize("column", ["start_sample", "Segment End", "onset", "begin_frame"])
+def test_times_in_no_known_unit_are_refused_by_the_name_of_their_column(column: str, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "hej", column: 7, "backend": "x", "send": 1}])
+    with pytest.raises(SourceError, match=rf"has a column {column.lower().replace(' ', '_')}, .* start_s or end_s"):
+        offered(path)
+
+
+def test_a_time_that_is_none_makes_no_clip_of_all_of_a_file(tmp_path: Path) -> None:
+    rows = [{"path": "a.wav", "text": "hej", "start": start, "end": end} for start, end in (("0:07", 9), ("", ""))]
+    damaged, whole = offered(write_csv(tmp_path / "x.csv", rows))
+    assert (damaged.refused, damaged.detail) == (Reason.DAMAGED_ROW, "start is no number of seconds: '0:07'")
+    assert (whole.refused, whole.start_s, whole.end_s) == (None, 0.0, None)
+
+
 def test_a_part_without_an_end_goes_to_the_end_of_its_recording(tmp_path: Path) -> None:
     record(tmp_path / "a.wav", 4.0)
     rows = [{"path": "a.wav", "text": text, "offset": start} for text, start in (("hej du", 1.0), ("du", 3.0))]
