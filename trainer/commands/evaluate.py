@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.corpus.clips import SPLITS, Clip, Corpus
+from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus
 from trainer.corpus.corrections import writers_of
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
+from trainer.held import reading
 from trainer.names import RUNS
 from trainer.replacing import write_whole
 from trainer.run_folder import PLAN_NAME
@@ -75,6 +76,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    with reading(options.corpus / CLIPS_NAME):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
     from transformers.utils import logging

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from trainer.corpus import corrections
-from trainer.corpus.clips import Clip, Corpus, Split
+from trainer.corpus.clips import Clip, Corpus, Split, audio_path
 from trainer.corpus.drops import OF_AUDIO, Reason
 from trainer.corpus.listening import digest
-from trainer.corpus.sources.candidate import Candidate, FileAudio
+from trainer.corpus.sources.candidate import Audio, Candidate, FileAudio
 
 
 def written(folder: Path) -> tuple[tuple[Clip, ...], dict[bytes, str]]:
@@ -27,6 +28,7 @@ def described(clip: Candidate, split: Split | None) -> dict[str, Any]:
 
 
 def outdated(
+    folder: Path,
     clips: Iterable[Clip],
     dropped: Mapping[str, Reason],
     candidates: Sequence[Candidate],
@@ -36,13 +38,16 @@ def outdated(
     """A sentence, if anything is not as the sources have it now.
 
     Args:
+        folder: the corpus', in which nothing was written by now.
         clips, dropped: of an earlier run; what this one has dropped by now is not wanted.
         splits: of the candidates.
         wanted: places of those that are to be listened to.
     """
     now = {candidates[place].id: place for place in wanted}
+    later = _Later(folder)
     changed = sum(
         clip.id not in now
+        or later.than(clip, candidates[now[clip.id]].audio)
         or any(
             getattr(clip, name) != value
             for name, value in described(candidates[now[clip.id]], splits[now[clip.id]]).items()
@@ -52,9 +57,28 @@ def outdated(
     found = sum(id in now and _is_there(candidates[now[id]], reason) for id, reason in dropped.items())
     if changed + found:
         yield (
-            f"{changed:,} clips are not as the sources have them now (another text, say, or split), and {found:,} were "
-            "dropped that are all right now: what an earlier run did is not done again, and --again does all of it."
+            f"{changed:,} clips are not as the sources have them now (another text, split or recording), and "
+            f"{found:,} were dropped that are all right now: what an earlier run did is not done again, and --again "
+            "does all of it."
         )
+
+
+class _Later:
+    """Tells recordings that were written behind what was made of them: somebody has replaced them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._of_file = cache(lambda file: audio_path(folder, file).stat().st_mtime_ns)
+        self._of_recording = cache(_written_ns)
+
+    def than(self, clip: Clip, audio: Audio) -> bool:
+        return isinstance(audio, FileAudio) and self._of_recording(audio.path) > self._of_file(clip.file)
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # its disk is away, or somebody has removed it: what was made of it is all there is
 
 
 def _is_there(clip: Candidate, reason: Reason) -> bool:

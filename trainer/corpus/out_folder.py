@@ -11,7 +11,7 @@ from typing import Any
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME
 from trainer.errors import PlanError
-from trainer.held import held
+from trainer.held import held, replacing
 from trainer.replacing import write_whole
 
 #: What a corpus that is being prepared is made by; another plan does not go on with it.
@@ -22,10 +22,14 @@ def check_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> None:
     """Refuse a folder in which a plan cannot go on, or, `again`, begin anew.
 
     Raises:
-        PlanError: it has a corpus of another plan, or one that `prepare` did not make.
+        PlanError: it has a corpus of another plan, or one that `prepare` did not make, or that is not to be replaced
+            now, as somebody reads it.
     """
     path = folder / PLAN_NAME
     if path.exists():
+        if again:
+            with replacing(folder / CLIPS_NAME, "--out"):  # tried before sources are read for an hour
+                pass
         if not again and _read(path) != plan:
             raise PlanError(f"{folder} has a corpus that was prepared otherwise ({path} says how): --again replaces it")
     elif (folder / CLIPS_NAME).exists():
@@ -39,11 +43,12 @@ def begun(folder: Path, plan: Mapping[str, Any], again: bool) -> Iterator[None]:
     Only once all sources have been read: a wrong word on the command line leaves nothing behind, and removes nothing.
 
     Raises:
-        PlanError: another process prepares a corpus there.
+        PlanError: another process prepares a corpus there, or reads the one that is to be replaced.
     """
     with held(folder, "--out"):
         if again and (folder / PLAN_NAME).exists():
-            _remove(folder)
+            with replacing(folder / CLIPS_NAME, "--out"):
+                _remove(folder)
         said = json.dumps(plan, indent=1, ensure_ascii=False)
         write_whole(folder / PLAN_NAME, said + "\n")
         yield

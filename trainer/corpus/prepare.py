@@ -116,7 +116,7 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
     with begun(plan.out, plan.said(), again), Dropped(plan.out) as dropped, Writer(plan.out) as writer:
         clips, digests = written(plan.out)
         wanted = _judge(candidates, assignment, plan, dropped, writer.written)
-        notes = (*outdated(clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
+        notes = (*outdated(plan.out, clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
         began_s, heard_s = time.monotonic(), 0.0

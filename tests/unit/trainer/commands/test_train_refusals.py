@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from trainer.__main__ import main
-from trainer.held import held
+from trainer.corpus.clips import CLIPS_NAME
+from trainer.held import held, replacing
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,31 @@ def test_two_processes_do_not_train_one_run(
     assert f"process {os.getpid()} on " in (told := capsys.readouterr().err)
     assert f"works in {tmp_path / 'run'}: wait for it, or choose another --run" in told
     assert not (tmp_path / "run" / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "work"),
+    [
+        ("train {} --model new:tiny-demo --run runs/r", "trainer.training.train._train_run"),
+        ("evaluate nobody/nothing {}", "trainer.commands.evaluate._run"),
+    ],
+)
+def test_a_corpus_is_not_replaced_while_it_is_read(
+    corpus: Path,
+    words: str,
+    work: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def replace(*_: object) -> None:
+        with replacing(corpus / CLIPS_NAME, "--out"):
+            raise AssertionError("it could have been replaced")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(work, replace)
+    assert main(words.format(corpus).split()) == 1
+    assert f"{corpus} is being trained or measured on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
 from trainer.corpus.prepare import prepare
 from trainer.errors import PlanError, SourceError
-from trainer.held import held
+from trainer.held import held, reading
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -88,12 +88,37 @@ def test_what_the_sources_say_otherwise_by_now_is_told_and_again_prepares_it(tmp
             rows[number] = row.replace("Mening nummer 2 på svenska.", "")
     (folder / "train.tsv").write_text("\n".join(rows), encoding="utf-8")
     onward = prepare(plan_of(tmp_path / "out", folder))
-    told = "2 clips are not as the sources have them now (another text, say, or split), and 1 were dropped"
+    told = "2 clips are not as the sources have them now (another text, split or recording), and 1 were dropped"
     assert told in onward.corpus.about["notes"][0]
     assert onward.dropped == {Reason.MISSING: 1}, "what is in the corpus is not among what was dropped"
     anew = prepare(plan_of(tmp_path / "out", folder), again=True)
     assert not any("--again" in note for note in anew.corpus.about["notes"])
     assert (len(anew.corpus.clips), anew.dropped) == (17, {Reason.NO_TEXT: 1})
+
+
+def test_a_recording_that_was_replaced_by_now_is_told_of(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=3)
+    prepare(plan_of(tmp_path / "out", folder))
+    replaced, touched = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(2))
+    record(replaced, seconds=2)
+    touched.unlink()
+    for _ in range(2):
+        onward = prepare(plan_of(tmp_path / "out", folder))
+        assert "1 clips are not as the sources have them now" in onward.corpus.about["notes"][0]
+    prepare(plan_of(tmp_path / "out", folder), again=True)
+    assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
+
+
+def test_what_somebody_reads_is_not_replaced(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=1)
+    prepare(plan_of(tmp_path / "out", folder))
+    before = content(tmp_path / "out")
+    with reading(tmp_path / "out" / CLIPS_NAME), reading(tmp_path / "out" / CLIPS_NAME):
+        with pytest.raises(PlanError, match=r"out is being trained or measured on: wait .* another --out"):
+            prepare(plan_of(tmp_path / "out", folder), again=True)
+        prepare(plan_of(tmp_path / "out", folder))
+        assert content(tmp_path / "out") == before
+    prepare(plan_of(tmp_path / "out", folder), again=True)
 
 
 def test_another_plan_does_not_go_on_with_it(tmp_path: Path) -> None:
