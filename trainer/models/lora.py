@@ -19,12 +19,20 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 _ADAPTER = "default"
 
 
-def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets: Sequence[str], seed: int) -> None:
+def adapt(
+    model: WhisperForConditionalGeneration,
+    rank: int,
+    alpha: int,
+    targets: Sequence[str],
+    seed: int,
+    decoder_alone: bool = False,
+) -> None:
     """Put adapters into the model, in place; nothing else of it is trained then.
 
     Args:
         alpha: the adapters' output counts alpha / rank.
         targets: names of the linear layers that get one, in every block.
+        decoder_alone: of the decoder: in an encoder that is frozen they would take memory and learn nothing.
 
     Raises:
         PlanError: there is no layer of such a name.
@@ -34,7 +42,9 @@ def adapt(model: WhisperForConditionalGeneration, rank: int, alpha: int, targets
     if unknown := [name for name in targets if name not in layers]:
         raise PlanError(f"--lora-targets: no layer is called {unknown[0]!r}; there are {', '.join(sorted(layers))}")
     torch.manual_seed(seed)
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets)), model, _ADAPTER)
+    within = [name for name in linear if name.rpartition(".")[2] in targets and ".layers." in name]
+    chosen = [name for name in within if not decoder_alone or ".decoder." in name]
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen), model, _ADAPTER)
 
 
 @torch.no_grad()

@@ -223,7 +223,7 @@ def _model(decided: Decided, device: torch.device) -> tuple[WhisperForConditiona
         from trainer.models.lora import TARGETS, adapt
 
         alpha = options.lora_alpha or 2 * options.lora
-        adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed)
+        adapt(model, options.lora, alpha, options.lora_targets or TARGETS, options.seed, options.freeze_encoder)
     if options.freeze_encoder:
         model.get_encoder().requires_grad_(False)
     precision = decided.plan.precision

@@ -20,7 +20,6 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import WhisperForConditionalGeneration
 
-from trainer.corpus.clips import CorpusError
 from trainer.errors import TrainerError
 from trainer.examples import ExampleSource
 from trainer.models.precision import computing
@@ -28,6 +27,7 @@ from trainer.models.tokenizer import Speller
 from trainer.run_folder import CHARACTERS, DECISIVE
 from trainer.stopping import Stop, Stopped
 from trainer.training.averaging import trained
+from trainer.training.batch_errors import told
 from trainer.training.batches import Batch, Stream, loader
 from trainer.training.losses import Losses, Targets, losses
 from trainer.training.pacing import Pace
@@ -88,7 +88,8 @@ def train(
                 with pace.writing():
                     run.save()
                 began = clock()
-    run.save()
+    if run.saved_steps < progress.steps:
+        run.save()
 
 
 def step(run: Run, batches: Sequence[Batch], targets: Targets | None = None) -> Losses:
@@ -146,8 +147,10 @@ def _ending(batches: Iterator[Batch]) -> Iterator[None]:
     """
     try:
         yield
-    except CorpusError as error:  # torch puts a process' whole traceback before what it says
-        raise CorpusError(str(error).rpartition("CorpusError: ")[2].strip()) from error
+    except Exception as error:
+        if (said := told(error)) is error:
+            raise
+        raise said from error
     finally:
         if shut_down := getattr(batches, "_shutdown_workers", None):
             shut_down()

@@ -130,6 +130,15 @@ def test_nothing_of_adapters_in_a_frozen_encoder_is_saved(checkpoint: Path) -> N
     assert all(torch.equal(value, before[name]) for name, value in found.items()), "no step was made"
 
 
+def test_a_frozen_encoder_gets_no_adapters(checkpoint: Path) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    adapt(model, 4, 8, TARGETS, seed=2, decoder_alone=True)
+    adapters = [name for name, _ in model.named_parameters() if ".lora_" in name]
+    layers = model.config.decoder_layers
+    assert len(adapters) == layers * 2 * (2 * 4 + 2), "two matrices for each of two attentions, fc1 and fc2"
+    assert all(name.startswith("model.decoder.") for name in adapters)
+
+
 def test_a_saved_model_has_no_adapters(
     adapted: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
 ) -> None:

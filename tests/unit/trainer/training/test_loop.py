@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import torch
 from transformers import WhisperForConditionalGeneration
 
 from tests.unit.trainer.metrics import metrics_of
-from trainer.errors import PlanError
+from trainer.errors import NoRoom, PlanError, SourceError, TrainerError
 from trainer.examples import Example, ExampleSource
 from trainer.models.features import LogMel
 from trainer.models.precision import DTYPES
@@ -150,6 +153,68 @@ def test_a_checkpoint_that_a_full_disk_has_no_room_for_leaves_the_one_before_and
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert not (tmp_path / "checkpoint.pt.tmp").exists(), "it would be in the way"
     assert _train(tmp_path, PLAN, speller, tiny, tones).progress.steps == 6
+
+
+class _Failing:
+    """Examples of which none is made."""
+
+    def __init__(self, source: ExampleSource, fail: Callable[[], None]) -> None:
+        self.duration_s, self._fail = source.duration_s, fail
+
+    def example(self, index: int) -> Example:
+        self._fail()
+        raise AssertionError
+
+
+def _killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _gone() -> None:
+    Path("/nowhere/sounds.pcm").read_bytes()
+
+
+def _refused() -> None:
+    raise SourceError("nothing in street can be read")
+
+
+def _ours() -> None:
+    raise ValueError("a fault of ours")
+
+
+@pytest.mark.parametrize(
+    ("fail", "kind", "sentence"),
+    [
+        (
+            _killed,
+            NoRoom,
+            r"^a process that makes batches was ended from outside, .* fewer --workers.* \(DataLoader worker \(pid",
+        ),
+        (_gone, TrainerError, r"^a process that makes batches could not go on: \[Errno 2\] .*: '/nowhere/sounds.pcm'$"),
+        (_refused, SourceError, "^nothing in street can be read$"),
+        (_ours, ValueError, "Traceback"),
+    ],
+)
+def test_what_a_process_that_makes_batches_met_is_told_in_a_sentence(
+    fail: Callable[[], None],
+    kind: type[Exception],
+    sentence: str,
+    speller: Speller,
+    tiny: Size,
+    tones: ExampleSource,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(kind, match=sentence):
+        _train(tmp_path, PLAN, speller, tiny, _Failing(tones, fail))
+
+
+def test_no_checkpoint_is_written_twice(
+    speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr("trainer.training.run.save", lambda *about: written.append(about[-1].steps))
+    _train(tmp_path, replace(PLAN, checkpoint_every_s=0.0), speller, tiny, tones)
+    assert written == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_run_goes_on_with_its_plan_or_not_at_all(
