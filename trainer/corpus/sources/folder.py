@@ -1,16 +1,20 @@
-"""A folder of recordings with what is said in a file beside each: our own .json, .vtt or .srt with times, or .txt."""
+"""A folder of recordings with what is said in a file beside each: our own .json, .vtt or .srt with times, or .txt.
+
+Where nothing is beside a recording, a list may say it.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from trainer.corpus.decode import duration_s
 from trainer.corpus.drops import Reason
+from trainer.corpus.sources import lists
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source, readable
 from trainer.corpus.sources.captions import is_captions, read_captions
 from trainer.corpus.sources.columns import split_named
@@ -41,12 +45,22 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
             yield from _without_speech(path, folder, source, max_s)
         return
     texts = _by_recording((path for path in files if _is_text(path)), recordings)
+    named = {name for path in recordings for name in (path, path.with_suffix(""))}
+    alone = {text for whose in texts.keys() - named for text in texts[whose]}
+    listed: dict[str, dict[Path, list[Candidate]]] = {}
+    for path, clip in lists.read(folder, files, recordings, alone, source):
+        alone.discard(path)
+        listed.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
     for path in recordings:
-        beside = sorted(texts.pop(path, []) + texts.pop(path.with_suffix(""), []), key=_order)
-        names = tuple(readable(Path(text.name)) for text in beside) if len(beside) > 1 else ()
-        for clip in _clips(path, beside[0] if beside else None, folder, source, max_s):
-            yield replace(clip, texts=names)
-    for path in sorted(path for alone in texts.values() for path in alone):
+        beside = sorted(texts.get(path, []) + texts.get(path.with_suffix(""), []), key=_order)
+        tables = _with_splits_first(listed.pop(os.path.abspath(path), {}))
+        names = tuple(readable(Path(text.name)) for text in (*beside, *tables))
+        found = _clips(path, beside[0] if beside else None, folder, source, max_s) if beside or not tables else None
+        for clip in found or next(iter(tables.values())):
+            yield replace(clip, texts=names if len(names) > 1 else ())
+    for tables in listed.values():  # of recordings that are not there
+        yield from next(iter(tables.values()))
+    for path in sorted(alone):
         yield Candidate(
             id=_id(path, folder, source),
             audio=FileAudio(path),
@@ -101,6 +115,11 @@ def several_texts(candidates: Iterable[Candidate]) -> str:
         f"{source}: {len(told):,} recording{'s have' if len(told) > 1 else ' has'} more than one text, of which one is "
         f"read, by its kind ({', '.join(TEXT_SUFFIXES)}) and name: {'; '.join([*told[:_NAMED], *more])}."
     )
+
+
+def _with_splits_first(tables: Mapping[Path, list[Candidate]]) -> dict[Path, list[Candidate]]:
+    """What lists say of a recording: train.csv before all.csv."""
+    return dict(sorted(tables.items(), key=lambda table: table[1][0].split is None))
 
 
 def _own_folder(path: Path, folder: Path) -> str:

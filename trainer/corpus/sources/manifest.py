@@ -33,8 +33,22 @@ def read(path: Path, source: Source) -> Iterator[Candidate]:
     yield from clips(path, rows(path), source, split_named(path.stem))
 
 
-def clips(path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None) -> Iterator[Candidate]:
-    """The clips of a table's rows; `split` of those that say none."""
+def has_columns(row: Iterable[str], source: Source) -> bool:
+    """Whether a table has what a manifest needs."""
+    names = {_bare(name) for name in row}
+    texts = {_bare(source.text)} if source.text else set(NAMES["text"])
+    return bool(names & set(NAMES["path"]) and names & texts)
+
+
+def path_of(row: dict[str, Any]) -> str:
+    """Where a row's recording is; empty: it does not say."""
+    return named({_bare(name): value for name, value in row.items()}, "path")
+
+
+def clips(
+    path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None, within: str = ""
+) -> Iterator[Candidate]:
+    """The clips of a table's rows; `split` of those that say none, `within` what stands before their paths in ids."""
     source = replace(source, text=_bare(source.text))
     for position, given in enumerate(table):
         row = _timed(path, {_bare(name): value for name, value in given.items()})
@@ -46,7 +60,7 @@ def clips(path: Path, table: Iterable[dict[str, Any]], source: Source, split: Sp
         end = "" if clip.end_s is None else f"{clip.end_s:.3f}"
         part = f"#{clip.start_s:.3f}-{end}" if clip.start_s or end else ""
         id = str(row.get("id") or f"{where or position + 1}{part}")
-        yield replace(clip, id=f"{source.name}/{id}")
+        yield replace(clip, id=f"{source.name}/{within}{id}")
 
 
 def _bare(name: str) -> str:
@@ -58,7 +72,10 @@ def _check(path: Path, row: dict[str, object], source: Source) -> None:
     for name in ("path", "text") if source.speech else ("path",):
         known = (source.text,) if name == "text" and source.text else NAMES[name]
         if not set(known) & row.keys():
-            raise SourceError(f"{path} has no column {' or '.join(known)}, but {', '.join(map(str, row))}")
+            raise SourceError(
+                f"{path} has no column {' or '.join(known)}, but {', '.join(map(str, row))}. If its first line names "
+                f"no columns, it is read with its folder: give {path.parent}"
+            )
 
 
 def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,9 @@ def _releases(path: Path) -> list[Path]:
 
 def _folder(path: Path, source: Source, max_s: float) -> Iterator[Candidate]:
     releases = _releases(path)
+    if not releases and source.speech and (deeper := [*filter(common_voice.is_release, path.glob("*/*/"))]):
+        some = min(deeper)
+        raise SourceError(f"{path} has a release of Common Voice deeper in it: give {some}, or {some.parent}")
     if not releases or not source.speech:
         yield from folder.read(path, source, max_s)
     elif path in releases:

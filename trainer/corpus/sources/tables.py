@@ -54,13 +54,20 @@ def _unquoted(value: str) -> str:
     return value
 
 
+class _Bare(csv.excel):
+    """As those write it who have bars between columns, and quotation marks in texts."""
+
+    quoting = csv.QUOTE_NONE
+
+
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.readline()
         file.seek(0)
         # Where numbers have commas, spreadsheets write semicolons; and some call what has tabs .csv.
-        delimiter = max(",;\t", key=head.count)
-        yield from map(_told, csv.DictReader(file, delimiter=delimiter, restval=""))
+        delimiter = max(",;\t|", key=head.count)
+        dialect = _Bare if delimiter == "|" else csv.excel
+        yield from map(_told, csv.DictReader(file, dialect=dialect, delimiter=delimiter, restval=""))
 
 
 def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
