@@ -23,7 +23,8 @@ a source is one of
                               there are several, the first of these is read. Where none is beside a recording, a list in
                               the folder may say it: a manifest (as metadata.csv of audiofolder), or lines with name and
                               text (LJSpeech, LibriSpeech, MLS), or Kaldi's wav.scp and text
-  a data set of Hugging Face  an id on the hub, or a folder that save_to_disk wrote (pip install 'undertext[datasets]')
+  a data set of Hugging Face  an id on the hub, or a folder that was downloaded (Parquet), or that save_to_disk wrote
+                              (pip install 'undertext[datasets]')
 
 words after it say what it cannot
   weight=2     how much of training it shall be, beside the others
@@ -124,7 +125,8 @@ def source(words: list[str]) -> Any:
     for word in rest:
         key, equals, value = word.partition("=")
         if not equals or key not in _KEYS:
-            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}")
+            another = "" if equals else f"; another source is --source {word}"
+            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}{another}")
         try:
             values[key] = _KEYS[key](value)
         except (KeyError, ValueError) as error:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from trainer.corpus import corrections
+from trainer.corpus import corrections, manner
 from trainer.corpus.cleaning import clean, has_words, spoken_length
 from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Writer, total_s
 from trainer.corpus.drops import Dropped, Limits, Reason
@@ -166,13 +166,14 @@ def _with_languages(candidates: list[Candidate]) -> list[Candidate]:
 def _of_sources(candidates: Sequence[Candidate], captions: Mapping[str, Counter[str]], plan: Plan) -> Iterator[str]:
     yield from filter(None, (corrections.note(source, writers) for source, writers in captions.items()))
     yield from _of_languages(candidates, plan)
-    yield from _of_folders(candidates, plan)
+    yield from _of_each(candidates, plan)
 
 
-def _of_folders(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
+def _of_each(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
     for source in plan.sources:
-        own = [clip for clip in candidates if clip.source == source.name]
+        own = [clip for clip in candidates if f"{clip.source}/".startswith(f"{source.name}/")]
         yield from filter(None, (several_texts(own), without_speakers(Path(source.path).expanduser(), own)))
+        yield from filter(None, [manner.note(source.name, (clip.text for clip in own if not clip.refused))])
 
 
 def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""Data sets of Hugging Face: an id on the hub, or a folder that `save_to_disk` wrote. Needs the extra `datasets`.
+"""Data sets of Hugging Face: an id on the hub, or a folder that was downloaded, or that `save_to_disk` wrote.
+
+Needs the extra `datasets`.
 
 `datasets` 4 decodes audio with torchcodec, which has to match the machine's ffmpeg; we take the bytes, and decode them
 as we do all others.
@@ -17,8 +19,12 @@ from trainer.corpus.sources.columns import NAMES, candidate, split_named
 from trainer.errors import SourceError
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether `save_to_disk` wrote a folder."""
+def is_data_set(folder: Path) -> bool:
+    """Whether a folder is a data set: as `save_to_disk` writes it, or with the Parquet files of the hub."""
+    return _is_saved(folder) or any(folder.glob("*.parquet")) or any(folder.glob("*/*.parquet"))
+
+
+def _is_saved(folder: Path) -> bool:
     return (folder / "dataset_dict.json").exists() or (folder / "state.json").exists()
 
 
@@ -95,7 +101,7 @@ def _open(path: str, config: str) -> dict[str, Any]:
             f"{missing}data sets of Hugging Face need another library: pip install 'undertext[datasets]'"
         ) from error
     try:
-        opened = datasets.load_from_disk(path) if is_saved(Path(path)) else datasets.load_dataset(path, config or None)
+        opened = datasets.load_from_disk(path) if _is_saved(Path(path)) else datasets.load_dataset(path, config or None)
     except Exception as error:  # the hub, the network, the cache, the format: all fail in their own ways
         raise SourceError(f"{path} is no file or folder here, and as a data set of Hugging Face: {error}") from error
     splits = dict(opened) if isinstance(opened, dict) else {"all": opened}

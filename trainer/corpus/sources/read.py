@@ -41,7 +41,7 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         if source.corrected:
             raise folder.without_captions(path)
         yield from hub.read(source)
-    elif hub.is_saved(path):
+    elif hub.is_data_set(path):
         yield from hub.read(source)
     else:
         yield from _folder(path, source, max_s)
@@ -49,7 +49,7 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
 
 def _is_folder(path: Path) -> bool:
     """Of recordings with what is said beside them."""
-    return path.is_dir() and not hub.is_saved(path) and not _releases(path)
+    return path.is_dir() and not hub.is_data_set(path) and not _releases(path)
 
 
 def _releases(path: Path) -> list[Path]:

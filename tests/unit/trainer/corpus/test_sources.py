@@ -339,6 +339,25 @@ def test_a_saved_data_set_is_read_with_its_splits_and_classes(tmp_path: Path) ->
         offered(tmp_path / "saved", text="words")
 
 
+def test_a_data_set_that_was_downloaded_is_read_with_its_splits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    paths = [record(tmp_path / f"{seed}.wav", seed=seed) for seed in range(2)]
+    for path, split in zip(paths, ("train", "test"), strict=True):
+        rows = {"audio": [{"bytes": path.read_bytes(), "path": path.name}], "sentence": [f"I {split}"]}
+        made = datasets.Dataset.from_dict(rows).cast_column("audio", datasets.Audio())
+        (tmp_path / "set" / "data").mkdir(parents=True, exist_ok=True)
+        made.to_parquet(tmp_path / "set" / "data" / f"{split}-00000-of-00001.parquet")
+    clips = offered(tmp_path / "set", language="sv")
+    assert [(clip.id, clip.text, clip.split) for clip in clips] == [
+        ("set/train/0", "I train", "train"),
+        ("set/test/0", "I test", "test"),
+    ]
+    assert [len(decode(clip.audio.open()).samples) for clip in clips] == [16_000] * 2
+
+
 # --- any ----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,39 @@
+"""Texts that are not written as captions are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.recordings import record, write_csv
+from tests.unit.trainer.corpus.plans import plan_of
+from trainer.corpus.manner import note
+from trainer.corpus.prepare import prepare
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["HE WAS NOT AN ILL DISPOSED MAN", "AND I'LL GO", "YES"], "x: its texts are in capitals alone, and"),
+        (
+            ["för de bästa utsikterna", "it's a well-known man"],
+            "x: its texts are without capitals and punctuation, and",
+        ),
+        (["He was not.", "and so on", "AND SO ON"], ""),
+        (["he was not, he said", "and so on."], ""),
+        (["zero", "one", "SEVEN"], ""),
+        (["我 不 知道", "สวัสดี ครับ ผม"], ""),
+        ([], ""),
+    ],
+)
+def test_what_a_model_learns_besides_words_is_told(texts: list[str], told: str) -> None:
+    assert note("x", texts).startswith(told)
+    assert bool(note("x", texts)) == bool(told)
+
+
+def test_the_corpus_notes_it(tmp_path: Path) -> None:
+    record(tmp_path / "a.wav")
+    write_csv(tmp_path / "old.csv", [{"path": "a.wav", "text": "GO FORWARD TEN METERS"}])
+    prepared = prepare(plan_of(tmp_path / "out", tmp_path / "old.csv", language="en", splits="release"))
+    assert any("old: its texts are in capitals alone" in told for told in prepared.corpus.about["notes"])
