@@ -22,7 +22,7 @@ from trainer.corpus.sources.cues import PERSON, Cue, CuesError, cut, read_cues, 
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import AudioError, SourceError
 
-_AUDIO = "aac aif aiff amr au caf flac m4a mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
+_AUDIO = "3gp aac aif aiff amr au avi caf flac m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
 #: The first that is there is read: captions as JSON are as somebody corrected them, and say so, as no other does.
 TEXT_SUFFIXES = (".json", ".vtt", ".srt", ".txt")

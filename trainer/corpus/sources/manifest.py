@@ -25,7 +25,7 @@ _PARTS = frozenset({"start", "begin", "offset", "onset", "end", "stop"})
 
 
 def read(path: Path, source: Source) -> Iterator[Candidate]:
-    """The clips of a manifest; relative paths are relative to its folder, and a file named train.csv is a split.
+    """The clips of a manifest; a file named train.csv is a split.
 
     Raises:
         SourceError: it has no column of paths, or none of texts, or one of times that is not understood.
@@ -49,18 +49,29 @@ def clips(
     path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None, within: str = ""
 ) -> Iterator[Candidate]:
     """The clips of a table's rows; `split` of those that say none, `within` what stands before their paths in ids."""
-    source = replace(source, text=_bare(source.text))
+    source, base = replace(source, text=_bare(source.text)), path.parent
     for position, given in enumerate(table):
         row = _timed(path, {_bare(name): value for name, value in given.items()})
         if position == 0:
             _check(path, row, source)
+            base = _base(path, named(row, "path"))
         where = named(row, "path")
-        audio = FileAudio(path.parent / where if where else path.parent / f"(row {position + 1} names no file)")
+        if "\\" in where and not (base / where).exists():  # it was written on Windows
+            where = where.replace("\\", "/")
+        audio = FileAudio(base / where if where else path.parent / f"(row {position + 1} names no file)")
         clip = candidate(row, "", audio, source, split)
         end = "" if clip.end_s is None else f"{clip.end_s:.3f}"
         part = f"#{clip.start_s:.3f}-{end}" if clip.start_s or end else ""
         id = str(row.get("id") or f"{where or position + 1}{part}")
         yield replace(clip, id=f"{source.name}/{within}{id}")
+
+
+def _base(path: Path, first: str) -> Path:
+    """What paths are relative to: the manifest's folder; or where the command is given, if the first is there alone.
+
+    NeMo's are relative to either.
+    """
+    return Path() if first and not (path.parent / first).exists() and Path(first).exists() else path.parent
 
 
 def _bare(name: str) -> str:

@@ -231,6 +231,24 @@ def test_a_time_that_is_none_makes_no_clip_of_all_of_a_file(tmp_path: Path) -> N
     assert (whole.refused, whole.start_s, whole.end_s) == (None, 0.0, None)
 
 
+def test_paths_are_relative_to_a_manifest_or_to_where_the_command_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lists").mkdir()
+    rows = [{"path": rf"wavs\{number}.wav", "text": "hej"} for number in (1, 2)]
+    path = write_csv(
+        tmp_path / "lists" / "x.csv", [{**row, "path": str(row["path"]).replace("\\", "/")} for row in rows]
+    )
+    record(tmp_path / "wavs" / "1.wav")
+    assert [clip.audio.open() for clip in offered(path)] == [Path("wavs/1.wav"), Path("wavs/2.wav")]
+    record(tmp_path / "lists" / "wavs" / "1.wav")
+    beside = [tmp_path / "lists" / "wavs" / f"{number}.wav" for number in (1, 2)]
+    assert [clip.audio.open() for clip in offered(path)] == beside
+    of_windows = offered(write_csv(tmp_path / "lists" / "x.csv", rows))
+    assert [clip.audio.open() for clip in of_windows] == beside
+
+
 def test_a_part_without_an_end_goes_to_the_end_of_its_recording(tmp_path: Path) -> None:
     record(tmp_path / "a.wav", 4.0)
     rows = [{"path": "a.wav", "text": text, "offset": start} for text, start in (("hej du", 1.0), ("du", 3.0))]
