@@ -20,9 +20,10 @@ a source is one of
                               end_ms; or offset and duration). Common Voice's, NeMo's and others' names for these, too
   a folder                    recordings, beside each what is said: the .json of captions that were corrected on the
                               page, a .vtt or a .srt (these three are cut into clips between cues), or a .txt; where
-                              there are several, the first of these is read. Where none is beside a recording, a list in
-                              the folder may say it: a manifest (as metadata.csv of audiofolder), or lines with name and
-                              text (LJSpeech, LibriSpeech, MLS), or Kaldi's wav.scp and text
+                              there are several, the first of these is read. Texts may lie in folders of their own,
+                              under the same names. Where none is of a recording, a list in the folder may say it: a
+                              manifest (as metadata.csv of audiofolder), or lines with name and text (LJSpeech,
+                              LibriSpeech, MLS), or Kaldi's wav.scp and text
   a data set of Hugging Face  an id on the hub, or a folder that was downloaded (Parquet), or that save_to_disk wrote
                               (pip install 'undertext[datasets]')
 

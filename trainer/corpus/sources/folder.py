@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -138,14 +139,21 @@ def _is_ours(path: Path) -> bool:
 def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Path, list[Path]]:
     """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`.
 
-    Where a recording is called talk.sv itself, talk.sv.vtt is of that.
+    Where a recording is called talk.sv itself, talk.sv.vtt is of that. A text in a folder of texts alone is of the only
+    recording of its name in another: wav/p225/1.wav, and txt/p225/1.txt.
     """
     names = {path.with_suffix("") for path in recordings}
+    with_sound = {path.parent for path in recordings}
+    alike = Counter(path.name for path in names)
+    elsewhere = {path.name: path for path in names if alike[path.name] == 1}
     found: dict[Path, list[Path]] = {}
     for text in texts:
         whose = text.with_suffix("")
         tagged = whose not in names and _tag(text)
-        found.setdefault(whose.with_suffix("") if tagged else whose, []).append(text)
+        whose = whose.with_suffix("") if tagged else whose
+        if text.parent not in with_sound:
+            whose = elsewhere.get(whose.name, whose)
+        found.setdefault(whose, []).append(text)
     return found
 
 

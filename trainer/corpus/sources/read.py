@@ -33,7 +33,10 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
     elif path.is_file() and path.suffix.lower() in _ARCHIVES:
         raise SourceError(f"{path} is an archive: unpack it, and give the folder that comes of it")
     elif path.is_file():
-        raise SourceError(f"{path} is no manifest: its name ends in none of {', '.join(_TABLES)}")
+        raise SourceError(
+            f"{path} is no manifest: its name ends in none of {', '.join(_TABLES)}. A list of recordings with their "
+            f"texts is read with its folder: give {path.parent}"
+        )
     elif not path.exists():
         inside = "/" in source.path and path.parent.is_dir()  # no owner of a data set has the name of a folder here
         if inside or path.is_absolute() or source.path.startswith(".") or source.path.count("/") > 1:

@@ -39,6 +39,19 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
     }
 
 
+def test_texts_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
+    for path in ("wav/p225/1.wav", "wav/p225/2.wav", "wav/p226/2.wav"):
+        record(tmp_path / path)
+    for path in ("txt/p225/1.txt", "txt/p226/2.txt", "wav/p225/9.txt"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(path)
+    assert {clip.id: clip.text for clip in offered(tmp_path, name="x") if not clip.refused} == {
+        "x/wav/p225/1.wav": "txt/p225/1.txt",
+        "x/wav/p225/2.wav": "",
+        "x/wav/p226/2.wav": "",
+    }, "of two recordings that are called 2, it is not known which is meant"
+
+
 def test_of_several_texts_of_a_recording_the_one_with_corrections_is_read_and_it_is_told(tmp_path: Path) -> None:
     talks = tmp_path / "talks"
     for number, name in enumerate(("a", "b", "c", "d", "e"), 1):
