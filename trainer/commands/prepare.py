@@ -76,7 +76,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from trainer.corpus.drops import DROPPED_NAME, Limits
+    from trainer.corpus.drops import DROPPED_NAME, Limits, Reason
     from trainer.corpus.prepare import Plan, prepare
     from trainer.corpus.splits import Shares
     from trainer.reports.corpus import notes, show, write_report
@@ -109,7 +109,12 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
     console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
     if not prepared.corpus.clips:
-        raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped")
+        texts = (
+            "; what is said stands beside a recording, or in a list (--help)"
+            if prepared.dropped[Reason.NO_TEXT]
+            else ""
+        )
+        raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped{texts}")
     return 0
 
 

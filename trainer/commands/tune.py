@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
+from trainer.held import reading
 from trainer.names import NEW, absent, checkpoint, run_path
 
 if TYPE_CHECKING:
@@ -76,6 +77,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from trainer.corpus.clips import CLIPS_NAME
+
+    with reading(options.corpus / CLIPS_NAME):  # all trials are of the same, also between two of them
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.tuning.conducting import conduct

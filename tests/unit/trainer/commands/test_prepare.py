@@ -63,7 +63,10 @@ def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: p
     printed, said = capsys.readouterr()
     assert "dropped because" in printed
     assert "became it" not in printed
-    assert f"no clips are left: {out / 'dropped.jsonl'} says why" in said
+    assert said.endswith(f"no clips are left: {out / 'dropped.jsonl'} says why each was dropped\n")
+    record(tmp_path / "bare" / "a.wav")
+    assert main(["prepare", "--source", str(tmp_path / "bare"), "--out", str(tmp_path / "none")]) == 1
+    assert "; what is said stands beside a recording, or in a list (--help)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

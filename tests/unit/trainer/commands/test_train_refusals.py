@@ -129,6 +129,7 @@ def test_two_processes_do_not_train_one_run(
     [
         ("train {} --model new:tiny-demo --run runs/r", "trainer.training.train._train_run"),
         ("evaluate nobody/nothing {}", "trainer.commands.evaluate._run"),
+        ("tune {} --model new:tiny-demo --study s --vary batch=4,8 --local", "trainer.commands.tune._run"),
     ],
 )
 def test_a_corpus_is_not_replaced_while_it_is_read(
