@@ -58,7 +58,8 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         names = tuple(readable(Path(text.name)) for text in (*beside, *tables))
         found = _clips(path, beside[0] if beside else None, folder, source, max_s) if beside or not tables else None
         for clip in found or next(iter(tables.values())):
-            yield replace(clip, texts=names if len(names) > 1 else ())
+            speaker = clip.speaker or (_own_folder(path, folder) if source.speaker else "")
+            yield replace(clip, speaker=speaker, texts=names if len(names) > 1 else ())
     for tables in listed.values():  # of recordings that are not there
         yield from next(iter(tables.values()))
     for path in sorted(alone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -46,15 +47,15 @@ def path_of(row: dict[str, Any]) -> str:
 
 
 def clips(
-    path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None, within: str = ""
+    path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None, folder: Path | None = None
 ) -> Iterator[Candidate]:
-    """The clips of a table's rows; `split` of those that say none, `within` what stands before their paths in ids."""
-    source, base = replace(source, text=_bare(source.text)), path.parent
+    """The clips of a table's rows; `split` of those that say none, `folder` where their paths begin, if it is known."""
+    source, base = replace(source, text=_bare(source.text)), folder or path.parent
     for position, given in enumerate(table):
         row = _timed(path, {_bare(name): value for name, value in given.items()})
         if position == 0:
             _check(path, row, source)
-            base = _base(path, named(row, "path"))
+            base = folder or _base(path, named(row, "path"))
         where = named(row, "path")
         if "\\" in where and not (base / where).exists():  # it was written on Windows
             where = where.replace("\\", "/")
@@ -63,7 +64,7 @@ def clips(
         end = "" if clip.end_s is None else f"{clip.end_s:.3f}"
         part = f"#{clip.start_s:.3f}-{end}" if clip.start_s or end else ""
         id = str(row.get("id") or f"{where or position + 1}{part}")
-        yield replace(clip, id=f"{source.name}/{within}{id}")
+        yield replace(clip, id=f"{source.name}/{os.fsencode(id).decode('utf-8', 'backslashreplace')}")
 
 
 def _base(path: Path, first: str) -> Path:

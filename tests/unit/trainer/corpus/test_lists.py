@@ -80,6 +80,27 @@ def test_librispeech_has_a_list_in_each_chapter(tmp_path: Path) -> None:
     assert not any(clip.refused for clip in clips)
 
 
+def test_mls_has_texts_beside_lists_of_something_else(tmp_path: Path) -> None:
+    record(tmp_path / "train" / "audio" / "10" / "7" / "10_7_000001.flac")
+    for name, behind in (("transcripts", "und so weiter"), ("segments", "http://a/b.mp3\t1.0\t2.0"), ("alone", "")):
+        (tmp_path / "train" / f"{name}.txt").write_text(f"10_7_000001\t{behind}\n")
+    clips = [clip for clip in offered(tmp_path, language="de", name="mls") if not clip.refused]
+    assert told(clips) == [("mls/train/audio/10/7/10_7_000001.flac", "und so weiter", "train", "10")]
+
+
+def test_a_list_may_lie_elsewhere_and_leave_folders_and_suffixes_out(tmp_path: Path) -> None:
+    for split, speaker, number in (("train", "anna", 1), ("dev", "bo", 2)):
+        record(tmp_path / split / speaker / f"S{number}.wav", seed=number)
+    (tmp_path / "transcript").mkdir()
+    (tmp_path / "transcript" / "aishell_transcript_v0.8.txt").write_text("S1 而 对 楼市\nS2 成交\nS3 抑制\n")
+    first, second, gone = offered(tmp_path, language="zh", name="a", speaker="folder")
+    assert told([second, first]) == [
+        ("a/train/anna/S1.wav", "而 对 楼市", "train", "anna"),
+        ("a/dev/bo/S2.wav", "成交", "dev", "bo"),
+    ]
+    assert gone.id == "a/transcript/S3"
+
+
 def test_kaldi_has_files_texts_and_speakers_apart(tmp_path: Path) -> None:
     data, audio = tmp_path / "train", record(tmp_path / "train" / "audio" / "rec1.wav", 5.0)
     (data / "wav.scp").write_text(f"rec1 {audio}\nrec2 sph2pipe -f wav rec2.sph |\n")
