@@ -48,10 +48,8 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
     texts = _by_recording((path for path in files if _is_text(path)), recordings)
     named = {name for path in recordings for name in (path, path.with_suffix(""))}
     alone = {text for whose in texts.keys() - named for text in texts[whose]}
-    listed: dict[str, dict[Path, list[Candidate]]] = {}
-    for path, clip in lists.read(folder, files, recordings, alone, source):
-        alone.discard(path)
-        listed.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
+    listed = _listed(lists.read(folder, files, recordings, alone, source))
+    alone -= {path for tables in listed.values() for path in tables}
     for path in recordings:
         beside = sorted(texts.get(path, []) + texts.get(path.with_suffix(""), []), key=_order)
         tables = _with_splits_first(listed.pop(os.path.abspath(path), {}))
@@ -117,6 +115,14 @@ def several_texts(candidates: Iterable[Candidate]) -> str:
         f"{source}: {len(told):,} recording{'s have' if len(told) > 1 else ' has'} more than one text, of which one is "
         f"read, by its kind ({', '.join(TEXT_SUFFIXES)}) and name: {'; '.join([*told[:_NAMED], *more])}."
     )
+
+
+def _listed(clips: Iterable[tuple[Path, Candidate]]) -> dict[str, dict[Path, list[Candidate]]]:
+    """Clips by where their recordings are, and by the list that has them."""
+    found: dict[str, dict[Path, list[Candidate]]] = {}
+    for path, clip in clips:
+        found.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
+    return found
 
 
 def _with_splits_first(tables: Mapping[Path, list[Candidate]]) -> dict[Path, list[Candidate]]:
