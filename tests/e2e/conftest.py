@@ -21,6 +21,16 @@ from wire.sources import Stations
 
 expect.set_options(timeout=15_000)
 
+#: What Chromium does without: the first two would be a page of its own beside each of ours, for an address bar that
+#: nobody sees, and take as long as ours. The last list that it is given counts: the others are those of Playwright's.
+FEATURES_OFF = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
+    "PreconnectToSearch",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test time: the first pays for the start of the system too."""
@@ -29,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds of 440 Hz."""
     path = tmp_path_factory.mktemp("sound") / "tone.wav"
@@ -41,13 +51,14 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
-    """Chromium, whose microphone hears the tone."""
+    """Chromium, whose microphone hears the tone: one for all files of a process, each page in a context of its own."""
     arguments = [
         "--no-sandbox",
         "--disable-background-networking",
         "--disable-component-update",
+        f"--disable-features={','.join(FEATURES_OFF)}",
         "--autoplay-policy=no-user-gesture-required",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",

@@ -135,16 +135,15 @@ def test_a_recording_is_stopped_while_it_is_away(
 
 
 def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.add_init_script(
-        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') }"
-    )
-    page.goto(f"{api.url}#microphone")
-    page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert")).to_contain_text("Allow it")
-    expect(page.get_by_role("button", name="Start")).to_be_enabled()
-    context.close()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(
+            "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') }"
+        )
+        page.goto(f"{api.url}#microphone")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("alert")).to_contain_text("Allow it")
+        expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
 def test_a_browser_that_does_not_begin_to_hear_is_not_waited_for_for_ever(page: Page, api: Api) -> None:
@@ -225,15 +224,14 @@ def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> N
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width: int) -> None:
     speaker.say("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft " * 2)
-    context = browser.new_context(viewport={"width": width, "height": 800})
-    page = context.new_page()
-    for view, heading in (
-        ("radio", "P1 Vetenskap"),
-        ("file", "Caption recordings"),
-        ("microphone", "Caption your voice"),
-        ("search", "Search what was said"),
-    ):
-        page.goto(f"{api.url}#{view}")
-        expect(page.get_by_role("heading", name=heading)).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
-    context.close()
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        for view, heading in (
+            ("radio", "P1 Vetenskap"),
+            ("file", "Caption recordings"),
+            ("microphone", "Caption your voice"),
+            ("search", "Search what was said"),
+        ):
+            page.goto(f"{api.url}#{view}")
+            expect(page.get_by_role("heading", name=heading)).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, view

@@ -11,11 +11,12 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_browser_that_is_too_old_says_so(browser: Browser, api: Api) -> None:
-    page = browser.new_page()
-    page.route("**/modules/times.js", lambda route: route.fulfill(content_type="text/javascript", body="export new"))
-    page.goto(api.url)
-    expect(page.get_by_role("status")).to_contain_text("This page cannot be shown in this browser.")
-    page.close()
+    with browser.new_page() as page:
+        page.route(
+            "**/modules/times.js", lambda route: route.fulfill(content_type="text/javascript", body="export new")
+        )
+        page.goto(api.url)
+        expect(page.get_by_role("status")).to_contain_text("This page cannot be shown in this browser.")
 
 
 def test_what_came_into_browsers_late_is_not_needed(page: Page, api: Api, speaker: Speaker) -> None:
