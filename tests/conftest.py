@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from tests.redis_server import running_redis
 from wire.bus import Redis, connect
@@ -32,12 +33,26 @@ if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
 #: Tests of the whole system: each process that ran some of them would start all of it.
 _WHOLE = "tests/e2e/whole/"
 
+#: Those that mostly wait, for audio that comes as it is spoken and for services that start; the others mostly compute.
+_WAITING = (_WHOLE, "tests/integration/")
+
 
 class _Files(LoadFileScheduling):
-    """Files, each to one process; those that share the whole system to the same one."""
+    """Files, each to one process; those that share the whole system to the same one.
+
+    One half of the processes begins with files that wait, the other with those that compute, so that there is something
+    to compute while others wait. In the end each takes what is left.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return _WHOLE if nodeid.startswith(_WHOLE) else super()._split_scope(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        waits = self.nodes.index(node) % 2 == 0
+        mine = next((file for file in self.workqueue if file.startswith(_WAITING) == waits), None)
+        if mine:
+            self.workqueue.move_to_end(mine, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files | None:
