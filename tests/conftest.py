@@ -29,6 +29,9 @@ _BIN = str(Path(sys.executable).parent)
 if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), _BIN])
 
+# Before torch is imported, here and in whatever is started: each process of tests keeps a core busy, and threads that
+# wait for each other on a core that is taken spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Tests of the whole system: each process that ran some of them would start all of it.
 _WHOLE = "tests/e2e/whole/"
