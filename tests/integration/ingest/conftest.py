@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.decoding import Decoding, Workplace
 from ingest.detector import SilenceDetector
+from ingest.microphone_desk import MicrophoneDesk
 from ingest.playlist import make_client
 from ingest.settings import Settings
 from ingest.supervisor import Supervisor
@@ -31,6 +32,7 @@ from wire.bus import connect
 from wire.chunk import Chunk
 from wire.messages import Job, Kind, Station, Status
 from wire.metrics import IngestMetrics
+from wire.microphone import Microphones
 from wire.queue import STREAMS
 from wire.sources import Jobs, Stations, Statuses
 
@@ -191,6 +193,33 @@ def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
     yield start
     for end in ended:
         end()
+
+
+@pytest.fixture
+def desk(redis_url: str) -> Iterator[Callable[..., None]]:
+    """`desk(max_microphones=…)`: an ingest process's part for microphones."""
+    stop, threads, clients = threading.Event(), [], []
+
+    def start(**settings: Any) -> None:
+        redis = connect(redis_url)
+        chosen = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25, **settings)
+        counter = MicrophoneDesk(redis, chosen, IngestMetrics(CollectorRegistry()), SilenceDetector, worker="ingest-0")
+        threads.append(threading.Thread(target=counter.run, args=(stop,)))
+        threads[-1].start()
+        clients.append(redis)
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def api(redis_client: Any) -> Microphones:
+    """The API's end of microphones."""
+    return Microphones(redis_client)
 
 
 @pytest.fixture
