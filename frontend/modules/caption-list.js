@@ -6,6 +6,7 @@ import { DayMarks } from './day-marks.js';
 import { make } from './dom.js';
 import { LineControls } from './line-controls.js';
 import { isWithdrawn, writeText } from './line-text.js';
+import { onOwnScrolling } from './own-scrolling.js';
 import { ReadingPlace } from './reading-place.js';
 import { clock, timeOfDay } from './times.js';
 import { WakeLock } from './wake-lock.js';
@@ -26,8 +27,10 @@ export class CaptionList extends HTMLElement {
   #elements = new Map();
   #following = true;
   #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #arrived = -1; // where it was put last, to show what the reader came for
+  #cameFor = ''; // what the reader was shown, the top or a line, until he scrolls himself
   #place = new ReadingPlace(this.scroller); // of the reader who does not follow
+  /** Have the line that the reader is at stay where it is, whatever comes above it. */
+  keepPlace = (change) => this.#place.keep(change);
   #width = 0; // of the window when it was last looked at
   #breadth = 0; // of the lines when they were last broken, in pixels
   #resized = null;
@@ -41,6 +44,7 @@ export class CaptionList extends HTMLElement {
   constructor() {
     super();
     this.scroller.addEventListener('scroll', () => this.#scrolled());
+    onOwnScrolling(this.scroller, () => this.#cameFor = '');
   }
 
   connectedCallback() {
@@ -88,7 +92,8 @@ export class CaptionList extends HTMLElement {
   /** Read from the first line on, instead of following the newest. */
   fromTop() {
     this.#following = false;
-    this.scroller.scrollTop = this.#arrived = 0; // which is near the end of a short one
+    this.scroller.scrollTop = 0;
+    this.#cameFor = 'top';
     this.#place.note();
     this.#follow();
   }
@@ -126,7 +131,7 @@ export class CaptionList extends HTMLElement {
     this.#mark(null); // which may be out of sight
     this.#mark(element);
     element.scrollIntoView({ block: 'nearest' }); // the list itself may not be all in sight
-    this.#arrived = this.scroller.scrollTop;
+    this.#cameFor = 'line';
     element.tabIndex = -1;
     element.focus({ preventScroll: true }); // it is read out, and Tab goes on from there
   }
@@ -169,6 +174,7 @@ export class CaptionList extends HTMLElement {
   leave() {
     this.#controls.leave();
     this.#mark(null);
+    this.#cameFor = '';
     this.#following = !this.#store?.isPast;
     this.#follow();
   }
@@ -242,6 +248,7 @@ export class CaptionList extends HTMLElement {
     this.scroller.replaceChildren(...[this.front, this.back].filter(Boolean));
     this.spoken.replaceChildren();
     this.#following = !this.#store?.isPast;
+    this.#cameFor = '';
     this.#update();
   }
 
@@ -258,24 +265,17 @@ export class CaptionList extends HTMLElement {
     const { scrollTop, scrollHeight, clientHeight, clientWidth } = this.scroller;
     if (clientWidth !== this.#breadth) return; // Firefox tells of a scroll before it tells of a width
     // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
-    const isNear = scrollTop !== this.#arrived && scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    // And what he came for may be near the end, and be moved by what comes: that is not his going there.
+    const isNear = !this.#cameFor && scrollHeight - scrollTop - clientHeight < NEAR_PX;
     this.#following = !this.#store?.isPast && (isNear || (this.#following && scrollTop > this.#followed - NEAR_PX));
     this.#offerLatest();
     this.#place.note();
-  }
-
-  /** Have the line that the reader is at stay where it is, whatever comes above it. */
-  keepPlace(change) {
-    this.#place.note();
-    change();
-    this.#place.restore();
   }
 
   /** Lines are broken anew where the page becomes narrower or wider: the reader is to find what was in view there still. */
   #resize() {
     this.#breadth = this.scroller.clientWidth;
     if (!this.#following) this.#place.restore();
-    if (this.hasChosen) this.#arrived = this.scroller.scrollTop; // which may be near the end by now
     this.#follow();
     if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
     this.#width = innerWidth;
@@ -285,7 +285,7 @@ export class CaptionList extends HTMLElement {
     if (this.#following && !this.#controls.isEditing) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
       this.#followed = this.scroller.scrollTop;
-    } else if (!this.#arrived && !this.#marked) this.#controls.roving.prefer(this.scroller.querySelector('p:not([hidden])')); // for Tab
+    } else if (this.#cameFor === 'top' && !this.#marked) this.#controls.roving.prefer(this.scroller.querySelector('p:not([hidden])')); // for Tab
     this.#offerLatest();
   }
 

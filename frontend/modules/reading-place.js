@@ -39,6 +39,13 @@ export class ReadingPlace {
     if (this.#line?.isConnected) this.#scroller.scrollTop += this.#below(this.#line) - this.#offset;
   }
 
+  /** Change what may stand above the line, and have it where it was. */
+  keep(change) {
+    this.note();
+    change();
+    this.restore();
+  }
+
   /** Whether any of a line is in view. */
   sees(line) {
     const [place, box] = [line, this.#scroller].map((each) => each.getBoundingClientRect());
