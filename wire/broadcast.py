@@ -76,11 +76,14 @@ class Broadcasts:
             RedisError: Redis is away, or another process appends.
         """
         newest = next(iter(self._newest(source, 1)), None)
+        # Small, unlike the number: hls.js keeps what it knows of runs in arrays, and walks through them.
+        first_run = 1 + int(self._redis.get(keys.runs(source)) or 0)
         pipe = self._redis.pipeline()
         for sound in sounds:
             if newest and sound.start_s < newest.end_s - _SEAMLESS_S:
                 continue  # it is there already, or an earlier connection had it
-            newest = self._behind(source, newest, sound)
+            # The first number is greater than any before: those grow once a segment, and this once a second.
+            newest = _behind(newest, sound) if newest else _numbered(sound, int(sound.start_s), first_run)
             pipe.set(keys.segment(source, newest.number), sound.data, ex=_KEPT_S)
             pipe.xadd(
                 keys.broadcast(source),
@@ -89,6 +92,8 @@ class Broadcasts:
                 maxlen=_KEPT,
                 approximate=False,
             )
+        if newest:
+            pipe.set(keys.runs(source), newest.run, ex=_RUNS_COUNT_S)
         pipe.expire(keys.broadcast(source), _KEPT_S)
         pipe.execute()
 
@@ -106,18 +111,6 @@ class Broadcasts:
         data: bytes | None = self._redis.get(keys.segment(source, number))  # type: ignore[assignment]
         return data
 
-    def _behind(self, source: str, newest: Segment | None, sound: Sound) -> Segment:
-        """A sound as the segment behind the newest one."""
-        # The first number is greater than any before: those grow once a segment, and this once a second.
-        number = newest.number + 1 if newest else int(sound.start_s)
-        if newest and newest.format == sound.format and abs(sound.start_s - newest.end_s) < _SEAMLESS_S:
-            run = newest.run
-        else:
-            # Small, unlike the number: hls.js keeps what it knows of runs in arrays, and walks through them.
-            run = self._redis.incr(keys.runs(source))
-            self._redis.expire(keys.runs(source), _RUNS_COUNT_S)
-        return Segment(number, run, sound.start_s, sound.duration_s, sound.format, len(sound.data))
-
     def _newest(self, source: str, count: int) -> list[Segment]:
         entries: Any = self._redis.xrevrange(keys.broadcast(source), count=count)
         return [_segment(fields) for _, fields in reversed(entries)]
@@ -125,3 +118,13 @@ class Broadcasts:
 
 def _segment(fields: dict[bytes, bytes]) -> Segment:
     return Segment(**json.loads(fields[b"segment"]))
+
+
+def _behind(newest: Segment, sound: Sound) -> Segment:
+    """A sound as the segment behind the newest one."""
+    seamless = newest.format == sound.format and abs(sound.start_s - newest.end_s) < _SEAMLESS_S
+    return _numbered(sound, newest.number + 1, newest.run if seamless else newest.run + 1)
+
+
+def _numbered(sound: Sound, number: int, run: int) -> Segment:
+    return Segment(number, run, sound.start_s, sound.duration_s, sound.format, len(sound.data))

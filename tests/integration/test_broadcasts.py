@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from redis.client import Pipeline
+
 from wire import keys
 from wire.broadcast import LISTED, SEGMENT_S, Broadcasts, Sound
-from wire.bus import Redis
+from wire.bus import Redis, RedisError
 from wire.captions import CaptionLog
 
 SOURCE = "stations/p1"
@@ -61,6 +64,26 @@ def test_who_comes_after_a_pause_gets_higher_numbers(redis: Redis) -> None:
     [segment] = broadcasts.listed(SOURCE)
     assert segment.number > newest.number
     assert segment.run > newest.run
+
+
+def test_runs_are_counted_one_by_one_whatever_fails_and_for_as_long_as_somebody_listens(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(pipe: Pipeline) -> None:
+        raise RedisError
+
+    broadcasts = Broadcasts(redis)
+    broadcasts.add(SOURCE, sounds(1000))
+    redis.expire(keys.runs(SOURCE), 1000)
+    broadcasts.add(SOURCE, sounds(1004))
+    assert redis.ttl(keys.runs(SOURCE)) > 1000
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "execute", lost)
+        with pytest.raises(RedisError):
+            broadcasts.add(SOURCE, sounds(1010))
+    broadcasts.add(SOURCE, sounds(1010))
+    runs = [segment.run for segment in broadcasts.listed(SOURCE)]
+    assert runs == [runs[0], runs[0], runs[0] + 1]
 
 
 def test_what_is_forgotten_of_a_station_is_its_sound_too(redis: Redis) -> None:
