@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from api.archive.copying import Archivist
 from api.hub import Hub
 from api.settings import Settings
+from api.shared import Shared
 from api.sockets import Sockets
 from wire.broadcast import Broadcasts
 from wire.bus import Redis, connect
@@ -36,6 +37,7 @@ class Context:
     log: CaptionLog
     kept_audio: KeptAudio
     broadcasts: Broadcasts
+    shared: Shared
     archivist: Archivist
     microphones: Microphones
     chunks: ChunkQueue
@@ -63,6 +65,7 @@ def build(settings: Settings) -> Context:
         log=captions,
         kept_audio=KeptAudio(redis),
         broadcasts=Broadcasts(redis),
+        shared=Shared(),
         archivist=Archivist(settings.archive_path, stations, jobs, captions, keep_s=86_400 * settings.archive_days),
         microphones=Microphones(redis),
         chunks=ChunkQueue(redis),

@@ -62,7 +62,7 @@ def segment(id: str, number: int, ending: str) -> Response:
     ctx, source = context(), _source(_station(id).id)
     found = ctx.broadcasts.segment(source, number)
     if found and ending == "vtt":
-        text = playlists.captions(found, _said(ctx, source))
+        text = ctx.shared.get((source, number), lambda: playlists.captions(found, _said(ctx, source)[0]))
         return Response(text, content_type="text/vtt; charset=utf-8", headers=_LASTS)
     data = ctx.broadcasts.data(source, number) if found and ending == found.format else None
     if not found or data is None:
@@ -96,10 +96,9 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
     watched.say_listened(ctx.redis, source)
     until_s = time.monotonic() + PATIENCE_S
     while True:
-        if segments := ctx.broadcasts.listed(source):
-            final_s = playlists.final_until(_said(ctx, source), ctx.log.progress(source).until_s)
-            if listed := playlists.ready(segments, final_s, time.time()):
-                return listed
+        segments = ctx.broadcasts.listed(source)
+        if segments and (listed := playlists.ready(segments, _said(ctx, source)[1], time.time())):
+            return listed
         if time.monotonic() > until_s:
             raise _nothing_comes(ctx, station)
         sleep(_LOOK_EVERY_S)
@@ -113,8 +112,18 @@ def _nothing_comes(ctx: Context, station: Station) -> Exception:
     return Problem(503, f"There is nothing to hear yet; {why}.", {"Retry-After": "5"})
 
 
-def _said(ctx: Context, source: str) -> list[Caption]:
-    return latest_revisions(ctx.log.latest(source, _EVENTS))
+def _said(ctx: Context, source: str) -> tuple[list[Caption], float]:
+    """What was said lately, and the Unix time up to which it is final.
+
+    To read that takes as long as all else, and players ask again and again: many of them must not hold up who reads.
+    """
+
+    def find() -> tuple[list[Caption], float]:
+        captioned_s = ctx.log.progress(source).until_s  # first: what is committed between the two is not final yet
+        said = latest_revisions(ctx.log.latest(source, _EVENTS))
+        return said, playlists.final_until(said, captioned_s)
+
+    return ctx.shared.get(source, find)
 
 
 def _source(id: str) -> str:

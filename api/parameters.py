@@ -61,9 +61,12 @@ def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> in
 
 
 class Whole(IntegerConverter):
-    """A whole number in a path, in ASCII's digits, as everywhere: Werkzeug takes `٣`, too."""
+    """A whole number in a path, in ASCII's digits, as everywhere: Werkzeug takes `٣`, too.
 
-    regex = "[0-9]+"
+    Redis and SQLite count no further than with 64 bits.
+    """
+
+    regex = "[0-9]{1,18}"
 
 
 def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
