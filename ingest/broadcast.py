@@ -7,6 +7,7 @@ is by the chunks' clock (`LiveCutter.at`): by how much of the sound came before 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -25,12 +26,21 @@ class Broadcast:
 
     Args:
         wanted: whether somebody listens.
+        now_s: Unix time.
     """
 
-    def __init__(self, source: str, broadcasts: Broadcasts, *, wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        source: str,
+        broadcasts: Broadcasts,
+        *,
+        wanted: Callable[[], bool],
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self._source = source
         self._broadcasts = broadcasts
         self._wanted = wanted
+        self._now_s = now_s
         self._kept: deque[Sound] = deque(maxlen=LISTED)
         self._sent: Sound | None = None  # the newest that was, since somebody listens
         self._failed = False
@@ -68,7 +78,8 @@ class Broadcast:
         if not self._wanted():
             self._sent = None
             return
-        kept = list(self._kept)
+        # Of a station that is off air for long there is nothing: what it sent last would pass for what it sends.
+        kept = [sound for sound in list(self._kept) if sound.end_s > self._now_s() - LISTED * SEGMENT_S]
         if not kept or kept[-1] is self._sent:
             return
         try:

@@ -35,11 +35,13 @@ class World:
         self.listened = True
         self.settled = True
         self.begun_s = 1000.0
-        self.broadcast = Broadcast("stations/p1", self.sent, wanted=lambda: self.listened)
+        self.now_s = 1000.0
+        self.broadcast = Broadcast("stations/p1", self.sent, wanted=lambda: self.listened, now_s=lambda: self.now_s)
 
     def play(self, duration_s: float, *, frame: bytes = b"") -> None:
         for _ in range(round(duration_s / FRAME_S)):
             self.broadcast.feed(frame or adts(100))
+            self.now_s += FRAME_S
             self.broadcast.cut(lambda audio_s: self.begun_s + audio_s if self.settled else None)
 
 
@@ -74,6 +76,20 @@ def test_who_begins_to_listen_gets_the_last_minute_and_then_what_comes() -> None
     world.listened = True
     world.broadcast.send()
     assert world.sent.sounds[2] == world.sent.sounds[1]
+
+
+def test_what_a_station_sent_that_went_off_air_is_not_handed_out_for_ever() -> None:
+    world = World()
+    world.play(21)
+    world.now_s += LISTED * SEGMENT_S - 6
+    world.broadcast.send()
+    assert len(world.sent.sounds[0]) == 2
+    world.listened = False
+    world.broadcast.send()
+    world.now_s += 60
+    world.listened = True
+    world.broadcast.send()
+    assert len(world.sent.sounds) == 1
 
 
 def test_segments_wait_for_the_clock() -> None:
