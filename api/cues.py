@@ -93,18 +93,22 @@ def clean(text: str) -> str:
     return " ".join(_UNFIT.sub(" ", text).split())
 
 
-def cues(captions: Iterable[Caption], origin_s: float = 0.0) -> list[Cue]:
+def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = False) -> list[Cue]:
     """Cues in order: each ends before or when the next begins, and none is empty.
 
     Args:
         origin_s: the time that counts as zero. What begins before it begins at zero; what is over by then is left out.
+        live: more is to come, and changes no cue that began five seconds before it. So the fourth way of the above is
+            not taken: it depends on all that is said until the next pause.
     """
     found: list[Cue] = []
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
         if caption.content is not Content.GAP:
             for cue in _screens(caption, origin_s):
                 _append(found, cue)
-    return _timed(_joined(found))
+    spoken = _joined(found)
+    shown = _in_silence(spoken)
+    return shown if live else _later(spoken, shown)
 
 
 def _screens(caption: Caption, origin_s: float) -> list[Cue]:
@@ -179,11 +183,6 @@ def _both(one: Cue, other: Cue) -> Cue | None:
     if not (near and alike and fits(_texts(pieces), one.separator)):
         return None
     return replace(one, end_ms=other.end_ms, pieces=pieces, exact=one.exact and other.exact)
-
-
-def _timed(cues: Sequence[Cue]) -> list[Cue]:
-    """Cues that stay as long as they need, as far as there is time."""
-    return _later(cues, _in_silence(cues))
 
 
 def _in_silence(spoken: Sequence[Cue]) -> list[Cue]:

@@ -109,7 +109,7 @@ def captions(segment: Segment, said: Sequence[Caption]) -> str:
     """
     origin_s = _ticks(segment) // _CYCLE_TICKS * _CYCLE_TICKS / TICKS_PER_S
     begin_ms, end_ms = (round(1000 * (time_s - origin_s)) for time_s in (segment.start_s, segment.end_s))
-    shown = [cue for cue in cues(said, origin_s) if cue.start_ms < end_ms and cue.end_ms > begin_ms]
+    shown = [cue for cue in cues(said, origin_s, live=True) if cue.start_ms < end_ms and cue.end_ms > begin_ms]
     return f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n{blocks(shown, '')}"
 
 

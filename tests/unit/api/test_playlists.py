@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from itertools import pairwise
+from random import Random
 
 import pytest
 import webvtt
@@ -111,6 +112,18 @@ def test_what_is_shown_in_two_segments_is_the_same_in_both() -> None:
         common = {cue[2] for cue in before} & {cue[2] for cue in behind}
         assert {cue for cue in before if cue[2] in common} == {cue for cue in behind if cue[2] in common}
     assert {text for cues in shown for _, _, text in cues} == {f"line number {n}" for n in range(0, 12, 2)}
+
+
+def test_a_cue_in_two_segments_is_the_same_however_fast_and_long_they_speak() -> None:
+    random = Random(1)
+    said: list[Caption] = []
+    for n in range(60):
+        text = " ".join([str(n), *("abcdefghi"[: random.randint(2, 9)] for _ in range(random.randint(1, 13)))])
+        start_s = said[-1].end_s if said else NOON_S
+        said.append(caption(start_s, start_s + len(text) / 17, text))
+    known = [[c for c in said if c.start_s < segment(n).end_s + playlists._CALM_S] for n in range(20)]
+    shown = {cue for n in range(20) for cue in cues(playlists.captions(segment(n), known[n]))}
+    assert sorted({text for _, _, text in shown}) == sorted(text for _, _, text in shown)
 
 
 def test_a_silent_segment_has_no_captions() -> None:
