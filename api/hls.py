@@ -15,7 +15,7 @@ from api.context import Context, context
 from api.parameters import known_fields, masked
 from api.problems import Problem
 from wire import watched
-from wire.broadcast import Segment
+from wire.broadcast import KEPT_S, Segment
 from wire.captions import latest_revisions
 from wire.errors import UnknownSource
 from wire.messages import Caption, Kind, Station, source_name
@@ -40,6 +40,8 @@ def live(id: str) -> Response:
     """The address for players."""
     ctx, station = context(), _station(id)
     listed = _listed(ctx, station)
+    if listed[-1].end_s < time.time() - KEPT_S:  # others wait until it goes on; its sound is no longer there
+        raise _nothing_comes(ctx, station)
     language = station.language or next(iter(ctx.log.progress(_source(id)).languages), None)
     return _playlist(playlists.main_playlist(listed, language))
 
@@ -94,6 +96,7 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
     """
     source = _source(station.id)
     watched.say_listened(ctx.redis, source)
+    ctx.broadcasts.hold(source)
     until_s = time.monotonic() + PATIENCE_S
     while True:
         segments = ctx.broadcasts.listed(source)

@@ -22,7 +22,7 @@ LISTED = 16
 
 #: A player may ask for a segment for as long again after it was listed last (RFC 8216, 6.2.2).
 _KEPT = 2 * LISTED
-_KEPT_S = math.ceil(_KEPT * SEGMENT_S)
+KEPT_S = math.ceil(_KEPT * SEGMENT_S)
 
 #: A player that was paused for no longer finds that runs have gone on being counted, in seconds (a day).
 _RUNS_COUNT_S = 86_400
@@ -84,7 +84,7 @@ class Broadcasts:
                 continue  # it is there already, or an earlier connection had it
             # The first number is greater than any before: those grow once a segment, and this once a second.
             newest = _behind(newest, sound) if newest else _numbered(sound, int(sound.start_s), first_run)
-            pipe.set(keys.segment(source, newest.number), sound.data, ex=_KEPT_S)
+            pipe.set(keys.segment(source, newest.number), sound.data, ex=KEPT_S)
             pipe.xadd(
                 keys.broadcast(source),
                 {"segment": json.dumps(asdict(newest))},
@@ -94,8 +94,12 @@ class Broadcasts:
             )
         if newest:
             pipe.set(keys.runs(source), newest.run, ex=_RUNS_COUNT_S)
-        pipe.expire(keys.broadcast(source), _KEPT_S)
+        pipe.expire(keys.broadcast(source), KEPT_S)
         pipe.execute()
+
+    def hold(self, source: str) -> None:
+        """Keep what is listed though nothing comes: who listens waits for a station that has broken off."""
+        self._redis.expire(keys.broadcast(source), KEPT_S)
 
     def listed(self, source: str) -> list[Segment]:
         """The newest segments in their order."""

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, Speaker, running
 from wire import keys, watched
-from wire.broadcast import SEGMENT_S, Broadcasts, Sound
+from wire.broadcast import KEPT_S, SEGMENT_S, Broadcasts, Sound
 from wire.bus import Redis
 from wire.messages import State, Station, Status
 from wire.sources import Stations, Statuses
@@ -93,6 +93,19 @@ def test_a_station_that_is_off_air_says_why(api: Api, redis: Redis, station: Sta
     assert answer.headers["retry-after"] == "5"
     Statuses(redis).save(dataclasses.replace(status, hls=False))
     assert "HLS=no" in problem(api.http.get("/stations/p1/hls/live.m3u8"), 404)
+
+
+def test_who_listens_waits_for_a_station_that_broke_off_and_who_comes_later_is_told(
+    api: Api, redis: Redis, station: Station
+) -> None:
+    broadcast(redis, time.time() - KEPT_S - 60)
+    redis.expire(keys.broadcast(SOURCE), 10)
+    listed = names(api, "sound")
+    assert redis.ttl(keys.broadcast(SOURCE)) > 10
+    problem(api.http.get("/stations/p1/hls/live.m3u8"), 503)
+    broadcast(redis, time.time() - 60, 4)
+    assert names(api, "sound")[: len(listed)] == listed
+    assert names(api, "live") == ["sound.m3u8"]
 
 
 @pytest.mark.parametrize(
