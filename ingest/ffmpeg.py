@@ -163,17 +163,23 @@ class Process:
         self._on_title = on_title
         self._coded = SecondPipe(on_coded) if on_coded else None
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
-        self._process = subprocess.Popen(
-            tied(command),
-            stdin=self._coded.theirs if self._coded else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=environment(),
-            start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
-        )
-        if self._coded:
-            os.close(self._coded.theirs)
+        try:
+            self._process = subprocess.Popen(
+                tied(command),
+                stdin=self._coded.theirs if self._coded else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
+            )
+        except OSError:
+            if self._coded:
+                self._coded.close()
+            raise
+        finally:
+            if self._coded:
+                os.close(self._coded.theirs)
         assert self._process.stdout
         assert self._process.stderr
         self._stdout: IO[bytes] = self._process.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ingest.ffmpeg import Process, _complaint, _text, decode_command, tidy_title
@@ -27,6 +29,17 @@ def test_the_time_that_a_reader_takes_is_no_stall(monkeypatch: pytest.MonkeyPatc
             heard.append(data)
             now_s[0] += 100.0 if data else 0.0
     assert b"".join(heard) == b"ab"
+
+
+def test_a_process_that_cannot_be_started_leaves_no_descriptor_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError("too many processes")
+
+    monkeypatch.setattr("ingest.ffmpeg.subprocess.Popen", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="too many"):
+        Process(["ffmpeg"], on_coded=lambda data: None)
+    assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize("live", [True, False])
