@@ -7,6 +7,7 @@ is by the chunks' clock (`LiveCutter.at`): by how much of the sound came before 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,10 @@ from wire.broadcast import LISTED, SEGMENT_S, Broadcasts, Sound
 from wire.bus import RedisError
 
 log = logging.getLogger(__name__)
+
+#: What is coded may be so far ahead of what is captioned, and is then put back by as much, in seconds: two segments
+#: still follow each other (`Broadcasts.add`).
+_AHEAD_S = 0.08
 
 #: Segments that wait for the clock; it settles sooner (`LiveClock.patience_s`).
 _UNTIMED = 8
@@ -52,6 +57,7 @@ class Broadcast:
         self._frames = Frames(format)
         self._parts: list[bytes] = []
         self._begin_s = self._end_s = 0.0  # of the segment that grows, from the connection's first frame
+        self._ahead_s = math.inf  # so far ahead of what is captioned has it been, at least, since `_begin_s`
         self._untimed: deque[tuple[float, float, bytes]] = deque(maxlen=_UNTIMED)
 
     def feed(self, data: bytes) -> None:
@@ -59,16 +65,20 @@ class Broadcast:
         for frame in self._frames.feed(data):
             if self._end_s + frame.duration_s > self._begin_s + SEGMENT_S:
                 self._untimed.append((self._begin_s, self._end_s - self._begin_s, b"".join(self._parts)))
-                self._begin_s, self._parts = self._end_s, []
+                # Of a damaged frame there is no PCM: with each of those, players would hear what was said later.
+                self._end_s -= _AHEAD_S if _AHEAD_S < self._ahead_s < math.inf else 0.0
+                self._begin_s, self._parts, self._ahead_s = self._end_s, [], math.inf
             self._end_s += frame.duration_s
             self._parts.append(frame.data)
 
-    def cut(self, at: Callable[[float], float | None]) -> None:
+    def cut(self, heard_s: float, at: Callable[[float], float | None]) -> None:
         """Keep what is complete.
 
         Args:
+            heard_s: how much there is of what is captioned, in seconds from the connection's beginning.
             at: the Unix time of a place in the connection, in seconds from its beginning; None while it is unknown.
         """
+        self._ahead_s = min(self._ahead_s, self._end_s - heard_s)
         while self._untimed and (start_s := at(self._untimed[0][0])) is not None:
             _, duration_s, data = self._untimed.popleft()
             self._kept.append(Sound(start_s, duration_s, self._format, data))

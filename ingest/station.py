@@ -171,7 +171,7 @@ class StationReader:
                 self._begin()
             sent = self._cutter.feed(pcm)
             if self._broadcast:
-                self._broadcast.cut(self._cutter.at)
+                self._broadcast.cut(self._cutter.audio_s, self._cutter.at)
             if sent:
                 self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
         if self._stopped():

@@ -36,13 +36,15 @@ class World:
         self.settled = True
         self.begun_s = 1000.0
         self.now_s = 1000.0
+        self.heard_s = 0.0
         self.broadcast = Broadcast("stations/p1", self.sent, wanted=lambda: self.listened, now_s=lambda: self.now_s)
 
-    def play(self, duration_s: float, *, frame: bytes = b"") -> None:
-        for _ in range(round(duration_s / FRAME_S)):
-            self.broadcast.feed(frame or adts(100))
+    def play(self, duration_s: float, *, damaged_every: int = 1 << 30) -> None:
+        for n in range(1, 1 + round(duration_s / FRAME_S)):
+            self.broadcast.feed(adts(100))
             self.now_s += FRAME_S
-            self.broadcast.cut(lambda audio_s: self.begun_s + audio_s if self.settled else None)
+            self.heard_s += FRAME_S if n % damaged_every else 0.0
+            self.broadcast.cut(self.heard_s, lambda audio_s: self.begun_s + audio_s if self.settled else None)
 
 
 def test_segments_follow_each_other_and_none_is_too_long() -> None:
@@ -104,11 +106,20 @@ def test_segments_wait_for_the_clock() -> None:
     assert world.sent.sounds[0][0].start_s == 998
 
 
+def test_what_players_hear_stays_with_what_is_captioned_though_frames_are_damaged() -> None:
+    world = World()
+    world.play(200, damaged_every=50)
+    world.broadcast.send()
+    [sounds] = world.sent.sounds
+    assert -0.2 < 1000 + world.heard_s - sounds[-1].end_s < SEGMENT_S + 0.2
+    assert all(abs(next.start_s - sound.end_s) < 0.1 for sound, next in pairwise(sounds))
+
+
 def test_a_new_connection_begins_with_a_segment_of_its_own() -> None:
     world = World()
     world.play(6)
     world.broadcast.open("aac")
-    world.begun_s = 1020.0
+    world.begun_s, world.heard_s = 1020.0, 0.0
     world.play(5)
     world.broadcast.send()
     [sounds] = world.sent.sounds
