@@ -52,6 +52,7 @@ def test_a_player_finds_its_way_to_sound_and_captions(api: Api, redis: Redis, st
     assert 'LANGUAGE="sv"' in main
     assert 'URI="captions.m3u8"' in main
     assert names(api, "live") == ["sound.m3u8"]
+    assert api.http.get("/stations/p1/hls/live.m3u8?_=17").status_code == 200  # some add what no cache can know
     sounds, captions = names(api, "sound"), names(api, "captions")
     assert [name.removesuffix(".mp3") for name in sounds] == [name.removesuffix(".vtt") for name in captions]
     sound = api.http.get(f"/stations/p1/hls/{sounds[1]}")
@@ -115,7 +116,6 @@ def test_who_listens_waits_for_a_station_that_broke_off_and_who_comes_later_is_t
         ("/stations/p1/hls/1.mp3", 404, "no such segment"),
         ("/stations/p1/hls/1.vtt", 404, "no such segment"),
         (f"/stations/p1/hls/{1 << 64}.mp3", 404, "nothing at"),
-        ("/stations/p1/hls/live.m3u8?from=1", 422, "from"),
     ],
 )
 def test_what_there_is_not_is_said(api: Api, station: Station, path: str, status: int, words: str) -> None:
