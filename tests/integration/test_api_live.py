@@ -1,23 +1,18 @@
-"""The live sockets of a real server: replay then live, slow viewers, Redis away, limits."""
+"""The live sockets of a real server: replay then live, slow viewers, limits."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.integration.api_server import Api, Babble, Speaker, running
-from tests.redis_server import running_redis
+from tests.integration.raw_viewer import frames, shake_hands
 from wire import watched
 from wire.bus import connect
 from wire.captions import Advance, CaptionLog
@@ -186,18 +181,6 @@ def stalled(request: pytest.FixtureRequest) -> Stall:
     return open_socket
 
 
-def shake_hands(sock: socket.socket, api: Api, path: str) -> socket.socket:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    host, port = api.url.removeprefix("http://").split(":")
-    sock.connect((host, int(port)))
-    sock.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    assert sock.recv(12) == b"HTTP/1.1 101"
-    return sock
-
-
 def test_a_slow_viewer_is_told_what_it_missed_and_slows_nobody(api: Api, speaker: Speaker, stalled: Stall) -> None:
     slow = stalled(api, "/stations/p1/live")
     text = "x" * 8000
@@ -214,36 +197,6 @@ def test_a_slow_viewer_is_told_what_it_missed_and_slows_nobody(api: Api, speaker
     assert sum(m["count"] for m in missed) + len(events(messages)) == total
     assert events(messages) == sorted(set(events(messages)))
     assert "undertext_api_missed_total 0.0" not in api.http.get("/metrics").text
-
-
-def frames(sock: socket.socket, last: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
-    """Messages of a raw WebSocket, server to client, up to the last."""
-    sock.settimeout(20)
-    buffer = b""
-    while b"\r\n\r\n" not in buffer:
-        buffer += sock.recv(65536)
-    buffer = buffer.partition(b"\r\n\r\n")[2]
-
-    def take(size: int) -> bytes:
-        nonlocal buffer
-        while len(buffer) < size:
-            data = sock.recv(65536)
-            assert data, "the server has closed"
-            buffer += data
-        taken, buffer = buffer[:size], buffer[size:]
-        return taken
-
-    while True:
-        head = take(2)
-        size = head[1] & 0x7F
-        if size >= 126:
-            size = int.from_bytes(take(2 if size == 126 else 8), "big")
-        payload = take(size)
-        if head[0] & 0x0F == 1:
-            message: dict[str, Any] = json.loads(payload)
-            yield message
-            if last(message):
-                return
 
 
 def test_a_viewer_that_reads_nothing_is_cut(
@@ -313,52 +266,3 @@ def test_a_message_that_is_too_large_ends_the_socket(api: Api) -> None:
         viewer.next("status")
         viewer.client.send("x" * (600 * 1024))
         assert viewer.closed() == 1009
-
-
-def test_the_server_stops_soon_and_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
-    Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
-    with running(redis_url, free_port(), tmp_path) as api, api.socket("/stations/p1/live") as viewer:
-        viewer.next("status")
-        api.process.terminate()
-        assert viewer.closed() == 1001
-        assert api.process.wait(timeout=10) == 0
-
-
-def test_a_restarted_redis_costs_viewers_nothing(free_port: Callable[[], int], tmp_path: Path) -> None:
-    port = free_port()
-    with ExitStack() as stack:
-        with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
-            Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
-            api = stack.enter_context(running(url, free_port(), tmp_path))
-            viewer = stack.enter_context(api.socket("/stations/p1/live?after=0"))
-            speaker = Speaker(connect(url, patience_s=10), "stations/p1")
-            speaker.say()
-            messages = viewer.until(lambda m: m["type"] == "caption")
-        messages += viewer.until(lambda m: m["type"] == "interrupted")
-        answer = api.http.get("/stations")
-        assert answer.status_code == 503
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert api.http.get("/healthz").status_code == 200
-        assert api.http.get("/metrics").status_code == 200
-        with running_redis(tmp_path, port, keeps=True):
-            for _ in range(20):  # some before the subscription stands again, some after
-                speaker.say()
-            messages += viewer.until(lambda m: m["type"] == "caption" and m["event"] == 21)
-        assert events(messages) == list(range(1, 22))
-
-
-def test_a_redis_that_hangs_is_a_503_within_seconds(free_port: Callable[[], int], tmp_path: Path) -> None:
-    with (
-        running_redis(tmp_path, free_port()) as url,
-        connect(url) as redis,
-        running(url, free_port(), tmp_path, REDIS_TIMEOUT_S=0.5) as api,
-    ):
-        assert api.http.get("/stations").status_code == 200
-        server = redis.info("server")["process_id"]
-        os.kill(server, signal.SIGSTOP)
-        try:
-            answer = httpx.get(f"{api.url}/stations", timeout=10)
-        finally:
-            os.kill(server, signal.SIGCONT)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
