@@ -14,13 +14,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from trainer.corpus.cleaning import has_words
 from trainer.corpus.clips import SPLITS, Split
-from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate
 
 #: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
 #: clip: new ones, clip by clip, which is all that can be done where there is one voice.
 Mode = Literal["disjoint", "release", "speaker", "clip"]
+
+#: Why a split is empty, and what to do, by what is parted.
+_TOO_FEW = {
+    "clips": "for these there are too few clips.",
+    "voices": (
+        "for these there are too few voices, none of which is in two splits. --splits release keeps a source's own "
+        "splits, also where they part a voice; --splits clip parts every voice, as must be where there is one."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,8 @@ class Assignment:
     """The split of each candidate, in their order, and what there is to say of it.
 
     Attributes:
-        splits: None where a clip is held out: it has no split of its own, and its voice is in dev or test.
+        splits: None where a clip is not to be used, or held out: it has no split of its own, and its voice is in dev
+            or test.
         crossing: voices that the sources have in several splits.
         moved: clips that are in another split than their source says.
         notes: sentences for the report.
@@ -61,19 +71,16 @@ class Assignment:
 
 
 def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assignment:
-    """Give every candidate its split; those that nobody asked for have none, and fill none."""
-    wanted = [clip for clip in candidates if clip.refused is not Reason.NOT_CORRECTED]
-    if len(wanted) < len(candidates):
-        found = assign(wanted, mode, shares)
+    """Give every candidate its split; those that will certainly be dropped have none, and fill none."""
+    usable = [_is_usable(clip) for clip in candidates]
+    if not all(usable):
+        found = assign([clip for clip, is_usable in zip(candidates, usable, strict=True) if is_usable], mode, shares)
         splits = iter(found.splits)
-        return replace(
-            found,
-            splits=tuple(None if clip.refused is Reason.NOT_CORRECTED else next(splits) for clip in candidates),
-        )
+        return replace(found, splits=tuple(next(splits) if is_usable else None for is_usable in usable))
     if mode == "clip":
         alone = [replace(clip, speaker=clip.id, split=None) for clip in candidates]
         note = "Splits were made by clip: dev and test have voices that are in train, too."
-        found = assign(alone, "speaker", shares)
+        found = _noted(_anew(alone, shares), alone, 0, shares, mode)
         return replace(found, notes=(note, *found.notes), made=())
     own: dict[str, Counter[Split]] = {}
     for clip in candidates:
@@ -94,6 +101,11 @@ def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assig
         found = _noted(_anew(candidates, shares), candidates, crossing, shares, "speaker")
         return replace(found, notes=(note, *found.notes))
     return _noted(_anew(candidates, shares), candidates, crossing, shares, "speaker")
+
+
+def _is_usable(clip: Candidate) -> bool:
+    """Whether it can come into the corpus, as far as that is known unheard and without the other clips."""
+    return not clip.refused and (not clip.speech or has_words(clip.text))
 
 
 def _by_release(candidates: Sequence[Candidate], own: dict[str, Counter[Split]], shares: Shares) -> list[Split | None]:
@@ -128,14 +140,11 @@ def _noted(
 ) -> Assignment:
     """Fill what is empty, and say what was done."""
     notes = []
+    parted = "clips" if mode == "clip" else "voices"
     filled = [split for split in shares.wanted() if split not in splits and _fill(split, splits, candidates, shares)]
-    notes += [f"There was no {split}: some of the voices in train became it." for split in filled]
+    notes += [f"There was no {split}: some of the {parted} in train became it." for split in filled]
     if lacking := [split for split in shares.wanted() if splits and split not in splits]:
-        notes.append(
-            f"There is no {' and no '.join(lacking)}: for these there are too few voices, none of which is in two "
-            "splits. --splits release keeps a source's own splits, also where they part a voice; --splits clip parts "
-            "every voice, as must be where there is one."
-        )
+        notes.append(f"There is no {' and no '.join(lacking)}: {_TOO_FEW[parted]}")
     if splits and "train" not in splits:
         notes.append("There is no train: every voice is in dev or test. --splits speaker makes other splits.")
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))

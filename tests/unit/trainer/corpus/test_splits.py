@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.corpus.clips import SPLITS, Split
+from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, FileAudio
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
 
@@ -99,6 +100,27 @@ def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped(
     assert assign(clips, "disjoint", SHARES).notes == (
         "There was no test: some of the voices in train became it.",
         "There was no dev: some of the voices in train became it.",
+    )
+
+
+def test_what_will_be_dropped_fills_no_split() -> None:
+    """Most recordings of a folder have no text yet: dev was made of them, and empty."""
+    said = [replace(clip(""), audio=FileAudio(Path(f"{number}.wav"))) for number in range(5)]
+    unsaid = [replace(clip("", file=f"unsaid-{number}.wav"), text=" …"[: number % 3]) for number in range(20)]
+    damaged = [replace(clip("", file=f"damaged-{number}.wav"), refused=Reason.DAMAGED_ROW) for number in range(20)]
+    found = assign([*unsaid, *said, *damaged], "disjoint", SHARES)
+    assert set(found.splits[20:25]) == {"train", "dev", "test"}
+    assert set(found.splits[:20] + found.splits[25:]) == {None}
+    assert assign(said, "disjoint", SHARES).splits == found.splits[20:25], "it moves nobody"
+    silent = [replace(each, text="", speech=False) for each in said]
+    assert assign(silent, "disjoint", SHARES).splits == found.splits[20:25], "where nobody speaks there is no text"
+
+
+def test_clips_that_are_too_few_to_be_parted_are_not_told_to_be_parted() -> None:
+    clips = [replace(clip("a"), id=f"{number}") for number in range(2)]
+    assert assign(clips, "clip", SHARES).notes[1:] == (
+        "There was no test: some of the clips in train became it.",
+        "There is no dev: for these there are too few clips.",
     )
 
 
