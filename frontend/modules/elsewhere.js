@@ -12,7 +12,10 @@ export function overlayLink(source) {
 
 /** A station's sound with its captions in time, for players of HLS: its address is to be copied, or opened by Safari. */
 export function playersLink(path) {
-  return make('a.download', { href: path, target: '_blank', rel: 'noopener', textContent: 'Players (HLS)' });
+  return make('a.download', {
+    href: path, target: '_blank', rel: 'noopener', textContent: 'Players (HLS)',
+    title: 'Its address is for players such as VLC. Not every browser plays it', // some save it as a file, of no use elsewhere
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +65,7 @@ def test_players_are_offered_a_station_that_they_may_hear(page: Page, api: Api, 
     Statuses(redis).save(Status("stations/p1", State.RUNNING, hls=True))
     page.reload()
     expect(link).to_have_attribute("href", "/stations/p1/hls/live.m3u8")
+    expect(link).to_have_attribute("title", re.compile("address is for players"))
 
 
 def test_it_stands_in_pages_of_others_which_the_page_does_not(
