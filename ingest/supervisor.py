@@ -21,6 +21,7 @@ from ingest.keeping import Keeper
 from ingest.lease import Hold, Leases
 from ingest.live import LiveCutter
 from ingest.outbox import Outbox
+from ingest.precedence import Precedence
 from ingest.settings import Settings
 from ingest.station import StationReader
 from wire import keys, watched
@@ -83,6 +84,9 @@ class Supervisor:
         self._processes = processes or self._count_processes
         self._stations = Stations(redis, limit=settings.max_stations)
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+        # Renewed when a third of its time is over, a lease outlives half of it. Twice its time: a process that looks up
+        # Redis's name at a name server which does not answer learns some twenty seconds later that Redis is back.
+        self._precedence = Precedence(away_s=max(2 * LOOK_EVERY_S, settings.lease_s / 2), wait_s=2 * settings.lease_s)
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
         self._counted_stations: set[str] = set()  # those that metrics have a label for
@@ -123,13 +127,14 @@ class Supervisor:
             RedisError: Redis does not answer, or refuses.
         """
         registered = {station.id: station for station in self._registered()}
+        self._precedence.answered(time.monotonic())
         self._end_what_changed(registered)
         self._reap()
         self._forget_removed(registered)
         fair = share(len(registered), self._processes())
         self._give_away(len(self._readers) - fair)
         for station in registered.values():
-            if len(self._readers) + len(self._stopping) >= fair:
+            if len(self._readers) + len(self._stopping) >= fair or self._precedence.others_first(time.monotonic()):
                 break
             if station.id not in self._readers and station.id not in self._stopping:
                 self._take(station)
@@ -191,7 +196,9 @@ class Supervisor:
 
     def _take(self, station: Station) -> None:
         source = source_name(Kind.STATION, station.id)
-        if not self._leases.acquire(source):
+        taken = self._leases.acquire(source)
+        self._precedence.answered(time.monotonic())
+        if not taken:
             return
         reader = self._make_reader(source, station)
         self._readers[station.id] = reader

@@ -21,7 +21,7 @@ from wire.bus import connect
 from wire.chunk import Chunk
 from wire.messages import Content, Station
 from wire.sources import Stations
-from wire.workers import alive
+from wire.workers import TTL_S, alive
 
 Told = Callable[[str], int]
 
@@ -58,6 +58,30 @@ def test_no_audio_is_lost_while_redis_restarts(
     assert list(dict.fromkeys(chunk.seq for chunk in chunks)) == list(range(chunks[-1].seq + 1))
     assert {chunk.content for chunk in chunks} == {Content.SPEECH}
     assert len(audio_of(chunks[:10])) == 10 * 16_000
+
+
+def test_who_read_a_station_reads_it_on_when_redis_comes_back(
+    icecast: Icecast, free_port: Callable[[], int], tmp_path: Path, ingest: Start, wait_until: Wait
+) -> None:
+    port = free_port()
+    leases = [keys.lease(f"stations/{id}") for id in ("one", "two")]
+    sound = icecast.send("noise", source="anoisesrc=amplitude=0.3")
+    with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+        for id in ("one", "two"):
+            Stations(redis).add(Station(id, id, sound))
+        first, _ = (ingest(url, LEASE_S="4") for _ in range(2))
+        wait_until(lambda: len(set(redis.mget(leases)) - {None}) == 2, 60, "each reads one")
+        read = redis.mget(leases)
+    gone_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - gone_s > TTL_S + 1, 20, "longer than leases and heartbeats")
+    first.send_signal(signal.SIGSTOP)  # the other finds Redis first
+    with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
+        wait_until(lambda: any(redis.mget(leases)), 20)
+        back_s = time.monotonic()
+        wait_until(lambda: time.monotonic() - back_s > 3, 10, "the other has looked for stations")
+        first.send_signal(signal.SIGCONT)
+        wait_until(lambda: all(redis.mget(leases)), 20)
+        assert redis.mget(leases) == read
 
 
 @pytest.mark.long
