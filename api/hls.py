@@ -22,11 +22,15 @@ from wire.messages import Caption, Kind, Station, source_name
 
 blueprint = Blueprint("hls", __name__, url_prefix="/stations/<id>/hls")
 
-#: The first player of a station waits so long for ingest to hand out the last minute, in seconds …
+#: The first player of a station waits so long for ingest to hand out the last minute, in seconds; what was listed for
+#: players before may be older than that …
 PATIENCE_S = 4.0
 
 #: … and asks again so often meanwhile.
 _LOOK_EVERY_S = 0.25
+
+#: What ends so long ago at most is of the last minute, in seconds: HLS comes in segments of up to ten.
+_NEW_S = 20.0
 
 #: Events of the log that have all that was said in the minute that is listed.
 _EVENTS = 150
@@ -94,14 +98,16 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
         Problem: 503, none has come.
     """
     source = _source(station.id)
-    watched.say_listened(ctx.redis, source)
+    goes_on = watched.say_listened(ctx.redis, source)
     ctx.broadcasts.hold(source)
     until_s = time.monotonic() + PATIENCE_S
     while True:
-        segments = ctx.broadcasts.listed(source)
-        if segments and (listed := playlists.ready(segments, _said(ctx, source)[1], time.time())):
+        segments, now_s = ctx.broadcasts.listed(source), time.time()
+        goes_on |= bool(segments) and segments[-1].end_s > now_s - _NEW_S
+        is_over = time.monotonic() > until_s
+        if (goes_on or is_over) and (listed := playlists.ready(segments, _said(ctx, source)[1], now_s)):
             return listed
-        if time.monotonic() > until_s:
+        if is_over:
             raise _nothing_comes(ctx, station)
         sleep(_LOOK_EVERY_S)
 

@@ -27,9 +27,9 @@ def say(redis: Redis, sources: Iterable[str]) -> None:
     pipe.execute()
 
 
-def say_listened(redis: Redis, source: str) -> None:
-    """Somebody listens to this one."""
-    redis.set(keys.listened(source), b"1", ex=LISTENS_S)
+def say_listened(redis: Redis, source: str) -> bool:
+    """Somebody listens to this one; whether somebody did before."""
+    return redis.set(keys.listened(source), b"1", ex=LISTENS_S, get=True) is not None
 
 
 def among(redis: Redis, sources: Sequence[str], *, key: Callable[[str], str] = keys.watched) -> frozenset[str]:

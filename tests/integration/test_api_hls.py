@@ -72,6 +72,19 @@ def test_the_first_player_waits_until_ingest_has_heard_of_it(
     assert len(asked.result()) > 1
 
 
+def test_who_comes_a_minute_behind_the_last_one_waits_for_what_is_new(
+    api: Api, redis: Redis, station: Station, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
+) -> None:
+    broadcast(redis, time.time() - 100, 8)
+    asked = calls.submit(names, api, "sound")
+    wait_until(lambda: watched.among(redis, [SOURCE], key=keys.listened))
+    broadcast(redis, time.time() - 60, 12)
+    assert len(asked.result()) > 8
+    redis.delete(keys.listened(SOURCE), keys.broadcast(SOURCE))
+    broadcast(redis, time.time() - 100, 8)  # and nothing comes
+    assert len(names(api, "sound")) == 8
+
+
 def test_what_is_not_final_is_not_listed_yet(
     api: Api, redis: Redis, station: Station, wait_until: Callable[..., None]
 ) -> None:
