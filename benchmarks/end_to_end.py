@@ -123,8 +123,9 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
     """Watch the demo station for `measure_s` seconds; for less, if it should be over by `over_s` (Unix time).
 
     Raises:
-        NotRunning: no caption came.
+        NotRunning: no caption came, or nobody knows what was said.
     """
+    truth(system, time.time())  # or all would be measured in vain
     socket = simple_websocket.Client(f"{system.url.replace('http', 'ws', 1)}/stations/demo/live")
     watched, began_s = Watched(), time.time()
     try:
@@ -155,8 +156,20 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
                     break
     finally:
         socket.close()
-    answer = httpx.get(f"{system.truth}/truth", params={"after": start_s - MARGIN_S}, timeout=30).raise_for_status()
-    return Period(start_s, end_s, first_s, watched, [json.loads(line) for line in answer.text.splitlines()])
+    return Period(start_s, end_s, first_s, watched, truth(system, start_s - MARGIN_S))
+
+
+def truth(system: System, after_s: float) -> list[dict[str, Any]]:
+    """What the demo station has said since a Unix time, with the times of its words.
+
+    Raises:
+        NotRunning: it does not say.
+    """
+    try:
+        answer = httpx.get(f"{system.truth}/truth", params={"after": after_s}, timeout=30).raise_for_status()
+    except httpx.HTTPError as error:
+        raise NotRunning(f"the demo station at {system.truth} does not say what was said ({error}): --truth") from error
+    return [json.loads(line) for line in answer.text.splitlines()]
 
 
 def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
@@ -167,8 +180,8 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
         for _, caption in sorted(watched.finals.items())
         if caption["end_s"] > start_s - MARGIN_S and caption["start_s"] < end_s + MARGIN_S
     ]
-    truth = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
-    found = align(truth_words(truth, start_s, end_s), caption_words(near))
+    said = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
+    found = align(truth_words(said, start_s, end_s), caption_words(near))
     errors = found.by_language()
     total = sum(errors.values(), Errors())
     figures: dict[str, float] = {"first_caption_s": period.first_caption_s}

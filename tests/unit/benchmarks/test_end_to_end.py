@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from benchmarks.end_to_end import Period, Watched, judge
+from benchmarks.end_to_end import NotRunning, Period, System, Watched, judge, measure
 
 
 def sentence(number: int, language: str) -> dict[str, Any]:
@@ -93,3 +94,11 @@ def test_words_that_come_twice_are_doubled(truth: list[dict[str, Any]]) -> None:
 def test_nothing_is_invented_for_a_language_that_was_not_spoken(truth: list[dict[str, Any]]) -> None:
     found = figures(truth[:3], [caption(number, said(truth, number)) for number in range(3)])
     assert "wer_en_percent" not in found
+
+
+def test_a_demo_station_that_does_not_say_what_was_said_is_named_before_anything_is_measured(
+    free_port: Callable[[], int],
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(NotRunning, match=f"{nobody} does not say what was said .*--truth"):
+        measure(System(nobody, nobody), 60.0, 1.0)
