@@ -65,6 +65,16 @@ def _token_of_subprotocol(request: Request) -> str:
     return next((name.removeprefix(_OFFERED) for name in offered if name.startswith(_OFFERED)), "")
 
 
+def check_listener(settings: Settings, request: Request, url: str) -> None:
+    """Refuse a request for the sound of a station with this address that lacks the token: a password makes it private.
+
+    Raises:
+        Problem: 401.
+    """
+    if masked(url) != url:
+        check_token(settings, request)
+
+
 def visible(settings: Settings, request: Request, url: str) -> str:
     """An address as the sender of a request may see it: its password only with the token.
 

@@ -18,7 +18,7 @@ from api import access
 from api.aside import aside
 from api.context import context
 from api.formats import stamp
-from api.parameters import known_fields, masked, seconds
+from api.parameters import known_fields, seconds
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource
 from wire.kept_audio import Clip
@@ -55,8 +55,7 @@ def excerpt(id: str, format: str) -> Response:
     """What was said between two Unix times, with silence where nothing was, or it is no longer kept."""
     ctx = context()
     station = ctx.stations.get(id)
-    if masked(station.url) != station.url:
-        access.check_token(ctx.settings, request)  # its sound is not for everybody
+    access.check_listener(ctx.settings, request, station.url)
     if format not in FORMATS:
         raise UnknownSource(f"there is no format {format!r} of audio; there are {', '.join(FORMATS)}")
     from_s, to_s = _times()

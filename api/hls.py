@@ -12,7 +12,6 @@ from gevent import sleep
 
 from api import access, playlists
 from api.context import Context, context
-from api.parameters import masked
 from api.problems import Problem
 from wire import watched
 from wire.broadcast import KEPT_S, Segment
@@ -24,7 +23,7 @@ blueprint = Blueprint("hls", __name__, url_prefix="/stations/<id>/hls")
 
 #: The first player of a station waits so long for ingest to hand out the last minute, in seconds; what was listed for
 #: players before may be older than that …
-PATIENCE_S = 4.0
+_PATIENCE_S = 4.0
 
 #: … and asks again so often meanwhile.
 _LOOK_EVERY_S = 0.25
@@ -82,12 +81,11 @@ def _station(id: str) -> Station:
 
     Raises:
         Problem: it is not.
-        UnknownSource: there is no such station, or players get no sound.
+        UnknownSource: there is no such station.
     """
     ctx = context()
     station = ctx.stations.get(id)
-    if masked(station.url) != station.url:
-        access.check_token(ctx.settings, request)
+    access.check_listener(ctx.settings, request, station.url)
     return station
 
 
@@ -96,11 +94,12 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
 
     Raises:
         Problem: 503, none has come.
+        UnknownSource: players get none.
     """
     source = _source(station.id)
     goes_on = watched.say_listened(ctx.redis, source)
     ctx.broadcasts.hold(source)
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + _PATIENCE_S
     while True:
         segments, now_s = ctx.broadcasts.listed(source), time.time()
         goes_on |= bool(segments) and segments[-1].end_s > now_s - _NEW_S

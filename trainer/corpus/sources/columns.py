@@ -103,8 +103,8 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
 def _accent(row: Mapping[str, Any]) -> str:
     """Of several accents, all, as `Clip` has them.
 
-    `accents` of Common Voice has commas between them, or bars since 2025, as names of accents have commas, too (issue
-    4794 of common-voice): Southern African (South Africa, Zimbabwe, Namibia).
+    `accents` of Common Voice has commas between them, or bars since 2025, as names of accents have commas, too:
+    Southern African (South Africa, Zimbabwe, Namibia).
     """
     several = "" if _text(row.get("accent")) else _text(row.get("accents"))
     if not several:
