@@ -1,4 +1,4 @@
-"""What README.md and docs/ say is checked against the house."""
+"""README.md and docs/ are consistent with the repository."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_table_of_settings_is_up_to_date() -> None:
+def test_settings_table_is_up_to_date() -> None:
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert written == generator().document(), "run `make docs`"
 
 
-def test_every_setting_is_explained() -> None:
+def test_every_setting_has_a_description() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", generator().document(), re.MULTILINE)
     assert rows
     assert not [
@@ -39,13 +39,13 @@ def test_every_setting_is_explained() -> None:
     ]
 
 
-def test_every_document_is_led_to_from_the_readme() -> None:
+def test_readme_links_to_every_document() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert not [name for name in DOCUMENTS if name != "README.md" and f"({name})" not in text]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_files_and_commands_that_a_document_names_exist(name: str) -> None:
+def test_files_and_commands_named_in_a_document_exist(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
@@ -59,20 +59,20 @@ def test_files_and_commands_that_a_document_names_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_of_a_document_lead_somewhere(name: str) -> None:
+def test_links_in_a_document_resolve(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if "://" in link:
             continue
-        file, _, place = link.partition("#")
+        file, _, anchor = link.partition("#")
         target = (ROOT / name).parent / file if file else ROOT / name
         assert target.exists(), f"{name} links to {link}"
-        if place:
-            assert place in places(target.read_text(encoding="utf-8")), f"{name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{name} links to {link}"
 
 
-def places(text: str) -> set[str]:
-    """What headings of a document are linked to by, as GitHub makes it of their words."""
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub generates for the headings of a document."""
     without_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

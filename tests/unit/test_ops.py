@@ -1,4 +1,4 @@
-"""What operators rely on: alert rules, the dashboard and docker-compose.yml agree with the code."""
+"""Alert rules, the dashboard and the compose files are consistent with the code."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SERVICES = ("ingest", "transcriber", "api", "trainer", "demo")
 
 
 def exported() -> dict[str, set[str]]:
-    """Every sample name that our metrics export, with its labels."""
-    found: dict[str, set[str]] = {}
+    """Names of all exported samples, with their labels."""
+    samples: dict[str, set[str]] = {}
     for make in (metrics.IngestMetrics, metrics.TranscriberMetrics, metrics.ApiMetrics):
         registry = CollectorRegistry()
         for collector in vars(make(registry)).values():
             labels = set(collector._labelnames) | {"worker"}
             for family in collector.describe():
                 suffixes = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}.get(family.type, ("",))
-                found.update({family.name + suffix: labels for suffix in suffixes})
-    return found
+                samples.update({family.name + suffix: labels for suffix in suffixes})
+    return samples
 
 
 def alert_rules() -> list[dict[str, Any]]:
@@ -54,18 +54,18 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
-def test_every_metric_and_label_that_is_asked_for_exists(expression: str) -> None:
+def test_every_queried_metric_and_label_exists(expression: str) -> None:
     names = exported()
-    asked = set(re.findall(r"\bundertext_\w+", expression))
-    assert asked <= set(names), f"no such metric: {asked - set(names)}"
+    queried = set(re.findall(r"\bundertext_\w+", expression))
+    assert queried <= set(names), f"no such metric: {queried - set(names)}"
     labels = set(re.findall(r"(\w+)\s*=~?\s*\"", expression)) - {"job"}
     for group in re.findall(r"\bby \(([^)]*)\)", expression):
         labels |= {label.strip() for label in group.split(",")} - {"le"}
-    known = set().union(*(names[name] for name in asked))
+    known = set().union(*(names[name] for name in queried))
     assert labels <= known, f"no such label: {labels - known}"
 
 
-def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
+def test_every_alert_has_a_summary_an_action_and_a_severity() -> None:
     for rule in alert_rules():
         assert rule["annotations"]["summary"], rule
         assert rule["annotations"]["action"], rule
@@ -82,7 +82,7 @@ def test_promtool_accepts_the_configuration() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_panels_have_room_and_a_datasource_that_is_provisioned() -> None:
+def test_panels_do_not_overlap_and_use_provisioned_datasources() -> None:
     sources = yaml.safe_load((OPS / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
     uids = {source["uid"] for source in sources}
     covered: set[tuple[int, int]] = set()
@@ -96,7 +96,7 @@ def test_panels_have_room_and_a_datasource_that_is_provisioned() -> None:
             for x in range(place["x"], place["x"] + place["w"])
             for y in range(place["y"], place["y"] + place["h"])
         }
-        assert not cells & covered, f"{panel['title']} lies on another panel"
+        assert not cells & covered, f"{panel['title']} overlaps another panel"
         assert place["x"] + place["w"] <= 24
         covered |= cells
 
@@ -114,21 +114,21 @@ def test_compose_has_every_service() -> None:
     assert set(SERVICES) | {"redis", "prometheus", "grafana"} == set(compose()["services"])
 
 
-def test_what_scales_has_neither_a_name_nor_a_port() -> None:
+def test_scalable_services_have_neither_a_name_nor_a_port() -> None:
     for name in ("ingest", "transcriber", "trainer"):
         service = compose()["services"][name]
         assert "container_name" not in service
         assert "ports" not in service
 
 
-def test_captions_do_not_wait_for_what_only_watches_them() -> None:
-    """`docker compose up` ends where a service that another waits for does not become healthy."""
+def test_services_wait_only_for_redis_to_be_healthy() -> None:
+    """`docker compose up` fails if a service that another waits for does not become healthy."""
     for name, service in compose()["services"].items():
         waits = {other for other, how in service.get("depends_on", {}).items() if how["condition"] != "service_started"}
         assert waits <= {"redis"}, name
 
 
-#: Settings that containers must not change: docker-compose.yml mounts and publishes for them.
+#: Settings that compose does not pass on, because their values follow from the layout of the image.
 INSIDE = {"FRONTEND_DIR"}
 
 
@@ -141,12 +141,12 @@ def test_compose_passes_every_setting_on(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", ["transcriber", "trainer"])
-def test_whoever_reads_the_hub_can_be_given_a_token(service: str) -> None:
+def test_services_that_read_the_hub_accept_a_token(service: str) -> None:
     assert "HF_TOKEN" in compose()["services"][service]["environment"]
 
 
-def test_that_redis_is_away_is_said_soon_though_no_name_server_answers() -> None:
-    """The name of a container that is down is asked of the machine's name servers; Prometheus waits for ten seconds."""
+def test_redis_outage_is_reported_before_prometheus_times_out() -> None:
+    """The name of a stopped container is looked up on the machine's name servers; Prometheus times out after 10 s."""
     options = dict(option.split(":") for option in compose()["services"]["api"].get("dns_opt", []))
     once_s = int(options.get("timeout", 5)) * int(options.get("attempts", 2))  # resolv.conf(5)
     tries = 2  # REDIS_TIMEOUT_S
@@ -159,30 +159,30 @@ def test_everything_is_published_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_prometheus_may_ask_whatever_other_names_are_allowed() -> None:
+def test_allowed_hosts_always_include_the_prometheus_target() -> None:
     [scrape] = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
     [[target]] = [static["targets"] for static in scrape["static_configs"]]
     assert target.partition(":")[0] in compose()["services"]["api"]["environment"]["ALLOWED_HOSTS"].split()
 
 
-def test_under_a_public_name_there_is_a_token_and_nothing_but_the_proxy_is_published() -> None:
+def test_public_deployment_requires_a_token_and_publishes_only_the_proxy() -> None:
     services = compose("docker-compose.public.yml")["services"]
     assert services["api"]["environment"]["API_TOKEN"].startswith("${API_TOKEN:?")
     assert services["api"]["environment"]["ALLOWED_ORIGINS"].startswith("https://${DOMAIN}")
     assert [name for name, service in services.items() if "ports" in service] == ["caddy"]
-    asked = set(re.findall(r"(\w+):80[01]0", (OPS / "Caddyfile").read_text().partition("\n{$DOMAIN}")[2]))
-    assert asked == {"api", "demo"}
-    assert asked < set(compose()["services"])
+    upstreams = set(re.findall(r"(\w+):80[01]0", (OPS / "Caddyfile").read_text().partition("\n{$DOMAIN}")[2]))
+    assert upstreams == {"api", "demo"}
+    assert upstreams < set(compose()["services"])
 
 
-def test_what_is_secret_is_not_committed() -> None:
+def test_env_file_is_ignored_by_git() -> None:
     assert "/.env" in (ROOT / ".gitignore").read_text().split()
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.public.yml"])
-def test_no_log_grows_without_a_bound(file: str) -> None:
+def test_container_logs_are_bounded(file: str) -> None:
     for name, service in compose(file)["services"].items():
-        if "image" in service or "build" in service:  # in another file's, it has what it has there
+        if "image" in service or "build" in service:  # otherwise it extends a service of another file
             assert service["logging"]["options"]["max-size"], name
 
 
@@ -191,7 +191,7 @@ def test_volumes_are_declared(file: str) -> None:
     declared = set(compose(file)["volumes"])
     for name, service in compose(file)["services"].items():
         for volume in service.get("volumes", []):
-            if isinstance(volume, dict):  # a file that a variable may name
+            if isinstance(volume, dict):  # a file whose path a variable may set
                 default = volume["source"].partition(":-")[2].rstrip("}")
                 assert (ROOT / default).is_file(), f"{name}: {volume}"
                 continue
@@ -199,37 +199,37 @@ def test_volumes_are_declared(file: str) -> None:
             assert source in declared or (ROOT / source).exists(), f"{name}: {volume}"
 
 
-def test_a_model_of_this_folder_has_the_same_name_in_containers() -> None:
+def test_models_folder_has_the_same_path_in_containers() -> None:
     for name in ("transcriber", "trainer"):
         assert "./models:/app/models:ro" in compose()["services"][name]["volumes"], name
 
 
-def test_the_stations_file_of_the_environment_is_the_one_that_is_mounted() -> None:
+def test_stations_file_setting_selects_the_mounted_file() -> None:
     ingest = compose()["services"]["ingest"]
     [mounted] = [volume for volume in ingest["volumes"] if isinstance(volume, dict)]
     assert mounted["source"] == "${STATIONS_FILE:-./stations.yml}"
     assert mounted["target"] == f"/app/{ingest['environment']['STATIONS_FILE']}"
 
 
-def test_who_asks_for_a_gpu_is_told_where_there_is_none() -> None:
-    """An image that was built before, without CUDA, would caption on the CPU, and nobody would know."""
+def test_gpu_deployment_fails_without_a_gpu() -> None:
+    """An older image, built without CUDA, would silently run on the CPU."""
     gpu = compose("docker-compose.gpu.yml")["services"]
     assert gpu["transcriber"]["environment"] == {"DEVICE": "${DEVICE:-cuda}"}
     for file in ("docker-compose.yml", "docker-compose.gpu.yml", "README.md"):
-        told = [line for line in (ROOT / file).read_text().splitlines() if "-f docker-compose.gpu.yml up" in line]
-        assert told, file
-        assert all("--build" in line for line in told), file
+        commands = [line for line in (ROOT / file).read_text().splitlines() if "-f docker-compose.gpu.yml up" in line]
+        assert commands, file
+        assert all("--build" in line for line in commands), file
 
 
 @pytest.mark.parametrize(("file", "processes", "batch_s"), [("", 1, 960), (".gpu", 8, 960)])
-def test_the_batches_that_wait_for_a_gpu_have_room(file: str, processes: int, batch_s: int) -> None:
-    """Where shared memory ends, the processes that make batches are killed by SIGBUS."""
+def test_prefetched_batches_fit_into_shared_memory(file: str, processes: int, batch_s: int) -> None:
+    """If shared memory is exhausted, loader processes are killed by SIGBUS."""
     room = int(compose(f"docker-compose{file}.yml")["services"]["trainer"]["shm_size"].removesuffix("gb")) * 2**30
     frames, mels, bytes_each = 100 * batch_s, 128, 4
     assert processes * ALL_AHEAD * frames * mels * bytes_each < room
 
 
-def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:
+def test_trainer_container_runs_a_worker_by_default() -> None:
     *_, command = (ROOT / "trainer/Dockerfile").read_text().strip().splitlines()
     service = compose()["services"]["trainer"]
     for module, *words in (json.loads(command.removeprefix("CMD ")), service["command"]):
@@ -241,24 +241,24 @@ def test_the_trainer_is_a_worker_unless_something_else_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("service", ["transcriber", "trainer"])
-def test_only_torch_itself_comes_from_the_index_of_small_builds(service: str) -> None:
-    """What it needs has other versions there than constraints.txt: pip found no way, and the build ended."""
+def test_only_torch_itself_comes_from_the_cpu_index(service: str) -> None:
+    """That index has other versions of its dependencies than constraints.txt pins, so pip could not resolve them."""
     [command] = re.findall(r"pip install (.*--index-url.*);", (ROOT / service / "Dockerfile").read_text())
     assert command.split()[0] == "--no-deps"
     assert command.split()[-1] == "torch"
 
 
-def test_the_trainers_image_has_every_library_that_the_trainer_may_ask_for() -> None:
+def test_trainer_image_has_every_extra_that_the_trainer_may_ask_for() -> None:
     [extras] = re.findall(r'"\.\[([\w,]+)\]"', (ROOT / "trainer/Dockerfile").read_text())
-    asked = {
+    requested = {
         name for file in (ROOT / "trainer").rglob("*.py") for name in re.findall(r"undertext\[(\w+)", file.read_text())
     }
-    assert asked
-    assert asked <= set(extras.split(","))
+    assert requested
+    assert requested <= set(extras.split(","))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_images_copy_what_there_is_and_run_as_nobody_special(service: str) -> None:
+def test_images_copy_existing_files_and_run_unprivileged(service: str) -> None:
     lines = (ROOT / service / "Dockerfile").read_text().splitlines()
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for line in lines:
@@ -266,5 +266,5 @@ def test_images_copy_what_there_is_and_run_as_nobody_special(service: str) -> No
             for source in line.split()[1:-1]:
                 assert (ROOT / source).exists(), source
                 assert source.split("/")[0] in allowed, f".dockerignore hides {source}"
-    assert "README.md" not in allowed, "each of its changes would have everything installed anew"
+    assert "README.md" not in allowed, "each change of it would reinstall everything"
     assert "USER undertext" in lines
