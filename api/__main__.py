@@ -15,7 +15,7 @@ from wire.settings import load
 
 
 def main() -> int:
-    """Serve until a signal comes; the exit status."""
+    """Serve until a signal arrives; return the exit status."""
     lines = [
         f"  {field.metadata['variable']:<20} {field.default if field.default != '' else '(none)'}"
         for field in dataclasses.fields(Settings)
@@ -23,7 +23,7 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m api",
         description="Serve captions over HTTP and WebSockets, and the page.",
-        epilog="Environment variables and their defaults (api/settings.py says what each costs):\n" + "\n".join(lines),
+        epilog="Environment variables and their defaults (api/settings.py describes them):\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     try:

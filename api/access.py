@@ -1,9 +1,9 @@
-"""Who may change something, or list recordings: the token, and the origin of a browser's request.
+"""Access checks: the API token, the Host header, and the origin of a browser's request.
 
 A service on loopback can be reached by every page that the user's browser shows. A page of another origin may
-neither change anything nor open a socket (browsers apply no same-origin rule to WebSockets), unless ALLOWED_ORIGINS
-names it. On loopback its name must be one of loopback too, or a name that is made to resolve to 127.0.0.1 would pass
-(DNS rebinding), and could read everything.
+neither change anything nor open a socket (browsers apply no same-origin policy to WebSockets), unless ALLOWED_ORIGINS
+lists it. On loopback the Host header must name loopback too; otherwise a name that resolves to 127.0.0.1 (DNS
+rebinding) would pass, and its page could read everything.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from api.parameters import masked
 from api.problems import Problem
 from api.settings import Settings
 
-#: Methods that change nothing (RFC 9110, 9.2.1), and whose requests bring no body.
+#: Methods that change nothing (RFC 9110, 9.2.1) and whose requests have no body.
 SAFE = ("GET", "HEAD", "OPTIONS")
 
-#: Before a token among the subprotocols that a WebSocket offers.
+#: Prefix of the token among the subprotocols that a WebSocket client offers.
 _OFFERED = "openai-insecure-api-key."
 
 
 def check_token(settings: Settings, request: Request, *, socket: bool = False) -> None:
-    """Refuse a request that lacks the token.
+    """Raise unless the request has the token or none is required.
 
     Raises:
         Problem: 401.
@@ -34,19 +34,19 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
     if not admitted(settings, request, socket=socket):
         given = _token_of(request, socket=socket)
         how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
-        wrong = "The token is wrong" if given else "A token is needed"
+        wrong = "The token is wrong" if given else "A token is required"
         raise Problem(
             401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
         )
 
 
 def admitted(settings: Settings, request: Request, *, socket: bool = False) -> bool:
-    """Whether a request carries the token, or none is needed."""
+    """Return True if a request has the token, or no token is required."""
     return not settings.api_token or has_token(settings, request, socket=socket)
 
 
 def has_token(settings: Settings, request: Request, *, socket: bool = False) -> bool:
-    """Whether a request carries the token; none does where there is none."""
+    """Return True if a request has the token; False if the server has none."""
     given = _token_of(request, socket=socket)
     return bool(settings.api_token) and hmac.compare_digest(given.encode(), settings.api_token.encode())
 
@@ -60,13 +60,13 @@ def _token_of(request: Request, *, socket: bool) -> str:
 
 
 def _token_of_subprotocol(request: Request) -> str:
-    """As OpenAI's client sends it from a browser."""
+    """The token that OpenAI's client sends from a browser."""
     offered = map(str.strip, request.headers.get("Sec-WebSocket-Protocol", "").split(","))
     return next((name.removeprefix(_OFFERED) for name in offered if name.startswith(_OFFERED)), "")
 
 
 def check_listener(settings: Settings, request: Request, url: str) -> None:
-    """Refuse a request for the sound of a station with this address that lacks the token: a password makes it private.
+    """Require the token for the audio of a station whose URL holds a password: the password makes the station private.
 
     Raises:
         Problem: 401.
@@ -76,15 +76,15 @@ def check_listener(settings: Settings, request: Request, url: str) -> None:
 
 
 def visible(settings: Settings, request: Request, url: str) -> str:
-    """An address as the sender of a request may see it: its password only with the token.
+    """The URL of a station as this client may see it: its password only with the token.
 
-    Where there is no token, nobody sees it: who may use a password need not read it.
+    Without API_TOKEN the password is always masked: clients need not read it in order to use it.
     """
     return url if has_token(settings, request) else masked(url)
 
 
 def address(settings: Settings, request: Request) -> str:
-    """Where the client has reached this server, as ALLOWED_ORIGINS says it: a proxy that ends TLS hides its scheme."""
+    """The server's address as the client sees it; from ALLOWED_ORIGINS if listed: a TLS proxy hides the scheme."""
     host = request.host.lower()
     return next(
         (origin for origin in settings.origins if urlsplit(origin).netloc == host), f"{request.scheme}://{host}"
@@ -92,7 +92,7 @@ def address(settings: Settings, request: Request) -> str:
 
 
 def check_host(settings: Settings, request: Request) -> None:
-    """Refuse a request under a foreign name, which was made to resolve to 127.0.0.1: its page could read everything.
+    """Reject a request for a foreign host name that resolves to 127.0.0.1: its page could read everything.
 
     Raises:
         Problem: 421.
@@ -103,12 +103,12 @@ def check_host(settings: Settings, request: Request) -> None:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     ours = settings.hosts | {urlsplit(origin).netloc for origin in settings.origins}
     if not is_loopback(name) and not ours & {host, name}:
-        given = host or "the Host header says"  # which is no name
-        raise Problem(421, f"This server answers on loopback only, not as {given}; ALLOWED_ORIGINS can name it.")
+        given = host or "the given Host header"  # which is not a host name
+        raise Problem(421, f"This server answers on loopback only, not as {given}; add that name to ALLOWED_ORIGINS.")
 
 
 def check_origin(settings: Settings, request: Request, *, socket: bool = False) -> None:
-    """Refuse a browser's request that a page of another origin makes.
+    """Reject a browser's request from a page of another origin.
 
     Raises:
         Problem: 403.
@@ -119,13 +119,13 @@ def check_origin(settings: Settings, request: Request, *, socket: bool = False) 
     if origin in settings.origins:
         return
     if origin and not _same_origin(settings, origin, request.host.lower()):
-        raise Problem(403, f"Pages of {origin} may not do this; ALLOWED_ORIGINS can name origins that may.")
+        raise Problem(403, f"Pages of {origin} are not allowed to do this; add that origin to ALLOWED_ORIGINS.")
     if not origin and request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise Problem(403, "Pages of other sites may not do this; ALLOWED_ORIGINS can name origins that may.")
+        raise Problem(403, "Pages of other sites are not allowed to do this; add their origin to ALLOWED_ORIGINS.")
 
 
 def allow_cross_origin(settings: Settings, request: Request, answer: Response) -> None:
-    """Add CORS headers for an origin that ALLOWED_ORIGINS names."""
+    """Add CORS headers for an origin in ALLOWED_ORIGINS."""
     if not settings.origins:
         return
     answer.headers.add("Vary", "Origin")
@@ -140,7 +140,7 @@ def allow_cross_origin(settings: Settings, request: Request, answer: Response) -
 
 
 def _same_origin(settings: Settings, origin: str, host: str) -> bool:
-    # The scheme is left out: behind a proxy that ends TLS we cannot know it.
+    # The scheme is not compared: it is unknown behind a proxy that terminates TLS.
     try:
         if is_loopback(settings.host) and not is_loopback(urlsplit(origin).hostname or ""):
             return False
@@ -150,7 +150,7 @@ def _same_origin(settings: Settings, origin: str, host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
+    """Return True if a host name or address is a loopback one."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""The Flask app: routes, and what holds for all of them."""
+"""The Flask app: its routes, and the checks and headers that apply to all of them."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from api.uploads import UploadRequest
 #: Bodies other than uploads, in bytes.
 MAX_JSON_BYTES = 64 * 1024
 
-#: A client that sends nothing of a request's body for so long has gone, in seconds.
+#: A client that sends nothing of a request body for this long is considered gone, in seconds.
 BODY_SILENCE_S = 120.0
 
-#: The `Range` that is heeded. RFC 9110 section 14.2 has one of another unit ignored, and lets us ignore one of several
-#: parts; Werkzeug would refuse both.
+#: `Range` headers that are honoured. RFC 9110 section 14.2 requires other units to be ignored and permits ignoring
+#: several ranges; Werkzeug would reject both.
 _RANGE = re.compile("bytes=[^,]*", re.IGNORECASE)
 
 
 def create_app(settings: Settings) -> Flask:
-    """An app that has not yet connected to anything; its hub is to be started by the process that serves it."""
+    """Create the app. It connects to nothing yet; the process that serves it starts the hub."""
     app = Flask("api", static_folder=None)
     app.request_class = UploadRequest
     app.url_map.converters["int"] = Whole
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> Flask:
             access.check_token(settings, request)
             sockets.set_patience(request.environ, BODY_SILENCE_S)
             if request.content_encoding not in (None, "identity"):
-                raise Problem(415, "Send the body as it is, without Content-Encoding.", {"Accept-Encoding": "identity"})
+                raise Problem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
         return None
 
     @app.after_request

@@ -1,4 +1,4 @@
-"""Work that takes long, beside the server's: to gevent's sockets, a busy thread or a slow disk would stand still."""
+"""Runs slow work on a native thread: on gevent's own thread, CPU work or a slow disk would block every socket."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 def aside(work: Callable[[], T]) -> T:
-    """The result of work that is done on a thread of the system's, while others are served; or what it raises."""
+    """Run `work` on a native thread while other requests are served; return its result or raise its exception."""
 
     def attempt() -> Callable[[], T]:
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001  # of one that is raised there, gevent logs a traceback, whoever expects it
+        except Exception as error:  # noqa: BLE001  # gevent would log a traceback, even if it is handled
             return partial(_raise, error)
         return lambda: result
 

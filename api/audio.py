@@ -1,4 +1,4 @@
-"""`/stations/ID/audio.mp3`: what was said there lately, to be heard again."""
+"""`/stations/ID/audio.mp3`: the recent speech of a station."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from wire.messages import Kind, source_name
 
 blueprint = Blueprint("audio", __name__)
 
-#: Most that is heard at once, and what is, where `to` is left out, in seconds.
+#: Longest excerpt, and its length if `to` is missing, in seconds.
 LIMIT_S, DEFAULT_S = 600.0, 60.0
 
-#: One file is written at a time. soundfile opens each under a lock, which is gevent's here: a thread of the system's
-#: that had to wait for it waited for ever. And ten minutes take a second or two, which searches would wait for.
+#: One file is written at a time. soundfile opens each one under a lock, which gevent has patched: a native thread that
+#: had to wait for it would wait forever. Besides, ten minutes take a second or two, which would delay searches.
 _WRITING = BoundedSemaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file, as libsndfile writes it."""
+    """An audio file format of libsndfile."""
 
     media_type: str
     container: str
@@ -52,24 +52,22 @@ FORMATS = {
 
 @blueprint.get("/stations/<id>/audio.<format>")
 def excerpt(id: str, format: str) -> Response:
-    """What was said between two Unix times, with silence where nothing was, or it is no longer kept."""
+    """Speech between two Unix times, with silence where there was none or it is no longer kept."""
     ctx = context()
     station = ctx.stations.get(id)
     access.check_listener(ctx.settings, request, station.url)
     if format not in FORMATS:
-        raise UnknownSource(f"there is no format {format!r} of audio; there are {', '.join(FORMATS)}")
+        raise UnknownSource(f"there is no audio format {format!r}; the formats are {', '.join(FORMATS)}")
     from_s, to_s = _times()
-    # On disk: what a slow client takes must not lie in memory meanwhile. It goes with the answer.
+    # On disk, so that an answer to a slow client does not occupy memory. It is deleted with the answer.
     with _WRITING, NamedTemporaryFile() as file:
         found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
         to_s = min(to_s, max((clip.end_s for clip in found), default=from_s))
         n_samples = samples(to_s - from_s)
         if not n_samples:
             if from_s > time.time():
-                raise UnknownSource("nothing has been said then: from is a Unix time that is still to come")
-            raise UnknownSource(
-                "nothing that was said then is kept to be heard; the station's audio_kept_s says how long it is"
-            )
+                raise UnknownSource("there is no audio yet: from is a Unix time in the future")
+            raise UnknownSource("no speech of that time is kept; the station's audio_kept_s says how long it is kept")
         aside(partial(write, file, FORMATS[format], found, from_s, n_samples))
         file.flush()
         return send_file(
@@ -85,24 +83,22 @@ def _times() -> tuple[float, float]:
     """The times that the query asks for.
 
     Raises:
-        BadRequest: they are unfit, or too far apart.
+        BadRequest: they are invalid, or too far apart.
     """
     known_fields(request.args, ("from", "to"))
     if "from" not in request.args:
-        raise BadRequest("say in from at which Unix time to begin, such as a caption's start_s", "from")
+        raise BadRequest("from is required: the Unix time at which to begin, such as a caption's start_s", "from")
     from_s = seconds("from", 0.0)
     to_s = seconds("to", from_s + DEFAULT_S)
     if to_s <= from_s:
         raise BadRequest("to must be later than from", "to")
     if to_s > from_s + LIMIT_S:
-        raise BadRequest(
-            f"to may be {LIMIT_S:g} seconds later than from at most; ask for the rest in another request", "to"
-        )
+        raise BadRequest(f"to may be at most {LIMIT_S:g} seconds later than from; request the rest separately", "to")
     return from_s, to_s
 
 
 def write(file: IO[bytes], format: Format, clips: Iterable[Clip], from_s: float, n_samples: int) -> None:
-    """Write `n_samples` samples (16 kHz mono) that begin at Unix time `from_s`."""
+    """Write `n_samples` samples (16 kHz mono), starting at Unix time `from_s`."""
     pcm = bytearray(n_samples * SAMPLE_BYTES)
     for clip in clips:
         with soundfile.SoundFile(io.BytesIO(clip.vorbis)) as audio:

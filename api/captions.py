@@ -1,4 +1,4 @@
-"""Reading captions out of the log, for the routes of every kind of source."""
+"""Responses with captions from the log or the archive, for every kind of source."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from wire.messages import Caption
 #: Events read from Redis at once.
 PAGE = 1000
 
-#: Events that one request may ask for.
+#: Most events in one request.
 LIMIT = 5000
 
 
 def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
-    """All captions of a source that are kept, or those behind event `after`, each in its newest revision."""
+    """All captions of a source that are kept, or those after event `after`, each in its newest revision."""
     found: list[Caption] = []
     while page := log.read(source, after, PAGE):
         found += page
@@ -38,17 +38,17 @@ def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
 def stretch(
     log: CaptionLog, source: str, format: str, *, about: Mapping[str, Any], filename: str, limit: int | None = None
 ) -> Response:
-    """Captions of a live source as a file: all that are kept, or what the query's `after` and `limit` ask for.
+    """Captions of a live source as a file: all that are kept, or those selected by the query's `after` and `limit`.
 
-    Times of SRT and WebVTT count from the first of them. All but JSON, whose reader tells revisions apart by their ids,
-    hold final captions only: the end of one page would come again, in other words, at the beginning of the next.
+    In SRT and WebVTT, times count from the first caption. All formats but JSON, whose readers recognise revisions by
+    their ids, contain final captions only: the end of one page would be repeated, reworded, at the start of the next.
 
     Args:
-        about: what JSON says of the source.
+        about: what JSON contains about the source.
         limit: most events if the query has no `limit`; None for all.
 
     Raises:
-        BadRequest: the query is unfit.
+        BadRequest: the query is invalid.
         UnknownSource: there is no such format.
     """
     after, limit = natural("after", None), natural("limit", limit, minimum=1, maximum=LIMIT)
@@ -60,7 +60,7 @@ def stretch(
     next = max((caption.event for caption in found), default=after or 0)
     seen = found if format == "json" else [caption for caption in found if caption.final or not caption.text]
     origin_s = min((caption.start_s for caption in seen), default=0.0)
-    # Ids count from 1: older captions than the first of these are no longer kept, or were not asked for.
+    # Ids count from 1: captions older than the first of these are no longer kept, or were not requested.
     whole = len(seen) == len(found) and (found[0].id == 1 if found else newest_event == 0)
     complete = whole and next >= newest_event
     about = {**about, "source": source, "start_s": origin_s if found else None, "next": next}
@@ -73,12 +73,12 @@ def stretch(
 def between(
     archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
 ) -> Response:
-    """What a station said in a period as a file. Its times count from the period's beginning, as its audio's do.
+    """What a station said in a period, as a file. Times count from the start of the period, as in its audio.
 
-    Where the period has none, they count from the first words.
+    If the period has no start, they count from the first words.
 
     Args:
-        about: what JSON says of the source.
+        about: what JSON contains about the source.
 
     Raises:
         UnknownSource: there is no such format.
@@ -88,7 +88,7 @@ def between(
     asked = {"from_s": period.from_s, "to_s": period.to_s}
     given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
     about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
-    origin_s = given.get("from_s") or start_s  # from 0 on is from the beginning on
+    origin_s = given.get("from_s") or start_s  # 0 means from the beginning
     if origin_s is not None:
         filename += f" {formats.stamp(origin_s)}"
     response = answer(
@@ -110,11 +110,11 @@ def answer(
     origin_s: float = 0.0,
     filename: str,
 ) -> Response:
-    """Captions as a file to take away.
+    """Captions as a file to download.
 
     Args:
-        about: what JSON says beside the captions.
-        complete: whether they are all there were, as JSON and a header say.
+        about: what JSON contains beside the captions.
+        complete: whether these are all captions, as JSON and a header report.
         origin_s: the time that the other formats count as zero.
 
     Raises:
@@ -128,7 +128,7 @@ def answer(
         text = aside(partial(known.render, captions, origin_s))
         response = Response(text, content_type=f"{known.media_type}; charset=utf-8")
     else:
-        raise UnknownSource(f"there is no format {format!r}; there are json, {', '.join(formats.FORMATS)}")
+        raise UnknownSource(f"there is no format {format!r}; the formats are json, {', '.join(formats.FORMATS)}")
     response.headers["Captions-Complete"] = "true" if complete else "false"
     plain = filename.encode("ascii", "ignore").decode().strip() or "captions"
     response.headers.set(

@@ -1,4 +1,4 @@
-"""What the routes share: one of each, made by `create_app` and found through the running app."""
+"""The objects that the routes share: created by `create_app`, found through the running app."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from wire.microphone import Microphones
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Stations, Statuses
 
-#: Connections to Redis of all requests and viewers together; whoever finds none free waits.
+#: Redis connections of all requests and viewers together; when all are in use, a request waits for one.
 CONNECTIONS = 24
 
 
 @dataclass(frozen=True)
 class Context:
-    """The API's parts."""
+    """The parts of the API."""
 
     settings: Settings
     redis: Redis
@@ -48,8 +48,8 @@ class Context:
 
 
 def build(settings: Settings) -> Context:
-    """Every part; connects to nothing yet."""
-    # Thousands of viewers share few connections: to open one costs more than to wait for one.
+    """Create every part; connects to nothing yet."""
+    # Thousands of viewers share a few connections: opening one costs more than waiting for one.
     redis = connect(settings.redis_url, patience_s=0.5, timeout_s=settings.redis_timeout_s, connections=CONNECTIONS)
     registry = CollectorRegistry()
     metrics = ApiMetrics(registry)

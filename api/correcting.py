@@ -1,4 +1,4 @@
-"""A caption whose text a person has corrected: its words, with the times at which they were heard. Pure."""
+"""A caption whose text a person has corrected: its new words, with the times of the original ones. Pure."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from wire.breaks import words_of
 from wire.languages import UNSPACED
 from wire.messages import Caption, Word
 
-# What a text without spaces between its words is counted in: characters, with what is written above, below and behind
-# them, and brackets before; of other scripts whole words.
+# The units of a text without spaces between its words: characters, with the marks above, below and after them, and the
+# brackets before them. Of other scripts, whole words.
 _OPENERS = re.escape("“‘«([{「『《〈（")
 _PARTS = re.compile(rf"\s*[{_OPENERS}]*(?:(?:(?!{UNSPACED.pattern})\w)+|\S)[^\w\s{_OPENERS}]*")
 
-#: Speech is slower than that, in seconds a character: words that were not heard need as much.
+#: Shortest time of a character that was not recognised, in seconds: nobody speaks faster.
 A_CHARACTER_S = 0.04
 
 
 def corrected(caption: Caption, text: str) -> Caption:
-    """The caption with another text; an empty one withdraws it.
+    """The caption with another text; an empty text withdraws it.
 
-    Words that stay, and those that come in the place of as many, keep their times. Others share the time of those whose
-    place they take, or the silence in which they come, each as much as its length; where that is too short, the time of
-    the word before, too. None has a confidence: no model has heard it.
+    Words that stay, and words that replace as many others, keep their times. Other words share the time of those they
+    replace, or the silence they are inserted in, in proportion to their lengths; if that is too short, the time of the
+    word before as well. They have no confidence: no model has recognised them.
     """
     spelt, separator = words_of(caption.text, [word.text for word in caption.words])
     words: tuple[Word, ...] = ()
-    if spelt == [word.text for word in caption.words]:  # of some captions the model tells no words, or others
+    if spelt == [word.text for word in caption.words]:  # some have no words, or others than the text
         heard, found = caption.words, text.split()
-        if not separator or (len(heard) < 2 and UNSPACED.search(text)):  # of a single one nobody sees what is between
+        if not separator or (len(heard) < 2 and UNSPACED.search(text)):  # a single word does not show its separator
             heard, found = tuple(_apart(heard)), _PARTS.findall(text)
         words = tuple(_timed(caption, heard, found))
     return replace(caption, text=text, words=words, corrected=True)
 
 
 def _apart(words: Sequence[Word]) -> Iterator[Word]:
-    """Words of a script without spaces in the parts in which a text of it is counted."""
+    """Split words of a script without spaces into the units of its text."""
     for word in words:
         yield from _shared(_PARTS.findall(word.text), word.start_s, word.end_s)
 
@@ -65,7 +65,7 @@ def _timed(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> lis
 
 
 def _shared(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:
-    """Words that share a time, each as much as its length."""
+    """Words that share a time span in proportion to their lengths."""
     a_character_s = max(0.0, end_s - start_s) / max(1, sum(map(len, spelt)))
     ends_s = [start_s + said * a_character_s for said in accumulate(map(len, spelt), initial=0)]
     for text, (begin_s, over_s) in zip(spelt, pairwise(ends_s), strict=True):
@@ -73,5 +73,5 @@ def _shared(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word
 
 
 def _key(word: str) -> str:
-    """A word without the marks around it and its capitals, in which a correction often differs alone."""
+    """A word without punctuation and capitals, which are often all that a correction changes."""
     return "".join(character for character in word.casefold() if character.isalnum()) or word

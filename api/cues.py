@@ -1,17 +1,17 @@
-"""Captions become cues: what stands on the screen, from when to when. Pure.
+"""Turns captions into cues: what is on the screen, from when to when. Pure.
 
-A caption is one screen of at most two lines (`wire.breaks`); a longer one, as others may write it, is shown in parts.
-Then every cue gets the time that its reader needs: at least a second, and one for every seventeen characters. That time
+A caption is one screen of at most two lines (`wire.breaks`); a longer one, as other programs may write it, is split.
+Then every cue gets the time that reading it takes: at least a second, and one for every seventeen characters. That time
 is taken, in this order,
 
-1. from a neighbour, if the next cue comes sooner: both are shown as one, where they fit on one screen;
-2. from the silence behind it;
-3. from the silence before it, by no more than `EARLY_MS`;
-4. from the cues behind it, which come later, by no more than `LATE_MS` behind their speech, and are not shorter than
-   they need for the sake of another.
+1. from a neighbour, if the next cue follows too soon: both become one cue, if they fit on one screen;
+2. from the silence after it;
+3. from the silence before it, by at most `EARLY_MS`;
+4. from the cues after it, which then start at most `LATE_MS` after their speech and stay long enough to be read
+   themselves.
 
-No cue goes before its last word is said. Where people speak faster than that for long, cues stay faster than can be
-read at ease, for they would fall behind: no word is ever dropped.
+No cue ends before its last word is spoken. While people speak faster than that for long, cues stay too fast to be read
+at ease, since they would fall behind otherwise: no word is ever dropped.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from wire.breaks import first_line, fits, screens, width, words_of
 from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
-#: Fastest text that is read at ease, in characters a second. Netflix, English Template: 17 for adults; the BBC's 160 to
-#: 180 words a minute (Subtitle Guidelines 4.1) are 15 to 17.
+#: Fastest text that can be read at ease, in characters a second. Netflix, English Template: 17 for adults; the BBC's
+#: 160 to 180 words a minute (Subtitle Guidelines 4.1) are 15 to 17.
 CHARACTERS_PER_S = 17
 
 #: Shortest time of a cue, in milliseconds. Netflix, General Requirements 1: 5/6 s; a second is what subtitlers keep.
 SHORTEST_MS = 1000
 
-#: Longest time of a cue that two are joined to, in milliseconds. Netflix, General Requirements 1.
+#: Longest time of a cue that was merged from two, in milliseconds. Netflix, General Requirements 1.
 LONGEST_MS = 7000
 
-#: Most that a cue comes before its speech, in milliseconds. The BBC (Subtitle Guidelines 5.2) allows 1.5 s where the
-#: speaker is seen; more than half a second tells a listener what has yet to be said.
+#: How much a cue may precede its speech, in milliseconds. The BBC (Subtitle Guidelines 5.2) allows 1.5 s where the
+#: speaker is visible; with more than half a second, listeners read what has yet to be said.
 EARLY_MS = 500
 
-#: Most that a cue comes behind its speech, in milliseconds. Netflix, Subtitle Timing Guidelines 1: the first frame of
-#: audio, or within two of it. A fourth of a second is what saves a third of the cues of fast speech from being hasty.
+#: How much a cue may follow its speech, in milliseconds. Netflix, Subtitle Timing Guidelines 1: the first frame of
+#: audio, or within two of it. A quarter of a second saves a third of the cues of fast speech from being too short.
 LATE_MS = 250
 
-#: Behind the last cue there is always time.
+#: After the last cue, time is unlimited.
 _NEVER_MS = 1 << 62
 
-# Control characters, line separators, and what UTF-8 or XML cannot carry.
+# Control characters, line separators, and characters that UTF-8 or XML cannot represent.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A word of a cue, and when it is said, in milliseconds."""
+    """A word of a cue, and its time in milliseconds."""
 
     text: str
     start_ms: int
@@ -60,18 +60,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What one screen shows, with its times in whole milliseconds."""
+    """The content of one screen, with its times in whole milliseconds."""
 
     start_ms: int
     end_ms: int
     pieces: tuple[Piece, ...]
     language: str | None = None
-    separator: str = " "  # empty in scripts that put no spaces between words
-    exact: bool = True  # whether its words' times were heard, not reckoned from their lengths
+    separator: str = " "  # empty in scripts without spaces between words
+    exact: bool = True  # whether the word times come from the model, and are not estimated from their lengths
 
     @property
     def needed_ms(self) -> int:
-        """How long it takes to be read."""
+        """How long reading it takes."""
         characters = width(self.separator.join(_texts(self.pieces)))
         return max(SHORTEST_MS, -(-1000 * characters // CHARACTERS_PER_S))
 
@@ -89,7 +89,7 @@ class Cue:
 
 
 def clean(text: str) -> str:
-    """One line of text that any format can carry."""
+    """The text as one line that any format can represent."""
     return " ".join(_UNFIT.sub(" ", text).split())
 
 
@@ -97,9 +97,10 @@ def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = Fal
     """Cues in order: each ends before or when the next begins, and none is empty.
 
     Args:
-        origin_s: the time that counts as zero. What begins before it begins at zero; what is over by then is left out.
-        live: more is to come, and changes no cue that began five seconds before it. So the fourth way of the above is
-            not taken: it depends on all that is said until the next pause.
+        origin_s: the time that counts as zero. Cues that begin earlier begin at zero; those that end by then are
+            dropped.
+        live: more captions will follow, and must not change a cue that began five seconds before them. So step 4 above
+            is skipped: it depends on everything up to the next pause.
     """
     found: list[Cue] = []
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
@@ -112,7 +113,7 @@ def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = Fal
 
 
 def _screens(caption: Caption, origin_s: float) -> list[Cue]:
-    """A caption as screens, each from its first word to the next one's."""
+    """A caption as screens, each lasting from its first word to the first word of the next."""
 
     def ms(time_s: float) -> int:
         return max(0, round((time_s - origin_s) * 1000))
@@ -133,9 +134,9 @@ def _screens(caption: Caption, origin_s: float) -> list[Cue]:
 
 
 def timed_words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
-    """The words of its text with their times in seconds, what stands between them, and whether the times are exact."""
+    """The words of a caption's text with their times in seconds, their separator, and whether the times are exact."""
     text = clean(caption.text)
-    # Where words have no spaces between them, one that is written stands at the beginning of its word.
+    # In scripts without spaces, a space that is written is part of the word after it.
     heard = [" " * word.text.startswith(" ") + clean(word.text) for word in caption.words]
     spelt, separator = words_of(text, heard)
     if spelt == heard:
@@ -148,7 +149,7 @@ def timed_words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
 
 
 def _append(found: list[Cue], cue: Cue) -> None:
-    """Put `cue` behind the others; where they overlap, the last one ends earlier, or else this one begins later."""
+    """Append `cue`; if it overlaps the last one, that one ends earlier, or else this one begins later."""
     last = found[-1] if found else None
     if last and last.end_ms > cue.start_ms:
         if last.start_ms < cue.start_ms:
@@ -159,7 +160,7 @@ def _append(found: list[Cue], cue: Cue) -> None:
 
 
 def _joined(cues: Sequence[Cue]) -> list[Cue]:
-    """Cues that cannot be read before the next one, joined with that one, or else with the one before."""
+    """Merge cues that cannot be read before the next one begins: with that one, or else with the one before."""
     found: list[Cue] = []
     for cue in cues:
         if found and cue.start_ms - found[-1].start_ms < found[-1].needed_ms:
@@ -173,7 +174,7 @@ def _joined(cues: Sequence[Cue]) -> list[Cue]:
 
 
 def _both(one: Cue, other: Cue) -> Cue | None:
-    """Two cues as one, if they are near each other and fit."""
+    """Two cues as one, or None if they are too far apart or do not fit."""
     begin = other.pieces[0]
     if not one.separator and one.language in PHRASED:
         begin = replace(begin, text=f" {begin.text.lstrip()}")
@@ -186,9 +187,9 @@ def _both(one: Cue, other: Cue) -> Cue | None:
 
 
 def _in_silence(spoken: Sequence[Cue]) -> list[Cue]:
-    """Cues that stay in the silence behind their speech, or else come in what is left of the silence before it."""
+    """Extend cues into the silence after their speech, or else into what remains of the silence before it."""
     found: list[Cue] = []
-    free_ms = 0  # from when on nothing is shown
+    free_ms = 0  # from when the screen is empty
     starts_ms = [*(cue.start_ms for cue in spoken), _NEVER_MS]
     for cue, next_ms in zip(spoken, starts_ms[1:], strict=True):
         end_ms = max(cue.end_ms, min(cue.start_ms + cue.needed_ms, next_ms))
@@ -199,8 +200,8 @@ def _in_silence(spoken: Sequence[Cue]) -> list[Cue]:
 
 
 def _later(spoken: Sequence[Cue], shown: Sequence[Cue]) -> list[Cue]:
-    """Cues that end later, as far as the ones behind them can begin later without being shorter than they need."""
-    latest_ms = [_NEVER_MS]  # that each may begin, from the last one on
+    """Let cues end later where the following ones can begin later and still be read."""
+    latest_ms = [_NEVER_MS]  # the latest start of each cue, from the last one backwards
     for said, cue in zip(reversed(spoken), reversed(shown), strict=True):
         latest_ms.append(max(cue.start_ms, min(said.start_ms + LATE_MS, latest_ms[-1] - cue.needed_ms)))
     found: list[Cue] = []

@@ -1,7 +1,7 @@
 """Live captions as server-sent events: `GET /stations/{id}/events`, and of jobs and microphones.
 
-The messages are those of the sockets. A browser's EventSource comes again by itself, with the last id that it has seen,
-until it is answered by anything but 200: with 204 where there is nothing more, and never because Redis is away.
+The messages are those of the WebSockets. A browser's EventSource reconnects by itself, with the last id that it has
+seen, until the answer is not 200: 204 if the source has ended, but never because Redis is unreachable.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from wire.messages import Kind, source_name
 
 blueprint = Blueprint("events", __name__)
 
-#: After which pause a client comes again, in milliseconds.
+#: How long a client waits before it reconnects, in milliseconds.
 RETRY_MS = 2000
 
-#: How often a stream on which nothing goes out looks whether its client is still there, in seconds.
+#: How often an idle stream checks that its client is still connected, in seconds.
 LOOK_S = 5.0
 
 
 @blueprint.get("/stations/<id>/events")
 def station(id: str) -> Response:
-    """Captions of a station: replayed behind the last event that was seen, or from now on."""
+    """Captions of a station: those after the last event that the client has seen, or new ones."""
     return _answer(Kind.STATION, id)
 
 
 @blueprint.get("/jobs/<id>/events")
 def job(id: str) -> Response:
-    """Captions of an upload: replayed behind the last event that was seen, or from its beginning."""
+    """Captions of an upload: those after the last event that the client has seen, or all."""
     return _answer(Kind.JOB, id)
 
 
 @blueprint.get("/microphones/<id>/events")
 def microphone(id: str) -> Response:
-    """Captions of a microphone: replayed behind the last event that was seen, or from its beginning."""
+    """Captions of a microphone: those after the last event that the client has seen, or all."""
     return _answer(Kind.MICROPHONE, id)
 
 
 def _answer(kind: Kind, id: str) -> Response:
     ctx = context()
-    access.check_origin(ctx.settings, request, socket=True)  # it holds a connection, as a socket does
+    access.check_origin(ctx.settings, request, socket=True)  # it occupies a connection, as a WebSocket does
     name = "Last-Event-ID"
     seen = request.headers.get(name, "")
-    # An EventSource keeps its address, and with it `after`, when it comes again: what it has seen goes before that.
+    # When an EventSource reconnects, `after` is still in its URL; the header is newer.
     after = whole(name, seen) if seen else natural("after", None)
     try:
         first, over = beginning(ctx, kind, id, after)
@@ -67,7 +67,7 @@ def _answer(kind: Kind, id: str) -> Response:
 
 
 def _has_all(ctx: Context, source: str, event: int, *, over: bool) -> bool:
-    """Whether a source has ended, and has no captions behind an event."""
+    """Return True if a source has ended and has no captions after an event."""
     progress = ctx.log.progress(source)
     return event >= progress.event and (over or progress.finished)
 
@@ -96,5 +96,5 @@ def _events(ctx: Context, kind: Kind, id: str, after: int, *, over: bool) -> Gen
 
 
 def _away(error: Exception) -> Generator[str]:
-    """The end of a stream that goes on when its client comes again."""
+    """End a stream with an error; its client reconnects."""
     yield f"retry: {RETRY_MS}\n" + sse.event(error_message(error), type="error")

@@ -1,6 +1,6 @@
-"""`/search.atom`: a search that is followed, as a feed (Atom, RFC 4287).
+"""`/search.atom`: a search as a feed to subscribe to (Atom, RFC 4287).
 
-Links are absolute: relative ones, which it allows, are read wrongly by some.
+Links are absolute: the RFC permits relative ones, but some readers resolve them wrongly.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from wire.messages import Kind, split_source
 
 blueprint = Blueprint("feed", __name__)
 
-#: What may be asked for: a feed has one page, the newest.
+#: Query parameters: a feed has one page, the newest.
 FIELDS = ("q", "source", "language", "from", "to", "limit")
 
-#: Longest title of an entry behind the name, in characters.
+#: Longest title of an entry, after the source's name, in characters.
 TITLE_LIMIT = 100
 
-#: So much of what was said is in an entry's text file, before it and after it, in seconds.
+#: The text linked from an entry contains this much before and after the caption, in seconds.
 AROUND_S = 120
 
-# Where ids begin (RFC 4151). They are the same wherever the server is reached: instead of its name, they have one that
-# is nobody's (RFC 2606).
+# Prefix of ids (RFC 4151). Ids do not depend on the server's address, so they use a name that is reserved for nobody
+# (RFC 2606).
 _TAG = "tag:undertext.invalid,2026:"
 
 
 @blueprint.get("/search.atom")
 def show() -> Response:
-    """The newest captions that hold what is looked for; 304, if they are those that the client has."""
+    """The newest captions that match a search; 304 if the client has them already."""
     found, _ = look_up(FIELDS)
     query = {name: request.args[name] for name in FIELDS if name in request.args}
     feed = written(query, found, access.address(context().settings, request))
@@ -53,16 +53,16 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str)
     """The feed of a search.
 
     Args:
-        query: what was asked for.
-        found: captions as `look_up` finds them.
-        address: where the server is.
+        query: the query parameters.
+        found: captions as `look_up` returns them.
+        address: the server's own address.
     """
     words = query["q"]
     feed = Element("feed", xmlns="http://www.w3.org/2005/Atom")
     subject = [(name, query[name]) for name in FIELDS if query.get(name) and name != "limit"]
     _add(feed, "id", f"{_TAG}search?{urlencode(subject, quote_via=quote, safe='')}")
     _add(feed, "title", f"Said: {words} – Undertext")
-    # Where nothing is found, nothing ever changed: each answer is the same as the one before.
+    # An empty feed has never changed: every answer is the same as the last.
     _add(feed, "updated", _time(max(map(_changed_s, found), default=0.0)))
     _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
     page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
@@ -75,7 +75,7 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str)
 def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
     source, name, text = found["source"], found["name"], clean(found["text"])
     entry = SubElement(feed, "entry", {"xml:lang": found["language"]} if found["language"] else {})
-    # Numbers of captions begin anew where a database is; the time tells them apart.
+    # Caption ids restart when Redis loses its data; the time tells them apart.
     _add(entry, "id", f"{_TAG}{source}/{found['id']}/{found['start_s']:.3f}")
     begin = text if len(text) <= TITLE_LIMIT else f"{text[: TITLE_LIMIT - 1].rstrip()}…"
     _add(entry, "title", f"{name}: {begin}")
@@ -89,14 +89,14 @@ def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
 
 
 def _moment(source: str, start_s: float) -> str:
-    """Where the page shows a caption; it writes such addresses, too (`frontend/modules/moment.js`)."""
+    """Where the page shows a caption; `frontend/modules/moment.js` writes such addresses, too."""
     kind, id = split_source(source)
     view = "radio" if kind is Kind.STATION else "file"
     return f"{url_for('page.index')}#{view}/{id}?at={start_s:.3f}"
 
 
 def _around(source: str, start_s: float, end_s: float) -> str:
-    """Where that is as a text which was said around a caption."""
+    """Where the text around a caption can be downloaded."""
     kind, id = split_source(source)
     period = {"from": max(0, math.floor(start_s) - AROUND_S), "to": math.ceil(end_s) + AROUND_S}
     path = url_for("stations.download" if kind is Kind.STATION else "jobs.download", id=id, format="txt")
@@ -104,12 +104,12 @@ def _around(source: str, start_s: float, end_s: float) -> str:
 
 
 def _changed_s(found: Mapping[str, Any]) -> float:
-    """When a caption became what it is: said, or corrected, without which readers would show what they have."""
+    """When a caption got its present text: when it was said, or corrected, so that readers show the correction."""
     return float(max(found["said_s"], found["changed_s"]))
 
 
 def _time(unix_s: float) -> str:
-    """A Unix time as RFC 3339 writes it."""
+    """A Unix time in the format of RFC 3339."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,8 +1,8 @@
-"""Following a source: what the log holds behind an event, then what comes, with no gap and no repeat in between.
+"""Follows a source: first what the log holds after an event, then live messages, with no gap and no repeat in between.
 
-The viewer subscribes first, so that whatever is committed during the replay waits in its queue; then the log is read;
-then only events beyond the last one sent go out. An event that does not follow the last one means that messages
-were lost on the way (Redis was away), and the log is read again. So is the status then, which is sent when it is news.
+The viewer subscribes first, so that captions committed during the replay wait in its queue; then the log is read; then
+only events newer than the last one sent go out. If an event does not directly follow the last one, messages were lost
+on the way (Redis was unreachable), and the log is read again, as is the status, which is sent if it has changed.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from wire.messages import Caption, Kind, State, Status
 #: Captions read from the log at once.
 PAGE = 500
 
-#: States after which a job or microphone has no more captions, though nobody commits an end.
+#: States of a job or microphone after which no captions follow, although no end is committed.
 OVER = {State.FAILED, State.CANCELLED}
 
 
 class Log(Protocol):
-    """What is needed of wire's CaptionLog."""
+    """The part of wire's CaptionLog that is needed."""
 
     def read(self, source: str, after: int = 0, limit: int = PAGE) -> list[Caption]:
-        """Captions behind an event."""
+        """Captions after an event."""
 
     def progress(self, source: str) -> Progress:
         """How far the source is committed."""
 
 
 class Queue(Protocol):
-    """What is needed of a Viewer."""
+    """The part of Viewer that is needed."""
 
     def take(self, timeout_s: float) -> Item | None:
         """The next item."""
@@ -46,19 +46,19 @@ class Outgoing:
 
     text: str
     type: str = ""
-    event: int | None = None  # behind which the source is followed from here on; None leaves it where it was
-    captured_s: float = 0.0  # of a live caption, from which its latency counts; 0: replayed, or corrected
+    event: int | None = None  # after which the client resumes; None leaves it unchanged
+    captured_s: float = 0.0  # of a live caption, for its latency; 0: replayed, or corrected
 
 
 class Follower:
-    """One viewer's way through a source.
+    """The messages of one source for one viewer.
 
     Args:
         after: the last event that the viewer has seen.
-        status: reads what is known of the source now.
-        over: the source has failed or was cancelled: what is in the log is all.
-        idle_s: how often `messages` yields None, at least, while nothing comes, so that its caller can look whether the
-            client is still there.
+        status: reads the source's current status.
+        over: the source has failed or was cancelled: nothing will follow what is in the log.
+        idle_s: `messages` yields None at least this often while nothing happens, so that its caller can check whether
+            the client is still connected.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class Follower:
         self._queue = queue
         self._source = source
         self._idle_s = idle_s
-        self.last = after  #: the last event that went out
+        self.last = after  #: the last event that was sent
         self._status = status
-        self._told: Status | None = None  # the last status that went out
+        self._told: Status | None = None  # the last status that was sent
         self._over = over
         self._interrupted = False
         self._ends = not source.startswith(f"{Kind.STATION}/")
 
     def messages(self) -> Iterator[Outgoing | None]:
-        """Messages in order; ends with the source, or when the viewer is closed. None: there is nothing to tell.
+        """Yield messages in order until the source or the viewer ends; None: nothing to send.
 
         Raises:
             RedisError: the log cannot be read.
@@ -106,7 +106,7 @@ class Follower:
                 yield _message("interrupted", source=self._source)
             elif isinstance(item, Missed):
                 yield from self._missed(item.through)
-                yield from self._tell(self._status())  # one may have been dropped with the captions
+                yield from self._tell(self._status())  # a status may have been dropped with the captions
             elif isinstance(item, Live):
                 if (yield from self._live(item)):
                     return
@@ -115,7 +115,7 @@ class Follower:
 
     def _live(self, message: Live) -> Generator[Outgoing | None, None, bool]:
         if message.after is not None:
-            if message.after == self.last:  # or it is out of date, or ahead of what this viewer has
+            if message.after == self.last:  # else it is outdated, or ahead of what this viewer has
                 yield Outgoing(message.text, message.type)
             return False
         if message.type == "caption":
@@ -145,25 +145,25 @@ class Follower:
         return False
 
     def _tell(self, status: Status) -> Iterator[Outgoing | None]:
-        """A status, unless the last one said the same but for how much audio has come: that grows with every chunk."""
+        """Yield a status, unless it differs from the last one in `audio_s` alone: that grows with every chunk."""
         if self._told is None or replace(self._told, audio_s=status.audio_s) != status:
             self._told = status
             yield Outgoing(status.encode().decode(), Status.type)
         else:
-            yield None  # or a station of music, with such a status every few seconds, would never seem idle
+            yield None  # or a station of music, with such a status every few seconds, would never be idle
 
     def _is_over(self, status: Status) -> bool:
         return self._ends and status.state in OVER
 
     def _catch_up(self) -> Generator[Outgoing, None, bool]:
         progress = self._log.progress(self._source)
-        if progress.event < self.last:  # the source was deleted, or Redis has lost its data: events count from 1 again
+        if progress.event < self.last:  # the source was deleted, or Redis has lost its data: events restart at 1
             self.last = 0
             yield _message("reset", 0, source=self._source)
         while True:
             page = self._log.read(self._source, self.last, PAGE)
             for caption in page:
-                if self.last and caption.event > self.last + 1:  # the log is bounded: so old are none kept
+                if self.last and caption.event > self.last + 1:  # the log is bounded, and has dropped older ones
                     yield from self._missed(caption.event - 1)
                 self.last = caption.event
                 yield Outgoing(caption.encode().decode(), Caption.type, caption.event)

@@ -1,7 +1,7 @@
 """Captions as SubRip, WebVTT, plain text and JSON. Pure.
 
-Players are strict where captions are not: text must not look like markup. What stands on the screen and how long,
-`api.cues` decides. SubRip has no specification; what VLC, ffmpeg and the `srt` library agree on is written.
+Players are strict where captions are not: text must not look like markup. `api.cues` decides what is shown and for how
+long. SubRip has no specification; the output is what VLC, ffmpeg and the `srt` library agree on.
 WebVTT: https://www.w3.org/TR/webvtt1/.
 """
 
@@ -21,13 +21,13 @@ from wire.messages import Caption
 #: A pause that begins a new paragraph in plain text, in seconds.
 PARAGRAPH_S = 2.0
 
-#: What may be written as the language of a cue.
+#: Valid language tags of a cue.
 _LANGUAGE = re.compile("[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to take captions away.
+    """A file format for captions.
 
     `render` takes captions in their newest revision, and the time that counts as zero.
     """
@@ -40,7 +40,7 @@ def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     """SubRip."""
     blocks = (
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
-        # SubRip cannot escape; an arrow of one character is read alike and parses as text.
+        # SubRip has no escapes; the arrow character looks the same and is parsed as text.
         + "".join(f"{line.replace('-->', '→')}\n" for line in cue.text)
         for number, cue in enumerate(cues(captions, origin_s), start=1)
     )
@@ -50,14 +50,13 @@ def srt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     """WebVTT, with the time of every word inside its cue ("cue timestamps"), as for karaoke.
 
-    Words without one have that of the cue's beginning, where the specification allows none: the first one, and what is
-    said before its cue begins.
+    Words that the specification allows no timestamp share the cue's start: the first one, and those spoken before the
+    cue begins.
 
-    When a file of a live source begins stands in a comment, and whether that is not its beginning. So do languages,
-    because the specification has no header for them, the one of most cues first; others
-    stand around their cues, too, where browsers heed them. Cues have no settings: below, in the middle, and clear of
-    the player's controls is where browsers put such. The grammar asks for a blank line behind the header even where no
-    cue follows.
+    A comment has the start of a file of a live source, and whether earlier captions precede it. Another one lists the
+    languages, most frequent first, as the specification has no header for them; cues in any but the first are marked,
+    too, for browsers. Cues have no settings: browsers place such cues at the bottom, centred, and clear of the player's
+    controls. The grammar requires a blank line after the header even if no cue follows.
     """
     found = cues(captions, origin_s)
     languages = _languages(found)
@@ -72,10 +71,10 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 
 
 def blocks(found: Sequence[Cue], main: str) -> str:
-    """Cues as WebVTT has them behind its header.
+    """Cues as the body of a WebVTT file.
 
     Args:
-        main: the language that is not said of each; empty if there is none.
+        main: the language of cues that are not marked; empty: every cue is marked.
     """
     return "\n".join(
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
@@ -83,7 +82,7 @@ def blocks(found: Sequence[Cue], main: str) -> str:
 
 
 def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
-    """Plain text: a line for each caption, an empty line where there was a pause or audio was lost."""
+    """Plain text: one line per caption, and an empty line where there was a pause or lost audio."""
     lines: list[str] = []
     end_s: float | None = None
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
@@ -98,24 +97,24 @@ def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 
 
 def document(captions: Sequence[Caption], about: Mapping[str, Any]) -> str:
-    """A JSON object: what is said `about` them, and the captions with their times on the source's own clock."""
-    # One by one: no other thread runs while `json` writes, which takes a second for a day's captions.
+    """A JSON object: the fields of `about`, and the captions with their times on the source's own clock."""
+    # One by one: no other thread runs while `json` encodes, which takes a second for a day's captions.
     said = ", ".join(dumps(caption.as_dict()) for caption in captions)
     return dumps({**about, "captions": []}).removesuffix("]}") + said + "]}"
 
 
 def stamp(unix_s: float) -> str:
-    """A Unix time as names of files have it, in UTC."""
+    """A Unix time for file names, in UTC."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H%M%SZ")
 
 
 def dumps(values: Any) -> str:
-    """JSON that UTF-8 can carry, lone surrogates of a text included."""
+    """JSON that can be encoded as UTF-8, even if a text contains lone surrogates."""
     text = json.dumps(values, ensure_ascii=False)
     return text.encode(errors="replace").decode()
 
 
-#: By the ending of the file's name; `document` makes the fourth, json.
+#: By file extension; `document` is the fourth, json.
 FORMATS = {
     "srt": Format("application/x-subrip", srt),
     "vtt": Format("text/vtt", vtt),
@@ -135,13 +134,13 @@ def _escape(text: str) -> str:
 
 
 def _languages(found: Sequence[Cue]) -> list[str]:
-    """The languages of cues, that of most cues first."""
+    """The languages of the cues, most frequent first."""
     counted = Counter(cue.language for cue in found if cue.language and _LANGUAGE.fullmatch(cue.language))
     return [language for language, _ in counted.most_common()]
 
 
 def _marked_up(cue: Cue, main: str) -> str:
-    """The text of a WebVTT cue. Its timestamps grow, and lie behind the cue's start and before its end."""
+    """The text of a WebVTT cue. Its timestamps increase, and lie strictly between the cue's start and end."""
     lines, shown_ms = [], cue.start_ms
     for line in cue.lines:
         words = []

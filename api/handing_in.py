@@ -1,4 +1,4 @@
-"""What is handed in at `/jobs`, or by OpenAI's API: a request's recording, or the address of one, becomes a job."""
+"""Turns a request with a recording, or its URL, into a job; for `/jobs` and for OpenAI's API."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from api.problems import Problem
 from wire.errors import BadRequest
 from wire.messages import Job
 
-#: What a caller says of a recording, in a form, a JSON object or the query.
+#: Options of a recording, in a form, a JSON object or the query.
 CHOICES = ("language", "task", "track", "hot_words")
 
 _AS_A_FILE = "the form field `file` (curl -F file=@talk.mp3, with the @)"
 
 
 def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
-    """What our own form says, and no more."""
+    """The options in a form of `/jobs`; other fields are rejected."""
     known_fields(request.args, CHOICES)
     known_fields((name or "" for name in form), ("file", *CHOICES))  # a part of a form may have no name
-    return {**form, "hot_words": "\n".join(form.getlist("hot_words"))}  # each name may be a field of its own
+    return {**form, "hot_words": "\n".join(form.getlist("hot_words"))}  # the field may be repeated
 
 
 def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, Any]] = _own) -> Job:
-    """The job of a multipart request, its file in place.
+    """Store the file of a multipart request; return its job.
 
     Args:
-        choose: tells the CHOICES by the request's form, or refuses it before the file is taken.
+        choose: returns the CHOICES in the request's form, or rejects the form before the file is kept.
 
     Raises:
-        BadRequest: there is no file, or something is unfit.
+        BadRequest: the file is missing, or an option is invalid.
         Problem: 413, it is too large; 507, the disk is full.
     """
     settings = ctx.settings
@@ -64,7 +64,7 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
         file.close()
         if not size:
             name = shown(file.filename or "") or "the file"
-            raise BadRequest(f"{name} is empty (0 bytes); save it anew and send it again")
+            raise BadRequest(f"{name} is empty (0 bytes); save it again and send it again")
         if size > settings.max_upload_bytes:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
@@ -79,11 +79,11 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
 
 
 def to_fetch(ctx: Context) -> Job:
-    """The job of a JSON request, which names the address of a recording.
+    """The job of a JSON request with the URL of a recording.
 
     Raises:
-        BadRequest: something is missing, or unfit.
-        Problem: 415, it is no JSON.
+        BadRequest: a field is missing or invalid.
+        Problem: 415, the request is not JSON.
     """
     values = json_body(f", or the recording as {_AS_A_FILE}")
     known_fields(request.args, CHOICES)
@@ -96,7 +96,7 @@ def to_fetch(ctx: Context) -> Job:
 
 
 def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Language, task, audio track and hot words, out of a form or JSON, or else the query: fields of a job."""
+    """Language, task, audio track and hot words from a form or JSON, or else from the query: fields of a job."""
     code, what, track, words = (values.get(name) or request.args.get(name, "") for name in CHOICES)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
@@ -111,7 +111,7 @@ def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shown(name: str) -> str:
-    """A file's name as it may be shown: without folders and control characters, and not too long."""
+    """A file name that is safe to display: without folders and control characters, and not too long."""
     return "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable())[-NAME_LIMIT:]
 
 

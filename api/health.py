@@ -1,4 +1,4 @@
-"""`/healthz`: this process answers. `/readyz`: captions can be made."""
+"""`/healthz`: this process responds. `/readyz`: captions can be made."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from wire import workers
 
 blueprint = Blueprint("health", __name__)
 
-# One whose MODEL is wrong ends before it has a heartbeat, and is started again and again: only its log knows.
+# If MODEL is wrong, a transcriber exits before its first heartbeat, again and again: only its log shows why.
 _NONE = (
-    "No transcriber is running: nothing would be captioned. It may be loading its model; if it cannot start, as where "
-    "MODEL is wrong, its log says why (docker compose logs transcriber)."
+    "No transcriber is running, so nothing would be captioned. It may be loading its model; if it cannot start, for "
+    "example because MODEL is wrong, its log says why (docker compose logs transcriber)."
 )
 
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, Any]:
-    """Always well, as long as it answers."""
+    """Always OK, as long as this process responds."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> dict[str, Any]:
-    """Redis answers and at least one transcriber lives.
+    """Check that Redis answers and at least one transcriber is running.
 
     Raises:
-        Problem: 503, saying which is missing, and where to look.
+        Problem: 503; its detail names what is missing, and where to look.
     """
     alive = sorted(workers.alive(context().redis))
     if not any(name.startswith("transcriber-") for name in alive):

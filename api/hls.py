@@ -1,6 +1,6 @@
-"""`/stations/ID/hls/live.m3u8`: a station's own sound, with its captions in time, for any player of HLS.
+"""`/stations/ID/hls/live.m3u8`: a station's own sound with its captions in time, for any HLS player.
 
-A player hears what was on air some twenty seconds ago: by then its captions are final, and stand where they belong.
+Players are about twenty seconds behind the live sound: by then its captions are final and in place.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from wire.messages import Caption, Kind, Station, source_name
 
 blueprint = Blueprint("hls", __name__, url_prefix="/stations/<id>/hls")
 
-#: The first player of a station waits so long for ingest to hand out the last minute, in seconds; what was listed for
-#: players before may be older than that …
+#: The first player of a station waits this long for ingest to publish the last minute, in seconds; what earlier players
+#: got may be older than that.
 _PATIENCE_S = 4.0
 
-#: … and asks again so often meanwhile.
+#: How often that player checks meanwhile, in seconds.
 _LOOK_EVERY_S = 0.25
 
-#: What ends so long ago at most is of the last minute, in seconds: HLS comes in segments of up to ten.
+#: Segments that ended at most this long ago belong to the last minute, in seconds: HLS segments have up to ten.
 _NEW_S = 20.0
 
-#: Events of the log that have all that was said in the minute that is listed.
+#: Events of the log that cover the minute that playlists list.
 _EVENTS = 150
 
-#: Nothing about a segment changes while there is one.
+#: A segment never changes.
 _LASTS = {"Cache-Control": "max-age=60"}
 
 
 @blueprint.get("/live.m3u8")
 def live(id: str) -> Response:
-    """The address for players."""
+    """The main playlist."""
     ctx, station = context(), _station(id)
     listed = _listed(ctx, station)
-    if listed[-1].end_s < time.time() - KEPT_S:  # others wait until it goes on; its sound is no longer there
+    if listed[-1].end_s < time.time() - KEPT_S:  # other players wait for the station; these segments are gone
         raise _nothing_comes(ctx, station)
     language = station.language or next(iter(ctx.log.progress(_source(id)).languages), None)
     return _playlist(playlists.main_playlist(listed, language))
@@ -51,19 +51,19 @@ def live(id: str) -> Response:
 
 @blueprint.get("/sound.m3u8")
 def sound(id: str) -> Response:
-    """What there is to hear."""
+    """The playlist of the sound."""
     return _playlist(playlists.playlist(_listed(context(), _station(id))))
 
 
 @blueprint.get("/captions.m3u8")
 def captions(id: str) -> Response:
-    """What there is to read."""
+    """The playlist of the captions."""
     return _playlist(playlists.playlist(_listed(context(), _station(id)), "vtt"))
 
 
 @blueprint.get("/<int:number>.<ending>")
 def segment(id: str, number: int, ending: str) -> Response:
-    """One segment: of the sound, or of captions."""
+    """One segment of sound or captions."""
     ctx, source = context(), _source(_station(id).id)
     found = ctx.broadcasts.segment(source, number)
     if found and ending == "vtt":
@@ -71,16 +71,16 @@ def segment(id: str, number: int, ending: str) -> Response:
         return Response(text, content_type="text/vtt; charset=utf-8", headers=_LASTS)
     data = ctx.broadcasts.data(source, number) if found and ending == found.format else None
     if not found or data is None:
-        raise UnknownSource("there is no such segment any more: the playlist names those that there are")
+        raise UnknownSource("this segment no longer exists: the playlist lists those that do")
     media_type, _ = playlists.SOUNDS[ending]
     return Response(playlists.sound(found, data), mimetype=media_type, headers=_LASTS)
 
 
 def _station(id: str) -> Station:
-    """The station, if its sound is for who asks.
+    """The station, if the client may hear it.
 
     Raises:
-        Problem: it is not.
+        Problem: the client lacks the token.
         UnknownSource: there is no such station.
     """
     ctx = context()
@@ -90,11 +90,11 @@ def _station(id: str) -> Station:
 
 
 def _listed(ctx: Context, station: Station) -> list[Segment]:
-    """The segments that a player may have now, at least one.
+    """The segments to list now, at least one.
 
     Raises:
-        Problem: 503, none has come.
-        UnknownSource: players get none.
+        Problem: 503, there are none yet.
+        UnknownSource: HLS is switched off.
     """
     source = _source(station.id)
     goes_on = watched.say_listened(ctx.redis, source)
@@ -114,19 +114,19 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
 def _nothing_comes(ctx: Context, station: Station) -> Exception:
     status = ctx.statuses.get(Kind.STATION, station.id)
     if not status.hls and status.worker:
-        return UnknownSource("players get no sound of stations here: HLS=no in ingest's settings")
+        return UnknownSource("this server offers no HLS: HLS=no in ingest's settings")
     why = f"{station.name} is {status.state}" + (f": {status.detail}" if status.detail else "")
-    return Problem(503, f"There is nothing to hear yet; {why}.", {"Retry-After": "5"})
+    return Problem(503, f"There is no sound yet; {why}.", {"Retry-After": "5"})
 
 
 def _said(ctx: Context, source: str) -> tuple[list[Caption], float]:
-    """What was said lately, and the Unix time up to which it is final.
+    """The recent captions, and the Unix time up to which they are final.
 
-    To read that takes as long as all else, and players ask again and again: many of them must not hold up who reads.
+    Reading them costs as much as the rest of a request, and players poll: many players must not slow readers down.
     """
 
     def find() -> tuple[list[Caption], float]:
-        captioned_s = ctx.log.progress(source).until_s  # first: what is committed between the two is not final yet
+        captioned_s = ctx.log.progress(source).until_s  # first: captions committed in between may not be final
         said = latest_revisions(ctx.log.latest(source, _EVENTS))
         return said, playlists.final_until(said, captioned_s)
 

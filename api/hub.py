@@ -1,8 +1,8 @@
 """The hub: one subscription to every source's live channel, fanned out to the viewers of this process.
 
-A connection to Redis per viewer costs memory and a wake-up each; one for all costs a dictionary look-up. The hub
-never waits for a viewer. When Redis goes away, viewers are told; when the subscription stands again they are told to
-read the log from where they are, for pub/sub keeps nothing.
+A Redis connection per viewer costs memory and a wake-up each; one for all costs a dictionary look-up. The hub never
+waits for a viewer. It signals viewers when Redis becomes unreachable, and when the subscription is restored: they then
+read the log from where they are, because pub/sub keeps nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 _PREFIX = keys.live("")
 
-#: A Redis that says nothing, not even to a ping, for so long is away, in seconds.
+#: Redis is considered unreachable when it has sent nothing for this long, not even a pong, in seconds.
 SILENCE_S = 10.0
 
-#: Pauses between attempts to subscribe again grow up to this, in seconds.
+#: Longest pause between attempts to subscribe again, in seconds.
 RETRY_CAP_S = 2.0
 
 
@@ -37,9 +37,9 @@ class Hub:
     """Fan-out of live messages.
 
     Args:
-        redis: a client of its own, that does not retry by itself for long.
+        redis: a client of its own, which does not retry for long.
         queue_limit: most messages that wait for one viewer.
-        on_missed: told how many captions a viewer has just missed.
+        on_missed: called with the number of captions that a viewer has just missed.
     """
 
     def __init__(self, redis: Redis, *, queue_limit: int, on_missed: Callable[[int], object] = lambda _: None) -> None:
@@ -54,21 +54,21 @@ class Hub:
 
     @property
     def closing(self) -> bool:
-        """Whether the server goes."""
+        """Whether the server is stopping."""
         return self._closing.is_set()
 
     def start(self) -> None:
-        """Subscribe, on a thread of its own."""
+        """Subscribe, on a separate thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Send every viewer away and end."""
+        """Close every viewer and stop."""
         self._closing.set()
         self._tell_all(Signal.CLOSED)
 
     @contextmanager
     def watch(self, source: str) -> Iterator[Viewer]:
-        """A viewer of `source`: from now on it gets every message."""
+        """A viewer of `source`, which gets every message from now on."""
         viewer = Viewer(source, self._queue_limit)
         with self._lock:
             self._viewers.setdefault(source, set()).add(viewer)
@@ -86,7 +86,7 @@ class Hub:
                     del self._viewers[source]
 
     def dispatch(self, channel: bytes, data: bytes) -> None:
-        """Hand a published message to those who watch its source."""
+        """Pass a published message to the viewers of its source."""
         source = channel.decode(errors="replace").removeprefix(_PREFIX)
         with self._lock:
             watchers = tuple(self._viewers.get(source, ()))
@@ -110,7 +110,7 @@ class Hub:
                 if self._connected.is_set():
                     log.warning("the live subscription is lost: %s", error)
                     pause_s = 0.05
-            except Exception:  # whatever it is: without this thread nobody would see another caption
+            except Exception:  # whatever it is: without this thread no viewer would get another caption
                 log.exception("the live subscription failed; trying again")
             if self._connected.is_set():
                 self._connected.clear()
@@ -138,7 +138,7 @@ class Hub:
                 heard_s, pinged = time.monotonic(), False
                 if message["type"] == "pmessage":
                     self.dispatch(message["channel"], message["data"])
-                elif message["type"] == "psubscribe":  # at first, and whenever redis-py has reconnected by itself
+                elif message["type"] == "psubscribe":  # at first, and whenever redis-py has reconnected on its own
                     self._connected.set()
                     self._tell_all(Signal.RESUMED)
 
@@ -147,8 +147,8 @@ class Hub:
             sources = list(self._viewers)
         try:
             watched.say(self._redis, sources)
-        except RedisError as error:  # it may take no writes and publish all the same; if it is away, the loop sees that
-            log.debug("it is not said who reads along: %s", error)
+        except RedisError as error:  # Redis may refuse writes and still publish; if it is unreachable, the loop notices
+            log.debug("cannot record which sources are watched: %s", error)
 
     def _tell_all(self, signal: Signal) -> None:
         with self._lock:
@@ -158,7 +158,7 @@ class Hub:
 
 
 def parse(data: bytes) -> Live:
-    """A published message, with what the way to a viewer depends on."""
+    """Decode a published message, with the fields that decide how viewers get it."""
     text = data.decode()
     values = json.loads(text)
     kind = str(values.get("type", ""))
@@ -166,6 +166,6 @@ def parse(data: bytes) -> Live:
         return Live(text, kind, status=Status.from_dict(values) if kind == Status.type else None)
     if values.get("partial"):
         return Live(text, kind, after=int(values["event"]))
-    # What a person corrects has been shown before, in time.
+    # A correction concerns a caption that was shown before: it has no latency.
     captured_s = 0.0 if values.get("corrected") else float(values.get("captured_s") or 0.0)
     return Live(text, kind, event=int(values["event"]), captured_s=captured_s)

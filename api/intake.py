@@ -1,4 +1,4 @@
-"""What a speaker sends on its way to ingest: so much as can have been spoken, in frames of whole samples."""
+"""Audio on its way from a client to ingest: rate-limited to the speed of speech, in frames of whole samples."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from api.sample_format import Opening
 from wire.errors import BadRequest
 from wire.microphone import Connection, Microphones
 
-#: Audio may come this much faster than it is spoken, after a first burst of so many seconds.
+#: Audio may arrive this much faster than real time, after a first burst of this many seconds.
 SPEED, BURST_S = 1.5, 30.0
 
-#: Audio handed on at once, in seconds; smaller messages are gathered.
+#: Audio is passed on in frames of at least this length, in seconds; smaller messages are buffered.
 FRAME_S = 0.1
 
 
 class Allowance:
-    """How much audio a speaker may send, over all connections together.
+    """How much audio a recording may have, over all its connections.
 
-    A break leaves room for what was said in it and comes at once afterwards.
+    An interruption leaves room for the audio that was recorded meanwhile and arrives at once afterwards.
 
     Args:
         most_s: seconds of audio in all.
-        began_s: Unix time at which it began.
-        heard_s: seconds of audio that have come since.
+        began_s: Unix time at which the recording began.
+        heard_s: seconds of audio so far.
     """
 
     def __init__(self, most_s: float, *, began_s: float, heard_s: float = 0.0) -> None:
@@ -34,26 +34,26 @@ class Allowance:
         self._heard_s = heard_s
 
     def begin_anew(self) -> None:
-        """What was not sent while nobody spoke is not saved up."""
+        """Do not accumulate allowance for a time without audio."""
         self._begun_s = max(self._begun_s, time.monotonic() - self._heard_s / SPEED)
 
     def early_s(self, audio_s: float) -> float:
-        """How many seconds sooner than it may so much more audio comes; 0 if it may."""
+        """How long to wait before this much more audio may be sent, in seconds; 0: now."""
         return max(0.0, (self._heard_s + audio_s - BURST_S) / SPEED - (time.monotonic() - self._begun_s))
 
     def take(self, audio_s: float) -> None:
-        """Count so much more audio.
+        """Count this much more audio.
 
         Raises:
-            BadRequest: that is too much.
+            BadRequest: the recording is too long.
         """
         self._heard_s += audio_s
         if self._heard_s > self._most_s:
-            raise BadRequest(f"a recording may last {self._most_s:g} seconds (MAX_MICROPHONE_S)")
+            raise BadRequest(f"a recording may have at most {self._most_s:g} seconds (MAX_MICROPHONE_S)")
 
 
 class Intake:
-    """The audio of one connection."""
+    """The audio of one connection, buffered on its way to ingest."""
 
     def __init__(self, microphones: Microphones, greeting: Greeting, connection: Connection) -> None:
         self._microphones = microphones
@@ -67,24 +67,24 @@ class Intake:
         self._handed_on = 0  # bytes
 
     def seconds(self, audio: bytes) -> float:
-        """How long a part is."""
+        """The duration of a piece of audio."""
         return len(audio) / self._rate
 
     def hear(self, audio: bytes) -> None:
-        """Gather a part, however its end cuts a sample.
+        """Buffer a piece of audio, which may end in the middle of a sample.
 
         Raises:
-            BadRequest: it is no audio of the format that was told.
+            BadRequest: it is not in the announced format.
         """
         self._opening.hear(audio)
         self._pending += audio
 
     def hand_on(self, least_s: float = FRAME_S) -> None:
-        """Hand on what was gathered, if it is so much; what cannot be handed on stays.
+        """Send the buffered audio if it has at least this length; what cannot be sent stays in the buffer.
 
         Raises:
-            RedisError: Redis does not answer; it may be tried again.
-            Problem: another connection goes on with the recording.
+            RedisError: Redis does not answer; the call can be repeated.
+            Problem: another connection has resumed the recording.
         """
         whole = len(self._pending) - len(self._pending) % self._frame_bytes
         if whole < max(1, self._rate * least_s):
@@ -92,6 +92,6 @@ class Intake:
         pcm = self._format.to_s16le(bytes(self._pending[:whole]))
         duration_s, up_to = whole / self._rate, self._handed_on + whole
         if not self._microphones.send(self._id, pcm, self._number, duration_s=duration_s, up_to=up_to):
-            raise Problem(409, "another connection goes on with this recording")
+            raise Problem(409, "another connection has resumed this recording")
         self._handed_on = up_to
         del self._pending[:whole]

@@ -1,4 +1,4 @@
-"""`/jobs`: uploads, and files to fetch, that are captioned once."""
+"""`/jobs`: recordings, uploaded or fetched, that are captioned once."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from wire.messages import Caption, Content, Job, Kind, State, Status, source_nam
 
 blueprint = Blueprint("jobs", __name__)
 
-#: What a model has made up, be it out of speech or of noise, by the transcriber's reasons not to believe it.
+#: What a model invents from speech or noise, by the transcriber's reason for rejecting it.
 INVENTED = {
     "loop": "the same words over and over",
-    "compression": "text that repeats itself",
+    "compression": "repetitive text",
     "rate": "more than can be said in that time",
-    "repeated": "what it had written before",
+    "repeated": "the text that it had written before",
 }
 
-#: Jobs listed at most, and if the caller does not say.
+#: Most jobs on a page, and the default.
 LIMIT, DEFAULT_LIMIT = 500, 50
 
 
 @blueprint.get("/jobs")
 def index() -> tuple[dict[str, Any], dict[str, str]]:
-    """Jobs, newest first; a link leads to the next page.
+    """Jobs, newest first, with a link to the next page.
 
-    Who may hand recordings in may list them. A job's own address is open: its id has 80 random bits, and a link to its
-    captions carries no header.
+    Clients that may upload recordings may list them. A job's own address is open: its id has 80 random bits, and a link
+    to its captions carries no header.
     """
     ctx = context()
     access.check_token(ctx.settings, request)
@@ -53,20 +53,20 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
 
 @blueprint.post("/jobs")
 def create() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Take an upload, or an address to fetch, and queue it."""
+    """Accept an upload, or a URL to fetch, and queue it."""
     ctx = context()
     job = queued(ctx, lambda: received(ctx) if request.mimetype == "multipart/form-data" else to_fetch(ctx))
     return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
 
 
 def queued(ctx: Context, take: Callable[[], Job]) -> Job:
-    """The job that `take` makes of the request, kept and queued if there is room for one.
+    """Call `take` for the request's job; store and queue it if there is room.
 
     Raises:
-        QueueFull: too many wait already; nothing is left of it.
+        QueueFull: too many jobs are waiting; nothing is kept of this one.
     """
     limit = ctx.settings.max_jobs_waiting
-    queue.check_room(ctx.redis, limit)  # rather before the recording is sent than behind it
+    queue.check_room(ctx.redis, limit)  # before the recording is sent, rather than after
     uploads.sweep(ctx.settings.uploads_dir, ctx.settings.retention_s)
     job = take()
     try:
@@ -89,7 +89,7 @@ def show(id: str) -> dict[str, Any]:
 
 @blueprint.delete("/jobs/<id>")
 def remove(id: str) -> tuple[str, int]:
-    """Cancel a job that is under way; forget one that is settled. Its file and captions go either way."""
+    """Cancel a running job; delete a settled one. Its file and captions are deleted in either case."""
     ctx = context()
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
@@ -104,7 +104,7 @@ def remove(id: str) -> tuple[str, int]:
 
 
 def cancel(ctx: Context, job: Job) -> None:
-    """End a job that is under way; its file and captions go."""
+    """Cancel a running job and delete its file and captions."""
     source = source_name(Kind.JOB, job.id)
     ctx.jobs.change(job.id, state=State.CANCELLED)
     queue.cancel_decode(ctx.redis, job.id)
@@ -116,7 +116,7 @@ def cancel(ctx: Context, job: Job) -> None:
 
 @blueprint.get("/jobs/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """Captions, or a part of them, as a file: 200 when they are complete, 202 with what is there while they are not."""
+    """Captions, or a part of them, as a file: 200 if they are complete; 202 with those so far if not."""
     ctx = context()
     known_fields(request.args, ("from", "to"))
     from_s, to_s = period(RECORDING_TIME)
@@ -126,10 +126,10 @@ def download(id: str, format: str) -> Response:
     state = state_of(job, progress)
     found = captions.everything(ctx.log, source)
     if state is State.CANCELLED:
-        raise Problem(410, "The job was cancelled; its captions are gone.")
+        raise Problem(410, "The job was cancelled; its captions are deleted.")
     if state is State.FAILED and not any(caption.text for caption in found):
-        why = job.error or "the log of ingest says why"
-        raise Problem(409, f"The job has failed: {name_of(job)}: {why}")
+        why = job.error or "see the log of ingest"
+        raise Problem(409, f"The job failed: {name_of(job)}: {why}")
     about = {
         "source": source,
         "state": state,
@@ -152,12 +152,12 @@ def download(id: str, format: str) -> Response:
 
 
 def name_of(job: Job) -> str:
-    """What a job's recording is called, without a password."""
+    """The name of a job's recording, without a password."""
     return job.filename or masked(job.url) or job.id
 
 
 def state_of(job: Job, progress: Progress) -> State:
-    """A job's state: decoding is not enough, its last caption must be committed."""
+    """A job's state: it is finished when its last caption is committed, not when it is decoded."""
     if job.state in OVER:
         return job.state
     if progress.finished:
@@ -166,9 +166,9 @@ def state_of(job: Job, progress: Progress) -> State:
 
 
 def progress_of(job: Job, progress: Progress) -> float:
-    """How much of a job is captioned, from 0 to 1; 1 only when all is. Of one that has failed, how much was.
+    """The part of a job that is captioned, from 0 to 1; 1 only when all is. For a failed job, the part that was.
 
-    Where a model cannot do what a job asks for, its chunks go by as gaps: those are not captioned.
+    If the model does not support the job's task, its chunks become gaps, which do not count as captioned.
     """
     failed = job.state is State.FAILED
     if progress.finished and not failed:
@@ -182,15 +182,15 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
     """What a job's captions lack because of its recording, or why there are none.
 
     Args:
-        found: reads its captions; asked only where it is likely that there are none.
+        found: reads its captions; called only if there are probably none.
     """
     quiet = progress.finished and not progress.languages
-    if quiet and progress.event:  # what the model first took for speech is withdrawn; a gap may have been speech
+    if quiet and progress.event:  # speech that was withdrawn does not count; a gap may have been speech
         quiet = not any(caption.text or caption.content is Content.GAP for caption in found())
     silent = _nothing(progress) if quiet else ""
     other = (
-        f"some of it, or all, sounds like {progress.sounded_like}, and was heard as {job.language}, as told: "
-        "send it again with another language, or without"
+        f"some or all of it sounds like {progress.sounded_like}, but was transcribed as {job.language}, as requested: "
+        "send it again with another language, or without one"
         if progress.sounded_like
         else ""
     )
@@ -198,18 +198,18 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
 
 
 def _nothing(progress: Progress) -> str:
-    """Why a job has no captions, though all of it was heard."""
+    """Why a job without captions has none, though all of it was transcribed."""
     invented = [INVENTED[reason] for reason in progress.rejected if reason in INVENTED]
     if not invented:
-        return "nobody speaks in the recording, as far as the model hears"
+        return "the model found no speech in the recording"
     return (
-        f"the model wrote nothing that can be believed, but {' and '.join(invented)}: "
-        "if somebody speaks in the recording, try another model or language"
+        f"the model wrote nothing credible, only {' and '.join(invented)}: "
+        "if there is speech in the recording, try another model or language"
     )
 
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:
-    """A job as callers see it."""
+    """A job as clients see it."""
     source = source_name(Kind.JOB, job.id)
     progress = ctx.log.progress(source)
     status = ctx.statuses.get(Kind.JOB, job.id)
@@ -244,6 +244,6 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
 
 
 def _waiting(ctx: Context, job: Job) -> str:
-    """How many uploads will be decoded before a job that waits; empty, if none."""
+    """How many uploads will be decoded before a waiting job, in words; empty if none."""
     before = queue.decodes_before(ctx.redis, job.id) if job.state is State.WAITING else 0
     return f"{before} {'recording is' if before == 1 else 'recordings are'} before it" if before else ""

@@ -1,7 +1,7 @@
-"""Refusing an upload so that its sender hears it.
+"""Rejects an upload in such a way that its sender receives the answer.
 
-Closing a connection whose data nobody has read makes the kernel send a reset, which can destroy the answer before
-the client has read it. So, after the answer has gone out, what still arrives is read and thrown away for a while.
+Closing a connection that has unread data makes the kernel send a reset, which can destroy the answer before the client
+has read it. So, after the answer is sent, what still arrives is read and discarded for a while.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from flask import Request, Response
 from api.access import SAFE
 from api.sockets import set_patience
 
-#: Bounds of what is thrown away.
+#: Limits of what is discarded.
 LINGER_S = 5.0
 LINGER_BYTES = 256 * 1024 * 1024
 
 
 def lingering(request: Request, answer: Response) -> Response:
-    """The answer to a request with a body, made to read on behind itself if that was refused.
+    """Make the answer to a rejected request with a body discard the rest of that body.
 
-    Then its connection is patient again: the next answer may be large, and its reader slow.
+    Afterwards the connection has no timeout again: the next answer may be large, and its reader slow.
     """
     environ = request.environ
     if request.method in SAFE:
@@ -41,11 +41,11 @@ def lingering(request: Request, answer: Response) -> Response:
 
 
 def discard(read: Callable[[int], bytes], clock: Callable[[], float]) -> int:
-    """Read to the end, or until time or patience is up; how many bytes there were."""
+    """Read to the end, or up to a limit; return the number of bytes."""
     until_s, count = clock() + LINGER_S, 0
     try:
         while count < LINGER_BYTES and clock() < until_s and (data := read(64 * 1024)):
             count += len(data)
     except OSError:
-        return count  # the client has gone: then there is nobody to be gentle to
+        return count  # the client has disconnected
     return count

@@ -1,4 +1,4 @@
-"""The live sockets: `WS /stations/{id}/live`, and of jobs and microphones."""
+"""The live WebSockets: `WS /stations/{id}/live`, and those of jobs and microphones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {"live.station": Kind.STATION, "live.job": Kind.JOB, "live.microphone":
 
 @blueprint.before_request
 def admit() -> None:
-    """Refuse before the handshake, when an HTTP status can still be given."""
+    """Reject before the handshake, while an HTTP status can still be sent."""
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
     kind = _KINDS[request.endpoint or ""]
@@ -38,37 +38,37 @@ def admit() -> None:
 
 @sock.route("/stations/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def station(ws: Server, id: str) -> None:
-    """Captions of a station: replayed behind `after`, or from now on."""
+    """Captions of a station: those after `after`, or new ones."""
     serve(context(), ws, Kind.STATION, id, g.after, over=g.over)
 
 
 @sock.route("/jobs/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def job(ws: Server, id: str) -> None:
-    """Captions of an upload: replayed behind `after`, or from its beginning."""
+    """Captions of an upload: those after `after`, or all."""
     serve(context(), ws, Kind.JOB, id, g.after, over=g.over)
 
 
 @sock.route("/microphones/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def microphone(ws: Server, id: str) -> None:
-    """Captions of a microphone, for others than its speaker: replayed behind `after`, or from its beginning."""
+    """Captions of a microphone, for viewers other than its speaker: those after `after`, or all."""
     serve(context(), ws, Kind.MICROPHONE, id, g.after, over=g.over)
 
 
 def beginning(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
-    """Behind which event a viewer begins, and whether the source has failed or was cancelled.
+    """The event after which a viewer starts, and whether the source has failed or was cancelled.
 
     Args:
-        after: the last event that the viewer has seen; None begins a station from now, all else from its beginning.
+        after: the last event that the viewer has seen; None: new captions of a station, all of any other source.
 
     Raises:
-        UnknownSource: there is none of this id.
+        UnknownSource: there is none with this id.
     """
     if kind is Kind.JOB:
         return after or 0, ctx.jobs.get(id).state in OVER
     if kind is Kind.MICROPHONE:
         return after or 0, recordings.state(ctx, id) in OVER
     ctx.stations.get(id)
-    # Before the answer begins: what is committed from then on belongs to the viewer.
+    # Read before the answer begins: captions committed from then on belong to the viewer.
     return ctx.log.progress(source_name(kind, id)).event if after is None else after, False
 
 
@@ -105,21 +105,21 @@ def relay(ctx: Context, ws: Server, messages: Iterator[Outgoing | None], idle: C
 
 
 def count(ctx: Context, message: Outgoing) -> None:
-    """Count a message that has gone out."""
+    """Count a message that was sent."""
     ctx.metrics.messages.inc()
     if message.captured_s:
         ctx.metrics.latency_s.observe(max(0.0, time.time() - message.captured_s))
 
 
 def error_message(error: Exception) -> str:
-    """What a problem+json would say, as a message."""
+    """An error as a message, with the fields of problem+json."""
     problem = from_error(error)
     return json.dumps({"type": "error", "status": problem.status, "detail": problem.detail}, ensure_ascii=False)
 
 
 def complain(ws: Server, error: Exception) -> None:
-    """Say on a socket what is wrong."""
+    """Send an error on a WebSocket."""
     try:
         ws.send(error_message(error))
     except (ConnectionClosed, OSError):
-        return  # nobody is there to hear it
+        return  # the client has disconnected

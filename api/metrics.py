@@ -1,4 +1,4 @@
-"""`/metrics`: this process' own metrics, those that every worker left beside its heartbeat, and the queues'."""
+"""`/metrics`: the metrics of this process, of every worker (from its heartbeat), and of the queues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUEUES = {keys.LIVE_CHUNKS: "live", keys.OPENING_CHUNKS: "opening", keys.UPLOAD
 
 @blueprint.get("/metrics")
 def show() -> Response:
-    """All of it, in Prometheus' text format. Our own part is there even when Redis is not."""
+    """All metrics, in Prometheus' text format. Those of this process are there even when Redis is not."""
     ctx = context()
     text = b""
     try:
@@ -57,7 +57,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def count(answer: Response) -> Response:
-        if request.environ.get("HTTP_UPGRADE"):  # sockets last for hours; they are counted as viewers
+        if request.environ.get("HTTP_UPGRADE"):  # a WebSocket lasts for hours; it is counted as a viewer
             return answer
         ctx = context()
         route = request.url_rule.rule if request.url_rule else "none"

@@ -1,8 +1,8 @@
-"""`WS /microphone`: audio in, its captions back on the same socket.
+"""`WS /microphone`: audio in, its captions back on the same WebSocket.
 
-The client says hello in JSON (`{"sample_rate": 48000, "language": "sv"}`, see `hello`), then sends PCM in binary
-messages. `{"type": "stop"}` ends the recording; the server closes when its last captions have gone out. A socket that
-breaks, or is closed by us because we stop, does not end it: another goes on with it.
+The client sends a hello in JSON (`{"sample_rate": 48000, "language": "sv"}`, see `hello`), then PCM in binary messages.
+`{"type": "stop"}` ends the recording; the server closes after the last captions. A connection that breaks, or that the
+server closes because it stops, does not end the recording: another connection can resume it.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from wire.microphone import Connection
 blueprint = Blueprint("microphone", __name__)
 sock = Sock()
 
-#: What these sockets are counted as; those of `Kind.MICROPHONE` are its viewers'.
+#: The kind under which these sockets are counted; `Kind.MICROPHONE` counts viewers.
 SPEAKERS = "speakers"
 
-#: A client that opens a socket says hello within so many seconds, and is never silent for so long.
+#: A client must send its hello within the first time, and audio at least every second one, in seconds.
 HELLO_S, SILENCE_S = 10.0, 60.0
 
-#: Codes of a client that closes because it is done. 1001 is none: Firefox says it for a page that is loaded again, too.
+#: Close codes of a client that is done. Not 1001: Firefox sends it when a page is reloaded, too.
 FAREWELLS = (sockets.NORMAL, sockets.NO_CODE)
 
-#: What a client may say behind its hello.
+#: Messages accepted after the hello.
 UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
 
 
 @blueprint.before_request
 def admit() -> None:
-    """Refuse before the handshake, when an HTTP status can still be given."""
+    """Reject before the handshake, while an HTTP status can still be sent."""
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
     access.check_token(ctx.settings, request, socket=True)
@@ -62,9 +62,9 @@ def admit() -> None:
 
 @sock.route("/microphone", bp=blueprint)  # type: ignore[untyped-decorator]
 def microphone(ws: Server) -> None:
-    """One recording, or one connection of it."""
+    """A recording, or one connection of it."""
     ctx = context()
-    ws.close_reason = sockets.BROKEN  # simple-websocket cannot tell it from a close without a code
+    ws.close_reason = sockets.BROKEN  # simple-websocket does not tell a broken connection from a close without a code
     with ctx.sockets.opened(SPEAKERS, ws):
         try:
             _record(ctx, ws)
@@ -114,13 +114,13 @@ def _record(ctx: Context, ws: Server) -> None:
 
 
 def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection) -> None:
-    """Hand audio on until the client stops."""
+    """Pass audio on until the client stops."""
     intake = Intake(ctx.microphones, greeting, connection)
     allowance = Allowance(ctx.settings.max_microphone_s, began_s=connection.began_s, heard_s=connection.audio_s)
     for audio in _audio(ws):
         audio_s = intake.seconds(audio)
         if allowance.early_s(audio_s):
-            raise BadRequest("audio comes faster than it can have been spoken; upload recordings to /jobs")
+            raise BadRequest("audio arrives faster than real time; upload recordings to /jobs")
         allowance.take(audio_s)
         intake.hear(audio)
         intake.hand_on()
@@ -128,17 +128,17 @@ def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection
 
 
 def _audio(ws: Server) -> Iterator[bytes]:
-    """Audio as it comes, until the client stops. What else it says is answered here.
+    """Yield audio until the client stops, and answer its other messages.
 
     Raises:
-        ConnectionClosed: behind all that has come, so that a break is not taken for the end; `_relay` closes the socket
-            of a source that has ended.
+        ConnectionClosed: after all that has arrived, so that a broken connection is not taken for the end; `_relay`
+            closes the socket of a source that has ended.
     """
     heard_s, noted = time.monotonic(), False
     while True:
         message = ws.receive(timeout=max(0.0, heard_s + SILENCE_S - time.monotonic()))
         if message is None:
-            raise Problem(408, f"no audio came for {SILENCE_S:g} seconds")
+            raise Problem(408, f"no audio arrived for {SILENCE_S:g} seconds")
         if not isinstance(message, str):
             heard_s = time.monotonic()
             yield message
@@ -148,16 +148,16 @@ def _audio(ws: Server) -> Iterator[bytes]:
                 return
             case "ping":
                 ws.send(json.dumps({"type": "pong"}))
-            case _ if not noted:  # of a client that knows other servers, or a newer one
+            case _ if not noted:  # from a client made for another server, or for a newer one
                 noted = True
                 ws.send(json.dumps({"type": "note", "detail": f"{message[:80]} is ignored; {UNDERSTOOD}"}))
 
 
 def _type(message: str) -> str | None:
-    """The type of what a client says; None, if it has none.
+    """The type of a client's message; None if it has none.
 
     Raises:
-        BadRequest: it is no JSON object.
+        BadRequest: it is not a JSON object.
     """
     values = json_object(message)
     if values is None:
@@ -166,7 +166,7 @@ def _type(message: str) -> str | None:
 
 
 def _relay(ctx: Context, ws: Server, follower: Follower) -> None:
-    """Send captions back, on a thread of its own."""
+    """Send captions back, on a separate thread."""
     code = sockets.NORMAL
     try:
         relay(ctx, ws, follower.messages(), idle=lambda: None)
@@ -175,5 +175,5 @@ def _relay(ctx: Context, ws: Server, follower: Follower) -> None:
         complain(ws, error)
     except (ConnectionClosed, OSError):
         return  # _listen sees it too
-    # The source has ended, perhaps before the client said so: that it closes wakes _listen.
+    # The source has ended, perhaps before the client stopped: closing the socket wakes _listen.
     sockets.close(ws, sockets.GOING_AWAY if ctx.hub.closing else code)

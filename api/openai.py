@@ -1,8 +1,8 @@
-"""`/v1`: OpenAI's API of transcriptions and translations, for clients that speak it.
+"""`/v1`: OpenAI's API for transcriptions and translations, for its clients.
 
-A request is a job like any other: it waits its turn, survives the death of a worker, and is listed at `/jobs`. Its
-client waits, on a greenlet that costs others nothing. One that goes away before the end cancels its job: nobody else
-knows of it, and clients that lose patience send the same recording again.
+A request is a job like any other: it is queued, survives the death of a worker, and is listed at `/jobs`. The client
+waits on a greenlet, at no cost to others. If it disconnects before the end, its job is cancelled: no other client knows
+of it, and clients that time out send the same recording again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from wire.captions import latest_revisions
 from wire.errors import UndertextError
 from wire.messages import Caption, Job, Kind, State, Task, source_name
 
-#: What all of its paths begin with; errors under it have OpenAI's shape.
+#: Prefix of all paths; errors under it have OpenAI's format.
 PREFIX = "/v1"
 
 blueprint = Blueprint("openai", __name__, url_prefix=PREFIX)
 
-#: How often a wait looks whether its client is still there, and reads the log even if nothing was published, in
-#: seconds. A stream then sends a comment, which keeps proxies patient.
+#: How often a waiting request checks that its client is still connected, and reads the log even if nothing was
+#: published, in seconds. A stream then sends a comment, so that proxies do not time out.
 LOOK_S = 2.0
 
 
@@ -43,21 +43,21 @@ def models() -> dict[str, Any]:
 
 @blueprint.get("/models/<path:id>")
 def model(id: str) -> dict[str, Any]:
-    """Any model that a request may name, as any is taken; its name may be a hub's, with a slash."""
+    """A model of any name: requests may use any, also a hub id with a slash."""
     if len(id) > NAME_LIMIT or not id.isprintable():
-        raise Problem(404, f"A model's name has {NAME_LIMIT} characters at most, and none unprintable.", field="model")
+        raise Problem(404, f"A model's name has at most {NAME_LIMIT} printable characters.", field="model")
     return openai_shapes.model(id)
 
 
 @blueprint.post("/audio/transcriptions")
 def transcribe() -> Response:
-    """Caption a recording, and wait for it."""
+    """Caption a recording, and wait for the result."""
     return _answer("transcribe")
 
 
 @blueprint.post("/audio/translations")
 def translate() -> Response:
-    """Caption a recording in English, and wait for it."""
+    """Caption a recording in English, and wait for the result."""
     return _answer("translate")
 
 
@@ -67,7 +67,7 @@ def _answer(task: Task) -> Response:
 
     def choose(form: MultiDict[str, str]) -> dict[str, Any]:
         nonlocal options
-        options = Options.of(form)  # refuses what is unfit before there is a job
+        options = Options.of(form)  # rejects an invalid form before there is a job
         return {"language": form.get("language", ""), "task": task, "hot_words": of_prompt(form.get("prompt", ""))}
 
     job = jobs.queued(ctx, lambda: handing_in.received(ctx, choose))
@@ -81,7 +81,7 @@ def _answer(task: Task) -> Response:
 
 
 def _document(ctx: Context, job: Job, options: Options, captions: list[Caption]) -> Response:
-    """The captions of a finished job, in the format that is asked for."""
+    """The captions of a finished job, in the requested format."""
     if options.format == "text":
         return Response(whole(captions) + "\n", mimetype="text/plain")
     if options.format in formats.FORMATS:
@@ -104,36 +104,36 @@ def _document(ctx: Context, job: Job, options: Options, captions: list[Caption])
 
 
 def _awaited(ctx: Context, job: Job) -> list[Caption]:
-    """All captions of a job, once it has finished.
+    """Wait for a job; return all its captions.
 
     Raises:
-        Problem: it has not, or nobody waits any more.
+        Problem: it failed or was cancelled, or the client has disconnected.
     """
     found: list[Caption] = []
     for page in _committed(ctx, job):
         found += page
         if not page and sockets.gone(request):
             jobs.cancel(ctx, job)
-            raise Problem(499, "The client went away; its job is cancelled.")
+            raise Problem(499, "The client disconnected; its job is cancelled.")
     return latest_revisions(found)
 
 
 def _events(ctx: Context, job: Job) -> Generator[str]:
-    """Captions as server-sent events, each once it is final; what goes wrong is an event, too."""
+    """Captions as server-sent events, each once it is final; an error is an event, too."""
     text = ""
     try:
         for page in _committed(ctx, job):
             if not page:
                 yield sse.COMMENT
             for caption in page:
-                # One that is corrected has gone out as it was heard.
+                # A corrected caption was sent in its original wording.
                 if caption.final and not caption.corrected and (delta := piece(caption, first=not text)):
                     text += delta
                     yield _event({"type": "transcript.text.delta", "delta": delta})
     except GeneratorExit:
         jobs.cancel(ctx, job)
         raise
-    except (Problem, UndertextError) as error:  # the status has gone out
+    except (Problem, UndertextError) as error:  # the status was sent already
         yield _event(openai_shapes.error(problems.from_error(error)))
         return
     yield _event({"type": "transcript.text.done", "text": text})
@@ -144,12 +144,12 @@ def _event(values: dict[str, Any]) -> str:
 
 
 def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:
-    """Captions of a job as they are committed, in every revision, until it has finished; nothing now and then.
+    """Yield captions as they are committed, in every revision, until the job has finished; now and then an empty page.
 
-    What is published only wakes us: the log has everything, in order, also after a time without Redis.
+    Publications only wake this generator: the log has everything, in order, even after an outage of Redis.
 
     Raises:
-        Problem: the job has failed or was cancelled, or the server stops.
+        Problem: the job failed or was cancelled, or the server is stopping.
     """
     source, after = source_name(Kind.JOB, job.id), 0
     with ctx.hub.watch(source) as viewer:
@@ -157,21 +157,21 @@ def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:
             page: list[Caption] = []
             state = State.WAITING
             try:
-                progress = ctx.log.progress(source)  # before the log: who has finished has written all
+                progress = ctx.log.progress(source)  # before the log: a finished job has written everything
                 page = ctx.log.read(source, after)
                 if not page:
                     job = ctx.jobs.get(job.id)
                     state = jobs.state_of(job, progress)
             except RedisError as error:
-                problems.redis_away(error)  # says so in the log; the job is not lost by it
+                problems.redis_away(error)  # only logs it: the job is not lost
             if state.ended:
                 break
             yield page
             if page:
                 after = page[-1].event
             elif viewer.take(LOOK_S) is Signal.CLOSED:
-                raise Problem(503, f"The server stops; the job goes on, as /jobs/{job.id}.")
+                raise Problem(503, f"The server is stopping; the job continues as /jobs/{job.id}.")
     if state is State.FAILED:
-        raise Problem(422, job.error or "The job has failed; the log of ingest says why.")
+        raise Problem(422, job.error or "The job failed; see the log of ingest.")
     if state is State.CANCELLED:
-        raise Problem(410, "The job was cancelled; its captions are gone.")
+        raise Problem(410, "The job was cancelled; its captions are deleted.")

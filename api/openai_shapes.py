@@ -1,4 +1,4 @@
-"""Captions and errors in the shapes of OpenAI's API (https://platform.openai.com/docs/api-reference/audio). Pure."""
+"""Captions and errors in the formats of OpenAI's API (https://platform.openai.com/docs/api-reference/audio). Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wire.messages import Caption
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
-#: OpenAI's names of errors that clients tell apart, by status and field.
+#: OpenAI's codes of errors that clients distinguish, by status and field.
 _CODES = {
     (401, ""): "invalid_api_key",
     (404, "model"): "model_not_found",
@@ -33,10 +33,10 @@ _GRANULARITIES = {"word", "segment"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a request's form asks for, besides what to transcribe. Other fields are ignored."""
+    """The options in a request's form that concern the answer. Other fields are ignored."""
 
     format: str
-    granularities: frozenset[str]  # of the times in verbose_json
+    granularities: frozenset[str]  # of the timestamps in verbose_json
     stream: bool
 
     @classmethod
@@ -44,11 +44,11 @@ class Options:
         """Read a form.
 
         Raises:
-            BadRequest: a field has a value that there is not.
+            BadRequest: a field has an invalid value.
         """
         format = form.get("response_format") or "json"
         if format not in FORMATS:
-            raise BadRequest(f"response_format {format[:20]!r} is none of {', '.join(FORMATS)}", "response_format")
+            raise BadRequest(f"response_format {format[:20]!r} is not one of {', '.join(FORMATS)}", "response_format")
         name = "timestamp_granularities"
         granularities = frozenset(form.getlist(f"{name}[]") + form.getlist(name)) or frozenset({"segment"})
         if not granularities <= _GRANULARITIES:
@@ -60,14 +60,14 @@ class Options:
 
 
 def words(caption: Caption) -> list[tuple[str, float]]:
-    """The words of a caption, each with what stands before it where it is not the first of a text, and its time."""
+    """The words of a caption with their times, each with the separator before it, also the first."""
     spelt, separator, _ = timed_words(caption)
     between = " " if caption.language in PHRASED else separator
     return [((separator if n else between) + word, start_s) for n, (word, start_s) in enumerate(spelt)]
 
 
 def piece(caption: Caption, *, first: bool) -> str:
-    """What a caption adds to the text, with the space before it, unless it is the first or its script has none."""
+    """The text that a caption adds, preceded by a space unless it is the first or its script uses none."""
     text = "".join(word for word, _ in words(caption))
     return text.lstrip() if first else text
 
@@ -103,12 +103,12 @@ def verbose(
 
 
 def model(name: str) -> dict[str, Any]:
-    """A model. When it was made is not known."""
+    """A model. Its creation time is not known."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "undertext"}
 
 
 def error(problem: Problem) -> dict[str, Any]:
-    """A problem as the body of an answer, or as an event of a stream."""
+    """A problem as the body of a response, or as an event of a stream."""
     return {
         "error": {
             "message": problem.detail,
@@ -120,7 +120,7 @@ def error(problem: Problem) -> dict[str, Any]:
 
 
 def response(problem: Problem) -> Response:
-    """A problem on its way out."""
+    """A problem as a response."""
     answer = Response(dumps(error(problem)) + "\n", problem.status, mimetype="application/json")
     answer.headers.update(problem.headers)
     answer.headers["Cache-Control"] = "no-store"
@@ -128,7 +128,7 @@ def response(problem: Problem) -> Response:
 
 
 def _segment(number: int, caption: Caption) -> dict[str, Any]:
-    """A segment. What clients judge it by is reckoned as Whisper does; what we do not keep has a harmless value."""
+    """A segment. Its quality figures are computed as in Whisper; those that we do not keep have harmless values."""
     text = clean(caption.text)
     sure = [math.log(word.confidence) for word in caption.words if word.confidence]
     utf8 = text.encode(errors="replace")

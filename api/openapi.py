@@ -1,4 +1,4 @@
-"""`/openapi.json`: the description of this API, kept in `openapi.yaml` beside this file."""
+"""`/openapi.json`: the description of this API, from `openapi.yaml` beside this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: static files of `frontend/`, and `/about`, which tells it this server's limits."""
+"""The page: static files of `frontend/`, and `/about`, which reports this server's limits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-#: The one that may stand in pages of others: it shows captions, which are open to all, and has nothing to be clicked.
-#: OBS puts a style element of its user's into it.
+#: The one page that other sites may embed: it shows captions, which are public, and has nothing to click.
+#: OBS adds a style element of its user's.
 OVERLAY = "overlay.html"
 _OVERLAYS_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "frame-ancestors 'none'", "frame-ancestors *"
@@ -33,7 +33,7 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/sv
 
 @blueprint.get("/about")
 def about() -> dict[str, Any]:
-    """What a client should know before it asks."""
+    """The limits and abilities of this server."""
     settings, redis = context().settings, context().redis
     return {
         "name": "Undertext",
@@ -53,7 +53,7 @@ def index() -> Response:
 
 @blueprint.get("/<path:path>")
 def static(path: str) -> Response:
-    """One of its files; browsers ask each time whether it has changed."""
+    """A static file; browsers revalidate it on each use."""
     if _is_socket():
         raise WebsocketMismatch
     if methods := _other_methods():
@@ -68,7 +68,7 @@ def static(path: str) -> Response:
 
 
 def _is_socket() -> bool:
-    """Whether the path would be a WebSocket's, had the client asked for one."""
+    """Return True if the path is a WebSocket's, and the client has not requested an upgrade."""
     adapter = current_app.create_url_adapter(request)
     try:
         return adapter is not None and bool(adapter.match(websocket=True))
@@ -77,14 +77,14 @@ def _is_socket() -> bool:
 
 
 def _other_methods() -> list[str]:
-    """What a path answers that is no file's, but the API's for other methods alone; nothing for any other path."""
+    """The methods of a path that the API serves with methods other than GET; empty for any other path."""
     adapter = current_app.create_url_adapter(request)
     methods = set(adapter.allowed_methods() if adapter else ()) - {"GET", "HEAD"}
     return sorted(methods) if methods > {"OPTIONS"} else []
 
 
 def harden(answer: Response) -> Response:
-    """Headers that every answer carries."""
+    """Add the headers that every response has."""
     answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Referrer-Policy", "no-referrer")

@@ -1,4 +1,4 @@
-"""What callers send, checked: numbers in the query, JSON bodies, ids, languages, addresses."""
+"""Parsing and validation of what clients send: query parameters, JSON bodies, ids, languages, URLs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from wire.hot_words import checked
 from wire.languages import code_of
 from wire.messages import Task
 
-#: What a station may be called in URLs, keys and metric labels.
+#: Longest station id, which is part of URLs, keys and metric labels.
 ID_LIMIT = 64
 _STATION_ID = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{ID_LIMIT - 2}}}[a-z0-9])?")
 
-#: What times are as a rule, and those of a recording.
+#: Descriptions of times in error messages: the usual ones, and those of a recording.
 UNIX_TIME, RECORDING_TIME = "a Unix time in seconds, such as 1795345200.5", "a time in the recording, in seconds"
 
-#: What stands for a password.
+#: What is shown instead of a password.
 MASK = "***"
 
-#: Longest address and longest name that are kept.
+#: Longest URL and longest name.
 URL_LIMIT, NAME_LIMIT = 2000, 200
 
 
@@ -40,20 +40,20 @@ def natural(name: str, default: int, *, minimum: int = ..., maximum: int = ...) 
 @overload
 def natural(name: str, default: None, *, minimum: int = ..., maximum: int = ...) -> int | None: ...
 def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 2**53) -> int | None:
-    """A whole number from the query string.
+    """An integer query parameter.
 
     Raises:
-        BadRequest: it is none, or too large.
+        BadRequest: it is not an integer, or out of range.
     """
     text = request.args.get(name)
     return default if text is None else whole(name, text, minimum=minimum, maximum=maximum)
 
 
 def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> int:
-    """A whole number that is said in digits.
+    """Parse an integer in ASCII digits.
 
     Raises:
-        BadRequest: it is none, or too large.
+        BadRequest: it is not an integer, or out of range.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and minimum <= int(text) <= maximum):
         raise BadRequest(f"{name}={text[:40]!r} must be a whole number from {minimum} to {maximum}", name)
@@ -61,22 +61,22 @@ def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> in
 
 
 class Whole(IntegerConverter):
-    """A whole number in a path, in ASCII's digits, as everywhere: Werkzeug takes `٣`, too.
+    """An integer in a path, in ASCII digits as everywhere; Werkzeug accepts `٣`, too.
 
-    Redis and SQLite count no further than with 64 bits.
+    Redis and SQLite count with 64 bits.
     """
 
     regex = "[0-9]{1,18}"
 
 
 def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
-    """A time from the query string, in seconds.
+    """A time in the query string, in seconds.
 
     Args:
-        clock: what it is, in words.
+        clock: its description, for the error message.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: it is invalid.
     """
     text = request.args.get(name)
     if text is None:
@@ -87,10 +87,10 @@ def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
 
 
 def period(clock: str = UNIX_TIME) -> tuple[float, float]:
-    """The times `from` and `to` of the query string; all there is, where they are left out.
+    """The query parameters `from` and `to`; infinite where they are missing.
 
     Raises:
-        BadRequest: one is none, or nothing is between them.
+        BadRequest: one is invalid, or the period is empty.
     """
     from_s, to_s = seconds("from", -math.inf, clock), seconds("to", math.inf, clock)
     if from_s >= to_s:
@@ -108,11 +108,11 @@ def json_body(otherwise: str = "") -> dict[str, Any]:
     """The request's JSON object.
 
     Args:
-        otherwise: what else might be sent, for who has sent another kind of body.
+        otherwise: what else may be sent, for the error about another kind of body.
 
     Raises:
-        Problem: 415, it is not said to be JSON.
-        BadRequest: it is no JSON object.
+        Problem: 415, the content type is not JSON.
+        BadRequest: the body is not a JSON object.
     """
     if not request.is_json:
         raise Problem(415, f"Send a JSON object with Content-Type: application/json{otherwise}.")
@@ -123,7 +123,7 @@ def json_body(otherwise: str = "") -> dict[str, Any]:
 
 
 def json_object(text: str | bytes) -> dict[str, Any] | None:
-    """The JSON object that a text is; None, if it is none, or is nested too deeply to be read."""
+    """Parse a JSON object; None if the text is not one, or is nested too deeply."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
@@ -132,23 +132,23 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
 
 
 def known_fields(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse fields that there are not: what a misspelt one asks for would be left undone without a word.
+    """Reject unknown fields: otherwise a misspelt one would be ignored silently.
 
     Raises:
-        BadRequest: there is one; the message names the nearest that there is.
+        BadRequest: a field is unknown; the message names the closest known one.
     """
     for name in given:
         if name not in known:
             near = get_close_matches(name[:40].lower(), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(known)}"
             raise BadRequest(f"there is no field {name[:40]!r}; {hint}", name[:40])
 
 
 def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, required: bool = False) -> str:
-    """A string of a JSON object, without spaces around it; empty if it is missing.
+    """A string field of a JSON object, stripped; empty if it is missing.
 
     Raises:
-        BadRequest: it is no string, too long, or missing though required.
+        BadRequest: it is not a string, too long, or missing though required.
     """
     value = values.get(name)
     if value is not None and not isinstance(value, str):
@@ -157,20 +157,20 @@ def text_field(values: dict[str, Any], name: str, *, limit: int = NAME_LIMIT, re
     if len(text) > limit:
         raise BadRequest(f"{name} is longer than {limit} characters", name)
     if not text.isprintable():
-        raise BadRequest(f"{name} holds characters that cannot be shown", name)
+        raise BadRequest(f"{name} contains characters that cannot be displayed", name)
     if required and not text:
         raise BadRequest(f"{name} is missing", name)
     return text
 
 
 def hot_words(given: Any, field: str = "hot_words") -> tuple[str, ...]:
-    """Hot words as a field of a request has them; none if that is missing.
+    """Validate the hot words of a request; none if the field is missing.
 
     Args:
-        field: its name, behind those of the objects that it is in.
+        field: its path in the request.
 
     Raises:
-        BadRequest: they are unfit.
+        BadRequest: they are invalid.
     """
     try:
         return checked(given)
@@ -179,7 +179,7 @@ def hot_words(given: Any, field: str = "hot_words") -> tuple[str, ...]:
 
 
 def of_prompt(text: str) -> list[str]:
-    """As many hot words as fit of a prompt of OpenAI's API: a list of names, or a text with some in it."""
+    """Up to the limit, the hot words in a prompt of OpenAI's API: a list of names, or a text that contains some."""
     words: list[str] = []
     for word in listed("".join(c if c.isprintable() else "\n" for c in text)):
         with suppress(ValueError):
@@ -188,15 +188,15 @@ def of_prompt(text: str) -> list[str]:
 
 
 def listed(text: str) -> list[str]:
-    """What a text has between commas or line breaks."""
+    """Split a text at commas and line breaks."""
     return [word for word in map(str.strip, re.split(r"[,\n]", text)) if word]
 
 
 def station_id(text: str) -> str:
-    """A station's id.
+    """Validate a station's id.
 
     Raises:
-        BadRequest: it has other characters than it may have.
+        BadRequest: it contains other characters than it may.
     """
     if not _STATION_ID.fullmatch(text):
         raise BadRequest(
@@ -207,7 +207,7 @@ def station_id(text: str) -> str:
 
 
 def slug(name: str) -> str:
-    """A station's id, made of its name; empty if that has other than Latin letters, in which alone it may differ."""
+    """A station id made from its name; empty if the name has non-Latin letters, which alone may distinguish it."""
     apart = unicodedata.normalize("NFKD", name.casefold()).translate({ord("ø"): "o", ord("æ"): "ae"})
     plain = "".join(c for c in apart if not unicodedata.combining(c))
     if any(c.isalnum() and not c.isascii() for c in plain):
@@ -216,13 +216,13 @@ def slug(name: str) -> str:
 
 
 def numbered(id: str, number: int) -> str:
-    """The id of another station that would have the same."""
+    """An id with a number appended, for another station with the same name."""
     ending = f"-{number}"
     return id[: ID_LIMIT - len(ending)].rstrip("-") + ending
 
 
 def masked(url: str) -> str:
-    """An address with three stars instead of its password."""
+    """A URL with its password masked."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
@@ -231,16 +231,16 @@ def masked(url: str) -> str:
 
 
 def place(url: str) -> str:
-    """The part of an address that says which station it is: no name, password or query."""
+    """The part of a URL that identifies a station: no user name, password or query."""
     parts = urlsplit(url)
     return f"{parts.hostname} {parts.port or ''} {parts.path}"
 
 
 def language(text: str) -> str | None:
-    """The code of a language, of which a region may be named too (sv-SE); None, to be detected, for an empty one.
+    """The code of a language, with or without a region (sv-SE); None, to be detected, if empty.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: there is no such language.
     """
     name = text.strip().lower()
     if name in ("", "auto"):
@@ -248,14 +248,14 @@ def language(text: str) -> str | None:
     code = code_of(name)
     if code is None:
         raise BadRequest(
-            f"language {name[:20]!r} is no code of a language; use one such as sv or en, or leave it out",
+            f"language {name[:20]!r} is not a language code; use one such as sv or en, or omit it",
             "language",
         )
     return code
 
 
 def task(text: str) -> Task | None:
-    """What to do with speech; None, as the transcribers' TASK says, for an empty one.
+    """The task of a transcriber; None, for the transcribers' own TASK, if empty.
 
     Raises:
         BadRequest: there is no such task.
@@ -264,16 +264,16 @@ def task(text: str) -> Task | None:
     known: dict[str, Task | None] = {"": None, **{each: each for each in get_args(Task)}}
     if name not in known:
         raise BadRequest(
-            f"task {name[:20]!r} is neither transcribe nor translate (into English); or leave it out", "task"
+            f"task {name[:20]!r} is neither transcribe nor translate (into English); omit it for the default", "task"
         )
     return known[name]
 
 
 def http_url(text: str, name: str = "url") -> str:
-    """An address of the web.
+    """Validate a URL.
 
     Raises:
-        BadRequest: it has another scheme, no host, or a masked password.
+        BadRequest: it has another scheme than http or https, no host, or a masked password.
     """
     try:
         parts = urlsplit(text)
@@ -283,7 +283,7 @@ def http_url(text: str, name: str = "url") -> str:
     except ValueError:
         fit = False
     if not fit or len(text) > URL_LIMIT or not text.isascii() or not text.isprintable() or " " in text:
-        raise BadRequest(f"{name} must be an address that begins with http:// or https://", name)
+        raise BadRequest(f"{name} must be a URL that begins with http:// or https://", name)
     if parts.password == MASK:
-        raise BadRequest(f"{name} has {MASK} for its password, as it is shown; send the password itself", name)
+        raise BadRequest(f"{name} has {MASK} as its password, as displayed; send the actual password", name)
     return text

@@ -1,8 +1,8 @@
-"""What players of HLS read: playlists, segments of sound, and segments of captions in time with them. Pure.
+"""The files of HLS: playlists, segments of sound, and segments of captions in time with them. Pure.
 
-All times of a station are on one clock, the one that players count media by: Unix time, in 90,000 ticks a second,
-beginning anew every 2^33 of them, after 26 and a half hours. Packed audio says at which tick it begins, and captions
-that theirs are the same.
+All times of a station are on one clock, the one that players use for media: Unix time, in 90,000 ticks a second,
+wrapping around every 2^33 ticks, after 26 and a half hours. Packed audio contains the tick at which it begins, and
+captions declare that they use the same ticks.
 
 Source: RFC 8216, 3.4 (packed audio), 3.5 (WebVTT), 4.3 (tags).
 """
@@ -22,20 +22,20 @@ MEDIA_TYPE = "application/vnd.apple.mpegurl"
 
 TICKS_PER_S, _CYCLE_TICKS = 90_000, 1 << 33
 
-#: By a segment's format: what its file is, and how the coding is called (RFC 6381).
+#: By a segment's format: its media type, and the codec's name (RFC 6381).
 SOUNDS = {"aac": ("audio/aac", "mp4a.40.2"), "mp3": ("audio/mpeg", "mp4a.40.34")}
 
-#: Captions are listed so long after what follows them is final, in seconds: until then it changes how they are shown.
+#: Captions are listed this long after the following ones are final, in seconds: until then their cues may change.
 _CALM_S = 5.0
 
-#: What is older is listed, whatever has become of its captions, in seconds.
+#: Older segments are listed in any case, in seconds.
 _PATIENCE_S = 30.0
 
 _OWNER = b"com.apple.streaming.transportStreamTimestamp\0"
 
 
 def ready(segments: Sequence[Segment], final_s: float, now_s: float) -> list[Segment]:
-    """Those of the newest segments whose captions change no more.
+    """The segments whose captions will not change.
 
     Args:
         final_s: the Unix time up to which captions are final.
@@ -49,13 +49,13 @@ def final_until(captions: Sequence[Caption], captioned_s: float) -> float:
 
     Args:
         captions: the newest ones, in their newest revisions.
-        captioned_s: up to when there are any.
+        captioned_s: the Unix time up to which audio is captioned.
     """
     return min([captioned_s, *(caption.start_s for caption in captions if caption.text and not caption.final)])
 
 
 def main_playlist(segments: Sequence[Segment], language: str | None) -> str:
-    """What a player is told first: that there is sound, and captions for it."""
+    """The playlist that a player reads first: it names the sound and its captions."""
     bits_per_s = max(8 * segment.n_bytes / segment.duration_s for segment in segments)
     _, codec = SOUNDS[segments[-1].format]
     spoken = f'LANGUAGE="{language}",' if language else ""
@@ -68,10 +68,10 @@ def main_playlist(segments: Sequence[Segment], language: str | None) -> str:
 
 
 def playlist(segments: Sequence[Segment], ending: str | None = None) -> str:
-    """The segments of the sound, or of what else there is in the same times.
+    """The playlist of the sound, or of another rendition with the same times.
 
     Args:
-        ending: of their names; None: their formats.
+        ending: file extension of the segments; None: their formats.
     """
     lines = [
         "#EXTM3U",
@@ -95,17 +95,17 @@ def playlist(segments: Sequence[Segment], ending: str | None = None) -> str:
 
 
 def sound(segment: Segment, data: bytes) -> bytes:
-    """A segment's sound, behind an ID3 tag that says when it begins."""
+    """A segment's sound, preceded by an ID3 tag with its start time."""
     owned = _OWNER + (_ticks(segment) % _CYCLE_TICKS).to_bytes(8, "big")
     frame = b"PRIV" + _seven_bits(len(owned)) + b"\0\0" + owned
     return b"ID3\4\0\0" + _seven_bits(len(frame)) + frame + data
 
 
 def captions(segment: Segment, said: Sequence[Caption]) -> str:
-    """The captions that are shown while a segment sounds, as WebVTT. One that is shown in two segments is in both.
+    """The captions shown during a segment, as WebVTT. A cue that spans two segments is in both.
 
     Args:
-        said: what was said in that time, and for so long before and behind it that the cues are the same for the next.
+        said: the captions of that time, and of enough time before and after it that the next segment has the same cues.
     """
     origin_s = _ticks(segment) // _CYCLE_TICKS * _CYCLE_TICKS / TICKS_PER_S
     begin_ms, end_ms = (round(1000 * (time_s - origin_s)) for time_s in (segment.start_s, segment.end_s))
@@ -119,5 +119,5 @@ def _ticks(segment: Segment) -> int:
 
 
 def _seven_bits(number: int) -> bytes:
-    """A number in four bytes of seven bits."""
+    """A number in four bytes of seven bits each."""
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))

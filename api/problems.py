@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-#: Statuses of the domain's errors; the first class that fits counts.
+#: Statuses of domain errors; the first matching class counts.
 _STATUSES: tuple[tuple[type[UndertextError], int], ...] = (
     (UnknownSource, 404),
     (BadRequest, 422),
@@ -30,21 +30,21 @@ _STATUSES: tuple[tuple[type[UndertextError], int], ...] = (
 _TITLES = {413: "Request too large", 422: "Unprocessable request", 426: "WebSocket required", 429: "Too many at once"}
 
 _DETAILS = {
-    404: "There is nothing at {path}; /openapi.json lists what there is.",
-    405: "{path} does not answer {method}.",
-    426: "{path} is a WebSocket: ask with Upgrade: websocket and Connection: Upgrade, which a proxy must pass on.",
-    500: "This is our fault; the server's log says more.",
+    404: "There is nothing at {path}; /openapi.json lists all paths.",
+    405: "{path} does not support {method}.",
+    426: "{path} is a WebSocket: send Upgrade: websocket and Connection: Upgrade, which a proxy must forward.",
+    500: "Internal error; see the server's log.",
 }
 
 
 class Problem(Exception):
-    """An answer other than success, raised by a route.
+    """An error response, raised by a route.
 
     Attributes:
-        status: of HTTP.
-        detail: what is wrong and how to remedy it, fit to show to a user.
+        status: the HTTP status.
+        detail: what is wrong and how to fix it, suitable for users.
         headers: further headers, such as Retry-After.
-        field: of the request, that is wrong; empty if it is none of them, or several.
+        field: the invalid field of the request; empty if there is none, or several.
     """
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, field: str = "") -> None:
@@ -56,13 +56,13 @@ class Problem(Exception):
 
 
 def redis_away(error: RedisError) -> Problem:
-    """What is said when Redis does not answer."""
+    """The problem to report when Redis does not answer."""
     log.warning("Redis does not answer: %s", error)
     return Problem(503, "Redis does not answer. Is it running where REDIS_URL says?", {"Retry-After": "2"})
 
 
 def from_error(error: Exception) -> Problem:
-    """The problem that an error means to a caller."""
+    """The problem that an error is reported as."""
     if isinstance(error, Problem):
         return error
     for cls, status in _STATUSES:
@@ -72,7 +72,7 @@ def from_error(error: Exception) -> Problem:
     if isinstance(error, AWAY):
         return redis_away(error)
     if isinstance(error, (ClientDisconnected, ParseException)):
-        return Problem(400, "The request's body broke off, or its chunks are malformed: send it again, whole.")
+        return Problem(400, "The request's body is incomplete, or its chunks are malformed: send it again.")
     if isinstance(error, RequestEntityTooLarge):
         return Problem(413, _too_large())
     if isinstance(error, WebsocketMismatch) and _asks_for_socket():
@@ -81,33 +81,33 @@ def from_error(error: Exception) -> Problem:
         return Problem(426, _DETAILS[426].format(path=request.path), {"Upgrade": "websocket", "Connection": "Upgrade"})
     if isinstance(error, HTTPException) and error.code:
         detail = _DETAILS.get(error.code, error.description or "").format(path=request.path, method=request.method)
-        headers = dict(error.get_headers())  # such as Allow, and of a 416 Content-Range
+        headers = dict(error.get_headers())  # such as Allow, or Content-Range of a 416
         del headers["Content-Type"]
         return Problem(error.code, detail, headers)
     return Problem(500, _DETAILS[500])
 
 
 def _asks_for_socket() -> bool:
-    """Whether a request is for a WebSocket, as routing sees it."""
+    """Return True if a request is for a WebSocket, as routing sees it."""
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and adapter.websocket
 
 
 def _too_large() -> str:
-    """Which limit a request's body has exceeded, in words."""
+    """Name the limit that a request's body exceeds."""
     limit = request.max_content_length or 0
     if limit == current_app.config["MAX_CONTENT_LENGTH"]:
         return f"The request has more than {limit} bytes; send a recording to /jobs, as the form field `file`."
     if request.content_length is None or request.content_length > limit:
         return "The file is larger than this server takes (MAX_UPLOAD_BYTES)."
     return (
-        f"The form has more than {request.max_form_parts} fields, or in those more than "
-        f"{request.max_form_memory_size} bytes; the recording is a file, `file`."
+        f"The form has more than {request.max_form_parts} fields, or more than {request.max_form_memory_size} bytes in "
+        "them; send the recording as a file, `file`."
     )
 
 
 def response(problem: Problem) -> Response:
-    """The problem on its way out."""
+    """A problem as a response."""
     body = {
         "type": "about:blank",
         "title": _TITLES.get(problem.status) or HTTP_STATUS_CODES.get(problem.status, "Error"),
@@ -116,7 +116,7 @@ def response(problem: Problem) -> Response:
         "instance": request.path,
         **({"field": problem.field} if problem.field else {}),
     }
-    # A field may be named by half a surrogate pair, which UTF-8 lacks and JSON escapes just as Python does.
+    # A field's name may contain a lone surrogate, which UTF-8 cannot encode; JSON's escape is the same as Python's.
     text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
     answer = Response(text + b"\n", problem.status, mimetype=MEDIA_TYPE)
     answer.headers.update(problem.headers)
@@ -125,11 +125,11 @@ def response(problem: Problem) -> Response:
 
 
 def register(app: Flask, shapes: Mapping[str, Callable[[Problem], Response]]) -> None:
-    """Answer every error of `app` as a problem.
+    """Report every error of `app` as a problem.
 
     Args:
-        shapes: what answers otherwise, by the prefix of the path; a blueprint's own handlers would not be asked about
-            paths and methods that there are not.
+        shapes: other error formats, by path prefix; a blueprint's own handlers would not see errors for unknown paths
+            and methods.
     """
 
     def answer(error: Exception) -> Response | RequestRedirect:

@@ -1,8 +1,8 @@
-"""`WS /v1/realtime`: OpenAI's Realtime API, as far as it transcribes, for clients that speak it.
+"""`WS /v1/realtime`: the transcription part of OpenAI's Realtime API, for its clients.
 
-A session is a row of turns. A turn is a recording as any microphone's, and lasts until it is committed, by the client,
-or by us if nothing more comes; it is one item, whose text goes out as it is said (`realtime_ahead`). Where the client
-leaves it to the server to find where turns end, each caption is an item, and the recording goes on.
+A session is a sequence of turns. A turn is a recording like any microphone's, and lasts until it is committed, by the
+client, or by the server if no more audio arrives; it is one item, whose text is sent as it is transcribed
+(`realtime_ahead`). If the session uses turn detection, each caption is an item, and the recording continues.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ blueprint = Blueprint("realtime", __name__, url_prefix=PREFIX)
 blueprint.before_request(microphone.admit)
 sock = Sock()
 
-#: What clients in browsers, which cannot send headers, name beside their token.
+#: Subprotocol that browser clients, which cannot send headers, name beside their token.
 SUBPROTOCOL = "realtime"
 
-#: Turns of a session that may wait for their last captions; no more audio is read meanwhile.
+#: Turns of a session that may wait for their last captions; while there are more, no audio is read.
 MOST_WAITING = 8
 
-#: How often a session looks whether the server stops, in seconds.
+#: How often a session checks whether the server is stopping, in seconds.
 LOOK_S = 1.0
 
-#: A session in which no event has come for so many seconds gives its place among MAX_MICROPHONES to another.
+#: A session without events for this long is closed, since it occupies one of MAX_MICROPHONES, in seconds.
 IDLE_S = 600.0
 
 
@@ -68,7 +68,7 @@ def realtime(ws: Server) -> None:
 
 
 class _Conversation:
-    """What a client says, and what follows from it."""
+    """Handles the events of a client."""
 
     def __init__(self, ctx: Context, ws: Server, client: Client) -> None:
         self._ctx = ctx
@@ -81,11 +81,11 @@ class _Conversation:
         self._waiting: list[Turn] = []
 
     def run(self) -> None:
-        """Until the server stops, or nothing comes any more.
+        """Run until the server stops, or the session is idle.
 
         Raises:
-            ConnectionClosed: the client is gone.
-            BadRequest, Problem: its audio is none.
+            ConnectionClosed: the client has disconnected.
+            BadRequest, Problem: its audio is invalid.
         """
         self._client.send("session.created", session=self._session.shape())
         try:
@@ -102,9 +102,9 @@ class _Conversation:
                 turn.drop()
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        """Events as they come. A turn in which nothing comes for long ends: ingest would give it up.
+        """Yield events as they arrive. A turn without audio for long is ended, since ingest would drop it.
 
-        So does the session later on, as OpenAI's do after an hour, but never before its captions have come.
+        An idle session ends later, as OpenAI's do after an hour, but never before its captions are sent.
         """
         heard_s = time.monotonic()
         while not self._ctx.hub.closing:
@@ -114,23 +114,23 @@ class _Conversation:
                 self._await_captions(self._turn)
             if message is not None:
                 yield json_object(message) or {}
-                heard_s = time.monotonic()  # behind all that it has waited for
+                heard_s = time.monotonic()  # after the wait that the event may have caused
             elif time.monotonic() - heard_s > IDLE_S and not self._turn and not any(t.waits for t in self._waiting):
-                self._client.complain(Problem(408, f"no event has come for {IDLE_S:g} seconds; connect again to go on"))
+                self._client.complain(Problem(408, f"no event arrived for {IDLE_S:g} seconds; reconnect to continue"))
                 return
 
     def _understand(self, event: dict[str, Any]) -> bytes:
-        """Do as an event says; the audio that it brings.
+        """Handle an event; return its audio, if any.
 
         Raises:
-            BadRequest: it says nothing that can be done.
+            BadRequest: it is invalid.
         """
         match event.get("type"):
             case "input_audio_buffer.append":
                 return _decoded(event.get("audio"))
             case "input_audio_buffer.commit":
                 if self._turn is None:
-                    raise BadRequest("no audio has come since the last commit", BUFFER)
+                    raise BadRequest("no audio has arrived since the last commit", BUFFER)
                 self._turn.commit(event.get("event_id"))
                 self._await_captions(self._turn)
             case "input_audio_buffer.clear":
@@ -149,14 +149,14 @@ class _Conversation:
             case type:
                 named = "this" if type is None else str(type)[:NAME_LIMIT]
                 raise BadRequest(
-                    f"{named} is no event of transcription: send session.update, and "
+                    f"{named} is not an event of transcription: send session.update, and "
                     "input_audio_buffer.append, .commit and .clear, as JSON"
                 )
         return b""
 
     def _hear(self, audio: bytes) -> None:
-        """Hand audio on, no faster than it can have been spoken: until then, no more is read."""
-        if self._turn and not self._turn.waits:  # its recording has ended elsewhere, as its client knows
+        """Pass audio on, at most at the speed of speech: until it may be sent, nothing more is read."""
+        if self._turn and not self._turn.waits:  # its recording ended elsewhere; the client has been told
             self._turn.drop()
             self._turn = None
         if self._turn is None:
@@ -169,7 +169,7 @@ class _Conversation:
         self._turn.hear(audio)
 
     def _await_captions(self, turn: Turn) -> None:
-        """A turn has ended; while too many wait for their captions, no more is read."""
+        """Let an ended turn wait for its captions; while too many do, nothing more is read."""
         self._turn = None
         self._waiting.append(turn)
         while len(self._waiting) >= MOST_WAITING and self._client.there:
@@ -181,4 +181,4 @@ def _decoded(audio: object) -> bytes:
     try:
         return base64.b64decode(audio, validate=True)  # type: ignore[arg-type]
     except (TypeError, ValueError, binascii.Error):
-        raise BadRequest("audio must be samples in base64", "audio") from None
+        raise BadRequest("audio must be base64-encoded samples", "audio") from None

@@ -1,8 +1,8 @@
-"""Which words can be told before they are final, to clients from whom none can be taken back. Pure.
+"""Decides which words can be sent before they are final, to clients that cannot take words back. Pure.
 
-Of the words that are provisional, those with which two hypotheses in a row begin: LocalAgreement-2 (Macháček et al.,
-2023, "Turning Whisper into Real-Time Transcription System"). And those that stand well within one: what the next
-hypothesis has otherwise is its end, where audio was cut.
+These are the words with which two consecutive hypotheses begin: LocalAgreement-2 (Macháček et al., 2023, "Turning
+Whisper into Real-Time Transcription System"). And the words well before the end of one hypothesis: the next one differs
+at the end, where audio was cut.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import takewhile
 from api import openai_shapes
 from wire.messages import Caption
 
-#: A hypothesis that goes on for so long behind a word, in seconds, settles it: busy transcribers have no second one.
+#: A word is settled if its hypothesis continues for this long after it, in seconds: busy transcribers make only one.
 WITHIN_S = 1.0
 
 _MARKS = re.compile(r"\W+")
@@ -23,37 +23,37 @@ _MARKS = re.compile(r"\W+")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a caption, on the way to a client."""
+    """A word of a caption, to be sent to a client."""
 
-    text: str  # with what stands before it
-    caption: int  # the id of that
+    text: str  # with the separator before it
+    caption: int  # its id
     start_s: float
     end_s: float  # when the next one begins, or the caption ends
 
     @property
     def middle_s(self) -> float:
-        """Of the time that it takes."""
+        """The middle of its time."""
         return (self.start_s + self.end_s) / 2
 
 
 class Ahead:
-    """How much of a source's text has been told. It takes captions as they come, provisional and final."""
+    """The text of a source that was sent so far. Takes captions as they are published, provisional and final."""
 
     def __init__(self) -> None:
         self._shown: dict[int, list[Word]] = {}  # of the captions that are not final
         self._captured_s = 0.0  # of the newest hypothesis
         self._before: list[Word] = []  # the hypothesis before it
-        self._told: list[Word] = []  # behind all that is final
+        self._told: list[Word] = []  # sent words after the last final caption
 
     def take(self, caption: Caption) -> list[Word]:
-        """What is to be told now. Of a final caption that is what has not been told yet."""
+        """The words to send now: of a final caption, those that were not sent yet."""
         if caption.captured_s > self._captured_s:
             self._before = self._hypothesis()
             self._captured_s = caption.captured_s
         words = _words(caption)
         if not caption.final:
             self._shown[caption.id] = words
-            # Captions of one hypothesis come in order, and those that do not come are as they were.
+            # Captions of one hypothesis arrive in order; those that do not arrive are unchanged.
             return self._tell(_settled(self._before, self._hypothesis(caption.id)))
         fresh = self._tell(words)
         self._shown = {id: shown for id, shown in self._shown.items() if id > caption.id}
@@ -66,7 +66,7 @@ class Ahead:
         return [word for id in sorted(self._shown) if id <= last for word in self._shown[id]]
 
     def _tell(self, words: Sequence[Word]) -> list[Word]:
-        """Those behind what has been told. Where that was wrong, times say which."""
+        """Mark words as sent; return those that are new. If an earlier one was wrong, times decide."""
         if _alike(self._told, words):
             fresh = [*words[len(self._told) :]]
         else:
@@ -82,7 +82,7 @@ def _words(caption: Caption) -> list[Word]:
 
 
 def _settled(before: Sequence[Word], now: Sequence[Word]) -> Sequence[Word]:
-    """The words with which both hypotheses begin, to the letter, or behind which the newer one goes on for long."""
+    """The words common to the beginnings of both hypotheses, or well before the end of the newer one."""
     pairs = zip(before, now, strict=False)
     agreed = sum(1 for _ in takewhile(lambda pair: pair[0].text.strip() == pair[1].text.strip(), pairs))
     within = sum(word.end_s <= now[-1].end_s - WITHIN_S for word in now)
@@ -90,7 +90,7 @@ def _settled(before: Sequence[Word], now: Sequence[Word]) -> Sequence[Word]:
 
 
 def _alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
-    """Whether the shorter one is what the longer one begins with, but for punctuation and case."""
+    """Return True if the shorter is a prefix of the longer, apart from punctuation and case."""
     return all(_bare(a.text) == _bare(b.text) for a, b in zip(one, other, strict=False))
 
 
@@ -99,7 +99,7 @@ def _bare(text: str) -> str:
 
 
 def _behind(words: Sequence[Word], final: Sequence[Word], end_s: float) -> list[Word]:
-    """The words that a final caption, which ends at `end_s`, does not say."""
+    """The words that a final caption, which ends at `end_s`, does not cover."""
     if final and _alike(words, final):
         return [*words[len(final) :]]
     return [word for word in words if word.middle_s > end_s]

@@ -1,4 +1,4 @@
-"""The client of a session of OpenAI's Realtime API: what it is told, and what it has to wait for."""
+"""The client of a session of OpenAI's Realtime API: the events sent to it, and how it is made to wait."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wire.bus import AWAY
 
 T = TypeVar("T")
 
-#: Time between two questions to a Redis that is away, in seconds.
+#: Time between attempts while Redis is unreachable, in seconds.
 AWAY_S = 0.5
 
 
 class Client:
-    """Who is at the other end of a session. Several threads send events to it."""
+    """The other end of a session. Several threads send events to it."""
 
     def __init__(self, ctx: Context, ws: Server) -> None:
         self._ctx = ctx
@@ -30,19 +30,19 @@ class Client:
 
     @property
     def there(self) -> bool:
-        """Whether it is, and the server does not stop."""
+        """Whether it is, and the server is not stopping."""
         return self._ws.connected and not self._ctx.hub.closing
 
     def wait(self, pause_s: float) -> None:
-        """Have it wait, and take it for alive: nothing is read, and its pongs are behind its audio."""
+        """Pause reading from it, and consider it alive: its pongs are queued after its audio."""
         time.sleep(pause_s)
         self._ws.pong_received = True
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask Redis until it answers, and have the client wait meanwhile.
+        """Call `ask` until Redis answers; the client waits meanwhile.
 
         Raises:
-            RedisError: it does not, and nobody waits for it any more.
+            RedisError: Redis does not answer, and the client has disconnected or the server is stopping.
         """
         while True:
             try:
@@ -56,17 +56,17 @@ class Client:
         """Send an event.
 
         Raises:
-            ConnectionClosed, OSError: the client is gone.
+            ConnectionClosed, OSError: the client has disconnected.
         """
         self._ws.send(dumps({"type": type, "event_id": f"event_{secrets.token_hex(8)}", **values}))
 
     def committed(self, item: str) -> None:
-        """Send that an item has all of its audio, and behind which it stands."""
+        """Report that an item has all of its audio, and which item precedes it."""
         before, self._item = self._item, item
         self.send("input_audio_buffer.committed", item_id=item, previous_item_id=before)
 
     def transcript(self, what: str, item: str, **values: Any) -> None:
-        """Send something of an item's text: a `delta`, that it is `completed`, or has `failed`."""
+        """Send an event about an item's text: a `delta`, that it is `completed`, or has `failed`."""
         type = f"conversation.item.input_audio_transcription.{what}"
         self.send(type, item_id=item, content_index=0, **values)
 
@@ -76,9 +76,9 @@ class Client:
         self.transcript("completed", item, transcript=text, usage=usage)
 
     def complain(self, error: Exception, event: Any = None) -> None:
-        """Say what is wrong, and with which event of the client's."""
+        """Report an error, and the client's event that caused it."""
         shape = openai_shapes.error(problems.from_error(error))["error"]
         try:
             self.send("error", error={**shape, "event_id": event})
         except (ConnectionClosed, OSError):
-            return  # nobody is there to hear it
+            return  # the client has disconnected

@@ -1,7 +1,6 @@
-"""The items of a turn: what of their text has gone out to the client of a session of OpenAI's Realtime API.
+"""The items of a turn: which of their text was sent to the client of a session of OpenAI's Realtime API.
 
-A client puts deltas one behind the other, so what has gone out in one stays; the transcript, in the end, is what is
-final.
+A client concatenates deltas, so that text sent in one stays; the transcript at the end is the final text.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ class Items:
     """A turn is one item, or each of its captions is.
 
     Args:
-        item: the id of the turn's own.
-        detects: the server finds where turns end; otherwise the client is told of the commit elsewhere.
+        item: the id of the turn's own item.
+        detects: turn detection is on; otherwise commits are reported elsewhere.
     """
 
     def __init__(self, client: Client, item: str, *, detects: bool) -> None:
@@ -29,15 +28,15 @@ class Items:
         self._detects = detects
         self._ahead = Ahead()
         self._alone: set[int] = set()  # captions, not final yet, that are items of their own
-        self._begun: set[str] = set()  # items of which there was a delta
-        self._text = ""  # of the turn's own item, as far as it is final
-        self._answered = False  # something that was said before the commit has become an item
+        self._begun: set[str] = set()  # items with at least one delta
+        self._text = ""  # the final text of the turn's own item
+        self._answered = False  # whether speech before the commit has become an item
 
     def take(self, caption: Caption, *, alone: bool) -> bool:
-        """Send what a caption adds; whether that is anything.
+        """Send what a caption adds; return False if that is nothing.
 
         Args:
-            alone: it is an item of its own, as is one of which there was a delta when this was so.
+            alone: the caption is an item of its own; so is one that had a delta while this was True.
         """
         fresh = self._ahead.take(caption)
         text = piece(caption, first=True) if caption.final else ""
@@ -60,7 +59,7 @@ class Items:
         return bool(fresh or text)
 
     def complete(self, duration_s: float) -> bool:
-        """Send the whole text of the turn's own item; False if the server has found none in what was committed."""
+        """Send the whole text of the turn's own item; return False if turn detection found none."""
         if self._detects and not self._text:
             if self._item not in self._begun:
                 return self._answered
@@ -69,12 +68,12 @@ class Items:
         return True
 
     def fail(self, error: dict[str, Any]) -> None:
-        """Send that what is not complete will never be."""
+        """Report that the incomplete items have failed."""
         for item in (*(self._of(id) for id in sorted(self._alone)), self._item):
             self._client.transcript("failed", item, **error)
 
     def _of(self, caption: int) -> str:
-        """The item that a caption belongs to."""
+        """The item of a caption."""
         return f"{self._item}_{caption}" if caption in self._alone else self._item
 
     def _send(self, item: str, text: str) -> None:

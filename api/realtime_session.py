@@ -1,4 +1,4 @@
-"""What a session of OpenAI's Realtime API is set to, as its clients write and read it. Pure.
+"""The configuration of a session of OpenAI's Realtime API, as clients write and read it. Pure.
 
 https://developers.openai.com/api/docs/guides/realtime-transcription
 """
@@ -14,39 +14,37 @@ from api.parameters import NAME_LIMIT, hot_words, language, of_prompt
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 
-#: OpenAI's names of formats. Samples are mono, and of `audio/pcm` signed, of 16 bits, little-endian.
+#: OpenAI's format names. Samples are mono; those of `audio/pcm` are signed 16-bit little-endian.
 FORMATS = {"audio/pcm": SampleFormat.S16LE, "audio/pcmu": SampleFormat.MULAW, "audio/pcma": SampleFormat.ALAW}
 
-#: OpenAI's only rates of `audio/pcm` and of the others, in Hz; we take more.
+#: OpenAI's only rates of `audio/pcm` and of the others, in Hz; we accept more.
 RATE_HZ, TELEPHONE_HZ = 24_000, 8_000
 
-#: How the server finds where a turn ends; otherwise the client says so.
+#: Types of turn detection on the server; without it, the client commits.
 DETECTIONS = ("server_vad", "semantic_vad")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session of transcription. What else its clients may set is taken, and ignored."""
+    """A transcription session. Other settings of clients are accepted and ignored."""
 
     id: str
-    model: str  # as its client calls the one that is on air
-    language: str | None = None  # None: it is detected
+    model: str  # the name that the client uses
+    language: str | None = None  # None: detected
     format: SampleFormat = SampleFormat.S16LE
     rate_hz: int = RATE_HZ
     hot_words: tuple[str, ...] = ()
     detection: str = ""  # one of DETECTIONS; empty: the client commits
 
     def updated(self, event: Mapping[str, Any]) -> Session:
-        """The session after a `session.update`; what that leaves out stays.
+        """The session after a `session.update`; missing settings stay as they are.
 
         Raises:
-            BadRequest: it asks for what there is not; the message names the field.
+            BadRequest: a setting is not supported; the message names the field.
         """
         asked = _part(event, "session", "session")
         if asked.get("type", "transcription") != "transcription":
-            raise BadRequest(
-                "session.type must be transcription: this server writes what it hears, and answers nothing"
-            )
+            raise BadRequest("session.type must be transcription: this server only transcribes")
         heard = _part(_part(asked, "audio", "session.audio"), "input", "session.audio.input")
         changed = self
         if heard.get("format"):
@@ -85,7 +83,7 @@ class Session:
 
 
 def _part(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
-    """An object within another; an empty one, if it is null or left out."""
+    """An object within another; empty if it is null or missing."""
     part = values.get(name)
     if part is None:
         return {}
@@ -95,7 +93,7 @@ def _part(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
 
 
 def _audio(format: Mapping[str, Any]) -> tuple[SampleFormat, int]:
-    """How samples are written, and their rate in Hz."""
+    """The sample format, and the rate in Hz."""
     kind = FORMATS.get(str(format.get("type", "audio/pcm")))
     if kind is None:
         raise BadRequest(f"format.type must be one of {', '.join(FORMATS)}", "session.audio.input.format.type")
@@ -108,7 +106,7 @@ def _audio(format: Mapping[str, Any]) -> tuple[SampleFormat, int]:
 
 
 def _language(transcription: Mapping[str, Any]) -> str | None:
-    """The language that is asked for: of several that there may be, none, so that it is detected."""
+    """The requested language; None, so that it is detected, if there are several."""
     several = transcription.get("languages")
     code = transcription.get("language") or (several[0] if isinstance(several, list) and len(several) == 1 else "")
     if not isinstance(code, str):
@@ -117,7 +115,7 @@ def _language(transcription: Mapping[str, Any]) -> str | None:
 
 
 def _hot_words(transcription: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keywords that are asked for, or else what a prompt has of them."""
+    """The requested keywords, or else those in a prompt."""
     prompt = transcription.get("prompt")
     given = transcription.get("keywords") or of_prompt(prompt if isinstance(prompt, str) else "")
     return hot_words(given, "session.audio.input.transcription.keywords")

@@ -1,4 +1,4 @@
-"""A turn of a session of OpenAI's Realtime API, and the way of its text to the client."""
+"""A turn of a session of OpenAI's Realtime API: its audio to ingest, and its text to the client."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from wire.bus import RedisError
 from wire.errors import BadRequest
 from wire.messages import Caption, Kind, Status, source_name
 
-#: A turn has at least so much audio, in seconds, as OpenAI's.
+#: Least audio of a turn, in seconds, as in OpenAI's API.
 SHORTEST_S = 0.1
 
-#: What OpenAI's API says that nothing can be committed of.
+#: The field in OpenAI's error for a commit without audio.
 BUFFER = "input_audio_buffer"
 
-#: How often a turn looks whether it has waited for long enough, in seconds.
+#: How often a turn checks whether it has waited for long enough, in seconds.
 LOOK_S = 1.0
 
 
 class Turn:
-    """What is said up to a commit. Its captions go out on a thread of its own, also after that."""
+    """The audio up to a commit. Its captions are sent from a separate thread, also after the commit."""
 
     def __init__(self, ctx: Context, session: Session, client: Client) -> None:
         self._ctx = ctx
@@ -47,47 +47,47 @@ class Turn:
         self._item = f"item_{self._id}"
         self._items = Items(client, self._item, detects=self._detects)
         self._committed = self._dropped = False
-        self._committed_by: Any = None  # the id of an event of the client's
-        self._until_s: float | None = None  # when its last captions must have come, once it has ended
+        self._committed_by: Any = None  # the id of the client's event
+        self._until_s: float | None = None  # when its last captions must have arrived, once it has ended
         client.patiently(lambda: ctx.statuses.save(Status(self._source, since_s=time.time())))
         connection = client.patiently(lambda: ctx.microphones.open(greeting.hello, greeting.key))
         self._intake = Intake(ctx.microphones, greeting, connection)
         self._audio_s = 0.0
-        self.heard_s = time.monotonic()  #: when audio last came
+        self.heard_s = time.monotonic()  #: when audio last arrived
         self._thread = threading.Thread(target=self._relay, name=f"turn-{self._id}", daemon=True)
         self._thread.start()
 
     @property
     def waits(self) -> bool:
-        """Whether anything of it is still to come."""
+        """Whether captions of it are still expected."""
         return self._thread.is_alive()
 
     def hear(self, audio: bytes) -> None:
-        """Take more audio.
+        """Add audio.
 
         Raises:
-            BadRequest: it is none.
+            BadRequest: it is invalid.
         """
         self._intake.hear(audio)
         self._audio_s += self._intake.seconds(audio)
         self._client.patiently(self._intake.hand_on)
-        self.heard_s = time.monotonic()  # behind the wait for Redis, in which nothing can come
+        self.heard_s = time.monotonic()  # after the wait for Redis, during which no audio is read
 
     def seconds(self, audio: bytes) -> float:
-        """How long a part is."""
+        """The duration of a piece of audio."""
         return self._intake.seconds(audio)
 
     def commit(self, event: Any = None) -> None:
-        """This was all of it, as an event of the client's says.
+        """End the turn on a client's request.
 
-        Where the server finds the turns, only what is still to be written tells whether there was anything to commit.
+        With turn detection, only the captions still to come show whether there was anything to commit.
 
         Raises:
-            BadRequest: that is next to nothing; the turn goes on.
+            BadRequest: there is next to no audio; the turn continues.
         """
         if self._audio_s < SHORTEST_S:
             raise BadRequest(
-                f"a turn has at least {SHORTEST_S:g} s of audio, and this one {self._audio_s:.2f} s", BUFFER
+                f"a turn needs at least {SHORTEST_S:g} s of audio, and this one has {self._audio_s:.2f} s", BUFFER
             )
         self._committed_by, self._committed = event, True
         if not self._detects:
@@ -95,14 +95,14 @@ class Turn:
         self._close()
 
     def end(self) -> None:
-        """Nothing more comes, though nobody said so."""
+        """End the turn because no more audio arrives."""
         if self._detects or self._audio_s < SHORTEST_S:
             self._close()
         else:
             self.commit()
 
     def drop(self) -> None:
-        """Nobody wants to know any more of it; until its recording has ended, it `waits`."""
+        """Discard the turn; it still `waits` until its recording has ended."""
         self._dropped = True
         if self._until_s is None:
             self._close()
@@ -119,7 +119,7 @@ class Turn:
         except RedisError as error:
             self._fail(problems.from_error(error))
         except (ConnectionClosed, OSError):
-            return  # the session sees it too
+            return  # the session notices as well
 
     def _status(self) -> Status:
         return self._ctx.statuses.get(Kind.MICROPHONE, self._id)
@@ -130,12 +130,12 @@ class Turn:
                 return
             if message and message.type == Caption.type and not self._dropped:
                 caption = Caption.decode(message.text)
-                # One that is corrected has gone out as it was heard.
+                # A corrected caption was sent in its original wording.
                 if not caption.corrected and self._items.take(caption, alone=self._detects and not self._committed):
                     count(self._ctx, message)
             elif message and message.type == "end":
                 if self._until_s is None or self._status().state in OVER:
-                    break  # ingest has given it up
+                    break  # ingest has dropped it
                 if self._committed and not self._items.complete(self._audio_s):
                     self._client.complain(
                         BadRequest("nothing was said since the last item", BUFFER), self._committed_by
@@ -144,7 +144,7 @@ class Turn:
             elif self._until_s and time.monotonic() > self._until_s:
                 break
         if not self._dropped:
-            self._fail(Problem(503, f"Not all of it is captioned; /microphones/{self._id}/captions.json has what is."))
+            self._fail(Problem(503, f"It is captioned in part; see /microphones/{self._id}/captions.json."))
 
     def _fail(self, problem: Problem) -> None:
         try:

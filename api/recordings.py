@@ -1,4 +1,4 @@
-"""`/microphones`: what was captioned of a microphone (`api.microphone`), for whoever knows its id."""
+"""`/microphones`: the captions of a microphone (`api.microphone`), for every client that has its id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("recordings", __name__)
 
 @blueprint.get("/microphones/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """All captions of a microphone that are kept, or those behind `after`, as a file."""
+    """All captions of a microphone that are kept, or those after `after`, as a file."""
     ctx, source = context(), source_name(Kind.MICROPHONE, id)
     known_fields(request.args, ("after", "limit"))
     now, progress = state(ctx, id), ctx.log.progress(source)
@@ -29,10 +29,10 @@ def download(id: str, format: str) -> Response:
 
 
 def state(ctx: Context, id: str) -> State:
-    """What a microphone is doing.
+    """The state of a microphone.
 
     Raises:
-        UnknownSource: there is none of this id.
+        UnknownSource: there is none with this id.
     """
     source = source_name(Kind.MICROPHONE, id)
     if not ctx.redis.exists(keys.status(source), keys.progress(source)):
@@ -41,5 +41,5 @@ def state(ctx: Context, id: str) -> State:
 
 
 def urls(id: str) -> dict[str, str]:
-    """Where the captions of a microphone are, by format."""
+    """The addresses of a microphone's captions, by format."""
     return {format: url_for("recordings.download", id=id, format=format) for format in ("json", *formats.FORMATS)}

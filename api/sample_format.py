@@ -1,7 +1,7 @@
-"""How a microphone's samples are written, and what its first second tells of a client that sends something else.
+"""Sample formats of microphone clients, and a check of the first second for clients that send something else.
 
-All but s16le samples are converted here, so that behind the API there is one format. What is no bare samples would
-otherwise be heard as noise, captioned as silence, and nobody would be told.
+Everything but s16le is converted here, so that the rest of the system knows one format. Other data than raw samples
+would be transcribed as noise and captioned as silence, without any error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from wire.errors import BadRequest
 
-#: Bytes of floats converted at once, about 2 ms of work: then other clients have their turn.
+#: Bytes of floats converted at once, about 2 ms of work: then other clients get a turn.
 _SLICE_BYTES = 16 * 1024
 
 
@@ -21,8 +21,8 @@ class SampleFormat(StrEnum):
     """Little-endian samples, by ffmpeg's names."""
 
     S16LE = "s16le"
-    F32LE = "f32le"  # from -1 to 1; what is beyond is clipped
-    MULAW = "mulaw"  # as telephones have them (ITU-T G.711)
+    F32LE = "f32le"  # from -1 to 1; clipped beyond
+    MULAW = "mulaw"  # of telephones (ITU-T G.711)
     ALAW = "alaw"
 
     @property
@@ -31,7 +31,7 @@ class SampleFormat(StrEnum):
         return {SampleFormat.S16LE: 2, SampleFormat.F32LE: 4}.get(self, 1)
 
     def to_s16le(self, pcm: bytes) -> bytes:
-        """Whole samples of this format as s16le; what is no number is silence."""
+        """Convert whole samples of this format to s16le; NaN becomes silence."""
         if self is SampleFormat.S16LE:
             return pcm
         if self in _LEVELS:
@@ -39,7 +39,7 @@ class SampleFormat(StrEnum):
         converted = bytearray()
         for at in range(0, len(pcm), _SLICE_BYTES):
             if at:
-                time.sleep(0.001)  # not 0: gevent would look at no socket in between
+                time.sleep(0.001)  # not 0: gevent would not poll its sockets
             converted += _to_s16le(_floats(pcm[at : at + _SLICE_BYTES]))
         return bytes(converted)
 
@@ -59,14 +59,14 @@ def _alaw(code: int) -> int:
     return level if code & 0x80 else -level
 
 
-#: The levels of all codes. Python's audioop, which had them, is no more; and nothing else here needs numpy.
+#: The levels of all codes. Python has removed audioop, which had them, and nothing else here needs numpy.
 _LEVELS = {
     SampleFormat.MULAW: tuple(map(_mulaw, range(256))),
     SampleFormat.ALAW: tuple(map(_alaw, range(256))),
 }
 
 
-#: What files and containers begin with, and at which byte.
+#: Signatures of files and containers, with their offsets.
 _CONTAINERS = (
     (0, b"\x1a\x45\xdf\xa3", "WebM or Matroska"),
     (0, b"OggS", "Ogg"),
@@ -75,25 +75,25 @@ _CONTAINERS = (
     (4, b"ftyp", "MP4"),  # Safari's MediaRecorder
 )
 
-#: So many bytes tell a container.
+#: Bytes that identify a container.
 _MAGIC_BYTES = 8
 
-#: Audio's floats are no smaller than this, but for zero: 24 bits are the most that converters have.
+#: Smallest float of audio apart from zero: converters have at most 24 bits.
 _SMALLEST_FLOAT = 2.0**-24
 
-#: So many of what is sent as s16le must be floats of audio, if read as such, to be taken for that; zeros are neither.
-#: Real s16le has one in twenty at most: its small samples, as upper halves of floats, are tiny, huge or no number.
+#: Data sent as s16le is taken for floats if this share of the non-zero values, read as floats, is audio, and at least
+#: this many. Real s16le reaches one in twenty: its small samples, as upper halves of floats, are tiny, huge or NaN.
 _FLOATS, _FEWEST_FLOATS = 0.9, 100
 
-#: No more than a second of 48 kHz in stereo is judged, however much a second has: it is done in one piece.
+#: At most a second of 48 kHz stereo is checked, even if a second has more: the check runs in one piece.
 _MOST_JUDGED_BYTES = 192_000
 
 
 class Opening:
-    """A microphone's first second, until it is known for what it should be.
+    """A microphone's first second, until its format is verified.
 
     Args:
-        second_bytes: bytes of a second, as the hello has it.
+        second_bytes: bytes of a second in the announced format.
     """
 
     def __init__(self, format: SampleFormat, second_bytes: int) -> None:
@@ -103,10 +103,10 @@ class Opening:
         self._judged = False
 
     def hear(self, data: bytes) -> None:
-        """Take what came next.
+        """Take the next data.
 
         Raises:
-            BadRequest: it is no audio of this format; the message says what it looks like.
+            BadRequest: it is not audio of this format; the message names what it looks like.
         """
         if self._judged:
             return
@@ -114,14 +114,12 @@ class Opening:
         for at, magic, name in _CONTAINERS:
             if self._heard[at:_MAGIC_BYTES].startswith(magic):
                 raise BadRequest(
-                    f"this looks like {name}, and not like bare {self._format} samples: send those as Web Audio has "
-                    "them, without codec and container (not from a MediaRecorder), or the whole file to /jobs"
+                    f"this looks like {name}, not like raw {self._format} samples: send those as Web Audio has them, "
+                    "without codec and container (not from a MediaRecorder), or the whole file to /jobs"
                 )
         if len(self._heard) >= self._judged_bytes:
             if self._format is SampleFormat.S16LE and _are_floats(self._heard[: self._judged_bytes]):
-                raise BadRequest(
-                    'this looks like 32-bit floats, and not like s16le: say "format": "f32le" in the hello'
-                )
+                raise BadRequest('this looks like 32-bit floats, not like s16le: set "format": "f32le" in the hello')
             self._judged = True
             self._heard.clear()
 
@@ -138,12 +136,12 @@ def _little_endian(samples: array[int]) -> bytes:
 
 
 def _are_floats(pcm: bytearray) -> bool:
-    """Whether samples that are said to be s16le are floats of audio."""
+    """Return True if samples sent as s16le are floats of audio."""
     samples = [sample for sample in _floats(pcm) if sample != 0.0]
     audio = [sample for sample in samples if _SMALLEST_FLOAT <= abs(sample) <= 1.0]
     if len(audio) < max(_FEWEST_FLOATS, _FLOATS * len(samples)):
         return False
-    return min(audio) < 0.0 < max(audio)  # s16le from a card that is off by 45 % of its range has one sign alone
+    return min(audio) < 0.0 < max(audio)  # s16le from a card with an offset of 45 % of its range has one sign only
 
 
 def _floats(pcm: bytes | bytearray) -> array[float]:

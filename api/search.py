@@ -1,4 +1,4 @@
-"""`/search`: what was said, by whom and when."""
+"""`/search`: full-text search in captions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from wire.messages import Kind, split_source
 
 blueprint = Blueprint("search", __name__)
 
-#: What may be asked for.
+#: Query parameters.
 FIELDS = ("q", "source", "language", "from", "to", "before", "limit")
 
-#: What is shown of a caption beside who said it; `before` and `after` it are the captions' around it.
+#: Fields of a result beside its source and name; `before` and `after` are the texts of the neighbouring captions.
 _SHOWN = ("id", "said_s", "changed_s", "start_s", "end_s", "language", "text", "marks", "before", "after")
 
-#: Captions on a page at most, and if the caller does not say.
+#: Most captions on a page, and the default.
 LIMIT, DEFAULT_LIMIT = 200, 50
 
 
 @blueprint.get("/search")
 def search() -> tuple[dict[str, Any], dict[str, str]]:
-    """Captions that hold what is looked for, newest first; a link leads to the next page."""
+    """Captions that match a query, newest first, with a link to the next page."""
     results, next = look_up(FIELDS)
     query = {name: value for name, value in request.args.items() if name in FIELDS}
     more = {} if next is None else {"Link": next_page(**(query | {"before": str(next)}))}
@@ -41,17 +41,17 @@ def search() -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
-    """What the query of a request finds, newest first, and the `before` of the next page; None, where there is none.
+    """The captions that match the request's query, newest first, and the `before` of the next page, if any.
 
-    Who may not list recordings finds what stations have said, or what one recording did whose id it can name.
+    Clients that may not list recordings search stations, or one recording whose id they know.
 
     Args:
-        fields: those that the query may have.
+        fields: the query parameters that are allowed.
 
     Raises:
-        BadRequest: the query is unfit.
-        UnknownSource: there is none of the name that was given.
-        Problem: 503, nothing can be found now.
+        BadRequest: the query is invalid.
+        UnknownSource: there is no source of this name.
+        Problem: 503, the archive cannot be searched now.
     """
     ctx = context()
     known_fields(request.args, fields)
@@ -70,7 +70,7 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     try:
         found = ctx.archivist.search(wanted)
     except ArchiveError as error:
-        raise Problem(503, f"Nothing can be found: {error}.") from error
+        raise Problem(503, f"The search failed: {error}.") from error
     if wanted.source and not found:
         _check_that_it_is(ctx, wanted.source)
     page = found[:limit]
@@ -78,29 +78,29 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
 
 
 def _source(name: str) -> str | None:
-    """The source of a query.
+    """The source parameter.
 
     Raises:
-        BadRequest: it is none that can be searched.
+        BadRequest: it does not name a source that can be searched.
     """
     kind, _, id = name.partition("/")
     if name and (kind not in (Kind.STATION, Kind.JOB) or not re.fullmatch("[a-z0-9-]+", id)):
-        raise BadRequest(f"source {name[:40]!r} is neither such as stations/p1 nor such as jobs/ID", "source")
+        raise BadRequest(f"source {name[:40]!r} must be such as stations/p1 or jobs/ID", "source")
     return name or None
 
 
 def _check_that_it_is(ctx: Context, source: str) -> None:
-    """Nothing was found in a source: is there one?
+    """Check that a source without matches exists.
 
     Raises:
-        UnknownSource: there is none of this name.
+        UnknownSource: it does not.
     """
     kind, id = split_source(source)
     (ctx.stations if kind is Kind.STATION else ctx.jobs).get(id)
 
 
 def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
-    """Captions as callers see them, with the name of who said it."""
+    """Captions as clients see them, with the names of their sources."""
     stations = {station.id: station.name for station in ctx.stations.all()}
 
     @cache
@@ -110,7 +110,7 @@ def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
             return stations.get(id, id)
         try:
             job = ctx.jobs.get(id)
-        except UnknownSource:  # it has expired at this moment
+        except UnknownSource:  # it has just expired
             return id
         return name_of(job)
 

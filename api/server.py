@@ -1,6 +1,6 @@
-"""gunicorn, set up from our settings: one gevent worker, because one process holds thousands of sockets.
+"""gunicorn, configured from our settings: one gevent worker, since one process holds thousands of sockets.
 
-The app is imported in the worker, after gevent has patched the standard library; so this file imports none of it.
+The worker imports the app, after gevent has patched the standard library; therefore this file imports none of it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Connections beyond the sockets that are kept for plain requests.
+#: Connections for plain requests, in addition to the sockets.
 SPARE_CONNECTIONS = 200
 
-#: After a signal, requests under way get so many seconds.
+#: Time for requests in progress after a signal, in seconds.
 GRACE_S = 3
 
 
 def allow_files(connections: int) -> None:
-    """Let this process hold so many connections, if the system lets us.
+    """Raise the limit of open files for this many connections, if the system permits it.
 
-    A PatientSocket has two descriptors; some more are for Redis and uploads.
+    A PatientSocket has two descriptors; Redis and uploads need some more.
     """
     needed = 2 * connections + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -38,7 +38,7 @@ def allow_files(connections: int) -> None:
     allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < needed:
-        log.warning("the system allows %d open files, MAX_SOCKETS wants %d: raise `ulimit -n`", allowed, needed)
+        log.warning("the system allows %d open files, MAX_SOCKETS needs %d: raise `ulimit -n`", allowed, needed)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -50,12 +50,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def run(self) -> None:
-        """Serve until a signal comes."""
+        """Serve until a signal arrives."""
         allow_files(self.settings.max_sockets + SPARE_CONNECTIONS)
         super().run()
 
     def load_config(self) -> None:
-        """What gunicorn calls its configuration."""
+        """Configure gunicorn."""
         settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         options = {
@@ -66,8 +66,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "graceful_timeout": GRACE_S,
             "keepalive": 15,
-            "limit_request_line": 8190,  # a query of 500 letters, each of nine characters: hot words in Japanese
-            # Nobody: a proxy on loopback passes its clients' SCRIPT_NAME on, which would hide /metrics from its rules.
+            "limit_request_line": 8190,  # a query of 500 characters of nine bytes each: hot words in Japanese
+            # No proxy: one on loopback forwards its clients' SCRIPT_NAME, which would hide /metrics from its rules.
             "forwarded_allow_ips": "",
             "loglevel": settings.log_level.lower(),
             "proc_name": "undertext-api",
@@ -78,7 +78,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app; called in the worker."""
+        """Create the app; called in the worker."""
         from api.app import create_app
 
         self.app = create_app(self.settings)
@@ -91,7 +91,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             part.start()
 
         def watch() -> None:
-            # gunicorn tells an app nothing of a stop, and waits for every socket.
+            # gunicorn does not notify an app of a stop, and waits for every socket.
             while worker.alive:
                 gevent.sleep(0.1)
             parts.hub.close()

@@ -1,4 +1,4 @@
-"""What is found out once for all who ask within a moment: players of a station all ask for the same."""
+"""A short-lived cache of results that many clients request at the same time, such as the players of a station."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 class Shared:
-    """Answers by what they are of. Who asks while one is being found waits for that.
+    """Results by key. A request for a result that is being computed waits for it.
 
     Args:
-        holds_s: how old an answer may be that somebody gets, in seconds.
+        holds_s: oldest result to return, in seconds.
     """
 
     def __init__(self, *, holds_s: float = 1.0, now_s: Callable[[], float] = time.monotonic) -> None:
         self._holds_s = holds_s
         self._now_s = now_s
-        self._answers: dict[Hashable, tuple[float, Future[Any]]] = {}  # with when each was asked for
+        self._answers: dict[Hashable, tuple[float, Future[Any]]] = {}  # with the time of the first request
 
     def get(self, key: Hashable, find: Callable[[], T]) -> T:
-        """The answer of `key`, found now if there is none, or it is old; whatever `find` raises."""
+        """The result for `key`, from `find` if there is none or it is too old; raises what `find` raises."""
         now_s = self._now_s()
         asked_s, answer = self._answers.get(key, (now_s, None))
         if answer is None or (answer.done() and now_s - asked_s >= self._holds_s):

@@ -1,8 +1,8 @@
-"""Sockets: what simple-websocket leaves to its user — a send that ends, one send at a time, a bounded inbox.
+"""What simple-websocket leaves to its user: sends that time out, one send at a time, a bounded inbox.
 
-An answer that goes on without end (server-sent events) needs the first of these, too, and counts as a socket.
+Endless responses (server-sent events) need the first of these, too, and count as sockets.
 
-`admit` runs before the handshake, so that a refusal is an HTTP answer, and puts a `PatientSocket` between
+`admit` runs before the handshake, so that a refusal is an HTTP response, and puts a `PatientSocket` between
 simple-websocket and the network.
 """
 
@@ -20,36 +20,36 @@ from simple_websocket import ConnectionClosed, Server
 
 from api.problems import Problem
 
-#: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013). `BROKEN` is never sent: none was.
+#: Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1013). `BROKEN` is never sent: it means that none was.
 BROKEN, NO_CODE = 1006, 1005
 NORMAL, GOING_AWAY, POLICY, TRY_LATER = 1000, 1001, 1008, 1013
 
-#: Bytes that the kernel may hold for a viewer. Its default of megabytes would hide for minutes that nobody reads.
+#: The kernel's send buffer for a viewer. Its default of megabytes would hide for minutes that a client reads nothing.
 SEND_BUFFER_BYTES = 64 * 1024
 
-#: How long a client that was told of the end may take to end it, too, in seconds.
+#: How long a client may take to answer a close frame, in seconds.
 LINGER_S = 2.0
 
-#: Messages from a client that wait for us, each of MAX_MESSAGE_BYTES at most; no more are read from the network until
-#: we take some.
+#: Messages from a client that wait to be processed, each of at most MAX_MESSAGE_BYTES; beyond that, nothing more is
+#: read from the network.
 INBOX_LIMIT = 8
 
 _ENVIRON = "gunicorn.socket"
 
 
 class PatientSocket:
-    """A socket whose sends are serialised and cut after a while, and which does not read more than we take.
+    """A socket whose sends are serialised and time out, and which reads no faster than messages are taken.
 
-    simple-websocket sends from two threads (its own answers pings) with one `send` call, which may write a part.
+    simple-websocket sends from two threads (its own answers pings) with one `send` call, which may write only a part.
 
     Args:
-        timeout_s: longest time that one message may take to be accepted by the network.
-        inbox_limit: most messages in `inbox` at which reading goes on.
+        timeout_s: longest time for one message to be accepted by the network.
+        inbox_limit: most messages in `inbox` while reading continues.
     """
 
     def __init__(self, sock: socket.socket, timeout_s: float, inbox_limit: int = INBOX_LIMIT) -> None:
         self._sock = sock
-        self._writer = sock.dup()  # its own time-out: reading waits for ever, writing does not
+        self._writer = sock.dup()  # with a timeout of its own: reading has none, writing has one
         self._writer.settimeout(timeout_s)
         self._sending = threading.Lock()
         self._inbox_limit = inbox_limit
@@ -58,10 +58,10 @@ class PatientSocket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def send(self, data: bytes) -> int:
-        """All of `data`.
+        """Send all of `data`.
 
         Raises:
-            OSError: the peer is gone, or takes nothing; the connection is cut then.
+            OSError: the peer has disconnected, or accepts no data; the connection is then cut.
         """
         with self._sending:
             try:
@@ -72,7 +72,7 @@ class PatientSocket:
         return len(data)
 
     def recv(self, size: int) -> bytes:
-        """Up to `size` bytes, once there is room for what they may hold."""
+        """Read up to `size` bytes, once there is room for the messages in them."""
         while len(self.inbox) > self._inbox_limit:
             time.sleep(0.02)
         return self._sock.recv(size)
@@ -82,24 +82,24 @@ class PatientSocket:
         return self._sock.fileno()
 
     def cut(self) -> None:
-        """End the connection without a word; whoever reads from it is woken."""
+        """Cut the connection without a close frame; a blocked reader wakes up."""
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it is gone already
+            return  # it is closed already
 
     def close(self) -> None:
-        """Close it, and wake who waits to send."""
+        """Close the connection; a blocked sender wakes up."""
         self._writer.close()
         self._sock.close()
         self.on_close()
 
 
 class Connection:
-    """The connection of an answer that goes on: what is written to it is taken in time, and it ends with the answer.
+    """The connection of an endless response: its writes time out, and it ends with the response.
 
     Args:
-        timeout_s: longest time that one write may take to be accepted by the network.
+        timeout_s: longest time for one write to be accepted by the network.
     """
 
     def __init__(self, environ: Mapping[str, Any], timeout_s: float) -> None:
@@ -109,21 +109,21 @@ class Connection:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def cut(self) -> None:
-        """End it without a word."""
+        """Cut it at once."""
         self._shut(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Take no other request on it: the time-out is not theirs, and a server that stops would wait for them."""
+        """Accept no further request on it: the timeout is not theirs, and a server that stops would wait for them."""
         self._shut(socket.SHUT_RD)
 
     def _shut(self, how: int) -> None:
         if self._sock is not None:
-            with suppress(OSError):  # it is gone already
+            with suppress(OSError):  # it is closed already
                 self._sock.shutdown(how)
 
 
 class Sockets:
-    """Counts sockets and admits so many.
+    """Counts sockets and limits their number.
 
     Args:
         limit: most sockets at once.
@@ -139,23 +139,23 @@ class Sockets:
         """Prepare a request to become a WebSocket.
 
         Raises:
-            Problem: 426, it is none of today's WebSockets (RFC 6455 section 4.2); 503, there are too many.
+            Problem: 426, it lacks the headers of the protocol (RFC 6455 section 4.2); 503, there are too many.
         """
         if "Sec-WebSocket-Key" not in request.headers or request.headers.get("Sec-WebSocket-Version") != "13":
             raise Problem(
                 426,
-                "Send Sec-WebSocket-Key, and Sec-WebSocket-Version: 13, as a client of WebSockets does.",
+                "Send Sec-WebSocket-Key, and Sec-WebSocket-Version: 13, as WebSocket clients do.",
                 {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"},
             )
         self.check_room()
         environ = request.environ
-        # Compression would hold 256 kB a socket for lines of text.
+        # Compression would take 256 kB per socket, for lines of text.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if _ENVIRON in environ:
             environ[_ENVIRON] = PatientSocket(environ[_ENVIRON], timeout_s)
 
     def check_room(self) -> None:
-        """Refuse one more.
+        """Raise if no further socket is allowed.
 
         Raises:
             Problem: 503, there are too many.
@@ -164,15 +164,15 @@ class Sockets:
             raise Problem(503, f"{self._limit} sockets are open already (MAX_SOCKETS).", {"Retry-After": "10"})
 
     def count(self, kind: str) -> int:
-        """Sockets of a kind."""
+        """The number of open sockets of a kind."""
         return self._open.get(kind, 0)
 
     @contextmanager
     def opened(self, kind: str, ws: Server, on_close: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Count a socket while it is open; one that was closed behind that lingers until its client knows.
+        """Count a socket while it is open. After a close, wait until the client has received it.
 
         Args:
-            on_close: as of `when_closed`.
+            on_close: as for `when_closed`.
         """
         with self.counted(kind):
             sock: Any = ws.sock
@@ -184,7 +184,7 @@ class Sockets:
 
     @contextmanager
     def counted(self, kind: str) -> Iterator[None]:
-        """Count whatever is open meanwhile."""
+        """Count something while it is open."""
         self._open[kind] = self._open.get(kind, 0) + 1
         self._gauge(kind, 1)
         try:
@@ -195,15 +195,15 @@ class Sockets:
 
 
 def gone(request: Request) -> bool:
-    """Whether the client of a request whose body has been read has closed its connection; never waits.
+    """Return True if the client of a request whose body was read has closed its connection; never blocks.
 
-    One that has closed its sending half alone counts as gone, too: until it is written to, nothing tells the two apart.
+    A client that has closed only its sending half counts as well: only a write can tell the two apart.
     """
     sock = request.environ.get(_ENVIRON)
     if sock is None:
         return False
     timeout_s = sock.gettimeout()
-    sock.settimeout(0)  # gevent's sockets heed no MSG_DONTWAIT
+    sock.settimeout(0)  # gevent's sockets ignore MSG_DONTWAIT
     try:
         return not sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
@@ -215,9 +215,9 @@ def gone(request: Request) -> bool:
 
 
 def set_patience(environ: Mapping[str, Any], timeout_s: float | None) -> None:
-    """Have what is read from a request's connection, or written to it, fail after so many seconds; None: never.
+    """Set a timeout for reads and writes on a request's connection; None: no timeout.
 
-    A client that has lost its network says no farewell: nothing comes from it any more, and nothing else ends that.
+    A client that has lost its network does not close the connection: no data arrives, and nothing else ends the wait.
     """
     sock = environ.get(_ENVIRON)
     if sock is not None:
@@ -225,13 +225,13 @@ def set_patience(environ: Mapping[str, Any], timeout_s: float | None) -> None:
 
 
 def drain(ws: Server) -> None:
-    """Throw away what a client has said that has nothing to say."""
+    """Discard the messages of a client that has nothing to send."""
     while ws.receive(timeout=0) is not None:
         continue
 
 
 def when_closed(ws: Server, on_close: Callable[[], object]) -> None:
-    """Have `on_close` called when a socket's connection ends, from simple-websocket's thread; now, if it has ended."""
+    """Call `on_close` from simple-websocket's thread when the connection ends, or now if it has ended."""
     sock: Any = ws.sock
     if isinstance(sock, PatientSocket):
         sock.on_close = on_close
@@ -240,16 +240,16 @@ def when_closed(ws: Server, on_close: Callable[[], object]) -> None:
 
 
 def close(ws: Server, code: int) -> None:
-    """Close a socket that may be closed already."""
+    """Close a WebSocket that may be closed already."""
     try:
         ws.close(code)
     except (ConnectionClosed, OSError):
-        return  # then it is closed
+        return  # it is closed already
 
 
 def _linger(ws: Server) -> None:
-    # The kernel answers what nobody reads with a reset, which can destroy what was said last, and the code. So what a
-    # client still sends is read and thrown away until it has heard that we closed, and closes, too.
+    # If unread data is left, the kernel sends a reset, which can destroy the last message and the close code. So what
+    # the client still sends is read and discarded until it has received the close frame, and closes as well.
     until_s = time.monotonic() + LINGER_S
     while ws.thread.is_alive() and time.monotonic() < until_s:
         ws.input_buffer.clear()

@@ -1,7 +1,7 @@
-"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): their format, and their answer.
+"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): their format and response.
 
-The answer is written through WSGI's `write`, not handed to the server as an iterable: so we hear of a write that fails,
-and may end one that takes too long, where gunicorn waits for ever and then logs a traceback.
+The response is written through WSGI's `write`, not returned to the server as an iterable: so failed writes are visible,
+and can time out, where gunicorn would wait forever and then log a traceback.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 
-#: What a proxy or a client ignores, and what shows that the connection lives.
+#: Ignored by proxies and clients; shows that the connection is alive.
 COMMENT = ":\n\n"
 
 
@@ -28,24 +28,24 @@ def event(data: str, *, type: str = "", id: int | None = None) -> str:
 
     Args:
         data: one line.
-        type: whose listeners hear it; empty is `message`.
-        id: what the client sends as Last-Event-ID when it comes again; None leaves what it had.
+        type: the event type to listen for; empty is `message`.
+        id: what the client sends as Last-Event-ID when it reconnects; None leaves it unchanged.
     """
     head = "" if id is None else f"id: {id}\n"
     return f"{head}event: {type}\ndata: {data}\n\n" if type else f"{head}data: {data}\n\n"
 
 
 def beginning(*, retry_ms: int, id: int) -> str:
-    """What no listener hears: after which pause a client comes again, and its Last-Event-ID until an event has one."""
+    """The first lines, which fire no event: the reconnection delay, and the initial Last-Event-ID."""
     return f"retry: {retry_ms}\nid: {id}\n\n"
 
 
 class EventStream(Response):
-    """An answer that goes on; its connection ends with it.
+    """An endless response; its connection ends with it.
 
     Args:
-        events: its text, piece by piece; closed when the client is gone. Begun in any case, but for HEAD.
-        timeout_s: a client whose network takes nothing for so long is cut off.
+        events: its text, piece by piece; closed when the client disconnects. Always started, except for HEAD.
+        timeout_s: a client whose connection accepts no data for this long is disconnected.
     """
 
     automatically_set_content_length = False
@@ -53,16 +53,16 @@ class EventStream(Response):
     def __init__(self, events: Generator[str], timeout_s: float) -> None:
         super().__init__(events, mimetype=MEDIA_TYPE)
         self.headers["Cache-Control"] = "no-store"
-        self.headers["X-Accel-Buffering"] = "no"  # nginx would keep captions back
+        self.headers["X-Accel-Buffering"] = "no"  # nginx would buffer captions
         self._timeout_s = timeout_s
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Write it all, within the request's context."""
+        """Write the response within the request's context."""
         if environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         connection = sockets.Connection(environ, self._timeout_s)
         write = start_response(self.status, self.get_wsgi_headers(environ).to_wsgi_list())
-        # WSGI lets no application say `Connection: close`, and gunicorn alone knows of what it hands out.
+        # WSGI does not let an application send `Connection: close`, and only gunicorn knows about its connections.
         if force_close := getattr(getattr(write, "__self__", None), "force_close", None):
             force_close()
         try:

@@ -1,4 +1,4 @@
-"""`/stations`: the register, what is known of each station, and its captions."""
+"""`/stations`: the list of stations, their statuses, and their captions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from wire.messages import Kind, Station, Status, source_name
 
 blueprint = Blueprint("stations", __name__)
 
-#: What a caller says of a station.
+#: Fields of a station that clients may set.
 FIELDS = ("id", "name", "url", "language", "listen_url", "hot_words", "task")
 
-#: What `view` says beside it, which may come back with what was read, and changes nothing.
+#: Other fields of `view`, which clients may send back; they are ignored.
 READ_ONLY = ("from_file", "status", "urls")
 
-#: Events that a page of captions has if the request does not say.
+#: Default number of events on a page of captions.
 DEFAULT_LIMIT = 200
 
 
@@ -56,7 +56,7 @@ def index() -> dict[str, Any]:
 
 @blueprint.post("/stations")
 def add() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Add a station, or replace one of the same id."""
+    """Add a station, or replace the one with the same id."""
     ctx, values = context(), json_body()
     sent = _station(values)
     _check_on_air(sent, values)
@@ -77,23 +77,23 @@ def show(id: str) -> dict[str, Any]:
 
 @blueprint.patch("/stations/<id>")
 def change(id: str) -> dict[str, Any]:
-    """Change what the body names (RFC 7396); null is what a new station has."""
+    """Change the fields in the body (RFC 7396); null resets a field to its default."""
     ctx, changes = context(), json_body()
     if changes.get("id", id) != id:
-        raise BadRequest("the id of a station stays; add another, and remove this one", "id")
+        raise BadRequest("a station's id cannot be changed; add another station, and remove this one", "id")
 
     def changed(before: Station) -> Station:
         return _station({**before.as_dict(), **changes, "id": id})
 
     _check_on_air(changed(ctx.stations.get(id)), changes)
-    # One that was removed meanwhile is asked for again, which says so.
+    # If the station was removed in the meantime, this second look-up reports it.
     station, _ = ctx.stations.put(lambda stations: changed(stations.get(id) or ctx.stations.get(id)))
     return view(station, ctx.statuses.get(Kind.STATION, id))
 
 
 @blueprint.delete("/stations/<id>")
 def remove(id: str) -> tuple[str, int]:
-    """Remove a station with its captions; its viewers are sent away."""
+    """Remove a station with its captions; its viewers are disconnected."""
     ctx = context()
     ctx.stations.remove(id)
     source = source_name(Kind.STATION, id)
@@ -105,13 +105,13 @@ def remove(id: str) -> tuple[str, int]:
 
 @blueprint.get("/stations/<id>/captions")
 def read(id: str) -> Response:
-    """Captions behind `after`, those between `from` and `to`, or the latest."""
+    """Captions after `after`, those between `from` and `to`, or the latest."""
     return _captions(id, "json", limit=DEFAULT_LIMIT)
 
 
 @blueprint.get("/stations/<id>/captions.<format>")
 def download(id: str, format: str) -> Response:
-    """Captions behind `after`, those between `from` and `to`, or all that the log has, as a file."""
+    """Captions after `after`, those between `from` and `to`, or all in the log, as a file."""
     return _captions(id, format)
 
 
@@ -125,7 +125,7 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
         wanted = _period(limit or LIMIT)
         return captions.between(ctx.archivist, source, format, wanted, about=about, filename=id)
     if "first" in request.args:
-        raise BadRequest("first is the caption with which a page of a time begins: say from, too", "first")
+        raise BadRequest("first is the caption with which a page of a period begins: give from, too", "first")
     return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
 
 
@@ -133,22 +133,20 @@ def _period(limit: int) -> Period:
     """The period that the query asks for.
 
     Raises:
-        BadRequest: it is unfit.
+        BadRequest: it is invalid.
     """
     if "after" in request.args:
-        raise BadRequest(
-            "captions are those after an event, or those of a time: leave out after, or from and to", "after"
-        )
+        raise BadRequest("captions are selected by event or by time: omit either after, or from and to", "after")
     from_s, to_s = period()
     first, limit = natural("first", 0), natural("limit", limit, minimum=1, maximum=LIMIT)
     return Period(from_s, to_s, first, limit)
 
 
 def _station(values: dict[str, Any]) -> Station:
-    """The station of a request.
+    """Build the station of a request.
 
     Raises:
-        BadRequest: a field is unfit, or unknown.
+        BadRequest: a field is invalid or unknown.
     """
     known_fields((name for name in values if name not in READ_ONLY), FIELDS)
     name = text_field(values, "name")
@@ -168,10 +166,10 @@ def _station(values: dict[str, Any]) -> Station:
 
 
 def _check_on_air(station: Station, sent: Collection[str]) -> None:
-    """Look at the fields that were sent: what was there before may be of an earlier model, and is no fault of theirs.
+    """Check the fields that were sent: the others may date from an earlier model, and are not the client's fault.
 
     Raises:
-        BadRequest: no model on air knows the language, or can do the task.
+        BadRequest: no model on air supports the language, or the task.
     """
     on_air.check(
         context().redis,
@@ -181,26 +179,26 @@ def _check_on_air(station: Station, sent: Collection[str]) -> None:
 
 
 def _made_up_id(name: str, url: str) -> str:
-    """The id of a station that is sent without one.
+    """The id of a station that was sent without one.
 
     Raises:
-        BadRequest: neither its name nor its address has anything that an id may hold.
+        BadRequest: neither its name nor its URL contains a character that an id may have.
     """
     id = slug(name) or slug(place(url))
     if not id:
-        raise BadRequest("give an id: none can be made of this name and address", "id")
+        raise BadRequest("id is required: none can be derived from this name and URL", "id")
     return id
 
 
 def _apart(station: Station, stations: Mapping[str, Station]) -> Station:
-    """`station` with the id that was made up for it, or with a number behind it, to replace none of another address."""
+    """`station` with its derived id, numbered if a station with another URL has that id."""
     candidates = itertools.chain([station.id], (numbered(station.id, number) for number in itertools.count(2)))
     id = next(each for each in candidates if each not in stations or stations[each].url == station.url)
     return dataclasses.replace(station, id=id, name=id if station.name == station.id else station.name)
 
 
 def view(station: Station, status: Status) -> dict[str, Any]:
-    """A station as callers see it."""
+    """A station as clients see it."""
     return {
         **station.as_dict(),
         "url": access.visible(context().settings, request, station.url),

@@ -25,37 +25,37 @@ log = logging.getLogger(__name__)
 #: What multipart adds to a file: boundaries, headers, a few short fields.
 OVERHEAD_BYTES = 64 * 1024
 
-#: A part that nobody has finished for so long was left by a server that died, in seconds.
+#: A part file of this age was left by a server that died, in seconds.
 STALE_S = 24 * 3600
 
-#: Bytes of an upload after which other requests have their turn: about 3 ms of work.
+#: Bytes of an upload after which other requests get a turn: about 3 ms of work.
 YIELD_BYTES = 256 * 1024
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class PartFile(io.BufferedRandom):
-    """A new file, whose writer lets others go on now and then: an upload from this very machine never waits for the
-    network, and would keep every viewer waiting instead."""
+    """A new file whose writer yields now and then: an upload from the same machine never waits for the network, and
+    would block every viewer otherwise."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path, "x+"))
         self._unyielded = 0
 
     def write(self, data: Buffer, /) -> int:
-        """Write it all."""
+        """Write all of `data`."""
         written = super().write(data)
         self._unyielded += written
         if self._unyielded >= YIELD_BYTES:
             self._unyielded = 0
-            time.sleep(0.001)  # not 0: gevent would look at no socket in between
+            time.sleep(0.001)  # not 0: gevent would not poll its sockets
         return written
 
 
 class UploadRequest(Request):
-    """A request whose files go straight to where they stay."""
+    """A request whose files are written straight to their final folder."""
 
-    #: Folder for the files; a route that takes none leaves it out.
+    #: Folder for the files; None on routes that accept none.
     parts_dir: Path | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -78,7 +78,7 @@ class UploadRequest(Request):
 
 @contextmanager
 def receiving(request: Request, folder: Path, max_bytes: int) -> Iterator[UploadRequest]:
-    """Let `request` bring a file; whatever part was not taken over is removed in the end.
+    """Let `request` upload a file; remove any part that was not taken over.
 
     Raises:
         Problem: 507, the disk is full.
@@ -99,7 +99,7 @@ def receiving(request: Request, folder: Path, max_bytes: int) -> Iterator[Upload
 
 
 def suffix_of(filename: str) -> str:
-    """The ending of a file's name, if it is a plain one."""
+    """The extension of a file name, if it is a plain one."""
     suffix = PurePosixPath(filename.replace("\\", "/")).suffix.lower()
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
@@ -111,7 +111,7 @@ def remove(data_dir: Path, path: str) -> None:
 
 
 def sweep(folder: Path, older_than_s: float) -> int:
-    """Remove files that no job can need any more; how many went."""
+    """Remove files that no job needs any more; return their number."""
     count = 0
     now_s = time.time()
     for file in folder.glob("*"):
@@ -121,9 +121,9 @@ def sweep(folder: Path, older_than_s: float) -> int:
                 file.unlink()
                 count += 1
         except FileNotFoundError:
-            continue  # its job was done at this moment
+            continue  # its job has just finished
         except OSError as error:
-            log.warning("left in uploads: %s", error)
+            log.warning("cannot remove an old upload: %s", error)
     if count:
         log.info("removed %d old uploads", count)
     return count

@@ -12,7 +12,7 @@ from wire.messages import Status
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A message as it came over pub/sub; `text` is what goes out."""
+    """A message from pub/sub; `text` is what is sent."""
 
     text: str
     type: str = ""
@@ -30,23 +30,23 @@ class Missed:
 
 
 class Signal(Enum):
-    """What a viewer hears of the hub itself."""
+    """What the hub signals to its viewers."""
 
-    RESUMED = auto()  # the subscription is (again) in place: what was published meanwhile is in the log only
-    INTERRUPTED = auto()  # Redis is away
-    CLOSED = auto()  # the socket or the server goes
+    RESUMED = auto()  # the subscription works (again): what was published meanwhile is in the log only
+    INTERRUPTED = auto()  # Redis is unreachable
+    CLOSED = auto()  # the socket or the server closes
 
 
 Item = Live | Missed | Signal
 
 
 class Viewer:
-    """A queue with one producer, which drops the oldest, and one consumer, which is told what was dropped.
+    """A queue with one producer, which drops the oldest messages, and one consumer, which learns what was dropped.
 
-    Partial captions go first: nobody misses them.
+    Partial captions are dropped first: later ones replace them.
 
     Args:
-        source: whose messages it wants.
+        source: the source whose messages it gets.
         limit: most messages that wait.
     """
 
@@ -59,7 +59,7 @@ class Viewer:
         self._changed = threading.Condition()
 
     def offer(self, message: Live) -> int:
-        """Add a message without waiting; how many captions were dropped for it."""
+        """Add a message without waiting; return how many captions were dropped for it."""
         dropped = 0
         with self._changed:
             if len(self._messages) >= self._limit and message.after is not None:
@@ -75,7 +75,7 @@ class Viewer:
         return dropped
 
     def signal(self, signal: Signal) -> None:
-        """Tell the consumer of the hub's state, ahead of all messages; only the newest counts."""
+        """Signal the consumer, ahead of all messages; only the newest signal counts."""
         with self._changed:
             if Signal.CLOSED not in self._signals:
                 self._signals.clear()

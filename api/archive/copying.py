@@ -1,4 +1,4 @@
-"""Copies what is said from the caption logs into the archive, as it is said."""
+"""Copies captions from the caption logs into the archive while they are committed."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from wire.sources import Jobs, Stations
 
 log = logging.getLogger(__name__)
 
-#: The logs are looked at this often, in seconds; what is older than it shall be is deleted as often.
+#: How often the logs are checked, and expired captions deleted, in seconds.
 LOOK_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
 
-#: Time until another attempt, after something went wrong that Redis has no part in, in seconds.
+#: Pause after a failure that Redis did not cause, in seconds.
 _AGAIN_S = 30.0
 
-#: Events that are copied in one step.
+#: Events copied in one transaction.
 _PAGE = 500
 
 
 class Archivist:
     """The thread that follows every station and every upload.
 
-    The file is read and written aside, on threads of the system's.
+    The file is read and written on native threads.
 
     Args:
         path: the archive's file.
-        keep_s: what was said longer ago is deleted; 0: nothing is kept at all.
+        keep_s: how long captions are kept; 0: no archive.
     """
 
     def __init__(self, path: Path, stations: Stations, jobs: Jobs, captions: CaptionLog, *, keep_s: float) -> None:
@@ -50,49 +50,49 @@ class Archivist:
         self._keep_s = keep_s
         self._archive: Archive | None = None
         self._copied: dict[str, Copied] = {}
-        self._complete: set[str] = set()  # uploads of which there is nothing more to come
-        self._revised: set[str] = set()  # of which there is, though they are: whoever says so is on another thread
+        self._complete: set[str] = set()  # uploads that are copied completely
+        self._revised: set[str] = set()  # complete uploads with new events; other threads add to it
         self._pruned_s = -PRUNE_EVERY_S
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
 
     def start(self) -> None:
-        """Open the archive and follow, on a thread of its own. Without an archive everything else works."""
+        """Open the archive and start the thread. Everything else works without an archive."""
         if self._keep_s:
-            with suppress(ArchiveError):  # the thread tries again, and says so
+            with suppress(ArchiveError):  # the thread tries again, and logs the error
                 self._opened()
             self._thread.start()
 
     def close(self) -> None:
-        """End after the step in hand."""
+        """Stop after the current step."""
         self._closing.set()
 
     def search(self, wanted: Wanted) -> list[Found]:
-        """What the archive finds.
+        """Search the archive.
 
         Raises:
-            ArchiveError: there is none, or it took too long.
+            ArchiveError: there is none, or the search took too long.
         """
         if self._archive is None:
-            raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or the API's log says why it cannot be opened")
+            raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or it cannot be opened (see the API's log)")
         return aside(partial(self._archive.search, wanted))
 
     def said(self, source: str, period: Period) -> Stretch:
-        """What a station said in a period: out of the archive, and out of the log what is not in the archive yet.
+        """The captions of a station in a period: from the archive, and from the log those not yet archived.
 
-        Where there is no archive, or it cannot be read, the log says what it still has.
+        If there is no archive, or it cannot be read, the captions come from the log alone.
         """
         [(event, _)] = self._captions.newest([source])
         with suppress(ArchiveError):
             if self._archive is not None:
                 fresh = uncopied(self._captions, source, self._copied.get(source, Copied()), event)
-                # What the log takes back of the archive's makes room for more of them.
+                # Captions that the log has withdrawn from the archive's make room for others.
                 wanted = replace(period, limit=period.limit + len(fresh))
                 return stretch(aside(partial(self._archive.said, source, wanted)), fresh, period, event)
         return stretch({}, uncopied(self._captions, source, Copied(), event), period, event)
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
-        """Keep what `change` makes of a caption that the log has no longer; see `Archive.revise`.
+        """Store what `change` makes of a caption that is no longer in the log; see `Archive.revise`.
 
         Raises:
             UnknownSource: there is no such caption, or no archive.
@@ -102,20 +102,20 @@ class Archivist:
         return aside(partial(self._archive.revise, source, id, start_s, change))
 
     def forget(self, source: str) -> None:
-        """Delete what a source has said."""
+        """Delete the captions of a source."""
         if self._archive is not None:
             aside(partial(self._archive.forget, source))
 
     def revised(self, source: str) -> None:
-        """Hear that there is something new in the log of an upload that has ended."""
+        """Note that the log of an upload that has ended has new events."""
         if self._keep_s:
             self._revised.add(source)
 
     def look(self) -> None:
-        """Copy what is new, and forget uploads that there no longer are.
+        """Copy new captions, and delete those of uploads that no longer exist.
 
-        A station that is not registered any more, though nobody removed it, was in a stations.yml that has changed:
-        what it has said stays until it is too old.
+        A station that is no longer registered, although it was not removed, was in a stations.yml that has changed: its
+        captions stay until they expire.
 
         Raises:
             RedisError: Redis does not answer.
@@ -144,14 +144,14 @@ class Archivist:
         return self._archive
 
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
-        """Copy a source up to `event`; whether it is."""
+        """Copy a source up to `event`; return whether that is done."""
         while (before := self._copied.get(source)) is None or before.event != event:
             life, captions = following(self._captions, source, before or Copied(), event)
             if not captions or self._closing.is_set():
                 break
             now = Copied(life, captions[-1].event, captions[-1].committed_s)
             if not aside(partial(archive.add, source, captions, now, before)):
-                self._drop(source)  # it was deleted meanwhile
+                self._drop(source)  # it was deleted in the meantime
                 break
             self._copied[source] = now
         return self._copied.get(source, Copied()).event == event
@@ -171,14 +171,14 @@ class Archivist:
                 if str(error) != told:
                     log.warning("the archive waits: %s", error)
                 told = str(error)
-            except Exception:  # a full disk, a damaged file: it may pass, and captions go on
+            except Exception:  # a full disk, a damaged file: it may pass, and captioning continues
                 log.exception("the archive failed; trying again")
                 pause_s = _AGAIN_S
             self._closing.wait(pause_s)
 
 
 def uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Kept:
-    """The captions behind what is known, up to `event`, each in its newest revision."""
+    """The captions in the log after what is copied, up to `event`, each in its newest revision."""
     found: Kept = {}
     while known.event != event:
         life, page = following(captions, source, known, event)
@@ -190,7 +190,7 @@ def uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Ke
 
 
 def following(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
-    """The captions behind what is known, up to `event`, and in which life: another, if the log began anew."""
+    """The captions after what is copied, up to `event`, and their life: the next one if the log has started again."""
     if not event:
         return known.life, []
     life, found = known.life, captions.read(source, max(0, known.event - 1), _PAGE)

@@ -1,4 +1,4 @@
-"""What the archive has of a station, and what its log has beside, as one stretch of captions. Pure."""
+"""Merges what the archive and the log have of a station into one list of captions. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from wire.messages import Caption, Content
 
-#: Most captions at once: somewhat more than are said in a day.
+#: Most captions at once: somewhat more than a day's.
 LIMIT = 20_000
 
 #: Captions by the life of their source, and their id.
@@ -18,12 +18,11 @@ Kept = dict[tuple[int, int], Caption]
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The time in which captions are looked for.
+    """A period to read captions of.
 
     Attributes:
-        from_s, to_s: on the source's clock; captions overlap it.
-        first: of those that begin at `from_s`, those of this id or a higher one, and none that began before: how the
-            next page begins.
+        from_s, to_s: on the source's clock; captions overlap the period.
+        first: lowest id of those that begin at `from_s`; earlier ones are then omitted: how a next page starts.
         limit: most captions.
     """
 
@@ -35,12 +34,12 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Captions in their order.
+    """Captions in order.
 
     Attributes:
-        next: the first one of the next page; None, if there is none.
-        complete: they are all there were in that time so far: ids run on without a break from the caption before
-            it, or the station's first, to the next behind it.
+        next: the first caption of the next page; None if there is none.
+        complete: these are all captions of that time so far: the ids are consecutive, from the caption before the
+            period, or the station's first, to the next one after it.
         event: the newest of the station's log.
     """
 
@@ -54,13 +53,13 @@ def stretch(kept: Kept, fresh: Kept, period: Period, event: int) -> Stretch:
     """The final captions and the gaps of a period, each once.
 
     Args:
-        kept: of the archive: those of the period, and their neighbours.
-        fresh: of the log, in their newest revision, provisional ones too: they replace those that are kept.
+        kept: from the archive: those of the period, and their neighbours.
+        fresh: from the log, in their newest revision, also provisional ones; they replace those in `kept`.
         event: the newest of the log.
     """
     begin, end = (period.from_s, period.first), (period.to_s, 0)
     final = {key: caption for key, caption in fresh.items() if caption.final}
-    # The same caption is in two lives where Redis had lost what came behind it.
+    # The same caption is in two lives if Redis had lost what followed it.
     known = {_place(caption): caption for _, caption in sorted((kept | final).items()) if _says(caption)}
     ordered = sorted(known.values(), key=_place)
     start = bisect_left(ordered, begin, key=_place)
@@ -86,7 +85,7 @@ def _place(caption: Caption) -> tuple[float, int]:
 
 
 def _says(caption: Caption) -> bool:
-    """Whether it is there at all: one without a text was withdrawn, unless it says that audio was lost."""
+    """Return True if a caption exists: without a text it was withdrawn, unless it is a gap."""
     return bool(caption.text) or caption.content is Content.GAP
 
 

@@ -1,8 +1,8 @@
-"""What a person types into a search box, as an expression of FTS5. Pure.
+"""Translates what a person types into a search box into an FTS5 expression. Pure.
 
 storm warning        both words, in any order, near each other
-"storm warning"      one behind the other
-storm*               every word that begins with it
+"storm warning"      the words in this order
+storm*               words with this prefix
 storm OR gale        either
 storm -rain          without (or: storm NOT rain)
 """
@@ -14,26 +14,26 @@ import re
 from wire.errors import BadRequest
 from wire.languages import UNSPACED
 
-#: Longest query, in characters, and most words and phrases in it: each is looked up.
+#: Longest query, in characters, and most words and phrases in it: each costs a look-up.
 LIMIT, MOST = 300, 20
 
 _TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))\*?')
 
 
 def spaced(text: str) -> str:
-    """Text as it is indexed: where a script has no spaces, each character is a word, and a word a phrase of them."""
+    """The text as it is indexed: in scripts without spaces, each character is a word, and a word is a phrase."""
     return UNSPACED.sub(r" \g<0> ", text)
 
 
 def expression(query: str) -> str:
-    """The expression of FTS5 for a query.
+    """The FTS5 expression of a query.
 
     Raises:
-        BadRequest: it has no word to look for, or is too long.
+        BadRequest: it contains no word, or is too long.
     """
     if len(query) > LIMIT:
         raise BadRequest(f"q is longer than {LIMIT} characters", "q")
-    query = query.replace("\0", " ")  # at which SQLite would end
+    query = query.replace("\0", " ")  # which would end the string in SQLite
     wanted: list[str] = []
     unwanted: list[str] = []
     operator = ""
@@ -53,7 +53,7 @@ def expression(query: str) -> str:
             wanted.append(phrase)
         operator = ""
     if not wanted:
-        raise BadRequest("there is no word to look for", "q")
+        raise BadRequest("there is no word to search for", "q")
     if len(wanted) + len(unwanted) > MOST:
         raise BadRequest(f"q has more than {MOST} words", "q")
     found = " AND ".join(f"({phrase})" for phrase in wanted)
@@ -61,10 +61,10 @@ def expression(query: str) -> str:
 
 
 def marks(text: str, marked: str, begin: str, end: str) -> list[tuple[int, int]]:
-    """Where what was found stands in `text`: the first character of each place, and the one behind it.
+    """The matches in `text`, each as its first character and the one after its last.
 
     Args:
-        marked: `spaced` of the text, and what was said next, with `begin` and `end` around what was found.
+        marked: the `spaced` text and the next caption's, with `begin` and `end` around each match.
     """
     found: list[tuple[int, int]] = []
     place = opened = 0
@@ -73,6 +73,6 @@ def marks(text: str, marked: str, begin: str, end: str) -> list[tuple[int, int]]
             opened = place
         elif character == end and opened < place:
             found.append((opened, place))
-        elif place < len(text) and character == text[place]:  # else a space of `spaced`, or it is said behind the text
+        elif place < len(text) and character == text[place]:  # else a space from `spaced`, or beyond the text
             place += 1
     return found

@@ -1,4 +1,4 @@
-"""What a station said, in order, out of the archive's rows."""
+"""Reads captions from the archive's rows, in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.archive.merging import Kept, Period
 from wire.errors import UnknownSource
 from wire.messages import Caption, Content, Word
 
-# One that reaches into the period, and its neighbour. What a person has taken away is kept without a text.
+# Captions that overlap the start of the period, and a neighbour. One that a person withdrew is kept without a text.
 _BEFORE = """
 SELECT * FROM captions WHERE source = ? AND (said_s, id) < (?, ?) AND (text <> '' OR gap IS NOT NULL)
 ORDER BY said_s DESC, id DESC LIMIT 2
@@ -20,7 +20,7 @@ SELECT * FROM captions WHERE source = ? AND (said_s, id) >= (?, ?) AND (text <> 
 ORDER BY said_s, id LIMIT ?
 """
 
-# In each life of a source, by its number.
+# One per life of a source, by caption id.
 _OF_NUMBER = """
 WITH RECURSIVE lives(life) AS (
     SELECT life FROM copied WHERE source = ?1 UNION ALL SELECT life - 1 FROM lives WHERE life > 1
@@ -28,10 +28,10 @@ WITH RECURSIVE lives(life) AS (
 SELECT captions.* FROM lives CROSS JOIN captions ON source = ?1 AND captions.life = lives.life AND id = ?2
 """
 
-#: The highest number that a row can have.
+#: Largest row number of SQLite.
 _MOST = 2**63 - 1
 
-# Where a log began anew: what the life before said last, before a time, and the next one first, behind it.
+# Where a log started again: the last text of another life before a time, and the first one after it.
 _LAST = """
 SELECT text FROM captions WHERE source = ? AND life <> ? AND said_s BETWEEN ? AND ?
 ORDER BY said_s DESC, id DESC LIMIT 1
@@ -42,15 +42,15 @@ SELECT text FROM captions WHERE source = ? AND life <> ? AND said_s BETWEEN ? AN
 ORDER BY said_s, id LIMIT 1
 """
 
-#: Captions of two lives are read as one text if no more lies between them, in seconds.
+#: Captions of two lives are shown as neighbours if they are at most this far apart, in seconds.
 NEAR_S = 60.0
 
-#: Times that differ by less are one, in seconds: whoever sends one back may have rounded it.
+#: Times that differ by less are equal, in seconds: clients may round them.
 SAME_S = 0.001
 
 
 def said(db: sqlite3.Connection, source: str, period: Period) -> Kept:
-    """The captions of a station in a period, and the nearest before them and behind them."""
+    """The captions of a station in a period, and their nearest neighbours."""
     begin = (source, period.from_s, period.first)
     rows = db.execute(_BEFORE, begin).fetchall()
     for row in db.execute(_BEHIND, (*begin, period.limit + 1)):
@@ -61,7 +61,7 @@ def said(db: sqlite3.Connection, source: str, period: Period) -> Kept:
 
 
 def of_number(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -> dict[int, Caption]:
-    """The captions of a number, by their life: the only one, or those that begin at a time.
+    """The captions with an id, by their life: the only one, or those that begin at `start_s`.
 
     Raises:
         UnknownSource: there is none.
@@ -74,7 +74,7 @@ def of_number(db: sqlite3.Connection, source: str, id: int, start_s: float | Non
 
 
 def text_of(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
-    """What a caption says; empty, if there is none."""
+    """The text of a caption; empty if there is none."""
     row = db.execute(
         "SELECT text FROM captions WHERE source = ? AND life = ? AND id = ?", (source, life, id)
     ).fetchone()
@@ -82,7 +82,7 @@ def text_of(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
 
 
 def around(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
-    """What the captions before a row and behind it say; empty, where there is none, or a gap."""
+    """The texts before and after a row; empty where there is none, or a gap."""
     source, life, said_s = row["source"], row["life"], row["said_s"]
 
     def beyond(sql: str, from_s: float, to_s: float) -> str:
@@ -95,7 +95,7 @@ def around(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
 
 
 def heard(caption: Caption) -> str:
-    """Its words as a row has them: times in milliseconds behind its beginning are a third as long as in a message."""
+    """Words as they are stored: times in milliseconds from the caption's start take a third of a message's space."""
 
     def ms(time_s: float) -> int:
         return round((time_s - caption.start_s) * 1000)
@@ -105,7 +105,7 @@ def heard(caption: Caption) -> str:
 
 
 def _caption(row: sqlite3.Row) -> Caption:
-    """The caption of a row; what no row has of it is as where nobody said it."""
+    """The caption of a row; fields that rows do not store have their defaults."""
     start_s = row["start_s"]
     words = tuple(
         Word(text, round(start_s + start_ms / 1000, 3), round(start_s + end_ms / 1000, 3), confidence)

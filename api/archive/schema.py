@@ -1,13 +1,13 @@
-"""The tables of the archive's file, and how a file of an earlier version gets those of today."""
+"""The tables of the archive's file, and the migrations from earlier versions."""
 
 from __future__ import annotations
 
 import sqlite3
 
-# A row of `captions` is indexed under its own number: `said`, of which `own` characters are the caption's, and the
-# first words of the next come behind; and `place`, its source and language, so that who asks for one station's words
-# does not wade through all others'. A source whose log began anew (Redis has lost it) has another life; a caption
-# that it says again, of the same number and time, is taken along into that.
+# A row of `captions` is indexed under its own number: `said`, whose first `own` characters are the caption's,
+# followed by the first words of the next caption; and `place`, its source and language, so that a search in one
+# station does not read the matches of all others. When a source's log starts again (Redis has lost it), the source
+# gets another life; a caption that is then committed again, with the same id and time, moves into that life.
 _SEARCHED = """
 CREATE TABLE captions (
     row INTEGER PRIMARY KEY,
@@ -36,8 +36,8 @@ CREATE TRIGGER captions_changed AFTER UPDATE OF said, place ON captions BEGIN
 END;
 """
 
-# What a source said can be read in order, too: `gap` says why audio was lost, and is NULL where something was said;
-# `heard` has the words' times, `model` who heard them. Rows of the version before have neither, and gaps were not kept.
+# For reading in order: `gap` is the reason for lost audio, and NULL for speech; `heard` has the words' times, `model`
+# the model's name. Rows of the version before have neither, and gaps were not stored.
 _READ = """
 ALTER TABLE captions ADD COLUMN gap TEXT;
 ALTER TABLE captions ADD COLUMN model TEXT NOT NULL DEFAULT '';
@@ -45,7 +45,7 @@ ALTER TABLE captions ADD COLUMN heard TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX captions_in_order ON captions (source, said_s, id);
 """
 
-# Where Redis came back as it was before, the version before kept what it said again as another caption.
+# If Redis restarted with older data, the version before stored the captions that were then committed again twice.
 _ONCE = """
 DELETE FROM captions WHERE source IN (SELECT source FROM copied WHERE life > 1) AND EXISTS (
     SELECT 1 FROM captions AS again INDEXED BY captions_in_order
@@ -54,27 +54,27 @@ DELETE FROM captions WHERE source IN (SELECT source FROM copied WHERE life > 1) 
 );
 """
 
-# Whether a person wrote the text: who trains a model on it must know. Of rows of the version before nobody does.
+# Whether a person wrote the text, for training. Unknown of rows of the version before.
 _CORRECTED = "ALTER TABLE captions ADD COLUMN corrected INTEGER NOT NULL DEFAULT 0;"
 
-# Which revision it is: of two who correct it, one must know of the other. When a person wrote it, if one did.
+# The revision, so that concurrent corrections are detected, and when a person wrote the text, if one did.
 _REVISED = """
 ALTER TABLE captions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE captions ADD COLUMN changed_s REAL NOT NULL DEFAULT 0;
 """
 
-#: What each version adds to the one before.
+#: The migration from each version to the next.
 _STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED, _REVISED)
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Make the tables, or what an earlier version's file lacks of them.
+    """Create the tables, or migrate those of an earlier version.
 
     Raises:
-        sqlite3.DatabaseError: the file is none, or a later version's.
+        sqlite3.DatabaseError: the file is not a database, or was written by a later version.
     """
     [version] = db.execute("PRAGMA user_version").fetchone()
     if version > len(_STEPS):
-        raise sqlite3.DatabaseError(f"written by another version ({version}); move it away to begin a new one")
+        raise sqlite3.DatabaseError(f"written by another version ({version}); move it away to start a new one")
     for number, step in enumerate(_STEPS[version:], start=version + 1):
         db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -1,4 +1,4 @@
-"""The archive's file: captions, and the index of their words."""
+"""The archive's file: captions and their full-text index."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from api.archive.schema import prepare
 from api.archive.writing import revised, write
 from wire.messages import Caption, Kind
 
-#: A search that takes longer is given up, in seconds.
+#: Time limit of a search, in seconds.
 PATIENCE_S = 5.0
 
-#: What stands around a word that was found. No caption holds them.
+#: Markers around a match. No caption contains them.
 _BEGIN, _END = "\x02", "\x03"
 
 
 class ArchiveError(Exception):
-    """The archive cannot be opened, or has not answered in time; the text says what to do."""
+    """The archive cannot be opened, or did not respond in time; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """How far a source's log is in the archive: the newest event of its present life, and when that was committed."""
+    """How far a source's log is copied: the newest event of its current life, and when that was committed."""
 
     life: int = 1
     event: int = 0
@@ -40,13 +40,13 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for, newest first.
+    """A search, newest first.
 
     Attributes:
         expression: of FTS5, see `query.expression`.
-        source: one source; else all stations, and uploads if `uploads` says so.
+        source: one source; None: all stations, and uploads if `uploads` is True.
         from_s, to_s: Unix times between which it was said (of an upload: captioned).
-        before: rows of earlier numbers only, for the next page.
+        before: rows with lower numbers only, for the next page.
     """
 
     expression: str
@@ -61,27 +61,27 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A caption that was found, with what was said before and after it."""
+    """A match, with the texts before and after it."""
 
     row: int
     source: str
     id: int
     said_s: float
-    changed_s: float  # Unix time at which a person wrote its text; 0: nobody has
+    changed_s: float  # Unix time at which a person wrote its text; 0: never
     start_s: float
     end_s: float
     language: str | None
     text: str
-    marks: list[tuple[int, int]]  # characters of the text that were looked for: the first, and the one behind the last
+    marks: list[tuple[int, int]]  # matches in the text: the first character, and the one after the last
     before: str
     after: str
 
 
 class Archive:
-    """The file. One thread at a time adds and prunes; any may search and forget.
+    """The file. One thread at a time adds and prunes; any thread may search and forget.
 
     Raises:
-        ArchiveError: it cannot be made or opened, or this Python's SQLite has no full-text index.
+        ArchiveError: it cannot be created or opened, or this Python's SQLite has no full-text index.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,7 +93,7 @@ class Archive:
             raise ArchiveError(f"{path}: {error}") from error
 
     def close(self) -> None:
-        """End writing."""
+        """Close the connection for writing."""
         self._writer.close()
 
     def copied(self) -> dict[str, Copied]:
@@ -102,14 +102,14 @@ class Archive:
         return {source: Copied(*how_far) for source, *how_far in rows}
 
     def add(self, source: str, captions: Iterable[Caption], copied: Copied, before: Copied | None) -> bool:
-        """Keep captions, all or none of them; what is provisional is left out, and what is withdrawn taken out.
+        """Store captions, in one transaction; skip provisional ones, and delete withdrawn ones.
 
         Args:
             copied: how far the source is copied with them.
-            before: how far it was; None, if nothing was.
+            before: how far it was copied so far; None: not at all.
 
         Returns:
-            False, and nothing is kept, if it is not as it was `before`: it was forgotten.
+            False, and nothing is stored, if `before` is outdated: the source was forgotten.
         """
         with self._writer as db:
             db.execute("BEGIN IMMEDIATE")
@@ -123,15 +123,15 @@ class Archive:
         return True
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
-        """Keep what `change` makes of a caption, as its next revision. May be called on any thread, of any process.
+        """Store what `change` makes of a caption, as its next revision. May be called on any thread of any process.
 
         Args:
-            start_s: when it begins; None, where one alone has its number.
-            change: if it gives back what it is given, nothing is written.
+            start_s: when it begins; None if only one caption has this id.
+            change: if it returns its argument, nothing is written.
 
         Raises:
             UnknownSource: there is no such caption.
-            BadRequest: there are several of its number.
+            BadRequest: several captions have this id.
             ArchiveError: the file cannot be written.
         """
         try:
@@ -142,21 +142,21 @@ class Archive:
             raise ArchiveError(f"{self._path}: {error}") from error
 
     def forget(self, source: str) -> None:
-        """Delete a source. May be called on any thread."""
+        """Delete the captions of a source. May be called on any thread."""
         with closing(self._connect()) as db, db:
             db.execute("DELETE FROM captions WHERE source = ?", (source,))
             db.execute("DELETE FROM copied WHERE source = ?", (source,))
 
     def prune(self, before_s: float) -> int:
-        """Delete what was said before a Unix time; how many captions that were."""
+        """Delete captions from before a Unix time; return their number."""
         with self._writer as db:
             return db.execute("DELETE FROM captions WHERE said_s < ?", (before_s,)).rowcount
 
     def search(self, wanted: Wanted) -> list[Found]:
-        """Captions in which it begins, newest first.
+        """Matching captions, newest first.
 
         Raises:
-            ArchiveError: it took too long.
+            ArchiveError: the search took too long.
         """
         sql, values = _select(wanted)
         until_s = time.monotonic() + PATIENCE_S
@@ -166,7 +166,7 @@ class Archive:
                 return [_found(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(
-                    f"not found within {PATIENCE_S:g} s ({error}): name a source, a language or a time"
+                    f"no result within {PATIENCE_S:g} s ({error}): name a source, a language or a time"
                 ) from error
 
     def said(self, source: str, period: Period) -> Kept:

@@ -1,4 +1,4 @@
-"""Captions as they are written into the archive, and the index of their words with them."""
+"""Writes captions into the archive, and the index of their words."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from api.archive.rows import heard, of_number, text_of
 from wire.errors import BadRequest
 from wire.messages import Caption, Content, Kind, split_source
 
-#: Words of the next caption that are indexed with one: a phrase may begin in one and end in the other.
+#: Words of the next caption that are indexed with a caption: a phrase may span two.
 _AHEAD = 8
 
 
 def write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
-    """Write a final caption, or take one out that was withdrawn; one that a person took away stays, without a text.
+    """Write a final caption, or delete a withdrawn one; one that a person withdrew stays, without a text.
 
-    Of two corrections the later one stays: Redis may come back as it was before either of them.
+    The later of two corrections wins: Redis may have restarted with data from before either of them.
     """
     place = (caption.source, life, caption.id)
     if caption.text or caption.content is Content.GAP or caption.corrected:
-        upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, with its words
+        upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, words included
         said_s, words, model = caption.start_s, heard(caption), caption.model
         if upload:
             said_s, words, model = caption.committed_s, "[]", ""
@@ -47,7 +47,7 @@ def write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
     else:
         _take_along(db, caption, life, caption.start_s)
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
-    for id in (caption.id - 1, caption.id):  # the one before ends with this one's words
+    for id in (caption.id - 1, caption.id):  # the caption before is indexed with words of this one
         _index(db, caption.source, life, id)
 
 
@@ -57,8 +57,8 @@ def revised(
     """Write what `change` makes of a caption, as its next revision; see `Archive.revise`."""
     found = of_number(db, source, id, start_s)
     if len(found) > 1 and start_s is None:
-        raise BadRequest(f"{source} has {len(found)} captions {id}: say start_s, as it was read", "start_s")
-    life = max(found)  # of one that two lives have, the later one is read
+        raise BadRequest(f"{source} has {len(found)} captions {id}: give start_s as well, as you read it", "start_s")
+    life = max(found)  # of two lives with the same caption, readers see the later one
     changed = change(found[life])
     if changed is found[life]:
         return changed
@@ -68,9 +68,9 @@ def revised(
 
 
 def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: float) -> None:
-    """Let a caption that was kept in an earlier life be the same one in this: Redis came back as it was before.
+    """Move a caption of an earlier life that is committed again into this one: Redis restarted with older data.
 
-    What it had lost stays in the life before.
+    What was lost stays in the life before.
     """
     if life > 1:
         db.execute(
@@ -81,7 +81,7 @@ def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: flo
 
 
 def _index(db: sqlite3.Connection, source: str, life: int, id: int) -> None:
-    """Index a caption with the first words of the next. One without a text, such as a gap, is not found."""
+    """Index a caption with the first words of the next. Captions without a text, such as gaps, are not indexed."""
     own = spaced(text_of(db, source, life, id))
     ahead = spaced(text_of(db, source, life, id + 1)).split()[:_AHEAD] if own else []
     db.execute(

@@ -74,7 +74,7 @@ def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, ap
     expect(page.get_by_role("status")).to_have_text("Nobody has said “orkan”.")
     page.get_by_label("Words that were said").fill("...")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("alert")).to_contain_text("no word to look for")
+    expect(page.get_by_role("alert")).to_contain_text("no word to search for")
 
 
 def test_who_has_no_token_is_told_that_stations_alone_were_searched(
@@ -147,7 +147,7 @@ def test_a_search_can_be_followed_as_a_feed(
     assert api.http.get(feed).text.count("<entry") == 1
     page.get_by_label("Words that were said").fill("...")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("no word to look for")
+    expect(page.get_by_role("alert")).to_contain_text("no word to search for")
     expect(link).to_be_hidden()
     expect(in_head).to_have_count(0)
     page.go_back()

@@ -132,7 +132,7 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     address.fill("http://me:***@127.0.0.1:9/p2.mp3")
     form.get_by_label("Hosts and places").fill("x" * 501)
     form.get_by_role("button", name="Save").click()
-    expect(address).to_have_accessible_description(re.compile("send the password itself"))
+    expect(address).to_have_accessible_description(re.compile("send the actual password"))
     address.fill("127.0.0.1:9/p2.mp3")
     form.get_by_text("More").click()
     form.get_by_role("button", name="Save").click()

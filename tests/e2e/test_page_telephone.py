@@ -66,7 +66,7 @@ def test_a_notice_has_room_where_letters_are_twice_as_large(page: Page, api: Api
     page.set_viewport_size({"width": 360, "height": 640})
     page.goto(f"{api.url}#search/-")
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    notice = page.locator("notice-bar").get_by_text("There is no word to look for.")
+    notice = page.locator("notice-bar").get_by_text("There is no word to search for.")
     expect(notice).to_be_visible()
     assert notice.evaluate("(words) => words.clientWidth") > 200
     page.get_by_role("button", name="Dismiss").click()

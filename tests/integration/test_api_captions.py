@@ -149,7 +149,7 @@ def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> Non
 
 @pytest.mark.parametrize("warning", ["", "the recording is cut off"])
 def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(api: Api, redis: Redis, warning: str) -> None:
-    silent = "nobody speaks in the recording, as far as the model hears"
+    silent = "the model found no speech in the recording"
     for id, text in (("silence", ""), ("speech", "Hej")):
         Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0, warning=warning))
         speaker = Speaker(redis, f"jobs/{id}")
@@ -177,7 +177,7 @@ def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(api: Api, redis:
     lost.say("", content=Content.GAP, reason="failed")
     withdrawn.finish()
     lost.finish()
-    assert "nobody speaks" in api.http.get("/jobs/withdrawn").json()["warning"]
+    assert "found no speech" in api.http.get("/jobs/withdrawn").json()["warning"]
     assert api.http.get("/jobs/lost").json()["warning"] == ""
 
 
@@ -191,8 +191,8 @@ def test_a_job_of_which_nothing_is_believed_does_not_say_that_nobody_speaks(api:
     for path in ("/jobs/loops", "/jobs/loops/captions.json"):
         told = api.http.get(path).json()["warning"]
         assert "nothing that can be believed, but the same words over and over and more than can be said" in told
-        assert "nobody speaks" not in told
-    assert "nobody speaks" in api.http.get("/jobs/credits").json()["warning"], "as in the credits of films"
+        assert "found no speech" not in told
+    assert "found no speech" in api.http.get("/jobs/credits").json()["warning"], "as in the credits of films"
 
 
 def test_a_job_that_sounds_like_another_language_says_so(api: Api, redis: Redis) -> None:

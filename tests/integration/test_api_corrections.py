@@ -116,7 +116,7 @@ def test_what_was_said_live_is_corrected_too(api: Api, redis: Redis, source: str
     assert api.http.get(f"/{source}/captions.txt").text == "Vädret i Skåne.\nOch nu musik.\n"
     assert "no caption 9" in problem(api.http.patch(f"/{source}/captions/9", json={"text": "x"}), 404)
     assert "there is no" in problem(api.http.patch(f"/{source}2/captions/1", json={"text": "x"}), 404)
-    assert "text is what is said" in problem(api.http.patch(f"/{source}/captions/1", json={}), 422)
+    assert "text is required" in problem(api.http.patch(f"/{source}/captions/1", json={}), 422)
 
 
 def test_what_a_station_said_is_found_as_it_was_corrected(api: Api, redis: Redis) -> None:
@@ -155,9 +155,9 @@ def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: 
     assert "no job 'none'" in problem(api.http.patch("/jobs/none/captions/1", json={"text": "x"}), 404)
     assert "is a gap" in problem(api.http.patch(f"{path}/3", json={"text": "x"}), 409)
     assert "not final yet" in problem(api.http.patch(f"{path}/4", json={"text": "x"}), 409)
-    assert "text is what is said" in problem(api.http.patch(f"{path}/1", json={"revision": 0}), 422)
+    assert "text is required" in problem(api.http.patch(f"{path}/1", json={"revision": 0}), 422)
     assert "longer than 500" in problem(api.http.patch(f"{path}/1", json={"text": "x" * 501}), 422)
-    assert "cannot be shown" in problem(api.http.patch(f"{path}/1", json={"text": "\x00\x1b"}), 422)
+    assert "cannot be displayed" in problem(api.http.patch(f"{path}/1", json={"text": "\x00\x1b"}), 422)
     assert "did you mean 'text'" in problem(api.http.patch(f"{path}/1", json={"txt": "x"}), 422)
     assert "revision must be" in problem(api.http.patch(f"{path}/1", json={"text": "x", "revision": "1"}), 422)
     assert "Content-Type" in problem(api.http.patch(f"{path}/1", content="Vädret"), 415)

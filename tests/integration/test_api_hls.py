@@ -126,8 +126,8 @@ def test_who_listens_waits_for_a_station_that_broke_off_and_who_comes_later_is_t
     ("path", "status", "words"),
     [
         ("/stations/p2/hls/live.m3u8", 404, "no station"),
-        ("/stations/p1/hls/1.mp3", 404, "no such segment"),
-        ("/stations/p1/hls/1.vtt", 404, "no such segment"),
+        ("/stations/p1/hls/1.mp3", 404, "no longer exists"),
+        ("/stations/p1/hls/1.vtt", 404, "no longer exists"),
         (f"/stations/p1/hls/{1 << 64}.mp3", 404, "nothing at"),
     ],
 )

@@ -203,7 +203,7 @@ def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest:
         assert old.next("error") | {"type": ""} == {
             "type": "",
             "status": 409,
-            "detail": "another connection goes on with this recording",
+            "detail": "another connection has resumed this recording",
         }
         assert old.closed() == 1008
         new.client.send(b"\2\0" * 16_000)
@@ -265,8 +265,8 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
         ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
-        ('{"sample_rate": 16000, "resume": 3}', "resume must be what `ready` said"),
-        ('{"sample_rate": 16000, "resume": "\\ud800.x"}', "resume must be what `ready` said"),
+        ('{"sample_rate": 16000, "resume": 3}', "resume must be the field of that name in `ready`"),
+        ('{"sample_rate": 16000, "resume": "\\ud800.x"}', "resume must be the field of that name in `ready`"),
         ('{"sample_rate": 16000, "resume": "0123456789abcdef"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "../stations/x"}', "begin without `resume`"),
         ('{"sample_rate": 16000, "resume": "stations/x"}', "begin without `resume`"),

@@ -35,7 +35,7 @@ def test_every_error_is_one(api: Api, method: str, path: str, status: int) -> No
 
 
 def test_a_proxy_that_passes_half_a_handshake_on_is_told(api: Api) -> None:
-    assert "a proxy must pass on" in problem(api.refusal("/microphone", Connection="close"), 426)
+    assert "a proxy must forward" in problem(api.refusal("/microphone", Connection="close"), 426)
     assert "no WebSocket at /about" in problem(api.refusal("/about"), 404)
 
 

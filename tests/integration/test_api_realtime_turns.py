@@ -133,7 +133,7 @@ def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callab
         item = next_of(connection, COMMITTED).item_id
         failed = next_of(connection, FAILED)
         assert failed.item_id == item
-        assert failed.error.message.startswith("Not all of it is captioned; /microphones/")
+        assert failed.error.message.startswith("It is captioned in part; see /microphones/")
 
 
 @pytest.mark.parametrize("detects", [False, True])

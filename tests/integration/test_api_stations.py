@@ -156,7 +156,7 @@ def test_no_password_is_given_back(api: Api, redis: Redis) -> None:
     for station in (added, api.http.get("/stations/x").json(), *api.http.get("/stations").json()["stations"]):
         assert (station["url"], station["listen_url"]) == ("http://me:***@a:8000/x?key=1", body["listen_url"])
     assert Stations(redis).get("x").url == body["url"]
-    assert "send the password itself" in problem(api.http.post("/stations", json=added), 422)
+    assert "send the actual password" in problem(api.http.post("/stations", json=added), 422)
     assert api.http.post("/jobs", json={"url": "http://me:word@a/b"}).json()["url"] == "http://me:***@a/b"
     assert ":word" not in api.http.get("/jobs").text
 

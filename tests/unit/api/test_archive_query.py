@@ -34,7 +34,7 @@ def test_it_becomes_an_expression(query: str, expected: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "   ", '"', "...", "-storm", "*", "NOT storm"])
 def test_nothing_to_look_for_is_refused(query: str) -> None:
-    with pytest.raises(BadRequest, match="no word to look for"):
+    with pytest.raises(BadRequest, match="no word to search for"):
         expression(query)
 
 

@@ -87,7 +87,7 @@ def test_what_was_taken_away_is_neither_read_nor_found_and_can_come_back(archive
 def test_a_number_that_two_lives_have_is_told_by_its_time(archive: Archive) -> None:
     keep(archive, caption(1, "storm"))
     keep(archive, caption(1, "regn", start_s=2000.0), life=2)
-    with pytest.raises(BadRequest, match="has 2 captions 1: say start_s"):
+    with pytest.raises(BadRequest, match="has 2 captions 1: give start_s"):
         archive.revise(SOURCE, 1, None, become("x"))
     archive.revise(SOURCE, 1, 1005.0, become("stormen"))
     archive.revise(SOURCE, 1, 2000.0004, become("regnet"))

@@ -206,7 +206,7 @@ class TestParameters:
             "ga",
         ]
         for text in ("swedish", "sv-", "sv-se-", "s", "sv SE"):
-            with pytest.raises(BadRequest, match="is no code of a language"):
+            with pytest.raises(BadRequest, match="is not a language code"):
                 language(text)
 
     def test_tasks(self) -> None:

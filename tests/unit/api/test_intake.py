@@ -52,5 +52,5 @@ def test_what_went_out_early_is_not_forgiven_by_a_new_beginning(now: list[float]
 def test_a_recording_has_an_end(now: list[float]) -> None:
     allowance = Allowance(20, began_s=now[0])
     allowance.take(20)
-    with pytest.raises(BadRequest, match="may last 20 seconds"):
+    with pytest.raises(BadRequest, match="may have at most 20 seconds"):
         allowance.take(0.1)
