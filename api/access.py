@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
-from api.parameters import masked
+from api.parameters import mask_password
 from api.problems import Problem
 from api.settings import Settings
 
@@ -22,7 +22,7 @@ from api.settings import Settings
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 #: Prefix of the token among the subprotocols that a WebSocket client offers.
-_OFFERED = "openai-insecure-api-key."
+_TOKEN_PREFIX = "openai-insecure-api-key."
 
 
 def check_token(settings: Settings, request: Request, *, socket: bool = False) -> None:
@@ -31,7 +31,7 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
     Raises:
         Problem: 401.
     """
-    if not admitted(settings, request, socket=socket):
+    if not authorized(settings, request, socket=socket):
         given = _token_of(request, socket=socket)
         how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
         wrong = "The token is wrong" if given else "A token is required"
@@ -40,7 +40,7 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
         )
 
 
-def admitted(settings: Settings, request: Request, *, socket: bool = False) -> bool:
+def authorized(settings: Settings, request: Request, *, socket: bool = False) -> bool:
     """Return True if a request has the token, or no token is required."""
     return not settings.api_token or has_token(settings, request, socket=socket)
 
@@ -62,28 +62,28 @@ def _token_of(request: Request, *, socket: bool) -> str:
 def _token_of_subprotocol(request: Request) -> str:
     """The token that OpenAI's client sends from a browser."""
     offered = map(str.strip, request.headers.get("Sec-WebSocket-Protocol", "").split(","))
-    return next((name.removeprefix(_OFFERED) for name in offered if name.startswith(_OFFERED)), "")
+    return next((name.removeprefix(_TOKEN_PREFIX) for name in offered if name.startswith(_TOKEN_PREFIX)), "")
 
 
-def check_listener(settings: Settings, request: Request, url: str) -> None:
+def check_audio_access(settings: Settings, request: Request, url: str) -> None:
     """Require the token for the audio of a station whose URL holds a password: the password makes the station private.
 
     Raises:
         Problem: 401.
     """
-    if masked(url) != url:
+    if mask_password(url) != url:
         check_token(settings, request)
 
 
-def visible(settings: Settings, request: Request, url: str) -> str:
+def visible_url(settings: Settings, request: Request, url: str) -> str:
     """The URL of a station as this client may see it: its password only with the token.
 
     Without API_TOKEN the password is always masked: clients need not read it in order to use it.
     """
-    return url if has_token(settings, request) else masked(url)
+    return url if has_token(settings, request) else mask_password(url)
 
 
-def address(settings: Settings, request: Request) -> str:
+def server_url(settings: Settings, request: Request) -> str:
     """The server's address as the client sees it; from ALLOWED_ORIGINS if listed: a TLS proxy hides the scheme."""
     host = request.host.lower()
     return next(

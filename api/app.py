@@ -30,9 +30,9 @@ from api import (
     sockets,
     stations,
 )
-from api.lingering import lingering
-from api.parameters import Whole
+from api.parameters import IntConverter
 from api.problems import Problem
+from api.rejected_bodies import discard_rejected_body
 from api.settings import Settings
 from api.uploads import UploadRequest
 
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
     """Create the app. It connects to nothing yet; the process that serves it starts the hub."""
     app = Flask("api", static_folder=None)
     app.request_class = UploadRequest
-    app.url_map.converters["int"] = Whole
+    app.url_map.converters["int"] = IntConverter
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> Flask:
             request.environ.pop("HTTP_RANGE", None)
         if request.method not in access.SAFE:
             access.check_token(settings, request)
-            sockets.set_patience(request.environ, BODY_SILENCE_S)
+            sockets.set_timeout(request.environ, BODY_SILENCE_S)
             if request.content_encoding not in (None, "identity"):
                 raise Problem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
         return None
@@ -82,7 +82,7 @@ def create_app(settings: Settings) -> Flask:
     @app.after_request
     def finish(answer: Response) -> Response:
         access.allow_cross_origin(settings, request, answer)
-        return lingering(request, page.harden(answer))
+        return discard_rejected_body(request, page.harden(answer))
 
     problems.register(app, {openai.PREFIX: openai_shapes.response})
     voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)

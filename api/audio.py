@@ -15,10 +15,10 @@ from flask import Blueprint, Response, request, send_file
 from gevent.lock import BoundedSemaphore
 
 from api import access
-from api.aside import aside
 from api.context import context
 from api.formats import stamp
-from api.parameters import known_fields, seconds
+from api.parameters import known_fields, seconds_query
+from api.threadpool import run_in_thread
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource
 from wire.kept_audio import Clip
@@ -55,7 +55,7 @@ def excerpt(id: str, format: str) -> Response:
     """Speech between two Unix times, with silence where there was none or it is no longer kept."""
     ctx = context()
     station = ctx.stations.get(id)
-    access.check_listener(ctx.settings, request, station.url)
+    access.check_audio_access(ctx.settings, request, station.url)
     if format not in FORMATS:
         raise UnknownSource(f"there is no audio format {format!r}; the formats are {', '.join(FORMATS)}")
     from_s, to_s = _times()
@@ -68,7 +68,7 @@ def excerpt(id: str, format: str) -> Response:
             if from_s > time.time():
                 raise UnknownSource("there is no audio yet: from is a Unix time in the future")
             raise UnknownSource("no speech of that time is kept; the station's audio_kept_s says how long it is kept")
-        aside(partial(write, file, FORMATS[format], found, from_s, n_samples))
+        run_in_thread(partial(write, file, FORMATS[format], found, from_s, n_samples))
         file.flush()
         return send_file(
             file.name,
@@ -88,8 +88,8 @@ def _times() -> tuple[float, float]:
     known_fields(request.args, ("from", "to"))
     if "from" not in request.args:
         raise BadRequest("from is required: the Unix time at which to begin, such as a caption's start_s", "from")
-    from_s = seconds("from", 0.0)
-    to_s = seconds("to", from_s + DEFAULT_S)
+    from_s = seconds_query("from", 0.0)
+    to_s = seconds_query("to", from_s + DEFAULT_S)
     if to_s <= from_s:
         raise BadRequest("to must be later than from", "to")
     if to_s > from_s + LIMIT_S:

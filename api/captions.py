@@ -13,8 +13,8 @@ from flask import Response
 from api import formats
 from api.archive.copying import Archivist
 from api.archive.merging import Period
-from api.aside import aside
-from api.parameters import natural, next_page
+from api.parameters import int_query, next_page
+from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
 from wire.messages import Caption
@@ -26,7 +26,7 @@ PAGE = 1000
 LIMIT = 5000
 
 
-def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
+def all_captions(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
     """All captions of a source that are kept, or those after event `after`, each in its newest revision."""
     found: list[Caption] = []
     while page := log.read(source, after, PAGE):
@@ -35,7 +35,7 @@ def everything(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
     return latest_revisions(found)
 
 
-def stretch(
+def log_response(
     log: CaptionLog, source: str, format: str, *, about: Mapping[str, Any], filename: str, limit: int | None = None
 ) -> Response:
     """Captions of a live source as a file: all that are kept, or those selected by the query's `after` and `limit`.
@@ -51,26 +51,26 @@ def stretch(
         BadRequest: the query is invalid.
         UnknownSource: there is no such format.
     """
-    after, limit = natural("after", None), natural("limit", limit, minimum=1, maximum=LIMIT)
+    after, limit = int_query("after", None), int_query("limit", limit, minimum=1, maximum=LIMIT)
     newest_event = log.progress(source).event
     if limit is None:
-        found = everything(log, source, after or 0)
+        found = all_captions(log, source, after or 0)
     else:
         found = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
     next = max((caption.event for caption in found), default=after or 0)
-    seen = found if format == "json" else [caption for caption in found if caption.final or not caption.text]
-    origin_s = min((caption.start_s for caption in seen), default=0.0)
+    shown = found if format == "json" else [caption for caption in found if caption.final or not caption.text]
+    origin_s = min((caption.start_s for caption in shown), default=0.0)
     # Ids count from 1: captions older than the first of these are no longer kept, or were not requested.
-    whole = len(seen) == len(found) and (found[0].id == 1 if found else newest_event == 0)
+    whole = len(shown) == len(found) and (found[0].id == 1 if found else newest_event == 0)
     complete = whole and next >= newest_event
     about = {**about, "source": source, "start_s": origin_s if found else None, "next": next}
-    response = answer(seen, format, about=about, complete=complete, origin_s=origin_s, filename=filename)
+    response = captions_response(shown, format, about=about, complete=complete, origin_s=origin_s, filename=filename)
     if limit is not None and found and next < newest_event:
         response.headers["Link"] = next_page(after=next, limit=limit)
     return response
 
 
-def between(
+def period_response(
     archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
 ) -> Response:
     """What a station said in a period, as a file. Times count from the start of the period, as in its audio.
@@ -83,15 +83,15 @@ def between(
     Raises:
         UnknownSource: there is no such format.
     """
-    found = archivist.said(source, period)
+    found = archivist.captions(source, period)
     start_s = next((caption.start_s for caption in found.captions if caption.text), None)
-    asked = {"from_s": period.from_s, "to_s": period.to_s}
-    given = {name: time_s for name, time_s in asked.items() if math.isfinite(time_s)}
-    about = {**about, **given, "source": source, "start_s": start_s, "next": found.event}
-    origin_s = given.get("from_s") or start_s  # 0 means from the beginning
+    bounds = {"from_s": period.from_s, "to_s": period.to_s}
+    finite = {name: time_s for name, time_s in bounds.items() if math.isfinite(time_s)}
+    about = {**about, **finite, "source": source, "start_s": start_s, "next": found.event}
+    origin_s = finite.get("from_s") or start_s  # 0 means from the beginning
     if origin_s is not None:
         filename += f" {formats.stamp(origin_s)}"
-    response = answer(
+    response = captions_response(
         found.captions, format, about=about, complete=found.complete, origin_s=origin_s or 0.0, filename=filename
     )
     if found.next:
@@ -101,7 +101,7 @@ def between(
     return response
 
 
-def answer(
+def captions_response(
     captions: Sequence[Caption],
     format: str,
     *,
@@ -122,10 +122,10 @@ def answer(
     """
     known = formats.FORMATS.get(format)
     if format == "json":
-        text = aside(partial(formats.document, captions, {**about, "complete": complete}))
+        text = run_in_thread(partial(formats.document, captions, {**about, "complete": complete}))
         response = Response(text, mimetype="application/json")
     elif known:
-        text = aside(partial(known.render, captions, origin_s))
+        text = run_in_thread(partial(known.render, captions, origin_s))
         response = Response(text, content_type=f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; the formats are json, {', '.join(formats.FORMATS)}")

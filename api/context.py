@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from api.archive.copying import Archivist
 from api.hub import Hub
 from api.settings import Settings
-from api.shared import Shared
+from api.short_cache import ShortCache
 from api.sockets import Sockets
 from wire.broadcast import Broadcasts
 from wire.bus import Redis, connect
@@ -37,7 +37,7 @@ class Context:
     log: CaptionLog
     kept_audio: KeptAudio
     broadcasts: Broadcasts
-    shared: Shared
+    cache: ShortCache
     archivist: Archivist
     microphones: Microphones
     chunks: ChunkQueue
@@ -65,7 +65,7 @@ def build(settings: Settings) -> Context:
         log=captions,
         kept_audio=KeptAudio(redis),
         broadcasts=Broadcasts(redis),
-        shared=Shared(),
+        cache=ShortCache(),
         archivist=Archivist(settings.archive_path, stations, jobs, captions, keep_s=86_400 * settings.archive_days),
         microphones=Microphones(redis),
         chunks=ChunkQueue(redis),

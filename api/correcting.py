@@ -33,22 +33,22 @@ def corrected(caption: Caption, text: str) -> Caption:
     if spelt == [word.text for word in caption.words]:  # some have no words, or others than the text
         heard, found = caption.words, text.split()
         if not separator or (len(heard) < 2 and UNSPACED.search(text)):  # a single word does not show its separator
-            heard, found = tuple(_apart(heard)), _PARTS.findall(text)
-        words = tuple(_timed(caption, heard, found))
+            heard, found = tuple(_split(heard)), _PARTS.findall(text)
+        words = tuple(_align(caption, heard, found))
     return replace(caption, text=text, words=words, corrected=True)
 
 
-def _apart(words: Sequence[Word]) -> Iterator[Word]:
+def _split(words: Sequence[Word]) -> Iterator[Word]:
     """Split words of a script without spaces into the units of its text."""
     for word in words:
-        yield from _shared(_PARTS.findall(word.text), word.start_s, word.end_s)
+        yield from _spread(_PARTS.findall(word.text), word.start_s, word.end_s)
 
 
-def _timed(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> list[Word]:
+def _align(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> list[Word]:
     """The words of the new text with their times."""
-    same = SequenceMatcher(None, [_key(word.text) for word in heard], [_key(text) for text in spelt], autojunk=False)
+    matcher = SequenceMatcher(None, [_key(word.text) for word in heard], [_key(text) for text in spelt], autojunk=False)
     found: list[Word] = []
-    for _, begin, end, first, last in same.get_opcodes():
+    for _, begin, end, first, last in matcher.get_opcodes():
         texts, taken = spelt[first:last], heard[begin:end]
         if len(texts) == len(taken):
             found += [replace(word, text=text, confidence=None) for word, text in zip(taken, texts, strict=True)]
@@ -60,11 +60,11 @@ def _timed(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> lis
             end_s = heard[end].start_s if end < len(heard) else caption.end_s
             if found and end_s - start_s < A_CHARACTER_S * len("".join(texts)):
                 texts, start_s = spelt[first - 1 : last], found.pop().start_s
-        found += _shared(texts, start_s, end_s)
+        found += _spread(texts, start_s, end_s)
     return found
 
 
-def _shared(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:
+def _spread(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:
     """Words that share a time span in proportion to their lengths."""
     a_character_s = max(0.0, end_s - start_s) / max(1, sum(map(len, spelt)))
     ends_s = [start_s + said * a_character_s for said in accumulate(map(len, spelt), initial=0)]

@@ -73,7 +73,7 @@ def of_job(id: str, number: int) -> dict[str, Any]:
     ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     caption = ctx.log.revise(source, number, correction)
-    ctx.archivist.revised(source)
+    ctx.archivist.mark_revised(source)
     ctx.jobs.renew(id)
     return caption.as_dict()
 

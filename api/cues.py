@@ -47,7 +47,7 @@ LATE_MS = 250
 _NEVER_MS = 1 << 62
 
 # Control characters, line separators, and characters that UTF-8 or XML cannot represent.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]+")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Cue:
 
 def clean(text: str) -> str:
     """The text as one line that any format can represent."""
-    return " ".join(_UNFIT.sub(" ", text).split())
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
 def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = False) -> list[Cue]:
@@ -107,9 +107,9 @@ def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = Fal
         if caption.content is not Content.GAP:
             for cue in _screens(caption, origin_s):
                 _append(found, cue)
-    spoken = _joined(found)
-    shown = _in_silence(spoken)
-    return shown if live else _later(spoken, shown)
+    spoken = _merge_short(found)
+    shown = _extend(spoken)
+    return shown if live else _delay(spoken, shown)
 
 
 def _screens(caption: Caption, origin_s: float) -> list[Cue]:
@@ -159,21 +159,21 @@ def _append(found: list[Cue], cue: Cue) -> None:
     found.append(cue)
 
 
-def _joined(cues: Sequence[Cue]) -> list[Cue]:
+def _merge_short(cues: Sequence[Cue]) -> list[Cue]:
     """Merge cues that cannot be read before the next one begins: with that one, or else with the one before."""
     found: list[Cue] = []
     for cue in cues:
         if found and cue.start_ms - found[-1].start_ms < found[-1].needed_ms:
-            if both := _both(found[-1], cue):
+            if both := _merge(found[-1], cue):
                 found[-1] = both
                 continue
-            if len(found) > 1 and (both := _both(found[-2], found[-1])):
+            if len(found) > 1 and (both := _merge(found[-2], found[-1])):
                 found[-2:] = [both]
         found.append(cue)
     return found
 
 
-def _both(one: Cue, other: Cue) -> Cue | None:
+def _merge(one: Cue, other: Cue) -> Cue | None:
     """Two cues as one, or None if they are too far apart or do not fit."""
     begin = other.pieces[0]
     if not one.separator and one.language in PHRASED:
@@ -186,7 +186,7 @@ def _both(one: Cue, other: Cue) -> Cue | None:
     return replace(one, end_ms=other.end_ms, pieces=pieces, exact=one.exact and other.exact)
 
 
-def _in_silence(spoken: Sequence[Cue]) -> list[Cue]:
+def _extend(spoken: Sequence[Cue]) -> list[Cue]:
     """Extend cues into the silence after their speech, or else into what remains of the silence before it."""
     found: list[Cue] = []
     free_ms = 0  # from when the screen is empty
@@ -199,7 +199,7 @@ def _in_silence(spoken: Sequence[Cue]) -> list[Cue]:
     return found
 
 
-def _later(spoken: Sequence[Cue], shown: Sequence[Cue]) -> list[Cue]:
+def _delay(spoken: Sequence[Cue], shown: Sequence[Cue]) -> list[Cue]:
     """Let cues end later where the following ones can begin later and still be read."""
     latest_ms = [_NEVER_MS]  # the latest start of each cue, from the last one backwards
     for said, cue in zip(reversed(spoken), reversed(shown), strict=True):

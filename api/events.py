@@ -15,8 +15,8 @@ from flask import Blueprint, Response, request
 from api import access, sockets, sse
 from api.context import Context, context
 from api.follow import Follower
-from api.live import beginning, count, error_message
-from api.parameters import natural, whole
+from api.live import count, error_message, start_event
+from api.parameters import int_query, parse_int
 from wire.bus import RedisError
 from wire.messages import Kind, source_name
 
@@ -26,7 +26,7 @@ blueprint = Blueprint("events", __name__)
 RETRY_MS = 2000
 
 #: How often an idle stream checks that its client is still connected, in seconds.
-LOOK_S = 5.0
+POLL_S = 5.0
 
 
 @blueprint.get("/stations/<id>/events")
@@ -53,9 +53,9 @@ def _answer(kind: Kind, id: str) -> Response:
     name = "Last-Event-ID"
     seen = request.headers.get(name, "")
     # When an EventSource reconnects, `after` is still in its URL; the header is newer.
-    after = whole(name, seen) if seen else natural("after", None)
+    after = parse_int(name, seen) if seen else int_query("after", None)
     try:
-        first, over = beginning(ctx, kind, id, after)
+        first, over = start_event(ctx, kind, id, after)
         if seen and kind is not Kind.STATION and _has_all(ctx, source_name(kind, id), first, over=over):
             return Response(status=204)
     except RedisError as error:
@@ -76,15 +76,15 @@ def _events(ctx: Context, kind: Kind, id: str, after: int, *, over: bool) -> Gen
     source, ping_s = source_name(kind, id), ctx.settings.ping_interval_s
     with ctx.hub.watch(source) as viewer, ctx.sockets.counted(kind.value):
         status = partial(ctx.statuses.get, kind, id)
-        follower = Follower(ctx.log, viewer, source, after, status=status, over=over, idle_s=min(LOOK_S, ping_s))
-        yield sse.beginning(retry_ms=RETRY_MS, id=after)
+        follower = Follower(ctx.log, viewer, source, after, status=status, over=over, idle_s=min(POLL_S, ping_s))
+        yield sse.preamble(retry_ms=RETRY_MS, id=after)
         written_s = time.monotonic()
         try:
             for message in follower.messages():
                 if message is not None:
                     yield sse.event(message.text, type=message.type, id=message.event)
                     count(ctx, message)
-                elif sockets.gone(request):
+                elif sockets.disconnected(request):
                     return
                 elif time.monotonic() - written_s >= ping_s:
                     yield sse.COMMENT

@@ -41,7 +41,7 @@ def show() -> Response:
     """The newest captions that match a search; 304 if the client has them already."""
     found, _ = look_up(FIELDS)
     query = {name: request.args[name] for name in FIELDS if name in request.args}
-    feed = written(query, found, access.address(context().settings, request))
+    feed = written(query, found, access.server_url(context().settings, request))
     document = tostring(feed, "utf-8", xml_declaration=True)
     answer = Response(document, content_type="application/atom+xml; charset=utf-8")
     answer.add_etag()

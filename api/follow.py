@@ -78,7 +78,7 @@ class Follower:
         self._idle_s = idle_s
         self.last = after  #: the last event that was sent
         self._status = status
-        self._told: Status | None = None  # the last status that was sent
+        self._last_status: Status | None = None  # the last status that was sent
         self._over = over
         self._interrupted = False
         self._ends = not source.startswith(f"{Kind.STATION}/")
@@ -106,7 +106,7 @@ class Follower:
                 yield _message("interrupted", source=self._source)
             elif isinstance(item, Missed):
                 yield from self._missed(item.through)
-                yield from self._tell(self._status())  # a status may have been dropped with the captions
+                yield from self._send_status(self._status())  # a status may have been dropped with the captions
             elif isinstance(item, Live):
                 if (yield from self._live(item)):
                     return
@@ -126,7 +126,7 @@ class Follower:
                 yield Outgoing(message.text, message.type, message.event, message.captured_s)
             return False
         if message.status:
-            yield from self._tell(message.status)
+            yield from self._send_status(message.status)
             if self._is_over(message.status):
                 yield self._end()
                 return True
@@ -136,7 +136,7 @@ class Follower:
 
     def _begin(self) -> Generator[Outgoing | None, None, bool]:
         status = self._status()
-        yield from self._tell(status)
+        yield from self._send_status(status)
         if (yield from self._catch_up()):
             return True
         if self._over or self._is_over(status):
@@ -144,10 +144,10 @@ class Follower:
             return True
         return False
 
-    def _tell(self, status: Status) -> Iterator[Outgoing | None]:
+    def _send_status(self, status: Status) -> Iterator[Outgoing | None]:
         """Yield a status, unless it differs from the last one in `audio_s` alone: that grows with every chunk."""
-        if self._told is None or replace(self._told, audio_s=status.audio_s) != status:
-            self._told = status
+        if self._last_status is None or replace(self._last_status, audio_s=status.audio_s) != status:
+            self._last_status = status
             yield Outgoing(status.encode().decode(), Status.type)
         else:
             yield None  # or a station of music, with such a status every few seconds, would never be idle

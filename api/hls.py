@@ -23,28 +23,28 @@ blueprint = Blueprint("hls", __name__, url_prefix="/stations/<id>/hls")
 
 #: The first player of a station waits this long for ingest to publish the last minute, in seconds; what earlier players
 #: got may be older than that.
-_PATIENCE_S = 4.0
+_WAIT_S = 4.0
 
 #: How often that player checks meanwhile, in seconds.
-_LOOK_EVERY_S = 0.25
+_POLL_S = 0.25
 
 #: Segments that ended at most this long ago belong to the last minute, in seconds: HLS segments have up to ten.
-_NEW_S = 20.0
+_FRESH_S = 20.0
 
 #: Events of the log that cover the minute that playlists list.
 _EVENTS = 150
 
 #: A segment never changes.
-_LASTS = {"Cache-Control": "max-age=60"}
+_CACHE_HEADERS = {"Cache-Control": "max-age=60"}
 
 
 @blueprint.get("/live.m3u8")
 def live(id: str) -> Response:
     """The main playlist."""
     ctx, station = context(), _station(id)
-    listed = _listed(ctx, station)
+    listed = _wait_for_segments(ctx, station)
     if listed[-1].end_s < time.time() - KEPT_S:  # other players wait for the station; these segments are gone
-        raise _nothing_comes(ctx, station)
+        raise _no_sound(ctx, station)
     language = station.language or next(iter(ctx.log.progress(_source(id)).languages), None)
     return _playlist(playlists.main_playlist(listed, language))
 
@@ -52,13 +52,13 @@ def live(id: str) -> Response:
 @blueprint.get("/sound.m3u8")
 def sound(id: str) -> Response:
     """The playlist of the sound."""
-    return _playlist(playlists.playlist(_listed(context(), _station(id))))
+    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id))))
 
 
 @blueprint.get("/captions.m3u8")
 def captions(id: str) -> Response:
     """The playlist of the captions."""
-    return _playlist(playlists.playlist(_listed(context(), _station(id)), "vtt"))
+    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id)), "vtt"))
 
 
 @blueprint.get("/<int:number>.<ending>")
@@ -67,13 +67,13 @@ def segment(id: str, number: int, ending: str) -> Response:
     ctx, source = context(), _source(_station(id).id)
     found = ctx.broadcasts.segment(source, number)
     if found and ending == "vtt":
-        text = ctx.shared.get((source, number), lambda: playlists.captions(found, _said(ctx, source)[0]))
-        return Response(text, content_type="text/vtt; charset=utf-8", headers=_LASTS)
+        text = ctx.cache.get((source, number), lambda: playlists.captions(found, _recent_captions(ctx, source)[0]))
+        return Response(text, content_type="text/vtt; charset=utf-8", headers=_CACHE_HEADERS)
     data = ctx.broadcasts.data(source, number) if found and ending == found.format else None
     if not found or data is None:
         raise UnknownSource("this segment no longer exists: the playlist lists those that do")
     media_type, _ = playlists.SOUNDS[ending]
-    return Response(playlists.sound(found, data), mimetype=media_type, headers=_LASTS)
+    return Response(playlists.sound(found, data), mimetype=media_type, headers=_CACHE_HEADERS)
 
 
 def _station(id: str) -> Station:
@@ -85,11 +85,11 @@ def _station(id: str) -> Station:
     """
     ctx = context()
     station = ctx.stations.get(id)
-    access.check_listener(ctx.settings, request, station.url)
+    access.check_audio_access(ctx.settings, request, station.url)
     return station
 
 
-def _listed(ctx: Context, station: Station) -> list[Segment]:
+def _wait_for_segments(ctx: Context, station: Station) -> list[Segment]:
     """The segments to list now, at least one.
 
     Raises:
@@ -97,21 +97,21 @@ def _listed(ctx: Context, station: Station) -> list[Segment]:
         UnknownSource: HLS is switched off.
     """
     source = _source(station.id)
-    goes_on = watched.say_listened(ctx.redis, source)
+    is_fresh = watched.say_listened(ctx.redis, source)
     ctx.broadcasts.hold(source)
-    until_s = time.monotonic() + _PATIENCE_S
+    until_s = time.monotonic() + _WAIT_S
     while True:
         segments, now_s = ctx.broadcasts.listed(source), time.time()
-        goes_on |= bool(segments) and segments[-1].end_s > now_s - _NEW_S
-        is_over = time.monotonic() > until_s
-        if (goes_on or is_over) and (listed := playlists.ready(segments, _said(ctx, source)[1], now_s)):
+        is_fresh |= bool(segments) and segments[-1].end_s > now_s - _FRESH_S
+        timed_out = time.monotonic() > until_s
+        if (is_fresh or timed_out) and (listed := playlists.ready(segments, _recent_captions(ctx, source)[1], now_s)):
             return listed
-        if is_over:
-            raise _nothing_comes(ctx, station)
-        sleep(_LOOK_EVERY_S)
+        if timed_out:
+            raise _no_sound(ctx, station)
+        sleep(_POLL_S)
 
 
-def _nothing_comes(ctx: Context, station: Station) -> Exception:
+def _no_sound(ctx: Context, station: Station) -> Exception:
     status = ctx.statuses.get(Kind.STATION, station.id)
     if not status.hls and status.worker:
         return UnknownSource("this server offers no HLS: HLS=no in ingest's settings")
@@ -119,18 +119,18 @@ def _nothing_comes(ctx: Context, station: Station) -> Exception:
     return Problem(503, f"There is no sound yet; {why}.", {"Retry-After": "5"})
 
 
-def _said(ctx: Context, source: str) -> tuple[list[Caption], float]:
+def _recent_captions(ctx: Context, source: str) -> tuple[list[Caption], float]:
     """The recent captions, and the Unix time up to which they are final.
 
     Reading them costs as much as the rest of a request, and players poll: many players must not slow readers down.
     """
 
-    def find() -> tuple[list[Caption], float]:
+    def read() -> tuple[list[Caption], float]:
         captioned_s = ctx.log.progress(source).until_s  # first: captions committed in between may not be final
-        said = latest_revisions(ctx.log.latest(source, _EVENTS))
-        return said, playlists.final_until(said, captioned_s)
+        captions = latest_revisions(ctx.log.latest(source, _EVENTS))
+        return captions, playlists.final_until(captions, captioned_s)
 
-    return ctx.shared.get(source, find)
+    return ctx.cache.get(source, read)
 
 
 def _source(id: str) -> str:

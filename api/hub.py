@@ -64,7 +64,7 @@ class Hub:
     def close(self) -> None:
         """Close every viewer and stop."""
         self._closing.set()
-        self._tell_all(Signal.CLOSED)
+        self._signal_all(Signal.CLOSED)
 
     @contextmanager
     def watch(self, source: str) -> Iterator[Viewer]:
@@ -114,35 +114,35 @@ class Hub:
                 log.exception("the live subscription failed; trying again")
             if self._connected.is_set():
                 self._connected.clear()
-                self._tell_all(Signal.INTERRUPTED)
+                self._signal_all(Signal.INTERRUPTED)
             self._closing.wait(pause_s)
             pause_s = min(RETRY_CAP_S, pause_s * 2)
 
     def _listen(self) -> None:
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.psubscribe(keys.LIVE_PATTERN)
-            heard_s, pinged, said_s = time.monotonic(), False, 0.0
+            received_s, pinged, published_s = time.monotonic(), False, 0.0
             while not self._closing.is_set():
-                if time.monotonic() - said_s > watched.SAY_EVERY_S:
-                    said_s = time.monotonic()
-                    self._say_watched()
+                if time.monotonic() - published_s > watched.SAY_EVERY_S:
+                    published_s = time.monotonic()
+                    self._publish_watched()
                 message: dict[str, Any] | None = pubsub.get_message(timeout=1.0)
                 if message is None:
-                    silent_s = time.monotonic() - heard_s
+                    silent_s = time.monotonic() - received_s
                     if silent_s > SILENCE_S:
                         raise ConnectionError(f"silent for {silent_s:.0f} s")
                     if silent_s > SILENCE_S / 2 and not pinged:
                         pubsub.ping()
                         pinged = True
                     continue
-                heard_s, pinged = time.monotonic(), False
+                received_s, pinged = time.monotonic(), False
                 if message["type"] == "pmessage":
                     self.dispatch(message["channel"], message["data"])
                 elif message["type"] == "psubscribe":  # at first, and whenever redis-py has reconnected on its own
                     self._connected.set()
-                    self._tell_all(Signal.RESUMED)
+                    self._signal_all(Signal.RESUMED)
 
-    def _say_watched(self) -> None:
+    def _publish_watched(self) -> None:
         with self._lock:
             sources = list(self._viewers)
         try:
@@ -150,7 +150,7 @@ class Hub:
         except RedisError as error:  # Redis may refuse writes and still publish; if it is unreachable, the loop notices
             log.debug("cannot record which sources are watched: %s", error)
 
-    def _tell_all(self, signal: Signal) -> None:
+    def _signal_all(self, signal: Signal) -> None:
         with self._lock:
             viewers = [viewer for watchers in self._viewers.values() for viewer in watchers]
         for viewer in viewers:

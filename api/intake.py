@@ -6,7 +6,7 @@ import time
 
 from api.hello import Greeting
 from api.problems import Problem
-from api.sample_format import Opening
+from api.sample_format import FormatCheck
 from wire.errors import BadRequest
 from wire.microphone import Connection, Microphones
 
@@ -23,33 +23,33 @@ class Allowance:
     An interruption leaves room for the audio that was recorded meanwhile and arrives at once afterwards.
 
     Args:
-        most_s: seconds of audio in all.
+        limit_s: seconds of audio in all.
         began_s: Unix time at which the recording began.
         heard_s: seconds of audio so far.
     """
 
-    def __init__(self, most_s: float, *, began_s: float, heard_s: float = 0.0) -> None:
-        self._most_s = most_s
-        self._begun_s = time.monotonic() - (time.time() - began_s)
-        self._heard_s = heard_s
+    def __init__(self, limit_s: float, *, began_s: float, heard_s: float = 0.0) -> None:
+        self._limit_s = limit_s
+        self._start_s = time.monotonic() - (time.time() - began_s)
+        self._audio_s = heard_s
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Do not accumulate allowance for a time without audio."""
-        self._begun_s = max(self._begun_s, time.monotonic() - self._heard_s / SPEED)
+        self._start_s = max(self._start_s, time.monotonic() - self._audio_s / SPEED)
 
-    def early_s(self, audio_s: float) -> float:
+    def wait_s(self, audio_s: float) -> float:
         """How long to wait before this much more audio may be sent, in seconds; 0: now."""
-        return max(0.0, (self._heard_s + audio_s - BURST_S) / SPEED - (time.monotonic() - self._begun_s))
+        return max(0.0, (self._audio_s + audio_s - BURST_S) / SPEED - (time.monotonic() - self._start_s))
 
-    def take(self, audio_s: float) -> None:
+    def spend(self, audio_s: float) -> None:
         """Count this much more audio.
 
         Raises:
             BadRequest: the recording is too long.
         """
-        self._heard_s += audio_s
-        if self._heard_s > self._most_s:
-            raise BadRequest(f"a recording may have at most {self._most_s:g} seconds (MAX_MICROPHONE_S)")
+        self._audio_s += audio_s
+        if self._audio_s > self._limit_s:
+            raise BadRequest(f"a recording may have at most {self._limit_s:g} seconds (MAX_MICROPHONE_S)")
 
 
 class Intake:
@@ -62,24 +62,24 @@ class Intake:
         self._format = greeting.format
         self._frame_bytes = greeting.format.sample_bytes * greeting.hello.channels
         self._rate = greeting.hello.sample_rate * self._frame_bytes  # bytes a second
-        self._opening = Opening(greeting.format, self._rate)
+        self._check = FormatCheck(greeting.format, self._rate)
         self._pending = bytearray()
-        self._handed_on = 0  # bytes
+        self._sent_bytes = 0  # bytes
 
     def seconds(self, audio: bytes) -> float:
         """The duration of a piece of audio."""
         return len(audio) / self._rate
 
-    def hear(self, audio: bytes) -> None:
+    def add(self, audio: bytes) -> None:
         """Buffer a piece of audio, which may end in the middle of a sample.
 
         Raises:
             BadRequest: it is not in the announced format.
         """
-        self._opening.hear(audio)
+        self._check.add(audio)
         self._pending += audio
 
-    def hand_on(self, least_s: float = FRAME_S) -> None:
+    def flush(self, least_s: float = FRAME_S) -> None:
         """Send the buffered audio if it has at least this length; what cannot be sent stays in the buffer.
 
         Raises:
@@ -90,8 +90,8 @@ class Intake:
         if whole < max(1, self._rate * least_s):
             return
         pcm = self._format.to_s16le(bytes(self._pending[:whole]))
-        duration_s, up_to = whole / self._rate, self._handed_on + whole
+        duration_s, up_to = whole / self._rate, self._sent_bytes + whole
         if not self._microphones.send(self._id, pcm, self._number, duration_s=duration_s, up_to=up_to):
             raise Problem(409, "another connection has resumed this recording")
-        self._handed_on = up_to
+        self._sent_bytes = up_to
         del self._pending[:whole]

@@ -13,8 +13,16 @@ from flask import Blueprint, Response, request, url_for
 from api import access, captions, formats, uploads
 from api.context import Context, context
 from api.follow import OVER
-from api.handing_in import received, to_fetch
-from api.parameters import RECORDING_TIME, known_fields, masked, natural, next_page, period, seconds
+from api.job_requests import fetch_job, upload_job
+from api.parameters import (
+    RECORDING_TIME,
+    int_query,
+    known_fields,
+    mask_password,
+    next_page,
+    period_query,
+    seconds_query,
+)
 from api.problems import Problem
 from wire import jobs as queue
 from wire.captions import Progress
@@ -45,8 +53,8 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
     ctx = context()
     access.check_token(ctx.settings, request)
     known_fields(request.args, ("limit", "before"))
-    limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
-    jobs, next_s = ctx.jobs.page(limit, seconds("before", math.inf))
+    limit = int_query("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    jobs, next_s = ctx.jobs.page(limit, seconds_query("before", math.inf))
     more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}
     return {"jobs": [view(ctx, job) for job in jobs]}, more
 
@@ -55,11 +63,11 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
 def create() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Accept an upload, or a URL to fetch, and queue it."""
     ctx = context()
-    job = queued(ctx, lambda: received(ctx) if request.mimetype == "multipart/form-data" else to_fetch(ctx))
+    job = submit(ctx, lambda: upload_job(ctx) if request.mimetype == "multipart/form-data" else fetch_job(ctx))
     return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
 
 
-def queued(ctx: Context, take: Callable[[], Job]) -> Job:
+def submit(ctx: Context, take: Callable[[], Job]) -> Job:
     """Call `take` for the request's job; store and queue it if there is room.
 
     Raises:
@@ -119,12 +127,12 @@ def download(id: str, format: str) -> Response:
     """Captions, or a part of them, as a file: 200 if they are complete; 202 with those so far if not."""
     ctx = context()
     known_fields(request.args, ("from", "to"))
-    from_s, to_s = period(RECORDING_TIME)
+    from_s, to_s = period_query(RECORDING_TIME)
     job = ctx.jobs.get(id)
     source = source_name(Kind.JOB, id)
     progress = ctx.log.progress(source)
     state = state_of(job, progress)
-    found = captions.everything(ctx.log, source)
+    found = captions.all_captions(ctx.log, source)
     if state is State.CANCELLED:
         raise Problem(410, "The job was cancelled; its captions are deleted.")
     if state is State.FAILED and not any(caption.text for caption in found):
@@ -144,7 +152,7 @@ def download(id: str, format: str) -> Response:
     if from_s > 0:
         name += f" from {from_s:g} s"
     said = [caption for caption in found if caption.end_s > from_s and caption.start_s < to_s]
-    answer = captions.answer(said, format, about=about, complete=state is State.FINISHED, filename=name)
+    answer = captions.captions_response(said, format, about=about, complete=state is State.FINISHED, filename=name)
     if not state.ended:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"
@@ -153,7 +161,7 @@ def download(id: str, format: str) -> Response:
 
 def name_of(job: Job) -> str:
     """The name of a job's recording, without a password."""
-    return job.filename or masked(job.url) or job.id
+    return job.filename or mask_password(job.url) or job.id
 
 
 def state_of(job: Job, progress: Progress) -> State:
@@ -187,7 +195,7 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
     quiet = progress.finished and not progress.languages
     if quiet and progress.event:  # speech that was withdrawn does not count; a gap may have been speech
         quiet = not any(caption.text or caption.content is Content.GAP for caption in found())
-    silent = _nothing(progress) if quiet else ""
+    silent = _why_empty(progress) if quiet else ""
     other = (
         f"some or all of it sounds like {progress.sounded_like}, but was transcribed as {job.language}, as requested: "
         "send it again with another language, or without one"
@@ -197,7 +205,7 @@ def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Captio
     return "; ".join(reason for reason in (job.warning, silent, other) if reason)
 
 
-def _nothing(progress: Progress) -> str:
+def _why_empty(progress: Progress) -> str:
     """Why a job without captions has none, though all of it was transcribed."""
     invented = [INVENTED[reason] for reason in progress.rejected if reason in INVENTED]
     if not invented:
@@ -219,10 +227,10 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
         "state": state_of(job, progress),
         "progress": progress_of(job, progress),
         "error": job.error,
-        "warning": "" if job.error else warning_of(job, progress, lambda: captions.everything(ctx.log, source)),
-        "detail": "" if job.error else _waiting(ctx, job) or status.detail,
+        "warning": "" if job.error else warning_of(job, progress, lambda: captions.all_captions(ctx.log, source)),
+        "detail": "" if job.error else _queue_position(ctx, job) or status.detail,
         "filename": job.filename,
-        "url": access.visible(ctx.settings, request, job.url),
+        "url": access.visible_url(ctx.settings, request, job.url),
         "language": job.language,
         "languages": progress.languages,
         "task": job.task,
@@ -243,7 +251,7 @@ def view(ctx: Context, job: Job) -> dict[str, Any]:
     }
 
 
-def _waiting(ctx: Context, job: Job) -> str:
+def _queue_position(ctx: Context, job: Job) -> str:
     """How many uploads will be decoded before a waiting job, in words; empty if none."""
     before = queue.decodes_before(ctx.redis, job.id) if job.state is State.WAITING else 0
     return f"{before} {'recording is' if before == 1 else 'recordings are'} before it" if before else ""

@@ -14,7 +14,7 @@ from simple_websocket import ConnectionClosed, Server
 from api import access, recordings, sockets
 from api.context import Context, context
 from api.follow import OVER, Follower, Outgoing
-from api.parameters import natural
+from api.parameters import int_query
 from api.problems import from_error
 from api.viewer import Signal
 from wire.bus import RedisError
@@ -32,7 +32,7 @@ def admit() -> None:
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
     kind = _KINDS[request.endpoint or ""]
-    g.after, g.over = beginning(ctx, kind, (request.view_args or {})["id"], natural("after", None))
+    g.after, g.over = start_event(ctx, kind, (request.view_args or {})["id"], int_query("after", None))
     ctx.sockets.admit(request, ctx.settings.send_timeout_s)
 
 
@@ -54,7 +54,7 @@ def microphone(ws: Server, id: str) -> None:
     serve(context(), ws, Kind.MICROPHONE, id, g.after, over=g.over)
 
 
-def beginning(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
+def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
     """The event after which a viewer starts, and whether the source has failed or was cancelled.
 
     Args:
@@ -79,11 +79,11 @@ def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bo
         try:
             status = partial(ctx.statuses.get, kind, id)
             messages = Follower(ctx.log, viewer, source, after, status=status, over=over).messages()
-            relay(ctx, ws, messages, idle=lambda: sockets.drain(ws))
+            relay(ctx, ws, messages, idle=lambda: sockets.discard_messages(ws))
             code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
         except RedisError as error:
             code = sockets.TRY_LATER
-            complain(ws, error)
+            send_error(ws, error)
         except (ConnectionClosed, OSError):
             return
         sockets.close(ws, code)
@@ -117,7 +117,7 @@ def error_message(error: Exception) -> str:
     return json.dumps({"type": "error", "status": problem.status, "detail": problem.detail}, ensure_ascii=False)
 
 
-def complain(ws: Server, error: Exception) -> None:
+def send_error(ws: Server, error: Exception) -> None:
     """Send an error on a WebSocket."""
     try:
         ws.send(error_message(error))

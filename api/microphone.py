@@ -22,7 +22,7 @@ from api.context import Context, context
 from api.follow import Follower
 from api.hello import Greeting, parse_hello
 from api.intake import Allowance, Intake
-from api.live import complain, relay
+from api.live import relay, send_error
 from api.parameters import json_object
 from api.problems import Problem
 from api.viewer import Signal
@@ -41,10 +41,10 @@ SPEAKERS = "speakers"
 HELLO_S, SILENCE_S = 10.0, 60.0
 
 #: Close codes of a client that is done. Not 1001: Firefox sends it when a page is reloaded, too.
-FAREWELLS = (sockets.NORMAL, sockets.NO_CODE)
+FINAL_CODES = (sockets.NORMAL, sockets.NO_CODE)
 
 #: Messages accepted after the hello.
-UNDERSTOOD = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
+ACCEPTED = 'after the hello only audio, {"type": "stop"} and {"type": "ping"} are understood'
 
 
 @blueprint.before_request
@@ -71,10 +71,10 @@ def microphone(ws: Server) -> None:
             code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
         except (UndertextError, Problem) as error:
             code = sockets.POLICY
-            complain(ws, error)
+            send_error(ws, error)
         except RedisError as error:
             code = sockets.TRY_LATER
-            complain(ws, error)
+            send_error(ws, error)
         except (ConnectionClosed, OSError):
             return
         sockets.close(ws, code)
@@ -91,40 +91,40 @@ def _record(ctx: Context, ws: Server) -> None:
         ctx.statuses.save(Status(source, since_s=time.time()))  # from now on there is something to be fetched
         connection = ctx.microphones.open(hello, greeting.key)
     with ctx.hub.watch(source) as viewer:
-        sockets.when_closed(ws, lambda: viewer.signal(Signal.CLOSED))
+        sockets.call_when_closed(ws, lambda: viewer.signal(Signal.CLOSED))
         status = partial(ctx.statuses.get, Kind.MICROPHONE, hello.id)
         follower = Follower(ctx.log, viewer, source, greeting.after, status=status)
         relaying = threading.Thread(target=_relay, args=(ctx, ws, follower), name=f"microphone-{hello.id}", daemon=True)
-        over = False
+        ended = False
         try:
-            told = {"resume": greeting.resume, "audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
-            ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **told}))
+            fields = {"resume": greeting.resume, "audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
+            ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **fields}))
             relaying.start()
-            _listen(ctx, ws, greeting, connection)
-            over = True
+            _receive(ctx, ws, greeting, connection)
+            ended = True
         except BadRequest:
-            over = True
+            ended = True
             raise
         except ConnectionClosed as closed:
-            over = closed.reason in FAREWELLS and not ctx.hub.closing
+            ended = closed.reason in FINAL_CODES and not ctx.hub.closing
             raise
         finally:
-            (ctx.microphones.close if over else ctx.microphones.leave)(hello.id, connection.number)
+            (ctx.microphones.close if ended else ctx.microphones.leave)(hello.id, connection.number)
         relaying.join(ctx.settings.microphone_drain_s)
 
 
-def _listen(ctx: Context, ws: Server, greeting: Greeting, connection: Connection) -> None:
+def _receive(ctx: Context, ws: Server, greeting: Greeting, connection: Connection) -> None:
     """Pass audio on until the client stops."""
     intake = Intake(ctx.microphones, greeting, connection)
     allowance = Allowance(ctx.settings.max_microphone_s, began_s=connection.began_s, heard_s=connection.audio_s)
     for audio in _audio(ws):
         audio_s = intake.seconds(audio)
-        if allowance.early_s(audio_s):
+        if allowance.wait_s(audio_s):
             raise BadRequest("audio arrives faster than real time; upload recordings to /jobs")
-        allowance.take(audio_s)
-        intake.hear(audio)
-        intake.hand_on()
-    intake.hand_on(0)
+        allowance.spend(audio_s)
+        intake.add(audio)
+        intake.flush()
+    intake.flush(0)
 
 
 def _audio(ws: Server) -> Iterator[bytes]:
@@ -134,13 +134,13 @@ def _audio(ws: Server) -> Iterator[bytes]:
         ConnectionClosed: after all that has arrived, so that a broken connection is not taken for the end; `_relay`
             closes the socket of a source that has ended.
     """
-    heard_s, noted = time.monotonic(), False
+    last_audio_s, noted = time.monotonic(), False
     while True:
-        message = ws.receive(timeout=max(0.0, heard_s + SILENCE_S - time.monotonic()))
+        message = ws.receive(timeout=max(0.0, last_audio_s + SILENCE_S - time.monotonic()))
         if message is None:
             raise Problem(408, f"no audio arrived for {SILENCE_S:g} seconds")
         if not isinstance(message, str):
-            heard_s = time.monotonic()
+            last_audio_s = time.monotonic()
             yield message
             continue
         match _type(message):
@@ -150,7 +150,7 @@ def _audio(ws: Server) -> Iterator[bytes]:
                 ws.send(json.dumps({"type": "pong"}))
             case _ if not noted:  # from a client made for another server, or for a newer one
                 noted = True
-                ws.send(json.dumps({"type": "note", "detail": f"{message[:80]} is ignored; {UNDERSTOOD}"}))
+                ws.send(json.dumps({"type": "note", "detail": f"{message[:80]} is ignored; {ACCEPTED}"}))
 
 
 def _type(message: str) -> str | None:
@@ -161,7 +161,7 @@ def _type(message: str) -> str | None:
     """
     values = json_object(message)
     if values is None:
-        raise BadRequest(UNDERSTOOD)
+        raise BadRequest(ACCEPTED)
     return values.get("type")
 
 
@@ -172,8 +172,8 @@ def _relay(ctx: Context, ws: Server, follower: Follower) -> None:
         relay(ctx, ws, follower.messages(), idle=lambda: None)
     except RedisError as error:
         code = sockets.TRY_LATER
-        complain(ws, error)
+        send_error(ws, error)
     except (ConnectionClosed, OSError):
-        return  # _listen sees it too
-    # The source has ended, perhaps before the client stopped: closing the socket wakes _listen.
+        return  # _receive sees it too
+    # The source has ended, perhaps before the client stopped: closing the socket wakes _receive.
     sockets.close(ws, sockets.GOING_AWAY if ctx.hub.closing else code)

@@ -13,10 +13,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from api import formats, handing_in, jobs, on_air, openai_shapes, problems, sockets, sse
+from api import formats, job_requests, jobs, on_air, openai_shapes, problems, sockets, sse
 from api.context import Context, context
-from api.openai_shapes import Options, piece, whole
-from api.parameters import NAME_LIMIT, of_prompt
+from api.openai_shapes import Options, delta_text, joined_text
+from api.parameters import NAME_LIMIT, prompt_hot_words
 from api.problems import Problem
 from api.viewer import Signal
 from wire.bus import RedisError
@@ -31,7 +31,7 @@ blueprint = Blueprint("openai", __name__, url_prefix=PREFIX)
 
 #: How often a waiting request checks that its client is still connected, and reads the log even if nothing was
 #: published, in seconds. A stream then sends a comment, so that proxies do not time out.
-LOOK_S = 2.0
+POLL_S = 2.0
 
 
 @blueprint.get("/models")
@@ -65,16 +65,20 @@ def _answer(task: Task) -> Response:
     ctx = context()
     options: Options
 
-    def choose(form: MultiDict[str, str]) -> dict[str, Any]:
+    def read_options(form: MultiDict[str, str]) -> dict[str, Any]:
         nonlocal options
         options = Options.of(form)  # rejects an invalid form before there is a job
-        return {"language": form.get("language", ""), "task": task, "hot_words": of_prompt(form.get("prompt", ""))}
+        return {
+            "language": form.get("language", ""),
+            "task": task,
+            "hot_words": prompt_hot_words(form.get("prompt", "")),
+        }
 
-    job = jobs.queued(ctx, lambda: handing_in.received(ctx, choose))
+    job = jobs.submit(ctx, lambda: job_requests.upload_job(ctx, read_options))
     if options.stream:
         answer: Response = sse.EventStream(_events(ctx, job), ctx.settings.send_timeout_s)
     else:
-        answer = _document(ctx, job, options, _awaited(ctx, job))
+        answer = _document(ctx, job, options, _wait(ctx, job))
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Request-Id"] = job.id  # OpenAI's clients show it
     return answer
@@ -83,7 +87,7 @@ def _answer(task: Task) -> Response:
 def _document(ctx: Context, job: Job, options: Options, captions: list[Caption]) -> Response:
     """The captions of a finished job, in the requested format."""
     if options.format == "text":
-        return Response(whole(captions) + "\n", mimetype="text/plain")
+        return Response(joined_text(captions) + "\n", mimetype="text/plain")
     if options.format in formats.FORMATS:
         known = formats.FORMATS[options.format]
         return Response(known.render(captions, 0.0), content_type=f"{known.media_type}; charset=utf-8")
@@ -103,16 +107,16 @@ def _document(ctx: Context, job: Job, options: Options, captions: list[Caption])
     return Response(formats.dumps(values), mimetype="application/json")
 
 
-def _awaited(ctx: Context, job: Job) -> list[Caption]:
+def _wait(ctx: Context, job: Job) -> list[Caption]:
     """Wait for a job; return all its captions.
 
     Raises:
         Problem: it failed or was cancelled, or the client has disconnected.
     """
     found: list[Caption] = []
-    for page in _committed(ctx, job):
+    for page in _pages(ctx, job):
         found += page
-        if not page and sockets.gone(request):
+        if not page and sockets.disconnected(request):
             jobs.cancel(ctx, job)
             raise Problem(499, "The client disconnected; its job is cancelled.")
     return latest_revisions(found)
@@ -122,12 +126,12 @@ def _events(ctx: Context, job: Job) -> Generator[str]:
     """Captions as server-sent events, each once it is final; an error is an event, too."""
     text = ""
     try:
-        for page in _committed(ctx, job):
+        for page in _pages(ctx, job):
             if not page:
                 yield sse.COMMENT
             for caption in page:
                 # A corrected caption was sent in its original wording.
-                if caption.final and not caption.corrected and (delta := piece(caption, first=not text)):
+                if caption.final and not caption.corrected and (delta := delta_text(caption, first=not text)):
                     text += delta
                     yield _event({"type": "transcript.text.delta", "delta": delta})
     except GeneratorExit:
@@ -143,7 +147,7 @@ def _event(values: dict[str, Any]) -> str:
     return sse.event(formats.dumps(values))
 
 
-def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:
+def _pages(ctx: Context, job: Job) -> Iterator[list[Caption]]:
     """Yield captions as they are committed, in every revision, until the job has finished; now and then an empty page.
 
     Publications only wake this generator: the log has everything, in order, even after an outage of Redis.
@@ -169,7 +173,7 @@ def _committed(ctx: Context, job: Job) -> Iterator[list[Caption]]:
             yield page
             if page:
                 after = page[-1].event
-            elif viewer.take(LOOK_S) is Signal.CLOSED:
+            elif viewer.take(POLL_S) is Signal.CLOSED:
                 raise Problem(503, f"The server is stopping; the job continues as /jobs/{job.id}.")
     if state is State.FAILED:
         raise Problem(422, job.error or "The job failed; see the log of ingest.")

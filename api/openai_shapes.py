@@ -66,23 +66,23 @@ def words(caption: Caption) -> list[tuple[str, float]]:
     return [((separator if n else between) + word, start_s) for n, (word, start_s) in enumerate(spelt)]
 
 
-def piece(caption: Caption, *, first: bool) -> str:
+def delta_text(caption: Caption, *, first: bool) -> str:
     """The text that a caption adds, preceded by a space unless it is the first or its script uses none."""
     text = "".join(word for word, _ in words(caption))
     return text.lstrip() if first else text
 
 
-def whole(captions: Iterable[Caption]) -> str:
+def joined_text(captions: Iterable[Caption]) -> str:
     """The text of captions, on one line."""
     text = ""
     for caption in captions:
-        text += piece(caption, first=not text)
+        text += delta_text(caption, first=not text)
     return text
 
 
 def plain(captions: Sequence[Caption], duration_s: float) -> dict[str, Any]:
     """`json`."""
-    return {"text": whole(captions), "usage": {"type": "duration", "seconds": duration_s}}
+    return {"text": joined_text(captions), "usage": {"type": "duration", "seconds": duration_s}}
 
 
 def verbose(

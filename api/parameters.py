@@ -26,7 +26,10 @@ ID_LIMIT = 64
 _STATION_ID = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{ID_LIMIT - 2}}}[a-z0-9])?")
 
 #: Descriptions of times in error messages: the usual ones, and those of a recording.
-UNIX_TIME, RECORDING_TIME = "a Unix time in seconds, such as 1795345200.5", "a time in the recording, in seconds"
+UNIX_TIME, RECORDING_TIME = (
+    "a Unix time in seconds, such as 1795345200.5",
+    "a time in the recording, in seconds",
+)
 
 #: What is shown instead of a password.
 MASK = "***"
@@ -36,20 +39,20 @@ URL_LIMIT, NAME_LIMIT = 2000, 200
 
 
 @overload
-def natural(name: str, default: int, *, minimum: int = ..., maximum: int = ...) -> int: ...
+def int_query(name: str, default: int, *, minimum: int = ..., maximum: int = ...) -> int: ...
 @overload
-def natural(name: str, default: None, *, minimum: int = ..., maximum: int = ...) -> int | None: ...
-def natural(name: str, default: int | None, *, minimum: int = 0, maximum: int = 2**53) -> int | None:
+def int_query(name: str, default: None, *, minimum: int = ..., maximum: int = ...) -> int | None: ...
+def int_query(name: str, default: int | None, *, minimum: int = 0, maximum: int = 2**53) -> int | None:
     """An integer query parameter.
 
     Raises:
         BadRequest: it is not an integer, or out of range.
     """
     text = request.args.get(name)
-    return default if text is None else whole(name, text, minimum=minimum, maximum=maximum)
+    return default if text is None else parse_int(name, text, minimum=minimum, maximum=maximum)
 
 
-def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> int:
+def parse_int(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> int:
     """Parse an integer in ASCII digits.
 
     Raises:
@@ -60,7 +63,7 @@ def whole(name: str, text: str, *, minimum: int = 0, maximum: int = 2**53) -> in
     return int(text)
 
 
-class Whole(IntegerConverter):
+class IntConverter(IntegerConverter):
     """An integer in a path, in ASCII digits as everywhere; Werkzeug accepts `٣`, too.
 
     Redis and SQLite count with 64 bits.
@@ -69,7 +72,7 @@ class Whole(IntegerConverter):
     regex = "[0-9]{1,18}"
 
 
-def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
+def seconds_query(name: str, default: float, clock: str = UNIX_TIME) -> float:
     """A time in the query string, in seconds.
 
     Args:
@@ -86,13 +89,13 @@ def seconds(name: str, default: float, clock: str = UNIX_TIME) -> float:
     return float(text)
 
 
-def period(clock: str = UNIX_TIME) -> tuple[float, float]:
+def period_query(clock: str = UNIX_TIME) -> tuple[float, float]:
     """The query parameters `from` and `to`; infinite where they are missing.
 
     Raises:
         BadRequest: one is invalid, or the period is empty.
     """
-    from_s, to_s = seconds("from", -math.inf, clock), seconds("to", math.inf, clock)
+    from_s, to_s = seconds_query("from", -math.inf, clock), seconds_query("to", math.inf, clock)
     if from_s >= to_s:
         raise BadRequest("from must be less than to", "from")
     return from_s, to_s
@@ -178,16 +181,16 @@ def hot_words(given: Any, field: str = "hot_words") -> tuple[str, ...]:
         raise BadRequest(f"{field.rpartition('.')[2]} {error}", field) from error
 
 
-def of_prompt(text: str) -> list[str]:
+def prompt_hot_words(text: str) -> list[str]:
     """Up to the limit, the hot words in a prompt of OpenAI's API: a list of names, or a text that contains some."""
     words: list[str] = []
-    for word in listed("".join(c if c.isprintable() else "\n" for c in text)):
+    for word in split_list("".join(c if c.isprintable() else "\n" for c in text)):
         with suppress(ValueError):
             words = list(checked([*words, word]))
     return words
 
 
-def listed(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """Split a text at commas and line breaks."""
     return [word for word in map(str.strip, re.split(r"[,\n]", text)) if word]
 
@@ -215,13 +218,13 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:ID_LIMIT].strip("-")
 
 
-def numbered(id: str, number: int) -> str:
+def number_id(id: str, number: int) -> str:
     """An id with a number appended, for another station with the same name."""
     ending = f"-{number}"
     return id[: ID_LIMIT - len(ending)].rstrip("-") + ending
 
 
-def masked(url: str) -> str:
+def mask_password(url: str) -> str:
     """A URL with its password masked."""
     parts = urlsplit(url)
     if parts.password is None:
@@ -230,7 +233,7 @@ def masked(url: str) -> str:
     return parts._replace(netloc=f"{user.partition(':')[0]}:{MASK}@{host}").geturl()
 
 
-def place(url: str) -> str:
+def url_identity(url: str) -> str:
     """The part of a URL that identifies a station: no user name, password or query."""
     parts = urlsplit(url)
     return f"{parts.hostname} {parts.port or ''} {parts.path}"

@@ -26,10 +26,10 @@ TICKS_PER_S, _CYCLE_TICKS = 90_000, 1 << 33
 SOUNDS = {"aac": ("audio/aac", "mp4a.40.2"), "mp3": ("audio/mpeg", "mp4a.40.34")}
 
 #: Captions are listed this long after the following ones are final, in seconds: until then their cues may change.
-_CALM_S = 5.0
+_SETTLE_S = 5.0
 
 #: Older segments are listed in any case, in seconds.
-_PATIENCE_S = 30.0
+_MAX_WAIT_S = 30.0
 
 _OWNER = b"com.apple.streaming.transportStreamTimestamp\0"
 
@@ -40,7 +40,7 @@ def ready(segments: Sequence[Segment], final_s: float, now_s: float) -> list[Seg
     Args:
         final_s: the Unix time up to which captions are final.
     """
-    until_s = max(final_s - _CALM_S, now_s - _PATIENCE_S)
+    until_s = max(final_s - _SETTLE_S, now_s - _MAX_WAIT_S)
     return [segment for segment in segments if segment.end_s <= until_s]
 
 

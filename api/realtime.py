@@ -2,7 +2,7 @@
 
 A session is a sequence of turns. A turn is a recording like any microphone's, and lasts until it is committed, by the
 client, or by the server if no more audio arrives; it is one item, whose text is sent as it is transcribed
-(`realtime_ahead`). If the session uses turn detection, each caption is an item, and the recording continues.
+(`realtime_stable`). If the session uses turn detection, each caption is an item, and the recording continues.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ sock = Sock()
 SUBPROTOCOL = "realtime"
 
 #: Turns of a session that may wait for their last captions; while there are more, no audio is read.
-MOST_WAITING = 8
+MAX_WAITING = 8
 
 #: How often a session checks whether the server is stopping, in seconds.
-LOOK_S = 1.0
+POLL_S = 1.0
 
 #: A session without events for this long is closed, since it occupies one of MAX_MICROPHONES, in seconds.
 IDLE_S = 600.0
@@ -54,20 +54,20 @@ def realtime(ws: Server) -> None:
     client = Client(ctx, ws)
     with ctx.sockets.opened(microphone.SPEAKERS, ws):
         try:
-            _Conversation(ctx, ws, client).run()
+            _Handler(ctx, ws, client).run()
             code = sockets.GOING_AWAY
         except (UndertextError, Problem) as error:
             code = sockets.POLICY
-            client.complain(error)
+            client.send_error(error)
         except RedisError as error:
             code = sockets.TRY_LATER
-            client.complain(error)
+            client.send_error(error)
         except (ConnectionClosed, OSError):
             return
         sockets.close(ws, code)
 
 
-class _Conversation:
+class _Handler:
     """Handles the events of a client."""
 
     def __init__(self, ctx: Context, ws: Server, client: Client) -> None:
@@ -92,34 +92,38 @@ class _Conversation:
             for event in self._events():
                 audio = b""
                 try:
-                    audio = self._understand(event)
+                    audio = self._handle(event)
                 except BadRequest as error:
-                    self._client.complain(error, event.get("event_id"))
+                    self._client.send_error(error, event.get("event_id"))
                 if audio:
-                    self._hear(audio)
+                    self._add_audio(audio)
         finally:
             for turn in filter(None, (*self._waiting, self._turn)):
-                turn.drop()
+                turn.discard()
 
     def _events(self) -> Iterator[dict[str, Any]]:
         """Yield events as they arrive. A turn without audio for long is ended, since ingest would drop it.
 
         An idle session ends later, as OpenAI's do after an hour, but never before its captions are sent.
         """
-        heard_s = time.monotonic()
+        last_event_s = time.monotonic()
         while not self._ctx.hub.closing:
-            message = self._ws.receive(timeout=LOOK_S)
-            if self._turn and time.monotonic() - self._turn.heard_s > microphone.SILENCE_S:
+            message = self._ws.receive(timeout=POLL_S)
+            if self._turn and time.monotonic() - self._turn.last_audio_s > microphone.SILENCE_S:
                 self._turn.end()
                 self._await_captions(self._turn)
             if message is not None:
                 yield json_object(message) or {}
-                heard_s = time.monotonic()  # after the wait that the event may have caused
-            elif time.monotonic() - heard_s > IDLE_S and not self._turn and not any(t.waits for t in self._waiting):
-                self._client.complain(Problem(408, f"no event arrived for {IDLE_S:g} seconds; reconnect to continue"))
+                last_event_s = time.monotonic()  # after the wait that the event may have caused
+            elif (
+                time.monotonic() - last_event_s > IDLE_S
+                and not self._turn
+                and not any(t.pending for t in self._waiting)
+            ):
+                self._client.send_error(Problem(408, f"no event arrived for {IDLE_S:g} seconds; reconnect to continue"))
                 return
 
-    def _understand(self, event: dict[str, Any]) -> bytes:
+    def _handle(self, event: dict[str, Any]) -> bytes:
         """Handle an event; return its audio, if any.
 
         Raises:
@@ -127,7 +131,7 @@ class _Conversation:
         """
         match event.get("type"):
             case "input_audio_buffer.append":
-                return _decoded(event.get("audio"))
+                return _decode(event.get("audio"))
             case "input_audio_buffer.commit":
                 if self._turn is None:
                     raise BadRequest("no audio has arrived since the last commit", BUFFER)
@@ -135,7 +139,7 @@ class _Conversation:
                 self._await_captions(self._turn)
             case "input_audio_buffer.clear":
                 if self._turn:
-                    self._turn.drop()
+                    self._turn.discard()
                     self._await_captions(self._turn)
                 self._client.send("input_audio_buffer.cleared")
             case "session.update":
@@ -154,30 +158,30 @@ class _Conversation:
                 )
         return b""
 
-    def _hear(self, audio: bytes) -> None:
+    def _add_audio(self, audio: bytes) -> None:
         """Pass audio on, at most at the speed of speech: until it may be sent, nothing more is read."""
-        if self._turn and not self._turn.waits:  # its recording ended elsewhere; the client has been told
-            self._turn.drop()
+        if self._turn and not self._turn.pending:  # its recording ended elsewhere; the client has been told
+            self._turn.discard()
             self._turn = None
         if self._turn is None:
-            self._allowance.begin_anew()
+            self._allowance.restart()
             self._turn = Turn(self._ctx, self._session, self._client)
         audio_s = self._turn.seconds(audio)
-        while (early_s := self._allowance.early_s(audio_s)) and self._client.there:
-            self._client.wait(min(early_s, LOOK_S))
-        self._allowance.take(audio_s)
-        self._turn.hear(audio)
+        while (wait_s := self._allowance.wait_s(audio_s)) and self._client.connected:
+            self._client.pause(min(wait_s, POLL_S))
+        self._allowance.spend(audio_s)
+        self._turn.add(audio)
 
     def _await_captions(self, turn: Turn) -> None:
         """Let an ended turn wait for its captions; while too many do, nothing more is read."""
         self._turn = None
         self._waiting.append(turn)
-        while len(self._waiting) >= MOST_WAITING and self._client.there:
-            self._client.wait(LOOK_S / 10)
-            self._waiting = [turn for turn in self._waiting if turn.waits]
+        while len(self._waiting) >= MAX_WAITING and self._client.connected:
+            self._client.pause(POLL_S / 10)
+            self._waiting = [turn for turn in self._waiting if turn.pending]
 
 
-def _decoded(audio: object) -> bytes:
+def _decode(audio: object) -> bytes:
     try:
         return base64.b64decode(audio, validate=True)  # type: ignore[arg-type]
     except (TypeError, ValueError, binascii.Error):

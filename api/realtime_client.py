@@ -29,28 +29,28 @@ class Client:
         self._item: str | None = None
 
     @property
-    def there(self) -> bool:
+    def connected(self) -> bool:
         """Whether it is, and the server is not stopping."""
         return self._ws.connected and not self._ctx.hub.closing
 
-    def wait(self, pause_s: float) -> None:
+    def pause(self, pause_s: float) -> None:
         """Pause reading from it, and consider it alive: its pongs are queued after its audio."""
         time.sleep(pause_s)
         self._ws.pong_received = True
 
-    def patiently(self, ask: Callable[[], T]) -> T:
-        """Call `ask` until Redis answers; the client waits meanwhile.
+    def retry_while_away(self, call: Callable[[], T]) -> T:
+        """Call `call` until Redis answers; the client waits meanwhile.
 
         Raises:
             RedisError: Redis does not answer, and the client has disconnected or the server is stopping.
         """
         while True:
             try:
-                return ask()
+                return call()
             except AWAY:
-                if not self.there:
+                if not self.connected:
                     raise
-                self.wait(AWAY_S)
+                self.pause(AWAY_S)
 
     def send(self, type: str, **values: Any) -> None:
         """Send an event.
@@ -75,7 +75,7 @@ class Client:
         usage = {"type": "duration", "seconds": duration_s}
         self.transcript("completed", item, transcript=text, usage=usage)
 
-    def complain(self, error: Exception, event: Any = None) -> None:
+    def send_error(self, error: Exception, event: Any = None) -> None:
         """Report an error, and the client's event that caused it."""
         shape = openai_shapes.error(problems.from_error(error))["error"]
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from api.hello import MAX_RATE_HZ, MIN_RATE_HZ
-from api.parameters import NAME_LIMIT, hot_words, language, of_prompt
+from api.parameters import NAME_LIMIT, hot_words, language, prompt_hot_words
 from api.sample_format import SampleFormat
 from wire.errors import BadRequest
 
@@ -42,20 +42,20 @@ class Session:
         Raises:
             BadRequest: a setting is not supported; the message names the field.
         """
-        asked = _part(event, "session", "session")
-        if asked.get("type", "transcription") != "transcription":
+        settings = _object(event, "session", "session")
+        if settings.get("type", "transcription") != "transcription":
             raise BadRequest("session.type must be transcription: this server only transcribes")
-        heard = _part(_part(asked, "audio", "session.audio"), "input", "session.audio.input")
+        audio = _object(_object(settings, "audio", "session.audio"), "input", "session.audio.input")
         changed = self
-        if heard.get("format"):
-            format, rate_hz = _audio(_part(heard, "format", "session.audio.input.format"))
+        if audio.get("format"):
+            format, rate_hz = _audio(_object(audio, "format", "session.audio.input.format"))
             changed = replace(changed, format=format, rate_hz=rate_hz)
-        if "transcription" in heard:
-            asked = _part(heard, "transcription", "session.audio.input.transcription")
-            model = str(asked.get("model") or self.model)[:NAME_LIMIT]
-            changed = replace(changed, language=_language(asked), model=model, hot_words=_hot_words(asked))
-        if "turn_detection" in heard:
-            detection = _part(heard, "turn_detection", "session.audio.input.turn_detection").get("type") or ""
+        if "transcription" in audio:
+            settings = _object(audio, "transcription", "session.audio.input.transcription")
+            model = str(settings.get("model") or self.model)[:NAME_LIMIT]
+            changed = replace(changed, language=_language(settings), model=model, hot_words=_hot_words(settings))
+        if "turn_detection" in audio:
+            detection = _object(audio, "turn_detection", "session.audio.input.turn_detection").get("type") or ""
             if detection and detection not in DETECTIONS:
                 raise BadRequest(
                     f"turn_detection.type may be {' or '.join(DETECTIONS)}; null leaves commits to the client",
@@ -82,7 +82,7 @@ class Session:
         }
 
 
-def _part(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
+def _object(values: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
     """An object within another; empty if it is null or missing."""
     part = values.get(name)
     if part is None:
@@ -107,8 +107,10 @@ def _audio(format: Mapping[str, Any]) -> tuple[SampleFormat, int]:
 
 def _language(transcription: Mapping[str, Any]) -> str | None:
     """The requested language; None, so that it is detected, if there are several."""
-    several = transcription.get("languages")
-    code = transcription.get("language") or (several[0] if isinstance(several, list) and len(several) == 1 else "")
+    languages = transcription.get("languages")
+    code = transcription.get("language") or (
+        languages[0] if isinstance(languages, list) and len(languages) == 1 else ""
+    )
     if not isinstance(code, str):
         raise BadRequest("language must be a code such as sv", "session.audio.input.transcription.language")
     return language(code)
@@ -117,5 +119,5 @@ def _language(transcription: Mapping[str, Any]) -> str | None:
 def _hot_words(transcription: Mapping[str, Any]) -> tuple[str, ...]:
     """The requested keywords, or else those in a prompt."""
     prompt = transcription.get("prompt")
-    given = transcription.get("keywords") or of_prompt(prompt if isinstance(prompt, str) else "")
-    return hot_words(given, "session.audio.input.transcription.keywords")
+    keywords = transcription.get("keywords") or prompt_hot_words(prompt if isinstance(prompt, str) else "")
+    return hot_words(keywords, "session.audio.input.transcription.keywords")

@@ -25,7 +25,7 @@ def download(id: str, format: str) -> Response:
     elif now is State.FINISHED:
         now = State.RUNNING  # its last words are not captioned yet
     about = {"state": now, "language": next(iter(progress.languages), None), "languages": progress.languages}
-    return captions.stretch(ctx.log, source, format, about=about, filename=id)
+    return captions.log_response(ctx.log, source, format, about=about, filename=id)
 
 
 def state(ctx: Context, id: str) -> State:

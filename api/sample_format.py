@@ -83,13 +83,13 @@ _SMALLEST_FLOAT = 2.0**-24
 
 #: Data sent as s16le is taken for floats if this share of the non-zero values, read as floats, is audio, and at least
 #: this many. Real s16le reaches one in twenty: its small samples, as upper halves of floats, are tiny, huge or NaN.
-_FLOATS, _FEWEST_FLOATS = 0.9, 100
+_FLOAT_SHARE, _MIN_FLOATS = 0.9, 100
 
 #: At most a second of 48 kHz stereo is checked, even if a second has more: the check runs in one piece.
-_MOST_JUDGED_BYTES = 192_000
+_MAX_CHECKED_BYTES = 192_000
 
 
-class Opening:
+class FormatCheck:
     """A microphone's first second, until its format is verified.
 
     Args:
@@ -98,30 +98,30 @@ class Opening:
 
     def __init__(self, format: SampleFormat, second_bytes: int) -> None:
         self._format = format
-        self._judged_bytes = min(second_bytes, _MOST_JUDGED_BYTES)
-        self._heard = bytearray()
-        self._judged = False
+        self._checked_bytes = min(second_bytes, _MAX_CHECKED_BYTES)
+        self._data = bytearray()
+        self._checked = False
 
-    def hear(self, data: bytes) -> None:
+    def add(self, data: bytes) -> None:
         """Take the next data.
 
         Raises:
             BadRequest: it is not audio of this format; the message names what it looks like.
         """
-        if self._judged:
+        if self._checked:
             return
-        self._heard += data
+        self._data += data
         for at, magic, name in _CONTAINERS:
-            if self._heard[at:_MAGIC_BYTES].startswith(magic):
+            if self._data[at:_MAGIC_BYTES].startswith(magic):
                 raise BadRequest(
                     f"this looks like {name}, not like raw {self._format} samples: send those as Web Audio has them, "
                     "without codec and container (not from a MediaRecorder), or the whole file to /jobs"
                 )
-        if len(self._heard) >= self._judged_bytes:
-            if self._format is SampleFormat.S16LE and _are_floats(self._heard[: self._judged_bytes]):
+        if len(self._data) >= self._checked_bytes:
+            if self._format is SampleFormat.S16LE and _are_floats(self._data[: self._checked_bytes]):
                 raise BadRequest('this looks like 32-bit floats, not like s16le: set "format": "f32le" in the hello')
-            self._judged = True
-            self._heard.clear()
+            self._checked = True
+            self._data.clear()
 
 
 def _to_s16le(floats: array[float]) -> bytes:
@@ -139,7 +139,7 @@ def _are_floats(pcm: bytearray) -> bool:
     """Return True if samples sent as s16le are floats of audio."""
     samples = [sample for sample in _floats(pcm) if sample != 0.0]
     audio = [sample for sample in samples if _SMALLEST_FLOAT <= abs(sample) <= 1.0]
-    if len(audio) < max(_FEWEST_FLOATS, _FLOATS * len(samples)):
+    if len(audio) < max(_MIN_FLOATS, _FLOAT_SHARE * len(samples)):
         return False
     return min(audio) < 0.0 < max(audio)  # s16le from a card with an offset of 45 % of its range has one sign only
 

@@ -14,7 +14,7 @@ from api.archive.query import expression
 from api.archive.store import ArchiveError, Found, Wanted
 from api.context import Context, context
 from api.jobs import name_of
-from api.parameters import known_fields, language, natural, next_page, period
+from api.parameters import int_query, known_fields, language, next_page, period_query
 from api.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Kind, split_source
@@ -55,16 +55,16 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     """
     ctx = context()
     known_fields(request.args, fields)
-    limit = natural("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
-    from_s, to_s = period()
+    limit = int_query("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
+    from_s, to_s = period_query()
     wanted = Wanted(
         expression(request.args.get("q", "")),
         source=_source(request.args.get("source", "")),
-        uploads=access.admitted(ctx.settings, request),
+        uploads=access.authorized(ctx.settings, request),
         language=language(request.args.get("language", "")),
         from_s=from_s,
         to_s=to_s,
-        before=natural("before", None),
+        before=int_query("before", None),
         limit=limit + 1,
     )
     try:
@@ -72,9 +72,9 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     except ArchiveError as error:
         raise Problem(503, f"The search failed: {error}.") from error
     if wanted.source and not found:
-        _check_that_it_is(ctx, wanted.source)
+        _check_exists(ctx, wanted.source)
     page = found[:limit]
-    return _shown(ctx, page), page[-1].row if len(found) > limit else None
+    return _results(ctx, page), page[-1].row if len(found) > limit else None
 
 
 def _source(name: str) -> str | None:
@@ -89,7 +89,7 @@ def _source(name: str) -> str | None:
     return name or None
 
 
-def _check_that_it_is(ctx: Context, source: str) -> None:
+def _check_exists(ctx: Context, source: str) -> None:
     """Check that a source without matches exists.
 
     Raises:
@@ -99,7 +99,7 @@ def _check_that_it_is(ctx: Context, source: str) -> None:
     (ctx.stations if kind is Kind.STATION else ctx.jobs).get(id)
 
 
-def _shown(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
+def _results(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
     """Captions as clients see them, with the names of their sources."""
     stations = {station.id: station.name for station in ctx.stations.all()}
 

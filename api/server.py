@@ -29,7 +29,7 @@ GRACE_S = 3
 def allow_files(connections: int) -> None:
     """Raise the limit of open files for this many connections, if the system permits it.
 
-    A PatientSocket has two descriptors; Redis and uploads need some more.
+    A BoundedSocket has two descriptors; Redis and uploads need some more.
     """
     needed = 2 * connections + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -2,7 +2,7 @@
 
 Endless responses (server-sent events) need the first of these, too, and count as sockets.
 
-`admit` runs before the handshake, so that a refusal is an HTTP response, and puts a `PatientSocket` between
+`admit` runs before the handshake, so that a refusal is an HTTP response, and puts a `BoundedSocket` between
 simple-websocket and the network.
 """
 
@@ -37,7 +37,7 @@ INBOX_LIMIT = 8
 _ENVIRON = "gunicorn.socket"
 
 
-class PatientSocket:
+class BoundedSocket:
     """A socket whose sends are serialised and time out, and which reads no faster than messages are taken.
 
     simple-websocket sends from two threads (its own answers pings) with one `send` call, which may write only a part.
@@ -152,7 +152,7 @@ class Sockets:
         # Compression would take 256 kB per socket, for lines of text.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if _ENVIRON in environ:
-            environ[_ENVIRON] = PatientSocket(environ[_ENVIRON], timeout_s)
+            environ[_ENVIRON] = BoundedSocket(environ[_ENVIRON], timeout_s)
 
     def check_room(self) -> None:
         """Raise if no further socket is allowed.
@@ -172,13 +172,13 @@ class Sockets:
         """Count a socket while it is open. After a close, wait until the client has received it.
 
         Args:
-            on_close: as for `when_closed`.
+            on_close: as for `call_when_closed`.
         """
         with self.counted(kind):
             sock: Any = ws.sock
-            if isinstance(sock, PatientSocket):
+            if isinstance(sock, BoundedSocket):
                 sock.inbox = ws.input_buffer
-            when_closed(ws, on_close)
+            call_when_closed(ws, on_close)
             yield
         _linger(ws)
 
@@ -194,7 +194,7 @@ class Sockets:
             self._gauge(kind, -1)
 
 
-def gone(request: Request) -> bool:
+def disconnected(request: Request) -> bool:
     """Return True if the client of a request whose body was read has closed its connection; never blocks.
 
     A client that has closed only its sending half counts as well: only a write can tell the two apart.
@@ -214,7 +214,7 @@ def gone(request: Request) -> bool:
         sock.settimeout(timeout_s)
 
 
-def set_patience(environ: Mapping[str, Any], timeout_s: float | None) -> None:
+def set_timeout(environ: Mapping[str, Any], timeout_s: float | None) -> None:
     """Set a timeout for reads and writes on a request's connection; None: no timeout.
 
     A client that has lost its network does not close the connection: no data arrives, and nothing else ends the wait.
@@ -224,16 +224,16 @@ def set_patience(environ: Mapping[str, Any], timeout_s: float | None) -> None:
         sock.settimeout(timeout_s)
 
 
-def drain(ws: Server) -> None:
+def discard_messages(ws: Server) -> None:
     """Discard the messages of a client that has nothing to send."""
     while ws.receive(timeout=0) is not None:
         continue
 
 
-def when_closed(ws: Server, on_close: Callable[[], object]) -> None:
+def call_when_closed(ws: Server, on_close: Callable[[], object]) -> None:
     """Call `on_close` from simple-websocket's thread when the connection ends, or now if it has ended."""
     sock: Any = ws.sock
-    if isinstance(sock, PatientSocket):
+    if isinstance(sock, BoundedSocket):
         sock.on_close = on_close
     if not ws.connected:
         on_close()

@@ -35,7 +35,7 @@ def event(data: str, *, type: str = "", id: int | None = None) -> str:
     return f"{head}event: {type}\ndata: {data}\n\n" if type else f"{head}data: {data}\n\n"
 
 
-def beginning(*, retry_ms: int, id: int) -> str:
+def preamble(*, retry_ms: int, id: int) -> str:
     """The first lines, which fire no event: the reconnection delay, and the initial Last-Event-ID."""
     return f"retry: {retry_ms}\nid: {id}\n\n"
 

@@ -17,17 +17,17 @@ from api.parameters import (
     URL_LIMIT,
     hot_words,
     http_url,
+    int_query,
     json_body,
     known_fields,
     language,
-    natural,
-    numbered,
-    period,
-    place,
+    number_id,
+    period_query,
     slug,
     station_id,
     task,
     text_field,
+    url_identity,
 )
 from wire import keys
 from wire.errors import BadRequest
@@ -60,7 +60,9 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     ctx, values = context(), json_body()
     sent = _station(values)
     _check_on_air(sent, values)
-    station, new = ctx.stations.put(lambda there: sent if text_field(values, "id") else _apart(sent, there))
+    station, new = ctx.stations.put(
+        lambda stations: sent if text_field(values, "id") else _with_free_id(sent, stations)
+    )
     return (
         view(station, ctx.statuses.get(Kind.STATION, station.id)),
         201 if new else 200,
@@ -123,10 +125,10 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     source = source_name(Kind.STATION, id)
     if "from" in request.args or "to" in request.args:
         wanted = _period(limit or LIMIT)
-        return captions.between(ctx.archivist, source, format, wanted, about=about, filename=id)
+        return captions.period_response(ctx.archivist, source, format, wanted, about=about, filename=id)
     if "first" in request.args:
         raise BadRequest("first is the caption with which a page of a period begins: give from, too", "first")
-    return captions.stretch(ctx.log, source, format, about=about, filename=id, limit=limit)
+    return captions.log_response(ctx.log, source, format, about=about, filename=id, limit=limit)
 
 
 def _period(limit: int) -> Period:
@@ -137,8 +139,8 @@ def _period(limit: int) -> Period:
     """
     if "after" in request.args:
         raise BadRequest("captions are selected by event or by time: omit either after, or from and to", "after")
-    from_s, to_s = period()
-    first, limit = natural("first", 0), natural("limit", limit, minimum=1, maximum=LIMIT)
+    from_s, to_s = period_query()
+    first, limit = int_query("first", 0), int_query("limit", limit, minimum=1, maximum=LIMIT)
     return Period(from_s, to_s, first, limit)
 
 
@@ -152,7 +154,7 @@ def _station(values: dict[str, Any]) -> Station:
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = text_field(values, "id")
-    id = station_id(id) if id else _made_up_id(name, url)
+    id = station_id(id) if id else _derive_id(name, url)
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     return Station(
         id=id,
@@ -178,21 +180,21 @@ def _check_on_air(station: Station, sent: Collection[str]) -> None:
     )
 
 
-def _made_up_id(name: str, url: str) -> str:
+def _derive_id(name: str, url: str) -> str:
     """The id of a station that was sent without one.
 
     Raises:
         BadRequest: neither its name nor its URL contains a character that an id may have.
     """
-    id = slug(name) or slug(place(url))
+    id = slug(name) or slug(url_identity(url))
     if not id:
         raise BadRequest("id is required: none can be derived from this name and URL", "id")
     return id
 
 
-def _apart(station: Station, stations: Mapping[str, Station]) -> Station:
+def _with_free_id(station: Station, stations: Mapping[str, Station]) -> Station:
     """`station` with its derived id, numbered if a station with another URL has that id."""
-    candidates = itertools.chain([station.id], (numbered(station.id, number) for number in itertools.count(2)))
+    candidates = itertools.chain([station.id], (number_id(station.id, number) for number in itertools.count(2)))
     id = next(each for each in candidates if each not in stations or stations[each].url == station.url)
     return dataclasses.replace(station, id=id, name=id if station.name == station.id else station.name)
 
@@ -201,7 +203,7 @@ def view(station: Station, status: Status) -> dict[str, Any]:
     """A station as clients see it."""
     return {
         **station.as_dict(),
-        "url": access.visible(context().settings, request, station.url),
+        "url": access.visible_url(context().settings, request, station.url),
         "status": {name: value for name, value in status.as_dict().items() if name not in ("type", "source")},
         "urls": {
             "self": url_for("stations.show", id=station.id),

@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from api.archive.merging import Kept, Period, Stretch, stretch
+from api.archive.merging import CaptionPage, Kept, Period, merge
 from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
-from api.aside import aside
+from api.threadpool import run_in_thread
 from wire.bus import RedisError
 from wire.captions import CaptionLog
 from wire.errors import UnknownSource
@@ -23,10 +23,10 @@ from wire.sources import Jobs, Stations
 log = logging.getLogger(__name__)
 
 #: How often the logs are checked, and expired captions deleted, in seconds.
-LOOK_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
+COPY_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
 
 #: Pause after a failure that Redis did not cause, in seconds.
-_AGAIN_S = 30.0
+_RETRY_S = 30.0
 
 #: Events copied in one transaction.
 _PAGE = 500
@@ -60,7 +60,7 @@ class Archivist:
         """Open the archive and start the thread. Everything else works without an archive."""
         if self._keep_s:
             with suppress(ArchiveError):  # the thread tries again, and logs the error
-                self._opened()
+                self._open()
             self._thread.start()
 
     def close(self) -> None:
@@ -75,9 +75,9 @@ class Archivist:
         """
         if self._archive is None:
             raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or it cannot be opened (see the API's log)")
-        return aside(partial(self._archive.search, wanted))
+        return run_in_thread(partial(self._archive.search, wanted))
 
-    def said(self, source: str, period: Period) -> Stretch:
+    def captions(self, source: str, period: Period) -> CaptionPage:
         """The captions of a station in a period: from the archive, and from the log those not yet archived.
 
         If there is no archive, or it cannot be read, the captions come from the log alone.
@@ -85,11 +85,11 @@ class Archivist:
         [(event, _)] = self._captions.newest([source])
         with suppress(ArchiveError):
             if self._archive is not None:
-                fresh = uncopied(self._captions, source, self._copied.get(source, Copied()), event)
+                fresh = read_uncopied(self._captions, source, self._copied.get(source, Copied()), event)
                 # Captions that the log has withdrawn from the archive's make room for others.
                 wanted = replace(period, limit=period.limit + len(fresh))
-                return stretch(aside(partial(self._archive.said, source, wanted)), fresh, period, event)
-        return stretch({}, uncopied(self._captions, source, Copied(), event), period, event)
+                return merge(run_in_thread(partial(self._archive.said, source, wanted)), fresh, period, event)
+        return merge({}, read_uncopied(self._captions, source, Copied(), event), period, event)
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
         """Store what `change` makes of a caption that is no longer in the log; see `Archive.revise`.
@@ -99,19 +99,19 @@ class Archivist:
         """
         if self._archive is None:
             raise UnknownSource(f"{source} has no caption {id}")
-        return aside(partial(self._archive.revise, source, id, start_s, change))
+        return run_in_thread(partial(self._archive.revise, source, id, start_s, change))
 
     def forget(self, source: str) -> None:
         """Delete the captions of a source."""
         if self._archive is not None:
-            aside(partial(self._archive.forget, source))
+            run_in_thread(partial(self._archive.forget, source))
 
-    def revised(self, source: str) -> None:
+    def mark_revised(self, source: str) -> None:
         """Note that the log of an upload that has ended has new events."""
         if self._keep_s:
             self._revised.add(source)
 
-    def look(self) -> None:
+    def copy_new(self) -> None:
         """Copy new captions, and delete those of uploads that no longer exist.
 
         A station that is no longer registered, although it was not removed, was in a stations.yml that has changed: its
@@ -121,13 +121,13 @@ class Archivist:
             RedisError: Redis does not answer.
             ArchiveError: the file cannot be opened.
         """
-        archive = self._opened()
+        archive = self._open()
         while self._revised:
             self._complete.discard(self._revised.pop())
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
-            aside(partial(archive.forget, source))
+            run_in_thread(partial(archive.forget, source))
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
@@ -135,22 +135,22 @@ class Archivist:
                 self._complete.add(source)
         if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
-            aside(partial(archive.prune, time.time() - self._keep_s))
+            run_in_thread(partial(archive.prune, time.time() - self._keep_s))
 
-    def _opened(self) -> Archive:
+    def _open(self) -> Archive:
         if self._archive is None:
-            archive = aside(partial(Archive, self._path))
-            self._copied, self._archive = aside(archive.copied), archive
+            archive = run_in_thread(partial(Archive, self._path))
+            self._copied, self._archive = run_in_thread(archive.copied), archive
         return self._archive
 
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
         """Copy a source up to `event`; return whether that is done."""
         while (before := self._copied.get(source)) is None or before.event != event:
-            life, captions = following(self._captions, source, before or Copied(), event)
+            life, captions = read_next(self._captions, source, before or Copied(), event)
             if not captions or self._closing.is_set():
                 break
             now = Copied(life, captions[-1].event, captions[-1].committed_s)
-            if not aside(partial(archive.add, source, captions, now, before)):
+            if not run_in_thread(partial(archive.add, source, captions, now, before)):
                 self._drop(source)  # it was deleted in the meantime
                 break
             self._copied[source] = now
@@ -161,27 +161,27 @@ class Archivist:
         self._complete.discard(source)
 
     def _run(self) -> None:
-        told = ""
+        last_error = ""
         while not self._closing.is_set():
-            pause_s = LOOK_EVERY_S
+            pause_s = COPY_EVERY_S
             try:
-                self.look()
-                told = ""
+                self.copy_new()
+                last_error = ""
             except (RedisError, ArchiveError) as error:
-                if str(error) != told:
+                if str(error) != last_error:
                     log.warning("the archive waits: %s", error)
-                told = str(error)
+                last_error = str(error)
             except Exception:  # a full disk, a damaged file: it may pass, and captioning continues
                 log.exception("the archive failed; trying again")
-                pause_s = _AGAIN_S
+                pause_s = _RETRY_S
             self._closing.wait(pause_s)
 
 
-def uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Kept:
+def read_uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Kept:
     """The captions in the log after what is copied, up to `event`, each in its newest revision."""
     found: Kept = {}
     while known.event != event:
-        life, page = following(captions, source, known, event)
+        life, page = read_next(captions, source, known, event)
         if not page:
             break
         found |= {(life, caption.id): caption for caption in page}
@@ -189,7 +189,7 @@ def uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Ke
     return found
 
 
-def following(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
+def read_next(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
     """The captions after what is copied, up to `event`, and their life: the next one if the log has started again."""
     if not event:
         return known.life, []

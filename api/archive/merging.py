@@ -33,7 +33,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class CaptionPage:
     """Captions in order.
 
     Attributes:
@@ -49,7 +49,7 @@ class Stretch:
     event: int
 
 
-def stretch(kept: Kept, fresh: Kept, period: Period, event: int) -> Stretch:
+def merge(kept: Kept, fresh: Kept, period: Period, event: int) -> CaptionPage:
     """The final captions and the gaps of a period, each once.
 
     Args:
@@ -60,19 +60,19 @@ def stretch(kept: Kept, fresh: Kept, period: Period, event: int) -> Stretch:
     begin, end = (period.from_s, period.first), (period.to_s, 0)
     final = {key: caption for key, caption in fresh.items() if caption.final}
     # The same caption is in two lives if Redis had lost what followed it.
-    known = {_place(caption): caption for _, caption in sorted((kept | final).items()) if _says(caption)}
-    ordered = sorted(known.values(), key=_place)
-    start = bisect_left(ordered, begin, key=_place)
+    known = {_position(caption): caption for _, caption in sorted((kept | final).items()) if _exists(caption)}
+    ordered = sorted(known.values(), key=_position)
+    start = bisect_left(ordered, begin, key=_position)
     if not period.first:
         while start and ordered[start - 1].end_s > period.from_s:
             start -= 1
-    stop = bisect_left(ordered, end, lo=start, key=_place)
+    stop = bisect_left(ordered, end, lo=start, key=_position)
     page_stop = min(stop, start + period.limit)
     run = [caption.id for caption in ordered[max(0, start - 1) : page_stop + 1]]
     whole = (run[0] == 1 or start > 0) if run else not event
-    pending = any(not caption.final and _says(caption) and _overlaps(caption, period) for caption in fresh.values())
+    pending = any(not caption.final and _exists(caption) and _overlaps(caption, period) for caption in fresh.values())
     complete = whole and all(id + 1 == next_id for id, next_id in pairwise(run)) and not pending
-    return Stretch(
+    return CaptionPage(
         ordered[start:page_stop],
         ordered[page_stop] if page_stop < stop else None,
         complete and not period.first and page_stop == stop,
@@ -80,11 +80,11 @@ def stretch(kept: Kept, fresh: Kept, period: Period, event: int) -> Stretch:
     )
 
 
-def _place(caption: Caption) -> tuple[float, int]:
+def _position(caption: Caption) -> tuple[float, int]:
     return caption.start_s, caption.id
 
 
-def _says(caption: Caption) -> bool:
+def _exists(caption: Caption) -> bool:
     """Return True if a caption exists: without a text it was withdrawn, unless it is a gap."""
     return bool(caption.text) or caption.content is Content.GAP
 

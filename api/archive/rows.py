@@ -15,13 +15,13 @@ SELECT * FROM captions WHERE source = ? AND (said_s, id) < (?, ?) AND (text <> '
 ORDER BY said_s DESC, id DESC LIMIT 2
 """
 
-_BEHIND = """
+_AFTER = """
 SELECT * FROM captions WHERE source = ? AND (said_s, id) >= (?, ?) AND (text <> '' OR gap IS NOT NULL)
 ORDER BY said_s, id LIMIT ?
 """
 
 # One per life of a source, by caption id.
-_OF_NUMBER = """
+_BY_ID = """
 WITH RECURSIVE lives(life) AS (
     SELECT life FROM copied WHERE source = ?1 UNION ALL SELECT life - 1 FROM lives WHERE life > 1
 )
@@ -29,7 +29,7 @@ SELECT captions.* FROM lives CROSS JOIN captions ON source = ?1 AND captions.lif
 """
 
 #: Largest row number of SQLite.
-_MOST = 2**63 - 1
+_MAX_ROW = 2**63 - 1
 
 # Where a log started again: the last text of another life before a time, and the first one after it.
 _LAST = """
@@ -49,24 +49,24 @@ NEAR_S = 60.0
 SAME_S = 0.001
 
 
-def said(db: sqlite3.Connection, source: str, period: Period) -> Kept:
+def captions_in(db: sqlite3.Connection, source: str, period: Period) -> Kept:
     """The captions of a station in a period, and their nearest neighbours."""
     begin = (source, period.from_s, period.first)
     rows = db.execute(_BEFORE, begin).fetchall()
-    for row in db.execute(_BEHIND, (*begin, period.limit + 1)):
+    for row in db.execute(_AFTER, (*begin, period.limit + 1)):
         rows.append(row)
         if row["start_s"] >= period.to_s:
             break
     return {(row["life"], row["id"]): _caption(row) for row in rows}
 
 
-def of_number(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -> dict[int, Caption]:
+def by_id(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -> dict[int, Caption]:
     """The captions with an id, by their life: the only one, or those that begin at `start_s`.
 
     Raises:
         UnknownSource: there is none.
     """
-    rows = db.execute(_OF_NUMBER, (source, min(id, _MOST))).fetchall()
+    rows = db.execute(_BY_ID, (source, min(id, _MAX_ROW))).fetchall()
     found = {row["life"]: _caption(row) for row in rows if start_s is None or abs(row["start_s"] - start_s) < SAME_S}
     if not found:
         raise UnknownSource(f"{source} has no caption {id}" + (f" that begins at {start_s}" if rows else ""))
@@ -81,20 +81,20 @@ def text_of(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
     return row["text"] if row else ""
 
 
-def around(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
+def neighbours(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
     """The texts before and after a row; empty where there is none, or a gap."""
     source, life, said_s = row["source"], row["life"], row["said_s"]
 
-    def beyond(sql: str, from_s: float, to_s: float) -> str:
+    def text_in_other_life(sql: str, from_s: float, to_s: float) -> str:
         found = db.execute(sql, (source, life, from_s, to_s)).fetchone()
         return found["text"] if found else ""
 
-    before = text_of(db, source, life, row["id"] - 1) or beyond(_LAST, said_s - NEAR_S, said_s)
-    after = text_of(db, source, life, row["id"] + 1) or beyond(_FIRST, said_s, said_s + NEAR_S)
+    before = text_of(db, source, life, row["id"] - 1) or text_in_other_life(_LAST, said_s - NEAR_S, said_s)
+    after = text_of(db, source, life, row["id"] + 1) or text_in_other_life(_FIRST, said_s, said_s + NEAR_S)
     return before, after
 
 
-def heard(caption: Caption) -> str:
+def encode_words(caption: Caption) -> str:
     """Words as they are stored: times in milliseconds from the caption's start take a third of a message's space."""
 
     def ms(time_s: float) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 
 from api.archive.merging import Kept, Period
 from api.archive.query import marks
-from api.archive.rows import around, said
+from api.archive.rows import captions_in, neighbours
 from api.archive.schema import prepare
-from api.archive.writing import revised, write
+from api.archive.writing import write, write_revision
 from wire.messages import Caption, Kind
 
 #: Time limit of a search, in seconds.
@@ -88,7 +88,7 @@ class Archive:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._prepared()
+            self._writer = self._open_writer()
         except (OSError, sqlite3.Error) as error:
             raise ArchiveError(f"{path}: {error}") from error
 
@@ -137,7 +137,7 @@ class Archive:
         try:
             with closing(self._connect()) as db, db:
                 db.execute("BEGIN IMMEDIATE")
-                return revised(db, source, id, start_s, change)
+                return write_revision(db, source, id, start_s, change)
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
@@ -163,7 +163,7 @@ class Archive:
         with closing(self._connect()) as db:
             db.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
             try:
-                return [_found(db, row) for row in db.execute(sql, values).fetchall()]
+                return [_match(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(
                     f"no result within {PATIENCE_S:g} s ({error}): name a source, a language or a time"
@@ -177,7 +177,7 @@ class Archive:
         """
         try:
             with closing(self._connect()) as db:
-                return said(db, source, period)
+                return captions_in(db, source, period)
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
@@ -186,7 +186,7 @@ class Archive:
         db.row_factory = sqlite3.Row
         return db
 
-    def _prepared(self) -> sqlite3.Connection:
+    def _open_writer(self) -> sqlite3.Connection:
         db = self._connect()
         try:
             db.execute("PRAGMA journal_mode = WAL")  # who searches does not wait for who writes
@@ -219,8 +219,8 @@ def _select(wanted: Wanted) -> tuple[str, list[Any]]:
     return sql, [*given.values(), wanted.limit]
 
 
-def _found(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
-    before, after = around(db, row)
+def _match(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
+    before, after = neighbours(db, row)
     return Found(
         row=row["row"],
         source=row["source"],

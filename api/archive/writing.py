@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from api.archive.query import spaced
-from api.archive.rows import heard, of_number, text_of
+from api.archive.rows import by_id, encode_words, text_of
 from wire.errors import BadRequest
 from wire.messages import Caption, Content, Kind, split_source
 
@@ -24,11 +24,11 @@ def write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
     place = (caption.source, life, caption.id)
     if caption.text or caption.content is Content.GAP or caption.corrected:
         upload = split_source(caption.source)[0] is Kind.JOB  # whose log is kept whole, words included
-        said_s, words, model = caption.start_s, heard(caption), caption.model
+        said_s, words, model = caption.start_s, encode_words(caption), caption.model
         if upload:
             said_s, words, model = caption.committed_s, "[]", ""
         gap = caption.reason if caption.content is Content.GAP else None
-        _take_along(db, caption, life, said_s)
+        _move_to_life(db, caption, life, said_s)
         db.execute(
             "INSERT INTO captions (source, life, id, said_s, start_s, end_s, language, text, gap, heard, model, "
             "corrected, revision, changed_s) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
@@ -45,17 +45,17 @@ def write(db: sqlite3.Connection, life: int, caption: Caption) -> None:
             ),
         )
     else:
-        _take_along(db, caption, life, caption.start_s)
+        _move_to_life(db, caption, life, caption.start_s)
         db.execute("DELETE FROM captions WHERE source = ? AND life = ? AND id = ?", place)
     for id in (caption.id - 1, caption.id):  # the caption before is indexed with words of this one
         _index(db, caption.source, life, id)
 
 
-def revised(
+def write_revision(
     db: sqlite3.Connection, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]
 ) -> Caption:
     """Write what `change` makes of a caption, as its next revision; see `Archive.revise`."""
-    found = of_number(db, source, id, start_s)
+    found = by_id(db, source, id, start_s)
     if len(found) > 1 and start_s is None:
         raise BadRequest(f"{source} has {len(found)} captions {id}: give start_s as well, as you read it", "start_s")
     life = max(found)  # of two lives with the same caption, readers see the later one
@@ -67,7 +67,7 @@ def revised(
     return caption
 
 
-def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: float) -> None:
+def _move_to_life(db: sqlite3.Connection, caption: Caption, life: int, said_s: float) -> None:
     """Move a caption of an earlier life that is committed again into this one: Redis restarted with older data.
 
     What was lost stays in the life before.
@@ -82,10 +82,10 @@ def _take_along(db: sqlite3.Connection, caption: Caption, life: int, said_s: flo
 
 def _index(db: sqlite3.Connection, source: str, life: int, id: int) -> None:
     """Index a caption with the first words of the next. Captions without a text, such as gaps, are not indexed."""
-    own = spaced(text_of(db, source, life, id))
-    ahead = spaced(text_of(db, source, life, id + 1)).split()[:_AHEAD] if own else []
+    text = spaced(text_of(db, source, life, id))
+    next_words = spaced(text_of(db, source, life, id + 1)).split()[:_AHEAD] if text else []
     db.execute(
         "UPDATE captions SET own = ?1, said = ?2, place = iif(?1, source || ' ' || coalesce(language, ''), '') "
         "WHERE source = ?3 AND life = ?4 AND id = ?5 AND (own OR ?1)",
-        (len(own), " ".join([own, *ahead]) if own else "", source, life, id),
+        (len(text), " ".join([text, *next_words]) if text else "", source, life, id),
     )

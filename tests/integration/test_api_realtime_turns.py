@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from api.realtime import MOST_WAITING
+from api.realtime import MAX_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
 from tests.redis_server import running_redis
@@ -115,14 +115,14 @@ def test_recordings_that_are_cleared_are_no_more_at_once_than_others(
     api: Api, redis_url: str, wait_until: Callable[..., None]
 ) -> None:
     with connect(redis_url) as redis, session(api) as connection:
-        for _ in range(3 * MOST_WAITING):
+        for _ in range(3 * MAX_WAITING):
             say(connection, SECOND[:960])
             connection.input_audio_buffer.clear()
-        wait_until(lambda: Microphones(redis).waiting() >= MOST_WAITING)
+        wait_until(lambda: Microphones(redis).waiting() >= MAX_WAITING)
         assert api.http.get("/v1/models").status_code == 200
-        assert Microphones(redis).waiting() == MOST_WAITING
+        assert Microphones(redis).waiting() == MAX_WAITING
         with Ingests(redis_url):
-            for _ in range(3 * MOST_WAITING):
+            for _ in range(3 * MAX_WAITING):
                 next_of(connection, "input_audio_buffer.cleared")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.archive.copying import following
+from api.archive.copying import read_next
 from api.archive.store import Copied
 from wire.captions import CaptionLog
 from wire.messages import Caption
@@ -24,6 +24,6 @@ class Growing(CaptionLog):
 
 def test_what_comes_while_the_log_is_read_is_left_for_the_next_time() -> None:
     log = Growing(*map(caption, (1, 2, 3)))
-    assert following(log, "stations/p1", Copied(), 2) == (1, [caption(1), caption(2)])
-    assert following(log, "stations/p1", Copied(1, 2), 3) == (1, [caption(3)])
-    assert following(log, "stations/p1", Copied(1, 9), 2) == (2, [caption(1), caption(2)]), "it began anew"
+    assert read_next(log, "stations/p1", Copied(), 2) == (1, [caption(1), caption(2)])
+    assert read_next(log, "stations/p1", Copied(1, 2), 3) == (1, [caption(3)])
+    assert read_next(log, "stations/p1", Copied(1, 9), 2) == (2, [caption(1), caption(2)]), "it began anew"

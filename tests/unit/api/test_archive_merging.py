@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from api.archive.merging import Kept, Period, Stretch, stretch
+from api.archive.merging import CaptionPage, Kept, Period, merge
 from wire.messages import Caption, Content
 
 
@@ -23,34 +23,34 @@ def of(*captions: Caption, life: int = 1) -> Kept:
     return {(life, each.id): each for each in captions}
 
 
-def ids(found: Stretch) -> list[int]:
+def ids(found: CaptionPage) -> list[int]:
     return [each.id for each in found.captions]
 
 
 def test_each_caption_comes_once_from_the_archive_over_its_border_into_the_log() -> None:
     kept, fresh = of(*map(caption, (1, 2, 3))), of(caption(3, "orkan", revision=1), caption(4))
-    found = stretch(kept, fresh, Period(), 4)
+    found = merge(kept, fresh, Period(), 4)
     assert [(each.id, each.text) for each in found.captions] == [(1, "storm"), (2, "storm"), (3, "orkan"), (4, "storm")]
     assert found.complete
 
 
 def test_what_is_withdrawn_stays_away_and_a_gap_stays() -> None:
     kept, fresh = of(caption(1), gap(2), caption(3)), of(caption(3, ""), gap(4), caption(5, "", final=False))
-    assert ids(stretch(kept, fresh, Period(), 5)) == [1, 2, 4]
+    assert ids(merge(kept, fresh, Period(), 5)) == [1, 2, 4]
 
 
 def test_what_is_provisional_is_left_out_and_told_of_in_its_time_alone() -> None:
     kept, fresh = of(caption(1)), of(caption(2, final=False))
-    assert (ids(found := stretch(kept, fresh, Period(), 2)), found.complete) == ([1], False)
-    assert stretch(kept, fresh, Period(to_s=1009.0), 2).complete
+    assert (ids(found := merge(kept, fresh, Period(), 2)), found.complete) == ([1], False)
+    assert merge(kept, fresh, Period(to_s=1009.0), 2).complete
     growing = of(dataclasses.replace(gap(2), final=False))
-    assert (ids(found := stretch(kept, growing, Period(), 2)), found.complete) == ([1], False)
+    assert (ids(found := merge(kept, growing, Period(), 2)), found.complete) == ([1], False)
 
 
 def test_a_log_that_began_anew_takes_nothing_back_and_says_nothing_twice() -> None:
     kept = of(caption(1), caption(2), caption(3))
     again = of(caption(2), caption(3, "orkan", start_s=1016.0), life=2)
-    found = stretch(kept, again, Period(), 2)
+    found = merge(kept, again, Period(), 2)
     assert [(each.id, each.text) for each in found.captions] == [(1, "storm"), (2, "storm"), (3, "storm"), (3, "orkan")]
     assert not found.complete
 
@@ -67,7 +67,7 @@ def test_a_log_that_began_anew_takes_nothing_back_and_says_nothing_twice() -> No
     ],
 )
 def test_captions_are_those_that_overlap_the_time(from_s: float, to_s: float, expected: list[int]) -> None:
-    found = stretch(of(*map(caption, (1, 2, 3))), {}, Period(from_s, to_s), 3)
+    found = merge(of(*map(caption, (1, 2, 3))), {}, Period(from_s, to_s), 3)
     assert (ids(found), found.complete) == (expected, True)
 
 
@@ -75,7 +75,7 @@ def test_pages_hold_each_caption_once_though_two_overlap() -> None:
     said = of(caption(1), caption(2), caption(3, start_s=1012.0), caption(4, start_s=1012.0), caption(5))
     seen, period = [], Period(1011.0, limit=1)
     for _ in range(4):
-        found = stretch(said, {}, period, 5)
+        found = merge(said, {}, period, 5)
         seen.append((ids(found), found.complete))
         if found.next:
             period = Period(found.next.start_s, first=found.next.id, limit=1)
@@ -86,6 +86,6 @@ def test_pages_hold_each_caption_once_though_two_overlap() -> None:
 def test_it_is_complete_where_ids_run_on_from_the_caption_before_to_the_one_behind() -> None:
     period = Period(1020.0, 1025.0)
     for said, complete in (((3, 4, 5), True), ((4, 5), False), ((2, 4, 5), False), ((3, 4, 6), False), ((3, 6), False)):
-        assert stretch(of(*map(caption, said)), {}, period, 6).complete is complete, said
-    assert stretch({}, {}, period, 0).complete, "nothing was ever said"
-    assert not stretch({}, {}, period, 9).complete, "what was said is kept no longer"
+        assert merge(of(*map(caption, said)), {}, period, 6).complete is complete, said
+    assert merge({}, {}, period, 0).complete, "nothing was ever said"
+    assert not merge({}, {}, period, 9).complete, "what was said is kept no longer"

@@ -101,10 +101,10 @@ def test_a_number_that_two_lives_have_is_told_by_its_time(archive: Archive) -> N
 
 def test_a_caption_is_looked_for_by_its_number_in_each_life(archive: Archive, tmp_path: Path) -> None:
     """Not among all that a station has said in a month."""
-    from api.archive.rows import _OF_NUMBER
+    from api.archive.rows import _BY_ID
 
     with closing(sqlite3.connect(tmp_path / "captions.sqlite")) as db:
-        plan = [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {_OF_NUMBER}", (SOURCE, 1))]
+        plan = [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {_BY_ID}", (SOURCE, 1))]
     assert any("(source=? AND life=? AND id=?)" in step for step in plan), plan
 
 

@@ -14,11 +14,11 @@ from werkzeug.test import EnvironBuilder
 
 from api import access, uploads
 from api.app import BODY_SILENCE_S
-from api.handing_in import shown
+from api.job_requests import display_name
 from api.jobs import INVENTED, progress_of, state_of
-from api.lingering import LINGER_BYTES, LINGER_S, discard, lingering
-from api.parameters import http_url, language, masked, numbered, place, slug, task
+from api.parameters import http_url, language, mask_password, number_id, slug, task, url_identity
 from api.problems import Problem
+from api.rejected_bodies import LINGER_BYTES, LINGER_S, discard, discard_rejected_body
 from api.settings import Settings
 from transcriber.rules import Reason
 from wire.captions import Progress
@@ -48,7 +48,7 @@ class TestLingering:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             refused = EnvironBuilder(method="POST", environ_base={"gunicorn.socket": ours, "CONTENT_LENGTH": "9"})
-            answer = lingering(Request(refused.get_environ()), Response(status=422))
+            answer = discard_rejected_body(Request(refused.get_environ()), Response(status=422))
             assert ours.gettimeout() == LINGER_S
             answer.close()
             assert ours.gettimeout() is None, "gunicorn waits for another request in its own way"
@@ -58,7 +58,7 @@ class TestLingering:
         with ours, theirs:
             ours.settimeout(BODY_SILENCE_S)
             taken = EnvironBuilder(method="POST", environ_base={"gunicorn.socket": ours, "CONTENT_LENGTH": "9"})
-            lingering(Request(taken.get_environ()), Response(status=202))
+            discard_rejected_body(Request(taken.get_environ()), Response(status=202))
             assert ours.gettimeout() is None
 
 
@@ -153,10 +153,10 @@ class TestParameters:
         assert slug(name) == id
 
     def test_a_numbered_id_is_no_longer_than_others(self) -> None:
-        assert (numbered("p4", 2), numbered("a" * 61 + "-bc", 12)) == ("p4-2", "a" * 61 + "-12")
+        assert (number_id("p4", 2), number_id("a" * 61 + "-bc", 12)) == ("p4-2", "a" * 61 + "-12")
 
     def test_an_address_makes_an_id_without_its_secrets(self) -> None:
-        assert slug(place("https://me:word@a.example:8000/live.mp3?key=1")) == "a-example-8000-live-mp3"
+        assert slug(url_identity("https://me:word@a.example:8000/live.mp3?key=1")) == "a-example-8000-live-mp3"
 
     @pytest.mark.parametrize(
         ("url", "shown"),
@@ -169,7 +169,7 @@ class TestParameters:
         ],
     )
     def test_a_password_is_masked(self, url: str, shown: str) -> None:
-        assert masked(url) == shown
+        assert mask_password(url) == shown
 
     @pytest.mark.parametrize(
         "url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/", "http://[fe80::1%25eth0]/"]
@@ -254,7 +254,7 @@ class TestJobs:
         [("a.mp3", "a.mp3"), ("C:\\x\\b.wav", "b.wav"), ("../../etc/passwd", "passwd"), ("a\x00\nb", "ab"), ("", "")],
     )
     def test_names_of_files_are_shown_without_folders(self, name: str, plain: str) -> None:
-        assert shown(name) == plain
+        assert display_name(name) == plain
 
     @pytest.mark.parametrize(
         ("name", "suffix"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.openai_shapes import whole
+from api.openai_shapes import joined_text
 from wire.messages import Caption, Word
 
 
@@ -16,15 +16,16 @@ def caption(id: int, text: str, *words: str) -> Caption:
 
 def test_captions_are_joined_by_a_space_unless_their_script_has_none() -> None:
     assert (
-        whole([caption(1, "God kväll."), caption(2, ""), caption(3, "Hej då.", "Hej", "då.")]) == "God kväll. Hej då."
+        joined_text([caption(1, "God kväll."), caption(2, ""), caption(3, "Hej då.", "Hej", "då.")])
+        == "God kväll. Hej då."
     )
     assert (
-        whole([caption(1, "今日は晴れ", "今日は", "晴れ"), caption(2, "明日は雨", "明日は", "雨")])
+        joined_text([caption(1, "今日は晴れ", "今日は", "晴れ"), caption(2, "明日は雨", "明日は", "雨")])
         == "今日は晴れ明日は雨"
     )
-    assert whole([]) == ""
+    assert joined_text([]) == ""
 
 
 def test_where_spaces_part_phrases_captions_are_parted_by_one() -> None:
     thai = [caption(1, "ฝนตกหนัก", "ฝนตก", "หนัก"), caption(2, "น้ำท่วม", "น้ำ", "ท่วม")]
-    assert whole([replace(each, language="th") for each in thai]) == "ฝนตกหนัก น้ำท่วม"
+    assert joined_text([replace(each, language="th") for each in thai]) == "ฝนตกหนัก น้ำท่วม"

@@ -121,7 +121,7 @@ def test_a_cue_in_two_segments_is_the_same_however_fast_and_long_they_speak() ->
         text = " ".join([str(n), *("abcdefghi"[: random.randint(2, 9)] for _ in range(random.randint(1, 13)))])
         start_s = said[-1].end_s if said else NOON_S
         said.append(caption(start_s, start_s + len(text) / 17, text))
-    known = [[c for c in said if c.start_s < segment(n).end_s + playlists._CALM_S] for n in range(20)]
+    known = [[c for c in said if c.start_s < segment(n).end_s + playlists._SETTLE_S] for n in range(20)]
     shown = {cue for n in range(20) for cue in cues(playlists.captions(segment(n), known[n]))}
     assert sorted({text for _, _, text in shown}) == sorted(text for _, _, text in shown)
 

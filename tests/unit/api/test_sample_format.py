@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from api.sample_format import Opening, SampleFormat
+from api.sample_format import FormatCheck, SampleFormat
 from wire.errors import BadRequest
 
 SECOND_S16, SECOND_F32 = 32_000, 64_000
@@ -44,25 +44,25 @@ def f32le(samples: np.ndarray) -> bytes:
 )
 @pytest.mark.parametrize("format", SampleFormat)
 def test_a_container_is_named_with_what_is_expected(begins: bytes, name: str, format: SampleFormat) -> None:
-    opening = Opening(format, SECOND_S16)
-    opening.hear(begins[:3])
+    opening = FormatCheck(format, SECOND_S16)
+    opening.add(begins[:3])
     with pytest.raises(BadRequest, match=rf"{name}.*{format}"):
-        opening.hear(begins[3:])
+        opening.add(begins[3:])
 
 
 def test_later_audio_may_be_anything() -> None:
-    opening = Opening(SampleFormat.S16LE, SECOND_S16)
-    opening.hear(s16le(voice(0.5)))
-    opening.hear(b"OggS" + f32le(voice(0.5)))
+    opening = FormatCheck(SampleFormat.S16LE, SECOND_S16)
+    opening.add(s16le(voice(0.5)))
+    opening.add(b"OggS" + f32le(voice(0.5)))
 
 
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.001])
 def test_floats_that_are_sent_as_s16le_are_told(level: float) -> None:
-    data, opening = f32le(voice(level)), Opening(SampleFormat.S16LE, SECOND_S16)
-    opening.hear(data[: SECOND_S16 - 4])  # less than the hello's second
+    data, opening = f32le(voice(level)), FormatCheck(SampleFormat.S16LE, SECOND_S16)
+    opening.add(data[: SECOND_S16 - 4])  # less than the hello's second
     with pytest.raises(BadRequest, match="f32le"):
-        opening.hear(data[SECOND_S16 - 4 : SECOND_S16])
-    Opening(SampleFormat.F32LE, SECOND_F32).hear(data)
+        opening.add(data[SECOND_S16 - 4 : SECOND_S16])
+    FormatCheck(SampleFormat.F32LE, SECOND_F32).add(data)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_floats_that_are_sent_as_s16le_are_told(level: float) -> None:
 )
 def test_s16le_is_taken_for_nothing_else(samples: np.ndarray) -> None:
     for skipped in (0, 2):
-        Opening(SampleFormat.S16LE, SECOND_S16).hear(s16le(samples)[skipped:])
+        FormatCheck(SampleFormat.S16LE, SECOND_S16).add(s16le(samples)[skipped:])
 
 
 def test_floats_become_s16le() -> None:
@@ -108,17 +108,17 @@ def test_others_have_their_turn_while_a_large_message_is_converted() -> None:
 
 
 def test_a_second_in_messages_of_a_byte_is_told_as_one_message_is() -> None:
-    data, opening = f32le(voice(0.5)), Opening(SampleFormat.S16LE, SECOND_S16)
+    data, opening = f32le(voice(0.5)), FormatCheck(SampleFormat.S16LE, SECOND_S16)
     for at in range(SECOND_S16 - 1):
-        opening.hear(data[at : at + 1])
+        opening.add(data[at : at + 1])
     with pytest.raises(BadRequest, match="f32le"):
-        opening.hear(data[SECOND_S16 - 1 : SECOND_S16])
+        opening.add(data[SECOND_S16 - 1 : SECOND_S16])
 
 
 def test_no_more_of_a_large_second_is_judged_than_of_one_of_48_khz_in_stereo() -> None:
-    opening = Opening(SampleFormat.S16LE, second_bytes=192_000 * 16)
+    opening = FormatCheck(SampleFormat.S16LE, second_bytes=192_000 * 16)
     with pytest.raises(BadRequest, match="f32le"):
-        opening.hear(f32le(np.tile(voice(0.5), 2))[:192_000])
+        opening.add(f32le(np.tile(voice(0.5), 2))[:192_000])
 
 
 @pytest.mark.parametrize("format", [SampleFormat.MULAW, SampleFormat.ALAW])

@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from api.problems import Problem
-from api.sockets import PatientSocket, Sockets, set_patience
+from api.sockets import BoundedSocket, Sockets, set_timeout
 
 HANDSHAKE = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
 
@@ -34,7 +34,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
 
 
 def test_a_message_goes_out_whole_and_none_into_another(pair: tuple[socket.socket, socket.socket]) -> None:
-    patient = PatientSocket(pair[0], timeout_s=20)
+    patient = BoundedSocket(pair[0], timeout_s=20)
     size = 600_000  # much more than the kernel takes at once
     senders = [threading.Thread(target=patient.send, args=(bytes([n]) * size,)) for n in range(4)]
     for sender in senders:
@@ -48,7 +48,7 @@ def test_a_message_goes_out_whole_and_none_into_another(pair: tuple[socket.socke
 
 
 def test_a_peer_that_takes_nothing_is_cut(pair: tuple[socket.socket, socket.socket]) -> None:
-    patient = PatientSocket(pair[0], timeout_s=0.05)
+    patient = BoundedSocket(pair[0], timeout_s=0.05)
     with pytest.raises(TimeoutError):
         patient.send(b"x" * 10_000_000)
     while pair[1].recv(65536):  # what had been accepted, then the end
@@ -57,7 +57,7 @@ def test_a_peer_that_takes_nothing_is_cut(pair: tuple[socket.socket, socket.sock
 
 
 def test_nothing_is_read_while_the_inbox_is_full(pair: tuple[socket.socket, socket.socket]) -> None:
-    patient = PatientSocket(pair[0], timeout_s=1, inbox_limit=1)
+    patient = BoundedSocket(pair[0], timeout_s=1, inbox_limit=1)
     pair[0].setblocking(True)
     inbox = [b"1", b"2"]
     patient.inbox = inbox
@@ -74,7 +74,7 @@ def test_nothing_is_read_while_the_inbox_is_full(pair: tuple[socket.socket, sock
 
 
 def test_closing_tells_who_waits(pair: tuple[socket.socket, socket.socket]) -> None:
-    patient = PatientSocket(pair[0], timeout_s=1)
+    patient = BoundedSocket(pair[0], timeout_s=1)
     told: list[bool] = []
     patient.on_close = lambda: told.append(True)
     patient.close()
@@ -129,8 +129,8 @@ def test_a_handshake_that_is_none_is_refused(lacks: str) -> None:
 
 def test_a_client_that_vanishes_while_it_sends_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
     environ = EnvironBuilder(environ_base={"gunicorn.socket": pair[0]}).get_environ()
-    set_patience(environ, 0.01)
+    set_timeout(environ, 0.01)
     with pytest.raises(TimeoutError):
         pair[0].recv(1)
-    set_patience(environ, None)
+    set_timeout(environ, None)
     assert pair[0].gettimeout() is None

@@ -11,7 +11,7 @@ import gevent
 T = TypeVar("T")
 
 
-def aside(work: Callable[[], T]) -> T:
+def run_in_thread(work: Callable[[], T]) -> T:
     """Run `work` on a native thread while other requests are served; return its result or raise its exception."""
 
     def attempt() -> Callable[[], T]:

@@ -8,24 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.shared import Shared
+from api.short_cache import ShortCache
 
 
 def test_an_answer_is_found_once_a_second_and_none_is_kept_for_ever() -> None:
     now_s, found = 0.0, 0
 
-    def find() -> int:
+    def compute() -> int:
         nonlocal found
         found += 1
         return found
 
-    shared = Shared(holds_s=1.0, now_s=lambda: now_s)
-    assert [shared.get("p1", find), shared.get("p1", find), shared.get("p2", find)] == [1, 1, 2]
+    shared = ShortCache(max_age_s=1.0, now_s=lambda: now_s)
+    assert [shared.get("p1", compute), shared.get("p1", compute), shared.get("p2", compute)] == [1, 1, 2]
     now_s = 0.9
-    assert shared.get("p1", find) == 1
+    assert shared.get("p1", compute) == 1
     now_s = 1.0
-    assert [shared.get("p1", find), shared.get("p1", find)] == [3, 3]
-    assert len(shared._answers) == 1
+    assert [shared.get("p1", compute), shared.get("p1", compute)] == [3, 3]
+    assert len(shared._entries) == 1
 
 
 def test_who_asks_meanwhile_waits_for_the_answer(wait_until: Callable[..., None]) -> None:
@@ -36,24 +36,24 @@ def test_who_asks_meanwhile_waits_for_the_answer(wait_until: Callable[..., None]
         asked += 1
         return 0.0
 
-    def find() -> int:
+    def compute() -> int:
         nonlocal found
         found += 1
         assert go_on.wait(20)
         return found
 
-    shared = Shared(now_s=now_s)
+    shared = ShortCache(now_s=now_s)
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(shared.get, "p1", find)
+        one = pool.submit(shared.get, "p1", compute)
         wait_until(lambda: found)
-        other = pool.submit(shared.get, "p1", find)
+        other = pool.submit(shared.get, "p1", compute)
         wait_until(lambda: asked == 2)
         go_on.set()
         assert [one.result(), other.result()] == [1, 1]
 
 
 def test_what_fails_is_tried_again() -> None:
-    shared = Shared()
+    shared = ShortCache()
     with pytest.raises(ZeroDivisionError):
         shared.get("p1", lambda: 1 // 0)
     assert shared.get("p1", lambda: 1) == 1

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from flask import Request, Response
 
 from api.access import SAFE
-from api.sockets import set_patience
+from api.sockets import set_timeout
 
 #: Limits of what is discarded.
 LINGER_S = 5.0
 LINGER_BYTES = 256 * 1024 * 1024
 
 
-def lingering(request: Request, answer: Response) -> Response:
+def discard_rejected_body(request: Request, answer: Response) -> Response:
     """Make the answer to a rejected request with a body discard the rest of that body.
 
     Afterwards the connection has no timeout again: the next answer may be large, and its reader slow.
@@ -28,13 +28,13 @@ def lingering(request: Request, answer: Response) -> Response:
     if request.method in SAFE:
         return answer
     if answer.status_code < 400 or environ.get("CONTENT_LENGTH") == "0":
-        set_patience(environ, None)
+        set_timeout(environ, None)
         return answer
-    set_patience(environ, LINGER_S)
+    set_timeout(environ, LINGER_S)
 
     def linger() -> None:
         discard(environ["wsgi.input"].read, time.monotonic)
-        set_patience(environ, None)
+        set_timeout(environ, None)
 
     answer.call_on_close(linger)
     return answer

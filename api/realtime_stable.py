@@ -16,7 +16,7 @@ from api import openai_shapes
 from wire.messages import Caption
 
 #: A word is settled if its hypothesis continues for this long after it, in seconds: busy transcribers make only one.
-WITHIN_S = 1.0
+SETTLED_S = 1.0
 
 _MARKS = re.compile(r"\W+")
 
@@ -36,70 +36,70 @@ class Word:
         return (self.start_s + self.end_s) / 2
 
 
-class Ahead:
+class StableWords:
     """The text of a source that was sent so far. Takes captions as they are published, provisional and final."""
 
     def __init__(self) -> None:
-        self._shown: dict[int, list[Word]] = {}  # of the captions that are not final
+        self._provisional: dict[int, list[Word]] = {}  # of the captions that are not final
         self._captured_s = 0.0  # of the newest hypothesis
-        self._before: list[Word] = []  # the hypothesis before it
-        self._told: list[Word] = []  # sent words after the last final caption
+        self._previous: list[Word] = []  # the hypothesis before it
+        self._sent: list[Word] = []  # sent words after the last final caption
 
     def take(self, caption: Caption) -> list[Word]:
         """The words to send now: of a final caption, those that were not sent yet."""
         if caption.captured_s > self._captured_s:
-            self._before = self._hypothesis()
+            self._previous = self._hypothesis()
             self._captured_s = caption.captured_s
         words = _words(caption)
         if not caption.final:
-            self._shown[caption.id] = words
+            self._provisional[caption.id] = words
             # Captions of one hypothesis arrive in order; those that do not arrive are unchanged.
-            return self._tell(_settled(self._before, self._hypothesis(caption.id)))
-        fresh = self._tell(words)
-        self._shown = {id: shown for id, shown in self._shown.items() if id > caption.id}
-        self._before = _behind(self._before, words, caption.end_s)
-        self._told = _behind(self._told, words, caption.end_s)
-        return fresh
+            return self._mark_sent(_stable(self._previous, self._hypothesis(caption.id)))
+        new_words = self._mark_sent(words)
+        self._provisional = {id: shown for id, shown in self._provisional.items() if id > caption.id}
+        self._previous = _words_after(self._previous, words, caption.end_s)
+        self._sent = _words_after(self._sent, words, caption.end_s)
+        return new_words
 
     def _hypothesis(self, last: float = float("inf")) -> list[Word]:
         """The words that are not final, up to a caption."""
-        return [word for id in sorted(self._shown) if id <= last for word in self._shown[id]]
+        return [word for id in sorted(self._provisional) if id <= last for word in self._provisional[id]]
 
-    def _tell(self, words: Sequence[Word]) -> list[Word]:
+    def _mark_sent(self, words: Sequence[Word]) -> list[Word]:
         """Mark words as sent; return those that are new. If an earlier one was wrong, times decide."""
-        if _alike(self._told, words):
-            fresh = [*words[len(self._told) :]]
+        if _same_words(self._sent, words):
+            new_words = [*words[len(self._sent) :]]
         else:
-            fresh = [word for word in words if word.middle_s > self._told[-1].end_s]
-        self._told += fresh
-        return fresh
+            new_words = [word for word in words if word.middle_s > self._sent[-1].end_s]
+        self._sent += new_words
+        return new_words
 
 
 def _words(caption: Caption) -> list[Word]:
-    said = openai_shapes.words(caption)
-    ends_s = [*(start_s for _, start_s in said[1:]), caption.end_s]
-    return [Word(text, caption.id, start_s, end_s) for (text, start_s), end_s in zip(said, ends_s, strict=False)]
+    words = openai_shapes.words(caption)
+    ends_s = [*(start_s for _, start_s in words[1:]), caption.end_s]
+    return [Word(text, caption.id, start_s, end_s) for (text, start_s), end_s in zip(words, ends_s, strict=False)]
 
 
-def _settled(before: Sequence[Word], now: Sequence[Word]) -> Sequence[Word]:
+def _stable(before: Sequence[Word], now: Sequence[Word]) -> Sequence[Word]:
     """The words common to the beginnings of both hypotheses, or well before the end of the newer one."""
     pairs = zip(before, now, strict=False)
     agreed = sum(1 for _ in takewhile(lambda pair: pair[0].text.strip() == pair[1].text.strip(), pairs))
-    within = sum(word.end_s <= now[-1].end_s - WITHIN_S for word in now)
+    within = sum(word.end_s <= now[-1].end_s - SETTLED_S for word in now)
     return now[: max(agreed, within)]
 
 
-def _alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
+def _same_words(one: Sequence[Word], other: Sequence[Word]) -> bool:
     """Return True if the shorter is a prefix of the longer, apart from punctuation and case."""
-    return all(_bare(a.text) == _bare(b.text) for a, b in zip(one, other, strict=False))
+    return all(_normalized(a.text) == _normalized(b.text) for a, b in zip(one, other, strict=False))
 
 
-def _bare(text: str) -> str:
+def _normalized(text: str) -> str:
     return _MARKS.sub("", text).casefold()
 
 
-def _behind(words: Sequence[Word], final: Sequence[Word], end_s: float) -> list[Word]:
+def _words_after(words: Sequence[Word], final: Sequence[Word], end_s: float) -> list[Word]:
     """The words that a final caption, which ends at `end_s`, does not cover."""
-    if final and _alike(words, final):
+    if final and _same_words(words, final):
         return [*words[len(final) :]]
     return [word for word in words if word.middle_s > end_s]

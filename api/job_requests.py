@@ -23,7 +23,7 @@ from api.parameters import (
     json_body,
     known_fields,
     language,
-    listed,
+    split_list,
     task,
     text_field,
 )
@@ -32,23 +32,23 @@ from wire.errors import BadRequest
 from wire.messages import Job
 
 #: Options of a recording, in a form, a JSON object or the query.
-CHOICES = ("language", "task", "track", "hot_words")
+OPTIONS = ("language", "task", "track", "hot_words")
 
 _AS_A_FILE = "the form field `file` (curl -F file=@talk.mp3, with the @)"
 
 
-def _own(form: MultiDict[str, str]) -> Mapping[str, str]:
+def _form_options(form: MultiDict[str, str]) -> Mapping[str, str]:
     """The options in a form of `/jobs`; other fields are rejected."""
-    known_fields(request.args, CHOICES)
-    known_fields((name or "" for name in form), ("file", *CHOICES))  # a part of a form may have no name
+    known_fields(request.args, OPTIONS)
+    known_fields((name or "" for name in form), ("file", *OPTIONS))  # a part of a form may have no name
     return {**form, "hot_words": "\n".join(form.getlist("hot_words"))}  # the field may be repeated
 
 
-def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, Any]] = _own) -> Job:
+def upload_job(ctx: Context, read_options: Callable[[MultiDict[str, str]], Mapping[str, Any]] = _form_options) -> Job:
     """Store the file of a multipart request; return its job.
 
     Args:
-        choose: returns the CHOICES in the request's form, or rejects the form before the file is kept.
+        read_options: returns the OPTIONS in the request's form, or rejects the form before the file is kept.
 
     Raises:
         BadRequest: the file is missing, or an option is invalid.
@@ -63,22 +63,22 @@ def received(ctx: Context, choose: Callable[[MultiDict[str, str]], Mapping[str, 
         size = file.stream.tell()
         file.close()
         if not size:
-            name = shown(file.filename or "") or "the file"
+            name = display_name(file.filename or "") or "the file"
             raise BadRequest(f"{name} is empty (0 bytes); save it again and send it again")
         if size > settings.max_upload_bytes:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
             )
-        choices = _choices(ctx, choose(incoming.form))
-        filename = shown(file.filename or "")
-        job = _new(filename=filename, **choices)
+        options = _options(ctx, read_options(incoming.form))
+        filename = display_name(file.filename or "")
+        job = _job(filename=filename, **options)
         target = settings.uploads_dir / f"{job.id}{uploads.suffix_of(filename)}"
         incoming.parts[0].rename(target)
     ctx.metrics.uploads.inc(size)
     return replace(job, path=f"uploads/{target.name}")
 
 
-def to_fetch(ctx: Context) -> Job:
+def fetch_job(ctx: Context) -> Job:
     """The job of a JSON request with the URL of a recording.
 
     Raises:
@@ -86,34 +86,34 @@ def to_fetch(ctx: Context) -> Job:
         Problem: 415, the request is not JSON.
     """
     values = json_body(f", or the recording as {_AS_A_FILE}")
-    known_fields(request.args, CHOICES)
-    known_fields(values, ("url", *CHOICES))
+    known_fields(request.args, OPTIONS)
+    known_fields(values, ("url", *OPTIONS))
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     texts = {name: str(value) for name, value in values.items() if value is not None}
-    choices = _choices(ctx, {**texts, "hot_words": values.get("hot_words")})
+    options = _options(ctx, {**texts, "hot_words": values.get("hot_words")})
     name = unquote(PurePosixPath(urlsplit(url).path).name)
-    return _new(filename=shown(name), url=url, **choices)
+    return _job(filename=display_name(name), url=url, **options)
 
 
-def _choices(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
+def _options(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
     """Language, task, audio track and hot words from a form or JSON, or else from the query: fields of a job."""
-    code, what, track, words = (values.get(name) or request.args.get(name, "") for name in CHOICES)
+    code, kind, track, words = (values.get(name) or request.args.get(name, "") for name in OPTIONS)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
-    spoken, wanted = language(code), task(what)
+    spoken, wanted = language(code), task(kind)
     on_air.check(ctx.redis, spoken, wanted)
     return {
         "language": spoken,
         "task": wanted,
         "track": int(track) if track else None,
-        "hot_words": hot_words(listed(words) if isinstance(words, str) else words),
+        "hot_words": hot_words(split_list(words) if isinstance(words, str) else words),
     }
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """A file name that is safe to display: without folders and control characters, and not too long."""
     return "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable())[-NAME_LIMIT:]
 
 
-def _new(**fields: Any) -> Job:
+def _job(**fields: Any) -> Job:
     return Job(id=secrets.token_hex(10), created_s=time.time(), **fields)

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from api.realtime_ahead import Ahead
+from api.realtime_stable import StableWords
 from wire.messages import Caption, Word
 
 #: How long a word takes, in seconds.
@@ -17,7 +17,7 @@ class Heard:
     """A source of which hypotheses come, and what is told of them."""
 
     def __init__(self, language: str = "en") -> None:
-        self._ahead = Ahead()
+        self._ahead = StableWords()
         self._language = language
         self._captured_s = count(100)
 
@@ -156,7 +156,7 @@ def test_where_words_have_no_spaces_there_are_none_in_what_is_told() -> None:
 
 
 def test_captions_without_times_of_words_are_told_as_well() -> None:
-    ahead = Ahead()
+    ahead = StableWords()
     texts = ["We saw a", "We saw a cat"]
     told = [
         ahead.take(Caption("microphones/m", 1, n, 0.0, 0.5, text, n > 0, "en", captured_s=n))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.aside import aside
+from api.threadpool import run_in_thread
 from wire.errors import UnknownSource
 
 
@@ -13,7 +13,7 @@ def test_what_it_raises_is_its_callers_and_not_the_logs(capfd: pytest.CaptureFix
         raise UnknownSource("there is no caption 9")
 
     with pytest.raises(UnknownSource, match="no caption 9") as caught:
-        aside(fail)
+        run_in_thread(fail)
     assert caught.traceback[-1].name == "fail"
-    assert aside(lambda: 7) == 7
+    assert run_in_thread(lambda: 7) == 7
     assert capfd.readouterr() == ("", "")
