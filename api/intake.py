@@ -64,7 +64,7 @@ class Intake:
         self._rate = greeting.hello.sample_rate * self._frame_bytes  # bytes a second
         self._check = FormatCheck(greeting.format, self._rate)
         self._pending = bytearray()
-        self._sent_bytes = 0  # bytes
+        self._sent_bytes = 0
 
     def seconds(self, audio: bytes) -> float:
         """The duration of a piece of audio."""

@@ -44,7 +44,7 @@ def check(redis: Redis, language: str | None, task: Task | None) -> None:
         )
     tasks = model_tasks(expositions) if task else set()
     if tasks and task not in tasks:
-        raise BadRequest(f"no model on air supports {task}; request another, or set MODEL to one that does", "task")
+        raise BadRequest(f"no model on air supports {task}; omit task, or set MODEL to one that does", "task")
 
 
 def _expositions(redis: Redis) -> Collection[bytes]:

@@ -1,4 +1,4 @@
-"""What answers of the API must be like."""
+"""Checks of the API's responses."""
 
 from __future__ import annotations
 

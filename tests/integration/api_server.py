@@ -42,11 +42,11 @@ class Api:
         self.http = httpx.Client(base_url=self.url, timeout=20)
 
     def log(self) -> str:
-        """What it has written."""
+        """Its log."""
         return (self.folder / "api.log").read_text()
 
     def refusal(self, path: str, **headers: str) -> httpx.Response:
-        """The HTTP answer to a handshake that is refused."""
+        """The HTTP response to a rejected handshake."""
         handshake = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",
@@ -161,7 +161,7 @@ class Speaker:
         sounds_like: str = "",
         **fields: Any,
     ) -> None:
-        """One more caption, in so many revisions; the last is final if `final_after`."""
+        """Commit one more caption, in this many revisions; the last is final if `final_after`."""
         self._id += 1
         start_s = 5.0 * self._id if start_s is None else start_s
         fields = {"language": "sv", **fields}
@@ -181,16 +181,16 @@ class Speaker:
             self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, until_s, sounds_like=sounds_like))
 
     def revise(self, text: str, *, final: bool = True) -> None:
-        """The last caption again, with other words."""
+        """Commit the last caption again with another text."""
         self._newest = dataclasses.replace(self._newest, revision=self._newest.revision + 1, text=text, final=final)
         self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, self._newest.end_s))
 
     def make_up(self, reason: str) -> None:
-        """A chunk of which nothing is believed."""
+        """Commit a chunk whose text was rejected."""
         self._commit(Advance(b"{}", (), 1, self._seq + 1, 5.0 * self._seq, rejected=(reason,)))
 
     def finish(self) -> None:
-        """The source has ended."""
+        """Finish the source."""
         self._commit(Advance(b"{}", (), 1, self._seq + 1, 5.0 * self._id + 5, finished=True))
 
     def _commit(self, advance: Advance) -> None:
@@ -200,14 +200,14 @@ class Speaker:
 
 
 def knowing(languages: str, tasks: str = "transcribe translate", *, model: str = "model") -> Callable[[], bytes]:
-    """The metrics of a transcriber whose `model` knows `languages` and `tasks`, names with spaces between."""
+    """The metrics of a transcriber whose `model` supports `languages` and `tasks`, separated by spaces."""
     registry = CollectorRegistry()
     TranscriberMetrics(registry).model_info.labels(model, "cpu", languages, tasks).set(1)
     return lambda: exposition(registry)
 
 
 class Babble(threading.Thread):
-    """A speaker that goes on, in a thread."""
+    """A speaker that never stops, on a thread."""
 
     def __init__(self, url: str, source: str, pause_s: float = 0.002) -> None:
         super().__init__(daemon=True)
@@ -230,7 +230,7 @@ class Babble(threading.Thread):
 
 
 class Ingest(threading.Thread):
-    """Takes one microphone, gathers its audio, and says a line for it when it is closed."""
+    """Accepts one microphone, collects its audio, and commits a caption when it is closed."""
 
     def __init__(self, redis_url: str, hello: Hello | None = None) -> None:
         super().__init__(daemon=True)
@@ -240,7 +240,7 @@ class Ingest(threading.Thread):
         self.pcm = b""
 
     def heard(self, n_bytes: int) -> None:
-        """Wait until so much audio has come."""
+        """Wait until this many bytes have arrived."""
         until = time.monotonic() + 20
         while len(self.pcm) < n_bytes:
             assert time.monotonic() < until, f"{len(self.pcm)} bytes of {n_bytes}"
@@ -251,7 +251,7 @@ class Ingest(threading.Thread):
         self.hello = self.hello or self.microphones.next(20)
         assert self.hello is not None
         speaker = Speaker(self._redis, f"microphones/{self.hello.id}")
-        begun_s = time.time()  # times of a microphone are those of day, as a station's
+        begun_s = time.time()  # times of a microphone are Unix times, like a station's
         speaker.say("first", start_s=begun_s)
         after, closed = b"0", False
         while not closed:
@@ -264,7 +264,7 @@ class Ingest(threading.Thread):
 
 
 class Ingests(threading.Thread):
-    """Takes every microphone, and is there until all have been closed."""
+    """Accepts every microphone, and runs until all are closed."""
 
     def __init__(self, redis_url: str) -> None:
         super().__init__(daemon=True)
@@ -273,7 +273,7 @@ class Ingests(threading.Thread):
         self.all: list[Ingest] = []
 
     def run(self) -> None:
-        """Take microphones."""
+        """Accept microphones."""
         with connect(self._url) as redis:
             while not self._stopping.is_set():
                 if hello := Microphones(redis).next(0.2):

@@ -1,4 +1,4 @@
-"""A client of server-sent events, which reads them as the standard says."""
+"""A client of server-sent events that follows the standard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.api_server import Api
 
 @dataclass(frozen=True)
 class Event:
-    """One block of a stream; `data` is empty where it has none."""
+    """One block of a stream; `data` may be empty."""
 
     type: str
     data: dict[str, Any]
@@ -66,8 +66,7 @@ class Stream:
         return [block for block in self._blocks if block.data]
 
     def close(self) -> None:
-        """Read no more. Left to the garbage collector, it would be closed in the midst of any other request, whose lock
-        it needs."""
+        """Close the stream; the garbage collector might do so within another request, whose lock it needs."""
         self._blocks.close()
 
 

@@ -1,4 +1,4 @@
-"""A client of OpenAI's API, and what ingest and a transcriber would do meanwhile."""
+"""A client of OpenAI's API, and the work of ingest and a transcriber meanwhile."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ WORDS = (Word("God", 1.5, 1.8, 0.5), Word("kväll.", 1.8, 2.4, 0.5))
 
 
 class Caller:
-    """Sends a recording, and lets a test do what ingest and the transcriber would do meanwhile."""
+    """Sends a recording, and lets a test play ingest and the transcriber meanwhile."""
 
     def __init__(self, api: Api, redis: Redis, calls: ThreadPoolExecutor, wait_until: Callable[..., None]) -> None:
         self._api, self._redis, self._calls, self._wait_until = api, redis, calls, wait_until
 
     def send(self, path: str = TRANSCRIPTIONS, **form: Any) -> tuple[Job, Future[httpx.Response]]:
-        """The job that a request has made, and its answer, to come."""
+        """Send a recording; return its job, and a future of the response."""
         files = {"file": ("möte.mp3", b"x")}
         answer = self._calls.submit(self._api.http.post, path, files=files, data={"model": "whisper-1", **form})
         return self.job(), answer
 
     def job(self) -> Job:
-        """The only job there is, once it is there."""
+        """Wait for the only job."""
         self._wait_until(lambda: queue.waiting_decodes(self._redis))
         [job], _ = Jobs(self._redis).page(2)
         return job
 
     def caption(self, job: Job) -> None:
-        """Two captions, and the end."""
+        """Commit two captions and finish."""
         Jobs(self._redis).change(job.id, state=State.FINISHED, duration_s=12.5)
         speaker = Speaker(self._redis, f"jobs/{job.id}")
         speaker.say("God kväll.", revisions=2, start_s=1.5, words=WORDS)
@@ -47,7 +47,7 @@ class Caller:
         speaker.finish()
 
     def fail(self, job: Job) -> None:
-        """What ingest does with a job that it cannot decode."""
+        """Fail a job as ingest does if it cannot decode it."""
         Jobs(self._redis).change(job.id, state=State.FAILED, error="it holds no audio track")
         Statuses(self._redis).save(Status(f"jobs/{job.id}", State.FAILED))
 

@@ -25,7 +25,7 @@ COMMITTED = "input_audio_buffer.committed"
 
 @contextmanager
 def session(api: Api, key: str = "none", **settings: Any) -> Iterator[RealtimeConnection]:
-    """A session, of which `audio.input` has been set so."""
+    """A session with these settings of `audio.input`."""
     with (
         OpenAI(base_url=f"{api.url}/v1", api_key=key, max_retries=0) as client,
         client.realtime.connect(extra_query={"intent": "transcription"}, max_retries=0) as connection,
@@ -38,13 +38,13 @@ def session(api: Api, key: str = "none", **settings: Any) -> Iterator[RealtimeCo
 
 
 def next_of(connection: RealtimeConnection, *types: str) -> Any:
-    """The next event, which is of one of these types."""
+    """The next event, which must have one of these types."""
     event: RealtimeServerEvent = connection.recv()
     assert event.type in types, event
     return event
 
 
 def say(connection: RealtimeConnection, audio: bytes, part: int = 4801) -> None:
-    """Append audio in parts, none of which ends where a sample does."""
+    """Append audio in parts that end in the middle of samples."""
     for at in range(0, len(audio), part):
         connection.input_audio_buffer.append(audio=base64.b64encode(audio[at : at + part]).decode())

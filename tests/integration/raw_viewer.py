@@ -1,4 +1,4 @@
-"""A viewer of live captions that is a bare socket: one that reads when it likes."""
+"""A viewer of live captions on a raw socket, which decides when to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read and change what: other origins, rebound names, the token."""
+"""Access control: other origins, rebound names, the token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, running
 
 
-def test_pages_of_other_origins_change_nothing(api: Api) -> None:
+def test_pages_of_other_origins_cannot_change_anything(api: Api) -> None:
     body = {"name": "x", "url": "http://a/"}
     for headers in (
         {"Origin": "https://evil.example"},
@@ -20,7 +20,7 @@ def test_pages_of_other_origins_change_nothing(api: Api) -> None:
     rebound = {
         "Origin": "http://evil.example:1",
         "Host": "evil.example:1",
-    }  # a name that was made to mean 127.0.0.1
+    }  # a name that resolves to 127.0.0.1
     problem(api.http.post("/stations", json=body, headers=rebound), 421)
     problem(api.http.get("/stations", headers=rebound), 421)
     assert api.http.post("/stations", json=body, headers={"Origin": api.url}).status_code == 201
@@ -29,7 +29,7 @@ def test_pages_of_other_origins_change_nothing(api: Api) -> None:
     )
 
 
-def test_a_token_guards_what_changes(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_changes_require_the_token(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     environ = {"API_TOKEN": "sesam", "ALLOWED_ORIGINS": "https://ok.example"}
     with running(redis_url, free_port(), tmp_path, **environ) as api:
         body = {"id": "x", "name": "x", "url": "http://a/"}

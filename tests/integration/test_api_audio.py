@@ -1,4 +1,4 @@
-"""`/stations/ID/audio.mp3`: what was said is heard again."""
+"""`/stations/ID/audio.mp3`: recent speech as audio files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wire.kept_audio import Clip, KeptAudio
 from wire.messages import Station
 from wire.sources import Stations
 
-#: When what is kept in these tests was said.
+#: When the audio of these tests was captured.
 NOON_S = 1795345200.5
 
 
@@ -38,7 +38,7 @@ def station(redis: Redis) -> Station:
 
 
 def voice(from_s: float, to_s: float) -> NDArray[np.int16]:
-    """A tone that rises all the time, so that each moment sounds like no other."""
+    """A tone that rises all the time, so that no two moments sound alike."""
     times = np.arange(samples(from_s), samples(to_s)) / 16_000
     return (8000 * np.sin(2 * np.pi * (300 + 10 * times) * times)).astype("<i2")
 
@@ -56,27 +56,25 @@ def alike(audio: NDArray[np.int16], expected: NDArray[np.int16]) -> bool:
 
 
 @pytest.mark.parametrize("format", ["mp3", "flac", "wav"])
-def test_a_time_is_heard_from_its_first_to_its_last_sample(api: Api, station: Station, format: str) -> None:
+def test_excerpt_is_exact_to_the_sample(api: Api, station: Station, format: str) -> None:
     assert alike(heard(api, format, 2.5, 7.25), voice(2.5, 7.25))
 
 
-def test_where_nothing_was_said_it_is_silent(api: Api, station: Station) -> None:
+def test_excerpt_is_silent_where_nothing_was_said(api: Api, station: Station) -> None:
     audio = heard(api, "wav", 8, 23)
     assert alike(audio[: samples(2)], voice(8, 10))
     assert not audio[samples(2) : samples(12)].any()
     assert alike(audio[samples(12) :], voice(20, 23))
 
 
-def test_it_ends_where_what_was_said_ends(api: Api, station: Station) -> None:
+def test_excerpt_ends_with_the_last_speech(api: Api, station: Station) -> None:
     assert alike(heard(api, "wav", 21, 600), voice(21, 25))
     answer = api.http.get("/stations/p1/audio.wav", params={"from": NOON_S + 21})
     assert alike(soundfile.read(io.BytesIO(answer.content), dtype="int16")[0], voice(21, 25))
 
 
-def test_what_comes_later_takes_the_place_of_what_a_connection_before_had(
-    api: Api, redis: Redis, station: Station
-) -> None:
-    """A clock that is anchored again may say that less time has passed."""
+def test_later_audio_replaces_that_of_an_earlier_connection(api: Api, redis: Redis, station: Station) -> None:
+    """A clock that is anchored again may go back in time."""
     again = Clip(NOON_S + 8, samples(5), encode(voice(50, 55).tobytes()))
     KeptAudio(redis).add("stations/p1", again, kept_s=900)
     audio = heard(api, "wav", 6, 13)
@@ -84,7 +82,7 @@ def test_what_comes_later_takes_the_place_of_what_a_connection_before_had(
     assert alike(audio[samples(2) :], voice(50, 55))
 
 
-def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
+def test_range_requests_are_served(api: Api, station: Station) -> None:
     query = {"from": NOON_S, "to": NOON_S + 5}
     whole = api.http.get("/stations/p1/audio.mp3", params=query)
     assert (whole.headers["content-type"], whole.headers["accept-ranges"]) == ("audio/mpeg", "bytes")
@@ -101,23 +99,23 @@ def test_browsers_ask_for_parts_of_it(api: Api, station: Station) -> None:
     assert beyond.headers["content-range"] == f"bytes */{len(whole.content)}"
 
 
-def test_many_hear_it_at_once_and_others_need_not_wait(
+def test_many_excerpts_at_once_do_not_delay_other_requests(
     redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
 ) -> None:
     clip = encode(voice(0, 5).tobytes())
     for begin_s in range(0, 600, 5):
         KeptAudio(redis).add("stations/p1", Clip(NOON_S + begin_s, samples(5), clip), kept_s=900)
     query = {"from": NOON_S, "to": NOON_S + 600}
-    with running(redis_server, free_port(), tmp_path) as api, ThreadPoolExecutor(24) as readers:  # by none before
+    with running(redis_server, free_port(), tmp_path) as api, ThreadPoolExecutor(24) as readers:  # of uncached audio
         path = f"{api.url}/stations/p1/audio.wav"
-        asked = [readers.submit(httpx.get, path, params=query, timeout=60) for _ in range(24)]
-        wait(asked, return_when=FIRST_COMPLETED)  # then all are there
+        responses = [readers.submit(httpx.get, path, params=query, timeout=60) for _ in range(24)]
+        wait(responses, return_when=FIRST_COMPLETED)  # by then all have been received
         assert api.http.get("/search", params={"q": "storm"}).status_code == 200
-        assert sum(not answer.done() for answer in asked) > len(asked) // 2
-        assert {answer.result().status_code for answer in asked} == {200}
+        assert sum(not answer.done() for answer in responses) > len(responses) // 2
+        assert {answer.result().status_code for answer in responses} == {200}
 
 
-def test_the_station_says_where_it_is(api: Api, station: Station) -> None:
+def test_station_has_the_url_of_its_audio(api: Api, station: Station) -> None:
     assert api.http.get("/stations/p1").json()["urls"]["audio"] == "/stations/p1/audio.mp3"
 
 
@@ -132,16 +130,16 @@ def test_the_station_says_where_it_is(api: Api, station: Station) -> None:
         ("/stations/p1/audio.mp3", 422, "from"),
         ("/stations/p1/audio.mp3?from=noon", 422, "Unix time"),
         (f"/stations/p1/audio.mp3?from={NOON_S}&to={NOON_S}", 422, "later than from"),
-        ("/stations/p1/audio.mp3?from=4000000000", 404, "still to come"),
+        ("/stations/p1/audio.mp3?from=4000000000", 404, "Unix time in the future"),
         (f"/stations/p1/audio.mp3?from={NOON_S}&to={NOON_S + 601}", 422, "600 seconds"),
         (f"/stations/p1/audio.mp3?from={NOON_S}&until={NOON_S + 5}", 422, "until"),
     ],
 )
-def test_what_cannot_be_heard_is_said(api: Api, station: Station, path: str, status: int, words: str) -> None:
+def test_unavailable_audio_is_a_problem(api: Api, station: Station, path: str, status: int, words: str) -> None:
     assert words in problem(api.http.get(path), status)
 
 
-def test_a_station_with_a_password_is_not_heard_by_everybody(
+def test_audio_of_a_station_with_a_password_requires_the_token(
     redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
 ) -> None:
     with running(redis_server, free_port(), tmp_path, API_TOKEN="secret") as api:

@@ -1,4 +1,4 @@
-"""Captions over HTTP: pages of a station's, files of both kinds, what a job tells with its own."""
+"""Captions over HTTP: pages of a station, files of stations and jobs, and a job's warnings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wire.messages import Content, Job, State, Station
 from wire.sources import Jobs, Stations
 
 
-def test_captions_come_in_their_newest_revision_and_pages(api: Api, redis: Redis) -> None:
+def test_captions_are_paged_in_their_newest_revision(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
     speaker = Speaker(redis, "stations/p1")
     for _ in range(4):
@@ -30,7 +30,7 @@ def test_captions_come_in_their_newest_revision_and_pages(api: Api, redis: Redis
     assert [c["id"] for c in api.http.get("/stations/p1/captions?limit=2").json()["captions"]] == [4]
 
 
-def test_pages_lead_to_the_next_one_and_say_that_they_are_not_all(api: Api, redis: Redis) -> None:
+def test_pages_link_to_the_next_and_are_incomplete(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
     assert api.http.get("/stations/p1/captions").json()["complete"] is True, "nothing was said"
     speaker = Speaker(redis, "stations/p1")
@@ -47,7 +47,7 @@ def test_pages_lead_to_the_next_one_and_say_that_they_are_not_all(api: Api, redi
 
 
 @pytest.mark.parametrize("format", ["srt", "vtt", "txt"])
-def test_pages_of_a_file_hold_each_caption_once(api: Api, redis: Redis, format: str) -> None:
+def test_pages_of_a_file_contain_each_caption_once(api: Api, redis: Redis, format: str) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
     speaker = Speaker(redis, "stations/p1")
     for _ in range(4):
@@ -64,7 +64,7 @@ def test_pages_of_a_file_hold_each_caption_once(api: Api, redis: Redis, format: 
     assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (False, "false")
     speaker.revise("line 5, whole")
     speaker.say(final_after=False)
-    speaker.revise("", final=False)  # withdrawn, and left at that
+    speaker.revise("", final=False)  # withdrawn, and never replaced
     whole = api.http.get(f"/stations/p1/captions.{format}")
     assert ("line 5" in whole.text, whole.headers["captions-complete"]) == (True, "true")
 
@@ -79,10 +79,10 @@ def test_files_count_from_the_first_caption(api: Api, redis: Redis) -> None:
     problem(api.http.get("/stations/p1/captions.doc"), 404)
 
 
-def test_files_have_all_that_is_kept_and_say_where_that_begins(api: Api, redis: Redis) -> None:
+def test_files_have_all_kept_captions_and_their_start(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
     speaker = Speaker(redis, "stations/p1")
-    for number in range(1200):  # more than a page of events, more than is read at once
+    for number in range(1200):  # more than a page, and more than is read at once
         speaker.say(start_s=1_795_345_200.0 + 5 * number)
     whole = api.http.get("/stations/p1/captions.vtt")
     assert whole.headers["captions-complete"] == "true"
@@ -99,7 +99,7 @@ def test_files_have_all_that_is_kept_and_say_where_that_begins(api: Api, redis: 
 @pytest.mark.parametrize(
     "query", ["after=-1", "after=x", "after=1e3", "limit=0", "limit=99999", "after=²", "from=1e3", "first=1"]
 )
-def test_bad_numbers_are_refused(api: Api, redis: Redis, query: str) -> None:
+def test_invalid_numbers_are_rejected(api: Api, redis: Redis, query: str) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
     answer = api.http.get(f"/stations/p1/captions?{query}")
     assert query.partition("=")[0] in problem(answer, 422)
@@ -110,14 +110,12 @@ def test_bad_numbers_are_refused(api: Api, redis: Redis, query: str) -> None:
     ("path", "meant"),
     [
         ("/jobs/j/captions.srt?form=60&to=120", "did you mean 'from'"),
-        ("/jobs/j/captions.json?after=5", "there are from, to"),
+        ("/jobs/j/captions.json?after=5", "the fields are from, to"),
         ("/stations/p1/captions?form=1795345200", "did you mean 'from'"),
-        ("/microphones/m/captions.json?from=1", "there are after, limit"),
+        ("/microphones/m/captions.json?from=1", "the fields are after, limit"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_rather_than_answered_with_all_there_is(
-    api: Api, redis: Redis, path: str, meant: str
-) -> None:
+def test_unknown_query_parameters_are_rejected(api: Api, redis: Redis, path: str, meant: str) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
     assert meant in problem(api.http.get(path), 422)
 
@@ -148,7 +146,7 @@ def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> Non
 
 
 @pytest.mark.parametrize("warning", ["", "the recording is cut off"])
-def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(api: Api, redis: Redis, warning: str) -> None:
+def test_finished_job_without_speech_has_a_warning(api: Api, redis: Redis, warning: str) -> None:
     silent = "the model found no speech in the recording"
     for id, text in (("silence", ""), ("speech", "Hej")):
         Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0, warning=warning))
@@ -158,8 +156,8 @@ def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(api: Api, redi
         assert api.http.get(f"/jobs/{id}").json()["warning"] == warning
         speaker.finish()
     for path in ("", "/captions.json"):
-        told = api.http.get(f"/jobs/silence{path}").json()["warning"]
-        assert told == (f"{warning}; {silent}" if warning else silent)
+        actual = api.http.get(f"/jobs/silence{path}").json()["warning"]
+        assert actual == (f"{warning}; {silent}" if warning else silent)
         assert api.http.get(f"/jobs/speech{path}").json()["warning"] == warning
     assert [api.http.get(f"/jobs/silence/captions.{f}").text for f in ("srt", "vtt", "txt")] == [
         "",
@@ -168,7 +166,7 @@ def test_a_job_in_which_nobody_speaks_says_so_when_it_is_finished(api: Api, redi
     ]
 
 
-def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(api: Api, redis: Redis) -> None:
+def test_withdrawn_captions_count_as_silence_and_gaps_do_not(api: Api, redis: Redis) -> None:
     for id in ("withdrawn", "lost"):
         Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
     withdrawn, lost = Speaker(redis, "jobs/withdrawn"), Speaker(redis, "jobs/lost")
@@ -181,7 +179,7 @@ def test_what_was_withdrawn_is_silence_and_what_was_lost_is_not(api: Api, redis:
     assert api.http.get("/jobs/lost").json()["warning"] == ""
 
 
-def test_a_job_of_which_nothing_is_believed_does_not_say_that_nobody_speaks(api: Api, redis: Redis) -> None:
+def test_warning_about_rejected_text_does_not_claim_silence(api: Api, redis: Redis) -> None:
     for id, reasons in (("loops", ["phrase", "loop", "rate", "loop"]), ("credits", ["phrase"])):
         Jobs(redis).save(Job(id, created_s=9e9, state=State.RUNNING, duration_s=5.0))
         speaker = Speaker(redis, f"jobs/{id}")
@@ -189,21 +187,21 @@ def test_a_job_of_which_nothing_is_believed_does_not_say_that_nobody_speaks(api:
             speaker.make_up(reason)
         speaker.finish()
     for path in ("/jobs/loops", "/jobs/loops/captions.json"):
-        told = api.http.get(path).json()["warning"]
-        assert "nothing that can be believed, but the same words over and over and more than can be said" in told
-        assert "found no speech" not in told
+        actual = api.http.get(path).json()["warning"]
+        assert "nothing credible, only the same words over and over and more than can be said" in actual
+        assert "found no speech" not in actual
     assert "found no speech" in api.http.get("/jobs/credits").json()["warning"], "as in the credits of films"
 
 
-def test_a_job_that_sounds_like_another_language_says_so(api: Api, redis: Redis) -> None:
+def test_job_that_sounds_like_another_language_has_a_warning(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.RUNNING, duration_s=5.0, language="en"))
     speaker = Speaker(redis, "jobs/j")
     speaker.say("Hej", sounds_like="sv")
     speaker.say("då")
-    assert "sounds like sv, and was heard as en, as told" in api.http.get("/jobs/j").json()["warning"]
+    assert "sounds like sv, but was transcribed as en, as requested" in api.http.get("/jobs/j").json()["warning"]
 
 
-def test_a_failed_job_says_why(api: Api, redis: Redis) -> None:
+def test_failed_job_has_a_reason(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.FAILED, error="it holds no audio track"))
     assert api.http.get("/jobs/j").json()["error"] == "it holds no audio track"
     assert "no audio track" in problem(api.http.get("/jobs/j/captions.srt"), 409)

@@ -1,4 +1,4 @@
-"""Correcting what was heard in a recording, over HTTP."""
+"""Correcting captions over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wire.sources import Jobs, Stations
 
 @pytest.fixture
 def speaker(redis: Redis) -> Speaker:
-    """A recording of two captions, of which there is nothing more to come."""
+    """A finished recording of two captions."""
     return recorded(redis, "j")
 
 
@@ -61,7 +61,7 @@ def test_a_correction_is_in_every_file(api: Api, speaker: Speaker) -> None:
     assert correct(api, 2, text="Tack.")["text"] == "Tack.", "what was taken away can come back"
 
 
-def test_a_corrected_recording_is_kept_as_if_it_were_new(api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_correction_restarts_the_retention_of_a_recording(api: Api, redis: Redis, speaker: Speaker) -> None:
     kept = [keys.job("j"), keys.captions("jobs/j"), keys.progress("jobs/j")]
     for key in kept:
         redis.expire(key, 100)
@@ -69,7 +69,7 @@ def test_a_corrected_recording_is_kept_as_if_it_were_new(api: Api, redis: Redis,
     assert all(redis.ttl(key) > 100 for key in kept)
 
 
-def test_who_watches_the_recording_is_sent_a_correction(api: Api, speaker: Speaker) -> None:
+def test_viewers_of_a_recording_receive_a_correction(api: Api, speaker: Speaker) -> None:
     with api.socket("/jobs/j/live") as socket:
         socket.until(lambda message: message["type"] == "caption" and message["id"] == 2)
         sent = correct(api, 1, text="Vädret i Skåne.")
@@ -79,7 +79,7 @@ def test_who_watches_the_recording_is_sent_a_correction(api: Api, speaker: Speak
 
 
 def become(api: Api, source: str, word: str, texts: list[str]) -> None:
-    """Wait until a search for a word finds these."""
+    """Wait until a search for a word finds these texts."""
     until = time.monotonic() + 30
     while True:
         found = api.http.get("/search", params={"q": word, "source": source}).json()["results"]
@@ -89,8 +89,8 @@ def become(api: Api, source: str, word: str, texts: list[str]) -> None:
         time.sleep(0.1)
 
 
-def test_what_was_corrected_is_found_and_what_was_wrong_is_not(api: Api, redis: Redis) -> None:
-    job = "searched"  # no other test's: the archive has those still
+def test_search_finds_the_corrected_text_only(api: Api, redis: Redis) -> None:
+    job = "searched"  # unique, since the archive still has those of other tests
     recorded(redis, job).finish()
     become(api, f"jobs/{job}", "tittade", ["Tack för att ni tittade!"])  # all of it is in the archive
     correct(api, 1, job, text="Vädret i Skåne.")
@@ -101,7 +101,7 @@ def test_what_was_corrected_is_found_and_what_was_wrong_is_not(api: Api, redis: 
 
 
 @pytest.mark.parametrize("source", ["stations/radio", "microphones/m"])
-def test_what_was_said_live_is_corrected_too(api: Api, redis: Redis, source: str) -> None:
+def test_live_sources_can_be_corrected(api: Api, redis: Redis, source: str) -> None:
     Stations(redis).add(Station("radio", "Radio", "http://127.0.0.1:9/x.mp3"))
     speaker = Speaker(redis, source)
     speaker.say("Väderet i skona.")
@@ -119,7 +119,7 @@ def test_what_was_said_live_is_corrected_too(api: Api, redis: Redis, source: str
     assert "text is required" in problem(api.http.patch(f"/{source}/captions/1", json={}), 422)
 
 
-def test_what_a_station_said_is_found_as_it_was_corrected(api: Api, redis: Redis) -> None:
+def test_search_finds_the_correction_of_a_station(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("corrected", "Radio", "http://127.0.0.1:9/x.mp3"))
     speaker = Speaker(redis, "stations/corrected")
     speaker.say("Väderet i skona.", start_s=time.time())
@@ -129,14 +129,14 @@ def test_what_a_station_said_is_found_as_it_was_corrected(api: Api, redis: Redis
     become(api, "stations/corrected", "skona", [])
 
 
-def test_two_who_correct_the_same_do_not_overwrite_each_other(api: Api, speaker: Speaker) -> None:
+def test_concurrent_corrections_conflict(api: Api, speaker: Speaker) -> None:
     correct(api, 1, text="Vädret i Skåne.", revision=0)
     answer = api.http.patch("/jobs/j/captions/1", json={"text": "Väder i Skåne.", "revision": 0})
-    assert "has been corrected meanwhile: Vädret i Skåne." in problem(answer, 409)
+    assert "was corrected in the meantime: Vädret i Skåne." in problem(answer, 409)
     correct(api, 1, text="Väder i Skåne.", revision=1)
 
 
-def test_what_is_sent_again_for_want_of_an_answer_is_done_once(api: Api, speaker: Speaker) -> None:
+def test_repeated_correction_is_applied_once(api: Api, speaker: Speaker) -> None:
     once = correct(api, 1, text="Vädret i Skåne.", revision=0)
     assert correct(api, 1, text="Vädret i Skåne.", revision=0) == once
     for number in range(99):
@@ -145,13 +145,13 @@ def test_what_is_sent_again_for_want_of_an_answer_is_done_once(api: Api, speaker
     assert "changed 100 times" in problem(answer, 409)
 
 
-def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: Speaker) -> None:
+def test_invalid_corrections_are_rejected_with_the_reason(api: Api, speaker: Speaker) -> None:
     speaker.say(content=Content.GAP, reason="lost")
     speaker.say("Och n", final_after=False)
     path = "/jobs/j/captions"
     assert "no caption 9" in problem(api.http.patch(f"{path}/9", json={"text": "x"}), 404)
     for no_number in ("one", "١"):
-        assert "does not answer PATCH" in problem(api.http.patch(f"{path}/{no_number}", json={"text": "x"}), 405)
+        assert "does not support PATCH" in problem(api.http.patch(f"{path}/{no_number}", json={"text": "x"}), 405)
     assert "no job 'none'" in problem(api.http.patch("/jobs/none/captions/1", json={"text": "x"}), 404)
     assert "is a gap" in problem(api.http.patch(f"{path}/3", json={"text": "x"}), 409)
     assert "not final yet" in problem(api.http.patch(f"{path}/4", json={"text": "x"}), 409)
@@ -164,7 +164,7 @@ def test_what_cannot_be_corrected_is_refused_with_the_reason(api: Api, speaker: 
     assert [c["revision"] for c in api.http.get(f"{path}.json").json()["captions"]] == [0, 0, 0, 0]
 
 
-def test_what_a_stations_log_has_no_longer_is_corrected_in_its_archive(api: Api, redis: Redis) -> None:
+def test_caption_outside_the_log_is_corrected_in_the_archive(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("old", "Radio", "http://127.0.0.1:9/x.mp3"))
     begin_s = time.time() - 100
 
@@ -176,18 +176,18 @@ def test_what_a_stations_log_has_no_longer_is_corrected_in_its_archive(api: Api,
 
     say("Väderet i skona.", 60)
     become(api, "stations/old", "skona", ["Väderet i skona."])
-    redis.delete(*keys.of_source("stations/old"))  # it came back empty, and numbers begin anew
+    redis.delete(*keys.of_source("stations/old"))  # Redis lost its data, and ids restart
     speaker = say("Väderet i dalarna.", 0)
     speaker.say("Tack.", start_s=begin_s + 4)
     become(api, "stations/old", "dalarna", ["Väderet i dalarna."])
     path, seen = "/stations/old/captions/1", {"revision": 0, "start_s": begin_s - 60}
     with api.socket("/stations/old/live") as socket:
         answer = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
-        told = socket.next("correction")
+        message = socket.next("correction")
     assert answer.status_code == 200, answer.text
     fits(answer.json(), "Caption")
-    fits(told, "Message")
-    assert told == {"type": "correction", "source": "stations/old", "caption": answer.json()}
+    fits(message, "Message")
+    assert message == {"type": "correction", "source": "stations/old", "caption": answer.json()}
     assert [word["text"] for word in answer.json()["words"]] == ["Vädret", "i", "Skåne."]
     again = api.http.patch(path, json={"text": "Vädret i Skåne.", **seen})
     assert (again.status_code, again.json()["revision"]) == (200, 1), "done once"
@@ -196,7 +196,7 @@ def test_what_a_stations_log_has_no_longer_is_corrected_in_its_archive(api: Api,
     [read, other, _] = api.http.get("/stations/old/captions.json?from=0").json()["captions"]
     assert (read["text"], read["corrected"], read["revision"]) == ("Vädret i Skåne.", True, 1)
     assert (other["text"], other["corrected"]) == ("Väderet i dalarna.", False)
-    assert "meanwhile: Vädret i Skåne." in problem(api.http.patch(path, json={"text": "Väder.", **seen}), 409)
+    assert "in the meantime: Vädret i Skåne." in problem(api.http.patch(path, json={"text": "Väder.", **seen}), 409)
     assert "longer than 500" in problem(api.http.patch(path, json={"text": "x" * 501, **seen}), 422)
     assert api.http.patch(path, json={"text": "Dalarna.", "start_s": begin_s}).json()["event"] == 3, "the log's"
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Server-sent events of a real server: the same as the live sockets, and what a client needs to come again."""
+"""Server-sent events of a real server: the same as the live sockets, and reconnecting."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_sources(redis_url: str) -> None:
 
 @pytest.fixture
 def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
-    """The server, with one station and one job, and nobody watching before or after."""
+    """The server, with one station and one job, and no viewer before or after."""
     add_sources(redis_url)
     yield server
     wait_until(lambda: not re.search(r"undertext_api_viewers{.*} [1-9]", server.http.get("/metrics").text))
@@ -66,7 +66,7 @@ def numbers(events: list[Event]) -> list[int]:
     return [caption.data["event"] for caption in captions]
 
 
-def test_a_status_comes_first_then_captions_as_they_are_committed(api: Api, speaker: Speaker) -> None:
+def test_status_is_sent_first_then_captions_when_committed(api: Api, speaker: Speaker) -> None:
     speaker.say("before")
     with opened(api, STATION) as stream:
         assert stream.next().data["type"] == "status"
@@ -92,17 +92,17 @@ def test_replay_then_live_has_no_gap_and_no_repeat_while_captions_are_committed(
             assert seen == list(range(after + 1, seen[-1] + 1))
 
 
-def test_who_comes_again_continues_behind_the_last_event(api: Api, speaker: Speaker) -> None:
+def test_reconnecting_client_continues_after_the_last_event(api: Api, speaker: Speaker) -> None:
     for _ in range(5):
         speaker.say()
-    # An EventSource comes again to the address that it was given.
+    # An EventSource reconnects to its original URL.
     with opened(api, f"{STATION}?after=1", **{"Last-Event-ID": "3"}) as stream:
         assert [stream.next("caption").id for _ in range(2)] == ["4", "5"]
         speaker.say()
         assert stream.next("caption").id == "6"
 
 
-def test_who_saw_no_caption_and_comes_again_misses_none(api: Api, speaker: Speaker) -> None:
+def test_reconnecting_client_without_captions_misses_none(api: Api, speaker: Speaker) -> None:
     speaker.say("before")
     with opened(api, STATION) as stream:
         stream.next("status")
@@ -111,14 +111,14 @@ def test_who_saw_no_caption_and_comes_again_misses_none(api: Api, speaker: Speak
         assert stream.next("caption").data["text"] == "meanwhile"
 
 
-def test_who_comes_again_from_before_the_log_was_lost_begins_again(api: Api, speaker: Speaker) -> None:
+def test_reconnecting_client_starts_again_after_data_loss(api: Api, speaker: Speaker) -> None:
     speaker.say()
     with opened(api, STATION, **{"Last-Event-ID": "77"}) as stream:
         assert stream.next("reset", "caption").id == "0"
         assert stream.next("caption").id == "1"
 
 
-def test_a_job_is_replayed_to_its_end_and_has_no_more_then(api: Api, job: Speaker) -> None:
+def test_job_is_replayed_to_its_end_then_answers_204(api: Api, job: Speaker) -> None:
     job.say(revisions=2)
     with opened(api, JOB) as stream:
         assert numbers([stream.next("caption") for _ in range(2)]) == [1, 2]
@@ -130,15 +130,15 @@ def test_a_job_is_replayed_to_its_end_and_has_no_more_then(api: Api, job: Speake
         assert numbers(stream.rest()) == [2]
 
 
-def test_a_job_without_captions_has_no_more_after_its_end(api: Api, job: Speaker) -> None:
+def test_job_without_captions_answers_204_after_its_end(api: Api, job: Speaker) -> None:
     job.finish()
     with opened(api, JOB) as stream:
-        assert stream.answer.headers["connection"] == "close"  # or a client would send its next request on it
+        assert stream.answer.headers["connection"] == "close"  # or a client would reuse it for its next request
         assert stream.rest()[-1].type == "end"
     assert api.http.get(JOB, headers={"Last-Event-ID": stream.last_id}).status_code == 204
 
 
-def test_a_job_that_goes_on_is_followed_by_who_has_seen_all_there_is(api: Api, job: Speaker) -> None:
+def test_unfinished_job_is_followed_by_an_up_to_date_client(api: Api, job: Speaker) -> None:
     job.say()
     with opened(api, JOB, **{"Last-Event-ID": "1"}) as stream:
         stream.next("status")
@@ -154,14 +154,14 @@ def test_cancelling_a_job_ends_its_streams(api: Api) -> None:
     assert api.http.get(JOB, headers={"Last-Event-ID": stream.last_id}).status_code == 204
 
 
-def test_a_stream_with_nothing_to_tell_has_comments(api: Api) -> None:
+def test_idle_stream_sends_comments(api: Api) -> None:
     with opened(api, STATION) as stream:
         stream.next("status")
         stream.comment()
         stream.comment()
 
 
-def test_a_client_that_goes_away_is_noticed_though_nothing_is_sent(api: Api, wait_until: Callable[..., None]) -> None:
+def test_disconnected_client_is_noticed_on_an_idle_stream(api: Api, wait_until: Callable[..., None]) -> None:
     with opened(api, STATION) as stream:
         stream.next("status")
         assert NOBODY not in api.http.get("/metrics").text
@@ -185,7 +185,7 @@ def stalled(request: pytest.FixtureRequest) -> Callable[[Api], socket.socket]:
     return ask
 
 
-def test_a_slow_client_is_told_what_it_missed_and_slows_nobody(
+def test_slow_client_gets_what_it_missed_and_does_not_slow_others(
     api: Api, speaker: Speaker, stalled: Callable[[Api], socket.socket]
 ) -> None:
     slow = stalled(api)
@@ -206,7 +206,7 @@ def test_a_slow_client_is_told_what_it_missed_and_slows_nobody(
     assert ids == sorted(set(ids))
 
 
-def test_a_client_that_reads_nothing_is_cut(
+def test_client_that_reads_nothing_is_cut(
     redis_url: str,
     free_port: Callable[[], int],
     tmp_path: Path,
@@ -221,17 +221,17 @@ def test_a_client_that_reads_nothing_is_cut(
             speaker.say("x" * 30_000)
         wait_until(lambda: NOBODY in api.http.get("/metrics").text)
         sock.settimeout(20)
-        while sock.recv(65536):  # what had been accepted, then the end
+        while sock.recv(65536):  # what was accepted, then the end
             continue
         assert "Traceback" not in api.log()
 
 
-def test_streams_are_limited_as_sockets_and_plain_requests_still_answered(api: Api) -> None:
+def test_streams_count_as_sockets_and_plain_requests_are_still_answered(api: Api) -> None:
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(opened(api, STATION)).next("status")
             stack.enter_context(api.socket("/stations/p1/live")).next("status")
-        with api.http.stream("GET", STATION) as refusal:  # one that is taken in would be read for ever
+        with api.http.stream("GET", STATION) as refusal:  # an accepted one would be read forever
             assert refusal.status_code == 503
             assert "MAX_SOCKETS" in json.loads(refusal.read())["detail"]
         assert api.refusal("/stations/p1/live").status_code == 503
@@ -255,19 +255,17 @@ def test_refusals_are_problems(api: Api, path: str, headers: dict[str, str], sta
     assert refusal.headers["content-type"] == "application/problem+json"
 
 
-def test_a_head_has_the_headers_alone(api: Api) -> None:
+def test_head_has_headers_only(api: Api) -> None:
     answer = api.http.head(STATION)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
-def test_the_address_is_among_those_of_a_source(api: Api) -> None:
+def test_sources_have_the_url_of_their_events(api: Api) -> None:
     assert api.http.get("/stations/p1").json()["urls"]["events"] == STATION
     assert api.http.get("/jobs/j1").json()["urls"]["events"] == JOB
 
 
-def test_a_server_that_stops_ends_its_streams_and_soon(
-    redis_url: str, free_port: Callable[[], int], tmp_path: Path
-) -> None:
+def test_stopping_server_ends_its_streams_soon(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     add_sources(redis_url)
     with running(redis_url, free_port(), tmp_path) as api, opened(api, STATION) as stream:
         stream.next("status")
@@ -277,7 +275,7 @@ def test_a_server_that_stops_ends_its_streams_and_soon(
         assert "graceful timeout" not in api.log()
 
 
-def test_a_restarted_redis_costs_clients_nothing(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_clients_miss_nothing_when_redis_restarts(free_port: Callable[[], int], tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as stack:
         with running_redis(tmp_path, port, keeps=True) as url:
@@ -289,12 +287,12 @@ def test_a_restarted_redis_costs_clients_nothing(free_port: Callable[[], int], t
             events = stream.until(lambda event: event.type == "caption")
         events += stream.until(lambda event: event.type == "interrupted")
         assert api.http.get(STATION).status_code == 503
-        with opened(api, STATION, **{"Last-Event-ID": "1"}) as second:  # which at 503 would never come again
+        with opened(api, STATION, **{"Last-Event-ID": "1"}) as second:  # which would never reconnect after a 503
             [last] = second.rest()
         assert (last.type, last.data["status"]) == ("error", 503)
         assert second.retry_ms > 0
         with running_redis(tmp_path, port, keeps=True):
-            for _ in range(20):  # some before the subscription stands again, some after
+            for _ in range(20):  # some before the subscription is restored, some after
                 speaker.say()
             events += stream.until(lambda event: event.id == "21")
         assert numbers(events) == list(range(1, 22))

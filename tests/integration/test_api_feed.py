@@ -1,4 +1,4 @@
-"""A search is followed: its feed, as a reader of feeds takes it from a real server."""
+"""The feed of a search, as a feed reader gets it from a real server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def say(speaker: Speaker, *texts: str) -> float:
-    """What is said now, 5 s apart, and when the first is: what was said in 1970 is too old to be kept."""
+    """Captions of now, 5 s apart, and the time of the first: captions of 1970 would have expired."""
     now_s = time.time()
     for number, text in enumerate(texts):
         speaker.say(text, start_s=now_s + 5 * number)
@@ -36,7 +36,7 @@ def say(speaker: Speaker, *texts: str) -> float:
 
 @pytest.fixture
 def on_air(redis: Redis) -> Speaker:
-    """A station, of which the archive of the server knows nothing."""
+    """A station that is not in the server's archive."""
     id = secrets.token_hex(8)
     Stations(redis).add(Station(id, "P1 & <Vetenskap>", "http://127.0.0.1/p1", "sv"))
     return Speaker(redis, f"stations/{id}")
@@ -50,7 +50,7 @@ def ask(api: Api, q: str, headers: dict[str, str] | None = None, **query: Any) -
 
 
 def feed(api: Api, q: str, headers: dict[str, str] | None = None, **query: Any) -> Any:
-    """A feed as its reader sees it; it has what RFC 4287 demands."""
+    """A feed as its reader sees it, checked against RFC 4287."""
     answer = ask(api, q, headers, **query)
     has_what_it_must(ElementTree.fromstring(answer.content))
     read = feedparser.parse(answer.content, response_headers={"content-location": str(answer.url), **answer.headers})
@@ -59,7 +59,7 @@ def feed(api: Api, q: str, headers: dict[str, str] | None = None, **query: Any) 
 
 
 def has_what_it_must(element: ElementTree.Element) -> None:
-    """Check what RFC 4287 demands of a feed (4.1.1) and of its entries (4.1.2)."""
+    """Check what RFC 4287 requires of a feed (4.1.1) and of its entries (4.1.2)."""
     entries = element.findall(f"{ATOM}entry")
     for each in (element, *entries):
         for name in ("id", "title", "updated"):
@@ -73,7 +73,7 @@ def has_what_it_must(element: ElementTree.Element) -> None:
 
 
 def text_of(entry: Any) -> str:
-    """Where what was said around an entry is as a text."""
+    """The URL of the text around an entry."""
     [link] = [link for link in entry.links if link.rel == "related"]
     assert link.type == "text/plain"
     return str(link.href)
@@ -83,7 +83,7 @@ def ids(read: Any) -> list[str]:
     return [entry.id for entry in read.entries]
 
 
-def test_a_reader_is_told_who_said_it_when_and_what_was_said_around_it(
+def test_entry_has_name_time_and_neighbouring_captions(
     api: Api, redis: Redis, on_air: Speaker, wait_until: Wait
 ) -> None:
     said_s = say(on_air, "God kväll.", "Zebran är lös i Ängelholm.", "Åk inte ut.") + 5
@@ -119,7 +119,7 @@ def test_a_reader_is_told_who_said_it_when_and_what_was_said_around_it(
     assert [entry.author for entry in narrowed.entries] == ["P1 & <Vetenskap>"]
 
 
-def test_the_newest_come_first_and_each_keeps_its_id(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+def test_entries_are_newest_first_and_keep_their_ids(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     say(on_air, "Giraff ett.", "Giraff två.", "Giraff tre.")
     wait_until(lambda: len(feed(api, "giraff").entries) == 3, 20)
     first = feed(api, "giraff")
@@ -135,7 +135,7 @@ def test_the_newest_come_first_and_each_keeps_its_id(api: Api, on_air: Speaker, 
     assert feed(api, "giraff", source=on_air.source).feed.id != first.feed.id
 
 
-def test_what_is_corrected_is_news_to_its_reader(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+def test_correction_updates_its_entry(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     on_air.say("Kameleont ett.", start_s=time.time() - 3600)
     on_air.say("Kameleont två.", start_s=time.time() - 3590)
     wait_until(lambda: len(feed(api, "kameleont").entries) == 2, 20)
@@ -151,7 +151,7 @@ def test_what_is_corrected_is_news_to_its_reader(api: Api, on_air: Speaker, wait
     assert read.feed.updated == changed.updated
 
 
-def test_what_a_database_from_yesterday_says_again_is_there_once(
+def test_captions_repeated_after_data_loss_have_one_entry(
     api: Api, redis: Redis, on_air: Speaker, wait_until: Wait
 ) -> None:
     say(on_air, "Okapi ett.")
@@ -167,7 +167,7 @@ def test_what_a_database_from_yesterday_says_again_is_there_once(
     assert said == ["fyra.", "tre.", "två.", "ett."]
 
 
-def test_who_asks_again_is_told_only_what_is_new(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+def test_conditional_request_gets_only_changes(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     say(on_air, "Lemur.")
     wait_until(lambda: len(feed(api, "lemur").entries) == 1, 20)
     known = {"If-None-Match": ask(api, "lemur").headers["etag"]}
@@ -178,13 +178,13 @@ def test_who_asks_again_is_told_only_what_is_new(api: Api, on_air: Speaker, wait
     assert len(feed(api, "lemur", known).entries) == 2
 
 
-def test_where_nothing_is_found_the_feed_stays_one_and_the_same(api: Api) -> None:
+def test_empty_feed_does_not_change(api: Api) -> None:
     read = feed(api, "dront")
     assert read.entries == []
-    assert read.feed.updated == "1970-01-01T00:00:00Z"  # not a time that passes
+    assert read.feed.updated == "1970-01-01T00:00:00Z"  # not the current time
 
 
-def test_it_is_well_formed_whatever_is_said(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+def test_feed_is_well_formed_for_any_text(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     say(on_air, "Tapir\x0b\ufffe & <b>]]></b> \x1b🦓 &#0;", "Tapir " + "mycket lång " * 20)
     wait_until(lambda: len(feed(api, "tapir").entries) == 2, 20)
     long, short = feed(api, "tapir").entries
@@ -197,7 +197,7 @@ def test_it_is_well_formed_whatever_is_said(api: Api, on_air: Speaker, wait_unti
     assert feedparser.parse(api.http.get(itself).content).feed.id == read.feed.id
 
 
-def test_strangers_follow_stations_alone(
+def test_feed_without_a_token_has_stations_only(
     redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path, on_air: Speaker, wait_until: Wait
 ) -> None:
     right = {"Authorization": "Bearer secret"}
@@ -209,7 +209,7 @@ def test_strangers_follow_stations_alone(
         assert [entry.author for entry in feed(api, "kamel").entries] == ["P1 & <Vetenskap>"]
 
 
-def test_behind_a_proxy_links_have_the_public_address(
+def test_links_have_the_public_address_behind_a_proxy(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, on_air: Speaker, wait_until: Wait
 ) -> None:
     say(on_air, "Alpacka.")
@@ -222,7 +222,7 @@ def test_behind_a_proxy_links_have_the_public_address(
         assert ids(public) == ids(feed(api, "alpacka"))
 
 
-def test_an_unfit_query_is_refused(api: Api) -> None:
+def test_invalid_query_is_rejected(api: Api) -> None:
     assert "no word" in problem(api.http.get("/search.atom"), 422)
     assert "'before'" in problem(api.http.get("/search.atom?q=a&before=3"), 422)
     assert "no station 'nope'" in problem(api.http.get("/search.atom?q=a&source=stations/nope"), 404)

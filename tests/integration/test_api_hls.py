@@ -1,4 +1,4 @@
-"""`/stations/ID/hls/live.m3u8`: a station in any player of HLS, with captions in time."""
+"""`/stations/ID/hls/live.m3u8`: a station in any HLS player, with captions in time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def station(redis: Redis) -> Station:
 
 
 def broadcast(redis: Redis, begun_s: float, n: int = 10) -> None:
-    """So many segments, as ingest hands them out."""
+    """Publish this many segments, as ingest does."""
     sounds = [Sound(begun_s + SEGMENT_S * k, SEGMENT_S, "mp3", f"sound {k}".encode()) for k in range(n)]
     Broadcasts(redis).add(SOURCE, sounds)
 
@@ -41,7 +41,7 @@ def names(api: Api, playlist: str) -> list[str]:
     return [line for line in answer.text.splitlines() if not line.startswith("#")]
 
 
-def test_a_player_finds_its_way_to_sound_and_captions(api: Api, redis: Redis, station: Station) -> None:
+def test_playlists_lead_to_sound_and_captions(api: Api, redis: Redis, station: Station) -> None:
     begun_s = time.time() - 60
     broadcast(redis, begun_s)
     speaker = Speaker(redis, SOURCE)
@@ -52,7 +52,7 @@ def test_a_player_finds_its_way_to_sound_and_captions(api: Api, redis: Redis, st
     assert 'LANGUAGE="sv"' in main
     assert 'URI="captions.m3u8"' in main
     assert names(api, "live") == ["sound.m3u8"]
-    assert api.http.get("/stations/p1/hls/live.m3u8?_=17").status_code == 200  # some add what no cache can know
+    assert api.http.get("/stations/p1/hls/live.m3u8?_=17").status_code == 200  # some add a query against caches
     sounds, captions = names(api, "sound"), names(api, "captions")
     assert [name.removesuffix(".mp3") for name in sounds] == [name.removesuffix(".vtt") for name in captions]
     sound = api.http.get(f"/stations/p1/hls/{sounds[1]}")
@@ -63,29 +63,29 @@ def test_a_player_finds_its_way_to_sound_and_captions(api: Api, redis: Redis, st
     assert "Rad 1" in text.text
 
 
-def test_the_first_player_waits_until_ingest_has_heard_of_it(
+def test_first_player_waits_for_ingest(
     api: Api, redis: Redis, station: Station, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
 ) -> None:
-    asked = calls.submit(names, api, "sound")
+    future = calls.submit(names, api, "sound")
     wait_until(lambda: watched.among(redis, [SOURCE], key=keys.listened))
     broadcast(redis, time.time() - 60)
-    assert len(asked.result()) > 1
+    assert len(future.result()) > 1
 
 
-def test_who_comes_a_minute_behind_the_last_one_waits_for_what_is_new(
+def test_player_after_a_minute_without_players_waits_for_new_segments(
     api: Api, redis: Redis, station: Station, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
 ) -> None:
     broadcast(redis, time.time() - 100, 8)
-    asked = calls.submit(names, api, "sound")
+    future = calls.submit(names, api, "sound")
     wait_until(lambda: watched.among(redis, [SOURCE], key=keys.listened))
     broadcast(redis, time.time() - 60, 12)
-    assert len(asked.result()) > 8
+    assert len(future.result()) > 8
     redis.delete(keys.listened(SOURCE), keys.broadcast(SOURCE))
-    broadcast(redis, time.time() - 100, 8)  # and nothing comes
+    broadcast(redis, time.time() - 100, 8)  # and no new ones arrive
     assert len(names(api, "sound")) == 8
 
 
-def test_what_is_not_final_is_not_listed_yet(
+def test_segments_with_provisional_captions_are_not_listed(
     api: Api, redis: Redis, station: Station, wait_until: Callable[..., None]
 ) -> None:
     begun_s = time.time() - 28
@@ -99,7 +99,7 @@ def test_what_is_not_final_is_not_listed_yet(
     wait_until(lambda: len(names(api, "sound")) == 4)  # up to 17 s, and soon
 
 
-def test_a_station_that_is_off_air_says_why(api: Api, redis: Redis, station: Station) -> None:
+def test_station_off_air_has_a_reason(api: Api, redis: Redis, station: Station) -> None:
     status = Status(SOURCE, State.RECONNECTING, detail="127.0.0.1 takes no connection", worker="ingest-0", hls=True)
     Statuses(redis).save(status)
     answer = api.http.get("/stations/p1/hls/live.m3u8")
@@ -109,9 +109,7 @@ def test_a_station_that_is_off_air_says_why(api: Api, redis: Redis, station: Sta
     assert "HLS=no" in problem(api.http.get("/stations/p1/hls/live.m3u8"), 404)
 
 
-def test_who_listens_waits_for_a_station_that_broke_off_and_who_comes_later_is_told(
-    api: Api, redis: Redis, station: Station
-) -> None:
+def test_players_keep_the_segments_of_an_interrupted_station(api: Api, redis: Redis, station: Station) -> None:
     broadcast(redis, time.time() - KEPT_S - 60)
     redis.expire(keys.broadcast(SOURCE), 10)
     listed = names(api, "sound")
@@ -131,11 +129,11 @@ def test_who_listens_waits_for_a_station_that_broke_off_and_who_comes_later_is_t
         (f"/stations/p1/hls/{1 << 64}.mp3", 404, "nothing at"),
     ],
 )
-def test_what_there_is_not_is_said(api: Api, station: Station, path: str, status: int, words: str) -> None:
+def test_missing_segments_are_a_problem(api: Api, station: Station, path: str, status: int, words: str) -> None:
     assert words in problem(api.http.get(path), status)
 
 
-def test_the_sound_of_a_station_with_a_password_needs_the_token(
+def test_sound_of_a_station_with_a_password_requires_the_token(
     redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, station: Station
 ) -> None:
     Stations(redis).add(dataclasses.replace(station, url="http://me:secret@127.0.0.1/p1"))

@@ -1,4 +1,4 @@
-"""The hub on a real Redis that is not as it should be."""
+"""The hub on a real Redis that is in trouble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wire.bus import connect
 from wire.messages import Caption
 
 
-def test_a_redis_that_takes_no_writes_interrupts_nobody(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_redis_that_refuses_writes_does_not_interrupt_viewers(free_port: Callable[[], int], tmp_path: Path) -> None:
     with running_redis(tmp_path, free_port()) as url, connect(url) as redis, connect(url) as client:
         redis.config_set("min-replicas-to-write", 1)
         hub = Hub(client, queue_limit=9)

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: the list, how far each is, and how one is cancelled."""
+"""Jobs over HTTP: the list, progress, and cancelling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wire.messages import Content, Job, Kind, State
 from wire.sources import Jobs, Statuses
 
 
-def test_the_list_comes_in_pages_that_lead_to_the_next_one(api: Api, redis: Redis) -> None:
+def test_job_list_has_pages_with_links(api: Api, redis: Redis) -> None:
     for number in range(5):
         Jobs(redis).save(Job(f"j{number}", created_s=9e9 + number / 3))
     seen, path = [], "/jobs?limit=2"
@@ -18,13 +18,13 @@ def test_the_list_comes_in_pages_that_lead_to_the_next_one(api: Api, redis: Redi
         page = api.http.get(path)
         seen.append([job["id"] for job in page.json()["jobs"]])
         path = page.links.get("next", {}).get("url", "")
-        Jobs(redis).save(Job(f"new{len(seen)}", created_s=9.1e9))  # moves no page
+        Jobs(redis).save(Job(f"new{len(seen)}", created_s=9.1e9))  # does not shift the pages
     assert seen == [["j4", "j3"], ["j2", "j1"], ["j0"]]
     assert "before" in problem(api.http.get("/jobs?before=yesterday"), 422)
     assert "did you mean 'limit'" in problem(api.http.get("/jobs?limits=2"), 422)
 
 
-def test_progress_goes_to_one_only_with_the_last_caption(api: Api, redis: Redis) -> None:
+def test_progress_is_1_only_after_the_last_caption(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, duration_s=20.0))
     speaker = Speaker(redis, "jobs/j")
 
@@ -60,5 +60,5 @@ def test_cancelling_removes_the_file_and_the_captions(api: Api, redis: Redis) ->
     assert Statuses(redis).get(Kind.JOB, id).state is State.CANCELLED
     assert queue.waiting_decodes(redis) == 0
     problem(api.http.get(f"/jobs/{id}/captions.json"), 410)
-    assert api.http.delete(f"/jobs/{id}").status_code == 204  # and once more forgets it
+    assert api.http.delete(f"/jobs/{id}").status_code == 204  # and a second time deletes it
     problem(api.http.get(f"/jobs/{id}"), 404)

@@ -30,7 +30,7 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 
 @pytest.fixture
 def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
-    """The server, with one station and one job, and nobody watching before or after."""
+    """The server, with one station and one job, and no viewer before or after."""
     redis = connect(redis_url)
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
     Jobs(redis).save(Job("j1", created_s=time.time(), duration_s=100.0))
@@ -48,7 +48,7 @@ def events(messages: list[dict[str, Any]]) -> list[int]:
     return [message["event"] for message in messages if message["type"] == "caption"]
 
 
-def test_a_status_comes_first_then_captions_as_they_are_committed(api: Api, speaker: Speaker) -> None:
+def test_status_is_sent_first_then_captions_when_committed(api: Api, speaker: Speaker) -> None:
     speaker.say("before")
     with api.socket("/stations/p1/live") as viewer:
         assert viewer.next()["type"] == "status"
@@ -58,9 +58,7 @@ def test_a_status_comes_first_then_captions_as_they_are_committed(api: Api, spea
     assert (second["text"], second["revision"], second["final"]) == ("now", 1, True)
 
 
-def test_what_is_heard_ahead_is_passed_on_and_who_comes_again_is_told_no_event_of_it(
-    api: Api, speaker: Speaker, redis_url: str
-) -> None:
+def test_partial_captions_are_sent_and_do_not_advance_the_event(api: Api, speaker: Speaker, redis_url: str) -> None:
     speaker.say("before")
     with api.socket("/stations/p1/live?after=0") as viewer:
         viewer.next("caption")
@@ -73,9 +71,7 @@ def test_what_is_heard_ahead_is_passed_on_and_who_comes_again_is_told_no_event_o
     assert (whole["text"], whole["partial"], whole["event"]) == ("ahead of time", False, 2)
 
 
-def test_redis_knows_with_which_sources_somebody_reads_along(
-    api: Api, redis_url: str, wait_until: Callable[..., None]
-) -> None:
+def test_watched_sources_are_recorded_in_redis(api: Api, redis_url: str, wait_until: Callable[..., None]) -> None:
     redis = connect(redis_url)
     sources = ["stations/p1", "jobs/j1"]
     with api.socket("/stations/p1/live"):
@@ -84,14 +80,14 @@ def test_redis_knows_with_which_sources_somebody_reads_along(
     assert watched.among(redis, []) == frozenset()
 
 
-def test_a_status_that_changes_is_passed_on(api: Api, redis_url: str) -> None:
+def test_changed_status_is_sent(api: Api, redis_url: str) -> None:
     with api.socket("/stations/p1/live") as viewer:
         assert viewer.next("status")["state"] == "waiting"
         Statuses(connect(redis_url)).save(Status("stations/p1", State.RUNNING, title="Ekot"))
         assert viewer.next("status")["title"] == "Ekot"
 
 
-def test_a_status_with_nothing_but_more_audio_is_not_repeated(api: Api, redis_url: str, speaker: Speaker) -> None:
+def test_status_that_differs_in_audio_only_is_not_repeated(api: Api, redis_url: str, speaker: Speaker) -> None:
     statuses = Statuses(connect(redis_url))
     with api.socket("/stations/p1/live") as viewer:
         for chunk in range(3):
@@ -113,7 +109,7 @@ def test_replay_then_live_has_no_gap_and_no_repeat_while_captions_are_committed(
             assert seen == list(range(after + 1, seen[-1] + 1))
 
 
-def test_a_reconnecting_viewer_continues_behind_the_last_event(api: Api, speaker: Speaker) -> None:
+def test_reconnecting_viewer_continues_after_the_last_event(api: Api, speaker: Speaker) -> None:
     for _ in range(5):
         speaker.say()
     with api.socket("/stations/p1/live?after=3") as viewer:
@@ -122,7 +118,7 @@ def test_a_reconnecting_viewer_continues_behind_the_last_event(api: Api, speaker
         assert viewer.next("caption")["event"] == 6
 
 
-def test_a_viewer_from_before_the_log_was_lost_begins_again(api: Api, speaker: Speaker) -> None:
+def test_viewer_starts_again_after_data_loss(api: Api, speaker: Speaker) -> None:
     speaker.say()
     with api.socket("/stations/p1/live?after=77") as viewer:
         assert viewer.next("reset", "caption")["type"] == "reset"
@@ -154,7 +150,7 @@ def test_cancelling_a_job_ends_its_viewers(api: Api) -> None:
         assert api.http.delete("/jobs/j1").status_code == 204
         assert viewer.until(lambda m: m["type"] == "end")[-2]["state"] == "cancelled"
         assert viewer.closed() == 1000
-    with api.socket("/jobs/j1/live") as viewer:  # and whoever comes later
+    with api.socket("/jobs/j1/live") as viewer:  # and a later viewer
         viewer.until(lambda m: m["type"] == "end")
 
 
@@ -171,7 +167,7 @@ Stall = Callable[[Api, str], socket.socket]
 
 @pytest.fixture
 def stalled(request: pytest.FixtureRequest) -> Stall:
-    """`stalled(api, path)`: a viewer that shakes hands and then never reads."""
+    """`stalled(api, path)`: a viewer that never reads after the handshake."""
 
     def open_socket(api: Api, path: str) -> socket.socket:
         sock = socket.socket()
@@ -181,7 +177,7 @@ def stalled(request: pytest.FixtureRequest) -> Stall:
     return open_socket
 
 
-def test_a_slow_viewer_is_told_what_it_missed_and_slows_nobody(api: Api, speaker: Speaker, stalled: Stall) -> None:
+def test_slow_viewer_gets_what_it_missed_and_does_not_slow_others(api: Api, speaker: Speaker, stalled: Stall) -> None:
     slow = stalled(api, "/stations/p1/live")
     text = "x" * 8000
     total = 800
@@ -199,7 +195,7 @@ def test_a_slow_viewer_is_told_what_it_missed_and_slows_nobody(api: Api, speaker
     assert "undertext_api_missed_total 0.0" not in api.http.get("/metrics").text
 
 
-def test_a_viewer_that_reads_nothing_is_cut(
+def test_viewer_that_reads_nothing_is_cut(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, wait_until: Callable[..., None], stalled: Stall
 ) -> None:
     redis = connect(redis_url)
@@ -212,7 +208,7 @@ def test_a_viewer_that_reads_nothing_is_cut(
         wait_until(lambda: 'undertext_api_viewers{kind="stations"} 0.0' in api.http.get("/metrics").text)
 
 
-def test_a_viewer_that_does_not_answer_pings_goes(
+def test_viewer_that_does_not_answer_pings_is_disconnected(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, wait_until: Callable[..., None], stalled: Stall
 ) -> None:
     Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
@@ -221,7 +217,7 @@ def test_a_viewer_that_does_not_answer_pings_goes(
         wait_until(lambda: 'undertext_api_viewers{kind="stations"} 0.0' in api.http.get("/metrics").text, timeout_s=30)
 
 
-def test_sockets_are_limited_and_plain_requests_still_answered(
+def test_sockets_are_limited_and_plain_requests_are_still_answered(
     api: Api, stalled: Stall, wait_until: Callable[..., None]
 ) -> None:
     held = [stalled(api, "/stations/p1/live") for _ in range(8)]
@@ -240,19 +236,19 @@ def test_sockets_are_limited_and_plain_requests_still_answered(
     ("path", "status"),
     [("/stations/nowhere/live", 404), ("/jobs/none/live", 404), ("/stations/p1/live?after=x", 422), ("/nothing", 404)],
 )
-def test_refusals_come_before_the_handshake(api: Api, path: str, status: int) -> None:
+def test_rejections_precede_the_handshake(api: Api, path: str, status: int) -> None:
     refusal = api.refusal(path)
     assert refusal.status_code == refusal.json()["status"] == status
     assert refusal.headers["content-type"] == "application/problem+json"
 
 
-def test_a_foreign_page_may_not_open_a_socket(api: Api) -> None:
+def test_page_of_another_origin_cannot_open_a_socket(api: Api) -> None:
     assert api.refusal("/stations/p1/live", Origin="https://evil.example").status_code == 403
     with api.socket("/stations/p1/live", headers={"Origin": "http://127.0.0.1"}) as viewer:
         viewer.next("status")
 
 
-def test_a_viewer_that_talks_is_ignored(api: Api, speaker: Speaker) -> None:
+def test_messages_from_a_viewer_are_ignored(api: Api, speaker: Speaker) -> None:
     with api.socket("/stations/p1/live") as viewer:
         viewer.next("status")
         for _ in range(300):
@@ -261,7 +257,7 @@ def test_a_viewer_that_talks_is_ignored(api: Api, speaker: Speaker) -> None:
         assert viewer.next("caption")["event"] == 1
 
 
-def test_a_message_that_is_too_large_ends_the_socket(api: Api) -> None:
+def test_too_large_message_closes_the_socket(api: Api) -> None:
     with api.socket("/stations/p1/live") as viewer:
         viewer.next("status")
         viewer.client.send("x" * (600 * 1024))

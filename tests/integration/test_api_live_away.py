@@ -1,4 +1,4 @@
-"""The live sockets of a server that stops, and of one whose Redis is away, or hangs."""
+"""The live sockets of a server that stops, and of one whose Redis is unreachable or hangs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.messages import Station
 from wire.sources import Stations
 
 
-def test_the_server_stops_soon_and_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_stopping_server_closes_sockets_soon(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1/p1"))
     with running(redis_url, free_port(), tmp_path) as api, api.socket("/stations/p1/live") as viewer:
         viewer.next("status")
@@ -26,7 +26,7 @@ def test_the_server_stops_soon_and_says_so(redis_url: str, free_port: Callable[[
         assert api.process.wait(timeout=10) == 0
 
 
-def test_a_restarted_redis_costs_viewers_nothing(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_viewers_miss_nothing_when_redis_restarts(free_port: Callable[[], int], tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as stack:
         with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
@@ -43,14 +43,14 @@ def test_a_restarted_redis_costs_viewers_nothing(free_port: Callable[[], int], t
         assert api.http.get("/healthz").status_code == 200
         assert api.http.get("/metrics").status_code == 200
         with running_redis(tmp_path, port, keeps=True):
-            for _ in range(20):  # some before the subscription stands again, some after
+            for _ in range(20):  # some before the subscription is restored, some after
                 speaker.say()
             messages += viewer.until(lambda m: m["type"] == "caption" and m["event"] == 21)
         captions = [message["event"] for message in messages if message["type"] == "caption"]
         assert captions == list(range(1, 22))
 
 
-def test_a_redis_that_hangs_is_a_503_within_seconds(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_hanging_redis_is_a_503_within_seconds(free_port: Callable[[], int], tmp_path: Path) -> None:
     with (
         running_redis(tmp_path, free_port()) as url,
         connect(url) as redis,

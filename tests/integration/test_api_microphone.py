@@ -33,7 +33,7 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 
 @pytest.fixture
 def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
-    """The server, before an empty Redis and without microphones."""
+    """The server, with an empty Redis and without microphones."""
     yield server
     wait_until(lambda: 'undertext_api_viewers{kind="speakers"} 0.0' in server.http.get("/metrics").text)
 
@@ -52,13 +52,13 @@ def hello(socket: Socket, **fields: object) -> None:
     socket.client.send(json.dumps({"sample_rate": 16_000, **fields}))
 
 
-def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) -> None:
+def test_audio_arrives_complete_and_captions_are_sent_back(api: Api, ingest: Ingest) -> None:
     pcm = bytes(range(256)) * 375  # three seconds
     with api.socket("/microphone") as microphone:
         hello(microphone, language="sv-SE", task="translate", hot_words=["Umeå"])
         ready = microphone.next("ready")
         assert microphone.next("caption")["text"] == "first"
-        for at in range(0, len(pcm), 1001):  # no frame ends where a sample does
+        for at in range(0, len(pcm), 1001):  # no message ends at the end of a sample
             microphone.client.send(pcm[at : at + 1001])
         microphone.client.send('{"type": "stop"}')
         assert microphone.next("caption")["text"] == f"{len(pcm)} bytes"
@@ -68,7 +68,7 @@ def test_audio_arrives_whole_and_captions_come_back(api: Api, ingest: Ingest) ->
     assert ingest.pcm == pcm
 
 
-def test_others_read_along_but_cannot_speak(api: Api, ingest: Ingest) -> None:
+def test_viewers_of_a_microphone_cannot_send_audio(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         ready = microphone.next("ready")
@@ -93,7 +93,7 @@ def test_others_read_along_but_cannot_speak(api: Api, ingest: Ingest) -> None:
     assert api.refusal("/microphones/none/live").status_code == 404
 
 
-def test_floats_come_out_as_s16le(api: Api, ingest: Ingest) -> None:
+def test_floats_are_converted_to_s16le(api: Api, ingest: Ingest) -> None:
     floats = array("f", [0.5, -0.5] * 16_000).tobytes()
     with api.socket("/microphone") as microphone:
         hello(microphone, format="f32le", sample_rate=48_000, channels=2)
@@ -105,7 +105,7 @@ def test_floats_come_out_as_s16le(api: Api, ingest: Ingest) -> None:
     assert ingest.pcm == array("h", [16_384, -16_384] * 16_000).tobytes()
 
 
-def test_what_is_no_bare_audio_is_refused_by_what_it_looks_like(api: Api, ingest: Ingest) -> None:
+def test_other_data_than_raw_audio_is_rejected_by_its_format(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         microphone.next("ready")
@@ -123,7 +123,7 @@ def test_a_client_that_vanishes_ends_its_microphone(api: Api, ingest: Ingest) ->
     assert len(ingest.pcm) == 32_000
 
 
-def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Ingest) -> None:
+def test_captions_can_be_fetched_after_an_interruption(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone, language="sv")
         ready = microphone.next("ready")
@@ -145,15 +145,15 @@ def test_what_was_captioned_can_be_fetched_after_a_break(api: Api, ingest: Inges
     assert api.http.get("/microphones/none/captions.srt").status_code == 404
 
 
-@pytest.mark.parametrize("farewell", [None, 4000, 1001])  # the last is of a page that Firefox loads again
-def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest, farewell: int | None) -> None:
+@pytest.mark.parametrize("farewell", [None, 4000, 1001])  # the last when Firefox reloads a page
+def test_recording_resumes_after_an_interruption(api: Api, ingest: Ingest, farewell: int | None) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         ready = microphone.next("ready")
         first = microphone.next("caption")
         microphone.client.send(b"\1\0" * 16_000)
         ingest.heard(32_000)
-        if farewell:  # of a client that has given the socket up, not the recording
+        if farewell:  # a client that gives up the socket, not the recording
             microphone.client.close(farewell)
         else:
             microphone.client.sock.shutdown(socket.SHUT_RDWR)
@@ -174,15 +174,15 @@ def test_a_recording_goes_on_after_a_break(api: Api, ingest: Ingest, farewell: i
         assert microphone.closed() == 1008
 
 
-def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: Api, ingest: Ingest) -> None:
+def test_broken_socket_with_unread_audio_does_not_end_the_recording(api: Api, ingest: Ingest) -> None:
     pcm = bytes(range(256)) * 1250  # ten seconds
     with api.socket("/microphone") as microphone:
         hello(microphone)
         resume = microphone.next("ready")["resume"]
         for at in range(0, len(pcm) // 2, 320):
             microphone.client.send(pcm[at : at + 320])
-        microphone.client.sock.shutdown(socket.SHUT_WR)  # behind all that was sent
-        ingest.heard(len(pcm) // 2)  # before it is closed: what nobody reads here is answered with a reset
+        microphone.client.sock.shutdown(socket.SHUT_WR)  # after all that was sent
+        ingest.heard(len(pcm) // 2)  # before closing: unread data would cause a reset
     with api.socket("/microphone") as microphone:
         hello(microphone, resume=resume)
         arrived = round(microphone.next("ready")["audio_s"] * 32_000)
@@ -192,7 +192,7 @@ def test_a_socket_that_breaks_while_audio_waits_does_not_end_the_recording(api: 
     assert ingest.pcm == pcm
 
 
-def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest: Ingest) -> None:
+def test_resuming_takes_over_from_an_open_socket(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as old, api.socket("/microphone") as new:
         hello(old)
         resume = old.next("ready")["resume"]
@@ -212,7 +212,7 @@ def test_another_socket_takes_over_from_one_that_is_still_open(api: Api, ingest:
     assert ingest.pcm == b"\2\0" * 16_000
 
 
-def test_a_recording_goes_on_when_the_api_is_started_again(
+def test_recording_resumes_after_a_restart_of_the_api(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingest: Ingest
 ) -> None:
     port = free_port()
@@ -229,14 +229,14 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
     with running(redis_url, port, tmp_path) as api, api.socket("/microphone") as microphone:
         hello(microphone, sample_rate=8_000, resume=ready["resume"])
         microphone.next("ready")
-        for _ in range(60):  # what was said meanwhile comes at once
+        for _ in range(60):  # audio recorded meanwhile arrives at once
             microphone.client.send(bytes(16_000))
         microphone.client.send('{"type": "stop"}')
         microphone.next("end")
     assert len(ingest.pcm) == 61 * 16_000
 
 
-def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, ingest: Ingest) -> None:
+def test_client_that_vanishes_after_its_hello_ends_its_microphone(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         protocol = microphone.client.ws
         message = protocol.send(TextMessage('{"sample_rate": 16000}')) + protocol.send(CloseConnection(1000))
@@ -256,7 +256,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"language": "sv"}', "sample_rate"),
         ("{}", "sample_rate is missing"),
         ('{"sample_rate": 100}', "sample_rate must be from 8000"),
-        ('{"sample_rate": "16000"}', 'sample_rate must be a number such as 48000, and is "16000"'),
+        ('{"sample_rate": "16000"}', 'sample_rate must be a number such as 48000, not "16000"'),
         ('{"sample_rate": true}', "sample_rate"),
         ('{"sample_rate": 16000, "language": "spoken Swedish"}', "language"),
         ('{"sample_rate": 16000, "language": 3}', "language"),
@@ -264,7 +264,7 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "channels": 0}', "channels"),
         ('{"sample_rate": 16000, "format": "webm"}', "format must be s16le or f32le"),
         ('{"sample_rate": 16000, "format": ["f32le"]}', "format must be s16le or f32le"),
-        ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le may have 96000 samples a second"),
+        ('{"sample_rate": 96000, "format": "f32le", "channels": 2}', "f32le is limited to 96000 samples a second"),
         ('{"sample_rate": 16000, "resume": 3}', "resume must be the field of that name in `ready`"),
         ('{"sample_rate": 16000, "resume": "\\ud800.x"}', "resume must be the field of that name in `ready`"),
         ('{"sample_rate": 16000, "resume": "0123456789abcdef"}', "begin without `resume`"),
@@ -274,12 +274,12 @@ def test_a_client_that_vanishes_behind_its_hello_ends_its_microphone(api: Api, i
         ('{"sample_rate": 16000, "resume": "x", "after": -1}', "after must be"),
         ('{"sample_rate": 16000, "resume": "x", "kept_from_s": -1}', "kept_from_s must be"),
         ('{"sample_rate": 16000, "resume": "x", "kept_from_s": "1"}', "kept_from_s must be"),
-        ('{"sample_rate": 16000, "encoding": "opus"}', "no field 'encoding'; there are sample_rate, format"),
+        ('{"sample_rate": 16000, "encoding": "opus"}', "no field 'encoding'; the fields are sample_rate, format"),
         ('{"sample_rate": 16000, "chanels": 2}', "no field 'chanels'; did you mean 'channels'?"),
-        (json.dumps({"x" * 41: 1, "y": 2}), f"no field '{'x' * 40}'; there are"),
+        (json.dumps({"x" * 41: 1, "y": 2}), f"no field '{'x' * 40}'; the fields are"),
     ],
 )
-def test_a_bad_hello_is_answered_by_the_name_of_what_is_wrong(api: Api, message: str | bytes, names: str) -> None:
+def test_invalid_hello_is_rejected_with_the_reason(api: Api, message: str | bytes, names: str) -> None:
     with api.socket("/microphone") as microphone:
         microphone.client.send(message)
         assert names in microphone.next("error")["detail"]
@@ -305,7 +305,7 @@ def test_a_ping_is_answered_and_other_objects_are_ignored(api: Api, ingest: Inge
 
 
 @pytest.mark.parametrize("message", ["blah", "[]"])
-def test_what_is_neither_audio_nor_an_object_is_refused(api: Api, ingest: Ingest, message: str) -> None:
+def test_text_that_is_not_an_object_is_rejected(api: Api, ingest: Ingest, message: str) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone)
         microphone.next("ready")
@@ -314,11 +314,11 @@ def test_what_is_neither_audio_nor_an_object_is_refused(api: Api, ingest: Ingest
         assert microphone.closed() == 1008
 
 
-def test_audio_faster_than_speech_is_refused(api: Api, ingest: Ingest) -> None:
+def test_audio_faster_than_real_time_is_rejected(api: Api, ingest: Ingest) -> None:
     with api.socket("/microphone") as microphone:
         hello(microphone, sample_rate=8_000)
         microphone.next("ready")
-        with suppress(ConnectionClosed):  # it is refused before all of it has gone
+        with suppress(ConnectionClosed):  # it is rejected before all is sent
             for _ in range(40):  # a minute and more at once
                 microphone.client.send(b"\0" * 32_000)
         assert microphone.next("error")["detail"]
@@ -337,12 +337,14 @@ def test_microphones_are_limited(api: Api, redis_url: str) -> None:
         assert "MAX_MICROPHONES" in refusal.json()["detail"]
         for id in ids:
             Statuses(redis).save(Status(f"microphones/{id}", State.FAILED, "enough"))
-        for microphone in (one, two):  # what ingest gives up is closed
+        for microphone in (one, two):  # a microphone that ingest drops is closed
             microphone.next("end")
             assert microphone.closed() == 1000
 
 
-def test_without_redis_it_is_refused_before_the_handshake(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_microphone_without_redis_is_rejected_before_the_handshake(
+    free_port: Callable[[], int], tmp_path: Path
+) -> None:
     with running(f"redis://127.0.0.1:{free_port()}/0", free_port(), tmp_path) as api:
         assert api.refusal("/microphone").status_code == 503
         assert api.refusal("/stations/x/live").status_code == 503

@@ -14,7 +14,7 @@ from wire.bus import Redis
 from wire.workers import Worker
 
 
-def test_a_call_is_a_job_and_is_answered_with_its_text(caller: Caller) -> None:
+def test_request_becomes_a_job_and_returns_its_text(caller: Caller) -> None:
     job, answer = caller.send(language="sv-SE", prompt="Bodil Jönsson,\tUmeå", temperature="0")
     assert (job.filename, job.language, job.task) == ("möte.mp3", "sv", "transcribe")
     assert job.hot_words == ("Bodil Jönsson", "Umeå")
@@ -25,7 +25,7 @@ def test_a_call_is_a_job_and_is_answered_with_its_text(caller: Caller) -> None:
     assert values.headers["x-request-id"] == job.id
 
 
-def test_translations_are_told_to_translate(caller: Caller) -> None:
+def test_translations_have_the_translate_task(caller: Caller) -> None:
     job, answer = caller.send("/v1/audio/translations")
     assert (job.language, job.task) == (None, "translate")
     caller.caption(job)
@@ -40,7 +40,7 @@ def test_translations_are_told_to_translate(caller: Caller) -> None:
         ("vtt", "text/vtt", "WEBVTT\n"),
     ],
 )
-def test_it_comes_as_a_file_too(caller: Caller, format: str, media_type: str, beginning: str) -> None:
+def test_subtitle_formats_are_returned(caller: Caller, format: str, media_type: str, beginning: str) -> None:
     job, answer = caller.send(response_format=format)
     caller.caption(job)
     assert answer.result().text.startswith(beginning)
@@ -49,7 +49,7 @@ def test_it_comes_as_a_file_too(caller: Caller, format: str, media_type: str, be
         assert [cue.content for cue in srt.parse(answer.result().text)] == ["God kväll.", "R&D."]
 
 
-def test_verbose_json_has_segments_unless_words_alone_are_asked_for(caller: Caller) -> None:
+def test_verbose_json_has_segments_by_default(caller: Caller) -> None:
     job, answer = caller.send(response_format="verbose_json")
     caller.caption(job)
     values = answer.result().json()
@@ -64,7 +64,7 @@ def test_verbose_json_has_segments_unless_words_alone_are_asked_for(caller: Call
 
 
 @pytest.mark.parametrize("granularities", [["word"], ["word", "segment"]])
-def test_words_come_with_their_times(caller: Caller, granularities: list[str]) -> None:
+def test_words_have_their_times(caller: Caller, granularities: list[str]) -> None:
     form = {"timestamp_granularities[]": granularities}
     job, answer = caller.send(response_format="verbose_json", **form)
     caller.caption(job)
@@ -73,7 +73,7 @@ def test_words_come_with_their_times(caller: Caller, granularities: list[str]) -
     assert ("segments" in values) == ("segment" in granularities)
 
 
-def test_a_stream_has_each_caption_when_it_is_final_and_all_at_the_end(api: Api, redis: Redis, caller: Caller) -> None:
+def test_stream_has_final_captions_and_the_whole_text(api: Api, redis: Redis, caller: Caller) -> None:
     form = {"model": "x", "stream": "true"}
     with api.http.stream("POST", TRANSCRIPTIONS, files={"file": ("a.mp3", b"x")}, data=form) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("data: "))
@@ -82,7 +82,7 @@ def test_a_stream_has_each_caption_when_it_is_final_and_all_at_the_end(api: Api,
         speaker.say("God", final_after=False)
         speaker.revise("God kväll.")
         assert json.loads(next(lines)[6:]) == {"type": "transcript.text.delta", "delta": "God kväll."}
-        api.http.patch(f"/jobs/{job.id}/captions/1", json={"text": "God afton."})  # it has gone out
+        api.http.patch(f"/jobs/{job.id}/captions/1", json={"text": "God afton."})  # it was sent already
         speaker.say("Tack för att ni tittade", final_after=False)
         speaker.revise("")  # withdrawn
         speaker.say("R&D.")
@@ -102,7 +102,7 @@ def test_models_are_those_on_air(api: Api, redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("name", ["openai/whisper-tiny", "whisper-1"])
-def test_each_model_that_may_be_asked_for_is_found_by_its_name(api: Api, name: str) -> None:
+def test_any_model_name_is_found(api: Api, name: str) -> None:
     for path in (name, name.replace("/", "%2F")):  # clients differ
         values = api.http.get(f"/v1/models/{path}").json()
         fits(values, "OpenaiModel")
@@ -110,6 +110,6 @@ def test_each_model_that_may_be_asked_for_is_found_by_its_name(api: Api, name: s
 
 
 @pytest.mark.parametrize("path", ["x" * 201, "a%00b"])
-def test_what_is_no_name_is_no_model(api: Api, path: str) -> None:
+def test_unprintable_model_name_is_not_found(api: Api, path: str) -> None:
     found = error(api.http.get(f"/v1/models/{path}"), 404)
     assert (found["code"], found["param"]) == ("model_not_found", "model")

@@ -1,4 +1,4 @@
-"""OpenAI's API on a real server: errors are told as OpenAI tells them."""
+"""OpenAI's API on a real server: errors have OpenAI's format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wire import jobs as queue
 from wire.bus import Redis
 
 
-def test_a_failed_job_is_told_with_its_reason(caller: Caller) -> None:
+def test_failed_job_is_an_error_with_its_reason(caller: Caller) -> None:
     job, answer = caller.send()
     caller.fail(job)
     assert error(answer.result(), 422) == {
@@ -25,14 +25,14 @@ def test_a_failed_job_is_told_with_its_reason(caller: Caller) -> None:
     }
 
 
-def test_a_stream_tells_it_as_an_event(caller: Caller) -> None:
+def test_stream_reports_a_failure_as_an_event(caller: Caller) -> None:
     job, answer = caller.send(stream="true")
     caller.fail(job)
     [event] = events(answer.result())
     assert event["error"]["message"] == "it holds no audio track"
 
 
-def test_a_job_that_somebody_cancels_is_gone(api: Api, caller: Caller) -> None:
+def test_cancelled_job_is_410(api: Api, caller: Caller) -> None:
     job, answer = caller.send()
     assert httpx.delete(f"{api.url}/jobs/{job.id}").status_code == 204
     assert "cancelled" in error(answer.result(), 410)["message"]
@@ -48,7 +48,7 @@ def test_a_job_that_somebody_cancels_is_gone(api: Api, caller: Caller) -> None:
         (b"x", {"stream": "true", "response_format": "srt"}, "stream"),
     ],
 )
-def test_what_is_unfit_is_refused_and_leaves_nothing(
+def test_invalid_request_is_rejected_and_leaves_nothing(
     api: Api, redis: Redis, content: bytes, form: dict[str, str], param: str | None
 ) -> None:
     answer = api.http.post(TRANSCRIPTIONS, files={"file": ("a.mp3", content)}, data=form)
@@ -65,15 +65,15 @@ def test_a_request_without_a_file_is_refused(api: Api) -> None:
     ("method", "path", "status"),
     [("GET", TRANSCRIPTIONS, 405), ("PUT", TRANSCRIPTIONS, 405), ("GET", "/v1/nothing", 404), ("GET", "/v1", 404)],
 )
-def test_what_there_is_not_is_told_in_the_same_shape(api: Api, method: str, path: str, status: int) -> None:
+def test_unknown_paths_have_openai_errors(api: Api, method: str, path: str, status: int) -> None:
     assert path in error(api.http.request(method, path), status)["message"]
 
 
-def test_other_paths_keep_theirs(api: Api) -> None:
+def test_other_paths_have_problem_json(api: Api) -> None:
     assert api.http.get("/v1x").headers["content-type"] == "application/problem+json"
 
 
-def test_more_than_may_wait_are_told_to_come_again(api: Api) -> None:
+def test_full_queue_is_429_with_retry_after(api: Api) -> None:
     for _ in range(3):
         api.http.post("/jobs", json={"url": "http://a/b"})
     answer = api.http.post(TRANSCRIPTIONS, files={"file": ("a.mp3", b"x")})
@@ -81,7 +81,7 @@ def test_more_than_may_wait_are_told_to_come_again(api: Api) -> None:
     assert answer.headers["retry-after"]
 
 
-def test_the_token_is_the_key(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_api_token_is_the_key(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
         found = error(api.http.post(TRANSCRIPTIONS, headers={"Authorization": "Bearer sk-1"}), 401)
         assert found["code"] == "invalid_api_key"

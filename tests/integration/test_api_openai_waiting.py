@@ -1,4 +1,4 @@
-"""OpenAI's API on a real server while a call waits: clients that go away, a server that stops, Redis that is away."""
+"""OpenAI's API while a request waits: disconnecting clients, a stopping server, an outage of Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wire.sources import Jobs
 
 
 @pytest.mark.parametrize("stream", ["false", "true"])
-def test_a_client_that_goes_away_cancels_its_job(
+def test_disconnected_client_cancels_its_job(
     api: Api, redis: Redis, caller: Caller, wait_until: Callable[..., None], stream: str
 ) -> None:
     request = httpx.Request(
@@ -42,7 +42,7 @@ def test_a_client_that_goes_away_cancels_its_job(
     assert queue.waiting_decodes(redis) == 0
 
 
-def test_a_stream_whose_client_is_gone_before_it_begins_cancels_its_job(
+def test_client_that_disconnects_before_the_stream_cancels_its_job(
     redis: Redis, redis_url: str, tmp_path: Path
 ) -> None:
     app = create_app(Settings(redis_url=redis_url, data_dir=str(tmp_path)))
@@ -58,7 +58,7 @@ def test_a_stream_whose_client_is_gone_before_it_begins_cancels_its_job(
     assert queue.waiting_decodes(redis) == 0
 
 
-def test_a_server_that_stops_leaves_the_job(
+def test_stopping_server_leaves_the_job(
     redis_url: str,
     redis: Redis,
     free_port: Callable[[], int],
@@ -73,7 +73,7 @@ def test_a_server_that_stops_leaves_the_job(
     assert Jobs(redis).get(job.id).state is State.WAITING
 
 
-def test_a_redis_that_comes_back_has_its_captions(
+def test_request_survives_a_redis_outage(
     free_port: Callable[[], int], tmp_path: Path, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
 ) -> None:
     port = free_port()

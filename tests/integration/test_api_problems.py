@@ -1,4 +1,4 @@
-"""Problems: every error is one. And what every other answer has, the page's files included."""
+"""Errors are problems, and the headers of all responses, including the page's files."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ from tests.integration.api_server import Api
         ("GET", "/.hidden", 404),
     ],
 )
-def test_every_error_is_one(api: Api, method: str, path: str, status: int) -> None:
+def test_every_error_is_a_problem(api: Api, method: str, path: str, status: int) -> None:
     answer = api.http.request(method, path)
     problem(answer, status)
     if status == 405:
         assert answer.headers["allow"]
 
 
-def test_a_proxy_that_passes_half_a_handshake_on_is_told(api: Api) -> None:
+def test_incomplete_handshake_from_a_proxy_is_explained(api: Api) -> None:
     assert "a proxy must forward" in problem(api.refusal("/microphone", Connection="close"), 426)
     assert "no WebSocket at /about" in problem(api.refusal("/about"), 404)
 
 
-def test_a_query_may_have_as_many_hot_words_as_there_may_be_in_any_script(api: Api) -> None:
+def test_query_may_have_the_most_hot_words_in_any_script(api: Api) -> None:
     query = {"hot_words": "、".join(["東京都庁"] * 100), "url": "x"}
     assert "no field 'url'" in problem(api.http.post("/jobs", params=query, json={}), 422)
 
 
-def test_a_json_body_is_bounded(api: Api) -> None:
+def test_json_body_size_is_limited(api: Api) -> None:
     body = {"name": "x" * 100_000, "url": "http://a/"}
     assert "more than 65536 bytes" in problem(api.http.post("/stations", json=body), 413)
 
 
-def test_every_answer_is_hardened(api: Api) -> None:
+def test_every_response_has_security_headers(api: Api) -> None:
     for path in ("/", "/stations", "/nothing"):
         headers = api.http.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""`WS /v1/realtime`, asked by OpenAI's own client, against a scripted ingest and transcriber."""
+"""`WS /v1/realtime` with OpenAI's own client, against a scripted ingest and transcriber."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def server(redis_server: str, free_port: Callable[[], int], tmp_path_factory: py
 
 @pytest.fixture
 def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
-    """The server, before an empty Redis and without sessions."""
+    """The server, with an empty Redis and without sessions."""
     yield server
     wait_until(lambda: 'undertext_api_viewers{kind="speakers"} 0.0' in server.http.get("/metrics").text)
 
 
-def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api, ingests: Ingests) -> None:
+def test_turn_is_transcribed_while_spoken_and_completed_on_commit(api: Api, ingests: Ingests) -> None:
     about = {"model": "gpt-live-transcribe", "language": "sv-SE", "keywords": ["Umeå"]}
     with session(api, transcription=about) as connection:
         say(connection, SECOND * 3)
@@ -50,7 +50,7 @@ def test_a_turn_is_written_as_it_is_said_and_whole_when_it_is_committed(api: Api
     assert "first" in api.http.get(f"/microphones/{id}/captions.srt").text
 
 
-def test_what_is_corrected_meanwhile_has_gone_out_as_it_was_heard(api: Api, ingests: Ingests) -> None:
+def test_correction_does_not_change_sent_text(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, SECOND)
         id = next_of(connection, DELTA).item_id.removeprefix("item_")
@@ -62,7 +62,7 @@ def test_what_is_corrected_meanwhile_has_gone_out_as_it_was_heard(api: Api, inge
     assert whole.transcript == f"first {len(SECOND)} bytes"
 
 
-def test_turns_are_in_a_row(api: Api, ingests: Ingests) -> None:
+def test_turns_are_sequential(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         for _ in range(2):
             say(connection, SECOND)
@@ -74,7 +74,7 @@ def test_turns_are_in_a_row(api: Api, ingests: Ingests) -> None:
     assert texts == dict.fromkeys((first.item_id, second.item_id), f"first {len(SECOND)} bytes")
 
 
-def test_each_caption_is_an_item_where_the_server_finds_the_turns(api: Api, ingests: Ingests) -> None:
+def test_each_caption_is_an_item_with_turn_detection(api: Api, ingests: Ingests) -> None:
     with session(
         api, turn_detection={"type": "server_vad"}, format={"type": "audio/pcm", "rate": 16_000}
     ) as connection:
@@ -82,14 +82,14 @@ def test_each_caption_is_an_item_where_the_server_finds_the_turns(api: Api, inge
         events = [next_of(connection, type) for type in (COMMITTED, DELTA, COMPLETED)]
         assert len({event.item_id for event in events}) == 1
         assert events[2].transcript == "first"
-        connection.input_audio_buffer.commit()  # there may be those who want to be sure
+        connection.input_audio_buffer.commit()  # some clients commit in any case
         last = next_of(connection, COMMITTED)
         assert last.previous_item_id == events[0].item_id
         assert next_of(connection, DELTA).delta == next_of(connection, COMPLETED).transcript == f"{len(SECOND)} bytes"
     assert {ingest.hello.sample_rate for ingest in ingests.all if ingest.hello} == {16_000}
 
 
-def test_a_telephone_is_heard(api: Api, ingests: Ingests) -> None:
+def test_g711_audio_is_accepted(api: Api, ingests: Ingests) -> None:
     with session(api, format={"type": "audio/pcmu"}) as connection:
         say(connection, bytes([0x80, 0x00]) * 4000)
         connection.input_audio_buffer.commit()
@@ -100,7 +100,7 @@ def test_a_telephone_is_heard(api: Api, ingests: Ingests) -> None:
     assert (ingest.hello.sample_rate, ingest.pcm) == (8000, array("h", [32_124, -32_124] * 4000).tobytes())
 
 
-def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
+def test_cleared_audio_is_not_transcribed(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, SECOND)
         dropped = next_of(connection, DELTA).item_id
@@ -113,8 +113,8 @@ def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        ("hello", "this is no event of transcription"),
-        ({"type": "response.create"}, "response.create is no event of transcription"),
+        ("hello", "this is not an event of transcription"),
+        ({"type": "response.create"}, "response.create is not an event of transcription"),
         ({"type": "input_audio_buffer.append", "audio": "no base64"}, "audio must be base64-encoded samples"),
         ({"type": "input_audio_buffer.append"}, "audio must be base64-encoded samples"),
         ({"type": "input_audio_buffer.commit"}, "no audio has arrived since the last commit"),
@@ -125,11 +125,11 @@ def test_what_is_cleared_is_not_written(api: Api, ingests: Ingests) -> None:
         ({"transcription": {"language": "what?"}}, "language 'what?' is not a language code"),
         ({"transcription": {"languages": [7]}}, "language must be a code"),
         ({"transcription": {"keywords": "Umeå"}}, "keywords must be a list of texts"),
-        ({"transcription": {"language": "fr"}}, "no model on air knows 'fr', only sv"),
+        ({"transcription": {"language": "fr"}}, "no model on air supports 'fr', only sv"),
         ({"turn_detection": {"type": "magic"}}, "turn_detection.type may be server_vad or semantic_vad"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_the_session_goes_on(
+def test_invalid_events_are_reported_and_the_session_continues(
     api: Api, ingests: Ingests, redis_url: str, event: Any, says: str
 ) -> None:
     if isinstance(event, dict) and "type" not in event:
@@ -145,7 +145,7 @@ def test_what_cannot_be_done_is_told_and_the_session_goes_on(
         next_of(connection, DELTA)
 
 
-def test_next_to_nothing_is_no_turn(api: Api, ingests: Ingests) -> None:
+def test_commit_of_too_little_audio_is_an_error(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, SECOND[:960])
         next_of(connection, DELTA)
@@ -158,7 +158,7 @@ def test_next_to_nothing_is_no_turn(api: Api, ingests: Ingests) -> None:
         next_of(connection, COMMITTED)
 
 
-def test_what_is_no_bare_audio_ends_the_session_by_its_name(api: Api, ingests: Ingests) -> None:
+def test_container_audio_ends_the_session_with_its_name(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01")
         events = iter(connection.recv, None)
@@ -169,7 +169,7 @@ def test_what_is_no_bare_audio_ends_the_session_by_its_name(api: Api, ingests: I
         assert closed.value.rcvd.code == 1008
 
 
-def test_audio_that_comes_too_fast_has_to_wait_and_is_all_heard(api: Api, ingests: Ingests) -> None:
+def test_fast_audio_is_delayed_and_complete(api: Api, ingests: Ingests) -> None:
     with session(api) as connection:
         say(connection, SECOND * 31, len(SECOND))
         connection.input_audio_buffer.commit()
@@ -178,7 +178,7 @@ def test_audio_that_comes_too_fast_has_to_wait_and_is_all_heard(api: Api, ingest
     assert max(len(ingest.pcm) for ingest in ingests.all) == len(SECOND * 31)
 
 
-def test_a_server_that_stops_says_so(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_stopping_server_closes_the_session(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with running(redis_url, free_port(), tmp_path) as api, session(api) as connection:
         api.process.terminate()
         with pytest.raises(ConnectionClosed) as closed:
@@ -187,7 +187,7 @@ def test_a_server_that_stops_says_so(redis_url: str, free_port: Callable[[], int
         assert closed.value.rcvd.code == 1001
 
 
-def test_whoever_speaks_has_the_token(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_realtime_requires_the_token(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="secret") as api:
         with session(api, "secret"):
             pass

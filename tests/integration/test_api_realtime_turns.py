@@ -1,4 +1,4 @@
-"""How turns of `WS /v1/realtime` end, and how they wait for one another, against a scripted ingest and transcriber."""
+"""How turns of `WS /v1/realtime` end and wait for each other, against a scripted ingest and transcriber."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from wire.sources import Statuses
 #: The error of a commit with nothing to commit.
 EMPTY = ("invalid_request_error", "input_audio_buffer_commit_empty")
 
-#: A server on which nobody may be silent for as long as usual.
+#: A server with shorter timeouts for silent clients.
 IMPATIENT = """from api import microphone, realtime, __main__
 microphone.SILENCE_S, realtime.IDLE_S = 0.5, 3.0
 __main__.main()"""
 
 
-def test_pongs_behind_audio_that_waits_are_waited_for(
+def test_pongs_queued_after_delayed_audio_are_awaited(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests
 ) -> None:
     with (
@@ -41,7 +41,7 @@ def test_pongs_behind_audio_that_waits_are_waited_for(
         assert [next_of(connection, type).type for type in (DELTA, COMMITTED, DELTA, COMPLETED)]
 
 
-def test_a_turn_ends_also_where_other_things_than_audio_come(
+def test_turn_without_audio_ends_despite_other_events(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests
 ) -> None:
     with running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api, session(api) as connection:
@@ -50,7 +50,7 @@ def test_a_turn_ends_also_where_other_things_than_audio_come(
             connection.session.update(session={"type": "transcription"})
 
 
-def test_a_recording_that_ends_elsewhere_is_told_of_and_another_begins(api: Api, redis_url: str) -> None:
+def test_recording_that_ends_elsewhere_is_reported_and_a_new_one_starts(api: Api, redis_url: str) -> None:
     with connect(redis_url) as redis, session(api) as connection:
         say(connection, SECOND, len(SECOND))
         hello = Microphones(redis).next(20)
@@ -64,7 +64,7 @@ def test_a_recording_that_ends_elsewhere_is_told_of_and_another_begins(api: Api,
     assert events[-1].transcript == f"first {len(SECOND)} bytes"
 
 
-def test_a_commit_behind_which_nothing_was_said_is_an_error_where_the_server_finds_the_turns(
+def test_commit_without_speech_is_an_error_with_turn_detection(
     api: Api, redis_url: str, wait_until: Callable[..., None]
 ) -> None:
     with connect(redis_url) as redis, session(api, turn_detection={"type": "server_vad"}) as connection:
@@ -81,11 +81,11 @@ def test_a_commit_behind_which_nothing_was_said_is_an_error_where_the_server_fin
         speaker.finish()
         error = next_of(connection, "error").error
         assert (error.type, error.code, error.event_id) == (*EMPTY, "mine")
-        connection.input_audio_buffer.commit()  # again, of no audio at all
+        connection.input_audio_buffer.commit()  # again, without any audio
         assert next_of(connection, "error").error.code == error.code
 
 
-def test_a_turn_that_fails_in_ingest_is_not_called_completed(api: Api, redis_url: str) -> None:
+def test_turn_that_fails_in_ingest_is_failed(api: Api, redis_url: str) -> None:
     with connect(redis_url) as redis, session(api) as connection:
         say(connection, SECOND)
         connection.input_audio_buffer.commit()
@@ -96,7 +96,7 @@ def test_a_turn_that_fails_in_ingest_is_not_called_completed(api: Api, redis_url
 
 
 @pytest.mark.parametrize("detects", [False, True])
-def test_settings_hold_for_all_that_is_said_behind_them(api: Api, ingests: Ingests, *, detects: bool) -> None:
+def test_settings_apply_to_all_later_audio(api: Api, ingests: Ingests, *, detects: bool) -> None:
     with session(api, turn_detection={"type": "server_vad"} if detects else None) as connection:
         say(connection, SECOND)
         next_of(connection, COMMITTED if detects else DELTA)
@@ -111,9 +111,7 @@ def test_settings_hold_for_all_that_is_said_behind_them(api: Api, ingests: Inges
     assert ingests.all[0].pcm == SECOND
 
 
-def test_recordings_that_are_cleared_are_no_more_at_once_than_others(
-    api: Api, redis_url: str, wait_until: Callable[..., None]
-) -> None:
+def test_cleared_recordings_do_not_accumulate(api: Api, redis_url: str, wait_until: Callable[..., None]) -> None:
     with connect(redis_url) as redis, session(api) as connection:
         for _ in range(3 * MAX_WAITING):
             say(connection, SECOND[:960])
@@ -126,7 +124,7 @@ def test_recordings_that_are_cleared_are_no_more_at_once_than_others(
                 next_of(connection, "input_audio_buffer.cleared")
 
 
-def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_missing_captions_are_reported(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with running(redis_url, free_port(), tmp_path, MICROPHONE_DRAIN_S=0) as api, session(api) as connection:
         say(connection, SECOND)
         connection.input_audio_buffer.commit()
@@ -137,7 +135,7 @@ def test_captions_that_do_not_come_are_told_of(redis_url: str, free_port: Callab
 
 
 @pytest.mark.parametrize("detects", [False, True])
-def test_a_turn_in_which_nothing_comes_ends(
+def test_idle_turn_ends(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, detects: bool
 ) -> None:
     settings = {"turn_detection": {"type": "server_vad"}} if detects else {}
@@ -152,7 +150,7 @@ def test_a_turn_in_which_nothing_comes_ends(
 
 
 @pytest.mark.parametrize("speaks", [False, True])
-def test_a_session_in_which_nothing_comes_ends_and_nothing_of_it_is_lost(
+def test_idle_session_ends_and_loses_nothing(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path, ingests: Ingests, *, speaks: bool
 ) -> None:
     with running(redis_url, free_port(), tmp_path, program=("-c", IMPATIENT)) as api, session(api) as connection:
@@ -162,14 +160,14 @@ def test_a_session_in_which_nothing_comes_ends_and_nothing_of_it_is_lost(
             assert events[-1].transcript == f"first {len(SECOND)} bytes"
         error = next_of(connection, "error").error
         assert (error.type, error.code) == ("invalid_request_error", "session_expired")
-        assert error.message.startswith("no event has come for 3 seconds")
+        assert error.message.startswith("no event arrived for 3 seconds")
         with pytest.raises(ConnectionClosed) as closed:
             connection.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
 
 
-def test_a_session_goes_on_while_captions_are_waited_for(
+def test_session_stays_open_while_captions_are_pending(
     redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     with (
@@ -177,12 +175,12 @@ def test_a_session_goes_on_while_captions_are_waited_for(
         session(api) as connection,
     ):
         say(connection, SECOND)
-        item = next_of(connection, COMMITTED).item_id  # nobody is there to write them
+        item = next_of(connection, COMMITTED).item_id  # no transcriber is running
         assert next_of(connection, FAILED).item_id == item
         assert next_of(connection, "error").error.code == "session_expired"
 
 
-def test_what_is_said_while_redis_is_away_is_heard(free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_audio_during_a_redis_outage_is_transcribed(free_port: Callable[[], int], tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as stack:
         with running_redis(tmp_path, port, keeps=True) as url:
@@ -202,7 +200,7 @@ def test_what_is_said_while_redis_is_away_is_heard(free_port: Callable[[], int],
 
 
 class Frames:
-    """A microphone's audio, as ingest gets it."""
+    """A microphone's audio as it reaches ingest."""
 
     def __init__(self, microphones: Microphones, id: str) -> None:
         self._microphones, self._id = microphones, id
@@ -210,7 +208,7 @@ class Frames:
         self.after = b"0"  #: the last entry that was read
 
     def hear(self, pcm: bytes) -> None:
-        """Wait until all of `pcm` has come, from the beginning on, and nothing else."""
+        """Wait until exactly `pcm` has arrived, from the beginning."""
         while len(self._pcm) < len(pcm):
             frames, _ = self._microphones.frames(self._id, self.after, 20)
             assert frames

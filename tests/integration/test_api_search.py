@@ -1,4 +1,4 @@
-"""What was said is found: the archive behind a real server, which copies from a real Redis."""
+"""Search: the archive of a real server, which copies from a real Redis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Wait = Callable[..., None]
 
 
 def say(speaker: Speaker, text: str, *, revisions: int = 1) -> None:
-    """What is said now; what was said in 1970 is too old to be kept."""
+    """Commit a caption of now; captions of 1970 would have expired."""
     speaker.say(text, revisions=revisions, start_s=time.time())
 
 
@@ -40,7 +40,7 @@ def results(api: Api, **query: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_what_a_station_and_a_recording_said_is_found_with_their_names(
+def test_stations_and_recordings_are_found_with_their_names(
     api: Api, redis: Redis, on_air: Speaker, wait_until: Wait
 ) -> None:
     say(on_air, "God kväll.")
@@ -58,7 +58,7 @@ def test_what_a_station_and_a_recording_said_is_found_with_their_names(
     assert results(api, q='"lös i angelholm"')[0]["id"] == station["id"]
 
 
-def test_it_comes_in_pages(api: Api, on_air: Speaker, wait_until: Wait) -> None:
+def test_results_are_paged(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     for _ in range(5):
         say(on_air, "Giraff.")
     wait_until(lambda: len(results(api, q="giraff")) == 5, 20)
@@ -70,7 +70,7 @@ def test_it_comes_in_pages(api: Api, on_air: Speaker, wait_until: Wait) -> None:
     assert seen == [[5, 4], [3, 2], [1]]
 
 
-def test_what_is_removed_is_not_found(api: Api, redis: Redis, on_air: Speaker, wait_until: Wait) -> None:
+def test_removed_sources_are_not_found(api: Api, redis: Redis, on_air: Speaker, wait_until: Wait) -> None:
     say(on_air, "Antilop.")
     for id in ("b1", "b2"):
         Jobs(redis).save(Job(id, time.time()))
@@ -79,17 +79,17 @@ def test_what_is_removed_is_not_found(api: Api, redis: Redis, on_air: Speaker, w
     assert api.http.delete("/stations/p1").status_code == 204
     assert api.http.delete("/jobs/b1").status_code == 204
     assert [each["source"] for each in results(api, q="antilop")] == ["jobs/b2"]
-    Jobs(redis).remove("b2")  # as one that has expired
+    Jobs(redis).remove("b2")  # as if it had expired
     wait_until(lambda: results(api, q="antilop") == [], 20)
 
 
-def test_what_redis_has_lost_is_still_found_and_so_is_what_comes_after(
+def test_captions_from_before_and_after_data_loss_are_found(
     api: Api, redis: Redis, on_air: Speaker, wait_until: Wait
 ) -> None:
     for word in ("Pingvin.", "Tapir."):
         say(on_air, word)
     wait_until(lambda: results(api, q="tapir"), 20)
-    for said in range(1, 4):  # fewer captions, as many, and more, before anybody looks
+    for said in range(1, 4):  # fewer captions than before, as many, and more
         redis.flushdb()
         Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1", "sv"))
         again = Speaker(redis, "stations/p1")
@@ -99,9 +99,7 @@ def test_what_redis_has_lost_is_still_found_and_so_is_what_comes_after(
         wait_until(lambda count=count: len(results(api, q="pingvin")) == count, 20)
 
 
-def test_what_was_said_at_a_time_is_read_over_the_border_of_archive_and_log(
-    api: Api, redis: Redis, wait_until: Wait
-) -> None:
+def test_period_is_read_across_archive_and_log(api: Api, redis: Redis, wait_until: Wait) -> None:
     Stations(redis).add(Station("zoo", "Zoo", "http://127.0.0.1/zoo", "sv"))
     speaker = Speaker(redis, "stations/zoo")
     begin_s = float(round(time.time())) - 60
@@ -110,7 +108,7 @@ def test_what_was_said_at_a_time_is_read_over_the_border_of_archive_and_log(
         speaker.say(text, start_s=begin_s + 5 * number, **gap)
     speaker.say("Älg.", start_s=begin_s + 20)
     wait_until(lambda: results(api, q="älg"), 20)
-    redis.xtrim(keys.captions("stations/zoo"), maxlen=1, approximate=False)  # the rest is in the archive alone
+    redis.xtrim(keys.captions("stations/zoo"), maxlen=1, approximate=False)  # the rest is only in the archive
     speaker.say("Utter.", start_s=begin_s + 25)
     speaker.say("Räv.", start_s=begin_s + 30)
     path = f"/stations/zoo/captions.json?from={begin_s + 6}&to={begin_s + 30}"
@@ -134,7 +132,7 @@ def test_what_was_said_at_a_time_is_read_over_the_border_of_archive_and_log(
     assert problem(api.http.get("/stations/p2/captions?from=1"), 404)
 
 
-def test_an_unfit_query_is_refused(api: Api) -> None:
+def test_invalid_query_is_rejected(api: Api) -> None:
     assert "no word" in problem(api.http.get("/search"), 422)
     assert "no word" in problem(api.http.get("/search?q=%22"), 422)
     assert "'source'" in problem(api.http.get("/search?q=a&sourse=stations/p1"), 422)
@@ -146,7 +144,7 @@ def test_an_unfit_query_is_refused(api: Api) -> None:
     assert "less than to" in problem(api.http.get("/search?q=a&from=2&to=1"), 422)
 
 
-def test_strangers_find_stations_alone(
+def test_search_without_a_token_finds_stations_only(
     redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path, on_air: Speaker, wait_until: Wait
 ) -> None:
     right = {"Authorization": "Bearer secret"}

@@ -1,4 +1,4 @@
-"""The API as a service: health, what the models on air can do, metrics."""
+"""The API as a service: health, the models on air, metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.bus import Redis
 from wire.workers import Worker
 
 
-def test_it_is_ready_when_a_transcriber_lives(api: Api, redis: Redis) -> None:
+def test_api_is_ready_when_a_transcriber_runs(api: Api, redis: Redis) -> None:
     missing = problem(api.http.get("/readyz"), 503)
     assert all(word in missing for word in ("No transcriber", "MODEL", "docker compose logs transcriber"))
     with Worker(redis, "transcriber", lambda: b""):
@@ -44,7 +44,7 @@ def test_the_tasks_are_those_of_the_models_on_air(api: Api, redis: Redis) -> Non
             assert api.http.get("/about").json()["tasks"] == ["transcribe", "translate"]
 
 
-def test_a_language_that_no_model_on_air_knows_is_refused(api: Api, redis: Redis) -> None:
+def test_language_that_no_model_supports_is_rejected(api: Api, redis: Redis) -> None:
     recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
     with Worker(redis, "transcriber", knowing("sv en")):
         for path, body in (("/jobs", recording), ("/stations", station)):
@@ -56,20 +56,20 @@ def test_a_language_that_no_model_on_air_knows_is_refused(api: Api, redis: Redis
     assert api.http.post("/jobs", json={**recording, "language": "de"}).is_success, "none on air: one may come"
 
 
-def test_a_model_may_know_a_language_that_whisper_lacks(api: Api, redis: Redis) -> None:
+def test_model_may_support_a_language_that_whisper_lacks(api: Api, redis: Redis) -> None:
     with Worker(redis, "transcriber", knowing("ga")):
         assert api.http.get("/about").json()["languages"] == ["ga"]
         job = api.http.post("/jobs", json={"url": "https://example.org/a.mp3", "language": "ga-IE"}).json()
         assert job["language"] == "ga"
 
 
-def test_a_task_that_no_model_on_air_can_do_is_refused(api: Api, redis: Redis) -> None:
+def test_task_that_no_model_supports_is_rejected(api: Api, redis: Redis) -> None:
     recording, station = {"url": "https://example.org/a.mp3"}, {"id": "p1", "url": "https://example.org/p1"}
     upload: dict[str, Any] = {"files": {"file": ("a.mp3", b"x")}, "data": {"task": "translate"}}
     with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en", "transcribe")):
         for path, body in (("/jobs", recording), ("/stations", station)):
             answer = api.http.post(path, json={**body, "task": "translate"})
-            assert "no model on air can translate" in problem(answer, 422)
+            assert "no model on air supports translate" in problem(answer, 422)
             assert answer.json()["field"] == "task"
             assert api.http.post(path, json={**body, "task": "transcribe"}).is_success
         assert "translate" in problem(api.http.post("/jobs", **upload), 422)
@@ -82,7 +82,7 @@ def test_a_task_that_no_model_on_air_can_do_is_refused(api: Api, redis: Redis) -
     assert api.http.post("/jobs", **upload).is_success, "none on air: one may come"
 
 
-def test_metrics_answer_for_every_worker(api: Api, redis: Redis) -> None:
+def test_metrics_include_every_worker(api: Api, redis: Redis) -> None:
     text = "# HELP undertext_transcriber_claimed_total x\n# TYPE undertext_transcriber_claimed_total counter\n"
     text += "undertext_transcriber_claimed_total 3.0\n"
     with Worker(redis, "transcriber", text.encode), Worker(redis, "transcriber", text.encode):
@@ -95,7 +95,7 @@ def test_metrics_answer_for_every_worker(api: Api, redis: Redis) -> None:
     assert re.search(r'undertext_api_requests_total{method="GET",route="/stations",status="200"} \d', metrics)
 
 
-def test_paths_that_are_not_there_make_no_labels(api: Api) -> None:
+def test_unknown_paths_get_no_labels(api: Api) -> None:
     api.http.get("/secret-path-1")
     api.http.request("BREW", "/stations")
     metrics = api.http.get("/metrics").text
@@ -103,7 +103,7 @@ def test_paths_that_are_not_there_make_no_labels(api: Api) -> None:
     assert "BREW" not in metrics
 
 
-def test_a_bad_setting_is_named(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_invalid_setting_is_named(redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with (
         pytest.raises(AssertionError, match="MAX_SOCKETS='many' is not a whole number"),
         running(redis_url, free_port(), tmp_path, MAX_SOCKETS="many"),
@@ -111,7 +111,7 @@ def test_a_bad_setting_is_named(redis_url: str, free_port: Callable[[], int], tm
         pass
 
 
-def test_many_at_once_are_all_answered(api: Api) -> None:
+def test_many_concurrent_requests_are_answered(api: Api) -> None:
     statuses: list[int] = []
     threads = [
         threading.Thread(target=lambda: statuses.append(httpx.get(f"{api.url}/stations", timeout=30).status_code))

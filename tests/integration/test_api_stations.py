@@ -42,7 +42,7 @@ def test_adding_reading_replacing_and_removing(api: Api) -> None:
     problem(api.http.delete("/stations/p4-goteborg"), 404)
 
 
-def test_what_is_known_of_it_is_shown(api: Api, redis: Redis) -> None:
+def test_station_shows_its_status(api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1/p1"))
     Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Ekot", codec="aac", sample_rate_hz=48_000))
     status = api.http.get("/stations/p1").json()["status"]
@@ -72,18 +72,18 @@ def test_what_is_known_of_it_is_shown(api: Api, redis: Redis) -> None:
         ([], ""),
     ],
 )
-def test_a_bad_one_is_refused_by_the_name_of_what_is_wrong(api: Api, body: object, field: str) -> None:
+def test_invalid_station_is_rejected_with_the_field(api: Api, body: object, field: str) -> None:
     answer = api.http.post("/stations", json=body)
     assert field in problem(answer, 422)
     assert answer.json().get("field", "") == field
 
 
-def test_a_misspelt_field_is_told_with_what_was_meant(api: Api) -> None:
+def test_misspelt_field_is_rejected_with_a_suggestion(api: Api) -> None:
     body = {"name": "x", "url": "http://a/", "Lang": "sv"}
     assert problem(api.http.post("/stations", json=body), 422) == "there is no field 'Lang'; did you mean 'language'?"
 
 
-def test_what_was_read_can_be_sent_back(api: Api) -> None:
+def test_station_can_be_sent_back_as_read(api: Api) -> None:
     read = api.http.post("/stations", json={"name": "x", "url": "http://a/", "language": "sv"}).json()
     again = api.http.post("/stations", json={**read, "name": "y"})
     assert (again.status_code, again.json()["name"], again.json()["language"]) == (200, "y", "sv")
@@ -102,7 +102,7 @@ def test_single_fields_are_changed(api: Api, redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "POST"])
-def test_one_of_the_file_that_is_changed_and_removed_stays_away(api: Api, redis: Redis, method: str) -> None:
+def test_removed_station_of_the_file_stays_removed(api: Api, redis: Redis, method: str) -> None:
     stations, seeded = Stations(redis), Station("x", "X", "http://a/")
     stations.seed([seeded])
     path, body = {"PATCH": ("/stations/x", {}), "POST": ("/stations", {"id": "x", "url": "http://a/"})}[method]
@@ -115,7 +115,7 @@ def test_one_of_the_file_that_is_changed_and_removed_stays_away(api: Api, redis:
     assert stations.all() == []
 
 
-def test_what_the_model_on_air_cannot_do_is_refused_only_where_it_is_sent(api: Api, redis: Redis) -> None:
+def test_unsupported_values_are_rejected_only_if_sent(api: Api, redis: Redis) -> None:
     before = Station("x", "X", "http://a/", "fi", task="translate")
     Stations(redis).add(before)
     with Worker(redis, "transcriber", knowing("sv en", "transcribe")):
@@ -125,7 +125,7 @@ def test_what_the_model_on_air_cannot_do_is_refused_only_where_it_is_sent(api: A
     assert Stations(redis).get("x") == dataclasses.replace(before, name="Y")
 
 
-def test_changes_at_the_same_time_all_hold(api: Api, redis: Redis) -> None:
+def test_concurrent_changes_are_all_applied(api: Api, redis: Redis) -> None:
     changes = {"name": "Y", "language": "en", "listen_url": "http://b/", "hot_words": ["Umeå"], "task": "translate"}
     after = Station("x", "Y", "http://a/", "en", "http://b/", hot_words=("Umeå",), task="translate")
     with ThreadPoolExecutor(len(changes)) as callers:
@@ -141,7 +141,9 @@ def test_changes_at_the_same_time_all_hold(api: Api, redis: Redis) -> None:
     ("body", "field"),
     [({"lang": "en"}, "lang"), ({"id": "y"}, "id"), ({"url": None}, "url"), ({"url": "x"}, "url")],
 )
-def test_a_bad_change_is_refused_and_changes_nothing(api: Api, redis: Redis, body: dict[str, Any], field: str) -> None:
+def test_invalid_change_is_rejected_and_changes_nothing(
+    api: Api, redis: Redis, body: dict[str, Any], field: str
+) -> None:
     before = Station("x", "X", "http://a/", "sv")
     Stations(redis).add(before)
     answer = api.http.patch("/stations/x", json=body)
@@ -150,7 +152,7 @@ def test_a_bad_change_is_refused_and_changes_nothing(api: Api, redis: Redis, bod
     problem(api.http.patch("/stations/none", json={}), 404)
 
 
-def test_no_password_is_given_back(api: Api, redis: Redis) -> None:
+def test_passwords_are_masked(api: Api, redis: Redis) -> None:
     body = {"name": "x", "url": "http://me:word@a:8000/x?key=1", "listen_url": "http://you:word@a/x"}
     added = api.http.post("/stations", json=body).json()
     for station in (added, api.http.get("/stations/x").json(), *api.http.get("/stations").json()["stations"]):
@@ -161,12 +163,12 @@ def test_no_password_is_given_back(api: Api, redis: Redis) -> None:
     assert ":word" not in api.http.get("/jobs").text
 
 
-def test_a_name_of_other_letters_leaves_the_id_to_the_address(api: Api) -> None:
+def test_id_is_derived_from_the_url_if_the_name_is_not_latin(api: Api) -> None:
     body = {"name": "日本放送", "url": "https://a.example:8000/live"}
     assert api.http.post("/stations", json=body).headers["location"] == "/stations/a-example-8000-live"
 
 
-def test_an_id_that_is_made_up_replaces_no_other_station(api: Api) -> None:
+def test_derived_id_replaces_no_other_station(api: Api) -> None:
     def add(**body: str) -> tuple[int, str]:
         answer = api.http.post("/stations", json=body)
         return answer.status_code, answer.json()["id"]
@@ -179,7 +181,7 @@ def test_an_id_that_is_made_up_replaces_no_other_station(api: Api) -> None:
     assert add(id="a-live", url="http://a/live?station=3") == (200, "a-live")
 
 
-def test_ids_that_are_made_up_at_the_same_time_differ(api: Api, redis: Redis) -> None:
+def test_ids_derived_concurrently_differ(api: Api, redis: Redis) -> None:
     bodies = [{"name": "X", "url": f"http://a/{number}"} for number in range(5)]
     with ThreadPoolExecutor(len(bodies)) as callers:
         for _ in range(10):
@@ -189,7 +191,7 @@ def test_ids_that_are_made_up_at_the_same_time_differ(api: Api, redis: Redis) ->
             assert [station.id for station in Stations(redis).all()] == ["x", "x-2", "x-3", "x-4", "x-5"]
 
 
-def test_they_are_limited(api: Api) -> None:
+def test_stations_are_limited(api: Api) -> None:
     for number in range(5):
         api.http.post("/stations", json={"id": f"s{number}", "url": "http://a/"})
     assert "MAX_STATIONS" in problem(api.http.post("/stations", json={"id": "s9", "url": "http://a/"}), 422)

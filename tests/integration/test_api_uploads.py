@@ -1,4 +1,4 @@
-"""What is handed in over HTTP: uploads and addresses become jobs, or are refused and leave nothing."""
+"""Uploads and URLs over HTTP: they become jobs, or are rejected and leave nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMELESS = (
 )
 
 
-def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
+def test_upload_is_stored_and_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
         "/jobs",
         files={"file": ("Möte.MP3", b"x" * MIB)},
@@ -45,7 +45,7 @@ def test_an_upload_is_kept_and_queued(api: Api, redis: Redis) -> None:
     assert [j["id"] for j in api.http.get("/jobs").json()["jobs"]] == [job.id]
 
 
-def test_an_address_is_queued(api: Api, redis: Redis) -> None:
+def test_url_is_queued(api: Api, redis: Redis) -> None:
     answer = api.http.post(
         "/jobs",
         json={"url": "https://127.0.0.1/a/b%20c.mp3", "language": "en", "task": "translate", "track": 0},
@@ -70,7 +70,7 @@ def test_an_address_is_queued(api: Api, redis: Redis) -> None:
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"lang": "sv"}}, 422, "did you mean 'language'?"),
         ({"files": {"file": ("a.mp3", b"x")}, "params": {"lang": "sv"}}, 422, "did you mean 'language'?"),
         ({"json": {"url": "http://a/b", "lang": "sv"}}, 422, "did you mean 'language'?"),
-        ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "there are url, language, task, track, hot_words"),
+        ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "the fields are url, language, task, track, hot_words"),
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"hot_words": "x" * 501}}, 422, "hot_words must be at most 50"),
         ({"json": {"url": "http://a/b", "hot_words": [7]}}, 422, "hot_words must be a list of texts"),
@@ -83,7 +83,7 @@ def test_an_address_is_queued(api: Api, redis: Redis) -> None:
         ({"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}}, 415, "form field `file`"),
         ({"data": {"file": "RIFF"}}, 415, "form field `file`"),
         ({"files": {"file": (None, "RIFF")}}, 422, "file=@talk.mp3, with the @"),
-        ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes; the recording is a file"),
+        ({"files": {"file": (None, b"x" * MIB)}}, 413, "500000 bytes in them; send the recording as a file"),
         ({"json": {"url": "x" * 100_000}}, 413, "65536 bytes"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
         ({"content": b"[" * 50_000, "headers": {"Content-Type": "application/json"}}, 422, "JSON object"),
@@ -92,7 +92,7 @@ def test_an_address_is_queued(api: Api, redis: Redis) -> None:
         ({"content": NAMELESS, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 422, "no field ''"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
+def test_rejected_uploads_leave_nothing(
     api: Api, redis: Redis, options: dict[str, Any], status: int, names: str
 ) -> None:
     assert names in problem(api.http.post("/jobs", **options), status)
@@ -101,7 +101,7 @@ def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
     assert queue.waiting_decodes(redis) == 0
 
 
-def test_a_client_that_goes_away_leaves_nothing(api: Api, wait_until: Callable[..., None]) -> None:
+def test_disconnected_client_leaves_nothing(api: Api, wait_until: Callable[..., None]) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as sock:
         sock.sendall(
@@ -116,7 +116,7 @@ def test_a_client_that_goes_away_leaves_nothing(api: Api, wait_until: Callable[.
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n", b"5\r\nab", b"2\r\n{}cd\r\n"])
-def test_chunks_that_break_off_or_are_none_are_refused(api: Api, body: bytes) -> None:
+def test_truncated_or_malformed_chunks_are_rejected(api: Api, body: bytes) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as sock:
         head = f"POST /jobs HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
@@ -127,18 +127,18 @@ def test_chunks_that_break_off_or_are_none_are_refused(api: Api, body: bytes) ->
     assert b"send it again" in answer
 
 
-def test_waiting_ones_are_limited(api: Api) -> None:
+def test_waiting_jobs_are_limited(api: Api) -> None:
     for _ in range(3):
         assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
     refused = api.http.post("/jobs", json={"url": "http://a/b"})
     assert "MAX_JOBS_WAITING" in problem(refused, 429)
     assert refused.headers["retry-after"]
     first = api.http.get("/jobs").json()["jobs"][0]["id"]
-    assert api.http.delete(f"/jobs/{first}").status_code == 204  # who cancels makes room
+    assert api.http.delete(f"/jobs/{first}").status_code == 204  # cancelling makes room
     assert api.http.post("/jobs", json={"url": "http://a/b"}).status_code == 202
 
 
-def test_waiting_ones_are_limited_though_they_come_at_once(api: Api, redis: Redis) -> None:
+def test_waiting_jobs_are_limited_for_concurrent_requests(api: Api, redis: Redis) -> None:
     def upload(number: int) -> int:
         files = {"file": (f"{number}.mp3", b"x" * MIB)}
         return httpx.post(f"{api.url}/jobs", files=files, timeout=30).status_code

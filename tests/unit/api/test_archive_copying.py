@@ -1,4 +1,4 @@
-"""What is copied out of a caption log next."""
+"""Which captions are copied from a log next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def caption(id: int) -> Caption:
 
 
 class Growing(CaptionLog):
-    """A log to which more has come since its newest event was asked for."""
+    """A log that has grown since its newest event was read."""
 
     def __init__(self, *captions: Caption) -> None:
         self.captions = captions
@@ -22,7 +22,7 @@ class Growing(CaptionLog):
         return [each for each in self.captions if each.event > after][:limit]
 
 
-def test_what_comes_while_the_log_is_read_is_left_for_the_next_time() -> None:
+def test_captions_committed_while_the_log_is_read_are_copied_next_time() -> None:
     log = Growing(*map(caption, (1, 2, 3)))
     assert read_next(log, "stations/p1", Copied(), 2) == (1, [caption(1), caption(2)])
     assert read_next(log, "stations/p1", Copied(1, 2), 3) == (1, [caption(3)])

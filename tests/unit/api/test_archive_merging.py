@@ -1,4 +1,4 @@
-"""What the archive has of a station and what its log has, as one."""
+"""Merging the captions of the archive and of the log."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def ids(found: CaptionPage) -> list[int]:
     return [each.id for each in found.captions]
 
 
-def test_each_caption_comes_once_from_the_archive_over_its_border_into_the_log() -> None:
+def test_each_caption_is_read_once_across_archive_and_log() -> None:
     kept, fresh = of(*map(caption, (1, 2, 3))), of(caption(3, "orkan", revision=1), caption(4))
     found = merge(kept, fresh, Period(), 4)
     assert [(each.id, each.text) for each in found.captions] == [(1, "storm"), (2, "storm"), (3, "orkan"), (4, "storm")]
     assert found.complete
 
 
-def test_what_is_withdrawn_stays_away_and_a_gap_stays() -> None:
+def test_withdrawn_captions_are_omitted_and_gaps_are_kept() -> None:
     kept, fresh = of(caption(1), gap(2), caption(3)), of(caption(3, ""), gap(4), caption(5, "", final=False))
     assert ids(merge(kept, fresh, Period(), 5)) == [1, 2, 4]
 
 
-def test_what_is_provisional_is_left_out_and_told_of_in_its_time_alone() -> None:
+def test_provisional_captions_are_omitted_and_make_only_their_period_incomplete() -> None:
     kept, fresh = of(caption(1)), of(caption(2, final=False))
     assert (ids(found := merge(kept, fresh, Period(), 2)), found.complete) == ([1], False)
     assert merge(kept, fresh, Period(to_s=1009.0), 2).complete
@@ -47,7 +47,7 @@ def test_what_is_provisional_is_left_out_and_told_of_in_its_time_alone() -> None
     assert (ids(found := merge(kept, growing, Period(), 2)), found.complete) == ([1], False)
 
 
-def test_a_log_that_began_anew_takes_nothing_back_and_says_nothing_twice() -> None:
+def test_restarted_log_neither_withdraws_nor_repeats_captions() -> None:
     kept = of(caption(1), caption(2), caption(3))
     again = of(caption(2), caption(3, "orkan", start_s=1016.0), life=2)
     found = merge(kept, again, Period(), 2)
@@ -66,12 +66,12 @@ def test_a_log_that_began_anew_takes_nothing_back_and_says_nothing_twice() -> No
         (1030.0, 1040.0, []),
     ],
 )
-def test_captions_are_those_that_overlap_the_time(from_s: float, to_s: float, expected: list[int]) -> None:
+def test_captions_overlap_the_period(from_s: float, to_s: float, expected: list[int]) -> None:
     found = merge(of(*map(caption, (1, 2, 3))), {}, Period(from_s, to_s), 3)
     assert (ids(found), found.complete) == (expected, True)
 
 
-def test_pages_hold_each_caption_once_though_two_overlap() -> None:
+def test_pages_contain_each_caption_once_even_if_two_overlap() -> None:
     said = of(caption(1), caption(2), caption(3, start_s=1012.0), caption(4, start_s=1012.0), caption(5))
     seen, period = [], Period(1011.0, limit=1)
     for _ in range(4):
@@ -83,7 +83,7 @@ def test_pages_hold_each_caption_once_though_two_overlap() -> None:
     assert found.next is None
 
 
-def test_it_is_complete_where_ids_run_on_from_the_caption_before_to_the_one_behind() -> None:
+def test_page_is_complete_if_ids_are_consecutive_including_neighbours() -> None:
     period = Period(1020.0, 1025.0)
     for said, complete in (((3, 4, 5), True), ((4, 5), False), ((2, 4, 5), False), ((3, 4, 6), False), ((3, 6), False)):
         assert merge(of(*map(caption, said)), {}, period, 6).complete is complete, said

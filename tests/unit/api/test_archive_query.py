@@ -1,4 +1,4 @@
-"""What a person types into the search box."""
+"""Translating search queries into FTS5 expressions."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from wire.errors import BadRequest
         ("storm\0warning", '("storm") AND ("warning")'),
     ],
 )
-def test_it_becomes_an_expression(query: str, expected: str) -> None:
+def test_query_becomes_an_fts5_expression(query: str, expected: str) -> None:
     assert expression(query) == expected
 
 
 @pytest.mark.parametrize("query", ["", "   ", '"', "...", "-storm", "*", "NOT storm"])
-def test_nothing_to_look_for_is_refused(query: str) -> None:
+def test_query_without_a_word_is_rejected(query: str) -> None:
     with pytest.raises(BadRequest, match="no word to search for"):
         expression(query)
 
 
-def test_too_much_is_refused() -> None:
+def test_query_that_is_too_long_is_rejected() -> None:
     with pytest.raises(BadRequest, match="longer than"):
         expression("a" * (LIMIT + 1))
     with pytest.raises(BadRequest, match="more than"):
         expression("a " * (MOST + 1))
 
 
-def test_marks_are_places_in_the_text_itself() -> None:
+def test_marks_are_offsets_in_the_text() -> None:
     text = "a 天気 b"
     marked = spaced(text).replace("天  気", "[天  気]") + " said [next]"
     assert [text[start:stop] for start, stop in marks(text, marked, "[", "]")] == ["天気"]
 
 
-def test_a_mark_that_goes_on_in_the_next_caption_ends_with_the_text() -> None:
+def test_mark_that_continues_in_the_next_caption_ends_with_the_text() -> None:
     text = "says the prime"
     assert marks(text, "says the [prime minister]", "[", "]") == [(9, 14)]

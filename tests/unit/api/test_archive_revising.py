@@ -1,4 +1,4 @@
-"""What is corrected in the archive's file, where the log has it no longer."""
+"""Correcting captions in the archive's file that are no longer in the log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def found(archive: Archive, query: str) -> list[tuple[str, str, str]]:
     return [(each.before, each.text, each.after) for each in hits]
 
 
-def test_it_is_read_and_found_as_it_was_corrected_with_the_times_of_its_words(archive: Archive) -> None:
+def test_corrected_caption_is_read_and_found_with_its_word_times(archive: Archive) -> None:
     keep(archive, caption(1, "Det blåser."), caption(2, "Väderet i skona."), caption(3, "Tack."))
     now = archive.revise(SOURCE, 2, 1010.0, become("Vädret i Skåne."))
     assert (now.text, now.revision, now.corrected) == ("Vädret i Skåne.", 1, True)
@@ -66,13 +66,13 @@ def test_it_is_read_and_found_as_it_was_corrected_with_the_times_of_its_words(ar
     assert found(archive, '"blåser vädret"') == [("", "Det blåser.", "Vädret i Skåne.")], "a phrase over its beginning"
 
 
-def test_who_gives_back_what_was_given_changes_nothing(archive: Archive) -> None:
+def test_change_that_returns_its_argument_writes_nothing(archive: Archive) -> None:
     keep(archive, caption(1, "Tack."))
     assert archive.revise(SOURCE, 1, None, lambda caption: caption).revision == 0
     assert archive.said(SOURCE, Period())[1, 1].revision == 0
 
 
-def test_what_was_taken_away_is_neither_read_nor_found_and_can_come_back(archive: Archive) -> None:
+def test_withdrawn_caption_is_neither_read_nor_found_and_can_be_restored(archive: Archive) -> None:
     keep(archive, caption(1, "Storm."), caption(2, "Tack för att ni tittade!"), caption(3, "Regn."))
     archive.revise(SOURCE, 2, 1010.0, become(""))
     assert texts(archive) == ["Storm.", "Regn."]
@@ -84,7 +84,7 @@ def test_what_was_taken_away_is_neither_read_nor_found_and_can_come_back(archive
     assert found(archive, "tack") == [("Storm.", "Tack.", "Regn.")]
 
 
-def test_a_number_that_two_lives_have_is_told_by_its_time(archive: Archive) -> None:
+def test_id_in_two_lives_is_distinguished_by_time(archive: Archive) -> None:
     keep(archive, caption(1, "storm"))
     keep(archive, caption(1, "regn", start_s=2000.0), life=2)
     with pytest.raises(BadRequest, match="has 2 captions 1: give start_s"):
@@ -99,8 +99,8 @@ def test_a_number_that_two_lives_have_is_told_by_its_time(archive: Archive) -> N
         archive.revise("stations/p2", 1, None, become("x"))
 
 
-def test_a_caption_is_looked_for_by_its_number_in_each_life(archive: Archive, tmp_path: Path) -> None:
-    """Not among all that a station has said in a month."""
+def test_look_up_by_id_uses_the_index_in_each_life(archive: Archive, tmp_path: Path) -> None:
+    """Instead of scanning a month of the station's captions."""
     from api.archive.rows import _BY_ID
 
     with closing(sqlite3.connect(tmp_path / "captions.sqlite")) as db:
@@ -108,7 +108,7 @@ def test_a_caption_is_looked_for_by_its_number_in_each_life(archive: Archive, tm
     assert any("(source=? AND life=? AND id=?)" in step for step in plan), plan
 
 
-def test_a_redis_that_comes_back_as_it_was_before_overwrites_no_later_correction(archive: Archive) -> None:
+def test_redis_with_older_data_does_not_overwrite_a_later_correction(archive: Archive) -> None:
     keep(archive, caption(1, "heard"), caption(2, "heard"))
     log = caption(1, "as the log has it", revision=1, corrected=True, committed_s=6000.0)
     keep(archive, log)
@@ -120,7 +120,7 @@ def test_a_redis_that_comes_back_as_it_was_before_overwrites_no_later_correction
     assert texts(archive) == ["latest"]
 
 
-def test_two_processes_that_correct_and_copy_at_once_lose_nothing(archive: Archive, tmp_path: Path) -> None:
+def test_concurrent_corrections_and_copies_lose_nothing(archive: Archive, tmp_path: Path) -> None:
     keep(archive, *(caption(id, "heard") for id in range(1, 41)))
     other = Archive(tmp_path / "captions.sqlite")
 

@@ -1,4 +1,4 @@
-"""The archive's file: what is kept in it, and found."""
+"""The archive's file: what it stores and finds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ids(archive: Archive, query: str, **wanted: object) -> list[tuple[str, int]]
     return [(each.source, each.id) for each in found(archive, query, **wanted)]
 
 
-def test_words_are_found_newest_first_with_what_stands_around_them(archive: Archive) -> None:
+def test_matches_are_newest_first_with_their_neighbours(archive: Archive) -> None:
     keep(
         archive, caption(1, "Storm över Umeå."), caption(2, "Det blåser."), caption(3, "Och stormen går vidare, storm.")
     )
@@ -56,7 +56,7 @@ def test_words_are_found_newest_first_with_what_stands_around_them(archive: Arch
     assert ids(archive, "storm*") == [("stations/p1", 3), ("stations/p1", 1)]
 
 
-def test_a_phrase_that_begins_in_one_caption_and_ends_in_the_next_is_found_where_it_begins(archive: Archive) -> None:
+def test_phrase_across_two_captions_is_found_in_the_first(archive: Archive) -> None:
     keep(archive, caption(1, "säger statens"), caption(2, "minister i dag"))
     assert ids(archive, '"statens minister"') == [("stations/p1", 1)]
     assert ids(archive, "minister") == [("stations/p1", 2)], "and a word in its own caption alone"
@@ -65,14 +65,14 @@ def test_a_phrase_that_begins_in_one_caption_and_ends_in_the_next_is_found_where
     assert ids(archive, '"statens ministär"') == [("stations/p1", 1)]
 
 
-def test_languages_without_spaces_are_found_by_their_words(archive: Archive) -> None:
+def test_words_are_found_in_languages_without_spaces(archive: Archive) -> None:
     keep(archive, caption(1, "今日は天気がいいです", language="ja"))
     [one] = found(archive, "天気")
     assert [one.text[start:stop] for start, stop in one.marks] == ["天気"]
     assert found(archive, "気天") == []
 
 
-def test_what_is_provisional_is_not_kept_and_what_is_withdrawn_goes(archive: Archive) -> None:
+def test_provisional_captions_are_not_stored_and_withdrawn_ones_are_deleted(archive: Archive) -> None:
     keep(archive, caption(1, "storm", final=False))
     assert ids(archive, "storm") == []
     keep(archive, caption(1, "storm"))
@@ -81,14 +81,14 @@ def test_what_is_provisional_is_not_kept_and_what_is_withdrawn_goes(archive: Arc
     assert ids(archive, "storm") == []
 
 
-def test_what_is_corrected_in_an_upload_was_captioned_when_it_was(archive: Archive) -> None:
+def test_correction_keeps_the_time_at_which_an_upload_was_captioned(archive: Archive) -> None:
     heard = caption(1, "storm", "jobs/a")
     keep(archive, heard)
     keep(archive, replace(heard, text="stormen", committed_s=heard.committed_s + 3600))
     assert [(each.text, each.said_s) for each in found(archive, "storm*")] == [("stormen", heard.committed_s)]
 
 
-def test_what_a_person_wrote_is_told_from_what_was_heard(archive: Archive) -> None:
+def test_corrected_captions_are_marked(archive: Archive) -> None:
     heard = caption(1, "storm")
     keep(archive, heard, caption(2, "regn"))
     keep(archive, replace(heard, text="stormen", corrected=True))
@@ -96,7 +96,7 @@ def test_what_a_person_wrote_is_told_from_what_was_heard(archive: Archive) -> No
     assert [(each.text, each.corrected) for each in said] == [("stormen", True), ("regn", False)]
 
 
-def test_it_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
+def test_search_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "storm", language="en"))
     keep(archive, caption(1, "storm", "stations/p1-sv", language="en"))
     keep(archive, caption(1, "storm", "jobs/a", start_s=3.0))
@@ -108,20 +108,20 @@ def test_it_is_narrowed_by_source_language_and_time(archive: Archive) -> None:
     assert ids(archive, "storm", from_s=5001.0) == [("jobs/a", 1)], "an upload was said when it was captioned"
 
 
-def test_pages_follow_each_other(archive: Archive) -> None:
+def test_search_pages_are_consecutive(archive: Archive) -> None:
     keep(archive, *(caption(id, "storm") for id in range(1, 6)))
     first = found(archive, "storm", limit=2)
     assert [each.id for each in first] == [5, 4]
     assert [each.id for each in found(archive, "storm", before=first[-1].row)] == [3, 2, 1]
 
 
-def test_a_source_that_began_anew_has_another_life(archive: Archive) -> None:
+def test_restarted_source_gets_another_life(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "orkan"))
     keep(archive, caption(1, "storm igen", start_s=2000.0), life=2)
     assert [(each.text, each.after) for each in found(archive, "storm")] == [("storm igen", ""), ("storm", "orkan")]
 
 
-def test_what_is_forgotten_is_gone_and_not_written_again_by_who_did_not_know(archive: Archive) -> None:
+def test_forgotten_source_is_deleted_and_not_written_by_an_outdated_copy(archive: Archive) -> None:
     keep(archive, caption(1, "storm"))
     keep(archive, caption(1, "storm", "jobs/a"))
     before = archive.copied()["stations/p1"]
@@ -131,13 +131,13 @@ def test_what_is_forgotten_is_gone_and_not_written_again_by_who_did_not_know(arc
     assert archive.copied().keys() == {"jobs/a"}
 
 
-def test_what_is_too_old_goes(archive: Archive) -> None:
+def test_expired_captions_are_pruned(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "storm"))
     assert archive.prune(1008.0) == 1
     assert ids(archive, "storm") == [("stations/p1", 2)]
 
 
-def test_it_is_there_after_a_restart(archive: Archive, tmp_path: Path) -> None:
+def test_archive_survives_a_restart(archive: Archive, tmp_path: Path) -> None:
     keep(archive, caption(1, "storm"))
     again = Archive(tmp_path / "archive" / "captions.sqlite")
     assert ids(again, "storm") == [("stations/p1", 1)]
@@ -149,7 +149,7 @@ def read(archive: Archive, from_s: float, to_s: float, **period: int) -> list[in
     return sorted(id for _, id in archive.said("stations/p1", Period(from_s, to_s, **period)))
 
 
-def test_a_station_is_read_in_order_with_the_captions_around_a_period(archive: Archive) -> None:
+def test_period_is_read_in_order_with_its_neighbours(archive: Archive) -> None:
     keep(archive, *(caption(id, "storm") for id in range(1, 7)))
     keep(archive, caption(1, "storm", "stations/p2"))
     assert read(archive, 1013.0, 1024.0) == [1, 2, 3, 4, 5]
@@ -159,7 +159,7 @@ def test_a_station_is_read_in_order_with_the_captions_around_a_period(archive: A
     assert read(archive, 9000.0, 9999.0) == [5, 6]
 
 
-def test_what_is_read_has_its_words_and_gaps_that_nobody_finds(archive: Archive) -> None:
+def test_period_has_words_and_gaps_which_search_does_not_find(archive: Archive) -> None:
     words = (Word("Storm", 1_795_345_200.123, 1_795_345_200.5, 0.9), Word("nu", 1_795_345_201.0, 1_795_345_202.3))
     spoken = Caption("stations/p1", 1, 0, words[0].start_s, words[1].end_s, "Storm nu", True, "sv", words, model="m@1")
     gap = Caption("stations/p1", 2, 0, spoken.end_s, spoken.end_s + 9, "", True, content=Content.GAP, reason="away")
@@ -168,7 +168,7 @@ def test_what_is_read_has_its_words_and_gaps_that_nobody_finds(archive: Archive)
     assert [(each.id, each.before) for each in found(archive, "storm")] == [(3, ""), (1, "")]
 
 
-def test_what_redis_had_lost_and_said_again_is_there_once(archive: Archive) -> None:
+def test_captions_committed_again_after_data_loss_are_stored_once(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "orkan"))
     keep(archive, caption(1, "storm"), caption(2, "lugnt", start_s=1011.0), life=2)
     assert list(archive.said("stations/p1", Period())) == [(2, 1), (1, 2), (2, 2)]
@@ -177,7 +177,7 @@ def test_what_redis_had_lost_and_said_again_is_there_once(archive: Archive) -> N
     assert [each.text for each in found(archive, "storm OR orkan OR lugnt")] == ["lugnt", "orkan", "storm"]
 
 
-def test_a_correction_that_redis_had_lost_stays(archive: Archive) -> None:
+def test_correction_survives_data_loss_in_redis(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "regn"))
     keep(archive, replace(caption(1, "lugnt"), revision=1, corrected=True))
     keep(archive, caption(1, "storm"), caption(2, "regn"), life=2)
@@ -187,22 +187,22 @@ def test_a_correction_that_redis_had_lost_stays(archive: Archive) -> None:
         ("regn", False),
     ]
     keep(archive, replace(caption(1, "vindstilla"), revision=1, corrected=True), life=2)
-    keep(archive, caption(2, ""), life=3)  # taken away, of a log that has nothing else any more
+    keep(archive, caption(2, ""), life=3)  # withdrawn; the log has nothing else
     assert [each.text for each in archive.said("stations/p1", Period()).values()] == ["vindstilla"]
 
 
-def test_what_is_said_again_is_found_by_its_time(archive: Archive, tmp_path: Path) -> None:
-    """By its number alone, each caption of a second life looked at all of the first."""
-    asked: list[str] = []
-    archive._writer.set_trace_callback(asked.append)
+def test_repeated_caption_is_looked_up_by_time(archive: Archive, tmp_path: Path) -> None:
+    """By id alone, each caption of a second life would scan all of the first."""
+    statements: list[str] = []
+    archive._writer.set_trace_callback(statements.append)
     keep(archive, caption(1, "storm"), life=2)
-    [update] = [sql for sql in asked if sql.startswith("UPDATE OR IGNORE")]
+    [update] = [sql for sql in statements if sql.startswith("UPDATE OR IGNORE")]
     with closing(sqlite3.connect(tmp_path / "archive" / "captions.sqlite")) as db:
         plan = db.execute(f"EXPLAIN QUERY PLAN {update}").fetchall()
     assert "captions_in_order (source=? AND said_s=? AND id=?)" in plan[0][-1]
 
 
-def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
+def test_file_of_an_earlier_version_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "before.sqlite"
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(schema._SEARCHED)
@@ -224,14 +224,14 @@ def test_the_file_of_the_version_before_is_kept(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_search_that_takes_too_long_is_given_up(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_search_times_out(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(archive, *(caption(id, "storm") for id in range(1, 3000)))
     monkeypatch.setattr(store, "PATIENCE_S", -1.0)
     with pytest.raises(ArchiveError, match="name a source"):
         found(archive, "storm", to_s=1.0)
 
 
-def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_named_in_the_error(tmp_path: Path) -> None:
     path = tmp_path / "captions.sqlite"
     path.write_text("no database, and long enough to be seen as none" * 99)
     with pytest.raises(ArchiveError, match=r"captions\.sqlite"):
@@ -243,7 +243,7 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         Archive(path)
 
 
-def test_what_stands_around_what_was_found_goes_on_where_a_log_began_anew(archive: Archive) -> None:
+def test_neighbours_of_a_match_span_two_lives(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "orkan", start_s=1010.0))
     keep(archive, caption(1, "regn", start_s=1030.0), caption(2, "hagel", start_s=1035.0), life=2)
     assert [(each.before, each.after) for each in found(archive, "orkan OR regn")] == [

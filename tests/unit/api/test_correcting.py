@@ -1,4 +1,4 @@
-"""A corrected caption keeps what was right of the one that was heard."""
+"""A corrected caption keeps the times of the original words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wire.messages import Caption, Word
 
 
 def heard(*texts: str, separator: str = " ") -> Caption:
-    """A caption of words of a second each, from 10 s on."""
+    """A caption whose words last a second each, from 10 s on."""
     words = tuple(Word(text, 10.0 + n, 11.0 + n, 0.4) for n, text in enumerate(texts))
     return Caption("jobs/a", 1, 2, 10.0, 10.0 + len(texts), separator.join(texts), True, "sv", words)
 
@@ -24,7 +24,7 @@ def times(caption: Caption, text: str) -> list[tuple[str, float, float]]:
     return [(word.text, word.start_s, word.end_s) for word in corrected(caption, text).words]
 
 
-def test_the_text_is_the_persons_and_no_word_has_a_confidence() -> None:
+def test_corrected_words_have_no_confidence() -> None:
     caption = corrected(heard("God", "natt", "Sverige."), "God morgon, Sverige.")
     assert (caption.text, caption.final, caption.corrected) == ("God morgon, Sverige.", True, True)
     assert (caption.start_s, caption.end_s, caption.language) == (10.0, 13.0, "sv")
@@ -34,7 +34,7 @@ def test_the_text_is_the_persons_and_no_word_has_a_confidence() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("God natt Sverige", [("God", 10, 11), ("natt", 11, 12), ("Sverige", 12, 13)]),  # marks alone
+        ("God natt Sverige", [("God", 10, 11), ("natt", 11, 12), ("Sverige", 12, 13)]),  # punctuation only
         ("God morgon sverige.", [("God", 10, 11), ("morgon", 11, 12), ("sverige.", 12, 13)]),
         ("God Sverige.", [("God", 10, 11), ("Sverige.", 12, 13)]),
         ("Gud nattar Sverige.", [("Gud", 10, 11), ("nattar", 11, 12), ("Sverige.", 12, 13)]),
@@ -42,13 +42,11 @@ def test_the_text_is_the_persons_and_no_word_has_a_confidence() -> None:
         ("God nu ikväll Sverige.", [("God", 10, 11), ("nu", 11, 11.25), ("ikväll", 11.25, 12), ("Sverige.", 12, 13)]),
     ],
 )
-def test_words_have_the_times_of_those_whose_place_they_take(
-    text: str, expected: list[tuple[str, float, float]]
-) -> None:
+def test_words_take_the_times_of_the_words_they_replace(text: str, expected: list[tuple[str, float, float]]) -> None:
     assert times(heard("God", "natt", "Sverige."), text) == expected
 
 
-def test_a_word_that_was_not_heard_has_the_time_between_its_neighbours() -> None:
+def test_inserted_word_gets_the_time_between_its_neighbours() -> None:
     words = (Word("ett", 1.0, 1.5), Word("tre", 3.5, 4.0))
     caption = Caption("jobs/a", 1, 0, 0.5, 4.5, "ett tre", True, "sv", words)
     assert times(caption, "noll ett två tre fyra") == [
@@ -60,7 +58,7 @@ def test_a_word_that_was_not_heard_has_the_time_between_its_neighbours() -> None
     ]
 
 
-def test_words_that_nobody_left_time_for_share_that_of_the_word_before() -> None:
+def test_inserted_words_without_time_share_that_of_the_word_before() -> None:
     words = times(heard("God", "natt", "Sverige."), "God natt allesammans Sverige.")
     assert [(text, round(start_s, 1), round(end_s, 1)) for text, start_s, end_s in words] == [
         ("God", 10, 11),
@@ -70,7 +68,7 @@ def test_words_that_nobody_left_time_for_share_that_of_the_word_before() -> None
     ]
 
 
-def test_a_script_without_spaces_keeps_none_and_the_words_of_others_whole() -> None:
+def test_script_without_spaces_stays_without_and_foreign_words_stay_whole() -> None:
     caption = heard("今日", "は", "雨", "です", separator="")
     text = "今日 NHK は雪です。"
     assert times(caption, text)[:3] == [("今", 10, 10.5), ("日", 10.5, 10.6), (" NHK", 10.6, 11)]
@@ -78,7 +76,7 @@ def test_a_script_without_spaces_keeps_none_and_the_words_of_others_whole() -> N
     assert corrected(caption, text).as_dict()["lines"] == [text]
 
 
-def test_a_single_word_does_not_tell_that_a_script_has_spaces() -> None:
+def test_single_word_does_not_decide_whether_a_script_has_spaces() -> None:
     text = "今日は朝から雪が降っていますので、" * 3
     for caption in (heard("はい"), heard()):
         lines = corrected(caption, text).as_dict()["lines"]
@@ -86,23 +84,23 @@ def test_a_single_word_does_not_tell_that_a_script_has_spaces() -> None:
         assert max(map(len, lines)) <= LINE_CHARACTERS
 
 
-def test_no_word_begins_with_a_mark_that_belongs_to_the_character_before() -> None:
+def test_combining_marks_stay_with_their_character() -> None:
     words = [word for word, _, _ in times(heard("สวัสดี"), "ที่นี่")]
     assert words == ["ที่", "นี่"]
 
 
-def test_of_a_caption_without_words_no_times_are_invented() -> None:
+def test_caption_without_words_gets_no_invented_times() -> None:
     caption = Caption("jobs/a", 1, 0, 0.0, 4.0, "hello there", True)
     assert corrected(caption, "hello then").words == ()
 
 
-def test_an_empty_text_withdraws_it() -> None:
+def test_empty_text_withdraws_a_caption() -> None:
     caption = corrected(heard("Tack", "för", "att", "ni", "tittade."), "")
     assert (caption.text, caption.words, caption.final) == ("", (), True)
 
 
 @given(st.text(alphabet="今日はNHKö12 。、「」 ที่", min_size=1))
-def test_a_text_of_any_mixture_is_what_its_words_make(spelt: str) -> None:
+def test_words_of_any_mixed_script_make_up_the_text(spelt: str) -> None:
     text = clean(spelt)
     words, separator = words_of(text, [word for word, _, _ in times(heard("今日", "は", separator=""), text)])
     assert separator.join(words) == text

@@ -1,4 +1,4 @@
-"""Cues: every word once, on screens that fit, for as long as they need where there is time."""
+"""Cues: every word once, on screens that fit, for long enough to be read if there is time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shown(*captions: Caption) -> list[tuple[int, int, tuple[str, ...]]]:
 
 @st.composite
 def programmes(draw: st.DrawFn) -> list[Caption]:
-    """Captions as a transcriber makes them, with their words' times, some of them hasty or short."""
+    """Captions as a transcriber makes them, with word times, some of them fast or short."""
     found: list[Caption] = []
     at_s = 0.0
     for id in range(1, draw(st.integers(0, 15)) + 1):
@@ -49,7 +49,7 @@ def test_every_word_is_shown_once_and_in_order(found: list[Caption]) -> None:
 
 
 @given(programmes())
-def test_screens_fit_and_follow_one_another(found: list[Caption]) -> None:
+def test_screens_fit_and_do_not_overlap(found: list[Caption]) -> None:
     made = cues(found)
     assert all(cue.start_ms < cue.end_ms for cue in made)
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(made))
@@ -71,7 +71,7 @@ def late(cue: Cue) -> int:
 
 
 @given(programmes())
-def test_a_cue_is_hasty_only_where_there_is_no_time(found: list[Caption]) -> None:
+def test_cue_is_too_fast_only_if_there_is_no_time(found: list[Caption]) -> None:
     made = cues(found)
     for before, cue, after in zip([None, *made], made, [*made[1:], None], strict=False):
         if lasts(cue) >= cue.needed_ms:
@@ -84,7 +84,7 @@ def test_a_cue_is_hasty_only_where_there_is_no_time(found: list[Caption]) -> Non
 
 
 @given(programmes())
-def test_what_is_hasty_fits_beside_neither_neighbour(found: list[Caption]) -> None:
+def test_fast_cue_fits_with_neither_neighbour(found: list[Caption]) -> None:
     for cue, after in pairwise(cues(found)):
         if lasts(cue) < cue.needed_ms:
             together = [piece.text for piece in (*cue.pieces, *after.pieces)]
@@ -93,7 +93,7 @@ def test_what_is_hasty_fits_beside_neither_neighbour(found: list[Caption]) -> No
 
 
 @given(programmes())
-def test_a_cue_is_there_when_its_words_are_said(found: list[Caption]) -> None:
+def test_cue_is_shown_while_its_words_are_said(found: list[Caption]) -> None:
     for cue in cues(found):
         assert -EARLY_MS <= late(cue) <= LATE_MS
         assert cue.end_ms > cue.pieces[-1].start_ms
@@ -106,7 +106,7 @@ def test_a_short_cue_is_shown_for_a_second() -> None:
     ]
 
 
-def test_a_short_cue_is_joined_with_the_next_or_else_with_the_one_before() -> None:
+def test_short_cue_is_merged_with_the_next_or_else_the_previous() -> None:
     assert shown(caption("Ja.", 1.0, 1.3), caption("Det är klart.", 1.5, 3.0, 2)) == [
         (1000, 3000, ("Ja. Det är klart.",))
     ]
@@ -126,18 +126,18 @@ HASTY = "Polisen i Sundsvall söker en man i en stulen bil..."  # 51 characters:
 SLOW = "Han är efterlyst, och i natt har han synts i Timrå."
 
 
-def test_hasty_text_is_joined_with_its_neighbour_where_both_fit() -> None:
+def test_fast_text_is_merged_with_its_neighbour_if_both_fit() -> None:
     text = "Polisen söker en man i en röd bil."  # 34 characters: two seconds
     found = shown(caption(text, 0.0, 1.5), caption("Han är efterlyst.", 1.5, 5.0, 2))
     assert found == [(0, 5000, ("Polisen söker en man i en röd bil.", "Han är efterlyst."))]
 
 
-def test_hasty_text_stays_in_the_silence_behind_it() -> None:
+def test_fast_text_is_extended_into_the_silence_after_it() -> None:
     assert times(caption(HASTY, 0.0, 1.2)) == [(0, 3000)]
     assert times(caption(HASTY, 0.0, 1.2), caption(SLOW, 2.8, 6.0, 2)) == [(0, 3000), (3000, 6000)]
 
 
-def test_hasty_text_comes_in_the_silence_before_it_that_is_left() -> None:
+def test_fast_text_starts_early_in_the_remaining_silence_before_it() -> None:
     assert times(caption(SLOW, 1.0, 4.0), caption(HASTY, 5.0, 7.7, 2), caption(SLOW, 7.7, 11.0, 3)) == [
         (1000, 4000),
         (4700, 7700),
@@ -148,12 +148,12 @@ def test_hasty_text_comes_in_the_silence_before_it_that_is_left() -> None:
     assert times(caption(HASTY, 0.2, 3.0), caption(SLOW, 3.0, 6.0, 2))[0] == (0, 3000), "nothing comes before zero"
 
 
-def test_the_next_one_gives_what_it_has_but_does_not_fall_behind_its_speech() -> None:
+def test_next_cue_is_delayed_within_its_limit() -> None:
     assert times(caption(HASTY, 0.0, 2.8), caption(SLOW, 2.8, 7.0, 2)) == [(0, 3000), (3000, 7000)]
     assert times(caption(HASTY, 0.0, 2.0), caption(SLOW, 2.0, 7.0, 2)) == [(0, 2250), (2250, 7000)]
 
 
-def test_silence_behind_several_hasty_cues_is_for_all_of_them() -> None:
+def test_silence_after_several_fast_cues_is_shared() -> None:
     found = times(*(caption(HASTY, 2.9 * n, 2.9 * n + 2.9, n) for n in range(3)))
     assert found == [(0, 3000), (3000, 6000), (6000, 9000)]
     found = times(*(caption(HASTY, 2.8 * n, 2.8 * n + 2.8, n) for n in range(3)))
@@ -172,13 +172,13 @@ def test_a_long_caption_is_shown_in_parts() -> None:
     assert all(a.end_ms == b.start_ms for a, b in pairwise(made))
 
 
-def test_scripts_without_spaces_stay_without() -> None:
+def test_scripts_without_spaces_get_none() -> None:
     words = tuple(Word(text, n * 0.3, n * 0.3 + 0.3) for n, text in enumerate(["今日", "は", "雨。"]))
     [cue] = cues([Caption("jobs/x", 1, 0, 0.0, 0.9, "今日は雨。", True, "ja", words=words)])
     assert (cue.text, len(cue.pieces), cue.exact) == (("今日は雨。",), 3, True)
 
 
-def test_the_text_counts_where_the_words_are_others() -> None:
+def test_text_is_used_if_the_words_differ_from_it() -> None:
     [cue] = cues([Caption("jobs/x", 1, 0, 0.0, 2.0, "rättad text", True, words=(Word("fel", 0.0, 1.0),))])
     assert (cue.text, cue.exact) == (("rättad text",), False)
 
@@ -189,8 +189,8 @@ def test_lost_audio_and_empty_captions_make_no_cue() -> None:
     assert clean("a\x00b") == "a b"
 
 
-def test_screens_that_are_over_at_the_origin_are_left_out() -> None:
-    """With the audio of a time, only what is said in it is shown."""
+def test_screens_that_end_before_the_origin_are_omitted() -> None:
+    """With the audio of a period, only the speech in it is shown."""
     text = " ".join(["Riksdagsledamöterna"] * 12)
     spoken = caption(text, 1000.0, 1012.0)
     whole, behind = cues([spoken], 1000.0), cues([spoken], 1010.0)
@@ -200,7 +200,7 @@ def test_screens_that_are_over_at_the_origin_are_left_out() -> None:
     assert cues([spoken], 1012.0) == []
 
 
-def test_a_space_that_is_written_where_words_have_none_stands_within_lines_only() -> None:
+def test_written_space_in_a_spaceless_script_is_kept_within_lines_only() -> None:
     heard = ["ฝนตกหนักทางภาคใต้", "และภาคตะวันออก", " กรมอุตุนิยมวิทยา", "เตือนน้ำท่วม", " วันนี้"]
     words = tuple(Word(text, float(n), n + 0.9) for n, text in enumerate(heard))
     [cue] = cues([Caption("jobs/x", 1, 0, 0.0, 4.9, "".join(heard), True, "th", words=words)])
@@ -208,7 +208,7 @@ def test_a_space_that_is_written_where_words_have_none_stands_within_lines_only(
     assert cue.text == ("ฝนตกหนักทางภาคใต้และภาคตะวันออก", "กรมอุตุนิยมวิทยาเตือนน้ำท่วม วันนี้")
 
 
-def test_captions_that_are_one_cue_are_parted_as_phrases_are() -> None:
+def test_captions_merged_into_one_cue_are_separated_like_phrases() -> None:
     def hasty(id: int, language: str, *texts: str) -> Caption:
         words = tuple(Word(text, id + n * 0.2, id + n * 0.2 + 0.2) for n, text in enumerate(texts))
         return Caption("jobs/x", id, 0, id, id + 0.4, "".join(texts), True, language, words=words)

@@ -1,4 +1,4 @@
-"""Small things at the edge: refused bodies, origins, parameters, files left behind, settings."""
+"""Small units at the edge: rejected bodies, origins, parameters, old files, settings."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from wire.settings import load
 
 
 class TestLingering:
-    def test_all_that_comes_is_thrown_away(self) -> None:
+    def test_rest_of_the_body_is_discarded(self) -> None:
         parts = [b"x" * 10, b"y" * 5, b""]
         assert discard(lambda _: parts.pop(0), lambda: 0.0) == 15
 
-    def test_patience_has_an_end_in_bytes_and_in_time(self) -> None:
+    def test_discarding_is_limited_in_bytes_and_time(self) -> None:
         part = b"x" * (LINGER_BYTES // 4)
         assert discard(lambda _: part, lambda: 0.0) == LINGER_BYTES
         clock = iter([0.0, LINGER_S / 2, LINGER_S + 1])
         assert discard(lambda _: b"x", lambda: next(clock)) == 1
 
-    def test_a_client_that_is_gone_ends_it(self) -> None:
+    def test_disconnected_client_ends_discarding(self) -> None:
         def gone(_: int) -> bytes:
             raise ConnectionResetError
 
         assert discard(gone, lambda: 0.0) == 0
 
-    def test_a_client_that_sends_nothing_more_is_not_waited_for(self) -> None:
+    def test_silent_client_times_out(self) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             refused = EnvironBuilder(method="POST", environ_base={"gunicorn.socket": ours, "CONTENT_LENGTH": "9"})
@@ -53,7 +53,7 @@ class TestLingering:
             answer.close()
             assert ours.gettimeout() is None, "gunicorn waits for another request in its own way"
 
-    def test_an_answer_behind_a_body_that_was_taken_has_all_the_time_it_needs(self) -> None:
+    def test_answer_to_an_accepted_body_has_no_timeout(self) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.settimeout(BODY_SILENCE_S)
@@ -79,7 +79,7 @@ class TestOrigins:
             ("127.0.0.1", {"Host": "127.0.0.1:8000", "Origin": "https://ok.example"}),
         ],
     )
-    def test_these_may(self, host: str, headers: dict[str, str]) -> None:
+    def test_these_are_allowed(self, host: str, headers: dict[str, str]) -> None:
         settings = Settings(host=host, allowed_origins="https://ok.example, https://other.example")
         access.check_origin(settings, request(**headers))
 
@@ -96,12 +96,12 @@ class TestOrigins:
             ("0.0.0.0", {"Host": "captions.example", "Sec_Fetch_Site": "cross-site"}),
         ],
     )
-    def test_these_may_not(self, host: str, headers: dict[str, str]) -> None:
+    def test_these_are_rejected(self, host: str, headers: dict[str, str]) -> None:
         with pytest.raises(Problem) as refused:
             access.check_origin(Settings(host=host, allowed_origins="https://ok.example"), request(**headers))
         assert refused.value.status == 403
-        access.check_origin(Settings(host=host), request("GET", **headers))  # reading is not changing
-        with pytest.raises(Problem):  # but a socket is
+        access.check_origin(Settings(host=host), request("GET", **headers))  # reading changes nothing
+        with pytest.raises(Problem):  # but a socket is refused
             access.check_origin(Settings(host=host), request("GET", **headers), socket=True)
 
 
@@ -117,11 +117,11 @@ class TestHosts:
             ("0.0.0.0", "anything.example"),
         ],
     )
-    def test_these_are_ours(self, bound: str, host: str) -> None:
+    def test_these_hosts_are_accepted(self, bound: str, host: str) -> None:
         access.check_host(Settings(host=bound, allowed_origins="https://ok.example"), request("GET", Host=host))
 
     @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1:8000"])
-    def test_these_are_not(self, host: str) -> None:
+    def test_these_hosts_are_rejected(self, host: str) -> None:
         with pytest.raises(Problem) as refused:
             access.check_host(Settings(), request("GET", Host=host))
         assert refused.value.status == 421
@@ -130,7 +130,7 @@ class TestHosts:
         ("host", "fits"),
         [("api:8000", True), ("127.0.0.1:8000", True), ("ok.example", True), ("evil.example:8000", False)],
     )
-    def test_in_a_container_names_are_given(self, host: str, fits: bool) -> None:
+    def test_allowed_hosts_apply_on_any_address(self, host: str, fits: bool) -> None:
         settings = Settings(host="0.0.0.0", allowed_hosts="api", allowed_origins="https://ok.example")
         with nullcontext() if fits else pytest.raises(Problem):
             access.check_host(settings, request("GET", Host=host))
@@ -149,13 +149,13 @@ class TestParameters:
             ("!", ""),
         ],
     )
-    def test_an_id_is_made_of_a_name(self, name: str, id: str) -> None:
+    def test_id_is_derived_from_the_name(self, name: str, id: str) -> None:
         assert slug(name) == id
 
-    def test_a_numbered_id_is_no_longer_than_others(self) -> None:
+    def test_numbered_id_respects_the_length_limit(self) -> None:
         assert (number_id("p4", 2), number_id("a" * 61 + "-bc", 12)) == ("p4-2", "a" * 61 + "-12")
 
-    def test_an_address_makes_an_id_without_its_secrets(self) -> None:
+    def test_id_from_a_url_contains_no_secrets(self) -> None:
         assert slug(url_identity("https://me:word@a.example:8000/live.mp3?key=1")) == "a-example-8000-live-mp3"
 
     @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ class TestParameters:
     @pytest.mark.parametrize(
         "url", ["http://a", "https://user@a.example:8000/x?y=1#z", "http://[::1]:8000/", "http://[fe80::1%25eth0]/"]
     )
-    def test_addresses_of_the_web(self, url: str) -> None:
+    def test_http_urls_are_accepted(self, url: str) -> None:
         assert http_url(url) == url
 
     @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ class TestParameters:
             "http://a%20b/",
         ],
     )
-    def test_others_are_refused(self, url: str) -> None:
+    def test_other_urls_are_rejected(self, url: str) -> None:
         with pytest.raises(BadRequest, match="http"):
             http_url(url)
 
@@ -230,7 +230,7 @@ class TestJobs:
     def test_states(self, state: State, finished: bool, seen: State) -> None:
         assert state_of(Job("j", 0.0, state=state), Progress(finished=finished)) is seen
 
-    def test_progress_stays_in_its_bounds(self) -> None:
+    def test_progress_is_between_0_and_1(self) -> None:
         job = Job("j", 0.0, duration_s=10.0)
         found = [progress_of(job, Progress(until_s=until_s)) for until_s in (-1.0, 0.0, 2.5, 10.0, 11.0)]
         assert found == [0.0, 0.0, 0.25, 0.99, 0.99]
@@ -241,30 +241,30 @@ class TestJobs:
         ("progress", "seen"),
         [
             (Progress(), 0.0),
-            (Progress(until_s=10.0, finished=True), 0.0),  # all of it went by as gaps
+            (Progress(until_s=10.0, finished=True), 0.0),  # all of it became gaps
             (Progress(until_s=4.0, languages=("sv",)), 0.4),
             (Progress(until_s=10.0, finished=True, languages=("sv",)), 0.99),
         ],
     )
-    def test_progress_of_what_failed_stays_where_it_failed(self, progress: Progress, seen: float) -> None:
+    def test_progress_of_a_failed_job_is_where_it_failed(self, progress: Progress, seen: float) -> None:
         assert progress_of(Job("j", 0.0, state=State.FAILED, duration_s=10.0), progress) == seen
 
     @pytest.mark.parametrize(
         ("name", "plain"),
         [("a.mp3", "a.mp3"), ("C:\\x\\b.wav", "b.wav"), ("../../etc/passwd", "passwd"), ("a\x00\nb", "ab"), ("", "")],
     )
-    def test_names_of_files_are_shown_without_folders(self, name: str, plain: str) -> None:
+    def test_file_names_are_displayed_without_folders(self, name: str, plain: str) -> None:
         assert display_name(name) == plain
 
     @pytest.mark.parametrize(
         ("name", "suffix"),
         [("a.MP3", ".mp3"), ("a.tar.gz", ".gz"), ("a", ""), ("a./../x", ""), ("a.😀", ""), ("a.toolongsuffix", "")],
     )
-    def test_only_plain_endings_are_kept(self, name: str, suffix: str) -> None:
+    def test_only_plain_extensions_are_kept(self, name: str, suffix: str) -> None:
         assert uploads.suffix_of(name) == suffix
 
 
-def test_files_that_no_job_needs_any_more_are_swept_away(tmp_path: Path) -> None:
+def test_old_uploads_are_swept(tmp_path: Path) -> None:
     now = time.time()
     for name, age_s in {"old.mp3": 100, "new.mp3": 1, "slow.part": 100, "dead.part": 2 * uploads.STALE_S}.items():
         (tmp_path / name).touch()
@@ -274,10 +274,10 @@ def test_files_that_no_job_needs_any_more_are_swept_away(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("value", ["captions.example", "https://a.example/path", "ftp://a"])
-def test_an_origin_that_is_none_stops_the_start(value: str) -> None:
+def test_invalid_origin_is_a_settings_error(value: str) -> None:
     with pytest.raises(SettingsError, match="ALLOWED_ORIGINS"):
         load(Settings, {"ALLOWED_ORIGINS": value})
 
 
-def test_what_the_api_says_of_rejected_text_are_reasons_that_transcribers_have() -> None:
+def test_warnings_cover_reasons_that_transcribers_use() -> None:
     assert set(INVENTED) < set(Reason)

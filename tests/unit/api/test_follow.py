@@ -45,7 +45,7 @@ class FakeLog:
 
 
 class Script:
-    """A queue that hands out items, each after a change of the log, and closes at the end."""
+    """A queue that returns items, each after a change of the log, and closes at the end."""
 
     def __init__(self, log: FakeLog, *items: Item | tuple[Item, int] | None) -> None:
         self._log = log
@@ -69,7 +69,7 @@ def follow(log: FakeLog, *items: Any, after: int = 0, over: bool = False, source
 def follow_with_status(
     known: list[Status], log: FakeLog, *items: Any, after: int = 0, over: bool = False
 ) -> list[dict[str, Any]]:
-    """All messages, while what is known of the source is one of `known` after the other, at last the last."""
+    """All messages, while the source's status runs through `known` and stays at the last."""
     source, statuses = known[0].source, chain(known, repeat(known[-1]))
     status = partial(next, statuses)
     messages = Follower(log, Script(log, *items), source, after, status=status, over=over).messages()
@@ -84,7 +84,7 @@ def types(messages: list[dict[str, Any]]) -> list[str]:
     return [m["type"] for m in messages if m["type"] != "caption"]
 
 
-def test_what_was_committed_during_the_replay_is_not_repeated() -> None:
+def test_captions_committed_during_the_replay_are_not_repeated() -> None:
     assert events(follow(FakeLog(5), live(4), live(5), (live(6), 6))) == [1, 2, 3, 4, 5, 6]
 
 
@@ -92,7 +92,7 @@ def test_the_log_is_read_page_by_page() -> None:
     assert events(follow(FakeLog(2 * PAGE + 1))) == list(range(1, 2 * PAGE + 2))
 
 
-def test_a_hole_in_the_live_messages_is_filled_from_the_log() -> None:
+def test_gap_in_live_messages_is_filled_from_the_log() -> None:
     assert events(follow(FakeLog(2), (live(6), 6))) == [1, 2, 3, 4, 5, 6]
 
 
@@ -102,11 +102,11 @@ def test_after_an_interruption_the_log_is_read_again() -> None:
     assert types(messages) == ["interrupted", "resumed"]
 
 
-def test_the_first_subscription_is_no_interruption() -> None:
+def test_first_subscription_is_not_an_interruption() -> None:
     assert types(follow(FakeLog(2), Signal.RESUMED)) == []
 
 
-def test_a_slow_viewer_is_told_how_many_captions_it_missed_and_goes_on() -> None:
+def test_slow_viewer_gets_the_number_of_missed_captions_and_continues() -> None:
     messages = follow(FakeLog(2), (Missed(10), 12), live(11), live(12))
     assert [(m["type"], m.get("event"), m.get("count"), m.get("after")) for m in messages[2:]] == [
         ("missed", None, 8, 2),
@@ -115,7 +115,7 @@ def test_a_slow_viewer_is_told_how_many_captions_it_missed_and_goes_on() -> None
     ]
 
 
-def test_what_was_dropped_while_the_replay_sent_it_is_not_missed() -> None:
+def test_dropped_captions_that_the_replay_sent_are_not_missed() -> None:
     assert types(follow(FakeLog(10), Missed(7), live(11))) == []
 
 
@@ -125,11 +125,11 @@ def test_events_that_the_bounded_log_has_dropped_are_missed() -> None:
     assert events(messages) == list(range(11, 21))
 
 
-def test_a_viewer_that_asks_for_all_does_not_miss_what_is_long_gone() -> None:
+def test_viewer_from_the_beginning_does_not_miss_expired_events() -> None:
     assert types(follow(FakeLog(20, oldest=11))) == []
 
 
-def test_a_log_that_begins_again_resets_the_viewer() -> None:
+def test_restarted_log_resets_the_viewer() -> None:
     messages = follow(FakeLog(3), after=50)
     assert types(messages) == ["reset"]
     assert events(messages) == [1, 2, 3]
@@ -139,11 +139,11 @@ def test_a_finished_source_ends_after_its_replay() -> None:
     assert types(follow(FakeLog(3, finished=True), live(9))) == ["end"]
 
 
-def test_an_end_that_comes_live_is_the_last_message() -> None:
+def test_live_end_is_the_last_message() -> None:
     assert types(follow(FakeLog(1), END, live(2))) == ["end"]
 
 
-def test_a_failed_job_ends_when_its_captions_are_out() -> None:
+def test_failed_job_ends_after_its_captions() -> None:
     assert types(follow(FakeLog(3), over=True)) == ["end"]
 
 
@@ -166,7 +166,7 @@ def test_a_failure_ends_a_job_but_not_a_station() -> None:
     assert events(station) == [1, 2]
 
 
-def test_a_status_is_sent_at_first_and_when_it_says_something_else() -> None:
+def test_status_is_sent_first_and_when_it_changes() -> None:
     running = {"state": State.RUNNING, "title": "Ekot"}
     known = [Status(SOURCE, **running)]
     chunks = [now(**running, audio_s=5.0 * n) for n in range(4)]
@@ -175,7 +175,7 @@ def test_a_status_is_sent_at_first_and_when_it_says_something_else() -> None:
     assert [m["title"] for m in messages if m["type"] == "status"] == ["Ekot", "P1"]
 
 
-def test_a_status_that_was_lost_on_the_way_is_made_up_for() -> None:
+def test_lost_status_is_sent_later() -> None:
     known = [Status(SOURCE), Status(SOURCE, State.RUNNING)]
     away = follow_with_status(known, FakeLog(1), Signal.INTERRUPTED, Signal.RESUMED, Signal.RESUMED)
     assert states(away) == ["waiting", "interrupted", "resumed", "running"]
@@ -187,7 +187,7 @@ def test_a_status_that_was_lost_on_the_way_is_made_up_for() -> None:
     assert states(failed) == ["waiting", "interrupted", "resumed", "failed", "end"]
 
 
-def test_only_live_captions_carry_the_time_from_which_latency_counts() -> None:
+def test_only_live_captions_have_a_capture_time() -> None:
     log = FakeLog(1)
     follower = Follower(log, Script(log, (live(2), 2)), SOURCE, 0, status=lambda: Status(SOURCE))
     assert [m.captured_s for m in follower.messages() if m] == [0.0, 0.0, 1.0]
@@ -195,7 +195,7 @@ def test_only_live_captions_carry_the_time_from_which_latency_counts() -> None:
 
 @given(st.data())
 def test_any_interleaving_gives_each_event_once_in_order(data: st.DataObject) -> None:
-    """The log grows; live messages lag behind it, some are lost in interruptions."""
+    """The log grows; live messages lag behind it, and some are lost in interruptions."""
     log = FakeLog(data.draw(st.integers(0, 5)))
     script: list[Any] = []
     published, newest = log.newest, log.newest
@@ -220,7 +220,7 @@ def partial_of(after: int) -> Live:
     )
 
 
-def test_what_is_heard_ahead_goes_to_who_has_all_before_it_and_moves_nobody_on() -> None:
+def test_partial_caption_is_sent_to_up_to_date_viewers_and_does_not_advance_them() -> None:
     follower = Follower(
         FakeLog(2), Script(FakeLog(2), partial_of(2), live(3), partial_of(2)), SOURCE, 0, status=lambda: Status(SOURCE)
     )
@@ -234,7 +234,7 @@ def test_what_is_heard_ahead_goes_to_who_has_all_before_it_and_moves_nobody_on()
     assert follower.last == 3
 
 
-def test_what_is_heard_ahead_of_lines_that_are_missing_is_left_out() -> None:
+def test_partial_caption_after_missing_ones_is_omitted() -> None:
     assert [m.get("text") for m in follow(FakeLog(2), (partial_of(4), 4), live(5))][2:] == [
         "line 3",
         "line 4",
@@ -242,7 +242,7 @@ def test_what_is_heard_ahead_of_lines_that_are_missing_is_left_out() -> None:
     ]
 
 
-def test_a_correction_that_is_in_no_log_leaves_a_viewer_where_it_is() -> None:
+def test_correction_outside_the_log_does_not_advance_a_viewer() -> None:
     log, correction = FakeLog(2), parse(json.dumps({"type": "correction", "source": SOURCE, "caption": {}}).encode())
     found = follow(log, correction, (live(3), 3), after=2)
     assert [m["type"] for m in found] == ["correction", "caption"]

@@ -1,4 +1,4 @@
-"""SRT, WebVTT and text: whatever captions hold, strict parsers accept what comes out, and nothing is lost."""
+"""SRT, WebVTT and text: strict parsers accept the output for any captions, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TIMES = st.floats(0, 400_000, allow_nan=False)
 
 @st.composite
 def captions(draw: st.DrawFn) -> list[Caption]:
-    """Captions with any times and texts, as even a broken seam could leave them."""
+    """Captions with any times and texts, even as a broken seam could leave them."""
     found = []
     for id in range(1, draw(st.integers(0, 12)) + 1):
         start_s = draw(TIMES)
@@ -62,7 +62,7 @@ def spoken(found: list[Caption]) -> list[str]:
 
 
 @given(captions())
-def test_cues_follow_one_another_and_none_is_empty(found: list[Caption]) -> None:
+def test_cues_do_not_overlap_and_none_is_empty(found: list[Caption]) -> None:
     made = cues(found)
     assert all(cue.start_ms < cue.end_ms for cue in made)
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(made))
@@ -98,7 +98,7 @@ def milliseconds(parts: Sequence[str]) -> int:
 
 
 def parse_vtt(text: str) -> tuple[str, list[tuple[int, int, list[str]]]]:
-    """Section 4.1 of the WebVTT specification, without mercy: the comment, and cues with their lines, still escaped."""
+    """A strict parser after section 4.1 of the WebVTT specification: the comment, and cues with their escaped lines."""
     header, _, rest = text.partition("\n\n")
     assert header == "WEBVTT"
     blocks = rest.split("\n\n") if rest.strip("\n") else []
@@ -153,7 +153,7 @@ def test_vtt_has_the_times_of_words_and_the_languages() -> None:
     )
 
 
-def test_words_that_are_said_before_their_cue_begins_are_shown_from_its_beginning() -> None:
+def test_words_before_their_cue_are_shown_from_its_start() -> None:
     hasty = Caption("jobs/x", 1, 0, 0.0, 2.8, "Polisen i Sundsvall söker en man i en stulen bil...", True, "sv")
     slow = "Han är efterlyst, och i natt har han synts i Timrå."
     words = tuple(Word(w, 2.8 + n * 0.15, 2.9 + n * 0.15) for n, w in enumerate(slow.split()))
@@ -174,7 +174,7 @@ def test_vtt_is_read_by_another_library(found: list[Caption]) -> None:
     assert [html.unescape(c.text) for c in parsed.captions] == ["\n".join(cue.text) for cue in made]
 
 
-def test_what_files_look_like() -> None:
+def test_example_files() -> None:
     found = [
         Caption("jobs/x", 1, 1, 0.5, 2.25, "God morgon, klockan är åtta.", True),
         Caption("jobs/x", 2, 0, 3.0, 4.0, "", False),
@@ -194,7 +194,7 @@ def test_what_files_look_like() -> None:
     )
 
 
-def test_nothing_said_makes_files_that_are_empty_but_right() -> None:
+def test_files_without_captions_are_valid() -> None:
     assert formats.srt([]) == ""
     assert formats.vtt([]).startswith("WEBVTT\n")
     assert formats.txt([]) == ""

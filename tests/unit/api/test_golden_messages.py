@@ -1,4 +1,4 @@
-"""What the API itself says over sockets has the shape of the golden messages, which the page's tests load too."""
+"""Messages of the API have the fields of the golden messages, which the page's tests load as well."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EmptyLog:
 
 
 class Items:
-    """A queue of what a hub may say."""
+    """A queue of the signals that a hub may send."""
 
     def __init__(self) -> None:
         self._items: list[Item] = [Signal.INTERRUPTED, Signal.RESUMED, Missed(3), Signal.CLOSED]
@@ -42,6 +42,6 @@ def said() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("type", ["reset", "interrupted", "resumed", "missed", "end", "status"])
-def test_fields_are_those_of_the_golden_message(type: str) -> None:
+def test_fields_equal_those_of_the_golden_message(type: str) -> None:
     golden = json.loads((MESSAGES / f"{type}.json").read_text())
     assert said()[type].keys() == golden.keys()

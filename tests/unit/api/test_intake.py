@@ -1,4 +1,4 @@
-"""How much audio a speaker may send, and when."""
+"""How much audio a client may send, and when."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_burst_may_come_at_once_and_the_rest_in_its_time(now: list[float]) -> None:
+def test_burst_is_accepted_at_once_and_the_rest_in_real_time(now: list[float]) -> None:
     allowance = Allowance(3600, began_s=now[0])
     assert allowance.wait_s(BURST_S) == 0
     allowance.spend(BURST_S)
@@ -28,12 +28,12 @@ def test_a_burst_may_come_at_once_and_the_rest_in_its_time(now: list[float]) -> 
     assert allowance.wait_s(3 * SPEED) == 0
 
 
-def test_a_break_leaves_room_for_what_was_said_in_it(now: list[float]) -> None:
+def test_interruption_leaves_room_for_its_audio(now: list[float]) -> None:
     allowance = Allowance(3600, began_s=now[0] - 180, heard_s=60)
     assert allowance.wait_s(120 + BURST_S) == 0
 
 
-def test_the_time_before_a_new_beginning_leaves_a_burst_and_no_more(now: list[float]) -> None:
+def test_restart_leaves_only_a_burst(now: list[float]) -> None:
     allowance = Allowance(3600, began_s=now[0])
     allowance.spend(60)
     now[0] += 600
@@ -42,14 +42,14 @@ def test_the_time_before_a_new_beginning_leaves_a_burst_and_no_more(now: list[fl
     assert allowance.wait_s(BURST_S + SPEED) == pytest.approx(1)
 
 
-def test_what_went_out_early_is_not_forgiven_by_a_new_beginning(now: list[float]) -> None:
+def test_restart_does_not_forgive_early_audio(now: list[float]) -> None:
     allowance = Allowance(3600, began_s=now[0])
     allowance.spend(BURST_S)
     allowance.restart()
     assert allowance.wait_s(SPEED) == pytest.approx(1)
 
 
-def test_a_recording_has_an_end(now: list[float]) -> None:
+def test_recording_length_is_limited(now: list[float]) -> None:
     allowance = Allowance(20, began_s=now[0])
     allowance.spend(20)
     with pytest.raises(BadRequest, match="may have at most 20 seconds"):

@@ -1,4 +1,4 @@
-"""Captions in OpenAI's shapes."""
+"""Captions in OpenAI's formats."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_captions_are_joined_by_a_space_unless_their_script_has_none() -> None:
     assert joined_text([]) == ""
 
 
-def test_where_spaces_part_phrases_captions_are_parted_by_one() -> None:
+def test_captions_are_separated_by_a_space_in_scripts_with_spaced_phrases() -> None:
     thai = [caption(1, "ฝนตกหนัก", "ฝนตก", "หนัก"), caption(2, "น้ำท่วม", "น้ำ", "ท่วม")]
     assert joined_text([replace(each, language="th") for each in thai]) == "ฝนตกหนัก น้ำท่วม"

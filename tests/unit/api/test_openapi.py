@@ -14,11 +14,11 @@ from api.settings import Settings
 UNDESCRIBED = {"/<path:path>"}
 
 
-def test_it_is_valid() -> None:
+def test_document_is_valid() -> None:
     OpenAPIV31SpecValidator(document()).validate()
 
 
-def test_it_has_every_route_with_its_methods_and_no_other() -> None:
+def test_document_has_exactly_the_routes_and_their_methods() -> None:
     routes: dict[str, set[str]] = {}
     for rule in create_app(Settings()).url_map.iter_rules():
         if rule.rule not in UNDESCRIBED:
@@ -32,7 +32,7 @@ def test_it_has_every_route_with_its_methods_and_no_other() -> None:
     assert described == routes
 
 
-def test_every_operation_says_how_it_fails() -> None:
+def test_every_operation_describes_its_errors() -> None:
     for path, item in document()["paths"].items():
         for method, operation in item.items():
             if method != "parameters" and path not in ("/metrics", "/healthz", "/about", "/openapi.json", "/"):

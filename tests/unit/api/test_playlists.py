@@ -14,7 +14,7 @@ from api.playlists import TICKS_PER_S
 from wire.broadcast import Segment
 from wire.messages import Caption
 
-#: Between two times at which players begin to count anew.
+#: Between two times at which the players' clock wraps around.
 NOON_S = 1795345200.5
 
 CYCLE_S = 2**33 / TICKS_PER_S
@@ -29,7 +29,7 @@ def caption(start_s: float, end_s: float, text: str = "Mer än tjugo studenter",
 
 
 def begins_at(sound: bytes) -> float:
-    """When a segment's sound begins, by the tag before it, in seconds of the players' clock."""
+    """When a segment's sound begins according to its tag, in seconds of the players' clock."""
     owner = b"com.apple.streaming.transportStreamTimestamp\0"
     at = sound.index(owner) + len(owner)
     return int.from_bytes(sound[at : at + 8], "big") / TICKS_PER_S
@@ -68,21 +68,21 @@ def test_a_playlist_names_the_segments_and_their_times() -> None:
 
 
 @pytest.mark.parametrize(("format", "codec"), [("mp3", "mp4a.40.34"), ("aac", "mp4a.40.2")])
-def test_the_main_playlist_says_what_there_is(format: str, codec: str) -> None:
+def test_main_playlist_names_codec_and_captions(format: str, codec: str) -> None:
     text = playlists.main_playlist([segment(0, format=format)], "sv")
     assert f'BANDWIDTH=128000,CODECS="{codec}",SUBTITLES="captions"\nsound.m3u8\n' in text
     assert 'LANGUAGE="sv",' in text
     assert "LANGUAGE" not in playlists.main_playlist([segment(0, format=format)], None)
 
 
-def test_segments_wait_for_their_captions_but_not_for_ever() -> None:
+def test_segments_wait_for_their_captions_up_to_a_limit() -> None:
     segments = [segment(n) for n in range(10)]
     now_s = NOON_S + 42
     assert playlists.ready(segments, NOON_S + 33, now_s) == segments[:7]
     assert playlists.ready(segments, NOON_S, now_s) == segments[:3]
 
 
-def test_captions_are_final_up_to_the_first_that_is_not() -> None:
+def test_captions_are_final_up_to_the_first_provisional_one() -> None:
     said = [caption(10, 12), caption(13, 15, final=False), caption(16, 18)]
     assert playlists.final_until(said, 20) == 13
     assert playlists.final_until(said[:1], 20) == 20
@@ -98,13 +98,13 @@ def test_sound_and_captions_are_on_one_clock() -> None:
     assert playlists.sound(segment(0), b"sound").endswith(b"sound")
 
 
-def test_the_tag_is_one_that_readers_of_id3_skip() -> None:
+def test_id3_tag_has_the_right_length() -> None:
     tag = playlists.sound(segment(0), b"")
     assert tag[:6] == b"ID3\4\0\0"
     assert len(tag) - 10 == sum(byte << shift for byte, shift in zip(tag[6:10], (21, 14, 7, 0), strict=True))
 
 
-def test_what_is_shown_in_two_segments_is_the_same_in_both() -> None:
+def test_cue_in_two_segments_is_the_same_in_both() -> None:
     said = [caption(NOON_S + n, NOON_S + n + 1.9, f"line number {n}") for n in range(0, 12, 2)]
     shown = [cues(playlists.captions(segment(n), said)) for n in range(3)]
     for before, behind in pairwise(shown):
@@ -114,7 +114,7 @@ def test_what_is_shown_in_two_segments_is_the_same_in_both() -> None:
     assert {text for cues in shown for _, _, text in cues} == {f"line number {n}" for n in range(0, 12, 2)}
 
 
-def test_a_cue_in_two_segments_is_the_same_however_fast_and_long_they_speak() -> None:
+def test_cue_in_two_segments_is_the_same_in_long_fast_speech() -> None:
     random = Random(1)
     said: list[Caption] = []
     for n in range(60):
@@ -130,7 +130,7 @@ def test_a_silent_segment_has_no_captions() -> None:
     assert cues(playlists.captions(segment(5), [caption(NOON_S + 1, NOON_S + 3)])) == []
 
 
-def test_where_players_count_anew_both_do() -> None:
+def test_sound_and_captions_wrap_around_together() -> None:
     turn_s = (NOON_S // CYCLE_S + 1) * CYCLE_S
     said = [caption(turn_s - 3, turn_s - 1, "before"), caption(turn_s + 2, turn_s + 4, "behind")]
     before, behind = segment(0, start_s=turn_s - 4), segment(1, start_s=turn_s)

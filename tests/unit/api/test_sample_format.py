@@ -1,4 +1,4 @@
-"""What a microphone's first second tells, and how its samples become s16le."""
+"""The check of a microphone's first second, and the conversion of its samples to s16le."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECOND_S16, SECOND_F32 = 32_000, 64_000
 
 
 def voice(level: float) -> np.ndarray:
-    """Two seconds at 16 kHz that swell and fade as syllables do, with a noise behind them."""
+    """Two seconds at 16 kHz that swell and fade like syllables, with background noise."""
     t = np.arange(32_000) / 16_000
     tone = np.sin(2 * np.pi * 130 * t) * np.sin(2 * np.pi * 3 * t) ** 2
     return level * (0.9 * tone + 0.01 * np.random.default_rng(1).normal(size=t.size))
@@ -43,7 +43,7 @@ def f32le(samples: np.ndarray) -> bytes:
     ],
 )
 @pytest.mark.parametrize("format", SampleFormat)
-def test_a_container_is_named_with_what_is_expected(begins: bytes, name: str, format: SampleFormat) -> None:
+def test_container_is_named_with_the_expected_format(begins: bytes, name: str, format: SampleFormat) -> None:
     opening = FormatCheck(format, SECOND_S16)
     opening.add(begins[:3])
     with pytest.raises(BadRequest, match=rf"{name}.*{format}"):
@@ -57,7 +57,7 @@ def test_later_audio_may_be_anything() -> None:
 
 
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.001])
-def test_floats_that_are_sent_as_s16le_are_told(level: float) -> None:
+def test_floats_sent_as_s16le_are_detected(level: float) -> None:
     data, opening = f32le(voice(level)), FormatCheck(SampleFormat.S16LE, SECOND_S16)
     opening.add(data[: SECOND_S16 - 4])  # less than the hello's second
     with pytest.raises(BadRequest, match="f32le"):
@@ -72,12 +72,12 @@ def test_floats_that_are_sent_as_s16le_are_told(level: float) -> None:
         np.zeros(32_000),
         np.random.default_rng(2).uniform(-1, 1, 32_000),
         np.random.default_rng(3).normal(0, 1e-4, 32_000),
-        0.45 + np.random.default_rng(4).normal(0, 1e-3, 32_000),  # a card that is off
+        0.45 + np.random.default_rng(4).normal(0, 1e-3, 32_000),  # a card with an offset
         -0.45 + np.random.default_rng(4).normal(0, 1e-3, 32_000),
     ],
     ids=["overdriven", "loud", "low", "faint", "silent", "noise", "hiss", "off", "off-below"],
 )
-def test_s16le_is_taken_for_nothing_else(samples: np.ndarray) -> None:
+def test_s16le_is_accepted(samples: np.ndarray) -> None:
     for skipped in (0, 2):
         FormatCheck(SampleFormat.S16LE, SECOND_S16).add(s16le(samples)[skipped:])
 
@@ -90,7 +90,7 @@ def test_floats_become_s16le() -> None:
     assert SampleFormat.S16LE.to_s16le(b"\1\2") == b"\1\2"
 
 
-#: The largest message is converted, while another greenlet waits for its turn.
+#: Converts the largest message while another greenlet waits for its turn.
 TURNS = """
 from gevent import monkey, spawn
 monkey.patch_all()
@@ -101,13 +101,13 @@ print(len(converted), other.dead)
 """
 
 
-def test_others_have_their_turn_while_a_large_message_is_converted() -> None:
+def test_converting_a_large_message_yields_to_others() -> None:
     assert subprocess.run([sys.executable, "-c", TURNS], stdout=subprocess.PIPE, text=True, check=True).stdout == (
         f"{256 * 1024} True\n"
     )
 
 
-def test_a_second_in_messages_of_a_byte_is_told_as_one_message_is() -> None:
+def test_floats_in_one_byte_messages_are_detected() -> None:
     data, opening = f32le(voice(0.5)), FormatCheck(SampleFormat.S16LE, SECOND_S16)
     for at in range(SECOND_S16 - 1):
         opening.add(data[at : at + 1])
@@ -115,16 +115,14 @@ def test_a_second_in_messages_of_a_byte_is_told_as_one_message_is() -> None:
         opening.add(data[SECOND_S16 - 1 : SECOND_S16])
 
 
-def test_no_more_of_a_large_second_is_judged_than_of_one_of_48_khz_in_stereo() -> None:
+def test_check_is_limited_to_a_second_of_48_khz_stereo() -> None:
     opening = FormatCheck(SampleFormat.S16LE, second_bytes=192_000 * 16)
     with pytest.raises(BadRequest, match="f32le"):
         opening.add(f32le(np.tile(voice(0.5), 2))[:192_000])
 
 
 @pytest.mark.parametrize("format", [SampleFormat.MULAW, SampleFormat.ALAW])
-def test_telephones_have_the_levels_that_ffmpeg_gives_them(
-    format: SampleFormat, need_program: Callable[..., str]
-) -> None:
+def test_g711_levels_equal_those_of_ffmpeg(format: SampleFormat, need_program: Callable[..., str]) -> None:
     codes = bytes(range(256))
     command = [
         need_program("ffmpeg"),

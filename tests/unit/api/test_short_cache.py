@@ -1,4 +1,4 @@
-"""What is found out once for all who ask within a moment."""
+"""The short-lived cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from api.short_cache import ShortCache
 
 
-def test_an_answer_is_found_once_a_second_and_none_is_kept_for_ever() -> None:
+def test_result_is_computed_once_a_second_and_expires() -> None:
     now_s, found = 0.0, 0
 
     def compute() -> int:
@@ -28,7 +28,7 @@ def test_an_answer_is_found_once_a_second_and_none_is_kept_for_ever() -> None:
     assert len(shared._entries) == 1
 
 
-def test_who_asks_meanwhile_waits_for_the_answer(wait_until: Callable[..., None]) -> None:
+def test_concurrent_request_waits_for_the_result(wait_until: Callable[..., None]) -> None:
     asked, found, go_on = 0, 0, threading.Event()
 
     def now_s() -> float:
@@ -52,7 +52,7 @@ def test_who_asks_meanwhile_waits_for_the_answer(wait_until: Callable[..., None]
         assert [one.result(), other.result()] == [1, 1]
 
 
-def test_what_fails_is_tried_again() -> None:
+def test_failure_is_not_cached() -> None:
     shared = ShortCache()
     with pytest.raises(ZeroDivisionError):
         shared.get("p1", lambda: 1 // 0)

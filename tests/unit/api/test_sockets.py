@@ -1,4 +1,4 @@
-"""What lies between simple-websocket and the network."""
+"""The layer between simple-websocket and the network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def test_a_message_goes_out_whole_and_none_into_another(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_messages_are_sent_whole_and_not_interleaved(pair: tuple[socket.socket, socket.socket]) -> None:
     patient = BoundedSocket(pair[0], timeout_s=20)
     size = 600_000  # much more than the kernel takes at once
     senders = [threading.Thread(target=patient.send, args=(bytes([n]) * size,)) for n in range(4)]
@@ -47,11 +47,11 @@ def test_a_message_goes_out_whole_and_none_into_another(pair: tuple[socket.socke
     patient.close()
 
 
-def test_a_peer_that_takes_nothing_is_cut(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_peer_that_reads_nothing_is_cut(pair: tuple[socket.socket, socket.socket]) -> None:
     patient = BoundedSocket(pair[0], timeout_s=0.05)
     with pytest.raises(TimeoutError):
         patient.send(b"x" * 10_000_000)
-    while pair[1].recv(65536):  # what had been accepted, then the end
+    while pair[1].recv(65536):  # what was accepted, then the end
         continue
     patient.close()
 
@@ -73,7 +73,7 @@ def test_nothing_is_read_while_the_inbox_is_full(pair: tuple[socket.socket, sock
     patient.close()
 
 
-def test_closing_tells_who_waits(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_close_wakes_a_blocked_sender(pair: tuple[socket.socket, socket.socket]) -> None:
     patient = BoundedSocket(pair[0], timeout_s=1)
     told: list[bool] = []
     patient.on_close = lambda: told.append(True)
@@ -81,7 +81,7 @@ def test_closing_tells_who_waits(pair: tuple[socket.socket, socket.socket]) -> N
     assert told == [True]
 
 
-def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
+def test_sockets_are_limited_and_compression_is_not_offered() -> None:
     counted: list[tuple[str, int]] = []
     sockets = Sockets(1, lambda kind, change: counted.append((kind, change)))
     request = Request(EnvironBuilder(headers=HANDSHAKE | {"Sec-WebSocket-Extensions": "x"}).get_environ())
@@ -103,7 +103,7 @@ def test_so_many_are_admitted_and_compression_is_not_offered() -> None:
     assert counted == [("jobs", 1), ("jobs", -1)]
 
 
-def test_what_a_client_still_sends_is_thrown_away_until_it_has_closed(wait_until: Callable[..., None]) -> None:
+def test_messages_after_close_are_discarded(wait_until: Callable[..., None]) -> None:
     inbox = [b"late"]
 
     class Ws:
@@ -119,7 +119,7 @@ def test_what_a_client_still_sends_is_thrown_away_until_it_has_closed(wait_until
 
 
 @pytest.mark.parametrize("lacks", HANDSHAKE)
-def test_a_handshake_that_is_none_is_refused(lacks: str) -> None:
+def test_invalid_handshake_is_rejected(lacks: str) -> None:
     headers = {name: value for name, value in HANDSHAKE.items() if name != lacks}
     with pytest.raises(Problem) as refused:
         Sockets(1, lambda kind, change: None).admit(Request(EnvironBuilder(headers=headers).get_environ()), 1.0)
@@ -127,7 +127,7 @@ def test_a_handshake_that_is_none_is_refused(lacks: str) -> None:
     assert refused.value.headers["Sec-WebSocket-Version"] == "13"
 
 
-def test_a_client_that_vanishes_while_it_sends_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_client_that_vanishes_while_sending_times_out(pair: tuple[socket.socket, socket.socket]) -> None:
     environ = EnvironBuilder(environ_base={"gunicorn.socket": pair[0]}).get_environ()
     set_timeout(environ, 0.01)
     with pytest.raises(TimeoutError):

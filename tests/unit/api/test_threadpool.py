@@ -1,4 +1,4 @@
-"""Work beside the server's."""
+"""Running work on native threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from api.threadpool import run_in_thread
 from wire.errors import UnknownSource
 
 
-def test_what_it_raises_is_its_callers_and_not_the_logs(capfd: pytest.CaptureFixture[str]) -> None:
+def test_exception_reaches_the_caller_and_not_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise UnknownSource("there is no caption 9")
 

@@ -16,14 +16,14 @@ def caption(event: int) -> Live:
     return Live("{}", "caption", event=event)
 
 
-def test_messages_come_out_in_order_and_nothing_after_them() -> None:
+def test_messages_are_taken_in_order() -> None:
     viewer = Viewer("stations/x", 10)
     for event in (1, 2, 3):
         assert viewer.offer(caption(event)) == 0
     assert [viewer.take(0) for _ in range(4)] == [caption(1), caption(2), caption(3), None]
 
 
-def test_a_full_queue_drops_the_oldest_and_says_how_far() -> None:
+def test_full_queue_drops_the_oldest_and_reports_it() -> None:
     viewer = Viewer("stations/x", 2)
     assert [viewer.offer(caption(event)) for event in (1, 2, 3, 4)] == [0, 0, 1, 1]
     assert [viewer.take(0) for _ in range(4)] == [Missed(2), caption(3), caption(4), None]
@@ -36,21 +36,21 @@ def test_a_dropped_status_is_not_a_missed_caption() -> None:
     assert [viewer.take(0), viewer.take(0)] == [caption(1), None]
 
 
-def test_what_is_heard_ahead_and_dropped_is_not_a_missed_caption() -> None:
+def test_dropped_partial_caption_is_not_missed() -> None:
     viewer = Viewer("stations/x", 1)
     viewer.offer(parse(Caption("stations/x", 7, 0, 0.0, 1.0, "x", False, event=6, partial=True).encode()))
     assert viewer.offer(caption(7)) == 0
     assert [viewer.take(0), viewer.take(0)] == [caption(7), None]
 
 
-def test_what_is_heard_ahead_takes_no_place_from_a_caption_in_the_log() -> None:
+def test_partial_caption_does_not_displace_a_committed_one() -> None:
     viewer, ahead = Viewer("stations/x", 2), Live("{}", "caption", after=1)
     for message in (caption(1), ahead, caption(2), ahead):
         assert viewer.offer(message) == 0
     assert [viewer.take(0) for _ in range(3)] == [caption(1), caption(2), None]
 
 
-def test_signals_pass_messages_and_closing_is_for_good() -> None:
+def test_signals_precede_messages_and_close_is_permanent() -> None:
     viewer = Viewer("stations/x", 2)
     viewer.offer(caption(1))
     viewer.signal(Signal.INTERRUPTED)
@@ -72,7 +72,7 @@ def publish(hub: Hub, source: str, event: int) -> None:
     hub.dispatch(keys.live(source).encode(), message)
 
 
-def test_a_message_reaches_those_who_watch_its_source_only(hub: Hub) -> None:
+def test_message_reaches_viewers_of_its_source_only(hub: Hub) -> None:
     with hub.watch("stations/a") as one, hub.watch("stations/a") as two, hub.watch("stations/b") as other:
         for viewer in (one, two, other):
             assert viewer.take(0) is Signal.INTERRUPTED  # there is no subscription yet
@@ -80,7 +80,7 @@ def test_a_message_reaches_those_who_watch_its_source_only(hub: Hub) -> None:
         assert [v.event if isinstance(v := viewer.take(0), Live) else v for viewer in (one, two, other)] == [1, 1, None]
 
 
-def test_who_has_left_is_forgotten(hub: Hub) -> None:
+def test_closed_viewer_is_removed(hub: Hub) -> None:
     with hub.watch("stations/a") as viewer:
         pass
     publish(hub, "stations/a", 1)
@@ -89,7 +89,7 @@ def test_who_has_left_is_forgotten(hub: Hub) -> None:
     assert hub._viewers == {}
 
 
-def test_misses_are_counted() -> None:
+def test_missed_captions_are_counted() -> None:
     counted: list[int] = []
     hub = Hub(connect("redis://127.0.0.1:1/0"), queue_limit=2, on_missed=counted.append)
     with hub.watch("stations/a"), hub.watch("stations/a"):
@@ -98,7 +98,7 @@ def test_misses_are_counted() -> None:
     assert counted == [2]
 
 
-def test_nonsense_on_a_channel_harms_nobody(hub: Hub) -> None:
+def test_invalid_message_on_a_channel_is_ignored(hub: Hub) -> None:
     with hub.watch("stations/a") as viewer:
         viewer.take(0)
         for data in (
@@ -115,7 +115,7 @@ def test_nonsense_on_a_channel_harms_nobody(hub: Hub) -> None:
         assert isinstance(viewer.take(0), Live)
 
 
-def test_a_closed_hub_sends_everyone_away(hub: Hub) -> None:
+def test_closed_hub_closes_its_viewers(hub: Hub) -> None:
     with hub.watch("stations/a") as viewer:
         hub.close()
         assert viewer.take(0) is Signal.CLOSED
@@ -123,7 +123,7 @@ def test_a_closed_hub_sends_everyone_away(hub: Hub) -> None:
         assert late.take(0) is Signal.CLOSED
 
 
-def test_what_is_corrected_does_not_count_as_late() -> None:
+def test_correction_has_no_latency() -> None:
     heard = Caption("stations/x", 1, 0, 0.0, 4.0, "Umea", final=True, captured_s=5.0, event=1)
     assert parse(heard.encode()).captured_s == 5.0
     assert parse(corrected(heard, "Umeå").encode()).captured_s == 0.0
