@@ -11,7 +11,7 @@ from api import recordings
 from api.archive.rows import SAME_S
 from api.archive.store import ArchiveError
 from api.context import context
-from api.correcting import corrected
+from api.corrected_words import corrected
 from api.cues import clean
 from api.parameters import json_body, known_fields
 from api.problems import Problem

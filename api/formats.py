@@ -66,7 +66,7 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
         header += f"NOTE Language: {', '.join(languages)}\n\n"
     if origin_s and captions:
         begin = datetime.fromtimestamp(origin_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', behind earlier captions'}\n\n"
+        header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', after earlier captions'}\n\n"
     return header + blocks(found, main)
 
 

@@ -189,8 +189,8 @@ class Archive:
     def _open_writer(self) -> sqlite3.Connection:
         db = self._connect()
         try:
-            db.execute("PRAGMA journal_mode = WAL")  # who searches does not wait for who writes
-            db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is copied again
+            db.execute("PRAGMA journal_mode = WAL")  # searches do not wait for writes
+            db.execute("PRAGMA synchronous = NORMAL")  # what a power cut loses is copied again
             prepare(db)
         except sqlite3.Error:
             db.close()
@@ -205,12 +205,12 @@ def _select(wanted: Wanted) -> tuple[str, list[Any]]:
         "words.rowid < ?": wanted.before,
         "said_s >= ?": wanted.from_s,
         "said_s < ?": wanted.to_s,
-        "language = ?": wanted.language,  # the index takes a station named "sv" for one in Swedish
-        "source = ?": wanted.source,  # and "p1-sv" for "p1" in Swedish
+        "language = ?": wanted.language,  # in the index, a station named "sv" looks like the language
+        "source = ?": wanted.source,  # and "p1-sv" like "p1" in Swedish
         "source GLOB ?": None if wanted.source or wanted.uploads else f"{Kind.STATION}/*",
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
-    # The index comes first, by its numbers from the highest: so few rows are looked at as are shown.
+    # The index comes first, from its highest row: so only the rows that are returned are read.
     sql = (
         f"SELECT * FROM (SELECT captions.*, highlight(words, 0, '{_BEGIN}', '{_END}') AS marked "
         f"FROM words CROSS JOIN captions ON row = words.rowid WHERE {' AND '.join(given)} "

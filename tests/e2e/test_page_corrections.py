@@ -187,7 +187,7 @@ def refused(page: Page, api: Api, job: Speaker) -> Locator:
     field.fill("Vädret i Skåne.")
     field.press("Enter")
     expect(page.locator("line-editor").get_by_role("alert")).to_contain_text(
-        "has been corrected meanwhile: Vädret i Skara."
+        "was corrected in the meantime: Vädret i Skara."
     )
     return field
 

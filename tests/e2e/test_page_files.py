@@ -253,7 +253,7 @@ def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: 
     finished(redis, Job("good", created_s=9e9, filename="möte.mp3", duration_s=8.0), "Första raden.")
     page.goto(f"{api.url}#file/dumb")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds")
-    silent = "Finished. Nobody speaks in the recording, as far as the model hears."
+    silent = "Finished. The model found no speech in the recording."
     expect(page.locator("job-panel .state")).to_have_text(silent)
     expect(page.locator("job-panel .empty")).to_have_text("There are no captions.")
     expect(page.locator("job-panel .download")).to_have_count(0)  # they are empty

@@ -91,7 +91,7 @@ def test_files_have_all_kept_captions_and_their_start(api: Api, redis: Redis) ->
     redis.xtrim(keys.captions("stations/p1"), maxlen=1100, approximate=False)
     rest = api.http.get("/stations/p1/captions.vtt")
     assert rest.headers["captions-complete"] == "false"
-    assert "NOTE Begins: 2026-11-22T11:08:20.000Z, behind earlier captions\n" in rest.text
+    assert "NOTE Begins: 2026-11-22T11:08:20.000Z, after earlier captions\n" in rest.text
     assert (rest.text.count(" --> "), "link" in rest.headers) == (1100, False)
     assert api.http.get("/stations/p1/captions.json").json()["complete"] is False
 

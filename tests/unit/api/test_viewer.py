@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.correcting import corrected
+from api.corrected_words import corrected
 from api.hub import Hub, parse
 from api.viewer import Live, Missed, Signal, Viewer
 from wire import keys

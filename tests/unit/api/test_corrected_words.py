@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.correcting import corrected
+from api.corrected_words import corrected
 from api.cues import clean
 from wire.breaks import LINE_CHARACTERS, words_of
 from wire.messages import Caption, Word

@@ -18,7 +18,7 @@ _OPENERS = re.escape("“‘«([{「『《〈（")
 _PARTS = re.compile(rf"\s*[{_OPENERS}]*(?:(?:(?!{UNSPACED.pattern})\w)+|\S)[^\w\s{_OPENERS}]*")
 
 #: Shortest time of a character that was not recognised, in seconds: nobody speaks faster.
-A_CHARACTER_S = 0.04
+CHARACTER_S = 0.04
 
 
 def corrected(caption: Caption, text: str) -> Caption:
@@ -26,15 +26,15 @@ def corrected(caption: Caption, text: str) -> Caption:
 
     Words that stay, and words that replace as many others, keep their times. Other words share the time of those they
     replace, or the silence they are inserted in, in proportion to their lengths; if that is too short, the time of the
-    word before as well. They have no confidence: no model has recognised them.
+    word before as well. No word has a confidence: no model has recognised the new text.
     """
-    spelt, separator = words_of(caption.text, [word.text for word in caption.words])
+    texts, separator = words_of(caption.text, [word.text for word in caption.words])
     words: tuple[Word, ...] = ()
-    if spelt == [word.text for word in caption.words]:  # some have no words, or others than the text
-        heard, found = caption.words, text.split()
-        if not separator or (len(heard) < 2 and UNSPACED.search(text)):  # a single word does not show its separator
-            heard, found = tuple(_split(heard)), _PARTS.findall(text)
-        words = tuple(_align(caption, heard, found))
+    if texts == [word.text for word in caption.words]:  # some have no words, or others than the text
+        old_words, new_texts = caption.words, text.split()
+        if not separator or (len(old_words) < 2 and UNSPACED.search(text)):  # a single word does not show its separator
+            old_words, new_texts = tuple(_split(old_words)), _PARTS.findall(text)
+        words = tuple(_align(caption, old_words, new_texts))
     return replace(caption, text=text, words=words, corrected=True)
 
 
@@ -44,32 +44,34 @@ def _split(words: Sequence[Word]) -> Iterator[Word]:
         yield from _spread(_PARTS.findall(word.text), word.start_s, word.end_s)
 
 
-def _align(caption: Caption, heard: Sequence[Word], spelt: Sequence[str]) -> list[Word]:
+def _align(caption: Caption, old_words: Sequence[Word], new_texts: Sequence[str]) -> list[Word]:
     """The words of the new text with their times."""
-    matcher = SequenceMatcher(None, [_key(word.text) for word in heard], [_key(text) for text in spelt], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [_key(word.text) for word in old_words], [_key(text) for text in new_texts], autojunk=False
+    )
     found: list[Word] = []
     for _, begin, end, first, last in matcher.get_opcodes():
-        texts, taken = spelt[first:last], heard[begin:end]
-        if len(texts) == len(taken):
-            found += [replace(word, text=text, confidence=None) for word, text in zip(taken, texts, strict=True)]
+        texts, replaced = new_texts[first:last], old_words[begin:end]
+        if len(texts) == len(replaced):
+            found += [replace(word, text=text, confidence=None) for word, text in zip(replaced, texts, strict=True)]
             continue
-        if taken:
-            start_s, end_s = taken[0].start_s, taken[-1].end_s
+        if replaced:
+            start_s, end_s = replaced[0].start_s, replaced[-1].end_s
         else:
-            start_s = heard[begin - 1].end_s if begin else caption.start_s
-            end_s = heard[end].start_s if end < len(heard) else caption.end_s
-            if found and end_s - start_s < A_CHARACTER_S * len("".join(texts)):
-                texts, start_s = spelt[first - 1 : last], found.pop().start_s
+            start_s = old_words[begin - 1].end_s if begin else caption.start_s
+            end_s = old_words[end].start_s if end < len(old_words) else caption.end_s
+            if found and end_s - start_s < CHARACTER_S * len("".join(texts)):
+                texts, start_s = new_texts[first - 1 : last], found.pop().start_s
         found += _spread(texts, start_s, end_s)
     return found
 
 
-def _spread(spelt: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:
+def _spread(texts: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:
     """Words that share a time span in proportion to their lengths."""
-    a_character_s = max(0.0, end_s - start_s) / max(1, sum(map(len, spelt)))
-    ends_s = [start_s + said * a_character_s for said in accumulate(map(len, spelt), initial=0)]
-    for text, (begin_s, over_s) in zip(spelt, pairwise(ends_s), strict=True):
-        yield Word(text, round(begin_s, 3), round(over_s, 3))
+    character_s = max(0.0, end_s - start_s) / max(1, sum(map(len, texts)))
+    ends_s = [start_s + count * character_s for count in accumulate(map(len, texts), initial=0)]
+    for text, (word_start_s, word_end_s) in zip(texts, pairwise(ends_s), strict=True):
+        yield Word(text, round(word_start_s, 3), round(word_end_s, 3))
 
 
 def _key(word: str) -> str:
