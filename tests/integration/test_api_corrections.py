@@ -203,7 +203,7 @@ def test_caption_outside_the_log_is_corrected_in_the_archive(api: Api, redis: Re
         speaker.say("Mera.", start_s=begin_s + 5)
     become(api, "stations/old", "mera", ["Mera."] * 3)
     redis.xtrim(keys.captions("stations/old"), maxlen=1, approximate=False)
-    assert "2 captions 1: say start_s" in problem(api.http.patch(path, json={"text": "x"}), 422)
+    assert "2 captions 1: give start_s" in problem(api.http.patch(path, json={"text": "x"}), 422)
     assert api.http.patch("/stations/old/captions/2", json={"text": "Annat."}).status_code == 200, "there is one alone"
     assert api.http.patch(path, json={"text": "", "start_s": begin_s - 60}).status_code == 200
     become(api, "stations/old", "skåne", [])
