@@ -46,7 +46,7 @@ def recording(page: Page, url: str, path: Path) -> None:
     page.goto(f"{url}/#file")
     page.set_input_files("input[type=file]", path)
     page.get_by_role("button", name="Caption it").click()
-    expect(page.get_by_role("group", name="Take the captions away")).to_contain_text("Take away", timeout=120_000)
+    expect(page.get_by_role("group", name="Download captions")).to_contain_text("Download", timeout=120_000)
     line = page.locator(".lines p").nth(1)
     line.hover()
     line.locator(".correct").click()

@@ -1,4 +1,4 @@
-// What is heard while nobody speaks: a sign for those who see it, and words for all.
+// The current activity when nobody is speaking: a visual sign and a text.
 
 import { make } from './dom.js';
 
@@ -8,13 +8,13 @@ const ACTIVITIES = {
 };
 
 /**
- * Say it in an element; one that says the same already is left alone, so that it is not read out again.
+ * Show an activity in an element. The element is left alone if nothing changes, so that screen readers do not repeat it.
  * @param {HTMLElement} element
- * @param {string} name as a status has it; of speech, and of others, nothing is said
+ * @param {string} name as in a status message; speech and unknown activities show nothing
  */
-export function sayActivity(element, name) {
-  const [sign, words] = ACTIVITIES[name] ?? ['', ''];
+export function showActivity(element, name) {
+  const [sign, text] = ACTIVITIES[name] ?? ['', ''];
   if (element.dataset.activity === name) return;
   element.dataset.activity = name;
-  element.replaceChildren(...(words ? [make('span.sign', { 'aria-hidden': 'true', textContent: sign }), words] : []));
+  element.replaceChildren(...(text ? [make('span.sign', { 'aria-hidden': 'true', textContent: sign }), text] : []));
 }

@@ -1,13 +1,13 @@
-// Addresses of the web, and a field for one.
+// Web addresses, and an input field for one.
 
 import { make } from './dom.js';
 
 const HOST = /^([a-z][a-z0-9+.-]*:(?!\d)|\/*([^\s/?#]*\.[^\s/?#]+|[^\s/?#]+:\d+)([/?#]|$))/i;
 
 /**
- * What was meant by an address, escaped as it is sent. Without a scheme: https; or http where a port is named, for
- * streaming servers have one of their own, as a rule without TLS. What is no address of the web stays as it is, and so
- * does what is no more than words: without a scheme, a host has a dot or a port, and no blanks.
+ * The full, escaped URL for a typed address. A missing scheme becomes https, or http if there is a port, since streaming
+ * servers on their own port usually have no TLS. Anything that is not a web address is returned unchanged; without a
+ * scheme, a host must have a dot or a port, and no spaces.
  */
 export function completed(typed) {
   const text = typed.trim();
@@ -21,12 +21,12 @@ export function completed(typed) {
 }
 
 function schemed(text) {
-  if (/^[a-z][a-z0-9+.-]*:(?!\d)/i.test(text)) return text; // digits behind the colon are a port
+  if (/^[a-z][a-z0-9+.-]*:(?!\d)/i.test(text)) return text; // digits after the colon are a port
   const [, port = ''] = /^[^/?#]*:(\d+)/.exec(text) ?? [];
   return `${port && !port.endsWith('443') ? 'http' : 'https'}://${text.replace(/^\/+/, '')}`;
 }
 
-/** Whether the server shows stars instead of an address's password, so that nothing can be fetched from it. */
+/** Whether the server replaced the password in an address with asterisks, so that it cannot be fetched. */
 export function masked(address) {
   return /^https?:\/\/[^/?#]*:\*{3}@/i.test(address);
 }
@@ -36,11 +36,11 @@ export function hasPassword(address) {
   return /^https?:\/\/[^/?#]*:[^/?#]*@/i.test(address);
 }
 
-/** @returns {HTMLInputElement} that completes what is typed, where the reader sees it */
+/** @returns {HTMLInputElement} that visibly completes the typed address */
 export function addressInput(properties) {
   const input = make('input', {
     name: 'url', type: 'url', placeholder: 'https://…', pattern: 'https?://.+',
-    title: 'An address that begins with https:// or http://', ...properties,
+    title: 'An address starting with https:// or http://', ...properties,
   });
   input.addEventListener('change', () => {
     input.value = completed(input.value);

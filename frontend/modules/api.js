@@ -1,11 +1,11 @@
-// Requests to the API. A refusal becomes an ApiError whose text is fit to show.
+// Requests to the API. Error responses become ApiErrors whose message can be shown to the user.
 
 const TOKEN = 'undertext-token';
 
 export class ApiError extends Error {
   /**
-   * @param {number} status of HTTP; 0 if no answer came
-   * @param {string} field of the request that is wrong; empty if it is not one
+   * @param {number} status HTTP status; 0 if there was no response
+   * @param {string} field name of the invalid field; empty if the error is about no single field
    */
   constructor(status, detail, field = '') {
     super(detail);
@@ -14,34 +14,34 @@ export class ApiError extends Error {
   }
 }
 
-let held = ''; // lasts as long as the page, where a browser keeps nothing for it: it stands in another, or cookies are blocked
+let inMemory = ''; // for browsers without session storage: in an embedded page, or with cookies blocked
 
 export const token = {
   get: () => {
     try {
-      return sessionStorage.getItem(TOKEN) ?? held;
+      return sessionStorage.getItem(TOKEN) ?? inMemory;
     } catch {
-      return held;
+      return inMemory;
     }
   },
   set: (value) => {
-    held = value;
+    inMemory = value;
     try {
       sessionStorage.setItem(TOKEN, value);
     } catch {
-      // it is asked for again when the page is loaded again
+      // the user has to enter it again after a reload
     }
   },
-  /** What a socket's address ends with: no header can carry the token. */
+  /** The query of a socket's URL: browsers cannot send the token in a header there. */
   query: () => (token.get() ? `?token=${encodeURIComponent(token.get())}` : ''),
 };
 
-/** What to do about a 401: ask for the token; resolves to whether there is a new one. Set by the token dialog. */
-export const gate = { ask: async () => false };
+/** Asks the user for the token after a 401; resolves to whether one was entered. Set by the token dialog. */
+export const tokenPrompt = { ask: async () => false };
 
 /**
- * @param {boolean} asks whether the user is asked for the token where it is needed, or the refusal is thrown
- * @returns {Promise<any>} the JSON of an answer, or null if it has none
+ * @param {boolean} asks whether to prompt for the token on a 401, instead of throwing
+ * @returns {Promise<any>} the JSON of the response; null if it is empty
  */
 export async function request(path, { method = 'GET', json, signal, asks = true } = {}) {
   let answer;
@@ -56,14 +56,14 @@ export async function request(path, { method = 'GET', json, signal, asks = true 
     text = await answer.text();
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new ApiError(0, 'The server does not answer. Is it still running?');
+    throw new ApiError(0, 'The server is not responding. Is it still running?');
   }
-  if (answer.ok) return parsed(answer.status, text);
-  if (answer.status === 401 && asks && (await gate.ask())) return request(path, { method, json, signal });
-  throw refusal(answer.status, text);
+  if (answer.ok) return parseJson(answer.status, text);
+  if (answer.status === 401 && asks && (await tokenPrompt.ask())) return request(path, { method, json, signal });
+  throw toApiError(answer.status, text);
 }
 
-/** Whether there is something at a path; true, too, where nobody knows: what is wrong may pass. */
+/** Whether a path exists. Also true if this is unknown, since the error may be temporary. */
 export async function exists(path) {
   try {
     await request(path);
@@ -74,35 +74,35 @@ export async function exists(path) {
 }
 
 /**
- * Upload a form with progress, which fetch cannot tell. Where a token is needed, it is asked for first.
+ * Upload a form with progress, which fetch cannot report. Prompts for the token first if one is required.
  * @param {(share: number) => void} onProgress from 0 to 1
  */
 export async function upload(path, form, onProgress, signal) {
-  await admit(signal);
+  await ensureToken(signal);
   signal?.throwIfAborted();
   return send(path, form, onProgress, signal);
 }
 
-/** Have the token, where one is needed, before anything large is sent or written: it would be refused when it is done. */
-export async function admit(signal) {
-  const { token_needed: isNeeded } = await about().catch(() => ({})); // what follows will say that the server is away
-  if (isNeeded) await check({ signal });
+/** Prompt for a required token before a large upload or a long edit, rather than after it was refused. */
+export async function ensureToken(signal) {
+  const { token_needed: isNeeded } = await about().catch(() => ({})); // the next request will report that the server is down
+  if (isNeeded) await checkToken({ signal });
 }
 
-/** Whether what needs the token can be done: with one that is not right, it cannot. */
-export async function isAdmitted() {
+/** Whether requests that require the token would succeed. */
+export async function hasAccess() {
   const { token_needed: isNeeded } = await about().catch(() => ({}));
   if (!isNeeded) return true;
   try {
-    await check({ asks: false });
+    await checkToken({ asks: false });
   } catch (error) {
     return error.status !== 401;
   }
   return true;
 }
 
-/** A cheap request that needs the token, with the options of any other. */
-export function check(options) {
+/** A cheap request that requires the token. @param {object} options of `request` */
+export function checkToken(options) {
   return request('/jobs?limit=1', options);
 }
 
@@ -115,41 +115,41 @@ function send(path, form, onProgress, signal) {
     sending.onload = async () => {
       const { status, responseText: text } = sending;
       try {
-        if (status < 300) resolve(parsed(status, text));
-        else if (status === 401 && (await gate.ask())) resolve(check({ signal }).then(() => send(path, form, onProgress, signal)));
-        else throw refusal(status, text);
+        if (status < 300) resolve(parseJson(status, text));
+        else if (status === 401 && (await tokenPrompt.ask())) resolve(checkToken({ signal }).then(() => send(path, form, onProgress, signal)));
+        else throw toApiError(status, text);
       } catch (error) {
         reject(error);
       }
     };
-    sending.onerror = () => reject(new ApiError(0, 'The upload broke off: the server or the network is gone.'));
+    sending.onerror = () => reject(new ApiError(0, 'The upload was interrupted: the server or the network is unavailable.'));
     sending.onabort = () => reject(new DOMException('cancelled', 'AbortError'));
     signal?.addEventListener('abort', () => sending.abort(), { once: true });
     sending.send(form);
   });
 }
 
-/** The JSON of an answer; null, if it is empty. */
-function parsed(status, text) {
+/** The JSON of a response; null if it is empty. */
+function parseJson(status, text) {
   try {
     return text ? JSON.parse(text) : null;
-  } catch { // a proxy's page, such as one to sign in
-    throw new ApiError(status, 'Something in between answers in the place of the server. Load the page again: it may ask you to sign in.');
+  } catch { // a proxy's page, such as a sign-in page
+    throw new ApiError(status, 'A proxy responded instead of the server. Reload the page; you may have to sign in.');
   }
 }
 
-/** The error of an answer: the sentence of a problem+json, or one that names the status. */
-export function refusal(status, text) {
+/** The error of a response: the detail of its problem+json, or a message with the status. */
+export function toApiError(status, text) {
   try {
     const { detail, title, field } = JSON.parse(text);
     if (detail || title) return new ApiError(status, sentence(detail || title), field);
   } catch {
     // a proxy's page, not ours
   }
-  return new ApiError(status, `The server answered ${status}.`);
+  return new ApiError(status, `The server responded with status ${status}.`);
 }
 
-/** Text with a capital letter and a full stop. */
+/** The text as a sentence, with a capital letter and a full stop. */
 export function sentence(text) {
   const whole = /[.!?…]$/.test(text) ? text : `${text}.`;
   return whole[0].toUpperCase() + whole.slice(1);
@@ -159,13 +159,13 @@ function authorization() {
   return token.get() ? { Authorization: `Bearer ${token.get()}` } : {};
 }
 
-let known = null;
+let aboutRequest = null;
 
-/** The server's limits, and its models' languages and tasks, asked once. */
+/** The server's limits and its models' languages and tasks, requested once. */
 export function about() {
-  known ??= request('/about').catch((error) => {
-    known = null;
+  aboutRequest ??= request('/about').catch((error) => {
+    aboutRequest = null;
     throw error;
   });
-  return known;
+  return aboutRequest;
 }

@@ -1,50 +1,50 @@
-// <caption-list>: the lines of a CaptionStore, following the newest one unless the reader has scrolled away.
+// <caption-list>: shows the lines of a CaptionStore and follows the newest one unless the reader has scrolled away.
 
 import './spoken-log.js';
-import { sayActivity } from './activity.js';
+import { showActivity } from './activity.js';
 import { DayMarks } from './day-marks.js';
 import { make } from './dom.js';
 import { LineControls } from './line-controls.js';
 import { isWithdrawn, writeText } from './line-text.js';
-import { onOwnScrolling } from './own-scrolling.js';
+import { onUserScroll } from './user-scrolling.js';
 import { ReadingPlace } from './reading-place.js';
 import { clock, timeOfDay } from './times.js';
 import { WakeLock } from './wake-lock.js';
 
-/** Distance from the end, in pixels, at which the reader still counts as following. */
+/** Maximum distance from the end, in pixels, at which the reader is following. */
 const NEAR_PX = 80;
 
-/** Who reads a telephone touches nothing; its screen stays on for so long behind the last line that came, in milliseconds. */
+/** Reading a phone involves no touches, so its screen is kept on for this long after each new line, in milliseconds. */
 const READING_MS = 300_000;
 
-/** Dispatches `latest`, when the reader leaves the line that was chosen for the newest, which may not be among the store's. */
+/** Dispatches `latest` when the reader asks for the newest line, which the store may not have. */
 export class CaptionList extends HTMLElement {
   scroller = make('div.lines', { role: 'group', tabIndex: 0, hidden: true, 'aria-label': 'Captions' });
-  front = null; // what stands in front of the lines, and is scrolled with them
-  back = null; // and what stands behind them
+  front = null; // an element before the lines that scrolls with them
+  back = null; // an element after the lines
   #store = null;
-  #listening = null;
+  #listeners = null;
   #elements = new Map();
   #following = true;
-  #followed = 0; // where the scroller was put last, in pixels, to show the latest line
-  #cameFor = ''; // what the reader was shown, the top or a line, until he scrolls himself
-  #place = new ReadingPlace(this.scroller); // of the reader who does not follow
-  /** Have the line that the reader is at stay where it is, whatever comes above it. */
+  #followedPx = 0; // scrollTop when last scrolled to the latest line
+  #target = ''; // 'top' or 'line' after going there, until the user scrolls
+  #place = new ReadingPlace(this.scroller); // the reading position while not following
+  /** Make a change above the current line without moving that line. */
   keepPlace = (change) => this.#place.keep(change);
-  #width = 0; // of the window when it was last looked at
-  #breadth = 0; // of the lines when they were last broken, in pixels
+  #windowWidth = 0; // at the last resize, in pixels
+  #listWidth = 0; // at the last resize, in pixels
   #resized = null;
-  #frame = 0; // in which what has come is laid out
+  #frame = 0; // the pending animation frame
   #time = clock;
-  #marked = null; // the line that is said where a recording is played
+  #marked = null; // the highlighted line: chosen, or being played
   #controls = new LineControls(this.scroller, this.#elements, (element) => this.#mark(element));
   #screen = new WakeLock();
-  #days = new DayMarks(); // among lines that have a time of day
+  #days = new DayMarks(); // used if lines have a time of day
 
   constructor() {
     super();
     this.scroller.addEventListener('scroll', () => this.#scrolled());
-    onOwnScrolling(this.scroller, () => this.#cameFor = '');
+    onUserScroll(this.scroller, () => this.#target = '');
   }
 
   connectedCallback() {
@@ -60,23 +60,23 @@ export class CaptionList extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#listening?.abort();
+    this.#listeners?.abort();
     this.#resized.disconnect();
     this.#screen.release();
   }
 
   /**
    * @param {CaptionStore} store
-   * @param {boolean} wall whether its times are Unix times
+   * @param {boolean} isUnixTime whether its times are Unix times
    */
-  show(store, wall) {
+  show(store, isUnixTime) {
     this.#store = store;
-    this.#time = wall ? timeOfDay : clock;
+    this.#time = isUnixTime ? timeOfDay : clock;
     this.#controls.store = store;
     this.#controls.time = this.#time;
-    this.#listening?.abort();
-    this.#listening = new AbortController();
-    const on = (type, hear) => store.addEventListener(type, (event) => hear(event.detail), { signal: this.#listening.signal });
+    this.#listeners?.abort();
+    this.#listeners = new AbortController();
+    const on = (type, handle) => store.addEventListener(type, (event) => handle(event.detail), { signal: this.#listeners.signal });
     on('line', ({ line, before, isOld }) => {
       this.#add(line, before, isOld);
       if (!isOld && matchMedia('(pointer: coarse)').matches) this.#screen.holdFor(READING_MS);
@@ -89,92 +89,92 @@ export class CaptionList extends HTMLElement {
     for (const line of store.lines) this.#add(line, null, true);
   }
 
-  /** Read from the first line on, instead of following the newest. */
+  /** Start reading at the first line instead of following the newest. */
   fromTop() {
     this.#following = false;
     this.scroller.scrollTop = 0;
-    this.#cameFor = 'top';
+    this.#target = 'top';
     this.#place.note();
     this.#follow();
   }
 
   /**
-   * Have the time of each line lead somewhere.
-   * @param {((line: object) => void) | null} go
-   * @param {(line: object) => boolean} leads whether that of a line does
+   * Make the times of lines buttons that play them.
+   * @param {((line: object) => void) | null} play
+   * @param {(line: object) => boolean} isPlayable
    */
-  lead(go, leads = () => true) {
-    this.#controls.play(go, leads);
-    if (!go) this.mark(-1);
+  enablePlayback(play, isPlayable = () => true) {
+    this.#controls.enablePlayback(play, isPlayable);
+    if (!play) this.mark(-1);
   }
 
   /**
-   * Have final lines that lead to no sound lead to their address, which the page has then.
+   * Make the times of final lines that cannot be played links to themselves, which also set the page's address.
    * @param {(line: object) => string} address
    */
-  link(address) {
-    this.#controls.link(address);
+  enableLinks(address) {
+    this.#controls.enableLinks(address);
   }
 
   /**
-   * Have final lines corrected.
-   * @param {((line: object, text: string) => Promise<void>) | null} save keeps another text of a line
+   * Allow final lines to be corrected; null disables it.
+   * @param {((line: object, text: string) => Promise<void>) | null} save stores the corrected text of a line
    */
-  correct(save) {
-    this.#controls.correct(save);
+  enableCorrections(save) {
+    this.#controls.enableCorrections(save);
   }
 
-  /** Show a line to whoever came for it. */
-  arrive(line) {
+  /** Select a line, scroll to it and focus it. */
+  goTo(line) {
     const element = this.#elements.get(line.key);
     this.#controls.choose(line);
-    this.#mark(null); // which may be out of sight
+    this.#mark(null); // the line marked before may be out of view
     this.#mark(element);
-    element.scrollIntoView({ block: 'nearest' }); // the list itself may not be all in sight
-    this.#cameFor = 'line';
+    element.scrollIntoView({ block: 'nearest' }); // the list itself may be partly out of view
+    this.#target = 'line';
     element.tabIndex = -1;
-    element.focus({ preventScroll: true }); // it is read out, and Tab goes on from there
+    element.focus({ preventScroll: true }); // screen readers read it, and Tab continues from there
   }
 
-  /** Mark the line that is said at a time, and keep it in view, unless the reader has scrolled away from it. */
+  /** Highlight the line at a playback position, and keep it in view unless the reader has scrolled away from it. */
   mark(seconds) {
     const line = this.#store?.lines.findLast(({ kind, text, start_s: start }) => kind === 'caption' && text && start <= seconds);
     this.#mark(line ? this.#elements.get(line.key) : null);
   }
 
   #mark(element) {
-    const before = this.#marked;
-    if (element === before) return;
-    before?.removeAttribute('aria-current');
+    const previous = this.#marked;
+    if (element === previous) return;
+    previous?.removeAttribute('aria-current');
     element?.setAttribute('aria-current', 'true');
     this.#marked = element;
     this.#controls.roving.prefer(element);
     if (!element || this.#controls.isEditing) return;
-    this.#following = false; // the newest line would come between
+    this.#following = false; // following would scroll away from it
     const { top, bottom, height } = this.scroller.getBoundingClientRect();
     const place = element.getBoundingClientRect();
-    if ((!before || this.#place.sees(before)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
+    if ((!previous || this.#place.isInView(previous)) && (place.top < top || place.bottom > bottom)) this.scroller.scrollTop += place.top - top - height / 3;
     this.#place.note();
   }
 
-  /** Nothing is played any more: the reader stays there, and follows the newest line where that is near. */
-  release() {
+  /** Playback has ended: stay at this position, and follow the newest line if it is near. */
+  endPlayback() {
     this.mark(-1);
     this.#scrolled();
   }
 
-  /** Go to the newest line, and follow it. */
+  /** Go to the newest line and follow it. */
   toLatest() {
-    this.leave();
+    this.clearChosen();
     this.scroller.focus({ preventScroll: true });
     this.dispatchEvent(new Event('latest'));
   }
 
-  /** Leave the line that was chosen, if one was, and follow the newest again. */
-  leave() {
-    this.#controls.leave();
+  /** Deselect the chosen line, if any, and follow the newest again. */
+  clearChosen() {
+    this.#controls.clearChosen();
     this.#mark(null);
-    this.#cameFor = '';
+    this.#target = '';
     this.#following = !this.#store?.isPast;
     this.#follow();
   }
@@ -183,15 +183,15 @@ export class CaptionList extends HTMLElement {
     return this.#controls.hasChosen;
   }
 
-  /** What stands there while there is no line; nothing, if that is not known yet. */
+  /** Placeholder text while there are no lines; empty while that is unknown. */
   set hint(text) {
     this.empty.textContent = text;
     this.empty.hidden = !text || this.#elements.size > 0;
   }
 
-  /** What is heard now, as a status says it: speech, music or silence. It stands below the newest line, not among them. */
+  /** The current activity as in a status: speech, music or silence. Shown below the newest line. */
   set activity(name) {
-    sayActivity(this.now, name);
+    showActivity(this.now, name);
   }
 
   #add(line, before, old = false) {
@@ -199,18 +199,18 @@ export class CaptionList extends HTMLElement {
     this.#elements.set(line.key, element);
     this.#write(element, line, old);
     this.#controls.roving.change(element, () => this.scroller.insertBefore(element, before === null ? this.back : this.#elements.get(before)));
-    this.#date(element, line);
+    this.#markDay(element, line);
     this.#update();
   }
 
   #revise(line) {
     const element = this.#elements.get(line.key);
     this.#controls.roving.change(element, () => this.#write(element, line));
-    this.#date(element, line);
+    this.#markDay(element, line);
     this.#update();
   }
 
-  #date(element, line) {
+  #markDay(element, line) {
     if (this.#time !== timeOfDay || line.kind === 'missed') return;
     if (isWithdrawn(line)) this.#days.remove(element);
     else this.#days.note(element, line.start_s);
@@ -220,15 +220,15 @@ export class CaptionList extends HTMLElement {
     const [time, text] = element.children;
     const provisional = line.kind === 'caption' && !line.final;
     element.className = provisional ? 'provisional' : line.kind;
-    element.hidden = isWithdrawn(line) && !('edited' in element.dataset); // what is written there is not taken away by others
+    element.hidden = isWithdrawn(line) && !('edited' in element.dataset); // keep a withdrawn line while the user is editing it
     writeText(text, line);
     if (line.kind === 'missed') return;
     time.textContent = this.#time(line.start_s);
     if (line.final && !old) {
-      if (line.kind === 'gap') this.spoken.say(text.textContent);
-      else if (line.text) this.spoken.say(line.text, { lang: text.lang });
+      if (line.kind === 'gap') this.spoken.announce(text.textContent);
+      else if (line.text) this.spoken.announce(line.text, { lang: text.lang });
     }
-    this.#controls.offer(element, line);
+    this.#controls.update(element, line);
   }
 
   #remove(key) {
@@ -240,7 +240,7 @@ export class CaptionList extends HTMLElement {
   }
 
   #clear() {
-    this.#controls.leave();
+    this.#controls.clearChosen();
     this.#controls.roving.clear();
     this.#days.clear();
     this.#elements.clear();
@@ -248,14 +248,14 @@ export class CaptionList extends HTMLElement {
     this.scroller.replaceChildren(...[this.front, this.back].filter(Boolean));
     this.spoken.replaceChildren();
     this.#following = !this.#store?.isPast;
-    this.#cameFor = '';
+    this.#target = '';
     this.#update();
   }
 
   #update() {
     this.empty.hidden = !this.empty.textContent || this.#elements.size > 0;
-    this.scroller.hidden = this.#elements.size === 0 && document.activeElement !== this.scroller; // lines may come again
-    this.#frame ||= requestAnimationFrame(() => { // a long replay is laid out once, not once a line
+    this.scroller.hidden = this.#elements.size === 0 && document.activeElement !== this.scroller; // keep the focus, as lines may arrive again
+    this.#frame ||= requestAnimationFrame(() => { // scroll once per frame, not once per line
       this.#frame = 0;
       this.#follow();
     });
@@ -263,37 +263,37 @@ export class CaptionList extends HTMLElement {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight, clientWidth } = this.scroller;
-    if (clientWidth !== this.#breadth) return; // Firefox tells of a scroll before it tells of a width
-    // Lines that came since the last one was scrolled to are not the reader's going back; nor is one that became shorter before.
-    // And what he came for may be near the end, and be moved by what comes: that is not his going there.
-    const isNear = !this.#cameFor && scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    this.#following = !this.#store?.isPast && (isNear || (this.#following && scrollTop > this.#followed - NEAR_PX));
+    if (clientWidth !== this.#listWidth) return; // Firefox dispatches `scroll` before the resize is observed
+    // Not following any more only if the user scrolled back: new lines, or earlier ones that became shorter, do not count.
+    // A line that the user was taken to may be near the end, or moved there by new lines: that does not start following.
+    const isNear = !this.#target && scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    this.#following = !this.#store?.isPast && (isNear || (this.#following && scrollTop > this.#followedPx - NEAR_PX));
     this.#offerLatest();
     this.#place.note();
   }
 
-  /** Lines are broken anew where the page becomes narrower or wider: the reader is to find what was in view there still. */
+  /** Lines rewrap when the width changes; keep the same lines in view. */
   #resize() {
-    this.#breadth = this.scroller.clientWidth;
+    this.#listWidth = this.scroller.clientWidth;
     if (!this.#following) this.#place.restore();
     this.#follow();
-    if (this.#width && this.#width !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // a narrow page is a long one
-    this.#width = innerWidth;
+    if (this.#windowWidth && this.#windowWidth !== innerWidth) this.scroller.scrollIntoView({ block: 'nearest' }); // in the narrow layout, the list may have moved out of view
+    this.#windowWidth = innerWidth;
   }
 
   #follow() {
     if (this.#following && !this.#controls.isEditing) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
-      this.#followed = this.scroller.scrollTop;
-    } else if (this.#cameFor === 'top' && !this.#marked) this.#controls.roving.prefer(this.scroller.querySelector('p:not([hidden])')); // for Tab
+      this.#followedPx = this.scroller.scrollTop;
+    } else if (this.#target === 'top' && !this.#marked) this.#controls.roving.prefer(this.scroller.querySelector('p:not([hidden])')); // for Tab
     this.#offerLatest();
   }
 
-  /** Of what has ended, no line is the latest. */
+  /** Offer to go to the latest line, but not if the source has ended. */
   #offerLatest() {
     const { scrollHeight, clientHeight } = this.scroller;
-    const isThere = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
-    this.latest.hidden = isThere && !this.#store?.isPast;
+    const isUseless = this.#following || this.#store?.ended || scrollHeight <= clientHeight;
+    this.latest.hidden = isUseless && !this.#store?.isPast;
   }
 }
 

@@ -1,21 +1,21 @@
-// What a LiveSocket's state means, in words.
+// Text for the state of a LiveSocket.
 
-import { set } from './dom.js';
+import { setText } from './dom.js';
 
-const WORDS = {
+const TEXTS = {
   connecting: 'Connecting…',
   open: '',
-  interrupted: 'The server has lost its database. Captions go on when it is back; none will be missing.',
-  waiting: 'The connection is lost. Trying again…',
+  interrupted: 'The server has lost its database. Captions resume when it is back; none will be missing.',
+  waiting: 'Not connected. Reconnecting…',
   ended: '',
-  gone: 'It is no longer there.',
+  gone: 'This source no longer exists.',
 };
 
-/** Keeps `element` saying how `socket` is. */
-export function describe(socket, element) {
+/** Show the state of `socket` in `element`, and keep it up to date. */
+export function showConnection(socket, element) {
   const write = () => {
-    const words = WORDS[socket.state] ?? '';
-    set(element, socket.state === 'waiting' && socket.error ? `${socket.error} Trying again…` : words);
+    const text = TEXTS[socket.state] ?? '';
+    setText(element, socket.state === 'waiting' && socket.error ? `${socket.error} Reconnecting…` : text);
   };
   socket.addEventListener('change', write);
   write();

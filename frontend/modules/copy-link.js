@@ -1,4 +1,4 @@
-// The button that copies the address of the line that is chosen.
+// The button that copies the link to the selected line.
 
 import { make } from './dom.js';
 
@@ -10,8 +10,8 @@ export function copyLink(address) {
     try {
       await navigator.clipboard.writeText(href);
       button.textContent = 'Copied';
-    } catch { // browsers copy on secure pages alone; it can be copied by hand
-      prompt('The address of this line', href);
+    } catch { // browsers allow this only on secure pages; let the user copy it by hand
+      prompt('Link to this line', href);
     }
   });
   return button;

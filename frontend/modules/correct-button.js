@@ -1,17 +1,17 @@
-// The button beside a line that opens it to be corrected, and tells whether it has been.
+// The button beside a line that opens its editor and shows whether the line has been corrected.
 
-import { make, set } from './dom.js';
+import { make, setText } from './dom.js';
 
 export const correctButton = () => make('button.correct.quiet', { type: 'button', tabIndex: -1 });
 
 /**
  * @param {object} line of a CaptionStore
- * @param {string} time at which it was said, as readers see it
+ * @param {string} time of the line, as shown
  */
 export function describeButton(button, line, time) {
-  const word = line.corrected ? 'Corrected' : 'Correct';
-  set(button, word);
-  button.setAttribute('aria-label', `${word}: line at ${time}`);
+  const label = line.corrected ? 'Corrected' : 'Correct';
+  setText(button, label);
+  button.setAttribute('aria-label', `${label}: line at ${time}`);
   button.classList.toggle('done', line.corrected);
   button.hidden = line.kind !== 'caption' || !line.final;
 }

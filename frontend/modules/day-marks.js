@@ -1,4 +1,4 @@
-// Among the lines of a list, the date where a day begins; and above the first line, unless that is of today.
+// Date headings in a list of lines: where a new day begins, and above the first line unless it is from today.
 
 import { make } from './dom.js';
 import { dateOf, dayOf } from './times.js';
@@ -7,11 +7,11 @@ const NEXT = 'nextElementSibling';
 const PREVIOUS = 'previousElementSibling';
 
 export class DayMarks {
-  #marks = new Map(); // by the line that each stands in front of
-  #first = null; // a line above which none stood, because it was of today
+  #marks = new Map(); // by the line below the heading
+  #first = null; // the first line; it may need a heading once a new day begins
 
   /**
-   * A line is there, or was said at another time than it seemed.
+   * A line was added, or its time has changed.
    * @param {number} seconds a Unix time
    */
   note(line, seconds) {
@@ -21,7 +21,7 @@ export class DayMarks {
     if (this.#first?.isConnected && this.#first !== line && this.#first.dataset.day !== line.dataset.day) this.#look(this.#first);
   }
 
-  /** A line goes, or is not shown. */
+  /** A line is about to be removed or hidden. */
   remove(line) {
     const next = find(line, NEXT);
     delete line.dataset.day;
@@ -57,8 +57,8 @@ export class DayMarks {
 }
 
 /** The nearest line that has a day. */
-function find(line, way) {
-  let at = line[way];
-  while (at && !at.dataset.day) at = at[way];
+function find(line, direction) {
+  let at = line[direction];
+  while (at && !at.dataset.day) at = at[direction];
   return at;
 }

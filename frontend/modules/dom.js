@@ -1,4 +1,4 @@
-// Making elements. Text enters only as text nodes.
+// DOM helpers. Text is only ever inserted as text nodes.
 
 /**
  * @param {string} tag with classes: 'p.empty'
@@ -16,22 +16,22 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Changes text only if it differs, so that screen readers and selections are left alone. */
-export function set(element, text) {
+/** Set the text of an element, only if it differs, so that screen readers and selections are not disturbed. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Name the tab: what is shown in it first, then the view. */
-export function entitle(...names) {
+/** Set the document title: what is shown first, then the view. */
+export function setTitle(...names) {
   document.title = [...names, 'Undertext'].join(' – ');
 }
 
-/** Whether an element is there to be seen, be it out of view. */
+/** Whether an element is rendered, even if it is scrolled out of view. */
 export const isShown = (element) => element.getClientRects().length > 0;
 
 const unfocused = new WeakSet();
 
-/** Disable a control, or enable it again: then the focus comes back, which browsers take from what is disabled. */
+/** Disable or enable a control. Browsers take the focus from a disabled control; enabling it restores the focus. */
 export function disable(control, is) {
   if (is && document.activeElement === control) unfocused.add(control);
   control.disabled = is;
@@ -41,15 +41,15 @@ export function disable(control, is) {
 }
 
 /**
- * Tell the user; a `notice-bar` shows it.
- * @returns {() => void} takes it back, if it is still there
+ * Show a message to the user in the `notice-bar`.
+ * @returns {() => void} removes the message if it is still shown
  */
 export function notify(text) {
   document.dispatchEvent(new CustomEvent('notice', { detail: { text } }));
-  return () => document.dispatchEvent(new CustomEvent('notice', { detail: { over: text } }));
+  return () => document.dispatchEvent(new CustomEvent('notice', { detail: { cleared: text } }));
 }
 
-/** Take back whatever was told: the user has gone on. */
-export function hush() {
-  document.dispatchEvent(new CustomEvent('notice', { detail: { over: null } }));
+/** Remove whatever message is shown, because the user has moved on. */
+export function clearNotice() {
+  document.dispatchEvent(new CustomEvent('notice', { detail: { cleared: null } }));
 }

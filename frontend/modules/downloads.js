@@ -1,21 +1,21 @@
-// Captions as files to take away.
+// Download links for captions.
 
 import { make } from './dom.js';
 
 const FORMATS = { srt: 'SRT', vtt: 'WebVTT', txt: 'Text', json: 'JSON' };
 
-/** Where each format of the captions at `path` is, or of those that a query asks for. */
+/** The URL of the captions at `path` in each format, restricted by a query. */
 export function filesOf(path, query = '') {
   return Object.fromEntries(Object.keys(FORMATS).map((format) => [format, `${path}.${format}${query}`]));
 }
 
-/** The query for the captions between two times, in seconds; or from one on. */
+/** The query for captions between two times, in seconds; `to` may be Infinity. */
 export const between = (from, to) => `?from=${Math.max(0, from).toFixed(3)}${to === Infinity ? '' : `&to=${to.toFixed(3)}`}`;
 
 /**
- * A link to each format of a source's captions.
- * @param {Record<string, string>} urls where they are, by format
- * @param {string} stem of the files' names
+ * A download link for each format.
+ * @param {Record<string, string>} urls by format
+ * @param {string} stem of the file names
  */
 export function downloads(urls, stem) {
   return Object.entries(FORMATS).map(([format, name]) =>

@@ -1,120 +1,120 @@
-// <earlier-lines>: in front of a station's lines, the way to what it said before the first of them.
+// <earlier-lines>: above a station's lines, the button that loads what was said before the first of them.
 
-import { set } from './dom.js';
-import { oldestBefore, saidBefore } from './said.js';
+import { captionsBefore, oldestBefore } from './caption-history.js';
+import { setText } from './dom.js';
+import { MoreLines } from './more-lines.js';
 import { when } from './times.js';
-import { WayToLines } from './way-to-lines.js';
 
-/** So much is added at a time, in seconds. */
+/** How much is loaded at a time, in seconds. */
 const STEP_S = 300;
 
-/** Lines that are shown at most, once earlier ones have come: of more, each key that is pressed would be slow. */
-const MOST = 5000;
+/** Maximum number of lines once earlier ones are loaded: with more, each key press would be slow. */
+const MAX_LINES = 5000;
 
-/** What is told where more are not shown. */
-const SEARCH = 'Search finds what was said before.';
+/** Shown when the list is full. */
+const SEARCH = 'Use Search to find anything earlier.';
 
-class EarlierLines extends WayToLines {
+class EarlierLines extends MoreLines {
   static label = 'Earlier lines';
-  #shown = null; // what it stands in front of
+  #target = null; // the list of lines that this extends
 
   more() {
-    if (!this.#shown.isBusy) this.#more(this.#shown);
+    if (!this.#target.isBusy) this.#load(this.#target);
   }
 
   /**
-   * Lead to what was said before the lines of a store.
+   * Offer what was said before the lines of a store.
    * @param {string} path of the station's captions
    * @param {CaptionStore} store
-   * @param {CaptionList} list that shows it, with this in front
+   * @param {CaptionList} list that shows the store, with this element in front
    */
   follow(path, store, list) {
-    // `oldest` is the first caption that is kept, as it was `asked` for before one line; `back`, how far back there are
-    // none before the first line.
-    const shown = { path, store, list, asked: null, isAsking: false, isBusy: false, oldest: null, back: Infinity };
-    this.#shown = shown;
-    set(this.state, '');
-    store.addEventListener('line', () => this.#offer(shown));
-    for (const type of ['removed', 'cleared']) store.addEventListener(type, () => this.#lose(shown));
-    this.#offer(shown);
+    // `oldest` is the oldest caption that is kept, checked when the line `checkedKey` was the first. `emptyFrom` is how far
+    // back the time before the first line is known to have no captions.
+    const target = { path, store, list, checkedKey: null, isChecking: false, isBusy: false, oldest: null, emptyFrom: Infinity };
+    this.#target = target;
+    setText(this.state, '');
+    store.addEventListener('line', () => this.#update(target));
+    for (const type of ['removed', 'cleared']) store.addEventListener(type, () => this.#onRemoved(target));
+    this.#update(target);
   }
 
-  /** The first line is another one, perhaps: what was told of the one before is over. */
-  #lose(shown) {
-    if (this.#shown !== shown) return;
-    shown.back = Infinity;
-    shown.asked = null;
-    if (!shown.isBusy) set(this.state, isFull(shown.store) ? SEARCH : '');
-    this.#offer(shown);
+  /** The first line may be a different one now, so what is known about the time before it no longer holds. */
+  #onRemoved(target) {
+    if (this.#target !== target) return;
+    target.emptyFrom = Infinity;
+    target.checkedKey = null;
+    if (!target.isBusy) setText(this.state, isFull(target.store) ? SEARCH : '');
+    this.#update(target);
   }
 
-  /** Be there, if anything was said before. */
-  #offer(shown) {
-    if (this.#shown !== shown) return;
-    const { first } = shown.store;
-    // Where nothing was said before the first line, something is once the list is full and that line has gone.
-    if (first && !shown.oldest && !shown.isAsking && shown.asked !== first.key) this.#ask(shown, first);
-    this.button.hidden = !first || !shown.oldest || !shown.store.isBefore(shown.oldest) || isFull(shown.store);
+  /** Show the button if there are earlier captions. */
+  #update(target) {
+    if (this.#target !== target) return;
+    const { first } = target.store;
+    // Even if nothing precedes the first line now, something will once the list is full and drops that line.
+    if (first && !target.oldest && !target.isChecking && target.checkedKey !== first.key) this.#findOldest(target, first);
+    this.button.hidden = !first || !target.oldest || !target.store.isBefore(target.oldest) || isFull(target.store);
     this.hidden = this.button.hidden && !this.state.textContent;
   }
 
-  async #ask(shown, first) {
-    shown.isAsking = true;
-    shown.asked = first.key;
+  async #findOldest(target, first) {
+    target.isChecking = true;
+    target.checkedKey = first.key;
     try {
-      shown.oldest = await oldestBefore(shown.path, shown.store.before);
+      target.oldest = await oldestBefore(target.path, target.store.before);
     } catch {
-      shown.oldest = { id: -Infinity, start_s: -Infinity }; // nobody knows: whoever asks for more is told why there is none
+      target.oldest = { id: -Infinity, start_s: -Infinity }; // unknown: show the button, which reports the error when used
     }
-    shown.isAsking = false;
-    this.#offer(shown);
+    target.isChecking = false;
+    this.#update(target);
   }
 
-  async #more(shown) {
-    const { store, list } = shown;
-    shown.isBusy = true;
-    list.keepPlace(() => set(this.state, 'Looking for earlier lines…'));
+  async #load(target) {
+    const { store, list } = target;
+    target.isBusy = true;
+    list.keepPlace(() => setText(this.state, 'Loading earlier lines…'));
     try {
-      const { captions, from } = await this.#find(shown);
-      if (this.#shown !== shown) return;
+      const { captions, from } = await this.#find(target);
+      if (this.#target !== target) return;
       const isFocused = document.activeElement === this.button;
       list.keepPlace(() => {
         const count = store.size;
-        if (store.first) store.fillBefore(captions, MOST);
-        this.#offer(shown);
-        this.#tell(store, store.size - count, from);
+        if (store.first) store.fillBefore(captions, MAX_LINES);
+        this.#update(target);
+        this.#showCount(store, store.size - count, from);
       });
-      if (isFocused && (captions.length || this.button.hidden)) list.scroller.focus({ preventScroll: true }); // the button is out of sight
+      if (isFocused && (captions.length || this.button.hidden)) list.scroller.focus({ preventScroll: true }); // the button is out of view
     } catch (error) {
-      if (this.#shown === shown) set(this.state, `Earlier lines cannot be read. ${error.message}`);
+      if (this.#target === target) setText(this.state, `Could not load earlier lines. ${error.message}`);
     } finally {
-      shown.isBusy = false;
+      target.isBusy = false;
     }
   }
 
-  /** What was said before the first line, whichever that is when the answer comes: a full list drops one with each that is new. */
-  async #find(shown) {
-    const { path, store, oldest: { start_s: beginning } } = shown;
+  /** Captions before the line that is first when the response arrives: a full list drops one line for each new one. */
+  async #find(target) {
+    const { path, store, oldest: { start_s: beginning } } = target;
     const { key } = store.first;
-    const found = await saidBefore(path, Math.min(store.before, shown.back), STEP_S, beginning, (caption) => store.isBefore(caption));
-    if (!store.first) return { captions: [], from: found.from }; // they have all gone
-    if (store.first.key !== key && this.#shown === shown) return this.#find(shown);
-    const { captions, from } = found;
-    shown.back = captions.length ? Infinity : from;
-    if (!captions.length && from <= beginning) shown.oldest = null; // it has expired
-    return found;
+    const result = await captionsBefore(path, Math.min(store.before, target.emptyFrom), STEP_S, beginning, (caption) => store.isBefore(caption));
+    if (!store.first) return { captions: [], from: result.from }; // all lines have been removed
+    if (store.first.key !== key && this.#target === target) return this.#find(target);
+    const { captions, from } = result;
+    target.emptyFrom = captions.length ? Infinity : from;
+    if (!captions.length && from <= beginning) target.oldest = null; // it has expired
+    return result;
   }
 
-  /** Say what has come: the lines themselves are not read out. */
-  #tell(store, count, from) {
-    const none = isFull(store) ? SEARCH : 'Nothing from before is kept.';
-    const found = count ? `${count === 1 ? 'One earlier line' : `${count} earlier lines`}, from ${when(store.first.start_s)} on.` : '';
-    const missing = this.button.hidden ? `${found} ${none}` : found || `There are no lines from ${when(from)} on. Ask again for what was said before.`;
-    set(this.state, store.first ? missing.trim() : '');
+  /** Announce how many lines were loaded; screen readers do not read the lines themselves. */
+  #showCount(store, count, from) {
+    const none = isFull(store) ? SEARCH : 'No earlier lines are kept.';
+    const loaded = count ? `${count === 1 ? '1 earlier line' : `${count} earlier lines`} loaded, back to ${when(store.first.start_s)}.` : '';
+    const text = this.button.hidden ? `${loaded} ${none}` : loaded || `No lines back to ${when(from)}. Press again to look further back.`;
+    setText(this.state, store.first ? text.trim() : '');
     this.hidden = this.button.hidden && !this.state.textContent;
   }
 }
 
-const isFull = ({ size }) => size >= MOST;
+const isFull = ({ size }) => size >= MAX_LINES;
 
 customElements.define('earlier-lines', EarlierLines);

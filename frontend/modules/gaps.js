@@ -1,19 +1,19 @@
-// What is told of lost sound. Pure.
+// Descriptions of gaps in the captions. Pure.
 
 import { duration } from './times.js';
 
 const REASONS = {
   shed: 'too late to be transcribed',
   overflow: 'the queue was full',
-  language: 'the model does not know its language',
+  language: 'the model does not support the language',
   task: 'the model cannot translate',
-  failed: 'it could not be transcribed',
+  failed: 'transcription failed',
   lost: 'it never arrived',
-  away: 'nothing came from the source',
+  away: 'nothing received from the source',
 };
 
-/** How long a gap is, and why. */
-export function lost({ start_s: start, end_s: end, reason }) {
+/** The length of a gap and its reason. */
+export function describeGap({ start_s: start, end_s: end, reason }) {
   const why = REASONS[reason] ?? reason;
-  return `${duration(end - start)} of sound lost${why ? ` (${why})` : ''}`;
+  return `${duration(end - start)} of audio lost${why ? ` (${why})` : ''}`;
 }

@@ -1,22 +1,21 @@
-// Names that may be said, as somebody writes them: one a line.
+// A field for names that are likely to be said, one per line.
 
 import { make } from './dom.js';
 import { linesOf } from './station-fields.js';
 
-/** A field for them. */
 export class HotWords {
   #field;
 
   /**
    * @param {string} id of the field
-   * @param {string} whose names they are
-   * @param {string[]} words that stand there at first
+   * @param {string} label without the hint that there is one name per line
+   * @param {string[]} words shown initially
    */
-  constructor(id, whose = 'People and places', words = []) {
+  constructor(id, label = 'People and places', words = []) {
     this.#field = make('textarea', { id, name: 'hot_words', rows: 3, value: words.join('\n') });
     this.parts = [
-      make('label', { for: id, textContent: `${whose}, one a line` }), this.#field,
-      make('p.facts', { textContent: 'Told to models that take such words.' }),
+      make('label', { for: id, textContent: `${label}, one per line` }), this.#field,
+      make('p.facts', { textContent: 'Used by models that accept prompts.' }),
     ];
   }
 
@@ -24,7 +23,7 @@ export class HotWords {
     return linesOf(this.#field.value);
   }
 
-  set disabled(is) {
-    this.#field.disabled = is;
+  set disabled(isDisabled) {
+    this.#field.disabled = isDisabled;
   }
 }

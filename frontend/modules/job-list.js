@@ -1,42 +1,42 @@
-// <job-list>: the recordings that were handed in before, as links; each is followed until it is settled.
+// <job-list>: links to earlier recordings; the list is refreshed until all of them are settled.
 
 import { request } from './api.js';
-import { make, notify, set } from './dom.js';
-import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
+import { make, notify, setText } from './dom.js';
+import { languagesOf, SETTLED, progressOf, stateClass, stateOf } from './job-status.js';
 import { duration, when } from './times.js';
 import { tokenOffer } from './token-offer.js';
 
-/** Time between looks at recordings that are not settled, in milliseconds. */
+/** Refresh interval while a recording is not settled, in milliseconds. */
 const REFRESH_MS = 2000;
 
 class JobList extends HTMLElement {
   #items = new Map();
   #timer = 0;
   #current = '';
-  #failure = null; // takes back what was said when the list could not be read
-  #hear = () => this.refresh();
+  #dismissFailure = null; // removes the error message once the list can be read again
+  #onToken = () => this.refresh();
 
   connectedCallback() {
     this.list = make('ul');
     this.details = make('details', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
-    this.locked = tokenOffer('What was handed in before is listed with this server’s token.', () => this.#unlock());
+    this.locked = tokenOffer('Enter this server’s token to list earlier recordings.', () => this.#unlock());
     this.details.addEventListener('toggle', () => this.details.open && this.refresh());
-    document.addEventListener('token', this.#hear);
+    document.addEventListener('token', this.#onToken);
     this.replaceChildren(this.details, this.locked);
   }
 
   disconnectedCallback() {
     clearTimeout(this.#timer);
-    document.removeEventListener('token', this.#hear);
+    document.removeEventListener('token', this.#onToken);
   }
 
-  /** @param {string} id of the recording that is shown beside the list */
+  /** @param {string} id of the recording shown beside the list */
   set current(id) {
     this.#current = id;
     this.refresh();
   }
 
-  /** Show what has come into it; lead there, unless it was open already. */
+  /** Open the list with its newest entries; scroll to it unless it was open already. */
   async unfold() {
     const wasOpen = this.details.open;
     this.details.open = true;
@@ -44,26 +44,26 @@ class JobList extends HTMLElement {
     if (!wasOpen) this.scrollIntoView({ block: 'nearest' });
   }
 
-  /** Ask for the list anew. Nobody is asked for a token only because they look. */
+  /** Fetch the list again. Never prompts for a token just to show the list. */
   async refresh() {
     let moving = true;
     try {
       const { jobs } = await request('/jobs', { asks: false });
-      this.#failure?.();
-      this.#failure = null;
+      this.#dismissFailure?.();
+      this.#dismissFailure = null;
       this.#show(jobs);
       moving = jobs.some(({ state }) => !SETTLED.has(state));
     } catch (error) {
       if (error.status === 401) this.#lock();
-      else this.#failure ??= notify(`Earlier recordings cannot be listed. ${error.message}`);
+      else this.#dismissFailure ??= notify(`Could not load earlier recordings. ${error.message}`);
     }
-    clearTimeout(this.#timer); // of this look, or of another that came meanwhile
+    clearTimeout(this.#timer); // another refresh may have set it meanwhile
     if (moving && this.isConnected && this.details.open) this.#timer = setTimeout(() => this.refresh(), REFRESH_MS);
   }
 
   async #unlock() {
     await this.refresh();
-    this.details.firstElementChild.focus(); // the button that had the focus has gone, if the token is right
+    this.details.firstElementChild.focus(); // the button that had the focus is hidden if the token is right
   }
 
   #lock() {
@@ -98,12 +98,12 @@ class JobList extends HTMLElement {
 
 function write(link, job, isCurrent) {
   const [name, facts, state] = link.children;
-  const words = [job.duration_s ? duration(job.duration_s) : '', languagesOf(job), when(job.created_s)];
-  set(name, job.filename || job.url || job.id);
-  set(facts, words.filter(Boolean).join(' · '));
-  set(state, stateOf(job) + shareOf(job));
+  const parts = [job.duration_s ? duration(job.duration_s) : '', languagesOf(job), when(job.created_s)];
+  setText(name, job.filename || job.url || job.id);
+  setText(facts, parts.filter(Boolean).join(' · '));
+  setText(state, stateOf(job) + progressOf(job));
   state.className = stateClass(job);
-  link.title = state.textContent; // a long reason is cut; this is its whole
+  link.title = state.textContent; // the full text, since the list truncates it
   if (isCurrent) link.setAttribute('aria-current', 'true');
   else link.removeAttribute('aria-current');
 }

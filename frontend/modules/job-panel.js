@@ -1,32 +1,32 @@
-// <job-panel>: one recording: its progress, its captions as they come, and the files to take away.
+// <job-panel>: one recording: its progress, its captions as they arrive, and download links.
 
 import './caption-list.js';
 import './recording-player.js';
-import { admit, exists, request, token } from './api.js';
-import { describe } from './connection-state.js';
+import { ensureToken, exists, request, token } from './api.js';
+import { showConnection } from './connection-state.js';
 import { correct } from './correcting.js';
-import { entitle, make, notify, set } from './dom.js';
+import { make, notify, setText, setTitle } from './dom.js';
 import { between, downloads } from './downloads.js';
-import { languagesOf, SETTLED, shareOf, stateClass, stateOf } from './job-words.js';
+import { languagesOf, progressOf, SETTLED, stateClass, stateOf } from './job-status.js';
 import { LiveSocket } from './live.js';
 import { isReached, leaveMoment, lineAt, momentAddress } from './moment.js';
 import { CaptionStore } from './store.js';
 import { clock, duration } from './times.js';
 
-/** Time between looks at a job that is not settled, in milliseconds. */
+/** Poll interval of a job that is not settled, in milliseconds. */
 const POLL_MS = 1000;
 
-/** Lines that are shown at most, the newest: some hours of speech. Of more, each key that is pressed would be slow. */
-const SHOWN = 5000;
+/** Number of lines shown, the newest ones: some hours of speech. With more, each key press would be slow. */
+const MAX_LINES = 5000;
 
-/** Dispatches `settled` when a job that was followed has come to its end, `missing` if there is none, `removed`. */
+/** Dispatches `settled` when the job reaches a final state, `missing` if it does not exist, and `removed`. */
 class JobPanel extends HTMLElement {
   #id = '';
   #socket = null;
   #timer = 0;
   #store = null;
-  #sought = null; // the moment that is to be shown, and is not yet, in seconds
-  #shown = ''; // its state as it was last shown; empty when it has just been opened
+  #momentS = null; // the moment to go to once its line has arrived, in seconds
+  #shownState = ''; // the state last shown; empty just after opening
 
   disconnectedCallback() {
     this.close();
@@ -38,22 +38,22 @@ class JobPanel extends HTMLElement {
     this.state = make('span', { role: 'status' });
     this.share = make('span');
     this.stateLine = make('p.state', {}, this.state, this.share);
-    this.progress = make('progress', { max: 1, hidden: true, 'aria-label': 'Captioned' });
-    this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group' });
+    this.progress = make('progress', { max: 1, hidden: true, 'aria-label': 'Progress' });
+    this.links = make('p.downloads', { 'aria-label': 'Download captions', role: 'group' });
     this.remove_ = make('button.quiet', { type: 'button', hidden: true });
     this.connection = make('p.connection', { role: 'status' });
     this.earlier = make('p.earlier', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.player = make('recording-player');
     this.captions.addEventListener('editing', () => {
-      this.player.pause(); // the line's time plays it again
-      if (!token.get()) admit().catch(() => {}); // who has none is asked again when it is saved
+      this.player.pause(); // clicking the line's time resumes it
+      if (!token.get()) ensureToken().catch(() => {}); // without one, saving prompts again
     });
-    this.captions.link(({ start_s: start }) => momentAddress(`jobs/${this.#id}`, start));
+    this.captions.enableLinks(({ start_s: start }) => momentAddress(`jobs/${this.#id}`, start));
     this.captions.addEventListener('latest', leaveMoment);
-    this.player.addEventListener('opened', () => this.captions.lead(({ start_s: start }) => this.player.seek(start)));
-    this.player.addEventListener('closed', () => this.captions.lead(null));
-    this.player.addEventListener('place', ({ detail: { seconds } }) => this.captions.mark(seconds));
+    this.player.addEventListener('opened', () => this.captions.enablePlayback(({ start_s: start }) => this.player.seek(start)));
+    this.player.addEventListener('closed', () => this.captions.enablePlayback(null));
+    this.player.addEventListener('position', ({ detail: { seconds } }) => this.captions.mark(seconds));
     this.remove_.addEventListener('click', () => this.#remove());
     this.replaceChildren(make('section.stage', { 'aria-label': 'Recording' },
       make('header', {}, this.name, this.facts, make('div.row', {}, this.stateLine, this.progress), make('div.row', {}, this.links, this.remove_)),
@@ -62,45 +62,45 @@ class JobPanel extends HTMLElement {
 
   /**
    * @param {string} id of the job to show
-   * @param {File} file of the recording, if the page has it
-   * @param {number | null} at a moment in it, in seconds, whose line is to be shown
+   * @param {File} file the recording itself, if the page has it
+   * @param {number | null} at a position whose line is to be shown, in seconds
    */
   open(id, file, at = null) {
-    this.#sought = at;
+    this.#momentS = at;
     if (id === this.#id) {
-      if (at === null) this.#leave();
-      this.#seek();
+      if (at === null) this.#clearMoment();
+      this.#goToMoment();
       return;
     }
     this.close();
-    this.#build(); // nothing of the job before may stand there until the answer comes
+    this.#build(); // a new panel, so that nothing of the previous job is shown until the response arrives
     this.#id = id;
-    this.#shown = '';
-    const store = new CaptionStore(SHOWN);
+    this.#shownState = '';
+    const store = new CaptionStore(MAX_LINES);
     this.#store = store;
-    let gone = 0;
+    let dropped = 0;
     store.addEventListener('removed', () => {
-      gone += 1;
-      set(this.earlier, `${gone === 1 ? 'One earlier line is' : `${gone} earlier lines are`} not shown here. The files to take away have all.`);
+      dropped += 1;
+      setText(this.earlier, `${dropped === 1 ? '1 earlier line is' : `${dropped} earlier lines are`} not shown here. The downloads contain all lines.`);
       this.earlier.hidden = false;
     });
-    this.captions.correct((line, text) => this.#correct(store, line, text));
+    this.captions.enableCorrections((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
     store.addEventListener('line', ({ detail: { line } }) => {
-      if (this.#shown === 'waiting') this.#poll(); // it waits no longer
-      if (this.#sought !== null && this.#shown && isReached(line, this.#sought)) this.#seek();
+      if (this.#shownState === 'waiting') this.#poll(); // it is running now
+      if (this.#momentS !== null && this.#shownState && isReached(line, this.#momentS)) this.#goToMoment();
     });
-    store.addEventListener('ended', () => this.#seek());
+    store.addEventListener('ended', () => this.#goToMoment());
     if (file) this.player.play(file);
     this.#poll();
     const path = `/jobs/${encodeURIComponent(id)}`;
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(path) });
     this.#socket.addEventListener('change', () => this.#socket?.state === 'ended' && this.#poll());
-    describe(this.#socket, this.connection);
+    showConnection(this.#socket, this.connection);
     this.#socket.open();
   }
 
-  /** Stop following it. */
+  /** Stop following the job. */
   close() {
     clearTimeout(this.#timer);
     this.#socket?.close();
@@ -108,32 +108,32 @@ class JobPanel extends HTMLElement {
     this.#id = '';
   }
 
-  /** Show the line of the moment that was asked for, if it has come, or say that none will. */
-  #seek() {
+  /** Go to the requested moment if its line has arrived, or report that there is none. */
+  #goToMoment() {
     const { ended } = this.#store;
-    if (this.#sought === null || !this.#shown || (SETTLED.has(this.#shown) && !ended)) return; // soon all is there
+    if (this.#momentS === null || !this.#shownState || (SETTLED.has(this.#shownState) && !ended)) return; // the rest arrives soon
     const { lines } = this.#store;
-    if (!ended && !(lines.length && isReached(lines.at(-1), this.#sought))) return;
-    const line = lineAt(lines, this.#sought);
-    if (line) this.captions.arrive(line);
+    if (!ended && !(lines.length && isReached(lines.at(-1), this.#momentS))) return;
+    const line = lineAt(lines, this.#momentS);
+    if (line) this.captions.goTo(line);
     else {
-      notify(`There is no line at ${clock(this.#sought)}.`);
+      notify(`No caption at ${clock(this.#momentS)}.`);
       if (ended) this.captions.fromTop();
     }
-    this.#sought = null;
+    this.#momentS = null;
   }
 
-  /** From a line that was chosen to where the recording is read as it is opened. */
-  #leave() {
-    this.captions.leave();
-    if (SETTLED.has(this.#shown)) this.captions.fromTop();
+  /** Return from the selected line to the initial position. */
+  #clearMoment() {
+    this.captions.clearChosen();
+    if (SETTLED.has(this.#shownState)) this.captions.fromTop();
   }
 
   async #correct(store, line, text) {
     const id = this.#id;
     const around = between(line.start_s - 1, line.end_s + 1);
     await correct(`/jobs/${id}/captions`, line, text, (captions) => store.fill(captions), around);
-    if (id === this.#id) this.player.renewSubtitles();
+    if (id === this.#id) this.player.reloadSubtitles();
   }
 
   async #poll() {
@@ -142,12 +142,12 @@ class JobPanel extends HTMLElement {
     try {
       const job = await request(`/jobs/${encodeURIComponent(id)}`);
       if (id !== this.#id) return;
-      const before = this.#shown;
-      this.#shown = job.state;
-      if (SETTLED.has(job.state) && !before && this.#sought === null && !this.captions.hasChosen) this.captions.fromTop();
+      const before = this.#shownState;
+      this.#shownState = job.state;
+      if (SETTLED.has(job.state) && !before && this.#momentS === null && !this.captions.hasChosen) this.captions.fromTop();
       this.#describe(job);
-      this.#seek();
-      if (job.state === 'finished') this.player.subtitle(job.urls.vtt, job.languages[0] ?? '');
+      this.#goToMoment();
+      if (job.state === 'finished') this.player.setSubtitles(job.urls.vtt, job.languages[0] ?? '');
       if (SETTLED.has(job.state)) {
         if (before && before !== job.state) this.dispatchEvent(new Event('settled'));
         return;
@@ -158,55 +158,55 @@ class JobPanel extends HTMLElement {
         this.dispatchEvent(new Event('missing'));
         return;
       }
-      set(this.state, error.message);
-      set(this.share, '');
+      setText(this.state, error.message);
+      setText(this.share, '');
     }
     this.#timer = setTimeout(() => this.#poll(), POLL_MS);
   }
 
   #describe(job) {
-    set(this.name, job.filename || job.url);
-    entitle(job.filename || job.url, 'File');
+    setText(this.name, job.filename || job.url);
+    setTitle(job.filename || job.url, 'File');
     const facts = [];
     if (job.duration_s) facts.push(duration(job.duration_s));
     if (job.codec) facts.push(job.codec);
     facts.push(job.detail, languagesOf(job), job.task === 'translate' ? 'translated into English' : '');
-    set(this.facts, facts.filter(Boolean).join(' · '));
-    set(this.state, stateOf(job));
-    set(this.share, shareOf(job));
+    setText(this.facts, facts.filter(Boolean).join(' · '));
+    setText(this.state, stateOf(job));
+    setText(this.share, progressOf(job));
     this.stateLine.className = stateClass(job);
     this.progress.hidden = SETTLED.has(job.state);
     this.progress.value = job.progress;
     if (job.state === 'waiting') this.progress.removeAttribute('value');
     this.remove_.hidden = false;
-    set(this.remove_, SETTLED.has(job.state) ? 'Remove recording' : 'Cancel');
+    setText(this.remove_, SETTLED.has(job.state) ? 'Remove recording' : 'Cancel');
     this.#describePlayer(job);
     this.captions.hint = this.#hint(job);
     this.#describeLinks(job);
   }
 
-  /** There is nothing to listen along with, if there are no captions, nor will be. */
+  /** Hide the player if there are no captions and will be none. */
   #describePlayer({ state, languages }) {
     this.player.hidden = SETTLED.has(state) && state !== 'finished' && !languages.length;
     if (this.player.hidden) this.player.pause();
   }
 
-  /** What stands in the place of captions; nothing while those that there are come. */
+  /** Placeholder text; empty if captions exist and are still loading. */
   #hint({ state, languages }) {
     if (languages.length) return '';
-    if (!SETTLED.has(state)) return 'Captions appear here as they are made.';
-    return 'There are no captions.';
+    if (!SETTLED.has(state)) return 'Captions will appear here.';
+    return 'No captions.';
   }
 
-  /** Files are offered that have something in them: of a recording that failed midway, too. */
+  /** Offer downloads if there are captions, even if the job failed midway. */
   #describeLinks(job) {
     const finished = job.state === 'finished';
-    const offered = job.languages.length > 0;
-    const state = `${job.id} ${finished} ${offered}`;
-    if (this.links.dataset.state === state) return; // a link that is replaced loses the focus
+    const hasCaptions = job.languages.length > 0;
+    const state = `${job.id} ${finished} ${hasCaptions}`;
+    if (this.links.dataset.state === state) return; // replacing the links would lose the focus
     this.links.dataset.state = state;
     const stem = (job.filename || job.id).replace(/\.[^.]*$/, '');
-    this.links.replaceChildren(...(offered ? [finished ? 'Take away: ' : 'So far: ', ...downloads(job.urls, stem)] : []));
+    this.links.replaceChildren(...(hasCaptions ? [finished ? 'Download: ' : 'So far: ', ...downloads(job.urls, stem)] : []));
   }
 
   async #remove() {
@@ -216,14 +216,14 @@ class JobPanel extends HTMLElement {
       await request(`/jobs/${this.#id}`, { method: 'DELETE' });
       this.dispatchEvent(new Event('removed'));
     } catch (error) {
-      notify(`It was not removed. ${error.message}`);
+      notify(`Could not remove the recording. ${error.message}`);
     }
   }
 
-  /** What is asked before captions go; empty, if there are none. */
+  /** The question to confirm before captions are deleted; empty if there are none. */
   #question() {
-    if (SETTLED.has(this.#shown)) return `Remove ${this.name.textContent} and its captions?`;
-    return this.links.children.length ? `Cancel ${this.name.textContent}? Its captions so far go, too.` : '';
+    if (SETTLED.has(this.#shownState)) return `Remove ${this.name.textContent} and its captions?`;
+    return this.links.children.length ? `Cancel ${this.name.textContent}? Its captions so far are deleted too.` : '';
   }
 }
 

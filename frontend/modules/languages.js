@@ -1,14 +1,14 @@
-// A <select> of the languages that the models on air know, named in the reader's own language.
+// A <select> of the languages that the current models support, named in the user's language.
 
 import { about } from './api.js';
 import { make } from './dom.js';
 
 const names = new Intl.DisplayNames(navigator.languages.filter(isTag), { type: 'language' });
 
-/** Whisper's codes that differ from today's. */
-const TODAY = { jw: 'jv' };
+/** Codes of Whisper that differ from the current standard. */
+const CURRENT_CODES = { jw: 'jv' };
 
-/** Whether something names a language: what browsers say of a system without any, `C`, does not. */
+/** Whether a text is a language tag. Browsers report `C` on systems without a language, which is not. */
 function isTag(text) {
   try {
     return Intl.getCanonicalLocales(text).length > 0;
@@ -19,22 +19,22 @@ function isTag(text) {
 
 export function languageName(code) {
   try {
-    return names.of(TODAY[code] ?? code);
+    return names.of(CURRENT_CODES[code] ?? code);
   } catch {
     return code;
   }
 }
 
-/** @returns {HTMLSelectElement} filled as soon as the server has said what it knows; what is chosen is there at once */
+/** @returns {HTMLSelectElement} filled when the server has listed its languages; `chosen` is available at once */
 export function languageSelect(id, chosen = '') {
   const select = make('select', { id, name: 'language' });
   const offer = (codes, code) => {
-    const known = new Set(code ? [...codes, code] : codes); // one that no model on air knows may have been chosen before
+    const known = new Set(code ? [...codes, code] : codes); // the chosen language may not be supported by the current models
     const named = [...known].map((each) => [each, languageName(each)]).sort((a, b) => a[1].localeCompare(b[1]));
-    select.replaceChildren(...[['', 'Detect it'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
+    select.replaceChildren(...[['', 'Detect automatically'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
     select.value = code;
   };
   offer([], chosen);
-  about().then(({ languages }) => offer(languages, select.value)).catch(() => {}); // whatever is asked next will say that the server is away
+  about().then(({ languages }) => offer(languages, select.value)).catch(() => {}); // the next request will report that the server is down
   return select;
 }

@@ -1,4 +1,4 @@
-// The last recording of this tab's microphone, for a page that is loaded again.
+// The last microphone recording of this tab, kept across reloads.
 
 const KEY = 'undertext-microphone';
 
@@ -7,7 +7,7 @@ export const lastRecording = {
   get: () => {
     try {
       return JSON.parse(sessionStorage.getItem(KEY) ?? 'null');
-    } catch { // some browsers keep nothing, as where all cookies are blocked
+    } catch { // no session storage, for example because all cookies are blocked
       return null;
     }
   },
@@ -15,7 +15,7 @@ export const lastRecording = {
     try {
       sessionStorage.setItem(KEY, JSON.stringify(recording));
     } catch {
-      // nobody goes on with it then
+      // then it cannot be resumed
     }
   },
 };

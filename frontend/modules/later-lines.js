@@ -1,47 +1,47 @@
-// <later-lines>: behind a station's lines of some time ago, the way to what it said after the last of them.
+// <later-lines>: below a station's older lines, the button that loads what was said after the last of them.
 
-import { disable, set } from './dom.js';
-import { said } from './said.js';
+import { captionsBetween } from './caption-history.js';
+import { disable, setText } from './dom.js';
+import { MoreLines } from './more-lines.js';
 import { when } from './times.js';
-import { WayToLines } from './way-to-lines.js';
 
-/** So many lines are added at a time. */
+/** How many lines are loaded at a time. */
 const STEP = 100;
 
-class LaterLines extends WayToLines {
+class LaterLines extends MoreLines {
   static label = 'Later lines';
-  #shown = null; // what it stands behind
+  #target = null; // the list of lines that this extends
 
   more() {
-    this.#more(this.#shown);
+    this.#load(this.#target);
   }
 
   /**
    * @param {string} path of the station's captions
    * @param {CaptionStore} store
-   * @param {CaptionList} list that shows it, with this behind
+   * @param {CaptionList} list that shows the store, with this element at the end
    */
   follow(path, store, list) {
-    this.#shown = { path, store, list };
-    set(this.state, '');
+    this.#target = { path, store, list };
+    setText(this.state, '');
     this.hidden = !store.isPast;
   }
 
-  async #more(shown) {
-    const { path, store, list } = shown;
+  async #load(target) {
+    const { path, store, list } = target;
     const isFocused = document.activeElement === this.button;
     disable(this.button, true);
     try {
       const { start_s: start } = store.lines.at(-1);
-      const captions = await said(path, start, Infinity, STEP);
-      if (this.#shown !== shown) return;
+      const captions = await captionsBetween(path, start, Infinity, STEP);
+      if (this.#target !== target) return;
       const before = store.lines.at(-1);
-      list.keepPlace(() => store.fillPast(captions)); // a full list drops as many of its first lines
+      list.keepPlace(() => store.fillPast(captions)); // a full list drops as many lines from its start
       const after = store.lines.at(-1);
-      set(this.state, after === before ? 'That is all so far. “Latest line” leads to what is being said.' : `Later lines, until ${when(after.start_s)}.`);
-      if (isFocused && after !== before) list.scroller.focus({ preventScroll: true }); // the button is out of sight
+      setText(this.state, after === before ? 'No later lines yet. Press “Latest line” to return to the live captions.' : `Later lines loaded, up to ${when(after.start_s)}.`);
+      if (isFocused && after !== before) list.scroller.focus({ preventScroll: true }); // the button is out of view
     } catch (error) {
-      if (this.#shown === shown) set(this.state, `Later lines cannot be read. ${error.message}`);
+      if (this.#target === target) setText(this.state, `Could not load later lines. ${error.message}`);
     } finally {
       disable(this.button, false);
     }

@@ -1,41 +1,41 @@
-// What can be done with the lines of a list: their sound is played, their address is copied, their text is corrected.
+// Actions on the lines of a list: play the audio, copy a link, correct the text.
 
 import { copyLink } from './copy-link.js';
 import { correctButton, describeButton } from './correct-button.js';
 import { LineEditor } from './line-editor.js';
 import { isWithdrawn } from './line-text.js';
 import { RovingTabindex } from './roving-tabindex.js';
-import { isChosen, lead } from './time-button.js';
+import { isActivated, setTimeRole } from './time-button.js';
 
-/** Children of lines that are not hidden; what corrects a line, while it is not open. */
+/** Visible controls of visible lines; the correct button only while its line is not being edited. */
 const CONTROLS = 'p:not([hidden]) > :is(time[role], .copy), p:not([hidden], [data-edited]) > .correct:not([hidden])';
 
 export class LineControls {
   store = null; // a CaptionStore
-  time = null; // writes when a line was said
+  time = null; // formats the time of a line
   #scroller;
   #elements;
-  #onchoose;
-  #go = null; // plays a line
-  #leads = null; // tells whether one can be played
-  #address = null; // tells the address of a line
-  #chosen = null; // the line whose address the page has
-  #copy = null; // the button that copies it
-  #save = null; // keeps the text of a line that is corrected
-  #editors; // that are open
+  #onChoose;
+  #play = null;
+  #isPlayable = null;
+  #address = null; // returns the address of a line
+  #chosen = null; // the line that the page's address points to
+  #copy = null; // its "Copy link" button
+  #save = null; // stores the corrected text of a line
+  #editors; // open editors (a live collection)
 
   /**
    * @param {HTMLElement} scroller
    * @param {Map<string | number, HTMLElement>} elements of the lines, by their keys
-   * @param {(element: HTMLElement) => void} onchoose hears which line was chosen, to be linked to
+   * @param {(element: HTMLElement) => void} onChoose called with the line whose link was selected
    */
-  constructor(scroller, elements, onchoose) {
+  constructor(scroller, elements, onChoose) {
     this.#scroller = scroller;
     this.#elements = elements;
-    this.#onchoose = onchoose;
+    this.#onChoose = onChoose;
     this.#editors = scroller.getElementsByTagName('line-editor');
     this.roving = new RovingTabindex(scroller, CONTROLS);
-    for (const type of ['click', 'keydown']) scroller.addEventListener(type, (event) => this.#used(event));
+    for (const type of ['click', 'keydown']) scroller.addEventListener(type, (event) => this.#onActivate(event));
   }
 
   get isEditing() {
@@ -46,37 +46,37 @@ export class LineControls {
     return this.#chosen !== null;
   }
 
-  /** Have the time of each line play it, if it can be played. */
-  play(go, leads) {
-    this.#go = go;
-    this.#leads = leads;
-    this.#changeAll((element, line) => this.#prepare(element, line));
+  /** Make the times of playable lines buttons that play them. */
+  enablePlayback(play, isPlayable) {
+    this.#play = play;
+    this.#isPlayable = isPlayable;
+    this.#changeAll((element, line) => this.#updateTime(element, line));
   }
 
-  /** Have the time of each other line that is final lead to its address. */
-  link(address) {
+  /** Make the times of all other final captions links to themselves. */
+  enableLinks(address) {
     this.#address = address;
-    this.#changeAll((element, line) => this.#prepare(element, line));
+    this.#changeAll((element, line) => this.#updateTime(element, line));
   }
 
-  /** Have final lines corrected. */
-  correct(save) {
+  /** Allow final lines to be corrected; null disables it. */
+  enableCorrections(save) {
     this.#save = save;
     this.#scroller.toggleAttribute('data-correctable', Boolean(save));
-    this.#changeAll((element, line) => this.offer(element, line));
+    this.#changeAll((element, line) => this.update(element, line));
   }
 
-  /** What can be done with a line, as it is now. */
-  offer(element, line) {
-    this.#prepare(element, line);
-    this.#offerCorrecting(element, line);
+  /** Update the controls of a line that has changed. */
+  update(element, line) {
+    this.#updateTime(element, line);
+    this.#updateCorrectButton(element, line);
     const button = element.querySelector(':scope > .correct');
     if (button) describeButton(button, line, this.time(line.start_s));
   }
 
-  /** Have the address of a line copied, which the page has, too. */
+  /** Set the page's address to that of a line, and offer to copy it. */
   choose(line) {
-    this.leave();
+    this.clearChosen();
     const element = this.#elements.get(line.key);
     const address = this.#address(line);
     history.replaceState(null, '', address);
@@ -85,37 +85,37 @@ export class LineControls {
     this.roving.change(element, () => element.append(this.#copy));
   }
 
-  /** No line is chosen any more. */
-  leave() {
+  /** Deselect the chosen line. */
+  clearChosen() {
     if (this.#chosen?.isConnected) this.roving.change(this.#chosen, () => this.#copy.remove());
     this.#chosen = null;
   }
 
-  #changeAll(how) {
+  #changeAll(change) {
     this.roving.changeAll(() => {
-      for (const line of this.store?.lines ?? []) if (this.#elements.has(line.key)) how(this.#elements.get(line.key), line);
+      for (const line of this.store?.lines ?? []) if (this.#elements.has(line.key)) change(this.#elements.get(line.key), line);
     });
   }
 
-  #prepare(element, line) {
+  #updateTime(element, line) {
     const time = element.firstElementChild;
     if (!time.textContent) return;
     const isLinked = this.#address && line.kind === 'caption' && line.final;
-    lead(time, this.#go && this.#leads(line) ? 'button' : isLinked ? 'link' : '');
+    setTimeRole(time, this.#play && this.#isPlayable(line) ? 'button' : isLinked ? 'link' : '');
   }
 
-  #offerCorrecting(element, line) {
+  #updateCorrectButton(element, line) {
     const button = element.querySelector(':scope > .correct');
     if (line.kind === 'missed' || Boolean(button) === Boolean(this.#save)) return;
     if (!button) element.children[1].after(correctButton());
-    else if (!('edited' in element.dataset)) button.remove(); // else it goes with the editor
+    else if (!('edited' in element.dataset)) button.remove(); // otherwise it is removed when the editor closes
   }
 
-  #used(event) {
+  #onActivate(event) {
     const { type, target } = event;
-    const isTime = isChosen(event);
-    const isMeant = isTime || (type === 'click' && target.matches('.correct'));
-    const line = isMeant && this.store.lines.find((each) => String(each.key) === target.parentElement.dataset.key);
+    const isTime = isActivated(event);
+    const isControl = isTime || (type === 'click' && target.matches('.correct'));
+    const line = isControl && this.store.lines.find((each) => String(each.key) === target.parentElement.dataset.key);
     if (!line) return;
     event.preventDefault();
     if (!isTime) {
@@ -123,8 +123,8 @@ export class LineControls {
       return;
     }
     if (this.#address && line.kind === 'caption' && line.final) this.choose(line);
-    if (target.getAttribute('role') === 'button') this.#go(line);
-    else this.#onchoose(target.parentElement);
+    if (target.getAttribute('role') === 'button') this.#play(line);
+    else this.#onChoose(target.parentElement);
   }
 
   #edit(line, button) {
@@ -136,10 +136,10 @@ export class LineControls {
       delete element.dataset.edited;
       element.hidden = isWithdrawn(newest());
       if (!element.hidden) button.focus({ preventScroll: true });
-      this.offer(element, newest()); // they may not be corrected any more
-    }), { once: true }); // left while it is saved, it would be closed again
+      this.update(element, newest()); // corrections may have been disabled meanwhile
+    }), { once: true }); // cancelling while a save is pending would close it twice
     this.roving.change(element, () => {
-      element.dataset.edited = ''; // its text, and the button, are hidden then
+      element.dataset.edited = ''; // hides the text and the button
       element.append(editor);
     });
   }

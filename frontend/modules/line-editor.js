@@ -1,19 +1,19 @@
-// <line-editor>: the text of a line while it is corrected. Enter keeps it, as it is, too; Escape leaves it as it was.
+// <line-editor>: edits the text of a line. Enter saves it, even unchanged, to confirm it; Escape cancels.
 
-import { disable, make, set } from './dom.js';
+import { disable, make, setText } from './dom.js';
 
-/** Longest text of a caption, in characters, as the API has it. */
-const LONGEST = 500;
+/** Maximum length of a caption in the API, in characters. */
+const MAX_LENGTH = 500;
 
-/** Dispatches `editing`, which bubbles, when it is opened; `closed`, when the text is kept, or left as it was. */
+/** Dispatches `editing`, which bubbles, when it opens, and `closed` when it was saved or cancelled. */
 export class LineEditor extends HTMLElement {
-  #line; // as it is known to whoever corrects it
+  #line; // as the user has seen it
   #newest;
   #save;
 
   /**
-   * @param {() => object} newest what a CaptionStore has of the line
-   * @param {(line: object, text: string) => Promise<void>} save keeps another text of a line; an ApiError says why it is not kept
+   * @param {() => object} newest returns the line's newest revision in the CaptionStore
+   * @param {(line: object, text: string) => Promise<void>} save stores the text; rejects with an ApiError if it is refused
    */
   constructor(newest, save) {
     super();
@@ -24,76 +24,76 @@ export class LineEditor extends HTMLElement {
 
   connectedCallback() {
     this.field = make('textarea', {
-      rows: 2, maxLength: LONGEST, value: this.#line.text, lang: this.#line.language ?? '', spellcheck: true, 'aria-label': 'What is said',
+      rows: 2, maxLength: MAX_LENGTH, value: this.#line.text, lang: this.#line.language ?? '', spellcheck: true, 'aria-label': 'Caption text',
     });
-    this.keep = make('button', { type: 'button' });
+    this.saveButton = make('button', { type: 'button' });
     this.field.addEventListener('input', () => this.#describe());
     this.#describe();
-    const leave = make('button.quiet', { type: 'button', textContent: 'Leave as it was' });
-    this.refused = make('div.refused', { role: 'alert' });
-    this.keep.addEventListener('click', () => this.#keep());
-    leave.addEventListener('click', () => this.#close());
-    this.addEventListener('keydown', (event) => this.#pressed(event));
-    this.replaceChildren(this.field, make('div.row', {}, this.keep, leave), this.refused);
+    const cancel = make('button.quiet', { type: 'button', textContent: 'Discard changes' });
+    this.error = make('div.refused', { role: 'alert' });
+    this.saveButton.addEventListener('click', () => this.#submit());
+    cancel.addEventListener('click', () => this.#close());
+    this.addEventListener('keydown', (event) => this.#handleKey(event));
+    this.replaceChildren(this.field, make('div.row', {}, this.saveButton, cancel), this.error);
     this.field.focus();
-    this.#show();
-    addEventListener('beforeunload', this.#leaving);
+    this.#scrollIntoView();
+    addEventListener('beforeunload', this.#onBeforeUnload);
     this.dispatchEvent(new Event('editing', { bubbles: true }));
   }
 
   disconnectedCallback() {
-    removeEventListener('beforeunload', this.#leaving);
+    removeEventListener('beforeunload', this.#onBeforeUnload);
   }
 
   get #text() {
     return this.field.value.trim();
   }
 
-  /** Whether a text that is as it was heard is to be kept, as one that somebody has read. */
+  /** Whether saving would confirm an unchanged text as correct. */
   get #confirms() {
     return !this.#line.corrected && this.#text === this.#line.text;
   }
 
   #describe() {
-    set(this.keep, this.#confirms ? 'It is right' : 'Save');
+    setText(this.saveButton, this.#confirms ? 'Mark as correct' : 'Save');
   }
 
-  /** The browser asks before it closes or reloads the page, while something is not saved. */
-  #leaving = (event) => {
+  /** The browser asks before it closes or reloads the page if there are unsaved changes. */
+  #onBeforeUnload = (event) => {
     if (this.#text !== this.#line.text) event.preventDefault();
   };
 
-  /** Have all of it in sight: what is below the field, too. */
-  #show() {
+  /** Scroll all of the editor into view, including the buttons below the field. */
+  #scrollIntoView() {
     this.scrollIntoView({ block: 'nearest' });
   }
 
-  #pressed(event) {
-    if (event.isComposing || event.keyCode === 229) return; // Enter chooses a character then; of the last one Safari says the second alone
+  #handleKey(event) {
+    if (event.isComposing || event.keyCode === 229) return; // Enter confirms an IME composition; on the last key press, Safari sets only keyCode
     if (event.key === 'Escape') this.#close();
-    else if (event.key === 'Enter' && event.target === this.field && !event.shiftKey) this.#keep();
+    else if (event.key === 'Enter' && event.target === this.field && !event.shiftKey) this.#submit();
     else return;
     event.preventDefault();
   }
 
-  async #keep() {
+  async #submit() {
     const text = this.#text;
-    if (this.keep.disabled) return;
+    if (this.saveButton.disabled) return;
     if (text !== this.#line.text || this.#confirms) {
-      if (!text && !confirm('Take this line away?')) return;
-      disable(this.keep, true);
-      this.field.readOnly = true; // what is typed meanwhile would go with the field
-      this.refused.textContent = '';
+      if (!text && !confirm('Remove this line?')) return;
+      disable(this.saveButton, true);
+      this.field.readOnly = true; // anything typed while saving would be lost
+      this.error.textContent = '';
       try {
         await this.#save(this.#line, text);
       } catch (error) {
-        this.refused.textContent = `It is not saved. ${error.message}`;
-        this.#show();
-        if (error.field === 'revision') this.#line = this.#newest(); // that has been told: saved again, it is replaced
+        this.error.textContent = `Not saved. ${error.message}`;
+        this.#scrollIntoView();
+        if (error.field === 'revision') this.#line = this.#newest(); // the user has been warned: saving again replaces the newer text
         this.#describe();
         return;
       } finally {
-        disable(this.keep, false);
+        disable(this.saveButton, false);
         this.field.readOnly = false;
       }
     }

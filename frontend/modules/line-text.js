@@ -1,10 +1,10 @@
-// What a line of a CaptionStore says, written where it stands.
+// Renders the text of a line of a CaptionStore.
 
 import { make } from './dom.js';
 import { pieces } from './doubt.js';
-import { lost } from './gaps.js';
+import { describeGap } from './gaps.js';
 
-/** Whether the words of a caption were not there. */
+/** Whether a caption was withdrawn: its text is empty. */
 export const isWithdrawn = ({ kind, text }) => kind === 'caption' && !text;
 
 /**
@@ -12,11 +12,11 @@ export const isWithdrawn = ({ kind, text }) => kind === 'caption' && !text;
  * @param {object} line
  */
 export function writeText(text, line) {
-  if (line.kind === 'missed') text.textContent = line.count === 1 ? 'One line was missed' : `${line.count} lines were missed`;
-  else if (line.kind === 'gap') text.textContent = lost(line);
+  if (line.kind === 'missed') text.textContent = line.count === 1 ? '1 line was missed' : `${line.count} lines were missed`;
+  else if (line.kind === 'gap') text.textContent = describeGap(line);
   else {
     const parts = pieces(line.lines.join('\n'), line.words);
     text.replaceChildren(...parts.map((part) => (part.doubtful ? make('span.doubtful', { textContent: part.text }) : part.text)));
-    text.lang = line.language ?? ''; // one that nobody knows is not the page's
+    text.lang = line.language ?? ''; // if unknown, it must not inherit the page's
   }
 }

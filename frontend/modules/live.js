@@ -1,20 +1,20 @@
-// A live socket that stays: it reconnects behind the last event seen, so that nothing is lost or repeated.
+// A live socket that reconnects after the last event received, so that no event is lost or repeated.
 
 import { decode, MessageError } from './messages.js';
 import { onWaking } from './waking.js';
 
-/** Pauses between attempts, in milliseconds; the last one repeats. */
+/** Delays between connection attempts, in milliseconds; the last one repeats. */
 const PAUSES_MS = [300, 800, 2000, 4000, 8000];
 
-/** A socket that has said nothing for so long, in milliseconds, is not trusted by a page that wakes: another one costs little. */
+/** When the page wakes, a socket that has been silent for this long, in milliseconds, is replaced: a new one is cheap. */
 const SILENT_MS = 10_000;
 
-/** The `readyState` of a socket that is not open yet. */
+/** WebSocket.CONNECTING. */
 const CONNECTING = 0;
 
 /**
  * Feeds a CaptionStore from `path`. Dispatches `change` whenever `state` changes:
- * connecting, open, interrupted (the server has lost its database), waiting (to try again), ended, gone.
+ * connecting, open, interrupted (the server has lost its database), waiting (to reconnect), ended, gone.
  */
 export class LiveSocket extends EventTarget {
   #path;
@@ -23,13 +23,13 @@ export class LiveSocket extends EventTarget {
   #socket = null;
   #timer = 0;
   #attempt = 0;
-  #heardMs = 0; // when the socket was opened, or said something last
-  #sleep = null; // stops hearing that the page wakes
+  #lastMessageMs = 0; // when the socket was opened or last received a message
+  #stopWaking = null; // removes the listeners for waking
 
   /**
    * @param {string} path such as /stations/demo/live
    * @param {CaptionStore} store
-   * @param {object} environment what tests replace
+   * @param {object} environment overrides for tests
    */
   constructor(path, store, environment = {}) {
     super();
@@ -41,9 +41,9 @@ export class LiveSocket extends EventTarget {
       setTimeout: (...args) => globalThis.setTimeout(...args),
       clearTimeout: (...args) => globalThis.clearTimeout(...args),
       random: Math.random,
-      now: () => Date.now(), // that goes on while a device sleeps
+      now: () => Date.now(), // unlike performance.now(), it advances while a device sleeps
       onWaking,
-      /** Whether the source still exists; asked when a socket was refused, for browsers do not say why. */
+      /** Whether the source still exists; checked when a socket was refused, since browsers do not tell the reason. */
       exists: async () => true,
       ...environment,
     };
@@ -57,75 +57,74 @@ export class LiveSocket extends EventTarget {
     );
     let opened = false;
     this.#socket = socket;
-    this.#heardMs = this.#environment.now();
-    this.#sleep ??= this.#environment.onWaking(() => this.#wake());
+    this.#lastMessageMs = this.#environment.now();
+    this.#stopWaking ??= this.#environment.onWaking(() => this.#wake());
     socket.onopen = () => {
       opened = true;
-      this.#become('open');
+      this.#setState('open');
     };
     socket.onmessage = (event) => {
-      if (socket === this.#socket) this.#hear(event.data);
+      if (socket === this.#socket) this.#receive(event.data);
     };
     socket.onclose = () => {
-      if (socket === this.#socket) this.#closed(opened);
+      if (socket === this.#socket) this.#onClosed(opened);
     };
   }
 
-  /** Ends it for good. */
+  /** Close the socket for good. */
   close() {
-    this.#rest();
+    this.#stopRetrying();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
   }
 
-  /** Telephones break the sockets of pages that nobody looks at, and some never say so: they would seem open, and be silent. */
+  /** Phones drop the sockets of hidden pages, sometimes without a close event, so that they seem open but stay silent. */
   #wake() {
-    const before = this.#socket;
-    const isTried = this.state !== 'waiting' || before.readyState === CONNECTING;
-    if (isTried && this.#environment.now() - this.#heardMs < SILENT_MS) return;
+    const previous = this.#socket;
+    const isActive = this.state !== 'waiting' || previous.readyState === CONNECTING;
+    if (isActive && this.#environment.now() - this.#lastMessageMs < SILENT_MS) return;
     this.#environment.clearTimeout(this.#timer);
     this.open();
-    before.close();
+    previous.close();
   }
 
-  /** Nothing is tried again. */
-  #rest() {
+  #stopRetrying() {
     this.#environment.clearTimeout(this.#timer);
-    this.#sleep?.();
-    this.#sleep = null;
+    this.#stopWaking?.();
+    this.#stopWaking = null;
   }
 
-  #hear(data) {
-    this.#heardMs = this.#environment.now();
+  #receive(data) {
+    this.#lastMessageMs = this.#environment.now();
     let message;
     try {
       message = decode(data);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      console.warn('undertext: a message was not understood:', error.message);
+      console.warn('undertext: ignored an invalid message:', error.message);
       return;
     }
     this.#attempt = 0;
-    if (message.type === 'interrupted') this.#become('interrupted');
-    else if (message.type === 'resumed') this.#become('open');
+    if (message.type === 'interrupted') this.#setState('interrupted');
+    else if (message.type === 'resumed') this.#setState('open');
     else if (message.type === 'error') this.error = message.detail;
     this.#store.apply(message);
   }
 
-  async #closed(opened) {
+  async #onClosed(opened) {
     if (this.#store.ended) {
-      this.#rest();
-      this.#become('ended');
+      this.#stopRetrying();
+      this.#setState('ended');
       return;
     }
-    this.#become('waiting');
+    this.#setState('waiting');
     const socket = this.#socket;
     const gone = !opened && !(await this.#environment.exists());
     if (socket !== this.#socket) return; // closed meanwhile
     if (gone) {
-      this.#rest();
-      this.#become('gone');
+      this.#stopRetrying();
+      this.#setState('gone');
       return;
     }
     const pause = PAUSES_MS[Math.min(this.#attempt, PAUSES_MS.length - 1)];
@@ -133,14 +132,14 @@ export class LiveSocket extends EventTarget {
     this.#timer = this.#environment.setTimeout(() => this.open(), pause * (0.7 + 0.6 * this.#environment.random()));
   }
 
-  #become(state) {
+  #setState(state) {
     if (this.state === state) return;
     this.state = state;
     this.dispatchEvent(new Event('change'));
   }
 }
 
-/** The ws: or wss: address of a path of this server. */
+/** The ws: or wss: URL of a path on this server. */
 export function socketUrl(path, location = globalThis.location) {
   return `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}${path}`;
 }

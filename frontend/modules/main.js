@@ -1,5 +1,5 @@
-// The page: which view is shown follows the address (#radio/ID, #wall, #file/ID, #microphone/ID, #search/WORDS; and
-// of a moment, ?at=SECONDS).
+// The page: the view follows the address (#radio/ID, #wall, #file/ID, #microphone/ID, #search/WORDS; ?at=SECONDS selects a
+// moment).
 
 import './file-view.js';
 import './microphone-view.js';
@@ -8,19 +8,19 @@ import './radio-view.js';
 import './reading-view.js';
 import './search-view.js';
 import './wall-view.js';
-import { entitle, hush, isShown, make } from './dom.js';
+import { clearNotice, isShown, make, setTitle } from './dom.js';
 import { destination } from './moment.js';
 
-const TITLES = { radio: 'Radio', wall: 'All that is on air', file: 'File', microphone: 'Microphone', search: 'Search' };
+const TITLES = { radio: 'Radio', wall: 'All on air', file: 'File', microphone: 'Microphone', search: 'Search' };
 
 const main = document.getElementById('main');
 
 function route() {
-  hush();
+  clearNotice();
   const { name, id, at } = destination(location.hash);
   const view = Object.hasOwn(TITLES, name) ? name : 'radio';
   const element = view === 'microphone' && id ? 'reading-view' : `${view}-view`;
-  entitle(element === 'reading-view' ? 'Read along' : TITLES[view]); // a view that knows more says so
+  setTitle(element === 'reading-view' ? 'Read along' : TITLES[view]); // some views set a more specific title later
   Object.assign(show(element), { moment: at, selected: id });
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.view === (view === 'wall' ? 'radio' : view)) link.setAttribute('aria-current', 'page');
@@ -28,7 +28,7 @@ function route() {
   }
 }
 
-/** The view of a name; one that is busy, with a microphone that is open, goes on out of sight. */
+/** Show a view, creating it if needed. A busy one, such as an open microphone, is hidden instead of removed. */
 function show(name) {
   for (const view of [...main.children]) {
     if (view.localName === name || view.busy) view.hidden = view.localName !== name;
@@ -37,12 +37,12 @@ function show(name) {
   const view = main.querySelector(`:scope > ${name}`) ?? make(name);
   if (!view.isConnected) {
     main.append(view);
-    main.scrollTop = 0; // where the view before was left, on a telephone
+    main.scrollTop = 0; // on a phone, the previous view may have been scrolled
   }
   return view;
 }
 
-/** Move the focus, not the view, which has the address: to captions that are shown, or to where they will be. */
+/** Move the focus to the captions, without changing the address, which selects the view. */
 function skip(event) {
   event.preventDefault();
   const captions = [...main.querySelectorAll('.lines, .results, .wall')].find(isShown);

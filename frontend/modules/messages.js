@@ -1,4 +1,4 @@
-// What comes over a socket, checked: `decode` answers a frozen message or throws a MessageError.
+// Validates socket messages: `decode` returns a frozen message or throws a MessageError.
 
 export class MessageError extends Error {}
 
@@ -7,7 +7,7 @@ const text = (value) => typeof value === 'string';
 const number = (value) => Number.isFinite(value);
 const whole = (value) => Number.isInteger(value) && value >= 0;
 
-/** Fields that each type must have; more may come. */
+/** Required fields of each type; others are allowed. */
 const FIELDS = {
   caption: { source: text, id: whole, revision: whole, event: whole, start_s: number, end_s: number, text },
   correction: { source: text, caption: object },
@@ -22,7 +22,7 @@ const FIELDS = {
   note: { detail: text },
 };
 
-/** @param {string} data as it came */
+/** @param {string} data as received */
 export function decode(data) {
   let message;
   try {
@@ -33,9 +33,9 @@ export function decode(data) {
   if (message === null || typeof message !== 'object' || !text(message.type)) {
     throw new MessageError('a message has no type');
   }
-  const fields = Object.hasOwn(FIELDS, message.type) ? FIELDS[message.type] : {}; // a newer server may say more
+  const fields = Object.hasOwn(FIELDS, message.type) ? FIELDS[message.type] : {}; // a newer server may send other types
   for (const [name, fits] of Object.entries(fields)) {
-    if (!fits(message[name])) throw new MessageError(`${message.type}.${name} is unfit`);
+    if (!fits(message[name])) throw new MessageError(`${message.type}.${name} is invalid`);
   }
   return Object.freeze(message);
 }

@@ -1,31 +1,33 @@
-// <microphone-view>: speak and read.
+// <microphone-view>: captions of the user's own microphone.
 
 import './caption-list.js';
-import { check, gate, request, sentence, token } from './api.js';
+import { checkToken, request, sentence, token, tokenPrompt } from './api.js';
 import { correct } from './correcting.js';
-import { disable, hush, make, notify, set } from './dom.js';
+import { clearNotice, disable, make, notify, setText } from './dom.js';
 import { downloads } from './downloads.js';
-import { readingLinks } from './elsewhere.js';
 import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
 import { lastRecording } from './last-recording.js';
+import { socketUrl } from './live.js';
 import { explain, Recorder } from './recorder.js';
 import { Recording } from './recording.js';
-import { socketUrl } from './live.js';
+import { readingLinks } from './share-links.js';
 import { CaptionStore } from './store.js';
 import { clock, duration, when } from './times.js';
 import { WakeLock } from './wake-lock.js';
 
+const IDLE = 'Nothing is sent until you start.';
+
 class MicrophoneView extends HTMLElement {
   #recorder = null;
   #recording = null;
-  #begun = 0;
-  #id = ''; // of the recording whose captions are shown
+  #startedMs = 0;
+  #id = ''; // id of the recording whose captions are shown
   #wakeLock = new WakeLock();
-  #warn = (event) => event.preventDefault();
-  #leave = () => this.#recording?.leave();
+  #onBeforeUnload = (event) => event.preventDefault();
+  #onPageHide = () => this.#recording?.leave();
 
-  /** Whether something would be lost with this view. */
+  /** Whether removing this view would end a recording. */
   get busy() {
     return Boolean(this.#recording);
   }
@@ -35,10 +37,10 @@ class MicrophoneView extends HTMLElement {
     this.hotWords = new HotWords('microphone-hot-words');
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
-    this.state = make('span', { role: 'status', textContent: 'Nothing is sent before you start.' });
-    this.time = make('span', { role: 'timer' }); // apart: screen readers would read each second out
-    this.links = make('p.downloads', { 'aria-label': 'Take the captions away', role: 'group', hidden: true });
-    this.readers = make('p.downloads', { 'aria-label': 'Show the captions to others', role: 'group', hidden: true });
+    this.state = make('span', { role: 'status', textContent: IDLE });
+    this.time = make('span', { role: 'timer' }); // separate, so that screen readers do not announce every second
+    this.links = make('p.downloads', { 'aria-label': 'Download captions', role: 'group', hidden: true });
+    this.readers = make('p.downloads', { 'aria-label': 'Share captions', role: 'group', hidden: true });
     this.last = make('p', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
     this.stage = make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions);
@@ -46,35 +48,35 @@ class MicrophoneView extends HTMLElement {
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Caption your voice' }),
-        make('p.lead', { textContent: 'Sound goes from your microphone to this server and nowhere else.' }),
-        make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Language spoken' }), this.language), this.button),
-        make('details', {}, make('summary', { textContent: 'More' }), ...this.hotWords.parts),
+        make('p.lead', { textContent: 'Audio is sent from your microphone to this server and nowhere else.' }),
+        make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Spoken language' }), this.language), this.button),
+        make('details', {}, make('summary', { textContent: 'More options' }), ...this.hotWords.parts),
         this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
       this.stage);
-    addEventListener('pagehide', this.#leave);
-    this.#remember();
+    addEventListener('pagehide', this.#onPageHide);
+    this.#offerLast();
   }
 
   disconnectedCallback() {
-    removeEventListener('pagehide', this.#leave);
+    removeEventListener('pagehide', this.#onPageHide);
     this.#recorder?.stop();
     this.#recording?.close();
   }
 
-  set selected(_) {} // it has one view only
+  set selected(_) {} // has no sub-views
 
-  /** @param {object} last recording, to go on with it; without one, another is begun */
+  /** @param {object} last the recording to resume; null starts a new one */
   async #start(last = null) {
-    hush();
+    clearNotice();
     this.last.hidden = true;
     disable(this.button, true);
-    this.#say('Waiting for the microphone…');
+    this.#setStatus('Waiting for the microphone…');
     const recorder = new Recorder();
     try {
       await recorder.open();
     } catch (error) {
       notify(explain(error));
-      this.#idle('Nothing is sent before you start.');
+      this.#setIdle(IDLE);
       return;
     }
     if (!this.isConnected) {
@@ -83,53 +85,53 @@ class MicrophoneView extends HTMLElement {
     }
     this.#recorder = recorder;
     const store = new CaptionStore(2000);
-    let told = '';
+    let lastDetail = '';
     store.addEventListener('status', ({ detail: { status } }) => {
-      if (status.state === 'failed') notify(`The microphone was refused. ${sentence(status.detail || 'No reason was given')}`);
-      else if (status.state === 'running' && status.detail && status.detail !== told) notify(sentence(status.detail));
-      told = status.detail;
+      if (status.state === 'failed') notify(`The microphone was refused. ${sentence(status.detail || 'No reason given')}`);
+      else if (status.state === 'running' && status.detail && status.detail !== lastDetail) notify(sentence(status.detail));
+      lastDetail = status.detail;
     });
-    this.captions.correct((line, text) => correct(`/microphones/${this.#id}/captions`, line, text, (kept) => store.fill(kept)));
+    this.captions.enableCorrections((line, text) => correct(`/microphones/${this.#id}/captions`, line, text, (kept) => store.fill(kept)));
     this.captions.show(store, true);
-    store.addEventListener('line', () => this.stage.scrollIntoView({ block: 'end' }), { once: true }); // on a telephone it lies below
+    store.addEventListener('line', () => this.stage.scrollIntoView({ block: 'end' }), { once: true }); // on a phone it is below the controls
     this.#connect(recorder, store, last);
   }
 
   #connect(recorder, store, last) {
-    const told = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words };
-    const hello = (resume) => ({ ...told, ...(resume ? { resume, after: store.last } : {}) });
-    const hear = (message) => {
+    const settings = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words };
+    const hello = (resume) => ({ ...settings, ...(resume ? { resume, after: store.last } : {}) });
+    const receive = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
       else store.apply(message);
     };
-    const recording = new Recording(socketUrl('/microphone') + token.query(), hello, hear, {
+    const recording = new Recording(socketUrl('/microphone') + token.query(), hello, receive, {
       answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
-      refusal: () => this.#refusal(),
+      refusal: () => this.#rejectionReason(),
     }, last?.resume);
     this.#recording = recording;
-    this.#hold(true);
-    recording.addEventListener('change', () => this.#changed(recorder, recording));
+    this.#setRecording(true);
+    recording.addEventListener('change', () => this.#onStateChange(recorder, recording));
     recorder.onframe = (pcm, level) => {
       recording.send(pcm, recorder.sampleRate);
       this.meter.value = level;
-      this.#tell(recording);
+      this.#showState(recording);
     };
-    recorder.onstill = () => {
+    recorder.onmutechange = () => {
       this.meter.value = 0;
-      this.#tell(recording);
+      this.#showState(recording);
     };
     recorder.onend = () => {
-      notify('The microphone has gone: it was unplugged, or its permission withdrawn.');
+      notify('The microphone was disconnected, or its permission was withdrawn.');
       this.#stop();
     };
-    this.#say('Connecting…');
-    this.#begun = last ? 1000 * last.begun : Date.now();
+    this.#setStatus('Connecting…');
+    this.#startedMs = last ? 1000 * last.begun : Date.now();
     recording.open();
   }
 
-  #changed(recorder, recording) {
+  #onStateChange(recorder, recording) {
     if (recording.state === 'recording') {
-      this.#offer(recording.ready);
+      this.#showLinks(recording.ready);
       disable(this.button, false);
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
@@ -139,24 +141,24 @@ class MicrophoneView extends HTMLElement {
       recorder.stop();
       if (this.#recording !== recording) return;
       this.#recorder = this.#recording = null;
-      this.#hold(false);
+      this.#setRecording(false);
       if (recording.ready) this.readers.replaceChildren(...readingLinks(recording.ready.id, true));
-      this.#idle(recording.ready ? 'Stopped.' : 'Nothing is sent before you start.');
-      if (recording.why) notify(sentence(recording.why));
-    } else this.#tell(recording);
+      this.#setIdle(recording.ready ? 'Stopped.' : IDLE);
+      if (recording.reason) notify(sentence(recording.reason));
+    } else this.#showState(recording);
   }
 
-  #tell({ state, awayMs }) {
+  #showState({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
-    if (state === 'recording' && this.#recorder?.isStill) this.#say('Nothing is heard: the microphone is muted, or a call has it.');
-    else if (state === 'recording') this.#say('Recording', ` ${clock((Date.now() - this.#begun) / 1000)}`);
-    else if (state === 'away') this.#say('Connection lost, reconnecting…', ` (${duration(seconds)})`);
-    else if (state === 'stopping') this.#say('The last words are on their way…');
+    if (state === 'recording' && this.#recorder?.isMuted) this.#setStatus('No sound: the microphone is muted or in use by a call.');
+    else if (state === 'recording') this.#setStatus('Recording', ` ${clock((Date.now() - this.#startedMs) / 1000)}`);
+    else if (state === 'away') this.#setStatus('Connection lost, reconnecting…', ` (${duration(seconds)})`);
+    else if (state === 'stopping') this.#setStatus('Waiting for the last captions…');
   }
 
-  #say(words, time = '') {
-    set(this.state, words);
-    set(this.time, time);
+  #setStatus(text, time = '') {
+    setText(this.state, text);
+    setText(this.time, time);
   }
 
   #stop() {
@@ -167,60 +169,60 @@ class MicrophoneView extends HTMLElement {
     this.#recording?.stop();
   }
 
-  /** Links to what is captioned so far, also after the end or a break. */
-  #offer({ id, resume, urls }) {
+  /** Show links to the captions so far; they stay after the end and during an interruption. */
+  #showLinks({ id, resume, urls }) {
     this.#id = id;
-    lastRecording.keep({ id, begun: this.#begun / 1000, resume });
-    this.links.replaceChildren('Take away: ', ...downloads(urls, 'microphone'));
+    lastRecording.keep({ id, begun: this.#startedMs / 1000, resume });
+    this.links.replaceChildren('Download: ', ...downloads(urls, 'microphone'));
     this.readers.replaceChildren(...readingLinks(id));
     this.links.hidden = this.readers.hidden = false;
   }
 
-  /** While a microphone is open, its page is not left by mistake, the screen stays on, and the other views say that it is open. */
-  #hold(on) {
+  /** While recording, closing the page asks first, the screen stays on, and the navigation shows that the microphone is on. */
+  #setRecording(on) {
     if (on) this.#wakeLock.hold();
     else this.#wakeLock.release();
-    if (on) addEventListener('beforeunload', this.#warn);
-    else removeEventListener('beforeunload', this.#warn);
+    if (on) addEventListener('beforeunload', this.#onBeforeUnload);
+    else removeEventListener('beforeunload', this.#onBeforeUnload);
     document.dispatchEvent(new CustomEvent('recording', { detail: on }));
   }
 
-  /** Offer to read the last recording, if there still is one, and to go on with it, if it is open. */
-  async #remember() {
+  /** Offer to read the last recording if it still exists, and to resume it if it has not ended. */
+  async #offerLast() {
     const last = lastRecording.get();
     if (!last) return;
     let state;
     try {
       ({ state } = await request(`/microphones/${last.id}/captions.json?limit=1`));
     } catch {
-      return; // it has expired, or whatever is asked next will say that the server is away
+      return; // it has expired, or the server is down, which the next request will report
     }
     if (this.#recorder) return;
-    const goOn = make('button.download', { type: 'button', hidden: state === 'finished' || state === 'failed', textContent: 'Go on with it' });
-    goOn.addEventListener('click', () => this.#start(last));
-    this.last.replaceChildren(make('a', { href: `#microphone/${last.id}`, textContent: 'Your last recording' }), `, ${when(last.begun)} `, goOn);
+    const resume = make('button.download', { type: 'button', hidden: state === 'finished' || state === 'failed', textContent: 'Resume' });
+    resume.addEventListener('click', () => this.#start(last));
+    this.last.replaceChildren(make('a', { href: `#microphone/${last.id}`, textContent: 'Your last recording' }), `, ${when(last.begun)} `, resume);
     this.last.hidden = false;
   }
 
-  /** Why a socket was refused: browsers do not say, so the server is asked in another way. */
-  async #refusal() {
+  /** Why a socket was refused. Browsers do not report it, so find out with other requests. */
+  async #rejectionReason() {
     try {
-      await check({ asks: false }); // a microphone needs the token as well
+      await checkToken({ asks: false }); // a microphone needs the token too
       await request('/readyz');
       return 'The server refused the microphone: too many are open, or it is restarting. Try again.';
     } catch (error) {
       if (error.status !== 401) return error.message;
-      return (await gate.ask()) ? 'The token is kept. Start again.' : 'This server asks for a token.';
+      return (await tokenPrompt.ask()) ? 'Token saved. Start again.' : 'This server requires a token.';
     }
   }
 
-  #idle(words) {
+  #setIdle(text) {
     disable(this.button, false);
     this.button.textContent = 'Start';
     this.button.classList.remove('on');
     this.language.disabled = this.hotWords.disabled = false;
     this.meter.value = 0;
-    this.#say(words);
+    this.#setStatus(text);
   }
 }
 

@@ -1,9 +1,9 @@
-// The address of a moment: the page at what a station or a recording said then, #radio/ID?at=UNIX_TIME or #file/ID?at=SECONDS.
+// Addresses of a moment in a station or a recording: #radio/ID?at=UNIX_TIME or #file/ID?at=SECONDS.
 
-/** Lines begin when their addresses say, in seconds: these are rounded. */
+/** Tolerance when comparing a line's start with an address, in seconds: addresses are rounded. */
 const EXACT_S = 0.01;
 
-/** A line is still that of a moment so far from it, in seconds: nobody spoke in between. */
+/** A line may be this far from a moment, in seconds, if nobody spoke in between. */
 const NEAR_S = 60;
 
 const VIEWS = { stations: 'radio', jobs: 'file' };
@@ -18,9 +18,9 @@ export function momentAddress(source, seconds) {
 }
 
 /**
- * What an address of the page leads to.
+ * Parse an address of the page.
  * @param {string} hash
- * @returns {{name: string, id: string, at: number | null}} the view, what it shows, and at which moment, if at one
+ * @returns {{name: string, id: string, at: number | null}} the view, the id of what it shows, and the moment, if any
  */
 export function destination(hash) {
   const [name, ...rest] = hash.slice(1).split('/');
@@ -30,17 +30,17 @@ export function destination(hash) {
   return { name, id: decode(id), at: /^\d+(\.\d+)?$/.test(at) ? Number(at) : null };
 }
 
-/** The address is that of the page without a moment. */
+/** Remove the moment from the page's address. */
 export function leaveMoment() {
   if (location.hash.includes('?at=')) history.replaceState(null, '', location.hash.split('?')[0]);
 }
 
-/** Whether a line begins at a moment, or behind it: all lines before it are there, if lines come in their order. */
+/** Whether a line begins at or after a moment. If lines arrive in order, all lines before the moment have then arrived. */
 export const isReached = (line, seconds) => line.start_s >= seconds - EXACT_S;
 
 /**
- * The line that is said at a moment, or the nearest: the last that has begun, or else the first behind it.
- * @param {object[]} lines in their order; captions of the API, too
+ * The line at a moment, or the nearest: the last one that has begun, or else the first one after it.
+ * @param {object[]} lines in order; may also be captions of the API
  */
 export function lineAt(lines, seconds) {
   const said = lines.filter(({ text }) => text);
@@ -53,6 +53,6 @@ function decode(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // malformed: nothing has such an id, and the view will say so
+    return part; // malformed: the view will report that there is no such id
   }
 }

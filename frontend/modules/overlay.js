@@ -1,6 +1,6 @@
-// The overlay: the newest lines of one source and nothing else, to be laid over a picture or put into another page.
+// The overlay: only the newest lines of one source, to show over a picture or embed in another page.
 //
-// overlay.html?source=stations/ID, or microphones/ID; what else may be asked for stands in OPTIONS.
+// overlay.html?source=stations/ID, or microphones/ID; OPTIONS lists further parameters.
 
 import { exists, request } from './api.js';
 import { make } from './dom.js';
@@ -8,46 +8,46 @@ import { LiveSocket } from './live.js';
 import { Rolling } from './rolling.js';
 import { CaptionStore } from './store.js';
 
-/** What may be asked for: the smallest, the largest, and what it is if nobody asks. */
+/** Query parameters: minimum, maximum and default. */
 const OPTIONS = {
-  lines: [1, 8, 2], // that are shown
-  size: [1, 20, 4.2], // of letters, in hundredths of the width
-  seconds: [1, 600, 8], // after which the last words go, if no others come
+  lines: [1, 8, 2], // number of lines shown
+  size: [1, 20, 4.2], // font size in percent of the width
+  seconds: [1, 600, 8], // the last line disappears after this time without a new one
 };
 
 const SOURCE = /^(stations|microphones)\/[a-z0-9-]+$/;
 
-/** Lines that are kept, of which the newest are shown or wait to be. */
+/** Number of captions kept, of which the newest are shown or waiting. */
 const KEPT = 20;
 
-/** Words that are not final go after so long, in seconds: nobody captions the source any more. */
+/** A line that does not become final disappears after this long, in seconds: the source is no longer captioned. */
 const UNFINISHED_S = 60;
 
-/** Pause before a server that is away is asked again, in milliseconds. */
-const AGAIN_MS = 3000;
+/** Retry delay while the server is unreachable, in milliseconds. */
+const RETRY_MS = 3000;
 
 const screen = document.getElementById('captions');
 const query = new URLSearchParams(location.search);
 
 function option(name) {
-  const [least, most, otherwise] = OPTIONS[name];
-  const value = Number(query.get(name) || otherwise);
-  return value >= least && value <= most ? value : otherwise;
+  const [min, max, fallback] = OPTIONS[name];
+  const value = Number(query.get(name) || fallback);
+  return value >= min && value <= max ? value : fallback;
 }
 
-/** Words for whoever sets the overlay up: it is empty otherwise, and says nothing of why. */
-function complain(words) {
-  screen.replaceChildren(make('p', { role: 'alert', textContent: words }));
+/** Show an error to the person who sets up the overlay, which would otherwise just stay empty. */
+function showError(text) {
+  screen.replaceChildren(make('p', { role: 'alert', textContent: text }));
 }
 
-/** The event behind which captions are shown: what was said before is not. */
-async function beginning(captions) {
+/** The event after which captions are shown; earlier captions are not. */
+async function startEvent(captions) {
   for (;;) {
     try {
       return (await request(captions)).next;
     } catch (error) {
       if (error.status === 404) throw error;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
@@ -57,21 +57,21 @@ async function follow(source) {
   const captions = `/${source}/captions.json?limit=1`;
   const store = new CaptionStore(KEPT);
   try {
-    store.last = await beginning(captions);
+    store.last = await startEvent(captions);
   } catch {
-    complain(`Nothing is known of ${source}. The address may be wrong.`);
+    showError(`${source} not found. The address may be wrong.`);
     return;
   }
   const rolling = new Rolling(Math.round(option('lines')));
   let timer = 0;
-  let stands = '[]';
+  let shownJson = '[]';
   let sinceMs = 0;
   const show = () => {
     clearTimeout(timer);
     const now = performance.now();
     const { shown, nextMs } = rolling.show(store.lines, now);
-    if (JSON.stringify(shown) !== stands) { // else it was a gap that grew, or words that were withdrawn before they came
-      stands = JSON.stringify(shown);
+    if (JSON.stringify(shown) !== shownJson) { // otherwise nothing visible has changed: a gap grew, or a waiting line was withdrawn
+      shownJson = JSON.stringify(shown);
       sinceMs = now;
       screen.replaceChildren(...shown.map(({ text, language }) => make('p', { textContent: text, lang: language ?? '' })));
     }
@@ -87,15 +87,15 @@ async function follow(source) {
   };
   for (const type of ['line', 'revised', 'removed']) store.addEventListener(type, show);
   store.addEventListener('cleared', () => {
-    rolling.begin(performance.now());
+    rolling.restart(performance.now());
     show();
   });
   const socket = new LiveSocket(`/${source}/live`, store, { exists: () => exists(captions) });
-  socket.addEventListener('change', () => socket.state === 'gone' && complain('It is no longer there.'));
+  socket.addEventListener('change', () => socket.state === 'gone' && showError('This source no longer exists.'));
   socket.open();
 }
 
 document.documentElement.style.setProperty('--size', `${option('size')}vw`);
 const source = query.get('source') ?? '';
 if (SOURCE.test(source)) follow(source);
-else complain('The address must say whose captions to show: overlay.html?source=stations/demo, or microphones/ID');
+else showError('The address must name a source: overlay.html?source=stations/demo, or microphones/ID');

@@ -1,4 +1,4 @@
-// AudioWorklet: mono float samples to s16le frames of a tenth of a second, with the level of each.
+// AudioWorklet: converts float samples to mono s16le frames of a tenth of a second, each with its peak level.
 
 class Pcm extends AudioWorkletProcessor {
   #frame = new Int16Array(Math.round(sampleRate / 10));
@@ -15,7 +15,7 @@ class Pcm extends AudioWorkletProcessor {
       for (let channel = 0; channel < count; channel += 1) sum += channels[channel][i];
       const sample = Math.max(-1, Math.min(1, sum / count));
       this.#peak = Math.max(this.#peak, Math.abs(sample));
-      this.#frame[this.#filled] = sample * 0x7fff; // every machine that browsers run on is little-endian
+      this.#frame[this.#filled] = sample * 0x7fff; // all platforms with browsers are little-endian
       this.#filled += 1;
       if (this.#filled === this.#frame.length) this.#flush();
     }

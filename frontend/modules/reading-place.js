@@ -1,53 +1,54 @@
-// Where the reader of a list is: at its topmost whole line, which begins so far below the top of what is in view.
+// The reading position in a list: its topmost whole line, and how far that line is below the top of the visible area.
 
 export class ReadingPlace {
   #scroller;
   #line = null;
   #offset = 0; // in pixels
 
-  /** @param {Element} scroller whose children are lines, where they have a key */
+  /** @param {Element} scroller whose children with a key are lines */
   constructor(scroller) {
     this.#scroller = scroller;
   }
 
+  /** Remember the current position. */
   note() {
     const top = this.#scroller.getBoundingClientRect().top;
     this.#line = this.#firstBelow(top - 1);
     this.#offset = this.#line ? this.#line.getBoundingClientRect().top - top : 0;
   }
 
-  /** The first line that begins below a height. Each stands below the one before: not all of thousands need be measured. */
+  /** The first line that begins below a height. A binary search, so that thousands of lines need not be measured. */
   #firstBelow(height) {
     const { children } = this.#scroller;
-    let found = null;
+    let first = null;
     for (let [begin, end] = [0, children.length]; begin < end;) {
       const middle = Math.floor((begin + end) / 2);
       let index = middle;
-      while (index < end && !isLine(children[index])) index += 1; // what is hidden stands nowhere
+      while (index < end && !isLine(children[index])) index += 1; // hidden elements have no position
       if (index < end && children[index].getBoundingClientRect().top <= height) {
         begin = index + 1;
       } else {
-        found = index < end ? children[index] : found;
+        first = index < end ? children[index] : first;
         end = middle;
       }
     }
-    return found;
+    return first;
   }
 
-  /** Have the line where it was, if it is there still. */
+  /** Scroll so that the line is where it was, if it still exists. */
   restore() {
     if (this.#line?.isConnected) this.#scroller.scrollTop += this.#below(this.#line) - this.#offset;
   }
 
-  /** Change what may stand above the line, and have it where it was. */
+  /** Make a change that may add or remove content above the line, and keep the line in place. */
   keep(change) {
     this.note();
     change();
     this.restore();
   }
 
-  /** Whether any of a line is in view. */
-  sees(line) {
+  /** Whether any part of a line is in view. */
+  isInView(line) {
     const [place, box] = [line, this.#scroller].map((each) => each.getBoundingClientRect());
     return place.bottom > box.top && place.top < box.bottom;
   }

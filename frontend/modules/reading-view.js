@@ -1,31 +1,31 @@
-// <reading-view>: what somebody else says into a microphone, to read along or to take away.
+// <reading-view>: live captions of someone else's microphone, with download links.
 
 import './caption-list.js';
 import { exists, request } from './api.js';
-import { describe } from './connection-state.js';
+import { showConnection } from './connection-state.js';
 import { correct } from './correcting.js';
-import { make, set } from './dom.js';
+import { make, setText } from './dom.js';
 import { downloads, filesOf } from './downloads.js';
-import { SETTLED } from './job-words.js';
+import { SETTLED } from './job-status.js';
 import { lastRecording } from './last-recording.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
 
 const ID = /^[a-z0-9]+$/;
 
-/** What a microphone does, for those who read. */
+/** Text for the state of a microphone, for readers. */
 const STATES = {
-  waiting: 'It goes on in a moment.',
-  connecting: 'It goes on in a moment.',
-  running: 'The microphone is open.',
-  reconnecting: 'The speaker’s connection is lost; it may come back.',
-  finished: 'It is over.',
-  failed: 'It is over.',
-  cancelled: 'It is over.',
+  waiting: 'Starting…',
+  connecting: 'Starting…',
+  running: 'The microphone is on.',
+  reconnecting: 'The speaker’s connection was lost and may come back.',
+  finished: 'The recording has ended.',
+  failed: 'The recording has ended.',
+  cancelled: 'The recording has ended.',
 };
 
-/** Time between looks at what is corrected after the end, in milliseconds. */
-const LOOK_MS = 10_000;
+/** Poll interval for corrections made after the end, in milliseconds. */
+const POLL_MS = 10_000;
 
 class ReadingView extends HTMLElement {
   #socket = null;
@@ -33,16 +33,16 @@ class ReadingView extends HTMLElement {
 
   connectedCallback() {
     this.state = make('p.state', { role: 'status' });
-    this.links = make('p.downloads', { role: 'group', 'aria-label': 'Take the captions away', hidden: true });
+    this.links = make('p.downloads', { role: 'group', 'aria-label': 'Download captions', hidden: true });
     this.connection = make('p.connection', { role: 'status' });
     this.captions = make('caption-list', { 'data-empty': '' });
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Read along' }),
-        make('p.lead', { textContent: 'What is said into a microphone appears here as it is said.' }),
+        make('p.lead', { textContent: 'Live captions of someone speaking into a microphone.' }),
         this.links,
         make('p', {}, make('a', { href: '#microphone', textContent: 'Caption your own voice' }))),
-      make('section.stage', { 'aria-label': 'Captions of a voice' }, make('h2.visually-hidden', { textContent: 'Captions' }), this.state, this.connection, this.captions));
+      make('section.stage', { 'aria-label': 'Microphone' }, make('h2.visually-hidden', { textContent: 'Captions' }), this.state, this.connection, this.captions));
   }
 
   disconnectedCallback() {
@@ -53,7 +53,7 @@ class ReadingView extends HTMLElement {
   set selected(id) {
     this.#leave();
     this.links.hidden = true;
-    this.captions.show(new CaptionStore(), true); // what stands there is another recording's
+    this.captions.show(new CaptionStore(), true); // clears the captions of another recording
     if (ID.test(id)) this.#follow(id);
     else this.#miss();
   }
@@ -62,43 +62,43 @@ class ReadingView extends HTMLElement {
     const path = `/microphones/${id}`;
     const store = new CaptionStore(5000);
     store.addEventListener('status', ({ detail: { status } }) => {
-      set(this.state, STATES[status.state] ?? status.state);
-      if (SETTLED.has(status.state) && !store.size) this.captions.fromTop(); // it was over before it was opened
+      setText(this.state, STATES[status.state] ?? status.state);
+      if (SETTLED.has(status.state) && !store.size) this.captions.fromTop(); // it had ended before it was opened
     });
     store.addEventListener('line', () => {
       this.links.hidden = false;
     });
-    this.links.replaceChildren('Take away: ', ...downloads(filesOf(`${path}/captions`), 'microphone'));
-    this.captions.hint = 'Captions appear here as they are made.';
-    const isOurs = lastRecording.get()?.id === id; // whoever spoke knows what was said
-    this.captions.correct(isOurs ? (line, text) => correct(`${path}/captions`, line, text, (kept) => store.fill(kept)) : null);
+    this.links.replaceChildren('Download: ', ...downloads(filesOf(`${path}/captions`), 'microphone'));
+    this.captions.hint = 'Captions will appear here.';
+    const isOurs = lastRecording.get()?.id === id; // only the speaker corrects
+    this.captions.enableCorrections(isOurs ? (line, text) => correct(`${path}/captions`, line, text, (kept) => store.fill(kept)) : null);
     this.captions.show(store, true);
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(`${path}/captions.json?limit=1`) });
-    describe(this.#socket, this.connection);
+    showConnection(this.#socket, this.connection);
     this.#socket.addEventListener('change', ({ target: { state } }) => {
       if (state === 'gone') this.#miss();
       if (state !== 'ended') return;
-      set(this.state, STATES.finished);
-      this.#lookLater(`${path}/captions.json`, store);
+      setText(this.state, STATES.finished);
+      this.#pollLater(`${path}/captions.json`, store);
     });
     this.#socket.open();
   }
 
-  /** What the speaker corrects after the end, no socket tells. */
-  #lookLater(file, store) {
+  /** Poll for corrections made after the end, when no socket reports them. */
+  #pollLater(file, store) {
     const socket = this.#socket;
     this.#timer = setTimeout(async () => {
       try {
         const { captions, next } = await request(`${file}?after=${store.last}`);
         store.fill(captions, next);
       } catch (error) {
-        if (error.status === 404) return; // it has expired; all else may pass
+        if (error.status === 404) return; // it has expired; other errors may be temporary
       }
-      if (socket === this.#socket) this.#lookLater(file, store);
-    }, LOOK_MS);
+      if (socket === this.#socket) this.#pollLater(file, store);
+    }, POLL_MS);
   }
 
-  /** Stop following it. */
+  /** Stop following the microphone. */
   #leave() {
     clearTimeout(this.#timer);
     this.#socket?.close();
@@ -106,9 +106,9 @@ class ReadingView extends HTMLElement {
   }
 
   #miss() {
-    set(this.state, '');
-    set(this.connection, '');
-    this.captions.hint = 'There is no such recording. The address may be wrong, or its captions have expired.';
+    setText(this.state, '');
+    setText(this.connection, '');
+    this.captions.hint = 'Recording not found. The address may be wrong, or its captions have expired.';
   }
 }
 

@@ -1,25 +1,25 @@
-// The microphone as s16le frames of a tenth of a second.
+// Records the microphone as s16le frames of a tenth of a second.
 
-/** Sound that has not begun after so long does not begin, in milliseconds. */
-const PATIENCE_MS = 8000;
+/** If audio has not started after this long, it will not start, in milliseconds. */
+const START_TIMEOUT_MS = 8000;
 
-/** The microphone of this device. Set `onframe(pcm, level)`, `onstill()` and `onend()`. */
+/** The microphone of this device. Set `onframe(pcm, level)`, `onmutechange()` and `onend()`. */
 export class Recorder {
   #stream = null;
   #context = null;
-  #look = () => this.#heed();
+  #onChange = () => this.#checkMuted();
 
-  /** Whether no sound comes, because the microphone is muted, or something else has it for a while. */
-  isStill = false;
+  /** Whether there is no sound because the microphone is muted or temporarily in use by something else. */
+  isMuted = false;
 
   onframe = () => {};
 
-  /** Told when `isStill` has changed. */
-  onstill = () => {};
+  /** Called when `isMuted` may have changed. */
+  onmutechange = () => {};
 
   onend = () => {};
 
-  /** In Hz, once it is open. */
+  /** In Hz; set once the microphone is open. */
   sampleRate = 0;
 
   async open() {
@@ -34,33 +34,33 @@ export class Recorder {
       const worklet = new AudioWorkletNode(this.#context, 'pcm', { numberOfOutputs: 0 });
       worklet.port.onmessage = ({ data }) => this.onframe(data.pcm, data.level);
       this.#context.createMediaStreamSource(this.#stream).connect(worklet);
-      await begun(this.#context.resume());
+      await started(this.#context.resume());
     } catch (error) {
       this.stop();
       throw error;
     }
     for (const track of this.#stream.getTracks()) {
       track.onended = () => this.onend();
-      track.onmute = track.onunmute = this.#look;
+      track.onmute = track.onunmute = this.#onChange;
     }
-    this.#context.onstatechange = this.#look;
-    document.addEventListener('visibilitychange', this.#look);
-    this.#heed();
+    this.#context.onstatechange = this.#onChange;
+    document.addEventListener('visibilitychange', this.#onChange);
+    this.#checkMuted();
   }
 
-  /** A telephone takes the microphone for a call, and from a page out of sight; and does not always give it back unasked. */
-  #heed() {
-    const isSuspended = this.#context.state !== 'running'; // or interrupted, as Safari says
-    if (isSuspended) this.#context.resume().catch(() => {}); // not yet, then
-    this.isStill = isSuspended || this.#stream.getTracks().some(({ muted }) => muted);
-    this.onstill();
+  /** Phones suspend the microphone during calls and while the page is hidden, and do not always resume it on their own. */
+  #checkMuted() {
+    const isSuspended = this.#context.state !== 'running'; // Safari also has "interrupted"
+    if (isSuspended) this.#context.resume().catch(() => {}); // not possible yet
+    this.isMuted = isSuspended || this.#stream.getTracks().some(({ muted }) => muted);
+    this.onmutechange();
   }
 
   stop() {
     this.onframe = () => {};
-    this.onstill = () => {};
+    this.onmutechange = () => {};
     this.onend = () => {};
-    document.removeEventListener('visibilitychange', this.#look);
+    document.removeEventListener('visibilitychange', this.#onChange);
     if (this.#context) this.#context.onstatechange = null;
     for (const track of this.#stream?.getTracks() ?? []) {
       track.onmute = track.onunmute = null;
@@ -71,11 +71,11 @@ export class Recorder {
   }
 }
 
-/** Firefox begins nothing where no sound can be played, not even to hear, and waits for ever. */
-async function begun(sound) {
+/** Without an audio output device, Firefox does not start an AudioContext, even for recording, and waits forever. */
+async function started(sound) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, PATIENCE_MS, new DOMException('', 'TimeoutError'));
+    timer = setTimeout(reject, START_TIMEOUT_MS, new DOMException('', 'TimeoutError'));
   });
   try {
     await Promise.race([sound, late]);
@@ -85,14 +85,14 @@ async function begun(sound) {
 }
 
 const REASONS = {
-  NotAllowedError: 'The browser may not use the microphone. Allow it in the address bar or the site’s settings.',
-  NotFoundError: 'There is no microphone. Plug one in, or choose one in the system’s settings.',
-  NotReadableError: 'Another program holds the microphone. Close it and try again.',
-  TimeoutError: 'The browser does not begin to hear. Firefox cannot without a sound output: plug in headphones or loudspeakers, and try again.',
-  SecurityError: 'Browsers give the microphone only to pages that come over https or from localhost.',
+  NotAllowedError: 'Microphone access is blocked. Allow it in the address bar or in the site settings.',
+  NotFoundError: 'No microphone found. Plug one in, or choose one in the system settings.',
+  NotReadableError: 'The microphone is in use by another program. Close it and try again.',
+  TimeoutError: 'The browser did not start recording. Firefox needs an audio output to record: connect headphones or speakers and try again.',
+  SecurityError: 'Browsers allow the microphone only on pages loaded over HTTPS or from localhost.',
 };
 
-/** What went wrong on the way to the microphone, with its remedy. */
+/** A message for an error of `open`, with a remedy. */
 export function explain(error) {
   return REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`;
 }

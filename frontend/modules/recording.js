@@ -1,34 +1,34 @@
-// A recording over sockets that may break: what is said in a break is kept, and sent over the next one.
+// A microphone recording over a socket that reconnects: audio is buffered while disconnected and sent afterwards.
 
 import { decode } from './messages.js';
 
-/** Pauses between attempts, in milliseconds; the last one repeats. */
+/** Delays between connection attempts, in milliseconds; the last one repeats. */
 const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000];
 
-/** Newest audio that is kept, in seconds: the server keeps about a minute of what waits for it. */
-const KEPT_S = 50;
+/** How much of the newest audio is buffered, in seconds: the server accepts a backlog of about a minute. */
+const BUFFER_S = 50;
 
-/** A socket that takes nothing of what waits for so long is taken to be broken, in milliseconds. */
+/** A socket whose send buffer has not shrunk for this long is considered broken, in milliseconds. */
 const STALLED_MS = 10_000;
 
-/** Code that such a socket is closed with. Without one, a close that arrives late after all would end the recording. */
+/** Close code for such a socket. With the default code, a late close frame would make the server end the recording. */
 const STALLED = 4000;
 
-/** So long attempts go on, in milliseconds; the server gives the recording up sooner. */
-const PATIENCE_MS = 300_000;
+/** How long to keep reconnecting, in milliseconds; the server gives up sooner. */
+const RECONNECT_MS = 300_000;
 
 /**
- * A server that answers requests and refuses the socket so often, for a minute, means it. Sooner it may be full of sockets
- * that broke without its knowing, our own among them: it counts each until it was silent for a minute.
+ * After this many refusals, which take more than a minute, by a server that answers other requests, give up. Earlier, the
+ * server may still count broken sockets, including ours, as open: it does so until they have been silent for a minute.
  */
-const MOST_REFUSALS = 8;
+const MAX_REFUSALS = 8;
 
-/** Code that a page closes its socket with when it goes: loaded again, it may go on. */
+/** Close code when the page is closed or reloaded: the recording can be resumed. */
 const LEFT = 4001;
 
 /**
- * Sends the frames it is given. Dispatches `change` whenever `state` changes: connecting, recording, away (it tries to
- * connect again), stopping (the last captions are on their way), ended. `why` says in the end why; empty if all is well.
+ * Sends audio frames. Dispatches `change` whenever `state` changes: connecting, recording, away (reconnecting), stopping
+ * (waiting for the last captions), ended. When it has ended abnormally, `reason` is a message for the user.
  */
 export class Recording extends EventTarget {
   #url;
@@ -39,19 +39,19 @@ export class Recording extends EventTarget {
   #timer = 0;
   #attempt = 0;
   #refusals = 0;
-  #over = false; // the server has said that nothing more comes
-  #kept = []; // {at, pcm}: frames, and how many samples came before
+  #serverEnded = false;
+  #buffer = []; // {at, pcm}: frames, and the number of samples before each
   #samples = 0;
-  #waiting = 0; // bytes that waited in the socket after the last frame
-  #movedMs = 0;
-  #resume; // of a recording that an earlier page began
+  #backlogBytes = 0; // bytes left in the socket's buffer after the last frame
+  #lastProgressMs = 0;
+  #resume; // resume token of a recording that an earlier page started
 
   /**
    * @param {string} url of the socket
-   * @param {() => object} hello what each socket says first
-   * @param {(message: object) => void} onmessage hears captions and the like
-   * @param {object} environment what tests replace
-   * @param {string} resume what an earlier page was told to go on with its recording
+   * @param {(resume: string) => object} hello creates the first message of each socket
+   * @param {(message: object) => void} onmessage receives captions and other messages
+   * @param {object} environment overrides for tests
+   * @param {string} resume token with which to resume a recording of an earlier page
    */
   constructor(url, hello, onmessage, environment = {}, resume = '') {
     super();
@@ -64,16 +64,16 @@ export class Recording extends EventTarget {
       setTimeout: (...args) => globalThis.setTimeout(...args),
       clearTimeout: (...args) => globalThis.clearTimeout(...args),
       now: () => performance.now(),
-      /** Whether the server answers other requests; asked when a socket was refused, for browsers do not say why. */
+      /** Whether the server answers other requests; checked when a socket was refused, since browsers do not tell the reason. */
       answers: async () => true,
       /** Why a socket was refused. */
       refusal: async () => 'The server refused the microphone.',
       ...environment,
     };
     this.state = 'connecting';
-    this.ready = null; // what the server said of the recording
-    this.why = '';
-    this.awayMs = 0; // since when it is away
+    this.ready = null; // the server's `ready` message
+    this.reason = '';
+    this.awayMs = 0; // when the connection was lost
   }
 
   open() {
@@ -84,115 +84,115 @@ export class Recording extends EventTarget {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify({ ...this.#hello(this.ready?.resume ?? this.#resume), ...this.#keeps() }));
+      socket.send(JSON.stringify({ ...this.#hello(this.ready?.resume ?? this.#resume), ...this.#bufferStart() }));
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       const message = decode(data);
-      if (message.type === 'ready') this.#begin(message);
-      else if (message.type === 'error' && message.status !== 408 && message.status < 500) refused = this.#refused(message);
+      if (message.type === 'ready') this.#resumeSending(message);
+      else if (message.type === 'error' && message.status !== 408 && message.status < 500) refused = this.#rejectionReason(message);
       else this.#onmessage(message);
-      this.#over ||= message.type === 'end';
+      this.#serverEnded ||= message.type === 'end';
     };
     socket.onclose = () => {
-      if (socket === this.#socket) this.#closed(opened, refused);
+      if (socket === this.#socket) this.#onClosed(opened, refused);
     };
   }
 
   /** One frame of s16le at `rate` Hz. */
   send(pcm, rate) {
-    this.#kept.push({ at: this.#samples, pcm });
+    this.#buffer.push({ at: this.#samples, pcm });
     this.#samples += pcm.byteLength / 2;
-    while (this.#samples - this.#kept[0].at > KEPT_S * rate) this.#kept.shift();
+    while (this.#samples - this.#buffer[0].at > BUFFER_S * rate) this.#buffer.shift();
     if (this.state !== 'recording' || this.#socket.readyState !== this.#environment.WebSocket.OPEN) return;
     const now = this.#environment.now();
-    if (this.#socket.bufferedAmount < this.#waiting || !this.#waiting) this.#movedMs = now;
-    if (now - this.#movedMs > STALLED_MS) {
-      this.#drop(STALLED);
-      this.#closed(true, '');
+    if (this.#socket.bufferedAmount < this.#backlogBytes || !this.#backlogBytes) this.#lastProgressMs = now;
+    if (now - this.#lastProgressMs > STALLED_MS) {
+      this.#closeSocket(STALLED);
+      this.#onClosed(true, '');
       return;
     }
     this.#socket.send(pcm);
-    this.#waiting = this.#socket.bufferedAmount;
+    this.#backlogBytes = this.#socket.bufferedAmount;
   }
 
-  /** No more is said. */
+  /** Stop recording and wait for the last captions. */
   stop() {
     if (this.state === 'recording' && this.#socket.readyState === this.#environment.WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ type: 'stop' }));
-      this.#become('stopping');
-    } else this.close(this.state === 'away' ? 'What was said since the connection was lost is not captioned.' : '');
+      this.#setState('stopping');
+    } else this.close(this.state === 'away' ? 'Anything said since the connection was lost was not captioned.' : '');
   }
 
-  /** End at once; what is captioned so far stays. */
-  close(why = '') {
+  /** End at once; existing captions are kept. */
+  close(reason = '') {
     if (this.state === 'ended') return;
     this.#environment.clearTimeout(this.#timer);
-    this.#drop();
-    this.#kept = [];
-    this.why = why;
-    this.#become('ended');
+    this.#closeSocket();
+    this.#buffer = [];
+    this.reason = reason;
+    this.#setState('ended');
   }
 
-  /** The page goes; the recording may be gone on with. */
+  /** The page is being unloaded; the recording can be resumed. */
   leave() {
-    this.#drop(LEFT);
+    this.#closeSocket(LEFT);
     this.close();
   }
 
-  /** From where the recording is kept, for a socket that goes on with it: if that is early enough, nothing is missing. */
-  #keeps() {
-    return this.ready ? { kept_from_s: (this.#kept[0]?.at ?? this.#samples) / this.#hello().sample_rate } : {};
+  /** Where the buffer starts, sent when resuming so that the server can tell whether audio is missing. */
+  #bufferStart() {
+    return this.ready ? { kept_from_s: (this.#buffer[0]?.at ?? this.#samples) / this.#hello().sample_rate } : {};
   }
 
-  #refused({ status, detail }) {
-    if (status === 404 && (this.ready || this.#resume)) return 'The recording ended while the connection was lost. What was said before is kept; start a new one to go on.';
+  #rejectionReason({ status, detail }) {
+    if (status === 404 && (this.ready || this.#resume)) return 'The recording ended while the connection was lost. Its captions are kept. Start a new recording to continue.';
     return detail;
   }
 
-  #begin(ready) {
-    this.#attempt = this.#refusals = this.#waiting = 0;
+  #resumeSending(ready) {
+    this.#attempt = this.#refusals = this.#backlogBytes = 0;
     const from = Math.round((ready.audio_s ?? 0) * this.#hello().sample_rate);
-    if (!this.ready) this.#shift(from); // what was said since the microphone is open is behind what an earlier page sent
+    if (!this.ready) this.#shiftBuffer(from); // audio recorded by this page follows that of the earlier page
     this.ready = ready;
-    for (const { at, pcm } of this.#kept) {
+    for (const { at, pcm } of this.#buffer) {
       if (at + pcm.byteLength / 2 > from) this.#socket.send(at < from ? pcm.slice(2 * (from - at)) : pcm);
     }
-    this.#become('recording');
+    this.#setState('recording');
   }
 
-  #shift(samples) {
+  #shiftBuffer(samples) {
     this.#samples += samples;
-    for (const frame of this.#kept) frame.at += samples;
+    for (const frame of this.#buffer) frame.at += samples;
   }
 
-  async #closed(opened, refused) {
-    if (this.#over) return this.close();
-    if (this.state === 'stopping') return this.close(refused || 'The connection was lost before the last captions came.');
+  async #onClosed(opened, refused) {
+    if (this.#serverEnded) return this.close();
+    if (this.state === 'stopping') return this.close(refused || 'The connection was lost before the last captions arrived.');
     if (refused) return this.close(refused);
     if (!this.ready) return this.close(opened ? '' : await this.#environment.refusal());
     const now = this.#environment.now();
     if (this.state !== 'away') {
       this.awayMs = now;
-      this.#become('away');
-    } else if (now - this.awayMs > PATIENCE_MS) return this.close('The connection did not come back.');
+      this.#setState('away');
+    } else if (now - this.awayMs > RECONNECT_MS) return this.close('The connection could not be restored.');
     const socket = this.#socket;
     if (!opened && (await this.#environment.answers())) this.#refusals += 1;
     if (this.state !== 'away' || socket !== this.#socket) return undefined; // stopped meanwhile
-    if (this.#refusals >= MOST_REFUSALS) return this.close(await this.#environment.refusal());
+    if (this.#refusals >= MAX_REFUSALS) return this.close(await this.#environment.refusal());
     const pause = PAUSES_MS[Math.min(this.#attempt, PAUSES_MS.length - 1)];
     this.#attempt += 1;
     this.#timer = this.#environment.setTimeout(() => this.open(), pause);
     return undefined;
   }
 
-  #drop(code) {
+  #closeSocket(code) {
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(code);
   }
 
-  #become(state) {
+  #setState(state) {
     if (this.state === state) return;
     this.state = state;
     this.dispatchEvent(new Event('change'));

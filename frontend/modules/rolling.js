@@ -1,57 +1,57 @@
-// What of a CaptionStore stands on a screen of a few lines: the newest, which come one below the other. Pure.
+// Rolling captions: which lines of a CaptionStore are on a screen of a few lines. Pure.
 //
-// A chunk brings several lines at once. Each stays as long as its reader needs, while those behind it wait.
+// Several lines arrive at once with each chunk. They are shown one at a time, so that each can be read.
 
-/** Time from one line to the next, in milliseconds: the lines of 5 s of fast speech, three, have come before the next. */
+/** Interval between lines, in milliseconds: 5 s of fast speech, three lines, are shown before the next chunk arrives. */
 const PAUSE_MS = 1300;
 
-/** So many lines may wait; of more, as after a break, the newest alone are shown. */
-const WAITING = 6;
+/** Maximum number of waiting lines; if there are more, as after an interruption, skip to the newest. */
+const MAX_WAITING = 6;
 
 export class Rolling {
   #count;
-  #place = 0; // the line that came last: its caption's place, and which of its lines it is
-  #index = 0;
-  #gone = 0; // the place up to which nothing is shown any more
-  #nextMs = 0; // when the next line may come
+  #place = 0; // place of the caption whose line was shown last
+  #index = 0; // index of that line in its caption
+  #clearedPlace = 0; // captions up to this place are no longer shown
+  #nextMs = 0; // when the next line may be shown
 
-  /** @param {number} count of lines on the screen */
+  /** @param {number} count number of lines on the screen */
   constructor(count) {
     this.#count = count;
   }
 
   /**
-   * What stands there now, and when another line comes, in milliseconds; null: nothing waits.
+   * The lines to show now, and when to show the next one, in milliseconds; null if none is waiting.
    * @param {object[]} lines of a CaptionStore
    * @returns {{shown: {text: string, language: string | null, final: boolean}[], nextMs: number | null}}
    */
   show(lines, nowMs) {
     const broken = lines
-      .filter(({ kind, text, place }) => kind === 'caption' && text && place > this.#gone)
+      .filter(({ kind, text, place }) => kind === 'caption' && text && place > this.#clearedPlace)
       .flatMap(({ place, lines: texts, language, final }) => texts.map((text, index) => ({ place, index, text, language, final })));
-    const waiting = broken.filter((line) => !this.#hasCome(line));
+    const waiting = broken.filter((line) => !this.#isShown(line));
     if (waiting.length && nowMs >= this.#nextMs) {
-      const { place, index } = waiting.length > WAITING ? waiting.at(-1) : waiting[0];
+      const { place, index } = waiting.length > MAX_WAITING ? waiting.at(-1) : waiting[0];
       this.#place = place;
       this.#index = index;
       this.#nextMs = nowMs + PAUSE_MS;
     }
-    const come = broken.filter((line) => this.#hasCome(line));
-    return { shown: come.slice(-this.#count), nextMs: come.length < broken.length ? this.#nextMs : null };
+    const visible = broken.filter((line) => this.#isShown(line));
+    return { shown: visible.slice(-this.#count), nextMs: visible.length < broken.length ? this.#nextMs : null };
   }
 
-  /** Nothing of what has come is shown any more. */
+  /** Clear the screen. */
   clear() {
-    this.#gone = this.#place;
+    this.#clearedPlace = this.#place;
   }
 
-  /** Places count from 1 again. What is kept of the source may come at once: its oldest line must not be the first. */
-  begin(nowMs) {
-    this.#place = this.#index = this.#gone = 0;
+  /** Places count from 1 again. Waits a moment, since older captions may arrive at once and the oldest must not be shown first. */
+  restart(nowMs) {
+    this.#place = this.#index = this.#clearedPlace = 0;
     this.#nextMs = nowMs + PAUSE_MS;
   }
 
-  #hasCome({ place, index }) {
+  #isShown({ place, index }) {
     return place < this.#place || (place === this.#place && index <= this.#index);
   }
 }

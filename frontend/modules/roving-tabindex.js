@@ -1,33 +1,33 @@
-// One Tab stop for the controls of all lines of a list; arrow keys, Home and End go from one to another. A roving tabindex:
-// https://www.w3.org/WAI/ARIA/apg/practices/keyboard-interface/#kbd_roving_tabindex
+// A single Tab stop for the controls of all lines of a list; arrow keys, Home and End move between them (roving tabindex:
+// https://www.w3.org/WAI/ARIA/apg/practices/keyboard-interface/#kbd_roving_tabindex).
 //
-// Of thousands of lines, some come, change and go every few seconds: only they are looked at then, and their neighbours.
+// A list may have thousands of lines, some of which change every few seconds: only these and their neighbours are examined.
 
 const NEXT = 'nextElementSibling';
 const PREVIOUS = 'previousElementSibling';
 
-const HELP = 'Tab goes to the controls of one line, arrow keys to those of the others.';
+const HELP = 'Press Tab to reach the controls of one line, and the arrow keys to reach those of the others.';
 
-/** Controls are children of lines, and those of one element name are of one kind. All are to be made with a tabindex of -1. */
+/** Controls are children of lines; those with the same element name are of the same kind. Create them with tabindex -1. */
 export class RovingTabindex {
   #list;
   #controls;
-  #stop = null; // the control that Tab goes to
-  #kind = ''; // of the control that the reader was at last; none, as long as that was nowhere
-  #preferred = null; // the line where the stop is until then
+  #stop = null; // the control that is the Tab stop
+  #kind = ''; // kind of the last focused control; empty until one was focused
+  #preferred = null; // the line that has the stop until then
 
   /**
-   * @param {Element} list whose children are the lines; it can have the focus itself
-   * @param {string} controls a selector of those that can be seen while the list can
+   * @param {Element} list whose children are the lines; it is focusable itself
+   * @param {string} controls selector of the controls that are visible while the list is
    */
   constructor(list, controls) {
     this.#list = list;
     this.#controls = controls;
-    list.addEventListener('focusin', ({ target }) => this.#reached(target));
-    list.addEventListener('keydown', (event) => this.#pressed(event));
+    list.addEventListener('focusin', ({ target }) => this.#onFocus(target));
+    list.addEventListener('keydown', (event) => this.#onKeydown(event));
   }
 
-  /** Have the stop at a line, or at the newest one that has controls, as long as the reader was nowhere. */
+  /** Put the stop at a line, or else at the newest one with controls, unless a control has been focused already. */
   prefer(line) {
     this.#preferred = line;
     if (this.#stop && this.#kind) return;
@@ -35,33 +35,33 @@ export class RovingTabindex {
   }
 
   /**
-   * Change a line, put it in, or take it away. If the stop, or the focus, goes with that, it goes to what is beside it.
+   * Change, insert or remove a line. If that removes the stop or the focus, a neighbouring control gets it.
    * @param {Element} line
-   * @param {() => void} how
+   * @param {() => void} apply makes the change
    */
-  change(line, how) {
+  change(line, apply) {
     const { nextElementSibling: next, previousElementSibling: previous } = line;
     const [wasStop, wasFocused] = [this.#stop, document.activeElement].map((each) => line.contains(each));
-    how();
-    const isLeft = wasStop && !this.#has(this.#stop);
+    apply();
+    const isStopLost = wasStop && !this.#has(this.#stop);
     const focused = document.activeElement;
-    const isLost = wasFocused && (focused === document.body || (isLeft && focused === this.#stop));
-    if (isLeft || isLost) {
+    const isFocusLost = wasFocused && (focused === document.body || (isStopLost && focused === this.#stop));
+    if (isStopLost || isFocusLost) {
       this.#put(this.#of(line)[0] ?? this.#find(next, NEXT) ?? this.#find(previous, PREVIOUS));
-      if (isLost) (this.#stop ?? this.#list).focus({ preventScroll: true }); // the reader may look at other lines
+      if (isFocusLost) (this.#stop ?? this.#list).focus({ preventScroll: true }); // the user may be reading other lines
     } else this.#offer(line);
   }
 
-  /** Change the controls of any lines at once. */
-  changeAll(how) {
-    if (this.#stop) this.change(this.#stop.parentElement, how);
+  /** Change the controls of any number of lines at once. */
+  changeAll(apply) {
+    if (this.#stop) this.change(this.#stop.parentElement, apply);
     else {
-      how();
+      apply();
       this.prefer(this.#preferred);
     }
   }
 
-  /** All lines are about to go, for others. */
+  /** All lines are about to be replaced. */
   clear() {
     if (this.#list.contains(document.activeElement)) this.#list.focus({ preventScroll: true });
     this.#put(null);
@@ -69,7 +69,7 @@ export class RovingTabindex {
     this.#preferred = null;
   }
 
-  /** Whether something is a control, and can be seen while the list can. */
+  /** Whether an element is a control in the list, and visible while the list is. */
   #has(element) {
     return this.#list.contains(element) && element.matches(this.#controls);
   }
@@ -78,10 +78,10 @@ export class RovingTabindex {
     return [...line.children].filter((child) => this.#has(child));
   }
 
-  /** The nearest control of the reader's kind, in a line or behind it, or else the nearest of all. */
-  #find(line, way) {
+  /** The nearest control of the last focused kind, in a line or beyond it in a direction, or else the nearest of any kind. */
+  #find(line, direction) {
     let other = null;
-    for (let at = line; at; at = at[way]) {
+    for (let at = line; at; at = at[direction]) {
       const controls = this.#of(at);
       const same = controls.find(({ localName }) => localName === this.#kind);
       if (same) return same;
@@ -91,7 +91,7 @@ export class RovingTabindex {
     return other;
   }
 
-  /** A line has the stop if it is the first with a control, and as long as the reader was nowhere, if it is the last. */
+  /** Put the stop at a line if there is none, or if it is the last line and no control has been focused yet. */
   #offer(line) {
     const [control] = this.#of(line);
     if (!control) return;
@@ -101,26 +101,26 @@ export class RovingTabindex {
 
   #put(control) {
     if (control === this.#stop) return;
-    if (this.#stop?.hasAttribute('tabindex')) this.#stop.tabIndex = -1; // what is no control any more has none
+    if (this.#stop?.hasAttribute('tabindex')) this.#stop.tabIndex = -1; // an element that is no longer a control has no tabindex
     if (control) control.tabIndex = 0;
     if (!control) this.#list.removeAttribute('aria-description');
     else if (!this.#stop) this.#list.setAttribute('aria-description', HELP);
     this.#stop = control;
   }
 
-  #reached(element) {
+  #onFocus(element) {
     if (!this.#has(element)) return;
     this.#kind = element.localName;
     this.#put(element);
   }
 
-  #pressed(event) {
+  #onKeydown(event) {
     const { key, target } = event;
     if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || !this.#has(target)) return;
     const line = target.parentElement;
     const controls = this.#of(line);
     const at = controls.indexOf(target);
-    const ways = {
+    const targets = {
       ArrowUp: () => this.#find(line.previousElementSibling, PREVIOUS),
       ArrowDown: () => this.#find(line.nextElementSibling, NEXT),
       ArrowLeft: () => controls[at - 1],
@@ -128,9 +128,9 @@ export class RovingTabindex {
       Home: () => this.#find(this.#list.firstElementChild, NEXT),
       End: () => this.#find(this.#list.lastElementChild, PREVIOUS),
     };
-    const control = ways[key]?.();
+    const control = targets[key]?.();
     if (!control) return;
-    event.preventDefault(); // which would scroll the list, too
+    event.preventDefault(); // the default would also scroll the list
     control.focus();
   }
 }

@@ -1,46 +1,46 @@
-// <search-view>: find what was said, by whom and when.
+// <search-view>: search the captions of stations and recordings.
 
-import { isAdmitted, request } from './api.js';
-import { disable, entitle, hush, make, notify } from './dom.js';
-import { marked } from './found.js';
+import { hasAccess, request } from './api.js';
+import { clearNotice, disable, make, notify, setTitle } from './dom.js';
+import { highlight } from './highlight.js';
 import { languageName } from './languages.js';
 import { momentAddress } from './moment.js';
 import { clock, when } from './times.js';
 import { tokenOffer } from './token-offer.js';
 
-/** What may be typed, told where it is typed. */
+/** Search syntax: examples and their meaning. */
 const HINTS = [
-  ['storm warning', 'both, near each other'],
-  ['"storm warning"', 'one behind the other'],
-  ['storm*', 'words that begin with it'],
-  ['storm OR gale', 'either'],
-  ['storm -rain', 'without'],
+  ['storm warning', 'both words, near each other'],
+  ['"storm warning"', 'exact phrase'],
+  ['storm*', 'words starting with storm'],
+  ['storm OR gale', 'either word'],
+  ['storm -rain', 'storm without rain'],
 ];
 
 const ATOM = 'application/atom+xml';
 
 class SearchView extends HTMLElement {
   #words = '';
-  #asked = null;
-  #hear = () => this.#search();
+  #current = null;
+  #onToken = () => this.#search();
 
   connectedCallback() {
     this.input = make('input', { id: 'words', name: 'q', type: 'search', maxLength: 300, autocomplete: 'off', spellcheck: false });
     this.where = make('select', { id: 'where', name: 'source' }, make('option', { value: '', textContent: 'Everywhere' }));
     this.form = make('form.search', { role: 'search' },
-      make('div', {}, make('label', { for: 'words', textContent: 'Words that were said' }), this.input),
-      make('div', {}, make('label', { for: 'where', textContent: 'Where' }), this.where),
+      make('div', {}, make('label', { for: 'words', textContent: 'Search for' }), this.input),
+      make('div', {}, make('label', { for: 'where', textContent: 'Search in' }), this.where),
       make('button.primary', { type: 'submit', textContent: 'Search' }));
     const hints = make('dl.hints', {}, ...HINTS.flatMap(([typed, means]) => [make('dt', { textContent: typed }), make('dd', { textContent: means })]));
     this.state = make('p.state', { role: 'status' });
     this.follow = make('a.facts', { hidden: true, type: ATOM, textContent: 'Follow this search (feed)' });
     this.feed = make('link', { rel: 'alternate', type: ATOM });
-    this.locked = tokenOffer('Recordings are searched, too, with this server’s token.', () => this.input.focus());
+    this.locked = tokenOffer('Enter this server’s token to search recordings too.', () => this.input.focus());
     this.list = make('ol.found');
-    this.more = make('button', { type: 'button', hidden: true, textContent: 'Show earlier ones' });
+    this.more = make('button', { type: 'button', hidden: true, textContent: 'Show earlier results' });
     this.replaceChildren(
-      make('aside', {}, make('h1', { textContent: 'Search what was said' }), this.form, hints),
-      make('section.stage', { 'aria-label': 'What was found' }, make('div.row', {}, this.state, this.follow), this.locked,
+      make('aside', {}, make('h1', { textContent: 'Search captions' }), this.form, hints),
+      make('section.stage', { 'aria-label': 'Results' }, make('div.row', {}, this.state, this.follow), this.locked,
         make('div.results', { tabIndex: 0, role: 'group', 'aria-label': 'Captions' }, this.list, this.more)));
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -49,74 +49,74 @@ class SearchView extends HTMLElement {
       else location.hash = `#search/${encodeURIComponent(words)}`;
     });
     this.where.addEventListener('change', () => this.#search());
-    this.more.addEventListener('click', () => this.#next());
-    document.addEventListener('token', this.#hear);
-    this.#fill();
+    this.more.addEventListener('click', () => this.#loadPage());
+    document.addEventListener('token', this.#onToken);
+    this.#loadStations();
   }
 
   disconnectedCallback() {
     this.feed.remove();
-    document.removeEventListener('token', this.#hear);
+    document.removeEventListener('token', this.#onToken);
   }
 
   /** @param {string} words in the address */
   set selected(words) {
     this.#words = words;
     this.input.value = words;
-    if (words) entitle(words, 'Search');
+    if (words) setTitle(words, 'Search');
     else this.input.focus();
     this.#search();
   }
 
-  async #fill() {
+  async #loadStations() {
     try {
       const { stations } = await request('/stations');
       stations.sort((a, b) => a.name.localeCompare(b.name));
       this.where.append(...stations.map(({ id, name }) => make('option', { value: `stations/${id}`, textContent: name })));
     } catch {
-      // then everywhere is all there is to choose; the search itself will say that the server is away
+      // then only "Everywhere" can be chosen; the search itself will report that the server is down
     }
   }
 
   #search() {
-    hush();
+    clearNotice();
     this.list.replaceChildren();
     this.more.hidden = this.follow.hidden = this.locked.hidden = true;
     this.feed.remove();
     this.state.textContent = this.#words ? 'Searching…' : '';
-    this.#asked = { before: null, isWhole: null };
-    if (this.#words) this.#next();
-    else this.#lead(this.#asked);
+    this.#current = { before: null, isWhole: null };
+    if (this.#words) this.#loadPage();
+    else this.#showScope(this.#current);
   }
 
-  /** Say what is searched. */
-  async #lead(asked) {
-    const isPart = !(await isAdmitted());
-    if (this.#asked !== asked) return;
+  /** Show what is searched, before the first search. */
+  async #showScope(current) {
+    const isPart = !(await hasAccess());
+    if (this.#current !== current) return;
     this.locked.hidden = !isPart;
-    this.state.textContent = `Stations ${isPart ? '' : 'and recordings '}are searched, the newest first.`;
+    this.state.textContent = `Searches stations${isPart ? '' : ' and recordings'}, newest first.`;
   }
 
-  /** Show what is found, or the next page of it. */
-  async #next() {
-    const asked = this.#asked;
+  /** Load the first or the next page of results. */
+  async #loadPage() {
+    const current = this.#current;
     const query = new URLSearchParams({ q: this.#words });
     if (this.where.value) query.set('source', this.where.value);
     const feed = `/search.atom?${query}`;
-    if (asked.before !== null) query.set('before', asked.before);
+    if (current.before !== null) query.set('before', current.before);
     disable(this.more, true);
     try {
-      asked.isWhole ??= this.where.value ? true : isAdmitted(); // for all pages
-      const [{ results, next }, isWhole] = await Promise.all([request(`/search?${query}`), asked.isWhole]);
-      if (this.#asked !== asked) return; // something else is searched for by now
-      asked.before = next;
-      if (this.isConnected) this.#offer(feed); // else it was left meanwhile
+      current.isWhole ??= this.where.value ? true : hasAccess(); // for all pages
+      const [{ results, next }, isWhole] = await Promise.all([request(`/search?${query}`), current.isWhole]);
+      if (this.#current !== current) return; // another search has started
+      current.before = next;
+      if (this.isConnected) this.#offerFeed(feed); // the view may have been left meanwhile
       this.list.append(...results.map(item));
       this.more.hidden = next === null;
       this.locked.hidden = isWhole;
-      this.state.textContent = counted(this.list.children.length, next !== null, isWhole) || `${isWhole ? 'Nobody' : 'No station'} has said “${this.#words}”.`;
+      this.state.textContent = resultCount(this.list.children.length, next !== null, isWhole) || `No results for “${this.#words}”${isWhole ? '' : ' on stations'}.`;
     } catch (error) {
-      if (this.#asked !== asked) return;
+      if (this.#current !== current) return;
       this.state.textContent = '';
       notify(`The search failed. ${error.message}`);
     } finally {
@@ -124,8 +124,8 @@ class SearchView extends HTMLElement {
     }
   }
 
-  /** Let the search be followed, by who reads the page, and by a browser that finds the feeds of pages. */
-  #offer(url) {
+  /** Offer the search as a feed: as a link, and as metadata for browsers and extensions that discover feeds. */
+  #offerFeed(url) {
     this.follow.href = this.feed.href = url;
     this.feed.title = `Said: ${this.#words}`;
     this.follow.hidden = false;
@@ -133,23 +133,23 @@ class SearchView extends HTMLElement {
   }
 }
 
-/** How often it was said, as far as that was searched; empty, if it was not. */
-function counted(count, areMore, isWhole) {
+/** The number of results; empty if there are none. */
+function resultCount(count, areMore, isWhole) {
   if (!count) return '';
-  return `Said ${count === 1 ? 'once' : `${count} times`}${areMore ? ' and more' : ''}${isWhole ? '' : ' on stations'}.`;
+  return `${count}${areMore ? '+' : ''} ${count === 1 ? 'result' : 'results'}${isWhole ? '' : ' on stations'}.`;
 }
 
-/** One caption that was found, between those around it. */
-function item(found) {
-  const { source, name, said_s: said, start_s: start, language, text, marks, before, after } = found;
+/** A list item for one result, with the text around it. */
+function item(result) {
+  const { source, name, said_s: said, start_s: start, language, text, marks, before, after } = result;
   const isStation = source.startsWith('stations/');
   const link = make('a', { href: momentAddress(source, start), textContent: `${name}, ${isStation ? when(said) : `at ${clock(start)}`}` });
   const facts = [isStation ? '' : `captioned ${when(said)}`, language ? languageName(language) : ''].filter(Boolean);
-  const words = marked(text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part));
+  const parts = highlight(text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part));
   return make('li', {},
     make('p.facts', {}, link, ...facts.map((each) => ` · ${each}`)),
     make('p', { lang: language ?? '' },
-      make('span.around', { textContent: before ? `${before} ` : '' }), ...words, make('span.around', { textContent: after ? ` ${after}` : '' })));
+      make('span.around', { textContent: before ? `${before} ` : '' }), ...parts, make('span.around', { textContent: after ? ` ${after}` : '' })));
 }
 
 customElements.define('search-view', SearchView);

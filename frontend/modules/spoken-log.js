@@ -1,9 +1,9 @@
-// <spoken-log>: what is spoken to screen readers and not shown. What is final goes there: a provisional line would be
-// read again with every revision.
+// <spoken-log>: a visually hidden live region for screen readers. Only final lines are added: provisional ones would be read
+// again with every revision.
 
 import { make } from './dom.js';
 
-/** Lines that are kept. */
+/** Number of lines kept. */
 const KEPT = 5;
 
 class SpokenLog extends HTMLElement {
@@ -14,8 +14,8 @@ class SpokenLog extends HTMLElement {
     }
   }
 
-  /** @param {{lang: string}} more of a text that is not the page's own: its language, empty if nobody knows */
-  say(text, more = {}) {
+  /** @param {{lang: string}} more for captions: their language, empty if unknown */
+  announce(text, more = {}) {
     this.append(make('p', { textContent: text, ...more }));
     while (this.childElementCount > KEPT) this.firstElementChild.remove();
   }

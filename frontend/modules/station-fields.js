@@ -1,25 +1,25 @@
-// What is said of a station, as the API names it. Pure.
+// The fields of a station, as named by the API. Pure.
 
-/** A station of which nothing is said yet. */
+/** The fields of a new station. */
 export const NEW = Object.freeze({ name: '', url: '', language: null, listen_url: null, hot_words: [], task: null });
 
 /**
- * The fields that are to be sent: those that differ from what was shown. So what is shown without its password does not
- * take the place of the whole address, and what others change meanwhile stays.
- * @param {object} shown the station as it was when the form was opened, or `NEW`
- * @param {object} said as the form has it now
+ * The fields to send: those that differ from what was shown. An address shown with its password masked therefore does not
+ * replace the real one, and changes that others make meanwhile are kept.
+ * @param {object} shown the station when the form was opened, or `NEW`
+ * @param {object} values of the form
  */
-export function changes(shown, said) {
+export function changedFields(shown, values) {
   const differs = ([field, value]) => JSON.stringify(value) !== JSON.stringify(shown[field]);
-  return Object.fromEntries(Object.entries(said).filter(differs));
+  return Object.fromEntries(Object.entries(values).filter(differs));
 }
 
-/** Texts that are written one a line. */
+/** Split a text into its non-empty lines. */
 export function linesOf(text) {
   return text.split('\n').map((line) => line.trim()).filter(Boolean);
 }
 
-/** The task after a look at "Translate into English"; unticked, one that is not to translate stays as it was. */
+/** The task for the checkbox "Translate into English". Unchecked, a task other than translate stays unchanged. */
 export function taskOf(shown, translate) {
   if (translate) return 'translate';
   return shown.task === 'translate' ? null : shown.task;

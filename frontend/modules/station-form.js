@@ -1,22 +1,22 @@
-// <station-form>: what is said of a station, to add one or to change one.
+// <station-form>: adds or changes a station.
 
 import { addressInput, masked } from './address.js';
 import { about, request } from './api.js';
-import { disable, hush, make } from './dom.js';
+import { clearNotice, disable, make } from './dom.js';
 import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
-import { absolve, blame } from './refusal.js';
-import { changes, NEW, taskOf } from './station-fields.js';
+import { clearFieldErrors, showFieldError } from './field-errors.js';
+import { changedFields, NEW, taskOf } from './station-fields.js';
 
-const HIDDEN_PASSWORD = 'Its password is not shown. Leave the address as it is to keep both.';
+const HIDDEN_PASSWORD = 'The password is not shown. Leave the address unchanged to keep it.';
 
-const FROM_FILE = 'This station is one of the file stations.yml. What the file says of it comes back when the server is started again.';
+const FROM_FILE = 'This station is defined in stations.yml. The values in that file are restored when the server restarts.';
 
-/** Dispatches `saved`, with the station as the server has it now; `left`, when it is not to be changed after all. */
+/** Dispatches `saved`, detail {station}, and `cancelled`. */
 export class StationForm extends HTMLElement {
   #station;
 
-  /** @param {object} station to change, as the API shows it; without one, a station is added */
+  /** @param {object} station to change, as returned by the API; null to add one */
   constructor(station = null) {
     super();
     this.#station = station;
@@ -32,11 +32,11 @@ export class StationForm extends HTMLElement {
     this.name = make('input', { id: id('name'), name: 'name', required: true, maxLength: 200, value: name });
     this.url = addressInput({ id: id('url'), required: true, value: url });
     this.language = languageSelect(id('language'), language ?? '');
-    this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'the same' });
+    this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'same as the stream' });
     this.hotWords = new HotWords(id('hot-words'), 'Hosts and places', hotWords);
-    // not `translate`, which is a property that every element has, true or false
-    this.translating = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
-    this.refused = make('p.refused', { role: 'alert' });
+    // not `translate`, which is a boolean property of every element
+    this.translateBox = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
+    this.error = make('p.refused', { role: 'alert' });
     this.form = make('form', {},
       ...labelled('Name', this.name),
       ...labelled('Address of the stream', this.url),
@@ -44,7 +44,7 @@ export class StationForm extends HTMLElement {
       ...labelled('Language', this.language),
       this.#more(),
       this.#station?.from_file ? make('p.facts', { textContent: FROM_FILE }) : null,
-      this.refused, this.#buttons());
+      this.error, this.#buttons());
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#send();
@@ -52,25 +52,25 @@ export class StationForm extends HTMLElement {
     this.replaceChildren(this.form);
   }
 
-  /** Have all of it in sight, and its first field focused. */
-  lead() {
+  /** Scroll the whole form into view and focus its first field. */
+  reveal() {
     this.name.focus({ preventScroll: true });
     this.scrollIntoView({ block: 'nearest' });
   }
 
   #more() {
-    const translate = make('div.check', { hidden: !this.translating.checked },
-      this.translating, make('label', { for: this.translating.id, textContent: 'Translate into English' }));
+    const translate = make('div.check', { hidden: !this.translateBox.checked },
+      this.translateBox, make('label', { for: this.translateBox.id, textContent: 'Translate into English' }));
     about().then(({ tasks }) => {
       translate.hidden &&= !tasks.includes('translate');
-    }).catch(() => {}); // then it is not offered; whatever is asked next will say that the server is away
-    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.words.length || this.translating.checked) },
-      make('summary', { textContent: 'More' }),
-      ...labelled('Other address to listen at', this.listenUrl),
+    }).catch(() => {}); // then it is not offered; the next request will report that the server is down
+    const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.words.length || this.translateBox.checked) },
+      make('summary', { textContent: 'More options' }),
+      ...labelled('Address for listening', this.listenUrl),
       ...this.hotWords.parts,
       translate);
     this.listenUrl.addEventListener('invalid', () => {
-      more.open = true; // or the browser has nothing to show its complaint at
+      more.open = true; // otherwise the browser cannot show its validation message
     });
     return more;
   }
@@ -78,36 +78,36 @@ export class StationForm extends HTMLElement {
   #buttons() {
     this.submit = make('button.primary', { type: 'submit', textContent: this.#station ? 'Save' : 'Add station' });
     if (!this.#station) return this.submit;
-    const leave = make('button', { type: 'button', textContent: 'Cancel' });
-    leave.addEventListener('click', () => this.dispatchEvent(new Event('left')));
-    return make('div.row', {}, this.submit, leave);
+    const cancel = make('button', { type: 'button', textContent: 'Cancel' });
+    cancel.addEventListener('click', () => this.dispatchEvent(new Event('cancelled')));
+    return make('div.row', {}, this.submit, cancel);
   }
 
-  get #said() {
+  get #values() {
     return {
       name: this.name.value.trim(),
       url: this.url.value,
       language: this.language.value || null,
       listen_url: this.listenUrl.value || null,
       hot_words: this.hotWords.words,
-      task: taskOf(this.#shown, this.translating.checked),
+      task: taskOf(this.#shown, this.translateBox.checked),
     };
   }
 
   async #send() {
-    hush();
-    absolve(this.form);
-    this.refused.textContent = '';
-    disable(this.submit, true); // pressed twice, it would be sent twice
+    clearNotice();
+    clearFieldErrors(this.form);
+    this.error.textContent = '';
+    disable(this.submit, true); // prevents a double submission
     try {
-      const json = changes(this.#shown, this.#said);
+      const json = changedFields(this.#shown, this.#values);
       const station = this.#station
         ? await request(this.#station.urls.self, { method: 'PATCH', json })
         : await request('/stations', { method: 'POST', json });
       if (!this.#station) this.form.reset();
       this.dispatchEvent(new CustomEvent('saved', { detail: { station } }));
     } catch (error) {
-      if (!blame(this.form, error)) this.refused.textContent = `The station was not ${this.#station ? 'changed' : 'added'}. ${error.message}`;
+      if (!showFieldError(this.form, error)) this.error.textContent = `Could not ${this.#station ? 'change' : 'add'} the station. ${error.message}`;
     } finally {
       disable(this.submit, false);
     }

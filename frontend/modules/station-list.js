@@ -1,6 +1,6 @@
-// <station-list>: the stations and what each is doing; one is current.
+// <station-list>: the stations and their states; one is current.
 
-import { make, set } from './dom.js';
+import { make, setText } from './dom.js';
 import { languageName } from './languages.js';
 
 const STATES = {
@@ -13,9 +13,9 @@ const STATES = {
   cancelled: 'Cancelled',
 };
 
-/** What a station is doing. */
+/** The state of a station as text. */
 export function stateOf({ state, epoch }) {
-  if (state === 'reconnecting' && !epoch) return 'Cannot be opened'; // nothing was ever heard of it
+  if (state === 'reconnecting' && !epoch) return 'Cannot be opened'; // it has never been on air
   return STATES[state] ?? state;
 }
 
@@ -24,11 +24,11 @@ class StationList extends HTMLElement {
 
   connectedCallback() {
     this.list ??= make('ul', { 'aria-label': 'Stations' });
-    this.empty ??= make('p.empty', { textContent: 'There are no stations yet. Add one below.', hidden: true });
+    this.empty ??= make('p.empty', { textContent: 'No stations yet. Add one below.', hidden: true });
     this.replaceChildren(this.list, this.empty);
   }
 
-  /** @param {object[]} stations as GET /stations tells them */
+  /** @param {object[]} stations as returned by GET /stations */
   show(stations, current) {
     const ids = new Set(stations.map(({ id }) => id));
     for (const [id, item] of this.#items) {
@@ -43,7 +43,7 @@ class StationList extends HTMLElement {
       this.#write(item.firstElementChild, station, station.id === current);
       if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
     }
-    if (this.list.contains(focused)) focused.focus({ preventScroll: true }); // what is moved loses it
+    if (this.list.contains(focused)) focused.focus({ preventScroll: true }); // moving an element loses its focus
     this.empty.hidden = stations.length > 0;
   }
 
@@ -63,17 +63,17 @@ class StationList extends HTMLElement {
       requestAnimationFrame(() => link.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
     }
     dot.className = `dot ${status.state}`;
-    set(title, name);
-    set(playing, status.title);
+    setText(title, name);
+    setText(playing, status.title);
     playing.hidden = !status.title;
-    const words = [language ? languageName(language) : '', stateOf(status)];
-    if (status.state === 'running' && status.activity) words.push(status.activity);
-    set(state, words.filter(Boolean).join(' · '));
+    const facts = [language ? languageName(language) : '', stateOf(status)];
+    if (status.state === 'running' && status.activity) facts.push(status.activity);
+    setText(state, facts.filter(Boolean).join(' · '));
     link.title = status.detail;
   }
 }
 
-/** Those on air first: the others have nothing to read. */
+/** Sort stations on air first, since the others have nothing to read. */
 function byStateThenName(a, b) {
   const off = ({ status }) => Number(status.state !== 'running');
   return off(a) - off(b) || a.name.localeCompare(b.name);

@@ -1,11 +1,11 @@
-// <station-player>: the station's sound, straight from the station.
+// <station-player>: plays a station directly from its stream.
 
 import { masked } from './address.js';
 import { make } from './dom.js';
 
 export class StationPlayer extends HTMLElement {
   #url = '';
-  #isLoud = false; // as loud as the device is, whatever the page says
+  #hasFixedVolume = false; // whether the page cannot set the volume
 
   constructor() {
     super();
@@ -13,7 +13,7 @@ export class StationPlayer extends HTMLElement {
     this.audio = make('audio', { preload: 'none' });
     this.volume = make('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', 'aria-label': 'Volume' });
     this.audio.volume = 0.5;
-    this.#isLoud = this.audio.volume === 1; // iPads leave it to their keys
+    this.#hasFixedVolume = this.audio.volume === 1; // iPads only have volume keys
     this.audio.volume = 1;
     this.trouble = make('p.trouble', { role: 'status' });
     this.button.addEventListener('click', () => (this.audio.paused ? this.#play() : this.stop()));
@@ -32,17 +32,17 @@ export class StationPlayer extends HTMLElement {
     this.stop();
   }
 
-  /** @param {object} station whose sound is to be offered */
+  /** Select a station without playing it. @param {object} station */
   tune(station) {
     this.stop();
     this.#url = station.listen_url || station.url;
     const locked = masked(this.#url);
     this.button.hidden = locked;
-    this.volume.hidden = locked || this.#isLoud;
-    this.trouble.textContent = locked ? 'This station’s sound needs a password, and cannot be played from here. The captions go on.' : '';
+    this.volume.hidden = locked || this.#hasFixedVolume;
+    this.trouble.textContent = locked ? 'This station requires a password and cannot be played here. Captions are not affected.' : '';
   }
 
-  /** Stop, and stop loading: a paused stream would go on filling memory, and come back late. */
+  /** Stop playing and loading: a paused stream would keep buffering, and resume with a delay. */
   stop() {
     this.audio.pause();
     this.audio.removeAttribute('src');
@@ -62,14 +62,14 @@ export class StationPlayer extends HTMLElement {
   #fail() {
     const playlist = /\.(m3u8?|pls)([?#]|$)/i.test(this.#url);
     this.trouble.textContent = playlist
-      ? 'Your browser cannot play this kind of stream. The captions go on.'
-      : 'The station’s sound cannot be played from here. The captions go on.';
+      ? 'Your browser cannot play this kind of stream. Captions are not affected.'
+      : 'The station cannot be played here. Captions are not affected.';
   }
 
   #describe(type) {
     if (type === 'error' && this.audio.getAttribute('src')) this.#fail();
-    const words = { playing: 'Stop', waiting: 'Loading…' };
-    this.button.textContent = words[type] ?? 'Listen';
+    const labels = { playing: 'Stop', waiting: 'Loading…' };
+    this.button.textContent = labels[type] ?? 'Listen';
     this.button.classList.toggle('on', type === 'playing');
   }
 }

@@ -1,47 +1,46 @@
-// The captions of one source, in order, each in its newest revision; an EventTarget that says what changed.
+// The captions of one source, in order, each in its newest revision; an EventTarget that reports changes.
 //
 // Events (all CustomEvents):
-//   line     detail {line, before, isOld}   a new line; `before` is the key of the line that it stands before, or null;
-//                                    `isOld` if it was said before those that were there
+//   line     detail {line, before, isOld}   a new line; `before` is the key of the line after it, or null; `isOld` if it is
+//                                    older than the lines already there
 //   revised  detail {line}           a line has a newer revision
-//   removed  detail {key}            a line has gone
-//   cleared                          all of them have
-//   status   detail {status}         what is known of the source
-//   ended                            nothing more comes
+//   removed  detail {key}            a line was removed
+//   cleared                          all lines were removed
+//   status   detail {status}         the status of the source
+//   ended                            no more captions will arrive
 //
-// A line is {key, kind: 'caption' | 'gap' | 'missed', …}; keys of captions are their ids, but where these do not tell them
-// apart: the server had lost its database, and they have counted from 1 since. Such lines are `isArchived`: they come from
-// the archive alone.
+// A line is {key, kind: 'caption' | 'gap' | 'missed', …}. The key of a caption is its id, unless ids are ambiguous because the
+// server lost its database and has counted from 1 again. Lines from before that are `isArchived`: only the archive has them.
 
-/** Start times step back by less, in seconds, unless the server has lost its database. */
+/** Start times never step back by more than this, in seconds, unless the server has lost its database. */
 const NEAR_S = 10;
 
 export class CaptionStore extends EventTarget {
   #lines = new Map(); // key -> line
   #order = []; // keys, sorted by place
   #limit;
-  #begin = -Infinity; // the place of the first line that was read: of what was said before it, a revision alone is no line
+  #begin = -Infinity; // place of the first line loaded; revisions of captions before it are ignored
 
-  /** @param {number} limit lines kept; the oldest go first */
+  /** @param {number} limit maximum number of lines; the oldest are dropped */
   constructor(limit = 500) {
     super();
     this.#limit = limit;
-    this.last = 0; // the newest event that was applied
+    this.last = 0; // number of the newest event applied
     this.status = null;
     this.ended = false;
-    this.isPast = false; // whether there is more behind the last line, which does not come by itself
+    this.isPast = false; // whether later lines exist that do not arrive by themselves
   }
 
   get lines() {
     return this.#order.map((key) => this.#lines.get(key));
   }
 
-  /** How many lines there are; `lines` makes a list of them. */
+  /** The number of lines, without building a list of them. */
   get size() {
     return this.#order.length;
   }
 
-  /** The first line that was said at some time. */
+  /** The first line that has a time. */
   get first() {
     const key = this.#order.find((each) => this.#lines.get(each).kind !== 'missed');
     return this.#lines.get(key);
@@ -54,7 +53,7 @@ export class CaptionStore extends EventTarget {
         this.last = Math.max(this.last, message.event);
         this.#put(lineOf(message));
         break;
-      case 'correction': // of what the log has no longer
+      case 'correction': // of a caption that is no longer in the server's log
         this.renew([message.caption]);
         break;
       case 'missed': {
@@ -70,17 +69,17 @@ export class CaptionStore extends EventTarget {
         break;
       case 'status':
         this.status = message;
-        this.#tell('status', { status: message });
+        this.#emit('status', { status: message });
         break;
       case 'end':
         this.ended = true;
-        this.#tell('ended');
+        this.#emit('ended');
         break;
       default: // other messages are about the connection
     }
   }
 
-  /** Captions that were read from the log; `next` is the event behind which the socket is to continue. */
+  /** Add captions loaded from the log; `next` is the event after which the socket should continue. */
   fill(captions, next = 0) {
     if (captions.length && !this.#order.length) this.#begin = captions[loneCorrections(captions)].id;
     for (const caption of captions) this.#put(lineOf(caption));
@@ -88,8 +87,8 @@ export class CaptionStore extends EventTarget {
   }
 
   /**
-   * @param {object[]} captions from before the first line, in their order
-   * @param {number} limit lines kept from now on: what has been asked for is not to go soon
+   * @param {object[]} captions from before the first line, in order
+   * @param {number} limit new maximum number of lines, so that what the user asked for is not dropped soon
    */
   fillBefore(captions, limit) {
     this.#limit = Math.max(this.#limit, limit);
@@ -97,13 +96,13 @@ export class CaptionStore extends EventTarget {
       if (!this.isBefore(caption)) continue;
       const { place, start_s: start, isArchived } = this.first;
       const line = lineOf(caption);
-      const isNumberedAnew = isArchived || (line.place >= place && line.start_s < start - NEAR_S);
-      this.#begin = isNumberedAnew ? place - 1 : Math.min(place, line.place);
-      this.#put(isNumberedAnew ? { ...line, key: archivedKey(caption), place: this.#begin, isArchived: true } : line, true);
+      const isRenumbered = isArchived || (line.place >= place && line.start_s < start - NEAR_S);
+      this.#begin = isRenumbered ? place - 1 : Math.min(place, line.place);
+      this.#put(isRenumbered ? { ...line, key: archivedKey(caption), place: this.#begin, isArchived: true } : line, true);
     }
   }
 
-  /** Captions out of the archive, in their order, which may be of several lives: behind all lines, or before what comes. */
+  /** Add captions from the archive, in order, which may span database losses: after all lines, or before any that arrive. */
   fillPast(captions) {
     let place = this.#newest() ? this.#newest().place + 1 : -captions.length;
     this.#begin = Math.min(this.#begin === -Infinity ? place : this.#begin, place);
@@ -115,7 +114,7 @@ export class CaptionStore extends EventTarget {
     }
   }
 
-  /** Newer revisions of lines that are there; whatever else there is of their numbers is left alone. */
+  /** Apply newer revisions of existing lines; captions that only share an id with a line are ignored. */
   renew(captions) {
     for (const caption of captions) {
       const key = [archivedKey(caption), caption.id].find((each) => this.#lines.has(each));
@@ -126,14 +125,14 @@ export class CaptionStore extends EventTarget {
     }
   }
 
-  /** A time before which all began that was said before the first line, in seconds. */
+  /** A time before which all captions that precede the first line have begun, in seconds. */
   get before() {
     return this.first.start_s + NEAR_S;
   }
 
   /**
-   * Whether a caption is one from before the first line. Those that are near it are told by their numbers: start times step
-   * back a little where a source's clock is set anew, and those of provisional lines change.
+   * Whether a caption precedes the first line. Captions near it are compared by id: start times step back a little when a
+   * source's clock is re-anchored, and those of provisional lines change.
    */
   isBefore(caption) {
     if (!this.first) return false;
@@ -141,7 +140,7 @@ export class CaptionStore extends EventTarget {
     if (isArchived) return caption.start_s < start && !this.#isKnown(caption);
     if (caption.start_s < start - NEAR_S) return !this.#isKnown(caption);
     if (caption.start_s >= this.before || this.#isKnown(caption)) return false;
-    return caption.id < place || (caption.start_s < start && caption.id < this.#newest().place); // one that is newer comes by itself
+    return caption.id < place || (caption.start_s < start && caption.id < this.#newest().place); // newer ones arrive by themselves
   }
 
   #isKnown(caption) {
@@ -152,7 +151,7 @@ export class CaptionStore extends EventTarget {
   remove(key) {
     if (!this.#lines.delete(key)) return;
     this.#order.splice(this.#order.indexOf(key), 1);
-    this.#tell('removed', { key });
+    this.#emit('removed', { key });
   }
 
   clear() {
@@ -161,7 +160,7 @@ export class CaptionStore extends EventTarget {
     this.#begin = -Infinity;
     this.last = 0;
     this.ended = false;
-    this.#tell('cleared');
+    this.#emit('cleared');
   }
 
   #newest() {
@@ -173,29 +172,29 @@ export class CaptionStore extends EventTarget {
     if (known && known.revision >= line.revision) return;
     this.#lines.set(line.key, line);
     if (known) {
-      this.#tell('revised', { line });
+      this.#emit('revised', { line });
       return;
     }
     let index = this.#order.length;
     while (index > 0 && this.#lines.get(this.#order[index - 1]).place > line.place) index -= 1;
-    if (index === 0 && (this.#order.length >= this.#limit || line.place < this.#begin)) { // older than all that is kept
+    if (index === 0 && (this.#order.length >= this.#limit || line.place < this.#begin)) { // older than everything kept
       this.#lines.delete(line.key);
       return;
     }
     const before = this.#order[index] ?? null;
     this.#order.splice(index, 0, line.key);
-    this.#tell('line', { line, before, isOld });
+    this.#emit('line', { line, before, isOld });
     while (this.#order.length > this.#limit) this.remove(this.#order[0]);
   }
 
-  #tell(type, detail = null) {
+  #emit(type, detail = null) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
 /**
- * How many of the newest captions of a log stand before all others, with a hole behind them, because they were corrected lately:
- * what stands around them has to be asked for, and they with it.
+ * How many captions at the start of a log are separated from the rest by a hole. They are there only because they were
+ * corrected recently, and are loaded later together with the captions around them.
  */
 function loneCorrections(captions) {
   let count = 0;
@@ -205,7 +204,7 @@ function loneCorrections(captions) {
   return count;
 }
 
-/** The key of a caption that its id does not tell from others. */
+/** The key of a caption whose id is ambiguous. */
 const archivedKey = ({ id, start_s: start }) => `${id} ${start}`;
 
 function lineOf(caption) {

@@ -1,4 +1,4 @@
-// How a station sends, in words.
+// The stream format of a station as text.
 
 /** Such as mp3 44.1 kHz stereo 128 kbit/s. */
 export function streamFormat({ codec, sample_rate_hz: rate, channels, bit_rate: bits }) {

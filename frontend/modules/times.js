@@ -16,14 +16,14 @@ export function timeOfDay(seconds) {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** A Unix time as names of files have it: 2026-11-29 14.03.09. */
+/** A Unix time for file names: 2026-11-29 14.03.09. */
 export function stamp(seconds) {
   return `${dayOf(seconds)} ${timeOfDay(seconds).replaceAll(':', '.')}`;
 }
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
-/** When a Unix time was, as it is told at `now` (Unix time too): today 14:03, 28 Nov 14:03, 28 Nov 2024. */
+/** A Unix time relative to `now`, a Unix time too: today 14:03, 28 Nov 14:03, 28 Nov 2024. */
 export function when(seconds, now = Date.now() / 1000) {
   const date = new Date(seconds * 1000);
   const today = new Date(now * 1000);
@@ -32,7 +32,7 @@ export function when(seconds, now = Date.now() / 1000) {
   return `${DAY.format(date)} ${date.getFullYear() === today.getFullYear() ? time : date.getFullYear()}`;
 }
 
-/** The day of a Unix time where the reader is: 2026-11-29. */
+/** The day of a Unix time in the user's time zone: 2026-11-29. */
 export function dayOf(seconds) {
   const date = new Date(seconds * 1000);
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
@@ -41,14 +41,14 @@ export function dayOf(seconds) {
 const WEEKDAY = new Intl.DateTimeFormat('en-GB', { weekday: 'long' });
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long' });
 
-/** A day as it is told at `now`: Sunday 29 November, Friday 29 November 2024. */
+/** A day relative to `now`: Sunday 29 November, Friday 29 November 2024. */
 export function dateOf(day, now = Date.now() / 1000) {
   const [year, month, number] = day.split('-').map(Number);
   const date = new Date(year, month - 1, number);
   return `${WEEKDAY.format(date)} ${DATE.format(date)}${year === new Date(now * 1000).getFullYear() ? '' : ` ${year}`}`;
 }
 
-/** How long: 8 seconds, 2 min 5 s, 1 h 4 min. */
+/** A duration: 8 seconds, 2 min 5 s, 1 h 4 min. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return whole === 1 ? '1 second' : `${whole} seconds`;
@@ -57,7 +57,7 @@ export function duration(seconds) {
   return minutes === 60 ? `${Math.floor(whole / 3600) + 1} h` : `${Math.floor(whole / 3600)} h${minutes ? ` ${minutes} min` : ''}`;
 }
 
-/** Bytes: 512 B, 1.4 MB. */
+/** A size in bytes: 512 B, 1.4 MB. */
 export function size(bytes) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let unit = 0;
@@ -69,7 +69,7 @@ export function size(bytes) {
   return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** A share of 1 in per cent, never 100 before all is done. */
+/** A share from 0 to 1 in percent, never 100 % before it is complete. */
 export function percent(share) {
   return `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))} %`;
 }

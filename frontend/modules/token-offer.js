@@ -1,13 +1,13 @@
-// What there is with the server's token alone, and the way to enter it.
+// A hint that something requires the server's token, with a button to enter it.
 
-import { gate } from './api.js';
+import { tokenPrompt } from './api.js';
 import { make } from './dom.js';
 
-/** @param {() => void} then what is done when one was entered; the button may be hidden by that, and lose the focus */
-export function tokenOffer(words, then) {
-  const ask = make('button.quiet', { type: 'button', textContent: 'Enter the token' });
-  ask.addEventListener('click', async () => {
-    if (await gate.ask()) then();
+/** @param {() => void} onEntered called once a token was entered; may hide the button, which then loses the focus */
+export function tokenOffer(text, onEntered) {
+  const button = make('button.quiet', { type: 'button', textContent: 'Enter token' });
+  button.addEventListener('click', async () => {
+    if (await tokenPrompt.ask()) onEntered();
   });
-  return make('p.facts', { hidden: true }, `${words} `, ask);
+  return make('p.facts', { hidden: true }, `${text} `, button);
 }

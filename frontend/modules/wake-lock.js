@@ -1,20 +1,20 @@
-// Keeps the screen on, where a device that locks itself would end what goes on, or hide what is read.
+// Keeps the screen on while a locked device would stop the recording or hide the captions.
 
 export class WakeLock {
   #isHeld = false;
   #lock = null;
   #timer = 0;
-  #look = () => this.#ask(); // browsers take it from a page that is out of sight
+  #onVisibility = () => this.#acquire(); // browsers release the lock of a hidden page
 
   hold() {
     clearTimeout(this.#timer);
     if (this.#isHeld) return;
     this.#isHeld = true;
-    document.addEventListener('visibilitychange', this.#look);
-    this.#ask();
+    document.addEventListener('visibilitychange', this.#onVisibility);
+    this.#acquire();
   }
 
-  /** @param {number} duration in milliseconds; from the newest call on */
+  /** @param {number} duration in milliseconds, counted from the latest call */
   holdFor(duration) {
     this.hold();
     this.#timer = setTimeout(() => this.release(), duration);
@@ -23,19 +23,19 @@ export class WakeLock {
   release() {
     clearTimeout(this.#timer);
     this.#isHeld = false;
-    document.removeEventListener('visibilitychange', this.#look);
+    document.removeEventListener('visibilitychange', this.#onVisibility);
     this.#lock?.release();
     this.#lock = null;
   }
 
-  async #ask() {
+  async #acquire() {
     if (document.visibilityState !== 'visible') return;
     try {
       const lock = await navigator.wakeLock.request('screen');
       if (this.#isHeld) this.#lock = lock;
       else lock.release();
     } catch {
-      // there is none, or its battery is low: whoever holds the device keeps it on
+      // not supported, or the battery is low
     }
   }
 }

@@ -1,15 +1,15 @@
-// When a page wakes: it is looked at again, or the network is back. Meanwhile its sockets may have been broken off.
+// When a page wakes up: it becomes visible again, or the network is back. Its sockets may have been closed meanwhile.
 
 /**
- * @param {() => void} hear is called whenever it wakes
- * @returns {() => void} stops that
+ * @param {() => void} onWake called whenever the page wakes up
+ * @returns {() => void} removes the listeners
  */
-export function onWaking(hear) {
-  const show = () => document.visibilityState === 'visible' && hear();
-  document.addEventListener('visibilitychange', show);
-  for (const type of ['pageshow', 'online']) addEventListener(type, hear);
+export function onWaking(onWake) {
+  const onVisibility = () => document.visibilityState === 'visible' && onWake();
+  document.addEventListener('visibilitychange', onVisibility);
+  for (const type of ['pageshow', 'online']) addEventListener(type, onWake);
   return () => {
-    document.removeEventListener('visibilitychange', show);
-    for (const type of ['pageshow', 'online']) removeEventListener(type, hear);
+    document.removeEventListener('visibilitychange', onVisibility);
+    for (const type of ['pageshow', 'online']) removeEventListener(type, onWake);
   };
 }

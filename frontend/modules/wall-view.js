@@ -1,17 +1,17 @@
-// <wall-view>: what all stations on air say, side by side; each leads to its own page.
+// <wall-view>: live captions of all stations on air, side by side; each card links to its station.
 
 import { exists, request } from './api.js';
-import { make, set } from './dom.js';
+import { make, setText } from './dom.js';
 import { LiveSocket } from './live.js';
 import { CaptionStore } from './store.js';
-import { WatchedStations } from './watched-stations.js';
+import { StationPoller } from './station-poller.js';
 
-/** Captions that a card shows at most, as far as there is room; the newest is the lowest. */
-const SHOWN = 6;
+/** Maximum number of captions on a card, if they fit; the newest is at the bottom. */
+const MAX_CAPTIONS = 6;
 
 class WallView extends HTMLElement {
   #cards = new Map(); // by station
-  #watched;
+  #poller;
   #seen = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) target.listening = isIntersecting;
   });
@@ -21,13 +21,13 @@ class WallView extends HTMLElement {
     this.off = make('p.facts');
     this.empty = make('p.empty', { textContent: 'No station is on air.', hidden: true });
     this.replaceChildren(
-      make('header.row', {}, make('h1', { textContent: 'All that is on air' }), make('a', { href: '#radio', textContent: 'One station at a time' })),
+      make('header.row', {}, make('h1', { textContent: 'All on air' }), make('a', { href: '#radio', textContent: 'One station at a time' })),
       this.wall, this.empty, this.off);
-    this.#watched = new WatchedStations((stations) => this.#show(stations));
+    this.#poller = new StationPoller((stations) => this.#show(stations));
   }
 
   disconnectedCallback() {
-    this.#watched.stop();
+    this.#poller.stop();
     this.#seen.disconnect();
     for (const card of this.#cards.values()) card.listening = false;
   }
@@ -48,22 +48,22 @@ class WallView extends HTMLElement {
       if (this.wall.children[index] !== card) this.wall.insertBefore(card, this.wall.children[index] ?? null);
     }
     const off = byName.filter((station) => !onAir.includes(station)).map(({ name }) => name);
-    set(this.off, off.length ? `Not on air: ${off.join(', ')}` : '');
+    setText(this.off, off.length ? `Not on air: ${off.join(', ')}` : '');
     this.empty.hidden = onAir.length > 0;
   }
 
   #add(station) {
     const card = new StationCard(station.urls);
     this.#cards.set(station.id, card);
-    this.#seen.observe(card); // of fifty stations those listen that are in sight
+    this.#seen.observe(card); // only visible cards are connected
     return card;
   }
 }
 
-/** The newest words of a station. */
+/** The newest captions of a station. */
 class StationCard extends HTMLElement {
   #urls;
-  #store = new CaptionStore(SHOWN);
+  #store = new CaptionStore(MAX_CAPTIONS);
   #socket = null;
 
   constructor(urls) {
@@ -79,14 +79,14 @@ class StationCard extends HTMLElement {
 
   describe({ id, name, status }) {
     this.name.href = `#radio/${encodeURIComponent(id)}`;
-    set(this.name, name);
-    set(this.playing, [status.title, status.activity].filter(Boolean).join(' · '));
+    setText(this.name, name);
+    setText(this.playing, [status.title, status.activity].filter(Boolean).join(' · '));
   }
 
-  /** @param {boolean} is whether it follows what is said */
-  set listening(is) {
-    if (is === Boolean(this.#socket)) return;
-    if (is) this.#listen();
+  /** @param {boolean} isListening whether to follow the station live */
+  set listening(isListening) {
+    if (isListening === Boolean(this.#socket)) return;
+    if (isListening) this.#listen();
     else {
       this.#socket.close();
       this.#socket = null;
@@ -98,18 +98,18 @@ class StationCard extends HTMLElement {
     this.#socket = socket;
     if (!this.#store.last) {
       try {
-        const { captions, next } = await request(`${this.#urls.captions}?limit=${4 * SHOWN}`); // events: a caption has several
+        const { captions, next } = await request(`${this.#urls.captions}?limit=${4 * MAX_CAPTIONS}`); // counts events, of which a caption has several
         this.#store.fill(captions, next);
       } catch {
-        // the socket says what there is
+        // the socket sends captions anyway
       }
     }
     if (this.#socket === socket) socket.open();
   }
 
   #write() {
-    const said = this.#store.lines.filter(({ kind, text }) => kind === 'caption' && text);
-    this.said.replaceChildren(...said.map(({ text, language, final }) =>
+    const captions = this.#store.lines.filter(({ kind, text }) => kind === 'caption' && text);
+    this.said.replaceChildren(...captions.map(({ text, language, final }) =>
       make(final ? 'p' : 'p.provisional', { textContent: text, lang: language ?? '' })));
   }
 }

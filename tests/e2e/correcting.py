@@ -18,4 +18,4 @@ def opened(page: Page, at: int) -> Locator:
     line = page.locator(".lines p").nth(at)
     line.hover()
     line.locator(".correct").click()
-    return line.get_by_role("textbox", name="What is said")
+    return line.get_by_role("textbox", name="Caption text")

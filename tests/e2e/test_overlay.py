@@ -65,7 +65,7 @@ def test_players_are_offered_a_station_that_they_may_hear(page: Page, api: Api, 
     Statuses(redis).save(Status("stations/p1", State.RUNNING, hls=True))
     page.reload()
     expect(link).to_have_attribute("href", "/stations/p1/hls/live.m3u8")
-    expect(link).to_have_attribute("title", re.compile("address is for players"))
+    expect(link).to_have_attribute("title", re.compile("Address for players"))
 
 
 def test_it_stands_in_pages_of_others_which_the_page_does_not(
@@ -91,8 +91,8 @@ def test_it_stands_in_pages_of_others_which_the_page_does_not(
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("stations/none", "Nothing is known of stations/none"),
-        ("microphones/none", "Nothing is known of microphones/none"),
+        ("stations/none", "stations/none not found"),
+        ("microphones/none", "microphones/none not found"),
         ("../stations", "overlay.html?source=stations/demo, or microphones/ID"),
     ],
 )

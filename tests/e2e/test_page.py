@@ -30,8 +30,8 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     ingest.start()
     page.goto(f"{api.url}#microphone")
     page.locator("#microphone-language").select_option("en")
-    page.get_by_text("More", exact=True).click()
-    page.get_by_label("People and places, one a line").fill("Bodil Jönsson\n\nUmeå ")
+    page.get_by_text("More options", exact=True).click()
+    page.get_by_label("People and places, one per line").fill("Bodil Jönsson\n\nUmeå ")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Stop")).to_be_focused()  # it is the same, and was disabled meanwhile
     expect(page.locator(".lines .text")).to_have_text(["first"])
@@ -42,16 +42,16 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     listener = opened.value
     expect(listener.locator(".lines .text")).to_have_text(["first"])
     expect(listener.locator(".lines time")).to_have_text(page.locator(".lines time").all_text_contents())
-    others = page.get_by_role("group", name="Show the captions to others")
-    expect(others).to_contain_text("Others on this machine read along at this address")
+    others = page.get_by_role("group", name="Share captions")
+    expect(others).to_contain_text("Others on this machine can read along at this address")
     page.get_by_role("button", name="Stop").click()
     expect(listener.locator(".lines .text")).to_have_count(2)
-    expect(listener.get_by_role("status").first).to_have_text("It is over.")
+    expect(listener.get_by_role("status").first).to_have_text("The recording has ended.")
     listener.close()
     expect(page.locator(".lines .text")).to_have_count(2)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
-    expect(others).to_have_text("It is over. Others on this machine can still read what was said at this addressCopy")
+    expect(others).to_have_text("The recording has ended. Others on this machine can still read it at this addressCopy")
     expect(others.get_by_role("link")).to_have_attribute("href", re.compile("^#microphone/."))
     ingest.join(timeout=20)
     assert ingest.hello is not None
@@ -66,14 +66,14 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     expect(page).to_have_title("Read along – Undertext")
     expect(page.locator(".lines .text")).to_have_count(2)
     page.evaluate("location.hash = '#microphone/nope!'")
-    expect(page.get_by_text("There is no such recording.")).to_be_visible()
+    expect(page.get_by_text("Recording not found")).to_be_visible()
     expect(page.locator(".lines .text")).to_have_count(0)
     connect(redis_url).flushdb()
     page.get_by_role("link", name="Caption your own voice").click()
     expect(page.get_by_role("heading", name="Caption your voice")).to_be_visible()
     expect(page.get_by_role("link", name="Your last recording")).to_be_hidden()
     page.goto(f"{api.url}#microphone/{ingest.hello.id}")
-    expect(page.get_by_text("There is no such recording.")).to_be_visible()
+    expect(page.get_by_text("Recording not found")).to_be_visible()
     samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
     assert max(samples) > 3_000
     # Silence crosses zero often; and a busy browser leaves gaps, so that most periods are whole, but not all.
@@ -106,7 +106,7 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
         ingest.heard(before + 3 * 2 * 44_100)  # what was said meanwhile
         page.once("dialog", lambda question: question.accept())  # whether to leave the page
         page.reload()
-        page.get_by_role("button", name="Go on with it").click()
+        page.get_by_role("button", name="Resume").click()
         expect(state).to_contain_text("Recording")
         ingest.heard(len(ingest.pcm) + 44_100)
         page.get_by_role("button", name="Stop").click()
@@ -123,7 +123,7 @@ def test_a_recording_is_stopped_while_it_is_away(
         page.goto(f"{api.url}#microphone")
         page.get_by_role("button", name="Start").click()
         expect(page.locator(".lines .text")).to_have_text(["first"])
-        expect(page.get_by_label("Language spoken")).to_have_css(
+        expect(page.get_by_label("Spoken language")).to_have_css(
             "opacity", "0.55"
         )  # in Firefox, too, it looks disabled
     expect(page.locator("microphone-view .state")).to_contain_text("Connection lost")
@@ -156,8 +156,8 @@ def test_a_browser_that_does_not_begin_to_hear_is_not_waited_for_for_ever(page: 
     page.wait_for_function("() => window.asked")
     expect(page.locator("microphone-view .state")).to_have_text("Waiting for the microphone…")
     page.clock.run_for(10_000)
-    expect(page.get_by_role("alert")).to_contain_text("plug in headphones or loudspeakers")
-    expect(page.locator("microphone-view .state")).to_have_text("Nothing is sent before you start.")
+    expect(page.get_by_role("alert")).to_contain_text("connect headphones or speakers")
+    expect(page.locator("microphone-view .state")).to_have_text("Nothing is sent until you start.")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
@@ -167,16 +167,16 @@ def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callab
         page.goto(api.url)
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Remove station").click()
-        wrong = page.get_by_text("not the right one")
+        wrong = page.get_by_text("Wrong token.")
         expect(page.get_by_role("textbox", name="Token")).to_be_visible()
         expect(wrong).to_be_hidden()
         page.get_by_role("textbox", name="Token").fill("semas")
-        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Continue").click()
         expect(wrong).to_be_visible()
         page.get_by_role("textbox", name="Token").fill("sesam")
-        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.locator("station-list li")).to_have_count(0)
-        expect(page.get_by_text("There are no stations yet")).to_be_visible()
+        expect(page.get_by_text("No stations yet")).to_be_visible()
 
 
 def test_the_token_is_asked_for_where_the_microphone_lacks_it_and_not_where_too_many_are_open(
@@ -189,8 +189,8 @@ def test_the_token_is_asked_for_where_the_microphone_lacks_it_and_not_where_too_
         page.goto(f"{api.url}#microphone")
         page.get_by_role("button", name="Start").click()
         page.get_by_role("textbox", name="Token").fill("sesam")
-        page.get_by_role("button", name="Use it").click()
-        expect(page.get_by_role("alert")).to_contain_text("The token is kept")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("alert")).to_contain_text("Token saved")
         with api.socket("/microphone?token=sesam"):
             page.get_by_role("button", name="Start").click()
             expect(page.get_by_role("alert")).to_contain_text("too many are open")
@@ -230,7 +230,7 @@ def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width:
             ("radio", "P1 Vetenskap"),
             ("file", "Caption recordings"),
             ("microphone", "Caption your voice"),
-            ("search", "Search what was said"),
+            ("search", "Search captions"),
         ):
             page.goto(f"{api.url}#{view}")
             expect(page.get_by_role("heading", name=heading)).to_be_visible()

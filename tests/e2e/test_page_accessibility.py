@@ -56,7 +56,7 @@ def test_stations(page: Page, api: Api, redis: Redis, speaker: Speaker, check: C
     page.get_by_role("button", name="Listen").click()
     expect(page.locator(".trouble")).to_contain_text("cannot be played")
     page.get_by_text("Add a station").click()
-    page.locator("aside").get_by_text("More", exact=True).click()
+    page.locator("aside").get_by_text("More options", exact=True).click()
     page.get_by_label("Name").fill("P3")
     page.get_by_label("Address of the stream").fill("example.org/" + "x" * 3000)
     page.get_by_role("button", name="Add station").click()
@@ -66,7 +66,7 @@ def test_stations(page: Page, api: Api, redis: Redis, speaker: Speaker, check: C
     check("a station that is changed")
     page.goto(f"{api.url}/#radio/nope")
     page.keyboard.press("Escape")
-    expect(page.get_by_text("There is no station nope.")).to_be_visible()
+    expect(page.get_by_text("Station nope not found.")).to_be_visible()
     check("no station")
     page.goto(f"{api.url}/#wall")
     expect(page.locator("station-card .provisional")).to_have_text("och kanske")
@@ -77,23 +77,23 @@ def test_recordings(page: Page, api: Api, redis: Redis, tone: Path, check: Calla
     Jobs(redis).save(Job("bad", time.time(), filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
     page.goto(f"{api.url}/#file")
     page.get_by_role("button", name="Caption it").click()
-    page.get_by_text("More", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Choose a recording first")
+    page.get_by_text("More options", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a recording or enter its address")
     check("no recording, and a notice")
     page.locator(".drop input").set_input_files(tone)
     page.get_by_role("button", name="Caption it").click()
-    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    expect(page.locator("job-panel .state")).to_have_text("Waiting")
     id = page.url.rpartition("/")[2]
     Jobs(redis).change(id, state=State.RUNNING, duration_s=10.0)
     speaker = Speaker(redis, f"jobs/{id}")
     speaker.say("Första raden.", start_s=1.0)
-    expect(page.locator("job-panel .state")).to_contain_text("Is being captioned")
+    expect(page.locator("job-panel .state")).to_contain_text("Captioning")
     check("a recording that is being captioned")
     speaker.finish()
     page.get_by_role("button", name="0:01", exact=True).click()
     expect(page.locator("[aria-current=true] .text")).to_be_visible()
-    page.get_by_text("Earlier recordings").click()
-    expect(page.get_by_role("link", name="tone.wav")).to_contain_text("Captions are complete")
+    page.get_by_text("Earlier recordings", exact=True).click()
+    expect(page.get_by_role("link", name="tone.wav")).to_contain_text("Captions complete")
     check("a recording that is played")
     page.get_by_role("button", name="Correct: line at 0:01").click()
     check("a line that is corrected")
@@ -102,7 +102,7 @@ def test_recordings(page: Page, api: Api, redis: Redis, tone: Path, check: Calla
     check("a recording that failed")
     page.route("**/jobs", lambda route: route.fulfill(status=401, json={}))
     page.reload()
-    page.get_by_role("button", name="Enter the token").click()
+    page.get_by_role("button", name="Enter token").click()
     check("the token")
 
 
@@ -121,7 +121,7 @@ def test_a_microphone(page: Page, api: Api, redis_url: str, check: Callable[...,
     ingest.join(timeout=20)
     assert ingest.hello is not None
     page.goto(f"{api.url}/#microphone/{ingest.hello.id}")
-    expect(page.get_by_text("It is over.")).to_be_visible()
+    expect(page.get_by_text("The recording has ended.")).to_be_visible()
     check("what others read along")
 
 
@@ -141,5 +141,5 @@ def test_a_search(
 
 def test_an_overlay(page: Page, api: Api, check: Callable[..., None]) -> None:
     page.goto(f"{api.url}/overlay.html?source=stations/none")
-    expect(page.get_by_role("alert")).to_contain_text("Nothing is known of")
+    expect(page.get_by_role("alert")).to_contain_text("not found")
     check("the overlay", **{"page-has-heading-one": False})

@@ -45,7 +45,7 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
     expect(line).to_have_class("caption")
     expect(line.locator(".text")).to_have_text("Klockan är åtta.")
     speaker.say("", content=Content.GAP, reason="shed")
-    expect(page.locator(".lines .gap")).to_contain_text("4 seconds of sound lost")
+    expect(page.locator(".lines .gap")).to_contain_text("4 seconds of audio lost")
     Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail="no audio for 30 s", epoch=1))
     expect(page.locator("header.station .facts")).to_contain_text("Reconnecting")
     expect(page.locator("header.station .facts")).to_contain_text("no audio for 30 s")
@@ -63,7 +63,7 @@ def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Spe
     assert log.get_attribute("aria-live") == "polite"
     assert log.locator("p").get_attribute("lang") == "sv"
     speaker.say("", content=Content.GAP, reason="shed")
-    expect(log.locator("p").last).to_have_text("4 seconds of sound lost (too late to be transcribed)")
+    expect(log.locator("p").last).to_have_text("4 seconds of audio lost (too late to be transcribed)")
     assert log.locator("p").last.get_attribute("lang") is None, "it is the page that speaks"
 
 
@@ -192,7 +192,7 @@ def test_of_a_recording_that_has_ended_no_line_is_the_latest(page: Page, api: Ap
     latest = page.get_by_role("button", name="Latest line")
     expect(latest).to_be_visible()
     speaker.finish()
-    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    expect(page.locator("job-panel .state")).to_have_text("Captions complete")
     expect(latest).to_be_hidden()
     page.locator(".lines").evaluate("element => { element.scrollTop = 100 }")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -256,8 +256,8 @@ def test_a_server_that_restarts_costs_no_line(
         page.goto(api.url)
         speaker.say("rad 1")
         expect(page.locator(".lines .text")).to_have_text(["rad 1"])
-    expect(page.locator(".connection")).to_contain_text("Trying again")
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    expect(page.locator(".connection")).to_contain_text("Reconnecting")
+    expect(page.get_by_role("alert")).to_contain_text("The server is not responding")
     speaker.say("rad 2")
     with running(redis_url, port, tmp_path):
         speaker.say("rad 3")

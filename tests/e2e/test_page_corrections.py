@@ -50,7 +50,7 @@ def test_a_line_that_is_right_is_kept_as_one_that_was_read(page: Page, api: Api,
     job.finish()
     page.goto(f"{api.url}#file/j")
     field = opened(page, 1)
-    right = page.get_by_role("button", name="It is right")
+    right = page.get_by_role("button", name="Mark as correct")
     expect(right).to_be_visible()
     field.fill("Tack!")
     expect(right).to_have_count(0)
@@ -143,7 +143,7 @@ def test_escape_leaves_a_line_as_it_was(page: Page, api: Api, redis: Redis, job:
     expect(page.get_by_role("button", name="Correct: line at 0:01")).to_be_focused()
     page.keyboard.press("Enter")
     expect(field).to_have_value("Väderet i skona.")
-    page.get_by_role("button", name="Leave as it was").click()
+    page.get_by_role("button", name="Discard changes").click()
     assert [caption.revision for caption in CaptionLog(redis).read("jobs/j")] == [0, 0]
 
 
@@ -255,12 +255,12 @@ def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speake
             line => line.getBoundingClientRect().bottom < lines.getBoundingClientRect().bottom)"""
     )
     page.locator(".lines .correct").nth(lowest).dispatch_event("click")  # without scrolling there
-    expect(page.get_by_role("button", name="It is right")).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_role("button", name="Mark as correct")).to_be_in_viewport(ratio=0.99)
     page.route("**/captions/*", lambda route: route.abort())
-    page.get_by_role("textbox", name="What is said").fill("Något annat.")
+    page.get_by_role("textbox", name="Caption text").fill("Något annat.")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("It is not saved. The server does not answer.")).to_be_in_viewport(ratio=0.9)
-    page.get_by_role("button", name="Leave as it was").click()
+    expect(page.get_by_text("Not saved. The server is not responding.")).to_be_in_viewport(ratio=0.9)
+    page.get_by_role("button", name="Discard changes").click()
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
 

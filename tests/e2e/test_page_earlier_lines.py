@@ -101,7 +101,7 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     expect(text.first).to_have_text("Efter musiken 0.")
     assert page.evaluate(STANDS, before[0]) == pytest.approx(before, abs=1)
     expect(lines).to_be_focused()
-    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("20 earlier lines, from ")
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("20 earlier lines loaded, back to ")
     assert page.get_by_role("log").locator("p").count() == spoken, "they are not read out"
     lines.evaluate("(box) => { box.scrollTop = 20; }")
     before = page.evaluate(STANDS)
@@ -109,7 +109,7 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     expect(text.first).to_have_text("Före musiken 0.")
     assert page.evaluate(STANDS, before[0]) == pytest.approx(before, abs=1)
     expect(button).to_be_hidden()
-    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("Nothing from before is kept.")
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("No earlier lines are kept.")
     expect(lines.locator("p").filter(has_text="Efter musiken 3.").locator("time[role=button]")).to_have_count(1)
     expect(lines.locator("p").filter(has_text="Före musiken 3.").locator("time[role=link]")).to_have_count(1)  # too old
     page.get_by_role("button", name="Correct captions").click()
@@ -137,7 +137,7 @@ def test_lines_that_have_left_a_full_list_can_be_had_again(page: Page, api: Api)
     page.evaluate("answer(101)")
     button.click()
     page.evaluate("answer(101, 102)")
-    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("One earlier line, from ")
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("1 earlier line loaded, back to ")
 
 
 def test_a_station_is_not_kept_waiting_by_the_one_before(page: Page, api: Api) -> None:
@@ -149,14 +149,14 @@ def test_a_station_is_not_kept_waiting_by_the_one_before(page: Page, api: Api) -
     )
     page.evaluate("answer(1)")
     button.click()
-    expect(state).to_have_text("Looking for earlier lines…")
+    expect(state).to_have_text("Loading earlier lines…")
     page.evaluate("window.before = asked.pop(); follow('/b'); answer(1)")
     expect(state).to_be_empty()
     button.click()
     assert page.evaluate("asked.length === 1 && asked[0].path.startsWith('/b.json')")
     page.evaluate("before.answer(99, 100)")
     page.evaluate("asked[0].answer(98, 99, 100)")
-    expect(state).to_contain_text("3 earlier lines, from ")
+    expect(state).to_contain_text("3 earlier lines loaded, back to ")
     assert page.evaluate("store.lines.length") == 1
 
 
@@ -167,11 +167,11 @@ def test_no_more_lines_are_shown_than_can_be_and_search_is_pointed_to(page: Page
     state = page.locator("earlier-lines").get_by_role("status")
     page.get_by_role("button", name="Earlier lines").click()
     page.evaluate("answer(97, 98, 99, 100)")
-    expect(state).to_contain_text("2 earlier lines, from ")
-    expect(state).to_contain_text("on. Search finds what was said before.")
+    expect(state).to_contain_text("2 earlier lines loaded, back to ")
+    expect(state).to_contain_text("Use Search to find anything earlier.")
     assert page.evaluate("store.first.key") == 99
     page.evaluate("live(6000)")
-    expect(state).to_have_text("Search finds what was said before.")
+    expect(state).to_have_text("Use Search to find anything earlier.")
 
 
 def test_of_a_line_that_goes_while_those_before_it_are_asked_for_nothing_is_lost(page: Page, api: Api) -> None:
@@ -181,7 +181,7 @@ def test_of_a_line_that_goes_while_those_before_it_are_asked_for_nothing_is_lost
     page.get_by_role("button", name="Earlier lines").click()
     page.evaluate("live(103); answer(99, 100)")
     page.evaluate("answer(99, 100, 101)")
-    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("3 earlier lines, from ")
+    expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("3 earlier lines loaded, back to ")
     assert page.evaluate("store.lines.map(({ key }) => key)") == [99, 100, 101, 102, 103]
 
 
@@ -191,7 +191,7 @@ def test_why_earlier_lines_cannot_be_read_is_told(page: Page, api: Api, talk: Sp
     page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")
     page.route("**/captions.json*", lambda route: route.abort())
     page.get_by_role("button", name="Earlier lines").click()
-    expect(page.locator("earlier-lines")).to_contain_text("cannot be read. The server does not answer.")
+    expect(page.locator("earlier-lines")).to_contain_text("Could not load earlier lines. The server is not responding.")
     page.unroute("**/captions.json*")
     page.get_by_role("button", name="Earlier lines").click()
     expect(page.locator(".lines .text")).to_have_count(140)

@@ -30,7 +30,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     page.locator("#file-language").select_option("sv")
     page.get_by_role("button", name="Caption it").click()
     expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
-    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    expect(page.locator("job-panel .state")).to_have_text("Waiting")
     expect(page).to_have_title("möte.mp3 – File – Undertext")
     job = Jobs(redis).get(page.url.rpartition("/")[2])
     assert job.language == "sv"
@@ -38,11 +38,11 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     speaker = Speaker(redis, f"jobs/{job.id}")
     speaker.say("Första raden.", start_s=1.0)
     expect(page.locator(".lines .text")).to_have_text(["Första raden."])
-    expect(page.locator("job-panel .state")).to_have_text("Is being captioned: 25 %")
-    expect(page.locator("job-panel .state [role=status]")).to_have_text("Is being captioned")  # no step is read out
+    expect(page.locator("job-panel .state")).to_have_text("Captioning: 25 %")
+    expect(page.locator("job-panel .state [role=status]")).to_have_text("Captioning")  # no step is read out
     speaker.say("Andra raden.", start_s=6.0)
     speaker.finish()
-    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    expect(page.locator("job-panel .state")).to_have_text("Captions complete")
     with page.expect_download() as started:
         page.get_by_role("link", name="SRT").click()
     assert started.value.suggested_filename == "möte.srt"
@@ -99,7 +99,7 @@ def test_a_recording_is_played_beside_its_captions(
 def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
     page.goto(f"{api.url}#file")
-    page.get_by_text("Earlier recordings").click()
+    page.get_by_text("Earlier recordings", exact=True).click()
     page.get_by_role("link", name="bild.jpg").click()
     expect(page.locator("job-panel .state")).to_have_text("Failed. It holds no audio track.")
     expect(page.locator("job-panel .connection")).to_be_hidden()
@@ -136,7 +136,7 @@ def test_a_server_that_is_away_is_named(
         expect(page.get_by_role("button", name="Caption it")).to_be_visible()
     page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
     page.get_by_role("button", name="Caption it").click()
-    expect(page.get_by_role("alert")).to_contain_text("broke off")
+    expect(page.get_by_role("alert")).to_contain_text("interrupted")
 
 
 CUT = "the recording is cut off: its header says 60.0 s; captioned as far as it goes"
@@ -175,7 +175,7 @@ def test_an_address_of_no_recording_says_so(page: Page, api: Api, redis: Redis, 
     page.goto(f"{api.url}#file/j")
     expect(page.get_by_role("heading", name="kort.wav")).to_be_visible()
     page.evaluate("(id) => { location.hash = `#file/${id}` }", id)
-    missing = page.get_by_text("There is no such recording")
+    missing = page.get_by_text("Recording not found")
     expect(missing).to_be_focused()
     expect(page.locator("job-panel")).to_be_hidden()
     expect(page.get_by_role("button", name="Caption it")).to_be_visible()
@@ -190,10 +190,10 @@ def test_earlier_recordings_say_what_they_are(page: Page, api: Api, redis: Redis
     finished(redis, Job("good", created_s=time.time(), filename="möte.mp3", duration_s=125.0), "Första raden.")
     finished(redis, Job("dumb", created_s=9e9 + 1, filename="tyst.wav", duration_s=8.0))
     page.goto(f"{api.url}#file")
-    page.get_by_text("Earlier recordings").click()
+    page.get_by_text("Earlier recordings", exact=True).click()
     good, bad, dumb = (page.get_by_role("link", name=name) for name in ("möte.mp3", "film.mp4", "tyst.wav"))
     expect(good.locator(".facts")).to_have_text(re.compile(r"2 min 5 s · Swedish \(detected\) · today \d\d:\d\d"))
-    expect(good.locator(".state")).to_have_text("Captions are complete")
+    expect(good.locator(".state")).to_have_text("Captions complete")
     expect(dumb.locator(".facts")).to_have_text(re.compile(r"8 seconds · \d+ \w+ 2255"))
     expect(bad.locator(".state")).to_have_text(f"Failed. I{why[1:]}.")
     expect(bad).to_have_attribute("title", f"Failed. I{why[1:]}.")
@@ -208,7 +208,7 @@ def test_a_recording_that_has_captions_is_not_said_to_have_none(page: Page, api:
     expect(page.locator("job-panel .connection")).to_be_visible()
     expect(page.locator("job-panel .empty")).to_be_hidden()
     answers[0].continue_()
-    expect(page.locator("job-panel .state")).to_have_text("Captions are complete")
+    expect(page.locator("job-panel .state")).to_have_text("Captions complete")
     expect(page.locator("job-panel .empty")).to_be_hidden()
 
 
@@ -226,7 +226,7 @@ def test_captions_that_there_are_go_only_if_that_is_meant(page: Page, api: Api, 
     expect(page.locator("job-panel .downloads")).to_contain_text("So far")
     cancel = page.locator("job-panel").get_by_role("button", name="Cancel")
     cancel.click()
-    assert asked == ["Cancel möte.mp3? Its captions so far go, too."]
+    assert asked == ["Cancel möte.mp3? Its captions so far are deleted too."]
     assert Jobs(redis).get("j").state is State.RUNNING
     cancel.click()
     expect(page.locator("job-panel")).to_be_hidden()
@@ -236,15 +236,15 @@ def test_captions_that_there_are_go_only_if_that_is_meant(page: Page, api: Api, 
 def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3"))
     page.goto(f"{api.url}#file/j")
-    page.get_by_text("Earlier recordings").click()
+    page.get_by_text("Earlier recordings", exact=True).click()
     entry = page.get_by_role("link", name="möte.mp3")
-    expect(entry).to_contain_text("Waits for its turn")
-    expect(page.locator("job-panel .state")).to_have_text("Waits for its turn")
+    expect(entry).to_contain_text("Waiting")
+    expect(page.locator("job-panel .state")).to_have_text("Waiting")
     entry.focus()
     speaker = Speaker(redis, "jobs/j")
     speaker.say("Hej.")
     speaker.finish()
-    expect(entry).to_contain_text("Captions are complete")
+    expect(entry).to_contain_text("Captions complete")
     expect(entry).to_be_focused()
 
 
@@ -255,7 +255,7 @@ def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: 
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds")
     silent = "Finished. The model found no speech in the recording."
     expect(page.locator("job-panel .state")).to_have_text(silent)
-    expect(page.locator("job-panel .empty")).to_have_text("There are no captions.")
+    expect(page.locator("job-panel .empty")).to_have_text("No captions.")
     expect(page.locator("job-panel .download")).to_have_count(0)  # they are empty
     page.goto(f"{api.url}#file/good")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")
@@ -269,20 +269,20 @@ def test_a_stranger_is_asked_for_no_token_and_shown_no_recordings(
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
         page.goto(f"{api.url}#file/j")  # an address may be passed on
         expect(page.locator(".lines .text")).to_have_text(["Första raden."])
-        expect(page.get_by_text("What was handed in before is listed with")).to_be_visible()
+        expect(page.get_by_text("token to list earlier recordings")).to_be_visible()
         expect(page.locator("job-list")).not_to_contain_text("privat.mp3")
         expect(page.get_by_role("dialog")).to_be_hidden()
         expect(page.get_by_role("alert")).to_be_empty()
-        page.get_by_role("button", name="Enter the token").click()
+        page.get_by_role("button", name="Enter token").click()
         page.get_by_role("textbox", name="Token").fill("wrong")
-        page.get_by_role("button", name="Use it").click()
-        page.get_by_role("button", name="Enter the token").click()
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Enter token").click()
         page.get_by_role("textbox", name="Token").fill("sesam")
-        page.get_by_role("button", name="Use it").click()
-        expect(page.get_by_text("Earlier recordings")).to_be_focused()
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_text("Earlier recordings", exact=True)).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("link", name="privat.mp3")).to_be_visible()
-        expect(page.get_by_role("button", name="Enter the token")).to_be_hidden()
+        expect(page.get_by_role("button", name="Enter token")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -290,7 +290,7 @@ def test_nothing_is_wider_than_the_screen_nor_above_a_recording(page: Page, api:
     finished(redis, Job("j", created_s=9e9, filename="ett-mycket-långt-namn-" * 8 + ".mp3"), "Första raden.")
     page.set_viewport_size({"width": width, "height": 760})
     page.goto(f"{api.url}#file")
-    page.get_by_text("Earlier recordings").click()
+    page.get_by_text("Earlier recordings", exact=True).click()
     page.locator("job-list a").click()
     heading = page.locator("job-panel h2")
     expect(heading).to_be_visible()

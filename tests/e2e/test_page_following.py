@@ -94,6 +94,6 @@ def test_what_was_said_into_a_microphone_is_read_from_its_beginning_where_it_is_
     speaker.finish()
     page.goto(f"{api.url}#microphone/a1")
     expect(page.locator(".lines .text")).to_have_count(40)
-    expect(page.get_by_text("It is over.")).to_be_visible()
+    expect(page.get_by_text("The recording has ended.")).to_be_visible()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(page.locator(".lines .text").first).to_be_in_viewport()

@@ -46,9 +46,9 @@ def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api
     held.pop().continue_()
     expect(sending).to_be_hidden()
     expect(names).to_have_text(["b.wav", "a.wav"])
-    expect(page.locator("hand-in-form [role=status]")).to_have_text("2 of 4 recordings are handed in.")
+    expect(page.locator("job-form [role=status]")).to_have_text("2 of 4 recordings submitted.")
     expect(page.get_by_role("alert")).to_contain_text(
-        "tom.wav is empty (0 bytes): save it anew. stor.wav has 2.0 MB; this server takes up to"
+        "tom.wav is empty (0 bytes). Save it again. stor.wav is 2.0 MB; this server accepts up to"
     )
     expect(page.locator(".chosen")).to_have_text("2 recordings · 2.0 MB")  # those that were not taken
     jobs, _ = Jobs(redis).page(9)
@@ -56,7 +56,7 @@ def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api
     Speaker(redis, f"jobs/{jobs[0].id}").finish()
     Jobs(redis).change(jobs[1].id, state=State.RUNNING, duration_s=20.0)
     Speaker(redis, f"jobs/{jobs[1].id}").say(start_s=6.0)
-    expect(page.get_by_role("link", name="a.wav")).to_contain_text("Is being captioned: 50 %")
+    expect(page.get_by_role("link", name="a.wav")).to_contain_text("Captioning: 50 %")
     expect(page.get_by_role("link", name="b.wav")).to_contain_text("Finished")
 
 
@@ -73,7 +73,7 @@ def test_what_the_server_refuses_is_told_by_name_and_the_others_are_taken(page: 
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
     page.get_by_role("button", name="Caption them").click()
-    expect(page.get_by_role("alert")).to_contain_text("a.wav, b.wav were not taken. The disk is full.")
+    expect(page.get_by_role("alert")).to_contain_text("a.wav, b.wav were not accepted. The disk is full.")
     expect(page.locator("job-list strong")).to_have_text(["c.wav"])
 
 
@@ -86,7 +86,7 @@ def test_cancel_stops_what_is_left(page: Page, api: Api, redis: Redis) -> None:
     held.pop().continue_()
     expect(page.locator(".sending")).to_contain_text("2 of 3, b.wav, ")
     page.locator(".sending").get_by_role("button", name="Cancel").click()
-    expect(page.locator("hand-in-form [role=status]")).to_have_text("1 of 3 recordings are handed in.")
+    expect(page.locator("job-form [role=status]")).to_have_text("1 of 3 recordings submitted.")
     expect(page.locator(".chosen")).to_have_text("2 recordings · 2 B")
     assert [job.filename for job in Jobs(redis).page(9)[0]] == ["a.wav"]
 
@@ -101,9 +101,7 @@ def test_what_was_not_sent_when_the_view_is_left_is_told(page: Page, api: Api) -
     held.pop().continue_()
     expect(sending).to_contain_text("2 of 3, b.wav, ")
     page.get_by_role("link", name="Radio").click()
-    expect(page.get_by_role("alert")).to_contain_text(
-        "2 of 3 recordings were not handed in, because you left this view"
-    )
+    expect(page.get_by_role("alert")).to_contain_text("2 of 3 recordings were not submitted because you left this view")
 
 
 def test_a_tab_is_not_closed_unasked_while_something_is_sent(page: Page, api: Api) -> None:
@@ -157,15 +155,15 @@ def test_an_audio_track_and_names_are_told_under_more(page: Page, api: Api, redi
     page.goto(f"{api.url}#file")
     track, send = page.get_by_label("Audio track, counted from 0"), page.get_by_role("button", name="Caption it")
     expect(track).to_be_hidden()
-    page.get_by_text("More", exact=True).click()
+    page.get_by_text("More options", exact=True).click()
     track.fill("100")
-    page.get_by_text("More", exact=True).click()
+    page.get_by_text("More options", exact=True).click()
     page.locator("input[type=file]").set_input_files(sound("film.mkv"))
     send.click()
     expect(track).to_be_focused()
     assert Jobs(redis).page(1) == ([], None)
     track.fill("1")
-    page.get_by_label("People and places, one a line").fill("Bodil Jönsson\n\nUmeå ")
+    page.get_by_label("People and places, one per line").fill("Bodil Jönsson\n\nUmeå ")
     send.click()
     expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
     [job], _ = Jobs(redis).page(1)
@@ -190,12 +188,12 @@ def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis
         )
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
     choices = [
-        "or the address of one",
-        "Language spoken",
+        "or enter an address",
+        "Spoken language",
         "Translate into English",
-        "More",
+        "More options",
         "Audio track, counted from 0",
-        "People and places, one a line",
+        "People and places, one per line",
     ]
     assert reached == choices
     page.keyboard.press("Tab")
@@ -209,7 +207,7 @@ def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, 
     page.locator("input[type=file]").set_input_files(
         {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
     )
-    expect(page.get_by_role("alert")).to_contain_text("a.wav has 2.0 MB; this server takes up to 1.5 MB")
+    expect(page.get_by_role("alert")).to_contain_text("a.wav is 2.0 MB; this server accepts up to 1.5 MB")
     page.get_by_role("button", name="Dismiss").press("Enter")
     expect(page.locator("main")).to_be_focused()
 
@@ -225,14 +223,14 @@ def test_what_was_said_of_a_file_goes_with_it(page: Page, api: Api) -> None:
     page.get_by_role("button", name="Caption it").click()
     expect(page.get_by_role("heading", name="b.wav")).to_be_visible()
     page.get_by_role("button", name="Caption it").click()
-    expect(alert).to_contain_text("Choose a recording first")
+    expect(alert).to_contain_text("Choose a recording or enter its address")
     page.get_by_role("link", name="Radio").click()
     expect(alert).to_be_empty()
 
 
 def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
-    address, send = page.get_by_label("or the address of one"), page.get_by_role("button", name="Caption it")
+    address, send = page.get_by_label("or enter an address"), page.get_by_role("button", name="Caption it")
     page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
     address.fill("ftp://example.org/m%C3%B6te.mp3")
     expect(page.locator(".chosen")).to_have_text("or drop them here")  # one or the other
@@ -243,7 +241,7 @@ def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Re
     expect(address).to_have_accessible_description("Url is longer than 2000 characters.")
     address.fill("example.org/möte.mp3?a=1")
     page.locator("#file-language").select_option("sv")
-    page.get_by_text("More", exact=True).click()
+    page.get_by_text("More options", exact=True).click()
     page.get_by_label("Audio track, counted from 0").fill("0")
     send.click()
     expect(page.get_by_role("heading", name="möte.mp3")).to_be_visible()
@@ -256,7 +254,7 @@ def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Re
 def test_the_languages_that_the_model_knows_are_offered(page: Page, api: Api, redis: Redis) -> None:
     with Worker(redis, "transcriber", knowing("sv en")):
         page.goto(f"{api.url}#file")
-        expect(page.locator("#file-language option")).to_have_text(["Detect it", "English", "Swedish"])
+        expect(page.locator("#file-language option")).to_have_text(["Detect automatically", "English", "Swedish"])
 
 
 def test_the_token_that_an_upload_asks_for_brings_the_list(
@@ -267,9 +265,9 @@ def test_the_token_that_an_upload_asks_for_brings_the_list(
         page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
         page.get_by_role("button", name="Caption it").click()
         page.get_by_role("textbox", name="Token").fill("sesam")
-        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
-        page.get_by_text("Earlier recordings").click()
+        page.get_by_text("Earlier recordings", exact=True).click()
         expect(page.get_by_role("link", name="a.wav")).to_be_visible()
 
 
@@ -284,13 +282,13 @@ def test_the_token_is_asked_for_before_a_recording_is_sent(
         page.locator("input[type=file]").set_input_files(sound("film.mkv", 900_000))
         send.click()
         token.press("Escape")
-        expect(page.get_by_role("alert")).to_contain_text("film.mkv was not taken.")
+        expect(page.get_by_role("alert")).to_contain_text("film.mkv was not accepted.")
         send.click()
         token.fill("semas")
-        page.get_by_role("button", name="Use it").click()
-        expect(page.get_by_text("not the right one")).to_be_visible()
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_text("Wrong token.")).to_be_visible()
         assert sent == []
         token.fill("sesam")
-        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_role("heading", name="film.mkv")).to_be_visible()
         assert len(sent) == 1

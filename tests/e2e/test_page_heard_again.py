@@ -40,21 +40,21 @@ def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speake
         speaker.say(f"Rad {number}.", start_s=kept - ago_s)
     page.goto(api.url)
     lines, said = page.locator(".lines p"), page.locator("[aria-current=true] .text")
-    player = page.locator("again-player")
+    player = page.locator("replay-player")
     expect(player).to_be_hidden()
     lines.filter(has_text="Rad 2.").get_by_role("button").click()
     expect(said).to_have_text("Rad 2.")
-    page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
+    page.wait_for_function("() => document.querySelector('replay-player audio').currentTime > 0.3")
     expect(said).to_have_text("Rad 3.")  # what follows
     expect(said).to_have_count(0)  # and it is over: nothing more is kept
     expect(player).to_be_hidden()
     lines.filter(has_text="Rad 1.").get_by_role("button").press("Enter")
     expect(said).to_have_text("Rad 1.")
-    page.get_by_role("button", name="Back to now").click()
+    page.get_by_role("button", name="Back to live").click()
     expect(said).to_have_count(0)
     expect(page.locator(".lines")).to_be_focused()
     lines.filter(has_text="Rad 0.").get_by_role("button").click()
-    expect(page.locator("notice-bar")).to_contain_text("cannot be heard any more")
+    expect(page.locator("notice-bar")).to_contain_text("is no longer available")
 
 
 def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
@@ -67,7 +67,7 @@ def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
     lines.locator("p").last.get_by_role("button").click()
     expect(lines.locator("[aria-current=true] .text")).to_have_text("Rad 39.")
     lines.evaluate("(box) => { box.scrollTop = 0; }")
-    expect(page.locator("again-player")).to_be_hidden()
+    expect(page.locator("replay-player")).to_be_hidden()
     assert lines.evaluate("(box) => box.scrollTop") == 0
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
@@ -79,7 +79,7 @@ def test_who_has_heard_all_that_is_kept_is_left_there(page: Page, api: Api, spea
     lines = page.locator(".lines")
     lines.locator("p").first.get_by_role("button").press("Enter")
     expect(lines.locator("[aria-current=true]")).to_have_count(1)
-    expect(page.locator("again-player")).to_be_hidden()
+    expect(page.locator("replay-player")).to_be_hidden()
     expect(lines.locator("p").first).to_be_in_viewport()
     speaker.say("Sist.", start_s=kept + 40)
     expect(lines.locator("p")).to_have_count(41)
@@ -90,7 +90,7 @@ def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speak
     for number in range(40):
         speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
     page.goto(api.url)
-    lines, player = page.locator(".lines"), page.locator("again-player")
+    lines, player = page.locator(".lines"), page.locator("replay-player")
     lines.evaluate("(box) => { box.scrollTop = 0; }")
     lines.locator("p").first.get_by_role("button").press("Enter")
     expect(lines.locator("[aria-current=true]")).to_have_count(1)
@@ -98,7 +98,7 @@ def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speak
     opened(page, 2).press("Escape")  # which leaves the editor
     expect(page.locator("line-editor")).to_have_count(0)
     expect(player).to_be_visible()
-    page.get_by_role("button", name="Back to now").focus()
+    page.get_by_role("button", name="Back to live").focus()
     page.keyboard.press("Escape")
     expect(player).to_be_hidden()
     expect(lines).to_be_focused()
@@ -117,7 +117,7 @@ def test_who_listens_to_what_is_on_now_reads_it_too(page: Page, api: Api, speake
     lines.locator("p").first.get_by_role("button").press("Enter")
     expect(lines.locator("[aria-current=true]")).to_have_count(1)
     page.get_by_role("button", name="Listen").click()
-    expect(page.locator("again-player")).to_be_hidden()
+    expect(page.locator("replay-player")).to_be_hidden()
     expect(lines.locator("p").last).to_be_in_viewport()
     expect(lines.locator("[aria-current=true]")).to_have_count(0)
     expect(page.get_by_role("button", name="Latest line")).to_be_hidden()
@@ -158,10 +158,10 @@ def test_what_was_found_is_heard_where_it_stands(
     line("Zebran till.").get_by_role("button", name=":").press("Enter")
     expect(said).to_have_text("Zebran till.")
     assert page.url != before, "the address of what is heard can be passed on"
-    page.wait_for_function("() => document.querySelector('again-player audio').currentTime > 0.3")
+    page.wait_for_function("() => document.querySelector('replay-player audio').currentTime > 0.3")
     expect(said).to_have_text("Giraffen sist.")
     expect(chosen.locator(".text")).to_have_text("Zebran till.")  # it stays where it was chosen
-    page.get_by_role("button", name="Back to now").click()
+    page.get_by_role("button", name="Back to live").click()
     expect(said).to_have_count(0)
     expect(chosen).to_have_count(0)
     assert page.url.endswith("#radio/p1")
@@ -199,4 +199,4 @@ def test_another_station_is_chosen_before_the_first_ones_lines_have_come(page: P
     page.goto(f"{api.url}/#radio/p1")
     expect(page.locator("header.station .facts")).to_contain_text("On air")
     page.locator("station-list").get_by_text("P2", exact=True).click()
-    expect(page.get_by_text("Nothing has been said yet.")).to_be_visible()
+    expect(page.get_by_text("No captions yet")).to_be_visible()

@@ -53,8 +53,8 @@ def test_what_was_said_later_comes_behind_and_what_is_read_stays(page: Page, api
     button.press("Enter")
     expect(page.locator(".lines .text").last).to_have_text("Rad 250.")
     assert page.evaluate(STANDS) == pytest.approx(before, abs=1)
-    expect(state).to_contain_text("Later lines, until ")  # they are not read out
+    expect(state).to_contain_text("Later lines loaded, up to ")  # they are not read out
     expect(page.locator(".lines")).to_be_focused()  # the button is out of sight
     page.evaluate("isMore = false")
     button.click()
-    expect(state).to_contain_text("That is all so far.")
+    expect(state).to_contain_text("No later lines yet.")

@@ -61,7 +61,7 @@ def test_tab_goes_to_one_control_of_all_lines_and_on(page: Page, api: Api, job: 
     show(page, api, tone)
     captions = page.get_by_role("group", name="Captions", exact=True)
     expect(captions).to_have_accessible_description(
-        "Tab goes to the controls of one line, arrow keys to those of the others."
+        "Press Tab to reach the controls of one line, and the arrow keys to reach those of the others."
     )
     captions.focus()
     press(page, "Tab")
@@ -147,9 +147,9 @@ def test_a_line_is_corrected_by_keyboard_alone(page: Page, api: Api, redis: Redi
     show(page, api, tone)
     time_of(page, 2).focus()
     press(page, "ArrowRight", "Enter")
-    field = page.get_by_role("textbox", name="What is said")
+    field = page.get_by_role("textbox", name="Caption text")
     expect(field).to_be_focused()
-    expect(stops(page).locator("visible=true")).to_have_text(["0:02", "It is right", "Leave as it was"])
+    expect(stops(page).locator("visible=true")).to_have_text(["0:02", "Mark as correct", "Discard changes"])
     press(page, "Home", "ArrowDown", "ArrowUp", "End", "ArrowLeft")  # are the field's
     expect(field).to_be_focused()
     press(page, "2", "Escape")

@@ -17,7 +17,7 @@ LIVE = """async () => {
   document.body.replaceChildren(list);
   const store = new CaptionStore(5);
   list.show(store, false);
-  list.lead(() => {});
+  list.enablePlayback(() => {});
   window.list = list;
   window.store = store;
   let event = 0;
@@ -73,10 +73,10 @@ def test_the_stop_follows_the_newest_line_until_the_reader_was_at_one(live: Page
     expect(stops(live)).to_have_text("0:05")
     live.evaluate("() => say(6, 'Sex, trots allt.')")
     expect(stops(live)).to_have_text("0:06")
-    live.evaluate("() => list.lead(null)")
+    live.evaluate("() => list.enablePlayback(null)")
     expect(stops(live)).to_have_count(0)
     expect(live.locator(".lines")).to_have_accessible_description("")
-    live.evaluate("() => { list.lead(() => {}); list.lead(() => {}) }")  # to elsewhere
+    live.evaluate("() => { list.enablePlayback(() => {}); list.enablePlayback(() => {}) }")  # to elsewhere
     expect(stops(live)).to_have_text("0:06")
     live.evaluate("() => { for (const { key } of store.lines) store.remove(key) }")
     live.evaluate("() => say(8, 'Efter allt.')")
@@ -85,10 +85,10 @@ def test_the_stop_follows_the_newest_line_until_the_reader_was_at_one(live: Page
 
 @pytest.mark.parametrize("leads", [True, False])
 def test_a_line_that_goes_while_it_is_corrected_leaves_the_focus_to_the_next(live: Page, leads: bool) -> None:
-    live.evaluate("(leads) => { if (!leads) list.lead(null) }", leads)
-    live.evaluate("() => { list.correct(async () => {}); say(6, 'Sex.'); say(7, 'Sju.'); say(8, 'Åtta.') }")
+    live.evaluate("(leads) => { if (!leads) list.enablePlayback(null) }", leads)
+    live.evaluate("() => { list.enableCorrections(async () => {}); say(6, 'Sex.'); say(7, 'Sju.'); say(8, 'Åtta.') }")
     correct(live, 6).press("Enter")
-    expect(live.get_by_role("textbox", name="What is said")).to_be_focused()
+    expect(live.get_by_role("textbox", name="Caption text")).to_be_focused()
     live.evaluate("() => store.remove(6)")
     expect(correct(live, 7)).to_be_focused()
     expect(stops(live)).to_have_count(1)

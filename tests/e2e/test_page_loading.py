@@ -22,7 +22,7 @@ def test_a_page_of_which_a_module_did_not_arrive_is_loaded_again(
     asked = break_off_once(page, part)
     page.goto(f"{api.url}/{path}")
     if says_so:
-        expect(page.get_by_text("This page has not arrived whole")).to_be_visible()
+        expect(page.get_by_text("Part of this page failed to load")).to_be_visible()
     with page.expect_event("load"):
         pass
     wait_until(lambda: 'api_viewers{kind="stations"} 1.0' in api.http.get("/metrics").text)
@@ -34,7 +34,7 @@ def test_a_page_of_which_a_module_did_not_arrive_is_loaded_again(
 def test_a_style_sheet_that_did_not_arrive_is_asked_for_again_and_the_page_stays(page: Page, api: Api) -> None:
     asked = break_off_once(page, "style.css")
     page.goto(f"{api.url}/#search")
-    words = page.get_by_label("Words that were said")
+    words = page.get_by_label("Search for")
     words.fill("zebra")
     page.wait_for_function("() => getComputedStyle(document.body).display === 'grid'")
     expect(words).to_have_value("zebra")

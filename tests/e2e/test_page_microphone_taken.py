@@ -58,9 +58,9 @@ def ingest(page: Page, api: Api, redis_url: str) -> Iterator[Ingest]:
 def test_a_microphone_that_is_muted_is_told(page: Page, ingest: Ingest) -> None:
     state = page.locator("microphone-view .state [role=status]")
     page.evaluate(MUTE, True)
-    expect(state).to_have_text("Nothing is heard: the microphone is muted, or a call has it.")
+    expect(state).to_have_text("No sound: the microphone is muted or in use by a call.")
     ingest.heard(len(ingest.pcm) + 44_100)  # frames of silence, which do not say that it is recorded
-    expect(state).to_have_text("Nothing is heard: the microphone is muted, or a call has it.")
+    expect(state).to_have_text("No sound: the microphone is muted or in use by a call.")
     page.evaluate(MUTE, False)
     expect(state).to_have_text("Recording")
 

@@ -88,7 +88,7 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
         expect(texts).to_have_count(count)
     assert f"to={begin_s + 4 * 699 + 4:.3f}" in (text.get_attribute("href") or "")
     later.click()
-    expect(page.locator("later-lines").get_by_role("status")).to_contain_text("That is all so far.")
+    expect(page.locator("later-lines").get_by_role("status")).to_contain_text("No later lines yet.")
     page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")
     page.get_by_role("button", name="Earlier lines").click()
     expect(texts).to_have_count(700)
@@ -128,7 +128,10 @@ def test_who_reads_at_a_moment_is_left_there_where_the_page_becomes_wider(
 def test_what_is_no_longer_kept_or_was_never_said_is_told(page: Page, api: Api, station: Speaker) -> None:
     begin_s = talk(station, 3)
     station.say("Efter musiken.", start_s=time.time() + 1000)
-    for ago_s, why in ((86_400, r"There are no captions from .*, or before\."), (-500, r"Nothing was said today")):
+    for ago_s, why in (
+        (86_400, r"No captions are kept from .* or earlier\."),
+        (-500, r"No captions at this time \(today"),
+    ):
         page.goto(f"{api.url}/healthz")
         page.goto(f"{api.url}/{address(station, begin_s - ago_s)}")
         expect(page.get_by_role("alert")).to_contain_text(re.compile(why))
@@ -184,7 +187,7 @@ def test_a_moment_of_a_recording(page: Page, api: Api, redis: Redis) -> None:
     expect(page.locator(".lines .text")).to_have_count(80)
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
     speaker.finish()
-    expect(page.get_by_text("Take away:")).to_be_visible()
+    expect(page.get_by_text("Download:")).to_be_visible()
     expect(marked(page)).to_be_in_viewport()
     page.goto(f"{api.url}/#file/moment?at=5")
     expect(marked(page).locator(".text")).to_have_text("Rad 1.")
@@ -195,13 +198,13 @@ def test_a_moment_of_a_recording(page: Page, api: Api, redis: Redis) -> None:
     expect(page.get_by_role("button", name="Copy link")).to_have_count(0)
     expect(page.locator(".lines .text").first).to_be_in_viewport()
     page.goto(f"{api.url}/#file/moment?at=3000")
-    expect(page.get_by_role("alert")).to_contain_text("There is no line at 50:00.")
+    expect(page.get_by_role("alert")).to_contain_text("No caption at 50:00.")
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("There is no line at 50:00.")
+    expect(page.get_by_role("alert")).to_contain_text("No caption at 50:00.")
     page.goto(f"{api.url}/healthz")
     page.goto(f"{api.url}/#file/moment?at=250")
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
-    expect(page.get_by_text("Take away:")).to_be_visible()
+    expect(page.get_by_text("Download:")).to_be_visible()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(marked(page)).to_be_in_viewport()
 
@@ -242,4 +245,4 @@ def test_what_was_found_leads_to_where_it_was_said_though_redis_has_lost_it(
         ["Före giraffen.", "En giraff kommer.", "Efter giraffen.", *["Nytt liv."] * 4]
     )
     page.go_back()
-    expect(page.get_by_label("Words that were said")).to_have_value("giraff")
+    expect(page.get_by_label("Search for")).to_have_value("giraff")

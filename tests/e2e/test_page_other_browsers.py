@@ -16,7 +16,7 @@ def test_a_browser_that_is_too_old_says_so(browser: Browser, api: Api) -> None:
             "**/modules/times.js", lambda route: route.fulfill(content_type="text/javascript", body="export new")
         )
         page.goto(api.url)
-        expect(page.get_by_role("status")).to_contain_text("This page cannot be shown in this browser.")
+        expect(page.get_by_role("status")).to_contain_text("This browser is too old for this page.")
 
 
 def test_what_came_into_browsers_late_is_not_needed(page: Page, api: Api, speaker: Speaker) -> None:
@@ -28,7 +28,7 @@ def test_what_came_into_browsers_late_is_not_needed(page: Page, api: Api, speake
     expect(page.locator(".lines")).to_be_focused()
     page.get_by_role("button", name="Correct captions").click()
     page.locator(".lines .correct").click()
-    page.get_by_role("button", name="It is right").press("Enter")
+    page.get_by_role("button", name="Mark as correct").press("Enter")
     expect(page.locator(".lines .correct")).to_have_text("Corrected")
 
 

@@ -40,10 +40,10 @@ def test_what_was_said_is_found_and_leads_to_where_it_was_said(page: Page, api: 
     page.goto(api.url)
     page.get_by_role("link", name="Search").click()
     expect(page).to_have_title("Search – Undertext")
-    expect(page.get_by_label("Words that were said")).to_be_focused()
+    expect(page.get_by_label("Search for")).to_be_focused()
     page.keyboard.type("storm*")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("Said 2 times.")
+    expect(page.get_by_role("status")).to_have_text("2 results.")
     items = page.locator(".found li")
     station = items.filter(has_text="P1 Vetenskap")
     expect(station).to_contain_text("God kväll. Stormen når Umeå <b>i natt</b>. Åk inte ut.")
@@ -55,7 +55,7 @@ def test_what_was_said_is_found_and_leads_to_where_it_was_said(page: Page, api: 
     assert page.url.endswith("/#file/a1?at=5")
     page.go_back()
     expect(items).to_have_count(2)
-    page.get_by_label("Where").select_option("P1 Vetenskap")
+    page.get_by_label("Search in").select_option("P1 Vetenskap")
     expect(items).to_have_count(1)
     station.get_by_role("link").focus()
     page.keyboard.press("Enter")
@@ -65,14 +65,14 @@ def test_what_was_said_is_found_and_leads_to_where_it_was_said(page: Page, api: 
         ["Långt innan.", "God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut."]
     )
     page.go_back()
-    expect(page.get_by_label("Words that were said")).to_have_value("storm*")
+    expect(page.get_by_label("Search for")).to_have_value("storm*")
     expect(items).to_have_count(2)
 
 
 def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, api: Api, said: Speaker) -> None:
     page.goto(f"{api.url}/#search/orkan")
-    expect(page.get_by_role("status")).to_have_text("Nobody has said “orkan”.")
-    page.get_by_label("Words that were said").fill("...")
+    expect(page.get_by_role("status")).to_have_text("No results for “orkan”.")
+    page.get_by_label("Search for").fill("...")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("alert")).to_contain_text("no word to search for")
 
@@ -87,20 +87,20 @@ def test_who_has_no_token_is_told_that_stations_alone_were_searched(
         known = {"Authorization": "Bearer sesam"}
         wait_until(lambda: api.http.get("/search?q=orkanen", headers=known).json()["results"], 20)
         page.goto(f"{api.url}/#search")
-        expect(page.get_by_role("status")).to_have_text("Stations are searched, the newest first.")
+        expect(page.get_by_role("status")).to_have_text("Searches stations, newest first.")
         page.keyboard.type("orkanen")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("No station has said “orkanen”.")
-        page.get_by_label("Where").select_option("P1")
-        expect(page.get_by_role("status")).to_have_text("Nobody has said “orkanen”.")
-        expect(page.get_by_text("Recordings are searched, too")).to_be_hidden()
-        page.get_by_label("Where").select_option("Everywhere")
-        page.get_by_role("button", name="Enter the token").click()
+        expect(page.get_by_role("status")).to_have_text("No results for “orkanen” on stations.")
+        page.get_by_label("Search in").select_option("P1")
+        expect(page.get_by_role("status")).to_have_text("No results for “orkanen”.")
+        expect(page.get_by_text("to search recordings too")).to_be_hidden()
+        page.get_by_label("Search in").select_option("Everywhere")
+        page.get_by_role("button", name="Enter token").click()
         page.get_by_role("textbox", name="Token").fill("sesam")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("Said once.")
+        expect(page.get_by_role("status")).to_have_text("1 result.")
         expect(page.get_by_role("link", name="möte.mp3")).to_be_visible()
-        expect(page.get_by_text("Recordings are searched, too")).to_be_hidden()
+        expect(page.get_by_text("to search recordings too")).to_be_hidden()
 
 
 def test_earlier_ones_come_when_they_are_asked_for(
@@ -111,10 +111,10 @@ def test_earlier_ones_come_when_they_are_asked_for(
     wait_until(lambda: len(api.http.get("/search?q=koala&limit=200").json()["results"]) == 60, 20)
     page.goto(f"{api.url}/#search/koala")
     expect(page.locator(".found li")).to_have_count(50)
-    expect(page.get_by_role("status")).to_have_text("Said 50 times and more.")
-    page.get_by_role("button", name="Show earlier ones").click()
+    expect(page.get_by_role("status")).to_have_text("50+ results.")
+    page.get_by_role("button", name="Show earlier results").click()
     expect(page.locator(".found li")).to_have_count(60)
-    expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
+    expect(page.get_by_role("button", name="Show earlier results")).to_be_hidden()
 
 
 def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: Redis) -> None:
@@ -122,7 +122,7 @@ def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: 
         Stations(redis).add(Station(id, name, "http://127.0.0.1:9/s"))
     page.goto(f"{api.url}/#search")
     names = ["Everywhere", "Antenne", "P1 Vetenskap", "Radio Örebro"]
-    expect(page.get_by_label("Where").locator("option")).to_have_text(names)
+    expect(page.get_by_label("Search in").locator("option")).to_have_text(names)
 
 
 def test_a_search_can_be_followed_as_a_feed(
@@ -133,24 +133,24 @@ def test_a_search_can_be_followed_as_a_feed(
     page.goto(f"{api.url}/#search")
     link = page.get_by_role("link", name="Follow this search")
     in_head = page.locator("head link[rel=alternate]")
-    expect(page.get_by_role("status")).to_contain_text("are searched")
+    expect(page.get_by_role("status")).to_contain_text("Searches stations")
     expect(link).to_be_hidden()
-    page.get_by_label("Words that were said").fill("tyfon* -regn")
+    page.get_by_label("Search for").fill("tyfon* -regn")
     page.keyboard.press("Enter")
     expect(link).to_have_attribute("href", "/search.atom?q=tyfon*+-regn")
     expect(in_head).to_have_attribute("href", "/search.atom?q=tyfon*+-regn")
     expect(in_head).to_have_attribute("type", "application/atom+xml")
-    page.get_by_label("Where").select_option("P1 Vetenskap")
+    page.get_by_label("Search in").select_option("P1 Vetenskap")
     feed = f"/search.atom?q=tyfon*+-regn&source={quote(speaker.source, safe='')}"
     expect(link).to_have_attribute("href", feed)
     expect(in_head).to_have_attribute("href", feed)
     assert api.http.get(feed).text.count("<entry") == 1
-    page.get_by_label("Words that were said").fill("...")
+    page.get_by_label("Search for").fill("...")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("no word to search for")
     expect(link).to_be_hidden()
     expect(in_head).to_have_count(0)
     page.go_back()
     expect(in_head).to_have_count(1)
-    page.get_by_label("What to caption, and to find").get_by_role("link", name="Radio").click()
+    page.get_by_label("Main").get_by_role("link", name="Radio").click()
     expect(in_head).to_have_count(0)

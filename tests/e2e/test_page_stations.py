@@ -30,7 +30,7 @@ def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: A
     expect(page.locator("header.station .facts")).to_have_text(f"Cannot be opened · Swedish · {why}")
     expect(page.locator("station-list .state")).to_have_text("Swedish · Cannot be opened")
     page.set_viewport_size({"width": 360, "height": 560})
-    expect(page.get_by_text("Nothing has been said yet.")).to_be_visible()
+    expect(page.get_by_text("No captions yet")).to_be_visible()
     page.get_by_role("link", name="SRT").click(trial=True)  # and does not lie over it
 
 
@@ -120,12 +120,14 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     address = form.get_by_label("Address of the stream")
     expect(address).to_have_value("http://me:***@127.0.0.1:9/p1.mp3")
     form.get_by_label("Name").fill("P1 Vetenskap")
-    form.get_by_label("Other address").fill("")
+    form.get_by_label("Address for listening").fill("")
     form.get_by_label("Hosts and places").fill("Bodil Jönsson\n\n Umeå")
     expect(form.get_by_label("Translate into English")).to_be_checked()
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
-    expect(page.locator(".trouble")).to_contain_text("needs a password")  # the sound is now that of the other address
+    expect(page.locator(".trouble")).to_contain_text(
+        "requires a password"
+    )  # the sound is now that of the other address
     changed = Station("p1", "P1 Vetenskap", url, "xx", hot_words=("Bodil Jönsson", "Umeå"), task="translate")
     assert Stations(redis).get("p1") == changed, "what was not changed stays, shown or not"
     page.get_by_role("button", name="Change station").click()
@@ -134,14 +136,14 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     form.get_by_role("button", name="Save").click()
     expect(address).to_have_accessible_description(re.compile("send the actual password"))
     address.fill("127.0.0.1:9/p2.mp3")
-    form.get_by_text("More").click()
+    form.get_by_text("More options").click()
     form.get_by_role("button", name="Save").click()
     expect(form.get_by_label("Hosts and places")).to_be_focused()  # what is wrong is unfolded
     form.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Change station")).to_be_focused()
     assert Stations(redis).get("p1") == changed
     page.goto(f"{api.url}/#radio/nope")
-    expect(page.get_by_text("There is no station nope. It may have been removed.")).to_be_visible()
+    expect(page.get_by_text("Station nope not found. It may have been removed.")).to_be_visible()
     expect(page.get_by_role("button", name="Change station")).to_be_hidden()
 
 
@@ -166,11 +168,11 @@ def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: R
     page.route("**/stations/*/captions?*", lambda route: histories.append(route))
     page.goto(api.url)
     expect(page.get_by_text("Add a station")).to_be_visible()
-    expect(page.get_by_text("There are no stations yet")).to_be_hidden()
+    expect(page.get_by_text("No stations yet")).to_be_hidden()
     stations[0].continue_()
     page.unroute("**/stations")
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
-    expect(page.get_by_text("Nothing has been said yet")).to_be_hidden()
+    expect(page.get_by_text("No captions yet")).to_be_hidden()
     histories[0].continue_()
     expect(page.locator(".lines .text")).to_have_text(["Tidigare i dag."])
     Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
@@ -178,7 +180,7 @@ def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: R
     expect(page.get_by_role("heading", name="P2")).to_be_visible()
     expect(page.locator(".lines")).to_be_hidden()  # they are P1's
     histories[1].continue_()
-    expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+    expect(page.get_by_text("No captions yet")).to_be_visible()
 
 
 def test_a_view_that_was_left_opens_no_station(page: Page, api: Api) -> None:
@@ -244,7 +246,7 @@ def test_on_a_telephone_the_newest_line_is_on_the_screen_and_the_rest_below_it(
         expect(lines.locator("p").last).to_be_in_viewport(ratio=1)
         expect(lines).to_be_in_viewport(ratio=1)
         expect(below).not_to_be_in_viewport()
-    page.locator("again-player").evaluate("player => { player.hidden = false }")
+    page.locator("replay-player").evaluate("player => { player.hidden = false }")
     assert below.evaluate(edge, "top") >= lines.evaluate(edge, "bottom"), "it lies over the lines"
     page.mouse.move(180, 400)
     page.mouse.wheel(0, 2000)
@@ -327,7 +329,7 @@ def test_no_sound_is_offered_where_its_password_is_not_shown(page: Page, api: Ap
     Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
     Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
     page.goto(f"{api.url}/#radio/p1")
-    expect(page.locator(".trouble")).to_contain_text("needs a password")
+    expect(page.locator(".trouble")).to_contain_text("requires a password")
     expect(page.get_by_role("button", name="Listen")).to_be_hidden()
     page.get_by_role("link", name="P2").click()
     expect(page.get_by_role("button", name="Listen")).to_be_visible()

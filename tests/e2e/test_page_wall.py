@@ -23,7 +23,7 @@ def test_what_is_on_air_is_read_side_by_side(page: Page, api: Api, redis: Redis,
     speaker.say("said before")
     page.goto(api.url)
     page.get_by_role("link", name="All on air").click()
-    expect(page).to_have_title("All that is on air – Undertext")
+    expect(page).to_have_title("All on air – Undertext")
     cards = page.get_by_role("list").get_by_role("listitem")
     expect(cards).to_have_count(30)
     expect(page.get_by_text("Not on air: Away")).to_be_visible()

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ApiError, gate, refusal, request, sentence, token, upload } from '../../frontend/modules/api.js';
+import { ApiError, request, sentence, toApiError, token, tokenPrompt, upload } from '../../frontend/modules/api.js';
 
 globalThis.sessionStorage = { getItem: () => null, setItem: () => {} };
 
@@ -12,9 +12,9 @@ const answering = (status, body) => {
 };
 
 test('a problem is shown by its detail, whatever else comes by its status', () => {
-  assert.equal(refusal(422, '{"title":"t","detail":"the file is empty"}').message, 'The file is empty.');
-  assert.equal(refusal(500, '{"title":"Internal Server Error"}').message, 'Internal Server Error.');
-  assert.equal(refusal(502, '<html>Bad Gateway</html>').message, 'The server answered 502.');
+  assert.equal(toApiError(422, '{"title":"t","detail":"the file is empty"}').message, 'The file is empty.');
+  assert.equal(toApiError(500, '{"title":"Internal Server Error"}').message, 'Internal Server Error.');
+  assert.equal(toApiError(502, '<html>Bad Gateway</html>').message, 'The server responded with status 502.');
 });
 
 test('sentences are not punctuated twice', () => {
@@ -40,7 +40,7 @@ test('where a browser keeps nothing, a token lasts as long as the page', async (
   const { sessionStorage } = globalThis;
   const denied = () => { throw new DOMException('denied', 'SecurityError'); };
   globalThis.sessionStorage = { getItem: denied, setItem: denied };
-  gate.ask = async () => { token.set('right'); return true; };
+  tokenPrompt.ask = async () => { token.set('right'); return true; };
   globalThis.fetch = async (path, { headers }) => new Response('{}', { status: headers.Authorization === 'Bearer right' ? 200 : 401 });
   assert.deepEqual(await request('/x'), {});
   assert.equal(token.query(), '?token=right');
@@ -61,13 +61,13 @@ test('a refusal carries its status and its sentence', async () => {
 
 test('a server that does not answer is named', async () => {
   globalThis.fetch = async () => { throw new TypeError('fetch failed'); };
-  await assert.rejects(request('/x'), { status: 0, message: /does not answer/ });
+  await assert.rejects(request('/x'), { status: 0, message: /is not responding/ });
 });
 
 test('a token is asked for unless the caller would rather not', async () => {
   answering(401, '{"detail":"A token is needed"}');
   let asked = 0;
-  gate.ask = async () => { asked += 1; return false; };
+  tokenPrompt.ask = async () => { asked += 1; return false; };
   await assert.rejects(request('/jobs', { asks: false }), { status: 401 });
   assert.equal(asked, 0);
   await assert.rejects(request('/jobs'), { status: 401 });
@@ -96,7 +96,7 @@ test('a token that the server has come to need is checked before an upload that 
   let kept = '';
   const { sessionStorage } = globalThis;
   globalThis.sessionStorage = { getItem: () => kept };
-  gate.ask = async () => { kept = given.shift(); return true; };
+  tokenPrompt.ask = async () => { kept = given.shift(); return true; };
   globalThis.fetch = async (path, { headers }) => {
     if (path === '/about') return new Response('{"token_needed":false}');
     return new Response('{}', { status: headers.Authorization === 'Bearer right' ? 200 : 401 });

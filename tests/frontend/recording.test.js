@@ -136,7 +136,7 @@ test('pauses grow, and patience ends', async () => {
   now = 301_000;
   newest().close();
   await settled();
-  assert.deepEqual([recording.state, recording.why], ['ended', 'The connection did not come back.']);
+  assert.deepEqual([recording.state, recording.reason], ['ended', 'The connection could not be restored.']);
 });
 
 test('a recording that is no longer open, and a server that refuses, end it', async () => {
@@ -149,7 +149,7 @@ test('a recording that is no longer open, and a server that refuses, end it', as
   newest().say({ type: 'error', status: 404, detail: 'no recording' });
   newest().close();
   assert.equal(gone.state, 'ended');
-  assert.match(gone.why, /ended while the connection was lost/);
+  assert.match(gone.reason, /ended while the connection was lost/);
   const refused = record();
   newest().accept();
   answers = true;
@@ -161,7 +161,7 @@ test('a recording that is no longer open, and a server that refuses, end it', as
     newest().close();
     await settled();
   }
-  assert.deepEqual([refused.state, refused.why], ['ended', 'refused']);
+  assert.deepEqual([refused.state, refused.reason], ['ended', 'refused']);
   const waitedMs = timers.reduce((sum, { pause }) => sum + pause, 0);
   assert.ok(waitedMs > 60_000, 'a socket that broke is counted for a minute');
 });
@@ -204,7 +204,7 @@ test('stopping while away ends it at once, and says what is lost', async () => {
   await settled();
   recording.stop();
   assert.equal(recording.state, 'ended');
-  assert.match(recording.why, /not captioned/);
+  assert.match(recording.reason, /not captioned/);
 });
 
 test('a socket that breaks before the last captions have come says so', async () => {
@@ -217,6 +217,6 @@ test('a socket that breaks before the last captions have come says so', async ()
     newest().close();
     await settled();
     assert.equal(recording.state, 'ended');
-    assert.equal(recording.why === '', ends);
+    assert.equal(recording.reason === '', ends);
   }
 });

@@ -49,7 +49,7 @@ test('what has gone does not come again, but what is said next does', () => {
 
 test('where places count from 1 again, the newest line comes first of all that is said again', () => {
   assert.deepEqual(texts([caption(9, 'a')], 0), ['a']);
-  rolling.begin(2000);
+  rolling.restart(2000);
   assert.deepEqual(texts([caption(1, 'old')], 2000), []);
   assert.deepEqual(texts(Array.from({ length: 9 }, (_, n) => caption(n + 1, `${n}`)), 3300), ['7', '8']);
 });

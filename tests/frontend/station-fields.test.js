@@ -3,27 +3,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { changes, linesOf, NEW, taskOf } from '../../frontend/modules/station-fields.js';
+import { changedFields, linesOf, NEW, taskOf } from '../../frontend/modules/station-fields.js';
 
 const shown = {
   id: 'p1', name: 'P1', url: 'http://me:***@example.org/p1', language: 'sv', listen_url: null, hot_words: ['Umeå'], task: null, from_file: false,
 };
-const said = (differing) => {
+const values = (differing) => {
   const { name, url, language, listen_url: listenUrl, hot_words: hotWords, task } = shown;
   return { name, url, language, listen_url: listenUrl, hot_words: [...hotWords], task, ...differing };
 };
 
 test('what was not changed is not sent: an address without its password least of all', () => {
-  assert.deepEqual(changes(shown, said({})), {});
-  assert.deepEqual(changes(shown, said({ name: 'P2' })), { name: 'P2' });
+  assert.deepEqual(changedFields(shown, values({})), {});
+  assert.deepEqual(changedFields(shown, values({ name: 'P2' })), { name: 'P2' });
 });
 
 test('what was taken away is sent', () => {
-  assert.deepEqual(changes(shown, said({ language: null, hot_words: [] })), { language: null, hot_words: [] });
+  assert.deepEqual(changedFields(shown, values({ language: null, hot_words: [] })), { language: null, hot_words: [] });
 });
 
-test('of a new station what was said is sent', () => {
-  assert.deepEqual(changes(NEW, { ...NEW, name: 'P2', url: 'https://example.org/p2' }), { name: 'P2', url: 'https://example.org/p2' });
+test('of a new station what was values is sent', () => {
+  assert.deepEqual(changedFields(NEW, { ...NEW, name: 'P2', url: 'https://example.org/p2' }), { name: 'P2', url: 'https://example.org/p2' });
 });
 
 test('texts stand one a line', () => {
