@@ -1,1 +1,1 @@
-"""The bundled model, the synthetic station, and `make up`: what runs when there is nothing else."""
+"""The bundled model, the demo station and `make up`: everything needed to run without other services."""

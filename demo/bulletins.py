@@ -1,8 +1,8 @@
-"""Radio bulletins: seeded sentences in Swedish and English, some of which no model is ever trained on.
+"""Radio bulletins: random sentences in Swedish and English, some of which are held out from training.
 
-A sentence is drawn from the grammar of its language (`demo/english.py`, `demo/swedish.py`). A hash of its text
-alone decides its split, so that the demo station and every evaluation speak sentences that training never saw.
-Pure: no I/O, no clock; all randomness is handed in.
+A sentence is drawn from the grammar of its language (`demo/english.py`, `demo/swedish.py`). Its split depends only on
+a hash of its text, so that the demo station and every evaluation use sentences that training never saw.
+Pure: no I/O, no clock; random generators are passed in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "sv")
 #: One sentence in this many is held out.
 HELD_OUT_ONE_IN = 10
 
-#: Sentences longer than this (in words) are drawn again: nobody reads them in one breath.
+#: Sentences longer than this (in words) are drawn again: they are too long to read in one breath.
 MAX_WORDS = 14
 
 _GRAMMARS = {"en": english, "sv": swedish}
@@ -33,13 +33,13 @@ _MIDDLE_WEIGHTS = (5, 2, 2, 2, 1)
 
 
 def split_of(text: str) -> Split:
-    """Which split a sentence belongs to, by a hash of its text: stable across runs, machines and languages."""
+    """The split that a sentence belongs to, by a hash of its text: stable across runs, machines and languages."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return "held-out" if int.from_bytes(digest[:4], "big") % HELD_OUT_ONE_IN == 0 else "train"
 
 
 def sentence(language: Language, rng: random.Random, split: Split, topic: str | None = None) -> str:
-    """Draw one sentence of `split`; of `topic` if given, else of any."""
+    """Draw one sentence of `split`, about `topic` if given, else about any topic."""
     grammar = _GRAMMARS[language]
     while True:
         chosen = topic or rng.choice(tuple(grammar.TOPICS))
@@ -61,18 +61,18 @@ def bulletin(language: Language, rng: random.Random, split: Split, sentences: in
 
 
 def endless(language: Language, seed: int, split: Split = "held-out") -> Iterator[str]:
-    """Sentences of one bulletin after another, for ever; the same for the same seed."""
+    """Sentences of one bulletin after another, forever. The same seed gives the same sentences."""
     rng = random.Random(f"{language}-{seed}")
     while True:
         yield from bulletin(language, rng, split, rng.randint(10, 16))
 
 
 def vocabulary(language: Language) -> frozenset[str]:
-    """Every word the grammar can say: lower case, without punctuation."""
+    """Every word of the grammar, in lower case, without punctuation."""
     grammar = _GRAMMARS[language]
     phrases = [phrase for topic in grammar.TOPICS.values() for phrase in topic]
     phrases += [phrase for slot in grammar.SLOTS.values() for phrase in slot]
-    # A slot may stand inside a word ("{day}s"), so every filling of such a word counts.
+    # A slot may be part of a word ("{day}s"), so add every filling of such a word.
     words = {word for phrase in phrases for word in phrase.split()}
     filled = {
         _SLOT.sub(phrase, word) for word in words if (slot := _SLOT.search(word)) for phrase in grammar.SLOTS[slot[1]]
@@ -82,7 +82,7 @@ def vocabulary(language: Language) -> frozenset[str]:
 
 
 def _fill(template: str, slots: dict[str, tuple[str, ...]], rng: random.Random) -> str:
-    """Fill every slot, and the slots of what filled it; no phrase is used twice in a sentence."""
+    """Fill every slot, including slots in filled-in phrases. No phrase is used twice in a sentence."""
     used: set[str] = set()
 
     def draw(match: re.Match[str]) -> str:

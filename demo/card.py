@@ -1,4 +1,4 @@
-"""The card of the bundled model: plainly, what it can and cannot do."""
+"""The model card of the bundled model: what it can and cannot do."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ pipeline_tag: automatic-speech-recognition
 # The bundled model
 
 A very small Whisper ({parameters:.1f} million parameters, {context_s:.0f} seconds of acoustic context), trained from
-nothing by this repository's own trainer on **synthetic** radio bulletins in Swedish and English. It is there so that
-the whole system runs, and is tested, with no network and no GPU.
+scratch by this repository's own trainer on **synthetic** radio bulletins in Swedish and English. It exists so that the
+whole system can be run and tested without a network or a GPU.
 
 ## What it can do
 
-- Write down bulletins that espeak-ng reads aloud, by voices that it was not trained on, with a few hundred words a
-  language, in noise, under music, and in windows that cut words at both ends.
-- Tell Swedish from English, and silence, noise and music from speech.
-- Say when each word was spoken (one attention head is trained for it).
+- Transcribe bulletins synthesized by espeak-ng, with voices that it was not trained on and a vocabulary of a few
+  hundred words per language, in noise, over music, and in windows that cut words at both ends.
+- Distinguish Swedish from English, and speech from silence, noise and music.
+- Give the time of each word (one attention head is trained for it).
 
 ## What it cannot do
 
-- **Understand people.** It has heard synthetic voices only. On a real recording it writes nonsense, and mostly in the
-  words of a news bulletin, so it may look convincing. Do not use it for anything but trying the system out.
-- Any word that is not in its grammar (`demo/english.py`, `demo/swedish.py`); it was never shown digits.
-- Other languages, translation, timestamp tokens, or more than {context_s:.0f} seconds at a time.
+- **Understand people.** It was trained on synthetic voices only. On a real recording it outputs nonsense, mostly in the
+  words of a news bulletin, so the output may look convincing. Use it only to try out the system.
+- Recognise words outside its grammar (`demo/english.py`, `demo/swedish.py`). Its training texts contained no digits.
+- Process other languages, translate, output timestamp tokens, or handle more than {context_s:.0f} seconds at a time.
 
-For real use set `MODEL` to a checkpoint that was trained on people.
+For real use, set `MODEL` to a checkpoint trained on human speech.
 
 ## Word error rate
 
-Held-out sentences by held-out voices; kinds of noise in turn. *Sentences* are whole; *windows* are six seconds cut
-anywhere in continuous speech, scored on the words that are whole in them. Normalised by transformers'
-`BasicTextNormalizer`, å ä ö kept. `python -m benchmarks.model` measures it again.
+Held-out sentences spoken by held-out voices, with the kinds of noise in turn. *Sentences* are complete; *windows* are
+six seconds cut anywhere from continuous speech, scored on the words that lie completely inside them. Texts are
+normalised with transformers' `BasicTextNormalizer`, keeping å, ä and ö. `python -m benchmarks.model` repeats the
+measurement.
 
 {table}
 
@@ -51,7 +52,7 @@ anywhere in continuous speech, scored on the words that are whole in them. Norma
 
 
 def card(parameters: int, context_s: float, rows: Sequence[WerRow], provenance: Mapping[str, str | int | float]) -> str:
-    """README.md of the published folder."""
+    """The text of README.md in the published folder."""
     header = (
         "| language | set | SNR | WER | substituted | deleted | inserted | words |\n|---|---|---|---|---|---|---|---|"
     )

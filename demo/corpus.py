@@ -1,7 +1,7 @@
-"""Training examples without end: random windows of rendered bulletins, disturbed as radio is.
+"""Endless training examples: random windows of synthesized bulletins, with the distortions of radio.
 
-Example i is a function of (seed, i). Most windows are cut anywhere, so words are cut at both ends; a word counts as
-said only if all of it is inside the window.
+Example i depends only on (seed, i). Most windows are cut at arbitrary points, so words are cut at both ends; a word
+belongs to the text only if all of it is inside the window.
 """
 
 from __future__ import annotations
@@ -20,38 +20,39 @@ from demo.pool import BULLETINS_PER_SHARD, Bulletin, Pool
 from demo.voices import SAMPLE_RATE
 from trainer.examples import Example, TimedWord
 
-#: A word may stick out of the window by this much and still count: its edges are faint.
+#: A word may exceed the window by this much and still count, since its edges are faint.
 TOLERANCE_S = 0.06
-#: The longest window; the model's acoustic context.
+#: The longest window: the model's acoustic context.
 LONGEST_S = 7.0
 
-#: Share of windows cut anywhere, of windows of whole sentences, and (the rest) without speech.
+#: Share of windows cut at arbitrary points, and of windows with whole sentences; the rest has no speech.
 CUT_SHARE, WHOLE_SHARE = 0.75, 0.19
-#: Share of examples with noise, with a narrowed band, at another speed, and (of whole ones) with silence appended.
+#: Share of examples with noise, with a narrowed band, at another speed, and (if not quiet) with silence appended.
 NOISE_SHARE, NARROW_SHARE, SPEED_SHARE, PADDED_SHARE = 0.85, 0.2, 0.3, 0.3
-#: Share of cut windows in which speech pauses for longer than between two sentences, and how long, in seconds: a model
-#: that never met such a pause takes it for the end and writes nothing of what is said behind it.
+#: Share of cut windows with a longer pause than between two sentences, and its length in seconds: a model not trained
+#: on such pauses takes them for the end and omits what is said after them.
 GAP_SHARE, GAP_S = 0.35, (0.4, 4.0)
-#: Share of gaps before all speech, and after it; the others lie between two sentences.
+#: Share of gaps before all speech, and after it; the others are between two sentences.
 GAP_FIRST_SHARE, GAP_LAST_SHARE = 0.4, 0.15
-#: Share of windows without a gap in which one sentence follows the other at once, and the pause then, in seconds.
+#: Share of windows without a gap in which sentences follow each other closely, and the pause between them, in seconds.
 TIGHT_SHARE, TIGHT_S = 0.5, (0.0, 0.15)
-#: Loudness of what is heard in a gap, relative to the speech, in decibels.
+#: Loudness of the sound in a gap, relative to the speech, in decibels.
 GAP_MUSIC_DB, GAP_NOISE_DB = (-12.0, 4.0), (-50.0, -20.0)
-#: Share of cut windows that begin where a word does: ingest begins them in pauses and between words where it can.
+#: Share of cut windows that begin at a word: ingest starts chunks in pauses and between words if possible.
 AT_WORD_SHARE = 0.5
-#: Decibels that speech is above the noise: half of it is loud, for there whole sentences and cut windows differ most.
+#: Signal-to-noise ratios in decibels. Half of the noise is loud, where results for whole sentences and cut windows
+#: differ most.
 LOUD_SHARE, LOUD_SNR_DB, SOFT_SNR_DB = 0.5, (3.0, 15.0), (15.0, 40.0)
 GAIN_DB = (-30.0, 0.0)
 SPEED = (0.92, 1.08)
 
-#: Index offsets of the random streams of one example: what is planned is drawn apart from how it is disturbed.
+#: Random streams of one example: its plan and its distortions are drawn separately.
 _PLAN, _DISTURB = 0, 1
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A pause in a window: `duration_s` of a sound, `at_s` into its speech."""
+    """A pause in a window: `duration_s` of a sound, inserted `at_s` into its speech."""
 
     at_s: float
     duration_s: float
@@ -60,10 +61,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Window:
-    """Which part of the pool an example is: `span_s` seconds from `start_s` of a bulletin, in `duration_s` of audio.
+    """The part of the pool that an example uses: `span_s` from `start_s` of a bulletin, in `duration_s` of audio.
 
-    A gap comes on top of `duration_s`, and so does `silence_s`: digital silence after all of it, as behind a shorter
-    window in a transcriber's fixed context.
+    A gap is added to `duration_s`, and so is `silence_s`: digital silence at the end, as after a shorter window in a
+    transcriber's fixed context.
     """
 
     kind: Literal["cut", "whole", "quiet"]
@@ -74,17 +75,17 @@ class Window:
     duration_s: float
     gap: Gap | None = None
     silence_s: float = 0.0
-    #: The longest pause between two sentences, in seconds; None: as they were read. Spans are of what is left then.
+    #: The longest pause between two sentences, in seconds; None: unchanged. Spans refer to the shortened bulletin.
     pause_s: float | None = None
 
     @property
     def whole_s(self) -> float:
-        """All of its audio."""
+        """Total length of its audio."""
         return self.duration_s + (self.gap.duration_s if self.gap else 0.0) + self.silence_s
 
 
 class Corpus:
-    """An ExampleSource over the pool under `folder`; `shards` of it are used."""
+    """An ExampleSource over the first `shards` of the pool in `folder`."""
 
     def __init__(self, folder: Path, seed: int, shards: int, wait: bool = False) -> None:
         self._pool = Pool(folder, seed, wait)
@@ -154,7 +155,7 @@ class Corpus:
 
 
 def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
-    """The words whose whole span lies inside the window, TOLERANCE_S aside, at their times in the window."""
+    """The words that lie completely inside the window, within TOLERANCE_S, with their times in the window."""
     end_s = window.start_s + window.span_s
     first = int(np.searchsorted(bulletin.starts_s, window.start_s - TOLERANCE_S))
     last = int(np.searchsorted(bulletin.ends_s, end_s + TOLERANCE_S, side="right"))
@@ -162,14 +163,14 @@ def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
     for i in range(first, last):
         start_s = max(0.0, float(bulletin.starts_s[i] - window.start_s) / window.speed)
         stop_s = min(window.span_s, float(bulletin.ends_s[i] - window.start_s)) / window.speed
-        # A gap lies between two sentences; a word belongs to the side that most of it is on.
+        # A gap is between two sentences; a word belongs to the side that contains most of it.
         late_s = window.gap.duration_s if window.gap and (start_s + stop_s) / 2 >= window.gap.at_s else 0.0
         words.append(TimedWord(bulletin.texts[i], start_s + late_s, stop_s + late_s))
     return tuple(words)
 
 
 def hasty(bulletin: Bulletin, pause_s: float | None) -> Bulletin:
-    """The same bulletin with no pause between two sentences longer than `pause_s`; None leaves it as it is."""
+    """The bulletin with pauses between sentences shortened to at most `pause_s`; None leaves it unchanged."""
     if pause_s is None:
         return bulletin
     firsts = bulletin.sentence_first[1:]
@@ -185,7 +186,7 @@ def hasty(bulletin: Bulletin, pause_s: float | None) -> Bulletin:
 
 
 def _cut_window(number: int, bulletin: Bulletin, speed: float, rng: np.random.Generator) -> Window:
-    """A window cut anywhere, perhaps with a gap in it."""
+    """A window cut at arbitrary points, perhaps with a gap."""
     whole_s = _cut_duration_s(rng)
     if rng.random() < GAP_SHARE and whole_s > GAP_S[0] + 1.0:
         return _gapped_window(number, bulletin, speed, whole_s, rng)
@@ -221,7 +222,7 @@ def _gapped_window(number: int, bulletin: Bulletin, speed: float, whole_s: float
 
 
 def _sound(gap: Gap, speech: Audio, rng: np.random.Generator) -> Audio:
-    """What is heard in a gap of `speech`."""
+    """The sound in a gap of `speech`."""
     samples = round(gap.duration_s * SAMPLE_RATE)
     if gap.sound == "silence":
         return np.zeros(samples, np.float32)
@@ -232,7 +233,7 @@ def _sound(gap: Gap, speech: Audio, rng: np.random.Generator) -> Audio:
 
 
 def _cut_duration_s(rng: np.random.Generator) -> float:
-    """Mostly what a transcriber hears (a chunk and its lead fill the context), but every shorter length too."""
+    """Mostly the length that a transcriber decodes (a chunk and its lead fill the context), but also shorter ones."""
     kind = rng.random()
     if kind < 0.6:
         return float(rng.uniform(0.78 * LONGEST_S, LONGEST_S))
@@ -240,7 +241,7 @@ def _cut_duration_s(rng: np.random.Generator) -> float:
 
 
 def _whole_span(bulletin: Bulletin, speed: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Start and end of one to three whole sentences, from within the pause before to within the pause after."""
+    """Start and end of one to three whole sentences, within the pauses before and after them."""
     firsts = bulletin.sentence_first
     sentence = int(rng.integers(0, len(firsts)))
     start_s = float(bulletin.starts_s[firsts[sentence]])
@@ -270,7 +271,7 @@ def _slice(bulletin: Bulletin, window: Window) -> Audio:
 
 
 def _quiet(samples: int, rng: np.random.Generator) -> Audio:
-    """Silence, noise or music, and nobody speaking."""
+    """Silence, noise or music, without speech."""
     if rng.random() < 0.2:
         return np.zeros(samples, np.float32)
     kind = noise.KINDS[int(rng.integers(0, len(noise.KINDS)))]
@@ -280,7 +281,7 @@ def _quiet(samples: int, rng: np.random.Generator) -> Audio:
 
 
 def _at_gain(audio: NDArray[np.float32], gain_db: float) -> Audio:
-    """The same with its peak `gain_db` below full scale."""
+    """Scale audio so that its peak is `gain_db` relative to full scale."""
     peak = float(np.abs(audio).max(initial=0.0))
     if peak <= 0:
         return audio

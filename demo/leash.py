@@ -1,8 +1,8 @@
-"""Runs a program that ends when its parent does, however the parent ended: `python leash.py PARENT COMMAND...`
+"""Runs a program that is terminated when its parent dies, for whatever reason: `python leash.py PARENT COMMAND...`
 
-The kernel sends SIGTERM to the program when its parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG; it outlives
-the exec). A program of its own because running code between fork and exec is not safe in a process with threads.
-Elsewhere than on Linux it only runs the program.
+The kernel sends SIGTERM to the program when its parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG, which is
+preserved across exec). This is a separate program because running code between fork and exec is unsafe in a process
+with threads. On systems other than Linux, it just runs the program.
 """
 
 import ctypes
@@ -14,11 +14,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def hold(parent: int) -> None:
-    """Asks for SIGTERM at the death of the process `parent`, which must be this process' parent."""
+    """Have this process receive SIGTERM when its parent, process `parent`, dies."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel knew
+    if os.getppid() != parent:  # the parent died before prctl was called
         sys.exit(128 + signal.SIGTERM)
 
 

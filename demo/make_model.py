@@ -1,4 +1,4 @@
-"""`python -m demo.make_model`: render bulletins, train on them, examine the model, publish it. Resumes after a kill."""
+"""`python -m demo.make_model`: render bulletins, train a model on them, evaluate and publish it. Resumes if killed."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from trainer.training.losses import Weights
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 
-#: Half-hour shards of bulletins: 36 hours, of which every window is cut and disturbed anew.
+#: Half-hour shards of bulletins: 36 hours, from which windows are cut and distorted at random.
 SHARDS = 70
-#: Sentences a language that the tokenizer learns from.
+#: Sentences per language to train the tokenizer on.
 _TOKENIZER_SENTENCES = 20_000
-#: Utterances a language and kind in the small exam during training, and in each exam of the finished model.
+#: Utterances per language and set in the small exam during training, and in each exam of the finished model.
 _SMALL_EXAM, _EXAM = 60, 300
-#: Word times are known here, so letters teach the encoder and CTC is not needed.
+#: Word times are known here, so the encoder is trained on letters, and CTC is not needed.
 WEIGHTS = Weights(ctc=0.0, letters=0.3, alignment=0.4)
 #: The shortest windows in the corpus.
 _MIN_CONTEXT_S = 1.0
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     corpus_folder, run_folder = options.cache / "corpus", options.cache / f"run-seed-{options.seed}"
     with tqdm(total=options.shards, unit="shard", desc="render") as bar:
-        render_all(corpus_folder, options.seed, options.shards, lambda done: _to(bar, done))
+        render_all(corpus_folder, options.seed, options.shards, lambda done: _advance_to(bar, done))
     plan = Plan(
         utterances=options.utterances,
         minutes=options.minutes,
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         learning_rate=options.learning_rate,
         weights=WEIGHTS,
     )
-    speller = Speller(_tokenizer(options.init) if options.init else learnt_tokenizer(run_folder, options.seed))
+    speller = Speller(_tokenizer(options.init) if options.init else trained_tokenizer(run_folder, options.seed))
     run = Run.start(run_folder, _model(options.init, speller, options.seed), speller, plan)
     if not options.publish_now:
         corpus = Corpus(corpus_folder, options.seed, options.shards)
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _model(init: Path | None, speller: Speller, seed: int) -> WhisperForConditionalGeneration:
-    """A new model; with the weights of a published one, if there is one to go on from."""
+    """A new model, with the weights of the published one in `init`, if given."""
     model = new_model(Size(), speller, seed)
     if init:
         model.load_state_dict(WhisperForConditionalGeneration.from_pretrained(init).state_dict())
@@ -86,8 +86,8 @@ def _tokenizer(folder: Path) -> WhisperTokenizer:
     return tokenizer
 
 
-def learnt_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
-    """The tokenizer of a run, learnt from training sentences the first time."""
+def trained_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
+    """The tokenizer of a run, trained on training sentences the first time."""
     folder = run_folder / "tokenizer"
     if not folder.exists():
         texts = itertools.chain.from_iterable(
@@ -98,7 +98,7 @@ def learnt_tokenizer(run_folder: Path, seed: int) -> WhisperTokenizer:
 
 
 def small_exam(speller: Speller) -> Measure:
-    """What is measured now and then during training."""
+    """The evaluation that is run periodically during training."""
     sets = {
         f"wer_{name}_{language}_percent": make(language, _SMALL_EXAM, exam.PROMISED_SNR_DB)
         for language in LANGUAGES
@@ -116,7 +116,7 @@ def small_exam(speller: Speller) -> Measure:
 
 
 def final_exam(model: WhisperForConditionalGeneration, speller: Speller, count: int) -> list[WerRow]:
-    """Every exam that the card tells of."""
+    """Every exam listed in the model card."""
 
     def judge(examples: Sequence[Example]) -> Score:
         return word_errors(Recogniser.of(model, speller), of_examples(examples))
@@ -144,24 +144,26 @@ def _provenance(options: argparse.Namespace, run: Run, pool: Pool) -> dict[str, 
     }
 
 
-def _to(bar: tqdm[Never], done: int) -> None:
+def _advance_to(bar: tqdm[Never], done: int) -> None:
     bar.update(done - bar.n)
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo.make_model", description=__doc__)
-    parser.add_argument("--utterances", type=int, default=200_000, help="how long to train")
-    parser.add_argument("--minutes", type=float, help="train by the clock instead")
-    parser.add_argument("--init", type=Path, metavar="FOLDER", help="go on from a published model, not from nothing")
+    parser.add_argument("--utterances", type=int, default=200_000, help="training length, default %(default)s")
+    parser.add_argument("--minutes", type=float, help="training time, instead of --utterances")
+    parser.add_argument("--init", type=Path, metavar="FOLDER", help="continue training a published model")
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shards", type=int, default=SHARDS, help="half hours of bulletins to render")
-    parser.add_argument("--threads", type=int, default=1, help="two are slower on a busy machine")
-    parser.add_argument("--cache", type=Path, default=Path("build"), help="corpus and checkpoints; 4 GB")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads; two are slower on a busy machine")
+    parser.add_argument("--cache", type=Path, default=Path("build"), help="folder for corpus and checkpoints; 4 GB")
     parser.add_argument("--out", type=Path, default=Path("demo/model"))
     parser.add_argument("--exam", type=int, default=_EXAM, help="utterances in each exam of the finished model")
-    parser.add_argument("--note", help="what else the card should say of how the model was made")
-    parser.add_argument("--publish-now", action="store_true", help="publish the last checkpoint, train no further")
+    parser.add_argument("--note", help="additional remarks in the model card on how the model was made")
+    parser.add_argument(
+        "--publish-now", action="store_true", help="publish the last checkpoint without further training"
+    )
     return parser.parse_args(argv)
 
 

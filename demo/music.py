@@ -1,4 +1,4 @@
-"""The demo station's music: jingles, stings and beds, made of simple tones. Pure; all randomness is handed in."""
+"""The demo station's music: jingles, stings and beds made of simple tones. Pure; random generators are passed in."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-#: Samples per second of all that leaves this module, and of the station's stream.
+#: Sample rate of the audio returned by this module, and of the station's stream.
 RATE_HZ = 44_100
 
-#: Stereo audio, one row a sample, full scale ±1.
+#: Stereo audio, one row per sample, full scale ±1.
 Stereo = NDArray[np.float32]
 
-#: What announces a language: semitones above the root, one a note. Swedish rises, English falls.
+#: The jingle of each language: semitones above the root, one per note. Swedish rises, English falls.
 _JINGLES = {"sv": (0, 4, 7, 12, 16, 12), "en": (19, 16, 12, 7, 4, 0)}
 _CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14), (2, 5, 9), (4, 7, 11))
 _CHORD_S = 2.4
 
 
 def jingle(language: str, rng: random.Random) -> Stereo:
-    """Three seconds or so that announce a programme in `language`."""
+    """About three seconds that announce a programme in `language`."""
     step_s, ring_s = rng.uniform(0.22, 0.3), 1.4
     notes = _JINGLES[language]
     out = _silence(step_s * len(notes) + ring_s)
@@ -44,7 +44,7 @@ def sting(rng: random.Random) -> Stereo:
 
 
 def bed(duration_s: float, rng: random.Random) -> Stereo:
-    """Chords with a plucked figure over them, as it runs under a headline or alone between two parts."""
+    """Chords with a plucked figure, as played under a headline or alone between two parts."""
     out = _silence(duration_s)
     root_hz = 110 * 2 ** (rng.randint(-3, 5) / 12)
     chords = rng.sample(_CHORDS, 4)
@@ -60,7 +60,7 @@ def bed(duration_s: float, rng: random.Random) -> Stereo:
 
 
 def levelled(audio: Stereo, dbfs: float) -> Stereo:
-    """The same with an RMS of `dbfs`, peaks kept below full scale."""
+    """Scale audio to an RMS of `dbfs`, keeping peaks below full scale."""
     rms = float(np.sqrt(np.mean(np.square(audio)))) or 1.0
     out = audio * np.float32(10 ** (dbfs / 20) / rms)
     peak = float(np.abs(out).max(initial=0.0))
@@ -79,7 +79,7 @@ def _tone(hz: float, duration_s: float, decay_s: float, attack_s: float = 0.005)
 
 
 def _add(out: Stereo, tone: NDArray[np.float32], at_s: float, pan: float) -> None:
-    """Mix `tone` in at `at_s`; what would stick out is cut off. `pan` is -1 (left) to 1 (right)."""
+    """Mix `tone` into `out` at `at_s`, cut off at the end of `out`. `pan` is -1 (left) to 1 (right)."""
     start = round(at_s * RATE_HZ)
     part = tone[: max(0, len(out) - start)]
     out[start : start + len(part), 0] += part * np.float32(1 - max(pan, 0))

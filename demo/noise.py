@@ -1,6 +1,6 @@
-"""What a radio signal suffers: noises, music beds, hum, narrow bands, loudness and speed.
+"""Distortions of a radio signal: noise, music beds, hum, narrow bands, loudness and speed.
 
-Each function takes its own random generator, so that an example is a function of its index.
+Each function takes a random generator, so that an example depends only on its index.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from trainer.augmentation import noises
 
 Audio = NDArray[np.float32]
 
-#: Length of the bank that each kind of noise is cut from, in seconds.
+#: Length of the bank from which each kind of noise is cut, in seconds.
 BANK_S = noises.BANK_SAMPLES // SAMPLE_RATE
-#: Kinds of noise that can be mixed in without other speech at hand.
+#: Kinds of noise that need no other speech.
 KINDS = (*noises.NOISES, noises.MUSIC)
-#: What the demo station plays itself: beds, jingles and stings.
+#: The demo station's own music: beds, jingles and stings.
 BED = "bed"
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> Audio:
-    """`samples` of a kind of noise, at RMS 1, from a random place in its bank."""
+    """`samples` of a kind of noise, at RMS 1, from a random position in its bank."""
     return noises.piece(_bed() if kind == BED else noises.bank(kind), samples, rng)
 
 
 def at_snr(speech: Audio, disturbance: Audio, snr_db: float) -> Audio:
-    """Add a disturbance so that the spoken part of `speech` is `snr_db` above it."""
+    """Add noise so that the non-silent part of `speech` is `snr_db` above it."""
     return speech + disturbance * (active_rms(speech) / max(rms(disturbance), 1e-9)) * 10 ** (-snr_db / 20)
 
 
@@ -41,13 +41,13 @@ def rms(audio: Audio) -> float:
 
 
 def active_rms(audio: Audio) -> float:
-    """RMS of the samples that are sound, so that pauses do not make noise fainter."""
+    """RMS of the non-silent samples, so that pauses do not lower the level of added noise."""
     active = audio[np.abs(audio) > 1e-3 * max(float(np.abs(audio).max(initial=0.0)), 1e-9)]
     return rms(active)
 
 
 def narrow(audio: Audio, rng: np.random.Generator) -> Audio:
-    """A narrower band: a telephone line, a medium-wave transmitter, or a frugal codec."""
+    """Narrow the band: a telephone line, a medium-wave transmitter, or a low-bitrate codec."""
     kind = rng.integers(0, 3)
     if kind == 0:
         return telephone(audio)
@@ -57,7 +57,7 @@ def narrow(audio: Audio, rng: np.random.Generator) -> Audio:
 
 
 def band(audio: Audio, low_hz: float, high_hz: float) -> Audio:
-    """Keep a band, with the slopes of a Butterworth filter of order 4 and no delay."""
+    """Band-pass with the slopes of a Butterworth filter of order 4 and zero delay."""
     frequency_hz = np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)
     gain = 1 / np.sqrt(1 + (frequency_hz / high_hz) ** 8)
     if low_hz > 0:
@@ -66,7 +66,7 @@ def band(audio: Audio, low_hz: float, high_hz: float) -> Audio:
 
 
 def telephone(audio: Audio) -> Audio:
-    """8 kHz and µ-law (ITU-T G.711): nothing at all above 4 kHz, which no filter of a microphone does."""
+    """8 kHz and µ-law (ITU-T G.711): nothing at all above 4 kHz, unlike any microphone's frequency response."""
     narrow = band(audio, 200, 3600)
     spectrum = np.fft.rfft(narrow)
     spectrum[len(spectrum) // 2 :] = 0
@@ -78,7 +78,7 @@ def telephone(audio: Audio) -> Audio:
 
 
 def faster(audio: Audio, samples: int) -> Audio:
-    """Play `audio` so that it lasts `samples`; pitch goes along, as with tape."""
+    """Change the speed of `audio` so that it lasts `samples`; the pitch changes with it, as with tape."""
     positions = np.linspace(0, len(audio) - 1, samples, dtype=np.float32)
     return np.interp(positions, np.arange(len(audio), dtype=np.float32), audio).astype(np.float32)
 
@@ -89,12 +89,12 @@ def _bed() -> Audio:
 
 
 def _station_music(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Beds with a jingle or a sting between them."""
+    """Beds, each followed by a jingle or a sting."""
     chance = random.Random(int(rng.integers(0, 1 << 32)))
     parts: list[NDArray[np.float64]] = []
     while sum(map(len, parts)) < noises.BANK_SAMPLES:
         breaks = music.jingle(chance.choice(("sv", "en")), chance), music.sting(chance)
-        for made in (music.bed(chance.uniform(5, 12), chance), chance.choice(breaks)):
-            mono = music.levelled(made, -20.0).mean(axis=1).astype(np.float64)
+        for piece in (music.bed(chance.uniform(5, 12), chance), chance.choice(breaks)):
+            mono = music.levelled(piece, -20.0).mean(axis=1).astype(np.float64)
             parts.append(soxr.resample(mono, music.RATE_HZ, SAMPLE_RATE))
     return np.concatenate(parts)[: noises.BANK_SAMPLES]

@@ -1,10 +1,10 @@
-"""The pool: hours of rendered bulletins on disk, in shards.
+"""The pool: hours of synthesized bulletins on disk, in shards.
 
-Which texts and voices a shard has is a function of the seed and its number. The samples nearly are: espeak-ng keeps a
-little state between sentences. On disk they do not change, and so a training run can be resumed exactly.
+The texts and voices of a shard depend only on the seed and its number. The samples do almost: espeak-ng keeps some
+state between sentences. Since they are stored on disk, a training run can be resumed exactly.
 
-A shard is `shard-NNNN.npy` (int16 samples) beside `shard-NNNN.json` (its bulletins and words). The index is written
-last, so a shard without one is unfinished and is made again.
+A shard consists of `shard-NNNN.npy` (int16 samples) and `shard-NNNN.json` (the index of its bulletins and words). The
+index is written last, so a shard without one is incomplete and is rendered again.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.voices import SAMPLE_RATE, draw_voice, speak_all
 
-#: Bulletins in a shard: about half an hour of audio, 60 MB, three seconds of rendering.
+#: Bulletins per shard: about half an hour of audio, 60 MB, three seconds to render.
 BULLETINS_PER_SHARD = 40
-#: Seconds of silence between two sentences: from the shortest to the longest.
+#: Minimum and maximum silence between two sentences, in seconds.
 PAUSE_S = (0.2, 1.0)
 
 
 @dataclass(frozen=True)
 class Bulletin:
-    """One continuous bulletin by one voice; times are seconds from its start.
+    """One continuous bulletin by one voice. Times are in seconds from its start.
 
-    starts_s, ends_s: [words]; sentence_first: index of each sentence's first word.
+    starts_s, ends_s: [words]; sentence_first: index of the first word of each sentence.
     """
 
     language: Language
@@ -50,7 +50,7 @@ class Bulletin:
 
 
 class Pool:
-    """Bulletins by number, from shards under a folder; a shard that is not there is rendered, or waited for."""
+    """Bulletins by number, from the shards in a folder. A missing shard is rendered, or waited for if `wait` is set."""
 
     def __init__(self, folder: Path, seed: int, wait: bool = False) -> None:
         self._folder = folder / f"seed-{seed}"
@@ -78,7 +78,7 @@ class Pool:
 
 
 def render_all(folder: Path, seed: int, shards: int, progress: Callable[[int], None]) -> None:
-    """Render whatever is missing of the first `shards` shards; `progress` hears how many are done."""
+    """Render the missing ones of the first `shards` shards; call `progress` with the number done so far."""
     pool = Pool(folder, seed)
     for number in range(shards):
         pool.prepare(number)
@@ -86,7 +86,7 @@ def render_all(folder: Path, seed: int, shards: int, progress: Callable[[int], N
 
 
 def render(folder: Path, seed: int, number: int) -> None:
-    """Render one shard: training sentences by training voices, the languages in turn."""
+    """Render one shard: training sentences spoken by training voices, in alternating languages."""
     rng = random.Random(f"pool-{seed}-{number}")
     parts, index, samples = [], [], 0
     for order in range(BULLETINS_PER_SHARD):

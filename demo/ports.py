@@ -1,8 +1,8 @@
-"""Whether the ports that `make up` wants are free.
+"""Checks that the ports that `make up` needs are free.
 
     python3 -m demo.ports
 
-asks before minutes of a first installation, so it needs the standard library alone.
+runs before the first installation, which takes minutes, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from wire.settings import load
 
 
 class PreflightError(Exception):
-    """Something is in the way; the text is one sentence that says what, and what to do."""
+    """Something prevents the start. The text is one message that names the problem and the remedy."""
 
 
 def main() -> int:
-    """Says in one sentence which port is taken; exit code 1 if one is."""
-    if sys.version_info < (3, 11):  # noqa: UP036  # that is told by demo.install, which comes next
+    """Report the first port that is in use; exit code 1 if there is one."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # reported by demo.install, which runs next
         return 0
     try:
         check_ports(load(Settings, os.environ))
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def check_ports(settings: Settings) -> None:
-    """Raises PreflightError for the first port that is in the way."""
+    """Raise PreflightError for the first port that cannot be used."""
     ports = {"PORT": settings.port, "DEMO_PORT": settings.demo_port}
     check_distinct(ports if settings.redis_url else {**ports, "REDIS_PORT": settings.redis_port})
     check_port("PORT", settings.host, settings.port)
@@ -44,7 +44,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def check_port(variable: str, host: str, port: int) -> None:
-    """Raises PreflightError if `host:port`, which `variable` chooses, cannot be listened on."""
+    """Raise PreflightError if `host:port`, which is set by `variable`, cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
@@ -52,14 +52,13 @@ def check_port(variable: str, host: str, port: int) -> None:
             probe.bind((host, port))
     except PermissionError as e:
         raise PreflightError(
-            f"Port {port} may not be used by this account: choose one above 1023 with "
-            f"`make up {variable}={port + 8000}`."
+            f"This account may not use port {port}: choose one above 1023 with `make up {variable}={port + 8000}`."
         ) from e
     except OSError as e:
         if variable == "REDIS_PORT" and is_redis(host, port):
             raise PreflightError(
-                f"A Redis that is not ours answers on {host}:{port}: use it with "
-                f"`make up REDIS_URL=redis://{host}:{port}/0`, or choose another port for ours with "
+                f"Another Redis is running on {host}:{port}: use it with "
+                f"`make up REDIS_URL=redis://{host}:{port}/0`, or choose another port with "
                 f"`make up REDIS_PORT={port + 1}`."
             ) from e
         raise PreflightError(
@@ -69,7 +68,7 @@ def check_port(variable: str, host: str, port: int) -> None:
 
 
 def check_distinct(ports: Mapping[str, int]) -> None:
-    """Raises PreflightError if two of the variables in `ports` choose the same port."""
+    """Raise PreflightError if two of the variables in `ports` are set to the same port."""
     first: dict[int, str] = {}
     for variable, port in ports.items():
         if port in first:
@@ -80,7 +79,7 @@ def check_distinct(ports: Mapping[str, int]) -> None:
 
 
 def is_redis(host: str, port: int) -> bool:
-    """Whether a Redis answers there, be it that it wants a password."""
+    """Return whether a Redis responds at this address, even if it requires a password."""
     try:
         with socket.create_connection((host, port), timeout=3) as connection:
             connection.sendall(b"PING\r\n")

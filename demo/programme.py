@@ -1,8 +1,8 @@
-"""What the demo station sends: programmes of a few minutes, Swedish and English in turn, without end.
+"""The content of the demo station: an endless sequence of programmes of a few minutes, alternating Swedish and English.
 
-A programme is a jingle that announces its language, then stories: a few sentences by one reader, some over a music
-bed, with a sting, a pause or a stretch of music between them. Every sentence is held out: no bundled model was
-trained on it. Pure: the same seed makes the same programmes; no clock, no I/O.
+A programme starts with a jingle specific to its language, followed by stories: a few sentences by one reader, some over
+a music bed, separated by a sting, a pause or some music. All sentences are held out: no bundled model was trained on
+them. Pure: the same seed gives the same programmes; no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.music import RATE_HZ, Stereo
 from demo.voices import SAMPLE_RATE, Speech, Voice, Word, speak, voice_names
 
-#: Loudness of speech, as on the radio: RMS of what is sound, relative to full scale.
+#: Loudness of speech, as on the radio: RMS of the non-silent part, relative to full scale.
 SPEECH_DBFS = -20.0
-#: Jingles, stings and music between stories.
+#: Loudness of jingles, stings and music between stories.
 MUSIC_DBFS = -22.0
-#: A bed lies this far below the speech.
+#: How far a bed is below the speech.
 BED_BELOW_DB = (20.0, 24.0)
 #: Share of stories that have a bed.
 BED_SHARE = 0.3
 
-#: Who may read: of the voices that nobody is trained on, those that a listener finds clear, at a newsreader's pace.
+#: The readers: the clearest of the held-out voices, at a newsreader's pace.
 READERS = ("f2", "m3", "michel", "edward")
 PITCH, RATE_WPM = (35, 60), (140, 175)
 
-#: Sentences of a programme: two to three minutes.
+#: Sentences per programme: two to three minutes.
 SENTENCES = (30, 40)
 STORY_SENTENCES = (3, 6)
 SENTENCE_PAUSE_S = (0.35, 0.9)
 STORY_PAUSE_S = (0.5, 1.1)
-#: Music at a programme's end: more than a chunk, so that the page shows it.
+#: Music at the end of a programme: longer than a chunk, so that the page shows it.
 CLOSING_S = (9.0, 13.0)
 
 _NAMES: dict[Language, tuple[str, ...]] = {
@@ -49,7 +49,7 @@ _NAMES: dict[Language, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Spoken:
-    """One sentence on air. Times are seconds from the start of the item, later of the stream."""
+    """One sentence on air. Times are in seconds from the start of the item, and later of the stream."""
 
     text: str
     language: Language
@@ -77,12 +77,12 @@ class Item:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of audio."""
+        """Length of the audio."""
         return len(self.audio) / RATE_HZ
 
 
 def endless(seed: int) -> Iterator[Item]:
-    """Programme after programme, the languages in turn."""
+    """Programme after programme, in alternating languages."""
     first = random.Random(f"station-{seed}").randrange(len(LANGUAGES))
     number = 0
     while True:
@@ -100,8 +100,8 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
     story = 0
     while texts:
         count = rng.randint(*STORY_SENTENCES)
-        said, texts = texts[:count], texts[count:]
-        yield _story(title, said, readers[story % len(readers)], rng)
+        sentences, texts = texts[:count], texts[count:]
+        yield _story(title, sentences, readers[story % len(readers)], rng)
         story += 1
         if texts:
             yield _item(title, _between(rng))
@@ -114,7 +114,7 @@ def _reader(language: Language, rng: random.Random) -> Voice:
 
 
 def _story(title: str, texts: list[str], reader: Voice, rng: random.Random) -> Item:
-    """Sentences one after the other, with a pause behind each, perhaps over a bed."""
+    """Sentences, each followed by a pause, perhaps over a bed."""
     with_bed = rng.random() < BED_SHARE
     at_s = rng.uniform(0.5, 1.0) if with_bed else 0.1
     parts, spoken = [np.zeros(round(at_s * RATE_HZ), np.float32)], []
@@ -136,22 +136,22 @@ def _story(title: str, texts: list[str], reader: Voice, rng: random.Random) -> I
 
 
 def _between(rng: random.Random) -> Stereo:
-    """What separates two stories: mostly a pause, often a sting, at times some seconds of music."""
+    """The transition between two stories: usually a pause, often a sting, sometimes a few seconds of music."""
     pause_s = rng.uniform(*STORY_PAUSE_S)
     choice = rng.random()
     if choice < 0.7:
         return np.zeros((round(pause_s * RATE_HZ), 2), np.float32)
-    made = music.sting(rng) if choice < 0.9 else music.bed(rng.uniform(4, 7), rng)
-    return _then_silence(music.levelled(made, MUSIC_DBFS), 0.3)
+    transition = music.sting(rng) if choice < 0.9 else music.bed(rng.uniform(4, 7), rng)
+    return _then_silence(music.levelled(transition, MUSIC_DBFS), 0.3)
 
 
 def _on_air(speech: Speech) -> NDArray[np.float32]:
-    """Speech at the stream's rate and at the station's level."""
+    """Speech at the stream's sample rate and the station's loudness."""
     audio = soxr.resample(speech.audio.astype(np.float32) / 32768, SAMPLE_RATE, RATE_HZ)
     sound = np.abs(audio) > 0.01 * float(np.abs(audio).max())
     rms = float(np.sqrt(np.mean(np.square(audio[sound]))))
     levelled = audio * np.float32(10 ** (SPEECH_DBFS / 20) / rms)
-    # A limiter, as every transmitter has one: peaks bend instead of breaking.
+    # A soft limiter, as in every transmitter: it compresses peaks instead of clipping them.
     return np.asarray(np.tanh(levelled), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What `make up` is told in the environment."""
+"""The settings of `make up`, read from the environment."""
 
 from __future__ import annotations
 

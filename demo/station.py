@@ -1,10 +1,10 @@
 """A radio station for machines without a network: `python -m demo.station`.
 
-It sends new bulletins, Swedish and English in turn, as an endless MP3 stream with ICY titles, and tells the truth
-about what it said, so that captions can be checked word by word.
+It sends new bulletins, alternating Swedish and English, as an endless MP3 stream with ICY titles, and publishes the
+exact transcript, so that captions can be checked word by word.
 
-The server is the standard library's ThreadingHTTPServer: an endless response needs a thread of its own under any
-WSGI server too, a demo has few listeners, and nothing has to be installed.
+The server is the standard library's ThreadingHTTPServer: an endless response needs its own thread under any WSGI server
+too, a demo has few listeners, and nothing has to be installed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from wire.stopping import stop_on_signals
 log = logging.getLogger("demo.station")
 
 NAME = "Undertext demo"
-#: More listeners than this are turned away.
+#: Further listeners are rejected.
 MAX_LISTENERS = 100
-#: A listener that takes nothing for so long is dropped, in seconds.
+#: A listener that reads nothing for this long is disconnected, in seconds.
 SEND_TIMEOUT_S = 30
-#: Bytes that the kernel holds for a listener; with less, a slow one is noticed sooner.
+#: The kernel's send buffer per listener, in bytes; a small one reveals slow listeners sooner.
 SEND_BUFFER = 32 * 1024
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
@@ -48,10 +48,10 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</t
 
 _HELP = """\
 paths:
-  /stream.mp3           MP3, 44.1 kHz stereo; with `Icy-MetaData: 1` titles are in the stream
-  /truth?after=SECONDS  what was said since that Unix time, one JSON object a line:
+  /stream.mp3           MP3, 44.1 kHz stereo; with `Icy-MetaData: 1`, titles are included in the stream
+  /truth?after=SECONDS  what was said since that Unix time, one JSON object per line:
                         text, language, start_s, end_s, words, programme, voice
-  /healthz              200 while it is on air
+  /healthz              200 while on air
   /                     a small page
 
 examples:
@@ -63,7 +63,7 @@ examples:
 
 @dataclass(frozen=True)
 class Settings:
-    """From the environment; the command line goes before it."""
+    """Read from the environment; the command line takes precedence."""
 
     #: Where it listens.
     port: int = setting("DEMO_PORT", 8010, minimum=0, maximum=65535)
@@ -71,7 +71,7 @@ class Settings:
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a connection."""
+    """Uses one thread per connection."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -81,13 +81,13 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error; anything else is logged."""
+        """Log errors, except those of clients that disconnected."""
         if not isinstance(sys.exception(), OSError):
             log.exception("a request from %s failed", client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The station's paths. Answers are HTTP/1.0: the stream ends when the connection does."""
+    """Serves the station's paths. Responses are HTTP/1.0: the stream ends when the connection does."""
 
     server: Server
     server_version = "undertext-demo"
@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         routes = {"/stream.mp3": self._stream, "/truth": self._truth, "/healthz": self._health, "/": self._page}
         route = routes.get(url.path)
         if route is None:
-            self._problem(404, "There is /stream.mp3, /truth, /healthz and /.")
+            self._problem(404, "Not found. Available: /stream.mp3, /truth, /healthz and /.")
         else:
             route(parse_qs(url.query))
 
@@ -108,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
     def _stream(self, _query: dict[str, list[str]]) -> None:
         broadcast = self.server.broadcast
         if broadcast.listeners >= MAX_LISTENERS:
-            self._problem(503, f"{MAX_LISTENERS} are listening already.")
+            self._problem(503, f"There are already {MAX_LISTENERS} listeners.")
             return
         titles = icy.Interleaver() if self.headers.get("Icy-MetaData", "").strip() == "1" else None
         headers = {"icy-name": NAME, "icy-br": str(BIT_RATE // 1000), "Cache-Control": "no-store"}
@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         if broadcast.on_air:
             self._answer(200, "application/json", '{"status": "ok"}\n')
         else:
-            self._problem(503, broadcast.failure or "The first programme is being made.")
+            self._problem(503, broadcast.failure or "The first programme is being rendered.")
 
     def _page(self, _query: dict[str, list[str]]) -> None:
         broadcast = self.server.broadcast
@@ -161,19 +161,19 @@ class Handler(BaseHTTPRequestHandler):
     def _head(self, status: int, content_type: str, headers: dict[str, str]) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        # The page that shows captions comes from another port and may want to play or to check.
+        # The page with the captions has another origin, and plays the stream.
         self.send_header("Access-Control-Allow-Origin", "*")
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are of interest only when something is looked for."""
+        """Log requests only for debugging."""
         log.debug(format, *args)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until a signal comes or the encoder fails."""
+    """Serve until a signal arrives or the broadcast fails."""
     try:
         settings = load(Settings, os.environ)
     except SettingsError as error:
@@ -185,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         server = Server((options.host, options.port), broadcast)
     except OSError as error:
-        print(f"port {options.port} cannot be opened ({error.strerror}); set DEMO_PORT", file=sys.stderr)
+        print(f"cannot listen on port {options.port} ({error.strerror}): set DEMO_PORT", file=sys.stderr)
         return 1
     stop = threading.Event()
     stop_on_signals(stop.set)
@@ -203,16 +203,19 @@ def main(argv: list[str] | None = None) -> int:
 def _parser(settings: Settings) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo.station",
-        description="A radio station that speaks new bulletins for ever, and the truth about what it said.",
+        description="A radio station that reads new bulletins forever, and publishes their exact transcript.",
         epilog=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default=settings.host, help="address to listen on (HOST, default %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=settings.port, help="DEMO_PORT, default %(default)s; 0: any free one"
+        "--port",
+        type=int,
+        default=settings.port,
+        help="port to listen on; 0: any free one (DEMO_PORT, default %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=int(time.time()), help="the same programmes again; default: the time"
+        "--seed", type=int, default=int(time.time()), help="selects the programmes; default: the current time"
     )
     return parser
 

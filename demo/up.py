@@ -1,7 +1,7 @@
 """`make up` and `make down`: every service on this machine, under one supervisor.
 
 python -m demo.up          start everything, print the address, stream the logs; Ctrl-C stops it
-python -m demo.up --down   stop the one that runs
+python -m demo.up --down   stop the running instance
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ ROOT = Path(__file__).resolve().parent.parent
 #: How long `make down` waits for everything to stop, in seconds.
 DOWN_TIMEOUT_S = 60.0
 
-#: What Redis says at every start and stop, on its highest log level.
-REDIS_SMALL_TALK = re.compile(
+#: Routine messages that Redis logs as warnings at every start and stop.
+REDIS_ROUTINE_LINES = re.compile(
     r"oO0OoO0OoO0Oo|Redis version=|Configuration loaded|Server initialized|Memory overcommit|"
     r"Received SIGTERM|User requested shutdown|ready to exit"
 )
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; every problem that can be foreseen is one sentence and exit code 1."""
-    parser = argparse.ArgumentParser(prog="demo.up", description="Every Undertext service on this machine.")
-    parser.add_argument("--down", action="store_true", help="stop the one that runs")
+    """Run the command line. Expected errors print one message and exit with code 1."""
+    parser = argparse.ArgumentParser(prog="demo.up", description="Run every Undertext service on this machine.")
+    parser.add_argument("--down", action="store_true", help="stop the running instance")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
-    # Programs out of wheels (ffmpeg) are linked beside our Python; the system's own come first.
+    # Programs from wheels (ffmpeg) are linked next to our Python; the system's take precedence.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     try:
         settings = load(Settings, os.environ)
@@ -61,15 +61,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def up(settings: Settings) -> int:
-    """Starts everything and stays until it is told to stop."""
-    if "MAKELEVEL" in os.environ:  # `make` may be killed without telling us
+    """Start everything and run until stopped."""
+    if "MAKELEVEL" in os.environ:  # `make` may be killed without signalling us
         leash.hold(os.getppid())
     preflight.check_folder("DATA_DIR", Path(settings.data_dir))
     with _pid_file(settings) as pid_file:
         if not _lock(pid_file):
             raise PreflightError(
-                f"Undertext runs already (process {pid_file.read().strip() or 'unknown'}): `make down` stops it, "
-                "or give this one its own DATA_DIR, PORT, DEMO_PORT and REDIS_PORT."
+                f"Undertext is already running (process {pid_file.read().strip() or 'unknown'}): stop it with "
+                "`make down`, or set a different DATA_DIR, PORT, DEMO_PORT and REDIS_PORT for this one."
             )
         pid_file.truncate(0)
         pid_file.write(f"{os.getpid()}\n")
@@ -79,7 +79,7 @@ def up(settings: Settings) -> int:
 
 
 def check(settings: Settings) -> None:
-    """Raises PreflightError for the first thing that is in the way."""
+    """Raise PreflightError for the first problem found."""
     preflight.check_programs()
     check_ports(settings)
     if settings.redis_url:
@@ -90,20 +90,20 @@ def check(settings: Settings) -> None:
 
 
 def supervise(settings: Settings) -> int:
-    """Runs the services until a signal comes; exit code 0 if they were ready once."""
+    """Run the services until a signal arrives; return 0 if all of them became ready."""
     supervisor = Supervisor(services(settings), start_timeout_s=settings.start_timeout_s)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup asks not to hear of SIGHUP.
+        # nohup ignores SIGHUP; keep it ignored.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: supervisor.request_stop())
     if "MAKELEVEL" in os.environ:
-        threading.Thread(target=heed_make, args=(os.getppid(), supervisor), daemon=True).start()
+        threading.Thread(target=watch_make, args=(os.getppid(), supervisor), daemon=True).start()
     began = time.monotonic()
     try:
         supervisor.start()
         if not supervisor.stopping:
             line = f"Undertext is on air: {address(settings)}"
-            ready = f"ready after {time.monotonic() - began:.0f} s; Ctrl-C or `make down` stops it"
+            ready = f"ready after {time.monotonic() - began:.0f} s; stop it with Ctrl-C or `make down`"
             print(f"\n  {line}\n  {ready}\n", flush=True)
         supervisor.run()
     finally:
@@ -112,11 +112,11 @@ def supervise(settings: Settings) -> int:
     return 0
 
 
-def heed_make(make: int, supervisor: Supervisor) -> None:
-    """Stops when `make` was interrupted and we were not.
+def watch_make(make: int, supervisor: Supervisor) -> None:
+    """Stop if `make` was interrupted but this process was not.
 
-    Ctrl-C reaches both. A SIGINT sent to make alone does not reach us, and make then waits for us for ever, inside its
-    handler (fatal_error_signal in GNU make's commands.c), which shows in that the signal stays blocked there.
+    Ctrl-C reaches both. A SIGINT sent only to make does not reach this process, and make then waits for it forever in
+    its handler (fatal_error_signal in GNU make's commands.c). Meanwhile, SIGINT stays blocked in make.
     """
     bit = 1 << (signal.SIGINT - 1)
     blocked = 0
@@ -124,16 +124,16 @@ def heed_make(make: int, supervisor: Supervisor) -> None:
         time.sleep(0.5)
         try:
             status = Path(f"/proc/{make}/status").read_text()
-        except OSError:  # no /proc here, or make has gone, of which the leash tells
+        except OSError:  # no /proc, or make has exited, which the leash handles
             return
         mask = re.search(r"^SigBlk:\s*([0-9a-f]+)", status, re.MULTILINE)
         blocked = blocked + 1 if mask and int(mask[1], 16) & bit else 0
-    if not supervisor.stopping:  # a second request would kill what is stopping
+    if not supervisor.stopping:  # a second request would kill services that are stopping
         supervisor.request_stop()
 
 
 def down(settings: Settings) -> int:
-    """Stops the `make up` that holds the pid file."""
+    """Stop the `make up` that holds the pid file."""
     if not _pid_path(settings).exists():
         print("undertext: nothing is running")
         return 0
@@ -142,23 +142,23 @@ def down(settings: Settings) -> int:
             print("undertext: nothing is running")
             return 0
         pid = int(pid_file.read() or 0)
-        if not pid:  # it holds the lock and has not written yet
-            raise StartError("Undertext is only just starting: try again.")
+        if not pid:  # it holds the lock but has not written its pid yet
+            raise StartError("Undertext is just starting. Try again.")
         os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + DOWN_TIMEOUT_S
         while not _lock(pid_file):
             if time.monotonic() > until:
-                raise StartError(f"Process {pid} has not stopped after {DOWN_TIMEOUT_S:g} s: kill it.")
+                raise StartError(f"Process {pid} did not stop within {DOWN_TIMEOUT_S:g} s. Kill it.")
             time.sleep(0.1)
     print("undertext: stopped")
     return 0
 
 
-# --- what is started ----------------------------------------------------------------------------
+# --- services -----------------------------------------------------------------------------------
 
 
 def services(settings: Settings) -> list[Service]:
-    """Every process, with the environment that makes them find each other."""
+    """All services, with the environment that lets them find each other."""
     environ = environment(settings)
     redis = connect(environ["REDIS_URL"], patience_s=0.1)
     python = sys.executable
@@ -169,39 +169,39 @@ def services(settings: Settings) -> list[Service]:
     def workers(service: str, count: int) -> Callable[[], bool]:
         return lambda: sum(name.startswith(f"{service}-") for name in alive(redis)) >= count
 
-    kept = [
+    started = [
         Service(
             "station",
             (python, "-m", "demo.station"),
-            lambda: answers(f"http://127.0.0.1:{settings.demo_port}/healthz"),
+            lambda: responds(f"http://127.0.0.1:{settings.demo_port}/healthz"),
             tier=1,
-            # Wherever the API listens: stations.yml names the station by its address on this machine.
+            # Independent of the API's HOST: stations.yml refers to the station by its loopback address.
             environ={**environ, "HOST": "127.0.0.1"},
         ),
         Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
-        Service("api", (python, "-m", "api"), lambda: answers(f"{address(settings)}/readyz"), tier=2, environ=environ),
+        Service("api", (python, "-m", "api"), lambda: responds(f"{address(settings)}/readyz"), tier=2, environ=environ),
     ]
     for number in range(1, settings.transcribers + 1):
         name = "transcriber" if settings.transcribers == 1 else f"transcriber-{number}"
-        # One thread a process: two processes with a thread each do more than one with two.
+        # One thread per process: two processes with one thread each are faster than one process with two.
         threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"}
         ready = workers("transcriber", settings.transcribers)
-        own = {**environ, **threads}
-        kept.append(Service(name, (python, "-m", "transcriber"), ready, tier=2, environ=own))
+        command = (python, "-m", "transcriber")
+        started.append(Service(name, command, ready, tier=2, environ={**environ, **threads}))
     if not settings.redis_url:
-        kept.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_SMALL_TALK))
-    return kept
+        started.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_ROUTINE_LINES))
+    return started
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
-    """What the services are told, beside what the user's environment says."""
-    own_redis = f"redis://127.0.0.1:{settings.redis_port}/0"
+    """Variables for the services, in addition to the user's environment."""
+    embedded_redis = f"redis://127.0.0.1:{settings.redis_port}/0"
     return {
-        "REDIS_URL": settings.redis_url or own_redis,
+        "REDIS_URL": settings.redis_url or embedded_redis,
         "HOST": settings.host,
         "PORT": str(settings.port),
         "DEMO_PORT": str(settings.demo_port),
-        # stations.yml asks for these two.
+        # Used in stations.yml.
         "DEMO_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
         "DEMO_LISTEN_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
         "DATA_DIR": settings.data_dir,
@@ -212,31 +212,31 @@ def environment(settings: Settings) -> Mapping[str, str]:
 
 
 def redis_command(settings: Settings) -> tuple[str, ...]:
-    """Our own Redis: on loopback only, every write kept within a second."""
+    """The embedded Redis: listens on loopback only, syncs writes to disk every second."""
     folder = Path(settings.data_dir) / "redis"
     folder.mkdir(parents=True, exist_ok=True)
     return (
         preflight.find_redis_server(),
         *("--bind", "127.0.0.1", "--port", str(settings.redis_port)),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        # A title would wipe out the environment that /proc shows, by which one finds whose Redis it is.
+        # Setting a process title would overwrite the environment in /proc, which identifies whose Redis it is.
         *("--daemonize", "no", "--loglevel", "warning", "--set-proc-title", "no"),
     )
 
 
 def address(settings: Settings) -> str:
-    """Where a browser on this machine finds the page."""
+    """The address of the page for a browser on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     return f"http://{host}:{settings.port}"
 
 
-def answers(url: str) -> bool:
-    """Whether `url` answers 200; raises OSError for anything else."""
-    with urllib.request.urlopen(url, timeout=3) as answer:
-        return bool(answer.status == 200)
+def responds(url: str) -> bool:
+    """Return whether `url` responds with status 200; raise OSError for HTTP errors and connection failures."""
+    with urllib.request.urlopen(url, timeout=3) as response:
+        return bool(response.status == 200)
 
 
-# --- the pid file: locked for as long as its writer lives, so a stale one is never believed -----
+# --- the pid file: locked while its process lives, so that a stale one is detected --------------
 
 
 def _pid_path(settings: Settings) -> Path:

@@ -1,7 +1,7 @@
-"""Synthetic speakers: espeak-ng out of a wheel, with the exact time of every word.
+"""Synthetic speakers: espeak-ng from a wheel, with the exact time of every word.
 
-`speak` is all that most callers need. espeak-ng reports where each word begins in the audio it makes; where a word
-ends is where its sound ends before the next begins.
+Most callers only need `speak`. espeak-ng reports where each word begins in the audio; a word ends where its sound ends
+before the next word begins.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from demo.bulletins import Language, Split
 
-#: Samples per second of everything that leaves this module.
+#: Sample rate of the audio returned by this module.
 SAMPLE_RATE = 16_000
 
-#: Below this share of a sentence's peak it counts as silence when a word's end is looked for.
+#: Audio below this share of a sentence's peak is silence, for finding the ends of words.
 SILENCE_SHARE = 0.01
 
 _ACCENTS: dict[Language, tuple[str, ...]] = {
     "sv": ("sv",),
     "en": ("en-us", "en", "en-gb-x-rp", "en-gb-scotland"),
 }
-#: Voice variants that nobody is trained on: what generalises to them, generalises.
+#: Voice variants held out from training, to measure generalisation.
 _HELD_OUT_VARIANTS = ("f2", "m3", "klatt3", "linda", "steph2", "michel", "edward", "Andrea")
 _TRAIN_VARIANTS = (
     "",
@@ -47,12 +47,12 @@ _TRAIN_VARIANTS = (
 
 
 class SynthesisError(RuntimeError):
-    """espeak-ng could not be started, has not got the voice, or would not speak."""
+    """espeak-ng did not start, does not have the voice, or failed to synthesize."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker: an espeak-ng voice with its variant, at a pitch (0-100) and a rate (words a minute)."""
+    """One speaker: an espeak-ng voice with its variant, pitch (0-100) and rate (words per minute)."""
 
     name: str
     language: Language
@@ -62,7 +62,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it is written, punctuation and all, and when it is spoken: seconds from the start of the audio."""
+    """A word as written, with punctuation, and its time in seconds from the start of the audio."""
 
     text: str
     start_s: float
@@ -86,25 +86,25 @@ class Speech:
 
 
 def voice_names(language: Language, split: Split) -> tuple[str, ...]:
-    """The espeak-ng voices of a language; those of the two splits share no variant."""
+    """The espeak-ng voices of a language. The two splits have no variant in common."""
     variants = _HELD_OUT_VARIANTS if split == "held-out" else _TRAIN_VARIANTS
     return tuple(f"{accent}+{variant}" if variant else accent for variant in variants for accent in _ACCENTS[language])
 
 
 def draw_voice(language: Language, rng: random.Random, split: Split) -> Voice:
-    """A random speaker: any voice of the split, at a pitch and a pace that a newsreader could have."""
+    """A random speaker: any voice of the split, with a pitch and rate plausible for a newsreader."""
     return Voice(rng.choice(voice_names(language, split)), language, rng.randint(25, 75), rng.randint(135, 195))
 
 
 def speak(text: str, voice: Voice) -> Speech:
-    """One sentence, without silence before or after it.
+    """Synthesize one sentence, without silence before or after it.
 
-    Raises SynthesisError if espeak-ng has not got the voice.
+    Raises SynthesisError if espeak-ng does not have the voice.
     """
     audio, starts, rate = _engine().synthesize(text, voice)
     sound = np.flatnonzero(np.abs(audio.astype(np.int32)) > SILENCE_SHARE * max(1, np.abs(audio).max()))
     if not len(sound):
-        raise SynthesisError(f"{voice.name} made no sound of {text!r}")
+        raise SynthesisError(f"{voice.name} produced no sound for {text!r}")
     first, last = int(sound[0]), int(sound[-1]) + 1
     words = tuple(_spans(text, starts, sound, last, rate, first))
     resampled = soxr.resample(audio[first:last], rate, SAMPLE_RATE)
@@ -112,7 +112,7 @@ def speak(text: str, voice: Voice) -> Speech:
 
 
 def speak_all(texts: Iterable[str], voice: Voice, rng: random.Random, pause_s: tuple[float, float]) -> Speech:
-    """Sentence after sentence, each followed by a pause of a random length within `pause_s`."""
+    """Synthesize sentences, each followed by a pause of random length within `pause_s`."""
     parts: list[NDArray[np.int16]] = []
     words: list[Word] = []
     samples = 0
@@ -130,8 +130,8 @@ def _spans(
 ) -> Iterable[Word]:
     """Pair each written word with the samples of its sound.
 
-    espeak-ng speaks some pairs of words as one ("of the") and reports one start for them; such a word takes its share
-    of the time by its letters.
+    espeak-ng speaks some pairs of words as one ("of the") and reports one start for them; their time is divided in
+    proportion to their letters.
     """
     groups: list[tuple[int, list[str]]] = []
     offset = 0
@@ -180,7 +180,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Engine:
-    """The one espeak-ng of this process: its library keeps global state, so calls are serialised."""
+    """The espeak-ng library of this process. It has global state, so calls are serialised."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -189,13 +189,13 @@ class _Engine:
         self.rate: int = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _DONT_EXIT)
         if self.rate <= 0:
             raise SynthesisError("espeak-ng did not start")
-        self._callback = _Callback(self._hear)
+        self._callback = _Callback(self._on_audio)
         self._library.espeak_SetSynthCallback(self._callback)
         self._parts: list[NDArray[np.int16]] = []
         self._starts: dict[int, int] = {}
 
     def synthesize(self, text: str, voice: Voice) -> tuple[NDArray[np.int16], dict[int, int], int]:
-        """Audio, {character offset of a word: its first sample}, samples per second."""
+        """Return the audio, {character offset of a word: its first sample}, and the sample rate."""
         encoded = text.encode("utf-8")
         with self._lock:
             self._parts, self._starts = [], {}
@@ -207,10 +207,10 @@ class _Engine:
                 encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
             )
             if failed or not self._parts:
-                raise SynthesisError(f"espeak-ng would not speak {text!r}")
+                raise SynthesisError(f"espeak-ng failed to synthesize {text!r}")
             return np.concatenate(self._parts), dict(self._starts), self.rate
 
-    def _hear(self, samples: Any, count: int, events: Any) -> int:
+    def _on_audio(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._parts.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         index = 0

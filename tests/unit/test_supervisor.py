@@ -1,4 +1,4 @@
-"""demo.supervisor with small real processes: order, readiness, restarts, and nothing left behind."""
+"""demo.supervisor with small real processes: start order, readiness, restarts, and cleanup."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def test_starts_from_the_lowest_tier_up_and_stops_from_the_highest_down(journal:
     ]
 
 
-def test_a_process_that_ends_before_it_is_ready_is_reported_with_its_last_lines() -> None:
+def test_process_that_exits_before_it_is_ready_is_reported_with_its_last_lines() -> None:
     broken = script("api", "print('PORT=x is not a whole number'); raise SystemExit(2)", ready=lambda: False)
     kept = Supervisor([broken], start_timeout_s=20)
-    with pytest.raises(StartError, match=r"api ended with exit code 2 .*\n +PORT=x is not a whole number"):
+    with pytest.raises(StartError, match=r"api exited with code 2 .*\n +PORT=x is not a whole number"):
         kept.start()
     kept.stop()
 
 
-def test_a_process_that_is_never_ready_is_reported_with_its_last_lines() -> None:
+def test_process_that_is_not_ready_in_time_is_reported_with_its_last_lines() -> None:
     slow = script("ingest", "import time; print('thinking', flush=True); time.sleep(60)", ready=lambda: False)
     kept = Supervisor([slow], start_timeout_s=1)
     with pytest.raises(StartError, match=r"ingest is not ready after 1 s.*\n +thinking"):
@@ -84,7 +84,7 @@ def test_a_process_that_is_never_ready_is_reported_with_its_last_lines() -> None
     kept.stop()
 
 
-def test_a_process_that_dies_is_started_again(
+def test_dead_process_is_restarted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], wait_until: Wait
 ) -> None:
     monkeypatch.setattr(supervisor_module, "BACKOFF_S", 0.05)
@@ -105,10 +105,10 @@ def test_a_process_that_dies_is_started_again(
     kept.run()
     killer.join()
     kept.stop()
-    assert "was killed by SIGKILL; starting it again" in capsys.readouterr().out
+    assert "was killed by SIGKILL; restarting" in capsys.readouterr().out
 
 
-def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path, wait_until: Wait) -> None:
+def test_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path, wait_until: Wait) -> None:
     pids = tmp_path / "pids"
     code = """
 import os, signal, subprocess, sys, time
@@ -143,13 +143,13 @@ kept.run()
     wait_until(lambda: "a stopped" in journal.read_text(), what="a to notice")
 
 
-def test_a_stop_during_the_start_is_heeded() -> None:
-    """A start that waited for what is never ready would take an hour."""
-    asked = 0
+def test_stop_request_ends_the_start() -> None:
+    """Otherwise, waiting for this process, which is never ready, would take an hour."""
+    calls = 0
 
     def ready() -> bool:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         kept.request_stop()
         return False
 
@@ -157,14 +157,16 @@ def test_a_stop_during_the_start_is_heeded() -> None:
     kept.start()
     kept.run()
     kept.stop()
-    assert asked == 1
+    assert calls == 1
 
 
-@pytest.mark.parametrize(("at_once_s", "told"), [(60.0, "does not stop: killed"), (0.0, "is not waited for: killed")])
-def test_signals_that_come_at_once_are_one_and_a_second_one_does_not_wait(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, at_once_s: float, told: str
+@pytest.mark.parametrize(
+    ("same_request_s", "message"), [(60.0, "did not stop in time: killed"), (0.0, "killed at once")]
+)
+def test_simultaneous_stop_requests_count_as_one_and_a_second_request_kills(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, same_request_s: float, message: str
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "AT_ONCE_S", at_once_s)
+    monkeypatch.setattr(supervisor_module, "SAME_REQUEST_S", same_request_s)
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
@@ -177,10 +179,10 @@ def test_signals_that_come_at_once_are_one_and_a_second_one_does_not_wait(
     kept.request_stop()
     kept.request_stop()
     kept.stop()
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
-def test_a_stop_is_heeded_though_more_is_written_than_can_be_shown() -> None:
+def test_stop_request_is_handled_despite_a_flood_of_output() -> None:
     flood = "import sys\nwhile True: sys.stdout.write('something happened\\n' * 100)"
     kept = Supervisor([script("one", flood), script("two", flood)], start_timeout_s=20)
     threading.Timer(1, kept.request_stop).start()
@@ -189,7 +191,7 @@ def test_a_stop_is_heeded_though_more_is_written_than_can_be_shown() -> None:
     kept.stop()
 
 
-def test_small_talk_is_hidden_unless_the_start_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_routine_lines_are_hidden_unless_the_start_fails(capsys: pytest.CaptureFixture[str]) -> None:
     code = "print('small talk'); print('news'); raise SystemExit(1)"
     talker = Service("redis", (sys.executable, "-c", code), lambda: False, tier=0, hide=re.compile("small"))
     kept = Supervisor([talker], start_timeout_s=20)

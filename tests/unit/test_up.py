@@ -7,11 +7,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from demo.up import Settings, heed_make, services
+from demo.up import Settings, services, watch_make
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "192.0.2.7"])
-def test_the_demo_station_is_where_the_stations_file_looks_for_it(host: str) -> None:
+def test_demo_station_has_the_address_in_the_stations_file(host: str) -> None:
     kept = {service.name: service for service in services(Settings(host=host, redis_url="redis://127.0.0.1:1/0"))}
     assert kept["api"].environ["HOST"] == host
     assert kept["station"].environ["HOST"] == "127.0.0.1"
@@ -23,7 +23,7 @@ def test_two_transcribers_are_two_processes() -> None:
     assert names == ["station", "ingest", "api", "transcriber-1", "transcriber-2"]
 
 
-def test_who_heeds_make_does_not_ask_again_for_a_stop_that_goes_on() -> None:
+def test_watch_make_does_not_request_a_second_stop() -> None:
     supervisor = Mock(stopping=True)
-    heed_make(os.getppid(), supervisor)
+    watch_make(os.getppid(), supervisor)
     supervisor.request_stop.assert_not_called()

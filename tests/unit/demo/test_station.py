@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from demo import icy, music, station
-from demo.broadcast import HEARD_LATER_S, Broadcast
+from demo.broadcast import LISTENER_DELAY_S, Broadcast
 from demo.bulletins import split_of
 from demo.encoder import DELAY_SAMPLES, Encoder, EncoderError, ffmpeg, frame_bytes, split_frames
 from demo.programme import SPEECH_DBFS, Item, endless
@@ -122,7 +122,7 @@ class TestEncoder:
         assert list(split_frames(Trickle(frame * 5))) == [frame] * 5
 
     def test_something_else_than_a_frame_is_refused(self) -> None:
-        with pytest.raises(EncoderError, match="does not begin"):
+        with pytest.raises(EncoderError, match="is not the header"):
             frame_bytes(b"ID3\x04")
 
     def test_no_ffmpeg_outlives_its_input(self) -> None:
@@ -214,7 +214,7 @@ class TestServer:
 
 
 def test_a_listener_hears_a_sample_a_frame_and_the_codecs_delay_later() -> None:
-    assert 0.05 < HEARD_LATER_S < 0.06
+    assert 0.05 < LISTENER_DELAY_S < 0.06
 
 
 def test_the_command_names_a_bad_port(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
