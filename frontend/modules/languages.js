@@ -31,7 +31,7 @@ export function languageSelect(id, chosen = '') {
   const offer = (codes, code) => {
     const known = new Set(code ? [...codes, code] : codes); // the chosen language may not be supported by the current models
     const named = [...known].map((each) => [each, languageName(each)]).sort((a, b) => a[1].localeCompare(b[1]));
-    select.replaceChildren(...[['', 'Detect automatically'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
+    select.replaceChildren(...[['', 'Auto-detect'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
     select.value = code;
   };
   offer([], chosen);

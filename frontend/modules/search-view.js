@@ -10,9 +10,9 @@ import { tokenOffer } from './token-offer.js';
 
 /** Search syntax: examples and their meaning. */
 const HINTS = [
-  ['storm warning', 'both words, near each other'],
+  ['storm warning', 'both, near each other'],
   ['"storm warning"', 'exact phrase'],
-  ['storm*', 'words starting with storm'],
+  ['storm*', 'storm, storms, stormy…'],
   ['storm OR gale', 'either word'],
   ['storm -rain', 'storm without rain'],
 ];

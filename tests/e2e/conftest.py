@@ -1,6 +1,6 @@
-"""The page: a browser and an API before a Redis of their own, where captions are committed as a transcriber would.
+"""The page: a browser, and an API with its own Redis, where captions are committed as by a transcriber.
 
-Tests of the whole system are in a folder of their own; see `whole`.
+Tests of the whole system are in the folder `whole`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from wire.sources import Stations
 
 expect.set_options(timeout=15_000)
 
-#: What Chromium does without: the first two would be a page of its own beside each of ours, for an address bar that
-#: nobody sees, and take as long as ours. The last list that it is given counts: the others are those of Playwright's.
+#: Disabled features of Chromium: the first two would open another page for each of ours, for an address bar that
+#: is not visible, and take as long as ours. Chromium uses only the last such list, so the others repeat Playwright's.
 FEATURES_OFF = (
     *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
     *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
@@ -33,7 +33,7 @@ FEATURES_OFF = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test time: the first pays for the start of the system too."""
+    """Give each test enough time: the first one includes the start of the system."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
@@ -53,7 +53,7 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
-    """Chromium, whose microphone hears the tone: one for all files of a process, each page in a context of its own."""
+    """Chromium with the tone as its microphone: one per process, each page in its own context."""
     arguments = [
         "--no-sandbox",
         "--disable-background-networking",
@@ -73,7 +73,7 @@ def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """One API for all tests that need no other."""
+    """One API for all tests that do not need their own."""
     folder = tmp_path_factory.mktemp("api")
     with running(emptied_redis, free_port(), folder, MAX_UPLOAD_BYTES=1_500_000) as api:
         yield api
@@ -81,7 +81,7 @@ def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: p
 
 @pytest.fixture
 def api(server: Api, redis_url: str) -> Api:
-    """The API, before an empty Redis with one station."""
+    """The API, with one station in an otherwise empty Redis."""
     with connect(redis_url) as redis:
         Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
     return server
@@ -95,7 +95,7 @@ def speaker(redis: Redis) -> Speaker:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that may not complain."""
+    """A page that must not report errors."""
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
     complaints: list[str] = []

@@ -6,15 +6,15 @@ from playwright.sync_api import Locator, Page
 
 
 def time_of(page: Page, second: int) -> Locator:
-    """What plays from a line."""
+    """The button that plays from a line."""
     return page.get_by_role("button", name=f"0:{second:02}", exact=True)
 
 
 def correct(page: Page, second: int) -> Locator:
-    """What opens a line."""
+    """The button that opens the editor of a line."""
     return page.get_by_role("button", name=f"Correct: line at 0:{second:02}")
 
 
 def stops(page: Page) -> Locator:
-    """What Tab goes to in the lines, whatever is hidden."""
+    """All Tab stops in the lines, including hidden ones."""
     return page.locator(".lines").locator("[tabindex='0'], a, input, button:not([tabindex='-1'])")

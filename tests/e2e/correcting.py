@@ -1,4 +1,4 @@
-"""Lines that are corrected on the page, and what is kept of that."""
+"""Helpers for correcting lines on the page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from wire.captions import CaptionLog, latest_revisions
 
 
 def kept(redis: Redis, source: str = "jobs/j") -> list[str]:
-    """The texts of a source's captions."""
+    """The stored texts of a source's captions."""
     return [caption.text for caption in latest_revisions(CaptionLog(redis).read(source))]
 
 
 def opened(page: Page, at: int) -> Locator:
-    """The field in which a line is corrected, opened as with a mouse."""
+    """Open the editor of a line with the mouse; return its text field."""
     line = page.locator(".lines p").nth(at)
     line.hover()
     line.locator(".correct").click()

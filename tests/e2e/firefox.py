@@ -1,4 +1,4 @@
-"""A Firefox, driven by what it speaks itself: WebDriver BiDi (https://w3c.github.io/webdriver-bidi/).
+"""Firefox, driven with WebDriver BiDi (https://w3c.github.io/webdriver-bidi/).
 
 Playwright's own Firefox comes from no package index, and the one of a Debian is too old for it.
 """
@@ -29,7 +29,7 @@ PATIENCE_S = 30.0
 
 
 class Firefox:
-    """One page. What its console complains of is in `complaints`."""
+    """One page. Its console errors are in `complaints`."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -44,11 +44,11 @@ class Firefox:
         self._send("browsingContext.navigate", context=self._page, url=url, wait="complete")
 
     def reload(self) -> None:
-        """Load it again."""
+        """Reload the page."""
         self._send("browsingContext.reload", context=self._page, wait="complete")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression: text, a number, whether, or nothing."""
+        """The value of an expression: a string, number, boolean or null."""
         answer = self._evaluate(expression)
         return answer.get("value")
 
@@ -60,11 +60,11 @@ class Firefox:
             time.sleep(0.05)
 
     def text(self, selector: str) -> str:
-        """What is read at the first element that is chosen."""
+        """The text of the first element that matches a selector."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
 
     def press(self, role: str, name: str) -> None:
-        """Click in the middle of what has that role and that name, once it is there."""
+        """Wait for the element with a role and a name, and click its centre."""
         until = time.monotonic() + PATIENCE_S
         while not (nodes := self._named(role, name)):
             assert time.monotonic() < until, f"no {role} {name}\n{self.evaluate('document.body.innerText')}"
@@ -72,7 +72,7 @@ class Firefox:
         self.click(nodes[0])
 
     def click(self, node: dict[str, Any] | str) -> None:
-        """Click in the middle of a node, or of what an expression yields."""
+        """Click the centre of a node, or of the node that an expression returns."""
         node = self._evaluate(node) if isinstance(node, str) else node
         shown = "(element) => element.scrollIntoView({ block: 'nearest' })"
         self._send(
@@ -91,7 +91,7 @@ class Firefox:
         self._act({"type": "pointer", "id": "mouse", "actions": steps})
 
     def keys(self, text: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys one after another."""
         steps = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
         self._act({"type": "key", "id": "keyboard", "actions": steps})
 
@@ -102,7 +102,7 @@ class Firefox:
         self._send("input.setFiles", context=self._page, element=element, files=[str(path)])
 
     def close(self) -> None:
-        """End the browser."""
+        """Close the browser."""
         self._send("browser.close")
 
     def _named(self, role: str, name: str) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ class Firefox:
         self._send("input.performActions", context=self._page, actions=[device])
 
     def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Say one thing, and hear its answer; what is told meanwhile is kept."""
+        """Send a command and return its result; events received meanwhile are kept."""
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         until = time.monotonic() + PATIENCE_S
@@ -137,7 +137,7 @@ class Firefox:
         raise AssertionError(f"no answer to {method} within {PATIENCE_S:g} s")
 
     def _hear(self, entry: dict[str, Any]) -> None:
-        """What the page throws, and what it warns of itself; not that its sockets end where it is loaded again."""
+        """Exceptions and warnings of the page, except those about sockets closed by a reload."""
         worst = entry["level"] == "error" or (entry["type"] == "console" and entry["level"] == "warn")
         if worst and "was interrupted while the page was loading" not in entry["text"]:
             self.complaints.append(entry["text"])
@@ -145,7 +145,7 @@ class Firefox:
 
 @contextlib.contextmanager
 def firefox(program: str, folder: Path, **environ: str) -> Iterator[Firefox]:
-    """A Firefox whose profile, and whatever else it writes, is in `folder`."""
+    """A Firefox that writes its profile and all other files to `folder`."""
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
     (folder / "user.js").write_text("\n".join(lines))
     command = [program, "--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port", "0"]
@@ -164,7 +164,7 @@ def firefox(program: str, folder: Path, **environ: str) -> Iterator[Firefox]:
 
 
 def _port(folder: Path, process: subprocess.Popen[bytes]) -> int:
-    """Where it listens, as it writes down when it does."""
+    """The address it listens on, which it writes to a file."""
     told, until = folder / "WebDriverBiDiServer.json", time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):

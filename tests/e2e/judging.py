@@ -1,4 +1,4 @@
-"""What is right: word error rates, the order of live captions, and subtitle files by the letter of their formats."""
+"""Checks of results: word error rates, the order of live captions, and strict parsers of subtitle files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jiwer
 
 from benchmarks.alignment import align, caption_words, normalised, truth_words
 
-#: Word error rate that tells a broken chain from a whole one; benchmarks have the strict figures. Another model than
+#: A word error rate above this means that something is broken; benchmarks measure it precisely. Another model than
 #: the bundled one (MODEL) may need another.
 MAX_WER = float(os.environ.get("MAX_WER", "0.25"))
 
@@ -26,12 +26,12 @@ _VTT_TIME = re.compile(
 
 
 def wer(truth: str, captions: Iterable[Mapping[str, Any]]) -> float:
-    """Word error rate of captions, 0 to 1 and beyond."""
+    """Word error rate of captions: 0 is perfect, and it may exceed 1."""
     return float(jiwer.wer(" ".join(normalised(truth)), " ".join(caption_words(captions))))
 
 
 def live_wer(truth: list[dict[str, Any]], captions: Iterable[Mapping[str, Any]], start_s: float, end_s: float) -> float:
-    """Word error rate over what was said wholly between two moments."""
+    """Word error rate of what was said between two times."""
     found = align(truth_words(truth, start_s, end_s), caption_words(captions))
     errors = list(found.by_language().values())
     total = sum(errors[1:], errors[0])
@@ -42,14 +42,14 @@ def live_wer(truth: list[dict[str, Any]], captions: Iterable[Mapping[str, Any]],
 def lost_steps(
     truth: list[dict[str, Any]], captions: Iterable[Mapping[str, Any]], start_s: float, end_s: float
 ) -> set[int]:
-    """Steps of five seconds in which something was said and nothing captioned."""
+    """Steps of five seconds in which there was speech but no captions."""
     return align(truth_words(truth, start_s, end_s), caption_words(captions)).lost_steps(start_s, 5.0)
 
 
 def check_order(captions: Sequence[Mapping[str, Any]]) -> None:
-    """Captions as they came over one socket: every event once and in order; a final caption is never touched again.
+    """Check captions received over one socket: every event once and in order; a final caption never changes again.
 
-    What is heard ahead is of no event, and says the newest.
+    Partial captions have no event of their own, and carry the number of the newest one.
     """
     events = [caption["event"] for caption in captions if not caption["partial"]]
     assert events == list(range(events[0], events[0] + len(events)))
@@ -71,7 +71,7 @@ def check_order(captions: Sequence[Mapping[str, Any]]) -> None:
 
 
 def parse_srt(text: str) -> list[Cue]:
-    """SubRip, strictly: numbers from 1, HH:MM:SS,mmm, no empty cue, a blank line between two."""
+    """Parse SubRip strictly: numbers from 1, HH:MM:SS,mmm, no empty cues, a blank line between cues."""
     cues: list[Cue] = []
     if not text:
         return cues
@@ -86,10 +86,10 @@ def parse_srt(text: str) -> list[Cue]:
 
 
 def parse_vtt(text: str) -> list[Cue]:
-    """WebVTT by W3C's syntax: the header and a blank line, then cues; `-->` and `<` never in a cue's text."""
+    """Parse WebVTT by W3C's syntax: the header and a blank line, then cues without `-->` and `<` in their text."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     header, blank, body = text.partition("\n\n")
-    assert blank, "no blank line behind the header"
+    assert blank, "no blank line after the header"
     assert re.fullmatch(r"WEBVTT(?:[ \t][^\n]*)?(?:\n(?!.*-->)[^\n]+)*", header), f"{header!r} is not WebVTT's header"
     cues: list[Cue] = []
     for block in (
@@ -97,14 +97,14 @@ def parse_vtt(text: str) -> list[Cue]:
     ):
         lines = block.split("\n")
         if "-->" not in lines[0]:
-            lines = lines[1:]  # an identifier
+            lines = lines[1:]  # cue identifier
         match = _VTT_TIME.fullmatch(lines[0])
         assert match, f"{lines[0]!r} is not a WebVTT time line"
         assert not any(
             "-->" in line or re.search(r"<(?!/?(?:[cibuv]|ruby|rt|lang|\d)[. >\d])", line) for line in lines[1:]
         )
         assert not any(re.search(r"&(?!amp;|lt;|gt;|nbsp;|lrm;|rlm;|#)", line) for line in lines[1:])
-        # Word times and languages are marked up, and no part of what is shown.
+        # Word times and languages are markup, which is not shown.
         cues.append(_cue(match.groups(), [re.sub(r"<[^>]*>", "", line) for line in lines[1:]]))
     return _in_order(cues)
 

@@ -1,4 +1,4 @@
-"""Recordings to upload and to speak: bulletins that were never broadcast."""
+"""Recordings to upload and to speak: bulletins that are not broadcast."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAME_S = 0.1
 
 @dataclass(frozen=True)
 class Recording:
-    """A bulletin that was never broadcast."""
+    """A bulletin that is not broadcast."""
 
     text: str
     language: Language
@@ -33,7 +33,7 @@ class Recording:
         return len(self.audio) / SAMPLE_RATE
 
     def encoded(self, path: Path, *options: str) -> Path:
-        """Written to `path` by ffmpeg; the name's end chooses the format."""
+        """Write it to `path` with ffmpeg; the extension selects the format."""
         pcm = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"]
         command = [ffmpeg(), "-v", "error", "-y", *pcm, *options, str(path)]
         subprocess.run(command, input=self.audio.tobytes(), check=True)
@@ -54,7 +54,7 @@ def record(language: Language, sentences: int, seed: int) -> Recording:
 
 
 def spoken(audio: NDArray[np.int16], rate_hz: int) -> Iterator[bytes]:
-    """Frames of a tenth of a second, each when it has been said."""
+    """Frames of a tenth of a second, in real time."""
     began = time.monotonic()
     for number, frame in enumerate(np.array_split(audio, max(1, round(len(audio) / rate_hz / FRAME_S)))):
         time.sleep(max(0.0, began + number * FRAME_S - time.monotonic()))

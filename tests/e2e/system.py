@@ -1,4 +1,4 @@
-"""Every process of the system, started as `make up` starts it, by its own entry point, on free ports."""
+"""Runs every process of the system as `make up` does, by its own entry point, on free ports."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.websocket_client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Everything is waited for by a condition; these are for a machine that is very busy.
+#: Timeouts for conditions, long enough for a very busy machine.
 START_TIMEOUT_S, TIMEOUT_S = 120.0, 120.0
 
 
 class Process:
-    """One process of the system; its output goes to a file that a failure shows."""
+    """One process of the system. Its output goes to a file, which is shown if it fails."""
 
     def __init__(self, name: str, command: list[str], environ: dict[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        # The kernel ends it with us, should the test run be killed.
+        # Terminated by the kernel if the test run is killed.
         leash = [sys.executable, "-S", str(ROOT / "demo" / "leash.py"), str(os.getpid())]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -47,7 +47,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
     @property
@@ -56,17 +56,17 @@ class Process:
         return self._process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
-        """A signal, to the process alone."""
+        """Send a signal to the process only."""
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """As a crash: -9, children included."""
+        """Kill the process and its children with SIGKILL, as in a crash."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(timeout=30)
 
     def stop(self) -> None:
-        """As an orderly stop."""
+        """Stop the process cleanly."""
         if self.running:
             self.send(signal.SIGCONT)
             self.send(signal.SIGTERM)
@@ -83,7 +83,7 @@ class Process:
 
 @dataclass
 class System:
-    """Everything that runs."""
+    """All processes of the system."""
 
     folder: Path
     free_port: Callable[[], int]
@@ -114,7 +114,7 @@ class System:
     # --- processes ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Everything, with one transcriber."""
+        """Start everything, with one transcriber."""
         self.start_redis()
         self._start("station", "-m", "demo.station", "--seed", "11")
         self.start_ingest()
@@ -124,11 +124,11 @@ class System:
         self.wait(lambda: httpx.get(f"{self.station_url}/healthz").is_success, START_TIMEOUT_S, "the station is on air")
 
     def start_ingest(self) -> None:
-        """What reads the sources."""
+        """Start ingest."""
         self._start("ingest", "-m", "ingest")
 
     def start_redis(self) -> None:
-        """Redis as docker-compose.yml has it: what was acknowledged is on disk within a second."""
+        """Start Redis as in docker-compose.yml: acknowledged writes are on disk within a second."""
         program = os.environ.get("TEST_REDIS_SERVER", "redis-server")
         options = ["--bind", "127.0.0.1", "--port", str(self.redis_port), "--dir", str(self.folder / "redis")]
         options += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
@@ -136,7 +136,7 @@ class System:
         self.wait(self.redis.ping, 30, "Redis answers")
 
     def transcribers(self, count: int) -> list[Process]:
-        """Have exactly so many transcribers with a heartbeat."""
+        """Start or stop transcribers until exactly `count` of them have a heartbeat."""
         names = [f"transcriber-{number}" for number in range(8)]
         for name in names:
             process = self.processes.get(name)
@@ -155,7 +155,7 @@ class System:
         return sorted(name.decode().rpartition(":")[2] for name in found)
 
     def stop(self) -> None:
-        """Everything, Redis last; the others at the same time."""
+        """Stop everything: Redis last, all others at the same time."""
         ordered = sorted(self.processes.values(), key=lambda p: p.name == "redis")
         for process in ordered:
             if process.running and process.name != "redis":
@@ -171,7 +171,7 @@ class System:
     # --- waiting -----------------------------------------------------------------------------------------------
 
     def wait(self, condition: Callable[[], object], timeout_s: float = TIMEOUT_S, what: str = "") -> None:
-        """Wait until a condition holds; what is not there yet counts as false."""
+        """Wait until a condition holds. Connection errors count as false."""
         until = time.monotonic() + timeout_s
         while not self._holds(condition):
             ended = [p for p in self.processes.values() if not p.running]
@@ -190,7 +190,7 @@ class System:
     # --- what users do -----------------------------------------------------------------------------------------
 
     def upload(self, path: Path, language: str | None = None) -> str:
-        """Upload a recording; the job's id."""
+        """Upload a recording; return the job's id."""
         data = {"language": language} if language else {}
         with path.open("rb") as file:
             answer = httpx.post(f"{self.url}/jobs", files={"file": (path.name, file)}, data=data, timeout=60)
@@ -198,19 +198,19 @@ class System:
         return str(answer.json()["id"])
 
     def job(self, id: str) -> dict[str, Any]:
-        """What is known of a job."""
+        """Fetch a job."""
         values: dict[str, Any] = httpx.get(f"{self.url}/jobs/{id}", timeout=30).raise_for_status().json()
         return values
 
     def finished(self, id: str) -> dict[str, Any]:
-        """Wait for a job's end; its captions as JSON."""
+        """Wait until a job has finished; return its captions as JSON."""
         self.wait(lambda: self.job(id)["state"] not in ("waiting", "running", "connecting"), what=f"job {id} ends")
         assert self.job(id)["state"] == "finished", self.job(id)
         document: dict[str, Any] = httpx.get(f"{self.url}/jobs/{id}/captions.json", timeout=30).json()
         return document
 
     def truth(self, after: float) -> list[dict[str, Any]]:
-        """What the demo station has said since."""
+        """The transcript of the demo station since a Unix time."""
         answer = httpx.get(f"{self.station_url}/truth", params={"after": after}, timeout=30)
         return [json.loads(line) for line in answer.raise_for_status().text.splitlines()]
 

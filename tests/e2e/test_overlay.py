@@ -1,4 +1,4 @@
-"""What shows captions outside the page: the overlay, and a browser's own EventSource."""
+"""Captions outside the page: the overlay, and a browser's EventSource."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def watched(api: Api, wait_until: Callable[..., None]) -> Callable[[str], None]:
-    """Waits until somebody watches a source of a kind."""
+    """Waits until a source has a viewer."""
     return lambda kind: wait_until(lambda: f'api_viewers{{kind="{kind}"}} 1.0' in api.http.get("/metrics").text)
 
 
-def test_the_newest_lines_stand_alone_and_go(
+def test_newest_lines_are_shown_alone_and_disappear(
     page: Page, api: Api, speaker: Speaker, watched: Callable[[str], None]
 ) -> None:
     speaker.say("Tidigare i dag.")
@@ -52,10 +52,10 @@ def test_the_newest_lines_stand_alone_and_go(
     expect(shown).to_have_text(["Nu är det vår.", "Eller"])
     speaker.revise("", final=False)
     speaker.say("", content=Content.GAP, reason="away", final_after=False)
-    expect(shown).to_have_count(0)  # though what came last is not final
+    expect(shown).to_have_count(0)  # even though the last line is not final
 
 
-def test_players_are_offered_a_station_that_they_may_hear(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_hls_link_is_offered_without_a_password(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     link = page.get_by_role("link", name="Players (HLS)")
     page.goto(f"{api.url}/#radio/p1")
     speaker.say("Klockan är åtta.")
@@ -68,7 +68,7 @@ def test_players_are_offered_a_station_that_they_may_hear(page: Page, api: Api, 
     expect(link).to_have_attribute("title", re.compile("Address for players"))
 
 
-def test_it_stands_in_pages_of_others_which_the_page_does_not(
+def test_overlay_can_be_embedded_but_the_page_cannot(
     page: Page, api: Api, redis: Redis, watched: Callable[[str], None], tmp_path: Path
 ) -> None:
     Statuses(redis).save(Status("microphones/a1", State.RUNNING, since_s=time.time()))
@@ -96,12 +96,12 @@ def test_it_stands_in_pages_of_others_which_the_page_does_not(
         ("../stations", "overlay.html?source=stations/demo, or microphones/ID"),
     ],
 )
-def test_a_wrong_address_is_told(page: Page, api: Api, source: str, words: str) -> None:
+def test_invalid_source_is_reported(page: Page, api: Api, source: str, words: str) -> None:
     page.goto(f"{api.url}/overlay.html?source={source}")
     expect(page.get_by_role("alert")).to_contain_text(words)
 
 
-def test_obs_lays_a_style_of_its_own_over_it(page: Page, api: Api) -> None:
+def test_custom_css_of_obs_overrides_the_style(page: Page, api: Api) -> None:
     page.goto(f"{api.url}/overlay.html")
     expect(page.get_by_role("alert")).to_have_css("background-color", "rgba(0, 0, 0, 0.75)")
     page.evaluate(
@@ -110,7 +110,7 @@ def test_obs_lays_a_style_of_its_own_over_it(page: Page, api: Api) -> None:
     expect(page.get_by_role("alert")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
-def test_a_browsers_event_source_hears_a_recording_to_its_end_and_stops(
+def test_event_source_receives_a_recording_to_its_end_and_stops(
     page: Page, api: Api, redis: Redis, watched: Callable[[str], None]
 ) -> None:
     Jobs(redis).save(Job("j1", time.time(), duration_s=10.0))

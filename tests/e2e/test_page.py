@@ -1,4 +1,4 @@
-"""The page in a real browser, before a real API: the microphone, the token, and what all its views need."""
+"""The page, with a real browser and a real API: the microphone, the token, and what all views have in common."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 320}
 
 
-def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: str) -> None:
+def test_microphone_is_captioned(page: Page, api: Api, redis_url: str) -> None:
     ingest = Ingest(redis_url)
     ingest.start()
     page.goto(f"{api.url}#microphone")
@@ -33,11 +33,13 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     page.get_by_text("More options", exact=True).click()
     page.get_by_label("People and places, one per line").fill("Bodil Jönsson\n\nUmeå ")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_focused()  # it is the same, and was disabled meanwhile
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()  # the same button, which was disabled meanwhile
     expect(page.locator(".lines .text")).to_have_text(["first"])
-    expect(page.locator(".state [role=status]")).to_have_text("Recording")  # without the time: it would be read out
+    expect(page.locator(".state [role=status]")).to_have_text(
+        "Recording"
+    )  # without the time, which must not be announced
     page.wait_for_function("() => document.querySelector('meter').value > 0.1")
-    with page.expect_popup() as opened:  # what listeners are given
+    with page.expect_popup() as opened:  # the page for listeners
         page.get_by_role("link", name="this address").click()
     listener = opened.value
     expect(listener.locator(".lines .text")).to_have_text(["first"])
@@ -76,14 +78,14 @@ def test_speech_goes_in_and_captions_come_back(page: Page, api: Api, redis_url: 
     expect(page.get_by_text("Recording not found")).to_be_visible()
     samples = struct.unpack(f"<{len(ingest.pcm) // 2}h", ingest.pcm)
     assert max(samples) > 3_000
-    # Silence crosses zero often; and a busy browser leaves gaps, so that most periods are whole, but not all.
+    # Silence has many zero crossings, and a busy browser leaves gaps, so most periods are complete, but not all.
     loud = [(n, sample > 0) for n, sample in enumerate(samples) if abs(sample) > 1_000]
     rises = [n for (_, before), (n, now) in pairwise(loud) if now and not before]
     period = statistics.median(b - a for a, b in pairwise(rises))
     assert ingest.hello.sample_rate / period == pytest.approx(440, rel=0.05)
 
 
-def test_a_recording_goes_on_when_the_api_is_started_again(
+def test_recording_continues_after_the_api_restarts(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     ingest, port = Ingest(redis_url), free_port()
@@ -96,15 +98,15 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
         expect(state).to_contain_text("Recording")
         page.get_by_role("link", name="Radio").click()
         expect(page.get_by_role("link", name="Microphone")).to_have_class("on")
-        ingest.heard(len(ingest.pcm) + 44_100)  # it goes on out of sight
+        ingest.heard(len(ingest.pcm) + 44_100)  # recording continues while hidden
         page.get_by_role("link", name="Microphone").click()
         expect(page.locator(".lines .text")).to_have_text(["first"])
     expect(state).to_contain_text("Connection lost, reconnecting… (3 s")
     before = len(ingest.pcm)
     with running(redis_url, port, tmp_path):
         expect(state).to_contain_text("Recording")
-        ingest.heard(before + 3 * 2 * 44_100)  # what was said meanwhile
-        page.once("dialog", lambda question: question.accept())  # whether to leave the page
+        ingest.heard(before + 3 * 2 * 44_100)  # audio recorded meanwhile
+        page.once("dialog", lambda question: question.accept())  # the question whether to leave the page
         page.reload()
         page.get_by_role("button", name="Resume").click()
         expect(state).to_contain_text("Recording")
@@ -115,7 +117,7 @@ def test_a_recording_goes_on_when_the_api_is_started_again(
     ingest.join(timeout=20)
 
 
-def test_a_recording_is_stopped_while_it_is_away(
+def test_recording_is_stopped_while_disconnected(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     Ingest(redis_url).start()
@@ -125,7 +127,7 @@ def test_a_recording_is_stopped_while_it_is_away(
         expect(page.locator(".lines .text")).to_have_text(["first"])
         expect(page.get_by_label("Spoken language")).to_have_css(
             "opacity", "0.55"
-        )  # in Firefox, too, it looks disabled
+        )  # it must look disabled in Firefox too
     expect(page.locator("microphone-view .state")).to_contain_text("Connection lost")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
@@ -134,7 +136,7 @@ def test_a_recording_is_stopped_while_it_is_away(
     expect(page.locator(".lines .text")).to_have_text(["first"])
 
 
-def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> None:
+def test_blocked_microphone_is_reported_with_a_remedy(browser: Browser, api: Api) -> None:
     with browser.new_context() as context:
         page = context.new_page()
         page.add_init_script(
@@ -146,8 +148,8 @@ def test_a_refused_microphone_says_what_to_do(browser: Browser, api: Api) -> Non
         expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
-def test_a_browser_that_does_not_begin_to_hear_is_not_waited_for_for_ever(page: Page, api: Api) -> None:
-    page.add_init_script(  # as Firefox does on a machine without a sound output
+def test_waiting_for_the_microphone_times_out(page: Page, api: Api) -> None:
+    page.add_init_script(  # like Firefox on a machine without an audio output
         "AudioContext.prototype.resume = () => { window.asked = true; return new Promise(() => {}) }"
     )
     page.clock.install()
@@ -161,7 +163,7 @@ def test_a_browser_that_does_not_begin_to_hear_is_not_waited_for_for_ever(page: 
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
-def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
+def test_token_is_requested_once(page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
         Stations(connect(redis_url)).add(Station("p1", "P1", "http://127.0.0.1:9/p1"))
         page.goto(api.url)
@@ -179,7 +181,7 @@ def test_a_token_is_asked_for_once(page: Page, redis_url: str, free_port: Callab
         expect(page.get_by_text("No stations yet")).to_be_visible()
 
 
-def test_the_token_is_asked_for_where_the_microphone_lacks_it_and_not_where_too_many_are_open(
+def test_token_is_requested_if_the_microphone_needs_it_but_not_if_too_many_are_open(
     page: Page, redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     with (
@@ -196,7 +198,7 @@ def test_the_token_is_asked_for_where_the_microphone_lacks_it_and_not_where_too_
             expect(page.get_by_role("alert")).to_contain_text("too many are open")
 
 
-def test_all_is_reached_by_keyboard(page: Page, api: Api, speaker: Speaker) -> None:
+def test_everything_is_accessible_by_keyboard(page: Page, api: Api, speaker: Speaker) -> None:
     speaker.say("rad")
     page.goto(api.url)
     expect(page.locator(".lines")).to_be_visible()

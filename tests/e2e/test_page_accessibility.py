@@ -1,4 +1,4 @@
-"""Each view of the page by the rules of axe-core: WCAG 2.2, levels A and AA, and what its makers hold for good."""
+"""Each view of the page is checked with axe-core: WCAG 2.2, levels A and AA, and best practices."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ AXE = Axe()
 OPTIONS: dict[str, Any] = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
-    # Takes addresses of views, #radio/p1, for links that skip something.
+    # Mistakes addresses of views, such as #radio/p1, for skip links.
     "rules": {"skip-link": {"enabled": False}},
 }
 
 
 @pytest.fixture
 def check(page: Page) -> Callable[..., None]:
-    """Asserts that what the page shows now breaks no rule: on a desktop, and in the dark as narrow as 400 % make it."""
+    """Asserts that the current page breaks no rule: on a desktop, and in dark mode as narrow as at 400 % zoom."""
 
     def run(view: str, **rules: bool) -> None:
         options = {**OPTIONS, "rules": {**OPTIONS["rules"], **{name: {"enabled": on} for name, on in rules.items()}}}
@@ -106,7 +106,7 @@ def test_recordings(page: Page, api: Api, redis: Redis, tone: Path, check: Calla
     check("the token")
 
 
-def test_a_microphone(page: Page, api: Api, redis_url: str, check: Callable[..., None]) -> None:
+def test_microphone(page: Page, api: Api, redis_url: str, check: Callable[..., None]) -> None:
     ingest = Ingest(redis_url)
     ingest.start()
     page.goto(f"{api.url}/#microphone")
@@ -125,7 +125,7 @@ def test_a_microphone(page: Page, api: Api, redis_url: str, check: Callable[...,
     check("what others read along")
 
 
-def test_a_search(
+def test_search(
     page: Page, api: Api, speaker: Speaker, check: Callable[..., None], wait_until: Callable[..., None]
 ) -> None:
     for text in ("God kväll.", "Kometen når Umeå i natt."):
@@ -139,7 +139,7 @@ def test_a_search(
     check("where it was said")
 
 
-def test_an_overlay(page: Page, api: Api, check: Callable[..., None]) -> None:
+def test_overlay(page: Page, api: Api, check: Callable[..., None]) -> None:
     page.goto(f"{api.url}/overlay.html?source=stations/none")
     expect(page.get_by_role("alert")).to_contain_text("not found")
     check("the overlay", **{"page-has-heading-one": False})

@@ -1,4 +1,4 @@
-"""Captions on the page in a real browser, before a real API; they are committed as a transcriber would."""
+"""Captions on the page, with a real browser and a real API. Captions are committed as by a transcriber."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lines(page: Page) -> list[str]:
     return page.locator(".lines .text").all_inner_texts()
 
 
-def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_captions_appear_live(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     speaker.say("Tidigare i dag.")
     Statuses(redis).save(
         Status("stations/p1", State.RUNNING, title="Ekot", codec="aac", sample_rate_hz=48_000, channels=2)
@@ -51,7 +51,7 @@ def test_captions_come_as_they_are_made(page: Page, api: Api, redis: Redis, spea
     expect(page.locator("header.station .facts")).to_contain_text("no audio for 30 s")
 
 
-def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Speaker) -> None:
+def test_screen_readers_announce_final_lines_once(page: Page, api: Api, speaker: Speaker) -> None:
     speaker.say("Gammalt.")
     page.goto(api.url)
     expect(page.locator(".lines .text")).to_have_text(["Gammalt."])
@@ -59,12 +59,12 @@ def test_screen_readers_hear_final_lines_once(page: Page, api: Api, speaker: Spe
     speaker.say("Regnet", final_after=False)
     expect(page.locator(".lines .text")).to_have_count(2)
     speaker.revise("Regnet drar bort.")
-    expect(log.locator("p")).to_have_text(["Regnet drar bort."])  # neither what was there before nor the provisional
+    expect(log.locator("p")).to_have_text(["Regnet drar bort."])  # neither existing nor provisional lines
     assert log.get_attribute("aria-live") == "polite"
     assert log.locator("p").get_attribute("lang") == "sv"
     speaker.say("", content=Content.GAP, reason="shed")
     expect(log.locator("p").last).to_have_text("4 seconds of audio lost (too late to be transcribed)")
-    assert log.locator("p").last.get_attribute("lang") is None, "it is the page that speaks"
+    assert log.locator("p").last.get_attribute("lang") is None, "the text of the page itself has no lang"
 
 
 def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) -> None:
@@ -76,7 +76,7 @@ def test_caption_text_is_never_markup(page: Page, api: Api, speaker: Speaker) ->
     assert page.title() == "P1 Vetenskap – Radio – Undertext"
 
 
-def test_music_and_silence_are_told_below_the_lines(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_music_and_silence_are_shown_below_the_lines(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     statuses = Statuses(redis)
     speaker.say("Tidigare i dag.")
     statuses.save(Status("stations/p1", State.RUNNING, activity="music"))
@@ -103,7 +103,7 @@ def test_doubtful_words_are_marked(page: Page, api: Api, speaker: Speaker) -> No
 
 
 def rows(page: Page) -> int:
-    """How many rows the only caption has, as it is drawn."""
+    """Number of rows in which the only caption is rendered."""
     found: int = page.locator(".lines .text").evaluate(
         """(element) => {
           const range = document.createRange();
@@ -114,7 +114,7 @@ def rows(page: Page) -> int:
     return found
 
 
-def test_a_caption_is_cut_at_phrases_as_in_its_files(page: Page, api: Api, speaker: Speaker) -> None:
+def test_caption_is_broken_at_phrases_as_in_files(page: Page, api: Api, speaker: Speaker) -> None:
     page.goto(api.url)
     speaker.say("Ingen skadades svårt i branden, men huset är totalt förstört.", words=(Word("Ingen", 5.0, 5.2, 0.1),))
     text = page.locator(".lines .text")
@@ -126,17 +126,17 @@ def test_a_caption_is_cut_at_phrases_as_in_its_files(page: Page, api: Api, speak
     assert rows(page) == 2
 
 
-def test_a_narrow_page_breaks_captions_where_it_must(page: Page, api: Api, speaker: Speaker) -> None:
+def test_narrow_page_rewraps_captions(page: Page, api: Api, speaker: Speaker) -> None:
     speaker.say("Ingen skadades svårt i branden, men huset är totalt förstört.")
     page.goto(api.url)
     expect(page.locator(".lines .text")).to_be_visible()
     assert rows(page) == 2
     page.set_viewport_size({"width": 390, "height": 800})
-    assert "\n" not in page.locator(".lines .text").inner_text()  # no break but those that it needs itself
+    assert "\n" not in page.locator(".lines .text").inner_text()  # only the browser's own line breaks
     assert rows(page) >= 2
 
 
-def test_timed_webvtt_is_shown_as_it_was_said(page: Page) -> None:
+def test_webvtt_with_word_times_is_shown_in_time(page: Page) -> None:
     texts = ["Regnet drar bort österut under dagen, och i kväll klarnar det upp.", "R&D <b> & så"]
     found = []
     for id, text in enumerate(texts, start=1):
@@ -155,7 +155,7 @@ def test_timed_webvtt_is_shown_as_it_was_said(page: Page) -> None:
     assert shown == [[10, texts[0], None], [20, texts[1], "en"]]
 
 
-def test_a_withdrawn_line_goes(page: Page, api: Api, speaker: Speaker) -> None:
+def test_withdrawn_line_is_removed(page: Page, api: Api, speaker: Speaker) -> None:
     page.goto(api.url)
     speaker.say("Tack för att ni tittade", final_after=False)
     expect(page.locator(".lines .text")).to_be_visible()
@@ -163,7 +163,7 @@ def test_a_withdrawn_line_goes(page: Page, api: Api, speaker: Speaker) -> None:
     expect(page.locator(".lines .text")).to_be_hidden()
 
 
-def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker: Speaker) -> None:
+def test_scrolling_back_stops_following(page: Page, api: Api, speaker: Speaker) -> None:
     for number in range(60):
         speaker.say(f"rad {number}")
     page.goto(api.url)
@@ -173,7 +173,7 @@ def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker
     latest = page.get_by_role("button", name="Latest line")
     expect(latest).to_be_visible()
     below = "(element, lines) => element.getBoundingClientRect().top - lines.getBoundingClientRect().bottom"
-    assert latest.evaluate(below, page.locator(".lines").element_handle()) >= 0, "it hides nothing that is read"
+    assert latest.evaluate(below, page.locator(".lines").element_handle()) >= 0, "it must not cover the lines"
     speaker.say("ny rad")
     expect(page.locator(".lines p")).to_have_count(61)
     expect(page.locator(".lines p").first).to_be_in_viewport()
@@ -181,7 +181,7 @@ def test_the_reader_who_scrolls_back_is_left_there(page: Page, api: Api, speaker
     expect(page.locator(".lines p").last).to_be_in_viewport()
 
 
-def test_of_a_recording_that_has_ended_no_line_is_the_latest(page: Page, api: Api, redis: Redis) -> None:
+def test_finished_recording_has_no_latest_line_button(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.RUNNING))
     speaker = Speaker(redis, "jobs/j")
     for number in range(60):
@@ -216,7 +216,7 @@ SCROLL_FIRST = """addEventListener('resize', () => {
 
 @pytest.mark.parametrize("script", ["", SCROLL_FIRST], ids=["as-it-is", "scroll-first"])
 @pytest.mark.parametrize("view", ["radio/p1", "file/j"])
-def test_a_page_that_becomes_narrow_keeps_the_place(page: Page, api: Api, redis: Redis, view: str, script: str) -> None:
+def test_resizing_keeps_the_reading_position(page: Page, api: Api, redis: Redis, view: str, script: str) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="lång.mp3"))
     speaker = Speaker(redis, "stations/p1" if view == "radio/p1" else "jobs/j")
     for number in range(60):
@@ -235,7 +235,7 @@ def test_a_page_that_becomes_narrow_keeps_the_place(page: Page, api: Api, redis:
         expect(page.locator(f".lines p[data-key='{before}']")).to_be_in_viewport()
 
 
-def test_of_a_recording_of_a_day_the_page_says_what_it_does_not_show(page: Page, api: Api, redis: Redis) -> None:
+def test_very_long_recording_reports_lines_that_are_not_shown(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, filename="dygn.mp3", duration_s=20_008.0))
     said = tuple(Caption("jobs/j", id, 0, 4.0 * id, 4.0 * id + 4, f"Rad {id}.", True, "sv") for id in range(1, 5003))
     chunk = Chunk("jobs/j", 1, 0, 0.0, 80_000, content=Content.SILENCE)
@@ -247,7 +247,7 @@ def test_of_a_recording_of_a_day_the_page_says_what_it_does_not_show(page: Page,
     expect(page.locator(".lines .text").last).to_have_text("Rad 5002.")
 
 
-def test_a_server_that_restarts_costs_no_line(
+def test_restart_of_the_server_loses_no_line(
     page: Page, redis_url: str, redis: Redis, free_port: Callable[[], int], tmp_path: Path, speaker: Speaker
 ) -> None:
     Stations(redis).add(Station("p1", "P1", "http://127.0.0.1:9/p1.mp3", "sv"))

@@ -1,4 +1,4 @@
-"""Correcting the captions of a recording on the page, in a real browser."""
+"""Correcting the captions of a recording on the page, with a real browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def job(redis: Redis) -> Speaker:
     return speaker
 
 
-def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+def test_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     job.finish()
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
@@ -39,14 +39,14 @@ def test_a_line_is_corrected(page: Page, api: Api, redis: Redis, job: Speaker) -
     expect(field).to_have_count(0)
     button = page.get_by_role("button", name="Corrected: line at 0:01")
     expect(button).to_be_focused()
-    expect(page.get_by_role("log").locator("p").last).to_have_text("Vädret i Skåne.")  # read out
+    expect(page.get_by_role("log").locator("p").last).to_have_text("Vädret i Skåne.")  # announced
     assert kept(redis) == ["Vädret i Skåne.", "Tack för att ni tittade!"]
     page.reload()
     expect(page.locator(".lines .text")).to_have_text(["Vädret i Skåne.", "Tack för att ni tittade!"])
     expect(button).to_be_visible()
 
 
-def test_a_line_that_is_right_is_kept_as_one_that_was_read(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+def test_unchanged_line_is_marked_as_correct(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     job.finish()
     page.goto(f"{api.url}#file/j")
     field = opened(page, 1)
@@ -61,7 +61,7 @@ def test_a_line_that_is_right_is_kept_as_one_that_was_read(page: Page, api: Api,
     assert (newest.text, newest.corrected, newest.revision) == ("Tack för att ni tittade!", True, 1)
 
 
-def test_what_plays_pauses_while_a_line_is_corrected(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+def test_playback_pauses_while_a_line_is_edited(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     job.finish()
     page.goto(f"{api.url}#file/j")
     page.get_by_label("Listen along").set_input_files(tone)
@@ -70,11 +70,11 @@ def test_what_plays_pauses_while_a_line_is_corrected(page: Page, api: Api, job: 
     opened(page, 0)
     page.wait_for_function("() => document.querySelector('audio').paused")
     assert not page.evaluate("() => document.querySelector('audio').ended")
-    page.get_by_role("button", name="0:01", exact=True).click()  # hears it again
+    page.get_by_role("button", name="0:01", exact=True).click()  # resumes
     page.wait_for_function("() => !document.querySelector('audio').paused")
 
 
-def test_the_browser_asks_before_what_is_not_saved_goes(page: Page, api: Api, job: Speaker) -> None:
+def test_browser_asks_before_unsaved_changes_are_lost(page: Page, api: Api, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
     field.press_sequentially("Vädret")
@@ -83,11 +83,11 @@ def test_the_browser_asks_before_what_is_not_saved_goes(page: Page, api: Api, jo
     assert asked.value.type == "beforeunload"
     asked.value.dismiss()
     field.press("Escape")
-    page.reload()  # asks no more
+    page.reload()  # no question any more
     expect(page.locator(".lines .text").first).to_have_text("Väderet i skona.")
 
 
-def test_who_has_no_token_is_asked_before_anything_is_written(
+def test_token_is_requested_before_editing(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path, job: Speaker
 ) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
@@ -100,10 +100,10 @@ def test_who_has_no_token_is_asked_before_anything_is_written(
         field.fill("Vädret i Skåne.")
         field.press("Enter")
         expect(page.get_by_role("button", name="Corrected: line at 0:01")).to_be_focused()
-        opened(page, 1).press("Escape")  # and no more
+        opened(page, 1).press("Escape")  # no further prompt
 
 
-def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+def test_emptied_line_is_removed(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 1)
     field.fill("")
@@ -116,12 +116,12 @@ def test_a_line_that_nobody_said_is_taken_away(page: Page, api: Api, redis: Redi
     assert kept(redis) == ["Väderet i skona.", ""]
 
 
-def test_who_takes_a_line_away_goes_on_at_the_next(page: Page, api: Api, job: Speaker) -> None:
+def test_removing_a_line_moves_the_focus_to_the_next(page: Page, api: Api, job: Speaker) -> None:
     job.say("Ha det bra!", start_s=11.0)
     job.finish()
     page.goto(f"{api.url}#file/j")
     page.on("dialog", lambda dialog: dialog.accept())
-    for at, then in ((1, "0:11"), (2, "0:01")):  # the last is followed by the one before
+    for at, then in ((1, "0:11"), (2, "0:01")):  # after the last line, the previous one
         field = opened(page, at)
         field.fill("")
         field.press("Enter")
@@ -133,7 +133,7 @@ def test_who_takes_a_line_away_goes_on_at_the_next(page: Page, api: Api, job: Sp
     expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()
 
 
-def test_escape_leaves_a_line_as_it_was(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+def test_escape_discards_changes(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
     field.fill("Något annat")
@@ -147,7 +147,7 @@ def test_escape_leaves_a_line_as_it_was(page: Page, api: Api, redis: Redis, job:
     assert [caption.revision for caption in CaptionLog(redis).read("jobs/j")] == [0, 0]
 
 
-def test_what_comes_meanwhile_does_not_move_the_line_that_is_corrected(page: Page, api: Api, job: Speaker) -> None:
+def test_new_lines_do_not_move_the_line_being_edited(page: Page, api: Api, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
     for number in range(40):
@@ -161,7 +161,7 @@ def test_what_comes_meanwhile_does_not_move_the_line_that_is_corrected(page: Pag
     expect(page.locator(".lines .text").last).to_have_text("Sist.")
 
 
-def test_provisional_lines_and_gaps_cannot_be_corrected_and_stations_neither(
+def test_provisional_lines_gaps_and_stations_cannot_be_corrected(
     page: Page, api: Api, job: Speaker, speaker: Speaker
 ) -> None:
     page.goto(f"{api.url}#file/j")
@@ -179,7 +179,7 @@ def test_provisional_lines_and_gaps_cannot_be_corrected_and_stations_neither(
 
 
 def refused(page: Page, api: Api, job: Speaker) -> Locator:
-    """The field of a line that another has corrected while it was corrected."""
+    """The field of a line that someone else has corrected while it was edited."""
     job.finish()
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
@@ -192,24 +192,24 @@ def refused(page: Page, api: Api, job: Speaker) -> Locator:
     return field
 
 
-def test_what_another_has_corrected_meanwhile_is_told_and_nothing_is_lost(
+def test_concurrent_correction_is_reported_and_nothing_is_lost(
     page: Page, api: Api, redis: Redis, job: Speaker
 ) -> None:
     field = refused(page, api, job)
     expect(field).to_have_value("Vädret i Skåne.")
     assert kept(redis)[0] == "Vädret i Skara."
-    field.press("Enter")  # it is known by now
+    field.press("Enter")  # the user has been warned
     expect(page.locator(".lines .text").first).to_have_text("Vädret i Skåne.")
     assert kept(redis)[0] == "Vädret i Skåne."
 
 
-def test_a_line_that_another_has_corrected_can_be_left_as_that_is(page: Page, api: Api, job: Speaker) -> None:
+def test_concurrent_correction_can_be_accepted(page: Page, api: Api, job: Speaker) -> None:
     refused(page, api, job).press("Escape")
     expect(page.locator(".lines .text").first).to_have_text("Vädret i Skara.")
     expect(opened(page, 0)).to_have_value("Vädret i Skara.")
 
 
-def test_what_is_written_stays_though_another_takes_the_line_away(page: Page, api: Api, job: Speaker) -> None:
+def test_edited_text_is_kept_if_someone_else_removes_the_line(page: Page, api: Api, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 1)
     field.fill("Tack för i kväll!")
@@ -222,7 +222,7 @@ def test_what_is_written_stays_though_another_takes_the_line_away(page: Page, ap
     expect(page.get_by_role("button", name="Correct: line at 0:01")).to_be_focused()
 
 
-def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: Api, job: Speaker) -> None:
+def test_cancelling_while_saving_closes_the_editor_once(page: Page, api: Api, job: Speaker) -> None:
     held: list[Route] = []
     page.route("**/captions/1", lambda route: held.append(route))
     page.goto(f"{api.url}#file/j")
@@ -230,7 +230,7 @@ def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: A
     field.fill("Vädret i Skåne.")
     with page.expect_request("**/captions/1"):
         field.press("Enter")
-    expect(field).not_to_be_editable()  # what is typed by now would be lost
+    expect(field).not_to_be_editable()  # anything typed now would be lost
     field.press("Escape")
     expect(field).to_have_count(0)
     field = opened(page, 0)
@@ -240,10 +240,10 @@ def test_a_line_that_is_left_while_it_is_saved_is_closed_once(page: Page, api: A
     field.press("Escape")
     for number in range(40):
         job.say(f"Rad {number}.", start_s=11.0 + number)
-    expect(page.locator(".lines .text").last).to_be_in_viewport()  # the newest line is followed again
+    expect(page.locator(".lines .text").last).to_be_in_viewport()  # following resumes
 
 
-def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speaker) -> None:
+def test_editor_buttons_are_scrolled_into_view(page: Page, api: Api, job: Speaker) -> None:
     for number in range(40):
         job.say(f"Rad {number}.", start_s=11.0 + number)
     page.goto(f"{api.url}#file/j")
@@ -254,7 +254,7 @@ def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speake
         """lines => [...lines.children].findLastIndex(
             line => line.getBoundingClientRect().bottom < lines.getBoundingClientRect().bottom)"""
     )
-    page.locator(".lines .correct").nth(lowest).dispatch_event("click")  # without scrolling there
+    page.locator(".lines .correct").nth(lowest).dispatch_event("click")  # without scrolling
     expect(page.get_by_role("button", name="Mark as correct")).to_be_in_viewport(ratio=0.99)
     page.route("**/captions/*", lambda route: route.abort())
     page.get_by_role("textbox", name="Caption text").fill("Något annat.")
@@ -264,7 +264,7 @@ def test_the_buttons_of_an_editor_are_in_sight(page: Page, api: Api, job: Speake
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
 
-def test_the_enter_that_chooses_a_character_does_not_save(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
+def test_enter_during_ime_composition_does_not_save(page: Page, api: Api, redis: Redis, job: Speaker) -> None:
     page.goto(f"{api.url}#file/j")
     field = opened(page, 0)
     field.fill("天気")
@@ -276,7 +276,7 @@ def test_the_enter_that_chooses_a_character_does_not_save(page: Page, api: Api, 
     assert [caption.revision for caption in CaptionLog(redis).read("jobs/j")] == [0, 0, 1]
 
 
-def test_lines_that_were_missed_cannot_be_corrected(page: Page, api: Api, job: Speaker) -> None:
+def test_missed_lines_cannot_be_corrected(page: Page, api: Api, job: Speaker) -> None:
     missed = '{"type": "missed", "source": "jobs/j", "count": 3, "after": 0}'
     page.route_web_socket("**/jobs/j/live*", lambda socket: socket.send(missed))
     page.goto(f"{api.url}#file/j")
@@ -284,7 +284,7 @@ def test_lines_that_were_missed_cannot_be_corrected(page: Page, api: Api, job: S
     expect(page.locator(".lines button")).to_have_count(0)
 
 
-def test_lines_that_were_missed_are_played_from_nowhere(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+def test_missed_lines_cannot_be_played(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     missed = '{"type": "missed", "source": "jobs/j", "count": 3, "after": 0}'
     page.route_web_socket("**/jobs/j/live*", lambda socket: socket.send(missed))
     page.goto(f"{api.url}#file/j")

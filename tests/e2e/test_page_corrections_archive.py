@@ -1,4 +1,4 @@
-"""Lines that are in the archive alone are corrected where they stand, in a real browser."""
+"""Correcting lines that only the archive has, with a real browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def lost(api: Api, redis: Redis, wait_until: Callable[..., None]) -> Speaker:
-    """A station whose log has begun anew, with numbers that the archive has, too."""
+    """A station whose log was restarted, so that its ids also occur in the archive."""
     source = f"stations/a{time.time_ns()}"
     Stations(redis).add(Station(source.split("/")[1], "P2", "http://127.0.0.1:9/p2.mp3", "sv"))
     now_s = time.time()
@@ -38,12 +38,12 @@ def lost(api: Api, redis: Redis, wait_until: Callable[..., None]) -> Speaker:
 
 
 def archived(api: Api, station: Speaker) -> list[tuple[str, bool]]:
-    """What the archive and the log have, and whether a person wrote it."""
+    """The captions in the archive and the log, and whether they were corrected."""
     captions = api.http.get(f"/{station.source}/captions.json?from=0").json()["captions"]
     return [(caption["text"], caption["corrected"]) for caption in captions]
 
 
-def test_a_line_from_before_redis_lost_its_data_is_corrected(page: Page, api: Api, redis: Redis, lost: Speaker) -> None:
+def test_line_from_before_a_data_loss_is_corrected(page: Page, api: Api, redis: Redis, lost: Speaker) -> None:
     page.goto(f"{api.url}/#radio/{lost.source.split('/')[1]}")
     texts = page.locator(".lines .text")
     expect(texts).to_have_count(3)
@@ -71,7 +71,7 @@ def test_a_line_from_before_redis_lost_its_data_is_corrected(page: Page, api: Ap
     assert archived(api, lost) == expected
 
 
-def test_two_who_correct_a_line_of_the_archive_do_not_overwrite_each_other(page: Page, api: Api, lost: Speaker) -> None:
+def test_concurrent_corrections_of_an_archived_line_are_detected(page: Page, api: Api, lost: Speaker) -> None:
     first = api.http.get(f"/{lost.source}/captions.json?from=0").json()["captions"][0]
     page.goto(f"{api.url}/#radio/{lost.source.split('/')[1]}")
     page.get_by_role("button", name="Earlier lines").click()

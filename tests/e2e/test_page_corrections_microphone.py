@@ -1,4 +1,4 @@
-"""Correcting what was said into the page's microphone, in a real browser."""
+"""Correcting the captions of the page's microphone, with a real browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wire.bus import Redis
 pytestmark = pytest.mark.browser
 
 
-def test_who_spoke_corrects_what_was_heard_and_others_read_it(
+def test_speaker_corrects_captions_and_readers_see_it(
     page: Page, browser: Browser, api: Api, redis: Redis, redis_url: str
 ) -> None:
     ingest = Ingest(redis_url)
@@ -28,7 +28,7 @@ def test_who_spoke_corrects_what_was_heard_and_others_read_it(
         reader.goto(f"{api.url}#microphone/{ingest.hello.id}")
         expect(reader.locator(".lines .text")).to_have_text(["first"])
         opened(page, 0).fill("The first.")
-        page.keyboard.press("Enter")  # while it goes on
+        page.keyboard.press("Enter")  # during the recording
         expect(reader.locator(".lines .text")).to_have_text(["The first."])
         page.get_by_role("button", name="Stop").click()
         expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
@@ -37,7 +37,7 @@ def test_who_spoke_corrects_what_was_heard_and_others_read_it(
         page.keyboard.press("Enter")
         expect(page.locator(".lines .text:visible")).to_have_text(["The first."])
         expect(page.get_by_role("button", name=re.compile("Corrected: line at "))).to_be_visible()
-        expect(reader.locator(".lines .text:visible")).to_have_text(["The first."], timeout=30_000)  # it looks again
+        expect(reader.locator(".lines .text:visible")).to_have_text(["The first."], timeout=30_000)  # found by polling
         expect(reader.locator(".lines .correct")).to_have_count(0)
     ingest.join(timeout=20)
     page.reload()
@@ -48,7 +48,7 @@ def test_who_spoke_corrects_what_was_heard_and_others_read_it(
     assert kept(redis, f"microphones/{ingest.hello.id}") == ["The very first.", ""]
 
 
-def test_where_a_browser_keeps_nothing_one_speaks_and_others_read_along(page: Page, api: Api, redis_url: str) -> None:
+def test_microphone_works_without_session_storage(page: Page, api: Api, redis_url: str) -> None:
     page.context.add_init_script(
         "Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('denied'); }})"
     )

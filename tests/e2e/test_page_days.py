@@ -1,4 +1,4 @@
-"""Dates among a station's lines, in a real browser."""
+"""Date headings among a station's lines, with a real browser."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def midnight_s(day: date) -> float:
     return datetime(day.year, day.month, day.day).timestamp()
 
 
-def test_a_day_begins_with_its_date_and_lines_of_earlier_days_with_theirs(
-    page: Page, api: Api, station: Speaker
-) -> None:
+def test_each_day_begins_with_its_date(page: Page, api: Api, station: Speaker) -> None:
     yesterday = date.today() - timedelta(days=1)
     for text, second in (("I förrgår.", -10), ("Också.", -5), ("I går.", 5)):
         station.say(text, start_s=midnight_s(yesterday) + second)
@@ -81,7 +79,7 @@ def test_lines_of_today_have_no_date(page: Page, api: Api, station: Speaker) -> 
     expect(page.locator(".lines").get_by_role("heading")).to_have_count(0)
 
 
-def test_dates_stand_where_they_should_whatever_comes_and_goes(page: Page, api: Api) -> None:
+def test_dates_are_updated_as_lines_are_added_and_removed(page: Page, api: Api) -> None:
     page.goto(f"{api.url}/healthz")
     page.evaluate(ALONE)
     page.evaluate("now(60); window.c = line(10)")
@@ -92,17 +90,17 @@ def test_dates_stand_where_they_should_whatever_comes_and_goes(page: Page, api: 
     assert page.evaluate("shown()") == [BEFORE, "p", "p", AFTER, "p"]
     page.evaluate("remove(a)")
     assert page.evaluate("shown()") == [BEFORE, "p", AFTER, "p"]
-    page.evaluate("note(b, 1)")  # it began later than it seemed
+    page.evaluate("note(b, 1)")  # its start was revised
     assert page.evaluate("shown()") == ["p", "p"]
-    page.evaluate("remove(b); now(86_400); line(86_401)")  # while one reads, a day passes
+    page.evaluate("remove(b); now(86_400); line(86_401)")  # a new day begins while reading
     assert page.evaluate("shown()") == [AFTER, "p", "2026-12-01", "p"]
 
 
-def test_a_day_of_which_no_line_is_left_has_no_date(page: Page, api: Api) -> None:
+def test_day_without_lines_has_no_date(page: Page, api: Api) -> None:
     page.goto(f"{api.url}/healthz")
     page.evaluate(ALONE)
     page.evaluate("now(60); window.b = line(-10); window.c = line(10)")
-    page.evaluate("hide(b)")  # it is there still, and may come again
+    page.evaluate("hide(b)")  # hidden lines may be shown again
     assert page.evaluate("shown()") == ["p", "p"]
     page.evaluate("hide(c); window.d = line(20)")
     assert page.evaluate("shown()") == ["p", "p", "p"]
@@ -110,14 +108,14 @@ def test_a_day_of_which_no_line_is_left_has_no_date(page: Page, api: Api) -> Non
     assert page.evaluate("shown()") == [BEFORE, "p", "p", AFTER, "p"]
 
 
-def test_a_line_that_is_taken_away_takes_its_date_with_it(page: Page, api: Api, station: Speaker) -> None:
+def test_removing_the_only_line_of_a_day_removes_its_date(page: Page, api: Api, station: Speaker) -> None:
     station.say("I går.", start_s=midnight_s(date.today() - timedelta(days=1)) + 5)
     station.say("I dag.", start_s=time.time())
     page.goto(f"{api.url}/#radio/{station.source.split('/')[1]}")
     days = page.locator(".lines").get_by_role("heading")
     expect(days).to_have_count(2)
     page.get_by_role("button", name="Correct captions").click()
-    page.once("dialog", lambda question: question.accept())  # whether it is to be taken away
+    page.once("dialog", lambda question: question.accept())  # the confirmation
     opened(page, 0).fill("")
     page.keyboard.press("Enter")
     expect(page.locator(".lines p:visible")).to_have_count(1)

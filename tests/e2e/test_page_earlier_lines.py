@@ -1,4 +1,4 @@
-"""What a station said before the lines that its page shows, in a real browser."""
+"""Loading a station's earlier lines, with a real browser."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def station(redis: Redis) -> Speaker:
 
 @pytest.fixture
 def talk(station: Speaker) -> Speaker:
-    """The station says ten lines before half an hour of music, then twenty, and 120 that are shown at first."""
+    """A station with ten lines before half an hour of music, then twenty, then 120 that are shown initially."""
     now_s = time.time()
     for text, count, ago_s in (("Före musiken", 10, 2000), ("Efter musiken", 20, 560), ("Nyss", 120, 480)):
         for number in range(count):
@@ -73,11 +73,11 @@ def talk(station: Speaker) -> Speaker:
 
 
 def address(api: Api, station: Speaker) -> str:
-    """Of its page."""
+    """Address of its page."""
     return f"{api.url}#radio/{station.source.removeprefix('stations/')}"
 
 
-def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
+def test_earlier_lines_are_inserted_without_moving_the_current_ones(
     page: Page, api: Api, redis: Redis, talk: Speaker
 ) -> None:
     page.goto(address(api, talk))
@@ -88,7 +88,7 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     expect(text.last).to_be_in_viewport()
     lines.focus()
     page.keyboard.press("Tab")
-    expect(button).not_to_be_focused()  # it is out of sight
+    expect(button).not_to_be_focused()  # it is out of view
     lines.focus()
     page.keyboard.press("Home")
     expect(button).to_have_attribute("tabindex", "0")
@@ -102,7 +102,7 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     assert page.evaluate(STANDS, before[0]) == pytest.approx(before, abs=1)
     expect(lines).to_be_focused()
     expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("20 earlier lines loaded, back to ")
-    assert page.get_by_role("log").locator("p").count() == spoken, "they are not read out"
+    assert page.get_by_role("log").locator("p").count() == spoken, "they must not be announced"
     lines.evaluate("(box) => { box.scrollTop = 20; }")
     before = page.evaluate(STANDS)
     button.dispatch_event("click")
@@ -111,7 +111,9 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     expect(button).to_be_hidden()
     expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("No earlier lines are kept.")
     expect(lines.locator("p").filter(has_text="Efter musiken 3.").locator("time[role=button]")).to_have_count(1)
-    expect(lines.locator("p").filter(has_text="Före musiken 3.").locator("time[role=link]")).to_have_count(1)  # too old
+    expect(lines.locator("p").filter(has_text="Före musiken 3.").locator("time[role=link]")).to_have_count(
+        1
+    )  # too old to replay
     page.get_by_role("button", name="Correct captions").click()
     opened(page, 0).fill("Före musik.")
     page.keyboard.press("Enter")
@@ -119,7 +121,7 @@ def test_what_was_said_before_comes_in_front_and_what_is_read_stays(
     assert kept(redis, talk.source)[0] == "Före musik."
 
 
-def test_where_nothing_was_said_before_nothing_leads_there(page: Page, api: Api, station: Speaker) -> None:
+def test_button_is_hidden_if_there_are_no_earlier_lines(page: Page, api: Api, station: Speaker) -> None:
     station.say("Den första raden.", start_s=time.time())
     with page.expect_response("**/captions.json?*limit=1"):
         page.goto(address(api, station))
@@ -127,8 +129,8 @@ def test_where_nothing_was_said_before_nothing_leads_there(page: Page, api: Api,
     expect(page.get_by_role("button", name="Earlier lines")).to_be_hidden()
 
 
-def test_lines_that_have_left_a_full_list_can_be_had_again(page: Page, api: Api) -> None:
-    page.goto(f"{api.url}/healthz")  # where nothing else asks
+def test_lines_dropped_from_a_full_list_can_be_loaded_again(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # a page without requests of its own
     page.evaluate(ALONE, 1)
     page.evaluate("answer()")
     button = page.get_by_role("button", name="Earlier lines")
@@ -140,8 +142,8 @@ def test_lines_that_have_left_a_full_list_can_be_had_again(page: Page, api: Api)
     expect(page.locator("earlier-lines").get_by_role("status")).to_contain_text("1 earlier line loaded, back to ")
 
 
-def test_a_station_is_not_kept_waiting_by_the_one_before(page: Page, api: Api) -> None:
-    page.goto(f"{api.url}/healthz")  # where nothing else asks
+def test_pending_request_of_another_station_does_not_block(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # a page without requests of its own
     page.evaluate(ALONE, 1)
     button, state = (
         page.get_by_role("button", name="Earlier lines"),
@@ -160,8 +162,8 @@ def test_a_station_is_not_kept_waiting_by_the_one_before(page: Page, api: Api) -
     assert page.evaluate("store.lines.length") == 1
 
 
-def test_no_more_lines_are_shown_than_can_be_and_search_is_pointed_to(page: Page, api: Api) -> None:
-    page.goto(f"{api.url}/healthz")  # where nothing else asks
+def test_full_list_refers_to_search(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # a page without requests of its own
     page.evaluate(ALONE, 4998)
     page.evaluate("answer(1)")
     state = page.locator("earlier-lines").get_by_role("status")
@@ -174,8 +176,8 @@ def test_no_more_lines_are_shown_than_can_be_and_search_is_pointed_to(page: Page
     expect(state).to_have_text("Use Search to find anything earlier.")
 
 
-def test_of_a_line_that_goes_while_those_before_it_are_asked_for_nothing_is_lost(page: Page, api: Api) -> None:
-    page.goto(f"{api.url}/healthz")  # where nothing else asks
+def test_nothing_is_lost_if_the_first_line_is_dropped_during_a_request(page: Page, api: Api) -> None:
+    page.goto(f"{api.url}/healthz")  # a page without requests of its own
     page.evaluate(ALONE, 2)
     page.evaluate("answer(1)")
     page.get_by_role("button", name="Earlier lines").click()
@@ -185,7 +187,7 @@ def test_of_a_line_that_goes_while_those_before_it_are_asked_for_nothing_is_lost
     assert page.evaluate("store.lines.map(({ key }) => key)") == [99, 100, 101, 102, 103]
 
 
-def test_why_earlier_lines_cannot_be_read_is_told(page: Page, api: Api, talk: Speaker) -> None:
+def test_error_while_loading_earlier_lines_is_shown(page: Page, api: Api, talk: Speaker) -> None:
     page.goto(address(api, talk))
     expect(page.locator(".lines .text")).to_have_count(120)
     page.locator(".lines").evaluate("(box) => { box.scrollTop = 0; }")

@@ -1,4 +1,4 @@
-"""The page's view of recordings, in a real browser."""
+"""The page's view of recordings, with a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wire.sources import Jobs
 pytestmark = pytest.mark.browser
 
 
-def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, redis: Redis) -> None:
+def test_recording_is_submitted_followed_and_downloaded(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files(
         {"name": "möte.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 900_000}
@@ -39,7 +39,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     speaker.say("Första raden.", start_s=1.0)
     expect(page.locator(".lines .text")).to_have_text(["Första raden."])
     expect(page.locator("job-panel .state")).to_have_text("Captioning: 25 %")
-    expect(page.locator("job-panel .state [role=status]")).to_have_text("Captioning")  # no step is read out
+    expect(page.locator("job-panel .state [role=status]")).to_have_text("Captioning")  # progress is not announced
     speaker.say("Andra raden.", start_s=6.0)
     speaker.finish()
     expect(page.locator("job-panel .state")).to_have_text("Captions complete")
@@ -61,7 +61,7 @@ def test_a_recording_is_handed_in_followed_and_taken_away(page: Page, api: Api, 
     assert Jobs(redis).page(1) == ([], None)
 
 
-def test_a_recording_is_played_beside_its_captions(
+def test_recording_is_played_beside_its_captions(
     page: Page, api: Api, redis: Redis, tone: Path, tmp_path: Path
 ) -> None:
     page.goto(f"{api.url}#file")
@@ -78,7 +78,7 @@ def test_a_recording_is_played_beside_its_captions(
     page.get_by_role("button", name="0:06", exact=True).click()
     expect(said).to_have_text("Andra raden.")
     page.wait_for_function("() => document.querySelector('audio').currentTime > 6.1")
-    page.reload()  # the page has the file no more, and nor has the server
+    page.reload()  # neither the page nor the server has the file now
     expect(page.locator(".lines .text")).to_have_count(2)
     expect(page.get_by_role("button", name="0:01", exact=True)).to_have_count(0)
     opened = page.get_by_label("Listen along")
@@ -90,23 +90,23 @@ def test_a_recording_is_played_beside_its_captions(
     page.reload()
     film = ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5", "-f", "lavfi", "-i", "anullsrc=d=2"]
     subprocess.run([find("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL)
-    opened.set_input_files(tmp_path / "a.webm")  # a video has its captions in the picture
+    opened.set_input_files(tmp_path / "a.webm")  # a video shows captions in the picture
     page.wait_for_function("() => document.querySelector('video').textTracks[0].cues?.length === 2")
     shown = page.evaluate("[document.querySelector('track').srclang, document.querySelector('video').playsInline]")
-    assert shown == ["sv", True]  # an iPhone, too, has lines beside it
+    assert shown == ["sv", True]  # plays inline on iPhones, beside the lines
 
 
-def test_a_recording_that_fails_says_why(page: Page, api: Api, redis: Redis) -> None:
+def test_failed_recording_shows_the_reason(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="bild.jpg", state=State.FAILED, error="it holds no audio track"))
     page.goto(f"{api.url}#file")
     page.get_by_text("Earlier recordings", exact=True).click()
     page.get_by_role("link", name="bild.jpg").click()
     expect(page.locator("job-panel .state")).to_have_text("Failed. It holds no audio track.")
     expect(page.locator("job-panel .connection")).to_be_hidden()
-    expect(page.get_by_text("Listen along")).to_be_hidden()  # to what?
+    expect(page.get_by_text("Listen along")).to_be_hidden()  # there is nothing to play along with
 
 
-def test_a_recording_that_fails_as_it_is_played_falls_silent(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+def test_playback_stops_if_the_recording_fails(page: Page, api: Api, redis: Redis, tone: Path) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="tone.wav", state=State.RUNNING))
     page.goto(f"{api.url}#file/j")
     page.get_by_label("Listen along").set_input_files(tone)
@@ -117,7 +117,7 @@ def test_a_recording_that_fails_as_it_is_played_falls_silent(page: Page, api: Ap
     assert page.evaluate("document.querySelector('audio').paused")
 
 
-def test_what_there_is_of_a_recording_that_failed_is_taken_away(page: Page, api: Api, redis: Redis) -> None:
+def test_captions_of_a_failed_recording_can_be_downloaded(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.FAILED, error="its server went away"))
     Speaker(redis, "jobs/j").say("Första raden.")
     page.goto(f"{api.url}#file/j")
@@ -128,7 +128,7 @@ def test_what_there_is_of_a_recording_that_failed_is_taken_away(page: Page, api:
     assert Path(started.value.path()).read_text() == "Första raden.\n"
 
 
-def test_a_server_that_is_away_is_named(
+def test_unreachable_server_is_reported(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     with running(redis_url, free_port(), tmp_path) as api:
@@ -143,7 +143,7 @@ CUT = "the recording is cut off: its header says 60.0 s; captioned as far as it 
 
 
 def finished(redis: Redis, job: Job, *texts: str) -> None:
-    """A job whose captions are complete."""
+    """A finished job."""
     Jobs(redis).save(job)
     speaker = Speaker(redis, f"jobs/{job.id}")
     for text in texts:
@@ -151,7 +151,7 @@ def finished(redis: Redis, job: Job, *texts: str) -> None:
     speaker.finish()
 
 
-def test_a_recording_that_is_not_whole_is_not_called_complete(page: Page, api: Api, redis: Redis) -> None:
+def test_truncated_recording_is_not_called_complete(page: Page, api: Api, redis: Redis) -> None:
     finished(redis, Job("j", created_s=9e9, filename="kort.wav", warning=CUT), "Första raden.")
     page.goto(f"{api.url}#file/j")
     state = page.locator("job-panel .state")
@@ -170,7 +170,7 @@ COLOUR = """(name) => {
 
 
 @pytest.mark.parametrize("id", ["nonsense", "..", "%zz", "j/more"])
-def test_an_address_of_no_recording_says_so(page: Page, api: Api, redis: Redis, id: str) -> None:
+def test_unknown_recording_is_reported(page: Page, api: Api, redis: Redis, id: str) -> None:
     finished(redis, Job("j", created_s=9e9, filename="kort.wav"), "Första raden.")
     page.goto(f"{api.url}#file/j")
     expect(page.get_by_role("heading", name="kort.wav")).to_be_visible()
@@ -184,7 +184,7 @@ def test_an_address_of_no_recording_says_so(page: Page, api: Api, redis: Redis, 
     expect(missing).to_be_hidden()
 
 
-def test_earlier_recordings_say_what_they_are(page: Page, api: Api, redis: Redis) -> None:
+def test_earlier_recordings_are_listed_with_their_details(page: Page, api: Api, redis: Redis) -> None:
     why = "it has no audio track, only video; send one with sound"
     Jobs(redis).save(Job("bad", created_s=9e9, filename="film.mp4", state=State.FAILED, error=why))
     finished(redis, Job("good", created_s=time.time(), filename="möte.mp3", duration_s=125.0), "Första raden.")
@@ -199,9 +199,9 @@ def test_earlier_recordings_say_what_they_are(page: Page, api: Api, redis: Redis
     expect(bad).to_have_attribute("title", f"Failed. I{why[1:]}.")
 
 
-def test_a_recording_that_has_captions_is_not_said_to_have_none(page: Page, api: Api, redis: Redis) -> None:
+def test_recording_whose_captions_are_loading_is_not_called_empty(page: Page, api: Api, redis: Redis) -> None:
     finished(redis, Job("j", created_s=9e9, filename="möte.mp3"), "Första raden.")
-    page.add_init_script("window.WebSocket = class { close() {} }")  # they do not come
+    page.add_init_script("window.WebSocket = class { close() {} }")  # no captions arrive
     answers: list[Route] = []
     page.route("**/jobs/j", lambda route: answers.append(route))
     page.goto(f"{api.url}#file/j")
@@ -212,7 +212,7 @@ def test_a_recording_that_has_captions_is_not_said_to_have_none(page: Page, api:
     expect(page.locator("job-panel .empty")).to_be_hidden()
 
 
-def test_captions_that_there_are_go_only_if_that_is_meant(page: Page, api: Api, redis: Redis) -> None:
+def test_deleting_captions_requires_confirmation(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", duration_s=60.0, state=State.RUNNING))
     Speaker(redis, "jobs/j").say("Hej.")
     asked: list[str] = []
@@ -233,7 +233,7 @@ def test_captions_that_there_are_go_only_if_that_is_meant(page: Page, api: Api, 
     assert Jobs(redis).get("j").state is State.CANCELLED
 
 
-def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redis: Redis) -> None:
+def test_list_follows_the_current_recording(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3"))
     page.goto(f"{api.url}#file/j")
     page.get_by_text("Earlier recordings", exact=True).click()
@@ -248,7 +248,7 @@ def test_the_list_follows_the_recording_that_is_shown(page: Page, api: Api, redi
     expect(entry).to_be_focused()
 
 
-def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: Page, api: Api, redis: Redis) -> None:
+def test_recording_without_speech_is_reported_without_a_language(page: Page, api: Api, redis: Redis) -> None:
     finished(redis, Job("dumb", created_s=9e9, filename="tyst.wav", duration_s=8.0))
     finished(redis, Job("good", created_s=9e9, filename="möte.mp3", duration_s=8.0), "Första raden.")
     page.goto(f"{api.url}#file/dumb")
@@ -256,18 +256,18 @@ def test_a_recording_in_which_nobody_speaks_says_so_and_names_no_language(page: 
     silent = "Finished. The model found no speech in the recording."
     expect(page.locator("job-panel .state")).to_have_text(silent)
     expect(page.locator("job-panel .empty")).to_have_text("No captions.")
-    expect(page.locator("job-panel .download")).to_have_count(0)  # they are empty
+    expect(page.locator("job-panel .download")).to_have_count(0)  # the files would be empty
     page.goto(f"{api.url}#file/good")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")
     expect(page.locator("job-panel .download")).to_have_count(4)
 
 
-def test_a_stranger_is_asked_for_no_token_and_shown_no_recordings(
+def test_without_a_token_recordings_are_not_listed_and_it_is_not_requested(
     page: Page, redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     finished(redis, Job("j", created_s=9e9, filename="privat.mp3"), "Första raden.")
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
-        page.goto(f"{api.url}#file/j")  # an address may be passed on
+        page.goto(f"{api.url}#file/j")  # links can be shared without a token
         expect(page.locator(".lines .text")).to_have_text(["Första raden."])
         expect(page.get_by_text("token to list earlier recordings")).to_be_visible()
         expect(page.locator("job-list")).not_to_contain_text("privat.mp3")
@@ -286,7 +286,7 @@ def test_a_stranger_is_asked_for_no_token_and_shown_no_recordings(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_wider_than_the_screen_nor_above_a_recording(page: Page, api: Api, redis: Redis, width: int) -> None:
+def test_layout_fits_the_screen_and_starts_at_the_recording(page: Page, api: Api, redis: Redis, width: int) -> None:
     finished(redis, Job("j", created_s=9e9, filename="ett-mycket-långt-namn-" * 8 + ".mp3"), "Första raden.")
     page.set_viewport_size({"width": width, "height": 760})
     page.goto(f"{api.url}#file")

@@ -1,4 +1,4 @@
-"""The main way through the page in Firefox: captions come, are heard again and corrected; a recording; a microphone."""
+"""The main functions of the page in Firefox: captions, replay, corrections; a recording; a microphone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTER = "\ue007"
 def speakers(
     need_program: Callable[..., str], tmp_path_factory: pytest.TempPathFactory, wait_until: Callable[..., None]
 ) -> Iterator[str]:
-    """Where sound can be played that nobody hears: without, Firefox does not hear a microphone either."""
+    """A silent audio output: without one, Firefox cannot record a microphone."""
     folder = tmp_path_factory.mktemp("pulse")
     server = folder / "native"
     command = [
@@ -56,14 +56,14 @@ def started(
 
 @pytest.fixture
 def fox(started: Firefox) -> Iterator[Firefox]:
-    """A Firefox whose page may not complain."""
+    """A Firefox whose page must not report errors."""
     started.open("about:blank")
     started.complaints.clear()
     yield started
     assert started.complaints == []
 
 
-def test_captions_come_are_heard_again_and_corrected(
+def test_captions_are_shown_replayed_and_corrected(
     fox: Firefox, api: Api, redis: Redis, speaker: Speaker, tone: Path
 ) -> None:
     now_s = time.time()
@@ -88,7 +88,7 @@ def test_captions_come_are_heard_again_and_corrected(
     assert api.http.get("/stations/p1/captions.txt").text == "Vädret i Skåne.\nVädret i Småland. I dag.\n"
 
 
-def test_a_recording_is_captioned_and_played(fox: Firefox, api: Api, redis: Redis, tone: Path) -> None:
+def test_recording_is_captioned_and_played(fox: Firefox, api: Api, redis: Redis, tone: Path) -> None:
     fox.open(f"{api.url}#file")
     fox.choose("#recording", tone)
     fox.press("button", "Caption it")
@@ -105,9 +105,7 @@ def test_a_recording_is_captioned_and_played(fox: Firefox, api: Api, redis: Redi
     assert fox.text("[aria-current=true] .text") == "Andra raden."
 
 
-def test_what_is_said_into_a_microphone_goes_on_after_the_page_is_loaded_again(
-    fox: Firefox, api: Api, redis_url: str
-) -> None:
+def test_microphone_recording_resumes_after_a_reload(fox: Firefox, api: Api, redis_url: str) -> None:
     ingest = Ingest(redis_url)
     ingest.start()
     fox.open(f"{api.url}#microphone")

@@ -1,4 +1,4 @@
-"""The newest line is followed, in a real browser, whenever it is that the browser lays lines out."""
+"""Following the newest line, with a real browser, whenever it lays out the lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIVE = """async () => {
 }"""
 
 
-def test_what_comes_behind_a_line_that_became_shorter_is_followed(page: Page, api: Api) -> None:
+def test_following_continues_after_a_line_became_shorter(page: Page, api: Api) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(api.url)
     page.evaluate(LIVE)
@@ -55,7 +55,7 @@ def test_what_comes_behind_a_line_that_became_shorter_is_followed(page: Page, ap
     assert not after["isOffered"]
 
 
-def test_who_reads_from_the_top_stays_there_though_the_end_is_near(page: Page, api: Api) -> None:
+def test_reading_from_the_top_does_not_follow_even_near_the_end(page: Page, api: Api) -> None:
     page.goto(api.url)
     page.evaluate(LIVE)
     above = page.evaluate("""async () => {
@@ -71,9 +71,7 @@ def test_who_reads_from_the_top_stays_there_though_the_end_is_near(page: Page, a
     assert above == 0
 
 
-def test_what_there_is_of_a_recording_that_failed_is_read_from_its_beginning(
-    page: Page, api: Api, redis: Redis
-) -> None:
+def test_failed_recording_is_shown_from_its_beginning(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3", state=State.FAILED, error="its server went away"))
     speaker = Speaker(redis, "jobs/j")
     for number in range(40):
@@ -84,9 +82,7 @@ def test_what_there_is_of_a_recording_that_failed_is_read_from_its_beginning(
     expect(page.locator(".lines .text").first).to_be_in_viewport()
 
 
-def test_what_was_said_into_a_microphone_is_read_from_its_beginning_where_it_is_over(
-    page: Page, api: Api, redis: Redis
-) -> None:
+def test_ended_microphone_recording_is_shown_from_its_beginning(page: Page, api: Api, redis: Redis) -> None:
     Statuses(redis).save(Status("microphones/a1", State.FINISHED))
     speaker = Speaker(redis, "microphones/a1")
     for number in range(40):

@@ -1,4 +1,4 @@
-"""Captions in a script that is written from the right, in a real browser."""
+"""Captions in a right-to-left script, with a real browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT = "مرحبا بالعالم."
 
 
 def ends_left(line: Locator) -> bool:
-    """Whether its last character, a full stop, stands to the left of its first one."""
+    """Whether the last character, a full stop, is to the left of the first one."""
     found: bool = line.evaluate(
         """line => {
             const left = (from) => {
@@ -35,9 +35,7 @@ def ends_left(line: Locator) -> bool:
     ("path", "lines"),
     [("/#radio/p1", ".lines .text"), ("/#wall", ".said p"), ("/overlay.html?source=stations/p1", "p")],
 )
-def test_a_full_stop_stands_at_the_left(
-    page: Page, api: Api, redis: Redis, speaker: Speaker, path: str, lines: str
-) -> None:
+def test_full_stop_is_on_the_left(page: Page, api: Api, redis: Redis, speaker: Speaker, path: str, lines: str) -> None:
     Statuses(redis).save(Status("stations/p1", State.RUNNING, epoch=1))
     with page.expect_websocket():
         page.goto(f"{api.url}{path}")

@@ -1,4 +1,4 @@
-"""Recordings are handed in on the page, several at once too, with what is chosen for them."""
+"""Submitting recordings on the page, also several at once, with options."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ pytestmark = pytest.mark.browser
 
 
 def sound(name: str, length: int = 1) -> FilePayload:
-    """A file that a browser takes for sound."""
+    """A file that a browser recognises as audio."""
     return {"name": name, "mimeType": "audio/wav", "buffer": b"x" * length}
 
 
 def hold(page: Page) -> list[Route]:
-    """Uploads, which do not go on until they are told to."""
+    """Uploads that are held until released."""
     held: list[Route] = []
     page.route("**/jobs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
     return held
 
 
-def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api, redis: Redis) -> None:
+def test_several_recordings_are_submitted_one_after_another(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files(
         [sound("a.wav"), sound("tom.wav", 0), sound("b.wav"), sound("stor.wav", 2_000_000)]
@@ -50,7 +50,7 @@ def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api
     expect(page.get_by_role("alert")).to_contain_text(
         "tom.wav is empty (0 bytes). Save it again. stor.wav is 2.0 MB; this server accepts up to"
     )
-    expect(page.locator(".chosen")).to_have_text("2 recordings · 2.0 MB")  # those that were not taken
+    expect(page.locator(".chosen")).to_have_text("2 recordings · 2.0 MB")  # the refused ones
     jobs, _ = Jobs(redis).page(9)
     assert {job.language for job in jobs} == {"sv"}
     Speaker(redis, f"jobs/{jobs[0].id}").finish()
@@ -60,7 +60,7 @@ def test_several_recordings_are_handed_in_one_after_another(page: Page, api: Api
     expect(page.get_by_role("link", name="b.wav")).to_contain_text("Finished")
 
 
-def test_what_the_server_refuses_is_told_by_name_and_the_others_are_taken(page: Page, api: Api) -> None:
+def test_refused_recordings_are_named_and_the_others_accepted(page: Page, api: Api) -> None:
     refusals = ["the disk is full", "the disk is full"]
 
     def answer(route: Route) -> None:
@@ -77,7 +77,7 @@ def test_what_the_server_refuses_is_told_by_name_and_the_others_are_taken(page: 
     expect(page.locator("job-list strong")).to_have_text(["c.wav"])
 
 
-def test_cancel_stops_what_is_left(page: Page, api: Api, redis: Redis) -> None:
+def test_cancel_stops_the_remaining_uploads(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
     held = hold(page)
@@ -91,7 +91,7 @@ def test_cancel_stops_what_is_left(page: Page, api: Api, redis: Redis) -> None:
     assert [job.filename for job in Jobs(redis).page(9)[0]] == ["a.wav"]
 
 
-def test_what_was_not_sent_when_the_view_is_left_is_told(page: Page, api: Api) -> None:
+def test_leaving_the_view_reports_unsent_recordings(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files([sound("a.wav"), sound("b.wav"), sound("c.wav")])
     held = hold(page)
@@ -104,7 +104,7 @@ def test_what_was_not_sent_when_the_view_is_left_is_told(page: Page, api: Api) -
     expect(page.get_by_role("alert")).to_contain_text("2 of 3 recordings were not submitted because you left this view")
 
 
-def test_a_tab_is_not_closed_unasked_while_something_is_sent(page: Page, api: Api) -> None:
+def test_closing_the_tab_during_an_upload_asks_first(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files(sound("a.wav"))
     held = hold(page)
@@ -120,7 +120,7 @@ def test_a_tab_is_not_closed_unasked_while_something_is_sent(page: Page, api: Ap
         page.close(run_before_unload=True)
 
 
-def test_several_recordings_are_dropped(page: Page, api: Api) -> None:
+def test_several_recordings_are_dropped_onto_the_form(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     page.locator(".drop").evaluate(
         """(zone) => {
@@ -133,7 +133,7 @@ def test_several_recordings_are_dropped(page: Page, api: Api) -> None:
 
 
 @pytest.mark.parametrize(("tasks", "offered"), [("transcribe", False), ("transcribe translate", True)])
-def test_a_translation_is_offered_where_a_model_can(
+def test_translation_is_offered_if_a_model_supports_it(
     page: Page, api: Api, redis: Redis, tasks: str, offered: bool
 ) -> None:
     with Worker(redis, "transcriber", knowing("sv en", tasks)):
@@ -151,7 +151,7 @@ def test_a_translation_is_offered_where_a_model_can(
     assert (job.task, job.track) == ("translate" if offered else None, None)
 
 
-def test_an_audio_track_and_names_are_told_under_more(page: Page, api: Api, redis: Redis) -> None:
+def test_audio_track_and_names_are_sent(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     track, send = page.get_by_label("Audio track, counted from 0"), page.get_by_role("button", name="Caption it")
     expect(track).to_be_hidden()
@@ -173,14 +173,14 @@ def test_an_audio_track_and_names_are_told_under_more(page: Page, api: Api, redi
     expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")
 
 
-def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis) -> None:
+def test_recording_is_submitted_by_keyboard(page: Page, api: Api, redis: Redis) -> None:
     with Worker(redis, "transcriber", knowing("sv en")):
         page.goto(f"{api.url}#file")
         expect(page.get_by_label("Translate into English")).to_be_visible()
     page.locator("input[type=file]").set_input_files(sound("a.wav"))
     page.locator("input[type=file]").focus()
     reached = []
-    for key in ("", "", "Space", "Enter", "", ""):  # translate, and unfold More
+    for key in ("", "", "Space", "Enter", "", ""):  # check "translate", open "More options"
         page.keyboard.press("Tab")
         page.keyboard.press(key) if key else None
         reached.append(
@@ -202,7 +202,7 @@ def test_a_recording_is_handed_in_by_keyboard(page: Page, api: Api, redis: Redis
     assert Jobs(redis).page(1)[0][0].task == "translate"
 
 
-def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, api: Api) -> None:
+def test_too_large_recording_is_refused_before_the_upload(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     page.locator("input[type=file]").set_input_files(
         {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000}
@@ -212,7 +212,7 @@ def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(page: Page, 
     expect(page.locator("main")).to_be_focused()
 
 
-def test_what_was_said_of_a_file_goes_with_it(page: Page, api: Api) -> None:
+def test_messages_about_a_file_disappear_with_it(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     chosen, alert = page.locator("input[type=file]"), page.get_by_role("alert")
     chosen.set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000})
@@ -228,12 +228,12 @@ def test_what_was_said_of_a_file_goes_with_it(page: Page, api: Api) -> None:
     expect(alert).to_be_empty()
 
 
-def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Redis) -> None:
+def test_recording_is_submitted_by_address(page: Page, api: Api, redis: Redis) -> None:
     page.goto(f"{api.url}#file")
     address, send = page.get_by_label("or enter an address"), page.get_by_role("button", name="Caption it")
     page.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x"})
     address.fill("ftp://example.org/m%C3%B6te.mp3")
-    expect(page.locator(".chosen")).to_have_text("or drop them here")  # one or the other
+    expect(page.locator(".chosen")).to_have_text("or drop them here")  # either files or an address
     send.click()
     assert not address.evaluate("element => element.validity.valid")
     address.fill("https://user:word@example.org/x" + "x" * 3000)
@@ -251,13 +251,13 @@ def test_a_recording_is_handed_in_by_its_address(page: Page, api: Api, redis: Re
     expect(address).to_have_value("")
 
 
-def test_the_languages_that_the_model_knows_are_offered(page: Page, api: Api, redis: Redis) -> None:
+def test_supported_languages_are_offered(page: Page, api: Api, redis: Redis) -> None:
     with Worker(redis, "transcriber", knowing("sv en")):
         page.goto(f"{api.url}#file")
-        expect(page.locator("#file-language option")).to_have_text(["Detect automatically", "English", "Swedish"])
+        expect(page.locator("#file-language option")).to_have_text(["Auto-detect", "English", "Swedish"])
 
 
-def test_the_token_that_an_upload_asks_for_brings_the_list(
+def test_token_entered_for_an_upload_also_loads_the_list(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
@@ -271,7 +271,7 @@ def test_the_token_that_an_upload_asks_for_brings_the_list(
         expect(page.get_by_role("link", name="a.wav")).to_be_visible()
 
 
-def test_the_token_is_asked_for_before_a_recording_is_sent(
+def test_token_is_requested_before_an_upload(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:

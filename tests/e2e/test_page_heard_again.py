@@ -1,4 +1,4 @@
-"""What a station said is heard again, in a real browser."""
+"""Replaying a station's recent audio, with a real browser."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def kept(api: Api, redis: Redis, tone: Path) -> float:
-    """A station of which twenty seconds are kept, up to now: a Unix time."""
-    api.http.delete("/stations/p1")  # what the tests before have had it say is in the archive
+    """A station whose last twenty seconds of audio are kept; the Unix time at which they begin."""
+    api.http.delete("/stations/p1")  # clears captions of earlier tests from the archive
     Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
     now_s = time.time()
     samples, rate = soundfile.read(tone, dtype="int16")
@@ -35,7 +35,7 @@ def kept(api: Api, redis: Redis, tone: Path) -> float:
     return now_s
 
 
-def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speaker: Speaker, kept: float) -> None:
+def test_line_is_replayed(page: Page, api: Api, redis: Redis, speaker: Speaker, kept: float) -> None:
     for number, ago_s in enumerate((800, 19, 12, 9)):
         speaker.say(f"Rad {number}.", start_s=kept - ago_s)
     page.goto(api.url)
@@ -45,8 +45,8 @@ def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speake
     lines.filter(has_text="Rad 2.").get_by_role("button").click()
     expect(said).to_have_text("Rad 2.")
     page.wait_for_function("() => document.querySelector('replay-player audio').currentTime > 0.3")
-    expect(said).to_have_text("Rad 3.")  # what follows
-    expect(said).to_have_count(0)  # and it is over: nothing more is kept
+    expect(said).to_have_text("Rad 3.")  # playback continues
+    expect(said).to_have_count(0)  # playback ends with the kept audio
     expect(player).to_be_hidden()
     lines.filter(has_text="Rad 1.").get_by_role("button").press("Enter")
     expect(said).to_have_text("Rad 1.")
@@ -57,7 +57,7 @@ def test_what_was_said_is_heard_again(page: Page, api: Api, redis: Redis, speake
     expect(page.locator("notice-bar")).to_contain_text("is no longer available")
 
 
-def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
+def test_end_of_replay_keeps_the_position_after_scrolling_away(
     page: Page, api: Api, speaker: Speaker, kept: float
 ) -> None:
     for number in range(40):
@@ -72,9 +72,9 @@ def test_who_has_gone_on_to_another_place_is_left_there_when_it_is_over(
     expect(page.get_by_role("button", name="Latest line")).to_be_visible()
 
 
-def test_who_has_heard_all_that_is_kept_is_left_there(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+def test_end_of_replay_keeps_the_position(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
     for number in range(40):
-        speaker.say(f"Rad {number}.", start_s=kept - 2 + number)  # the last ones, when nothing is kept any more
+        speaker.say(f"Rad {number}.", start_s=kept - 2 + number)  # the last ones are after the kept audio
     page.goto(api.url)
     lines = page.locator(".lines")
     lines.locator("p").first.get_by_role("button").press("Enter")
@@ -86,7 +86,7 @@ def test_who_has_heard_all_that_is_kept_is_left_there(page: Page, api: Api, spea
     expect(lines.locator("p").first).to_be_in_viewport()
 
 
-def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+def test_escape_stops_the_replay_and_keeps_the_position(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
     for number in range(40):
         speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
     page.goto(api.url)
@@ -95,7 +95,7 @@ def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speak
     lines.locator("p").first.get_by_role("button").press("Enter")
     expect(lines.locator("[aria-current=true]")).to_have_count(1)
     page.get_by_role("button", name="Correct captions").click()
-    opened(page, 2).press("Escape")  # which leaves the editor
+    opened(page, 2).press("Escape")  # closes the editor
     expect(page.locator("line-editor")).to_have_count(0)
     expect(player).to_be_visible()
     page.get_by_role("button", name="Back to live").focus()
@@ -108,7 +108,7 @@ def test_escape_stops_it_and_leaves_the_reader_there(page: Page, api: Api, speak
     expect(lines.locator("p").first).to_be_in_viewport()
 
 
-def test_who_listens_to_what_is_on_now_reads_it_too(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
+def test_live_playback_returns_to_the_live_captions(page: Page, api: Api, speaker: Speaker, kept: float) -> None:
     for number in range(40):
         speaker.say(f"Rad {number}.", start_s=kept - 19 + 0.4 * number)
     page.goto(api.url)
@@ -125,7 +125,7 @@ def test_who_listens_to_what_is_on_now_reads_it_too(page: Page, api: Api, speake
     expect(page.locator(".play")).to_be_focused()
 
 
-def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_lines_are_not_playable_if_no_audio_is_kept(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     speaker.say("En rad.", start_s=time.time())
     page.goto(api.url)
     expect(page.locator(".lines time")).to_have_count(1)
@@ -136,7 +136,7 @@ def test_lines_lead_nowhere_where_nothing_is_kept(page: Page, api: Api, redis: R
     expect(page.locator(".lines p").get_by_role("button")).to_have_count(0)
 
 
-def test_what_was_found_is_heard_where_it_stands(
+def test_search_result_is_replayed_in_place(
     page: Page, api: Api, redis: Redis, speaker: Speaker, kept: float, wait_until: Callable[..., None]
 ) -> None:
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=60))
@@ -157,20 +157,20 @@ def test_what_was_found_is_heard_where_it_stands(
     before = page.url
     line("Zebran till.").get_by_role("button", name=":").press("Enter")
     expect(said).to_have_text("Zebran till.")
-    assert page.url != before, "the address of what is heard can be passed on"
+    assert page.url != before, "the address of the played line can be shared"
     page.wait_for_function("() => document.querySelector('replay-player audio').currentTime > 0.3")
     expect(said).to_have_text("Giraffen sist.")
-    expect(chosen.locator(".text")).to_have_text("Zebran till.")  # it stays where it was chosen
+    expect(chosen.locator(".text")).to_have_text("Zebran till.")  # the chosen line is unchanged
     page.get_by_role("button", name="Back to live").click()
     expect(said).to_have_count(0)
     expect(chosen).to_have_count(0)
     assert page.url.endswith("#radio/p1")
 
 
-def test_a_station_with_a_password_is_not_heard_again_from_the_page(
+def test_station_with_a_password_cannot_be_replayed(
     page: Page, redis: Redis, redis_server: str, free_port: Callable[[], int], tmp_path: Path, speaker: Speaker
 ) -> None:
-    """Who has the token sees the password, but a player cannot send it."""
+    """The token reveals the password, but an audio element cannot send the token."""
     speaker.say("En rad.", start_s=time.time())
     Stations(redis).add(Station("p1", "P1", "http://me:word@127.0.0.1:9/p1.mp3"))
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
@@ -182,7 +182,7 @@ def test_a_station_with_a_password_is_not_heard_again_from_the_page(
         expect(page.locator(".lines p").get_by_role("button")).to_have_count(0)
 
 
-def test_lines_that_were_missed_lead_nowhere(page: Page, api: Api, redis: Redis) -> None:
+def test_missed_lines_are_not_playable(page: Page, api: Api, redis: Redis) -> None:
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
     missed = '{"type": "missed", "source": "stations/p1", "count": 3, "after": 0}'
     page.route_web_socket("**/stations/p1/live*", lambda socket: socket.send(missed))
@@ -192,10 +192,10 @@ def test_lines_that_were_missed_lead_nowhere(page: Page, api: Api, redis: Redis)
     expect(page.locator(".lines p").get_by_role("button")).to_have_count(0)
 
 
-def test_another_station_is_chosen_before_the_first_ones_lines_have_come(page: Page, api: Api, redis: Redis) -> None:
+def test_switching_stations_before_the_lines_are_loaded(page: Page, api: Api, redis: Redis) -> None:
     Statuses(redis).save(Status("stations/p1", State.RUNNING, audio_kept_s=900))
     Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
-    page.route("**/stations/p1/captions*", lambda route: None)  # which is never answered
+    page.route("**/stations/p1/captions*", lambda route: None)  # never responds
     page.goto(f"{api.url}/#radio/p1")
     expect(page.locator("header.station .facts")).to_contain_text("On air")
     page.locator("station-list").get_by_text("P2", exact=True).click()

@@ -1,4 +1,4 @@
-"""What a station said after the lines of long ago that its page shows, in a real browser."""
+"""Loading lines after a station's older lines, with a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STANDS = """() => {
 }"""
 
 
-def test_what_was_said_later_comes_behind_and_what_is_read_stays(page: Page, api: Api) -> None:
+def test_later_lines_are_added_without_moving_the_current_ones(page: Page, api: Api) -> None:
     page.goto(api.url)
     page.evaluate(FULL)
     button, state = page.get_by_role("button", name="Later lines"), page.locator("later-lines").get_by_role("status")
@@ -53,8 +53,8 @@ def test_what_was_said_later_comes_behind_and_what_is_read_stays(page: Page, api
     button.press("Enter")
     expect(page.locator(".lines .text").last).to_have_text("Rad 250.")
     assert page.evaluate(STANDS) == pytest.approx(before, abs=1)
-    expect(state).to_contain_text("Later lines loaded, up to ")  # they are not read out
-    expect(page.locator(".lines")).to_be_focused()  # the button is out of sight
+    expect(state).to_contain_text("Later lines loaded, up to ")  # the lines themselves are not announced
+    expect(page.locator(".lines")).to_be_focused()  # the button is out of view
     page.evaluate("isMore = false")
     button.click()
     expect(state).to_contain_text("No later lines yet.")

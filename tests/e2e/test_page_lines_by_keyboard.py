@@ -1,4 +1,4 @@
-"""The controls of caption lines, reached by keyboard alone, in a real browser."""
+"""Keyboard access to the controls of caption lines, with a real browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def job(redis: Redis) -> Speaker:
 
 
 def show(page: Page, api: Api, sound: Path | None = None) -> None:
-    """The recording; with its sound, it can be played."""
+    """Open the recording, with its audio if it is to be played."""
     page.goto(f"{api.url}#file/j")
     expect(page.locator(".lines p")).to_have_count(LINES)
     if sound:
@@ -44,9 +44,7 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def test_of_a_recording_that_is_read_from_its_beginning_tab_goes_to_the_first_line(
-    page: Page, api: Api, job: Speaker
-) -> None:
+def test_tab_goes_to_the_first_line_of_a_finished_recording(page: Page, api: Api, job: Speaker) -> None:
     job.finish()
     show(page, api)
     page.get_by_role("group", name="Captions", exact=True).focus()
@@ -56,7 +54,7 @@ def test_of_a_recording_that_is_read_from_its_beginning_tab_goes_to_the_first_li
     assert page.locator(".lines").evaluate("(box) => box.scrollTop") == 0
 
 
-def test_tab_goes_to_one_control_of_all_lines_and_on(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+def test_lines_have_a_single_tab_stop(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     job.finish()
     show(page, api, tone)
     captions = page.get_by_role("group", name="Captions", exact=True)
@@ -73,14 +71,14 @@ def test_tab_goes_to_one_control_of_all_lines_and_on(page: Page, api: Api, job: 
     expect(captions).to_be_focused()
 
 
-def test_the_first_stop_is_the_newest_line_and_then_the_one_that_is_said(
+def test_first_stop_is_the_newest_line_then_the_one_being_played(
     page: Page, api: Api, job: Speaker, tone: Path
 ) -> None:
     show(page, api)
-    expect(stops(page)).to_have_text(f"0:{LINES}")  # which leads to its address
+    expect(stops(page)).to_have_text(f"0:{LINES}")  # a link to itself
     job.say("Och n", final_after=False, start_s=LINES + 1.0)
     expect(page.locator(".lines p")).to_have_count(LINES + 1)
-    expect(stops(page)).to_have_text(f"0:{LINES}")  # the newest has none yet
+    expect(stops(page)).to_have_text(f"0:{LINES}")  # the newest line has no control yet
     job.revise("Och nu.")
     expect(stops(page)).to_have_text(f"0:{LINES + 1}")
     page.get_by_label("Listen along").set_input_files(tone)
@@ -92,14 +90,14 @@ def test_the_first_stop_is_the_newest_line_and_then_the_one_that_is_said(
     expect(stops(page)).to_have_text("0:05")
 
 
-def test_arrow_keys_go_from_control_to_control(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+def test_arrow_keys_move_between_controls(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     show(page, api, tone)
     page.evaluate("() => addEventListener('keydown', (event) => { window.taken = event.defaultPrevented })")
     time_of(page, 3).focus()
     for key, then in (
         ("ArrowDown", time_of(page, 4)),
         ("ArrowUp", time_of(page, 3)),
-        ("ArrowLeft", time_of(page, 3)),  # there is none
+        ("ArrowLeft", time_of(page, 3)),  # no control on the left
         ("ArrowRight", correct(page, 3)),
         ("ArrowRight", correct(page, 3)),
         ("ArrowDown", correct(page, 4)),
@@ -111,7 +109,7 @@ def test_arrow_keys_go_from_control_to_control(page: Page, api: Api, job: Speake
         ("ArrowLeft", time_of(page, 1)),
         ("End", time_of(page, LINES)),
         ("Home", time_of(page, 1)),
-        ("Shift+ArrowDown", time_of(page, 1)),  # is the browser's
+        ("Shift+ArrowDown", time_of(page, 1)),  # left to the browser
     ):
         press(page, key)
         expect(then).to_be_focused()
@@ -119,12 +117,12 @@ def test_arrow_keys_go_from_control_to_control(page: Page, api: Api, job: Speake
         expect(stops(page)).to_have_count(1)
     assert not page.evaluate("window.taken")
     press(page, "ArrowDown")
-    assert page.evaluate("window.taken")  # the list is not scrolled, too
+    assert page.evaluate("window.taken")  # the default action, scrolling, is prevented
     press(page, "Tab", "Shift+Tab")
-    expect(time_of(page, 2)).to_be_focused()  # where the reader was
+    expect(time_of(page, 2)).to_be_focused()  # the last focused control
 
 
-def test_lines_that_lack_a_control_are_passed_unless_none_behind_has_it(
+def test_lines_without_the_control_are_skipped_if_a_later_one_has_it(
     page: Page, api: Api, job: Speaker, tone: Path
 ) -> None:
     show(page, api, tone)
@@ -143,14 +141,14 @@ def test_lines_that_lack_a_control_are_passed_unless_none_behind_has_it(
     expect(time_of(page, LINES - 1)).to_be_focused()
 
 
-def test_a_line_is_corrected_by_keyboard_alone(page: Page, api: Api, redis: Redis, job: Speaker, tone: Path) -> None:
+def test_line_is_corrected_by_keyboard(page: Page, api: Api, redis: Redis, job: Speaker, tone: Path) -> None:
     show(page, api, tone)
     time_of(page, 2).focus()
     press(page, "ArrowRight", "Enter")
     field = page.get_by_role("textbox", name="Caption text")
     expect(field).to_be_focused()
     expect(stops(page).locator("visible=true")).to_have_text(["0:02", "Mark as correct", "Discard changes"])
-    press(page, "Home", "ArrowDown", "ArrowUp", "End", "ArrowLeft")  # are the field's
+    press(page, "Home", "ArrowDown", "ArrowUp", "End", "ArrowLeft")  # keys of the text field
     expect(field).to_be_focused()
     press(page, "2", "Escape")
     expect(correct(page, 2)).to_be_focused()
@@ -159,16 +157,14 @@ def test_a_line_is_corrected_by_keyboard_alone(page: Page, api: Api, redis: Redi
     expect(corrected).to_be_focused()
     assert kept(redis)[1:3] == ["Rad 2.", "Rad 33."]
     page.on("dialog", lambda dialog: dialog.accept())
-    press(page, "Enter", "ControlOrMeta+A", "Delete", "Enter")  # nobody said that
+    press(page, "Enter", "ControlOrMeta+A", "Delete", "Enter")  # empties the text
     expect(correct(page, 4)).to_be_focused()
     expect(stops(page)).to_have_count(1)
     press(page, "ArrowUp")
     expect(correct(page, 2)).to_be_focused()
 
 
-def test_what_others_take_away_leaves_the_focus_and_the_stop_to_the_next_line(
-    page: Page, api: Api, job: Speaker
-) -> None:
+def test_line_removed_by_others_passes_focus_and_stop_to_the_next(page: Page, api: Api, job: Speaker) -> None:
     show(page, api)
     correct(page, LINES - 1).focus()
     for gone, then in ((LINES - 1, LINES), (LINES, LINES - 2)):
@@ -178,13 +174,13 @@ def test_what_others_take_away_leaves_the_focus_and_the_stop_to_the_next_line(
     page.get_by_role("group", name="Captions", exact=True).focus()
     api.http.patch(f"/jobs/j/captions/{LINES - 2}", json={"text": ""})
     expect(stops(page)).to_have_accessible_name(f"Correct: line at 0:{LINES - 3}")
-    expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()  # it is not taken
+    expect(page.get_by_role("group", name="Captions", exact=True)).to_be_focused()  # the focus is not taken
 
 
-def test_when_a_recording_is_played_no_more_the_stop_stays(page: Page, api: Api, job: Speaker, tone: Path) -> None:
+def test_stop_stays_when_playback_fails(page: Page, api: Api, job: Speaker, tone: Path) -> None:
     show(page, api, tone)
     time_of(page, 7).focus()
-    page.evaluate("() => { document.querySelector('audio').src = 'nothing.wav' }")  # it is torn
+    page.evaluate("() => { document.querySelector('audio').src = 'nothing.wav' }")  # playback fails
     expect(page.locator(".lines time[role=button]")).to_have_count(0)
     expect(page.get_by_role("link", name="0:07", exact=True)).to_be_focused()
     expect(stops(page)).to_have_count(1)

@@ -1,4 +1,4 @@
-"""The one Tab stop of caption lines that come and go, in a real browser."""
+"""The single Tab stop of live caption lines, with a real browser."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def live(page: Page, api: Api) -> Page:
     return page
 
 
-def test_lines_that_come_and_go_neither_take_the_focus_nor_lose_it(live: Page) -> None:
+def test_changing_lines_neither_steal_nor_lose_the_focus(live: Page) -> None:
     expect(stops(live)).to_have_text("0:05")
     time_of(live, 2).focus()
     live.evaluate("() => say(6, 'Och', { final: false })")
     live.evaluate("() => say(6, 'Och nu.')")
     expect(live.locator(".lines p")).to_have_count(5)
     expect(time_of(live, 2)).to_be_focused()
-    live.evaluate("() => say(7, 'Sju.')")  # the second goes
+    live.evaluate("() => say(7, 'Sju.')")  # the second line is dropped
     expect(time_of(live, 3)).to_be_focused()
     expect(stops(live)).to_have_text("0:03")
     live.evaluate("() => { for (let id = 8; id <= 20; id += 1) say(id, 'Till.') }")
@@ -53,10 +53,10 @@ def test_lines_that_come_and_go_neither_take_the_focus_nor_lose_it(live: Page) -
     expect(live.locator(".lines")).to_be_focused()
     live.evaluate("() => { say(1, 'Om igen.'); say(2, 'Och om igen.') }")
     expect(live.locator(".lines")).to_be_focused()
-    expect(stops(live)).to_have_text("0:02")  # as at first
+    expect(stops(live)).to_have_text("0:02")  # as initially
 
 
-def test_the_stop_follows_the_line_that_is_said_until_the_reader_was_at_one(live: Page) -> None:
+def test_stop_follows_the_played_line_until_a_control_was_focused(live: Page) -> None:
     live.evaluate("() => list.mark(3.5)")
     expect(stops(live)).to_have_text("0:03")
     time_of(live, 2).focus()
@@ -65,10 +65,10 @@ def test_the_stop_follows_the_line_that_is_said_until_the_reader_was_at_one(live
     expect(stops(live)).to_have_text("0:02")
 
 
-def test_the_stop_follows_the_newest_line_until_the_reader_was_at_one(live: Page) -> None:
+def test_stop_follows_the_newest_line_until_a_control_was_focused(live: Page) -> None:
     live.evaluate("() => { say(6, 'Sex.'); say(7, 'Sju.') }")
     expect(stops(live)).to_have_text("0:07")
-    live.evaluate("() => say(6, '')")  # nobody said that
+    live.evaluate("() => say(6, '')")  # empties the text
     live.evaluate("() => say(7, '')")
     expect(stops(live)).to_have_text("0:05")
     live.evaluate("() => say(6, 'Sex, trots allt.')")
@@ -76,7 +76,7 @@ def test_the_stop_follows_the_newest_line_until_the_reader_was_at_one(live: Page
     live.evaluate("() => list.enablePlayback(null)")
     expect(stops(live)).to_have_count(0)
     expect(live.locator(".lines")).to_have_accessible_description("")
-    live.evaluate("() => { list.enablePlayback(() => {}); list.enablePlayback(() => {}) }")  # to elsewhere
+    live.evaluate("() => { list.enablePlayback(() => {}); list.enablePlayback(() => {}) }")  # replaces the handler
     expect(stops(live)).to_have_text("0:06")
     live.evaluate("() => { for (const { key } of store.lines) store.remove(key) }")
     live.evaluate("() => say(8, 'Efter allt.')")
@@ -84,7 +84,7 @@ def test_the_stop_follows_the_newest_line_until_the_reader_was_at_one(live: Page
 
 
 @pytest.mark.parametrize("leads", [True, False])
-def test_a_line_that_goes_while_it_is_corrected_leaves_the_focus_to_the_next(live: Page, leads: bool) -> None:
+def test_line_removed_while_edited_passes_the_focus_to_the_next(live: Page, leads: bool) -> None:
     live.evaluate("(leads) => { if (!leads) list.enablePlayback(null) }", leads)
     live.evaluate("() => { list.enableCorrections(async () => {}); say(6, 'Sex.'); say(7, 'Sju.'); say(8, 'Åtta.') }")
     correct(live, 6).press("Enter")
@@ -122,7 +122,7 @@ ASKED = """async (tag) => {
 }"""
 
 
-@pytest.mark.parametrize("tag", ["button", "span"])  # with controls, and without
-def test_a_line_that_comes_or_goes_costs_the_same_among_thousands(page: Page, api: Api, tag: str) -> None:
+@pytest.mark.parametrize("tag", ["button", "span"])  # with and without controls
+def test_cost_of_a_change_is_independent_of_the_number_of_lines(page: Page, api: Api, tag: str) -> None:
     page.goto(api.url)
     assert 0 < page.evaluate(ASKED, tag) < 20

@@ -1,4 +1,4 @@
-"""A page of which a part does not arrive says so, and is loaded again, in a real browser."""
+"""A page that fails to load completely reports it and reloads, with a real browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
     ("path", "part", "says_so"),
     [("", "modules/times.js", True), ("overlay.html?source=stations/p1", "modules/store.js", False)],
 )
-def test_a_page_of_which_a_module_did_not_arrive_is_loaded_again(
+def test_page_reloads_if_a_module_fails_to_load(
     page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None], path: str, part: str, says_so: bool
 ) -> None:
     asked = break_off_once(page, part)
@@ -31,7 +31,7 @@ def test_a_page_of_which_a_module_did_not_arrive_is_loaded_again(
     assert len(asked) == 2
 
 
-def test_a_style_sheet_that_did_not_arrive_is_asked_for_again_and_the_page_stays(page: Page, api: Api) -> None:
+def test_style_sheet_that_fails_to_load_is_requested_again(page: Page, api: Api) -> None:
     asked = break_off_once(page, "style.css")
     page.goto(f"{api.url}/#search")
     words = page.get_by_label("Search for")
@@ -42,7 +42,7 @@ def test_a_style_sheet_that_did_not_arrive_is_asked_for_again_and_the_page_stays
 
 
 def break_off_once(page: Page, part: str) -> list[str]:
-    """Let the first request of a part fail; the addresses that are asked for."""
+    """Let the first request of a resource fail; return the list of requested addresses."""
     asked: list[str] = []
 
     def answer(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""A microphone that is muted, or that a telephone takes from the page, in a real browser."""
+"""A microphone that is muted, or taken from the page by a phone, with a real browser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MUTE = """(muted) => {
 
 @pytest.fixture
 def ingest(page: Page, api: Api, redis_url: str) -> Iterator[Ingest]:
-    """What hears the microphone of a page that records."""
+    """The ingest side of a page that is recording."""
     ingest = Ingest(redis_url)
     ingest.start()
     page.add_init_script(HELD)
@@ -55,21 +55,21 @@ def ingest(page: Page, api: Api, redis_url: str) -> Iterator[Ingest]:
     ingest.join(timeout=20)
 
 
-def test_a_microphone_that_is_muted_is_told(page: Page, ingest: Ingest) -> None:
+def test_muted_microphone_is_reported(page: Page, ingest: Ingest) -> None:
     state = page.locator("microphone-view .state [role=status]")
     page.evaluate(MUTE, True)
     expect(state).to_have_text("No sound: the microphone is muted or in use by a call.")
-    ingest.heard(len(ingest.pcm) + 44_100)  # frames of silence, which do not say that it is recorded
+    ingest.heard(len(ingest.pcm) + 44_100)  # frames of silence do not change the state
     expect(state).to_have_text("No sound: the microphone is muted or in use by a call.")
     page.evaluate(MUTE, False)
     expect(state).to_have_text("Recording")
 
 
-def test_a_microphone_that_was_taken_is_asked_for_again(page: Page, ingest: Ingest) -> None:
+def test_suspended_microphone_is_resumed(page: Page, ingest: Ingest) -> None:
     page.evaluate("() => context.suspend()")
     ingest.heard(len(ingest.pcm) + 2 * 44_100)
     expect(page.locator("microphone-view .state")).to_contain_text("Recording")
 
 
-def test_the_screen_stays_on_while_a_microphone_is_open(page: Page, ingest: Ingest) -> None:
-    assert page.evaluate("locks") == 1  # a telephone that locks itself takes the microphone from the page
+def test_screen_stays_on_while_recording(page: Page, ingest: Ingest) -> None:
+    assert page.evaluate("locks") == 1  # a phone that locks itself would suspend the microphone

@@ -1,4 +1,4 @@
-"""Addresses of moments: what a station or a recording said then, in a real browser."""
+"""Addresses of moments in stations and recordings, with a real browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def station(redis: Redis) -> Speaker:
 
 
 def talk(station: Speaker, count: int) -> float:
-    """So many lines, each 4 s behind the one before, the last just now; when the first began."""
+    """Commit lines 4 s apart, the last one now; return the start of the first."""
     begin_s = round(time.time(), 2) - 4.0 * count
     for number in range(count):
         station.say(f"Rad {number}.", start_s=begin_s + 4 * number)
@@ -35,7 +35,7 @@ def talk(station: Speaker, count: int) -> float:
 
 
 def address(station: Speaker, seconds: float | None = None) -> str:
-    """Of its page, or of a moment on it."""
+    """Address of its page, or of a moment on it."""
     return f"#radio/{station.source.removeprefix('stations/')}" + (f"?at={seconds:.3f}" if seconds else "")
 
 
@@ -43,12 +43,12 @@ def marked(page: Page) -> Locator:
     return page.locator(".lines [aria-current=true]")
 
 
-def test_a_moment_is_shown_among_the_lines_since_and_one_reads_on(page: Page, api: Api, station: Speaker) -> None:
+def test_moment_is_shown_among_the_lines_since(page: Page, api: Api, station: Speaker) -> None:
     begin_s = talk(station, 300)
     page.goto(f"{api.url}/{address(station, begin_s + 4 * 50 + 1)}")
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
     expect(marked(page)).to_be_in_viewport()
-    expect(marked(page)).to_be_focused()  # a screen reader reads it
+    expect(marked(page)).to_be_focused()  # so that screen readers read it
     expect(page.locator(".lines .text").first).to_have_text("Rad 20.")
     expect(page.locator(".lines .text").last).to_have_text("Rad 299.")
     page.keyboard.press("Tab")
@@ -57,7 +57,7 @@ def test_a_moment_is_shown_among_the_lines_since_and_one_reads_on(page: Page, ap
     expect(page.get_by_role("button", name="Copy link")).to_be_focused()
     station.say("Nu.", start_s=time.time())
     expect(page.locator(".lines .text").last).to_have_text("Nu.")
-    expect(marked(page)).to_be_in_viewport()  # who reads there is left there
+    expect(marked(page)).to_be_in_viewport()  # the position is kept
     page.get_by_role("button", name="Latest line").click()
     expect(page.locator(".lines .text").last).to_be_in_viewport()
     expect(marked(page)).to_have_count(0)
@@ -65,7 +65,7 @@ def test_a_moment_is_shown_among_the_lines_since_and_one_reads_on(page: Page, ap
     assert page.url.endswith(address(station))
 
 
-def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_now(
+def test_old_moment_is_shown_with_links_to_later_and_live_lines(
     page: Page, api: Api, redis: Redis, station: Speaker
 ) -> None:
     begin_s = talk(station, 700)
@@ -73,14 +73,14 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
     title, activity = page.locator("header.station .playing"), page.locator(".now")
     page.goto(f"{api.url}/{address(station, begin_s + 4 * 50)}")
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
-    expect(title).to_be_hidden()  # it is that of what is on now
+    expect(title).to_be_hidden()  # the current title does not apply
     expect(activity).to_be_empty()
     texts, latest = page.locator(".lines .text"), page.get_by_role("button", name="Latest line")
     expect(texts).to_have_count(500)
     text = page.get_by_role("link", name="Text", exact=True)
     assert f"from={begin_s + 80:.3f}&" in (text.get_attribute("href") or "")
     later = page.get_by_role("button", name="Later lines")
-    expect(later).to_have_attribute("tabindex", "-1")  # it is out of sight
+    expect(later).to_have_attribute("tabindex", "-1")  # it is out of view
     page.locator(".lines").evaluate("(box) => { box.scrollTop = box.scrollHeight; }")
     expect(later).to_have_attribute("tabindex", "0")
     for count in (599, 680):
@@ -97,7 +97,7 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
     expect(texts).to_have_count(120)
     expect(title).to_have_text("Eftermiddag")
     expect(activity).to_contain_text("Music")
-    expect(page.locator(".lines")).to_be_focused()  # as where those lines are there already
+    expect(page.locator(".lines")).to_be_focused()  # as if those lines had been loaded already
     expect(later).to_be_hidden()
     assert page.url.endswith(address(station))
     station.say("Nu.", start_s=time.time())
@@ -106,9 +106,7 @@ def test_a_moment_of_long_ago_is_shown_alone_with_ways_on_and_to_what_is_said_no
     expect(marked(page).locator(".text")).to_have_text("Rad 50.")
 
 
-def test_who_reads_at_a_moment_is_left_there_where_the_page_becomes_wider(
-    page: Page, api: Api, station: Speaker
-) -> None:
+def test_resizing_keeps_the_position_at_a_moment(page: Page, api: Api, station: Speaker) -> None:
     begin_s = round(time.time(), 2) - 400
     for number in range(40):
         station.say(f"Rad {number}. " + "Den är lång, och bryts. " * 4, start_s=begin_s + 10 * number)
@@ -125,7 +123,7 @@ def test_who_reads_at_a_moment_is_left_there_where_the_page_becomes_wider(
     expect(marked(page)).to_be_in_viewport()
 
 
-def test_what_is_no_longer_kept_or_was_never_said_is_told(page: Page, api: Api, station: Speaker) -> None:
+def test_moment_without_captions_is_reported(page: Page, api: Api, station: Speaker) -> None:
     begin_s = talk(station, 3)
     station.say("Efter musiken.", start_s=time.time() + 1000)
     for ago_s, why in (
@@ -139,7 +137,7 @@ def test_what_is_no_longer_kept_or_was_never_said_is_told(page: Page, api: Api, 
         expect(marked(page)).to_have_count(0)
 
 
-def test_the_time_of_a_line_leads_to_its_address_and_that_is_copied(page: Page, api: Api, station: Speaker) -> None:
+def test_time_of_a_line_links_to_it_and_the_link_is_copied(page: Page, api: Api, station: Speaker) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     begin_s = talk(station, 3)
     page.goto(f"{api.url}/{address(station)}")
@@ -163,13 +161,13 @@ def test_the_time_of_a_line_leads_to_its_address_and_that_is_copied(page: Page, 
     page.goto(f"{api.url}/healthz")
     page.goto(copied)
     expect(marked(page).locator(".text")).to_have_text("Rad 1.")
-    page.locator("station-list").get_by_text("P2").click()  # who chooses the station follows it
+    page.locator("station-list").get_by_text("P2").click()  # selecting the station follows it live
     expect(marked(page)).to_have_count(0)
 
 
-def test_where_a_page_cannot_copy_the_address_is_shown(page: Page, api: Api, station: Speaker) -> None:
+def test_link_is_shown_if_it_cannot_be_copied(page: Page, api: Api, station: Speaker) -> None:
     talk(station, 1)
-    page.add_init_script("delete Navigator.prototype.clipboard")  # as on a page that is not secure
+    page.add_init_script("delete Navigator.prototype.clipboard")  # as on an insecure page
     page.goto(f"{api.url}/{address(station)}")
     page.locator(".lines").get_by_role("link").click()
     asked: list[str] = []
@@ -178,7 +176,7 @@ def test_where_a_page_cannot_copy_the_address_is_shown(page: Page, api: Api, sta
     assert asked == [page.url]
 
 
-def test_a_moment_of_a_recording(page: Page, api: Api, redis: Redis) -> None:
+def test_moment_in_a_recording(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("moment", created_s=9e9, state=State.FINISHED, filename="möte.wav", duration_s=400.0))
     speaker = Speaker(redis, "jobs/moment")
     for number in range(80):
@@ -209,7 +207,7 @@ def test_a_moment_of_a_recording(page: Page, api: Api, redis: Redis) -> None:
     expect(marked(page)).to_be_in_viewport()
 
 
-def test_a_moment_near_the_end_stays_where_it_is_though_more_is_said(page: Page, api: Api, station: Speaker) -> None:
+def test_moment_near_the_end_stays_in_place_as_lines_arrive(page: Page, api: Api, station: Speaker) -> None:
     begin_s = talk(station, 40)
     page.goto(f"{api.url}/{address(station, begin_s + 4 * 38)}")
     expect(marked(page).locator(".text")).to_have_text("Rad 38.")
@@ -223,10 +221,10 @@ def test_a_moment_near_the_end_stays_where_it_is_though_more_is_said(page: Page,
     expect(page.locator(".lines .text").last).to_be_in_viewport()
     station.say("Nu.", start_s=time.time())
     expect(page.locator(".lines .text").last).to_have_text("Nu.")
-    expect(page.locator(".lines .text").last).to_be_in_viewport()  # who has gone on follows
+    expect(page.locator(".lines .text").last).to_be_in_viewport()  # following after moving on
 
 
-def test_what_was_found_leads_to_where_it_was_said_though_redis_has_lost_it(
+def test_search_result_is_shown_after_redis_lost_its_data(
     page: Page, api: Api, redis: Redis, station: Speaker, wait_until: Callable[..., None]
 ) -> None:
     now_s = time.time()

@@ -1,4 +1,4 @@
-"""The page where a browser lacks something, or has it otherwise: older ones, and those of telephones and tablets."""
+"""The page in browsers with missing or different features: older ones, phones and tablets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.api_server import Api, Speaker
 pytestmark = pytest.mark.browser
 
 
-def test_a_browser_that_is_too_old_says_so(browser: Browser, api: Api) -> None:
+def test_too_old_browser_is_reported(browser: Browser, api: Api) -> None:
     with browser.new_page() as page:
         page.route(
             "**/modules/times.js", lambda route: route.fulfill(content_type="text/javascript", body="export new")
@@ -19,7 +19,7 @@ def test_a_browser_that_is_too_old_says_so(browser: Browser, api: Api) -> None:
         expect(page.get_by_role("status")).to_contain_text("This browser is too old for this page.")
 
 
-def test_what_came_into_browsers_late_is_not_needed(page: Page, api: Api, speaker: Speaker) -> None:
+def test_recent_browser_features_are_optional(page: Page, api: Api, speaker: Speaker) -> None:
     page.add_init_script("delete Element.prototype.checkVisibility; delete Element.prototype.ariaPressed")
     speaker.say("Första raden.")
     page.goto(api.url)
@@ -32,7 +32,7 @@ def test_what_came_into_browsers_late_is_not_needed(page: Page, api: Api, speake
     expect(page.locator(".lines .correct")).to_have_text("Corrected")
 
 
-def test_a_volume_is_not_offered_where_the_device_alone_has_one(page: Page, api: Api) -> None:
+def test_volume_is_hidden_if_the_page_cannot_set_it(page: Page, api: Api) -> None:
     page.goto(api.url)
     expect(page.get_by_label("Volume")).to_be_visible()
     page.add_init_script("Object.defineProperty(HTMLMediaElement.prototype, 'volume', { get: () => 1, set: () => {} })")
@@ -41,7 +41,7 @@ def test_a_volume_is_not_offered_where_the_device_alone_has_one(page: Page, api:
     expect(page.get_by_label("Volume")).to_be_hidden()
 
 
-def test_each_view_begins_at_its_top_on_a_telephone(page: Page, api: Api, speaker: Speaker) -> None:
+def test_each_view_starts_at_the_top_on_a_phone(page: Page, api: Api, speaker: Speaker) -> None:
     for number in range(30):
         speaker.say(f"rad {number}")
     page.set_viewport_size({"width": 390, "height": 500})

@@ -1,4 +1,4 @@
-"""The screen of a telephone stays on for who reads what is said, in a real browser."""
+"""Keeping the screen of a phone on while reading, with a real browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCKS = """
 
 
 @pytest.mark.parametrize("telephone", [True, False])
-def test_the_screen_of_a_telephone_stays_on_while_lines_come(
+def test_phone_screen_stays_on_while_lines_arrive(
     browser: Browser, api: Api, speaker: Speaker, telephone: bool
 ) -> None:
     with browser.new_context(has_touch=telephone, is_mobile=telephone) as context:
@@ -31,14 +31,16 @@ def test_the_screen_of_a_telephone_stays_on_while_lines_come(
         for text in ("Ett.", "Två."):
             speaker.say(text)
             expect(page.locator(".lines .text").last).to_have_text(text)
-        assert page.evaluate("locks") == int(telephone), "one, however many lines come; and none for who has a mouse"
+        assert page.evaluate("locks") == int(telephone), (
+            "a single lock however many lines arrive, and none with a mouse"
+        )
         page.clock.run_for(299_000)
         speaker.say("Tre.")
         expect(page.locator(".lines .text").last).to_have_text("Tre.")
         page.clock.run_for(299_000)
         assert page.evaluate("locks") == int(telephone)
         page.clock.run_for(2_000)
-        assert page.evaluate("locks") == 0, "nothing is said any more"
+        assert page.evaluate("locks") == 0, "no new lines"
         speaker.say("Fyra.")
         expect(page.locator(".lines .text").last).to_have_text("Fyra.")
         page.goto(f"{api.url}#search")

@@ -1,4 +1,4 @@
-"""The page's search in a real browser, before a real API."""
+"""The page's search, with a real browser and a real API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def said(api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., None]) -> Speaker:
-    """A station that spoke of a storm for a while, and a recording that did."""
+    """A station and a recording that mention a storm."""
     now_s = time.time()
     speaker.say("Långt innan.", start_s=now_s - 500)
     for number, text in enumerate(("God kväll.", "Stormen når Umeå <b>i natt</b>.", "Åk inte ut.")):
@@ -36,7 +36,7 @@ def said(api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., Non
     return speaker
 
 
-def test_what_was_said_is_found_and_leads_to_where_it_was_said(page: Page, api: Api, said: Speaker) -> None:
+def test_results_link_to_their_lines(page: Page, api: Api, said: Speaker) -> None:
     page.goto(api.url)
     page.get_by_role("link", name="Search").click()
     expect(page).to_have_title("Search – Undertext")
@@ -69,7 +69,7 @@ def test_what_was_said_is_found_and_leads_to_where_it_was_said(page: Page, api: 
     expect(items).to_have_count(2)
 
 
-def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, api: Api, said: Speaker) -> None:
+def test_no_results_and_empty_queries_are_reported(page: Page, api: Api, said: Speaker) -> None:
     page.goto(f"{api.url}/#search/orkan")
     expect(page.get_by_role("status")).to_have_text("No results for “orkan”.")
     page.get_by_label("Search for").fill("...")
@@ -77,7 +77,7 @@ def test_what_nobody_said_is_told_and_so_is_a_query_without_words(page: Page, ap
     expect(page.get_by_role("alert")).to_contain_text("no word to search for")
 
 
-def test_who_has_no_token_is_told_that_stations_alone_were_searched(
+def test_without_a_token_only_stations_are_searched(
     page: Page, redis_url: str, free_port: Callable[[], int], tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
     with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api, connect(redis_url) as redis:
@@ -103,7 +103,7 @@ def test_who_has_no_token_is_told_that_stations_alone_were_searched(
         expect(page.get_by_text("to search recordings too")).to_be_hidden()
 
 
-def test_earlier_ones_come_when_they_are_asked_for(
+def test_earlier_results_are_loaded_on_request(
     page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None]
 ) -> None:
     for _ in range(60):
@@ -117,7 +117,7 @@ def test_earlier_ones_come_when_they_are_asked_for(
     expect(page.get_by_role("button", name="Show earlier results")).to_be_hidden()
 
 
-def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: Redis) -> None:
+def test_stations_are_sorted_by_name(page: Page, api: Api, redis: Redis) -> None:
     for id, name in (("a", "Radio Örebro"), ("z", "Antenne")):
         Stations(redis).add(Station(id, name, "http://127.0.0.1:9/s"))
     page.goto(f"{api.url}/#search")
@@ -125,9 +125,7 @@ def test_stations_to_search_in_are_ordered_by_name(page: Page, api: Api, redis: 
     expect(page.get_by_label("Search in").locator("option")).to_have_text(names)
 
 
-def test_a_search_can_be_followed_as_a_feed(
-    page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None]
-) -> None:
+def test_search_has_a_feed(page: Page, api: Api, speaker: Speaker, wait_until: Callable[..., None]) -> None:
     speaker.say("Tyfonen når land.", start_s=time.time())
     wait_until(lambda: api.http.get("/search?q=tyfon*").json()["results"], 20)
     page.goto(f"{api.url}/#search")

@@ -1,4 +1,4 @@
-"""Stations on the page in a real browser: chosen, added, removed and heard."""
+"""Stations on the page, with a real browser: selecting, adding, removing and playing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 TOPS_AND_BOTTOMS = "places => places.map(e => e.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom])"
 
 
-def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: Api, redis: Redis) -> None:
+def test_station_that_was_never_on_air_is_not_called_reconnecting(page: Page, api: Api, redis: Redis) -> None:
     why = "there is no server named p1.example: check the address, and this machine's network"
     Statuses(redis).save(Status("stations/p1", State.RECONNECTING, detail=why))
     page.goto(api.url)
@@ -31,35 +31,33 @@ def test_a_station_that_was_never_heard_is_not_reconnected_to(page: Page, api: A
     expect(page.locator("station-list .state")).to_have_text("Swedish · Cannot be opened")
     page.set_viewport_size({"width": 360, "height": 560})
     expect(page.get_by_text("No captions yet")).to_be_visible()
-    page.get_by_role("link", name="SRT").click(trial=True)  # and does not lie over it
+    page.get_by_role("link", name="SRT").click(trial=True)  # nothing covers it
 
 
-def test_a_title_stands_in_the_list_as_soon_as_above_the_lines(page: Page, api: Api, redis: Redis) -> None:
+def test_title_is_updated_in_list_and_header_at_once(page: Page, api: Api, redis: Redis) -> None:
     Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Nyheter"))
     page.goto(api.url)
     expect(page.locator("station-list .playing")).to_have_text("Nyheter")
-    page.route(re.compile("/stations$"), lambda route: None)  # the list is not told anew
+    page.route(re.compile("/stations$"), lambda route: None)  # the list is not refreshed
     Statuses(redis).save(Status("stations/p1", State.RUNNING, title="Väder"))
     for place in ("header.station", "station-list"):
         expect(page.locator(f"{place} .playing")).to_have_text("Väder")
 
 
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "telephone"])
-def test_tab_goes_as_the_eye_does(page: Page, api: Api, width: int) -> None:
+def test_tab_order_follows_the_layout(page: Page, api: Api, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(api.url)
     page.locator("station-list a").wait_for()
-    page.set_viewport_size({"width": 1670 - width, "height": 800})  # as a tablet that is turned
+    page.set_viewport_size({"width": 1670 - width, "height": 800})  # like rotating a tablet
     page.set_viewport_size({"width": width, "height": 800})
     places = page.locator("aside > a, station-list a, aside > details > summary")
     tops, bottoms = zip(*places.evaluate_all(TOPS_AND_BOTTOMS), strict=True)
     assert len(tops) == 3
-    assert all(bottom > top for top, bottom in zip(tops, bottoms[1:], strict=False)), "none is above the one before"
+    assert all(bottom > top for top, bottom in zip(tops, bottoms[1:], strict=False)), "none is above the previous one"
 
 
-def test_who_is_at_a_station_of_the_list_stays_there_when_another_goes_off_air(
-    page: Page, api: Api, redis: Redis
-) -> None:
+def test_focus_stays_on_the_station_when_another_goes_off_air(page: Page, api: Api, redis: Redis) -> None:
     Stations(redis).add(Station("p2", "P2 Musik", "http://127.0.0.1:9/p2.mp3"))
     for id in ("p1", "p2"):
         Statuses(redis).save(Status(f"stations/{id}", State.RUNNING))
@@ -72,7 +70,7 @@ def test_who_is_at_a_station_of_the_list_stays_there_when_another_goes_off_air(
     expect(page.locator("station-list a").first).to_be_focused()
 
 
-def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redis) -> None:
+def test_stations_are_added_selected_and_removed(page: Page, api: Api, redis: Redis) -> None:
     page.goto(api.url)
     page.get_by_text("Add a station").click()
     page.get_by_label("Name").fill("Radio Åland")
@@ -96,7 +94,7 @@ def test_stations_are_added_chosen_and_removed(page: Page, api: Api, redis: Redi
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (390, 800)], ids=["desktop", "telephone"])
-def test_the_form_of_a_new_station_comes_into_sight(page: Page, api: Api, redis: Redis, size: tuple[int, int]) -> None:
+def test_form_for_a_new_station_is_in_view(page: Page, api: Api, redis: Redis, size: tuple[int, int]) -> None:
     for number in range(20):
         Stations(redis).add(Station(f"s{number}", f"Radio {number}", "http://127.0.0.1:9/s"))
     page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -108,10 +106,10 @@ def test_the_form_of_a_new_station_comes_into_sight(page: Page, api: Api, redis:
     expect(page.get_by_role("button", name="Add station")).to_be_in_viewport(ratio=1)
     expect(page.locator("station-form")).to_have_css(
         "display", "block"
-    )  # Firefox shows but the beginning of what is inline
+    )  # Firefox scrolls only the start of an inline element into view
 
 
-def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
+def test_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     url = "http://me:word@127.0.0.1:9/p1.mp3"
     Stations(redis).add(Station("p1", "P1", url, "xx", "http://127.0.0.1:9/listen.mp3", task="translate"))
     page.goto(api.url)
@@ -129,7 +127,7 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
         "requires a password"
     )  # the sound is now that of the other address
     changed = Station("p1", "P1 Vetenskap", url, "xx", hot_words=("Bodil Jönsson", "Umeå"), task="translate")
-    assert Stations(redis).get("p1") == changed, "what was not changed stays, shown or not"
+    assert Stations(redis).get("p1") == changed, "unchanged fields are kept, even the masked password"
     page.get_by_role("button", name="Change station").click()
     address.fill("http://me:***@127.0.0.1:9/p2.mp3")
     form.get_by_label("Hosts and places").fill("x" * 501)
@@ -138,7 +136,7 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     address.fill("127.0.0.1:9/p2.mp3")
     form.get_by_text("More options").click()
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_label("Hosts and places")).to_be_focused()  # what is wrong is unfolded
+    expect(form.get_by_label("Hosts and places")).to_be_focused()  # the section with the error is opened
     form.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Change station")).to_be_focused()
     assert Stations(redis).get("p1") == changed
@@ -147,7 +145,7 @@ def test_a_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     expect(page.get_by_role("button", name="Change station")).to_be_hidden()
 
 
-def test_the_address_of_a_station_that_is_changed_has_the_room_there_is(page: Page, api: Api, redis: Redis) -> None:
+def test_address_field_uses_the_available_width(page: Page, api: Api, redis: Redis) -> None:
     url = "https://live-edge.example.org/public/p1-hog/icecast-192.mp3?session=abcdef"
     Stations(redis).add(Station("p1", "P1", url))
     page.goto(api.url)
@@ -160,7 +158,7 @@ def test_the_address_of_a_station_that_is_changed_has_the_room_there_is(page: Pa
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_nothing_is_shown_before_it_is_loaded(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
     speaker.say("Tidigare i dag.")
     stations: list[Route] = []
     histories: list[Route] = []
@@ -178,23 +176,23 @@ def test_nothing_is_said_of_what_has_not_come_yet(page: Page, api: Api, redis: R
     Stations(redis).add(Station("p2", "P2", "http://127.0.0.1:9/p2.mp3"))
     page.get_by_role("link", name="P2").click()
     expect(page.get_by_role("heading", name="P2")).to_be_visible()
-    expect(page.locator(".lines")).to_be_hidden()  # they are P1's
+    expect(page.locator(".lines")).to_be_hidden()  # the lines of P1
     histories[1].continue_()
     expect(page.get_by_text("No captions yet")).to_be_visible()
 
 
-def test_a_view_that_was_left_opens_no_station(page: Page, api: Api) -> None:
+def test_removed_view_opens_no_station(page: Page, api: Api) -> None:
     held: list[Route] = []
     page.route("**/stations", lambda route: held.append(route))
     page.goto(api.url)
     page.get_by_role("link", name="File").click()
     with page.expect_response("**/stations"):
         held[0].continue_()
-    page.evaluate("() => fetch('/about')")  # until then the page has seen it
+    page.evaluate("() => fetch('/about')")  # by then the page has received the response
     expect(page).to_have_title("File – Undertext")
 
 
-def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: Redis) -> None:
+def test_error_is_shown_at_its_field(page: Page, api: Api, redis: Redis) -> None:
     page.goto(api.url)
     page.get_by_text("Add a station").click()
     page.get_by_label("Name").fill("P2")
@@ -217,7 +215,7 @@ def test_what_the_api_refuses_is_said_at_its_field(page: Page, api: Api, redis: 
     assert Stations(redis).get("p2").url == "https://example.org/p2"
 
 
-def test_stations_on_a_telephone_are_cards_that_lead_to_more(page: Page, api: Api, redis: Redis) -> None:
+def test_stations_are_scrollable_cards_on_a_phone(page: Page, api: Api, redis: Redis) -> None:
     Stations(redis).add(
         Station("p4", "P4 med ett namn, så långt att det tar mer än en rad", "http://127.0.0.1:9/p4.mp3")
     )
@@ -227,13 +225,13 @@ def test_stations_on_a_telephone_are_cards_that_lead_to_more(page: Page, api: Ap
     edge = "(element, side) => element.getBoundingClientRect()[side]"
     first, second = page.locator("station-list a").all()
     title, state = first.locator("strong"), first.locator(".state")
-    assert state.evaluate(edge, "top") - title.evaluate(edge, "bottom") < 10, "its lines keep together"
-    assert second.evaluate(edge, "left") < 390 < second.evaluate(edge, "right"), "it is cut off: the list goes on"
+    assert state.evaluate(edge, "top") - title.evaluate(edge, "bottom") < 10, "its text is not spread out"
+    assert second.evaluate(edge, "left") < 390 < second.evaluate(edge, "right"), (
+        "a card is cut off to show that the list continues"
+    )
 
 
-def test_on_a_telephone_the_newest_line_is_on_the_screen_and_the_rest_below_it(
-    page: Page, api: Api, speaker: Speaker
-) -> None:
+def test_newest_line_is_on_a_phone_screen_with_the_footer_below(page: Page, api: Api, speaker: Speaker) -> None:
     for number in range(60):
         speaker.say(f"Ingen skadades svårt i branden, men hus {number} är totalt förstört.")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -247,20 +245,20 @@ def test_on_a_telephone_the_newest_line_is_on_the_screen_and_the_rest_below_it(
         expect(lines).to_be_in_viewport(ratio=1)
         expect(below).not_to_be_in_viewport()
     page.locator("replay-player").evaluate("player => { player.hidden = false }")
-    assert below.evaluate(edge, "top") >= lines.evaluate(edge, "bottom"), "it lies over the lines"
+    assert below.evaluate(edge, "top") >= lines.evaluate(edge, "bottom"), "it covers the lines"
     page.mouse.move(180, 400)
     page.mouse.wheel(0, 2000)
     expect(page.get_by_role("button", name="Remove station")).to_be_in_viewport(ratio=1)
 
 
 class Silent(http.server.SimpleHTTPRequestHandler):
-    """A file server that does not write to the terminal."""
+    """A file server that does not log to the terminal."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
 
 
-def test_the_station_is_heard(page: Page, api: Api, redis: Redis, tone: Path) -> None:
+def test_station_is_played(page: Page, api: Api, redis: Redis, tone: Path) -> None:
     handler = functools.partial(Silent, directory=str(tone.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
         threading.Thread(target=files.serve_forever, daemon=True).start()
@@ -274,7 +272,7 @@ def test_the_station_is_heard(page: Page, api: Api, redis: Redis, tone: Path) ->
         files.shutdown()
 
 
-def test_a_stations_lines_are_corrected_where_that_is_wanted(
+def test_corrections_of_station_lines_are_enabled_on_request(
     page: Page, api: Api, redis: Redis, speaker: Speaker
 ) -> None:
     speaker.say("Vädret i Skara.", start_s=time.time())
@@ -285,9 +283,9 @@ def test_a_stations_lines_are_corrected_where_that_is_wanted(
     wanted = page.get_by_role("button", name="Correct captions")
     wanted.click()
     expect(wanted).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_role("button", name="Correct: line")).to_have_css("opacity", "1")  # though nothing points at it
+    expect(page.get_by_role("button", name="Correct: line")).to_have_css("opacity", "1")  # even without hovering
     opened(page, 0).fill("Vädret i Skåne.")
-    speaker.say("Nästa rad.", start_s=time.time())  # while it is written
+    speaker.say("Nästa rad.", start_s=time.time())  # while editing
     expect(text).to_have_text(["Vädret i Skara.", "Nästa rad."])
     page.keyboard.press("Enter")
     expect(text).to_have_text(["Vädret i Skåne.", "Nästa rad."])
@@ -309,7 +307,7 @@ def test_who_reads_what_was_said_stays_there_and_what_is_typed_too(page: Page, a
     wanted = page.get_by_role("button", name="Correct captions")
     wanted.click()
     expect(lines.locator(".correct")).to_have_count(40)
-    assert 0 < lines.evaluate("(box) => box.scrollTop") < 200  # lines may be broken anew, beside their buttons
+    assert 0 < lines.evaluate("(box) => box.scrollTop") < 200  # lines may rewrap beside their buttons
     field = opened(page, 3)
     field.fill("Rad tre.")
     wanted.click()

@@ -1,4 +1,4 @@
-"""The page on a small telephone, in a real browser."""
+"""The page on a small phone, with a real browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("size", [(360, 640), (1280, 800)], ids=["telephone", "desktop"])
-def test_what_is_said_comes_into_sight(page: Page, api: Api, redis_url: str, size: tuple[int, int]) -> None:
+def test_microphone_captions_are_in_view(page: Page, api: Api, redis_url: str, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     Ingest(redis_url).start()
     page.goto(f"{api.url}#microphone")
@@ -31,7 +31,7 @@ def test_what_is_said_comes_into_sight(page: Page, api: Api, redis_url: str, siz
     [((360, 640), "100%", False), ((640, 360), "100%", True), ((360, 640), "150%", True)],
     ids=["upright", "on-its-side", "large-letters"],
 )
-def test_the_newest_line_of_a_station_is_in_sight(
+def test_newest_line_of_a_station_is_in_view(
     page: Page, api: Api, speaker: Speaker, size: tuple[int, int], letters: str, is_moved: bool
 ) -> None:
     for number in range(20):
@@ -47,7 +47,7 @@ def test_the_newest_line_of_a_station_is_in_sight(
 
 
 @pytest.mark.parametrize("view", ["radio", "wall", "file", "microphone", "search"])
-def test_nothing_is_wider_than_the_screen_where_letters_are_twice_as_large(
+def test_nothing_is_wider_than_the_screen_at_twice_the_font_size(
     page: Page, api: Api, redis: Redis, speaker: Speaker, view: str
 ) -> None:
     Stations(redis).add(Station("lång", "Radio med ett synnerligen långt namn", "http://127.0.0.1:9/l.mp3", "sv"))
@@ -62,7 +62,7 @@ def test_nothing_is_wider_than_the_screen_where_letters_are_twice_as_large(
     assert page.evaluate("document.querySelector('main').scrollWidth") <= 360
 
 
-def test_a_notice_has_room_where_letters_are_twice_as_large(page: Page, api: Api) -> None:
+def test_notice_has_enough_width_at_twice_the_font_size(page: Page, api: Api) -> None:
     page.set_viewport_size({"width": 360, "height": 640})
     page.goto(f"{api.url}#search/-")
     page.evaluate("document.documentElement.style.fontSize = '200%'")
@@ -73,10 +73,8 @@ def test_a_notice_has_room_where_letters_are_twice_as_large(page: Page, api: Api
     expect(notice).to_be_hidden()
 
 
-def test_where_letters_are_large_the_bar_leaves_most_of_the_screen(page: Page, api: Api) -> None:
-    page.set_viewport_size(
-        {"width": 180, "height": 320}
-    )  # in letters, what 360 by 640 is where they are twice as large
+def test_bar_leaves_most_of_the_screen_with_large_fonts(page: Page, api: Api) -> None:
+    page.set_viewport_size({"width": 180, "height": 320})  # 360 by 640 at twice the font size
     page.goto(f"{api.url}#search")
     assert page.locator(".bar").evaluate("(bar) => bar.clientHeight") < 320 / 3
     expect(page.get_by_role("link", name="Undertext")).to_be_visible()
@@ -85,16 +83,14 @@ def test_where_letters_are_large_the_bar_leaves_most_of_the_screen(page: Page, a
     assert page.evaluate("document.documentElement.scrollWidth") <= 180
 
 
-def test_the_line_of_a_moment_is_in_sight_where_the_telephone_is_on_its_side(
-    page: Page, api: Api, redis: Redis
-) -> None:
+def test_line_of_a_moment_is_in_view_in_landscape(page: Page, api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, filename="möte.wav"))
     speaker = Speaker(redis, "jobs/j")
     for number in range(40):
         speaker.say(f"Rad {number}.", start_s=5.0 * number)
     speaker.finish()
     page.set_viewport_size({"width": 640, "height": 360})
-    for at in (15, 20):  # which is the same recording
+    for at in (15, 20):  # of the same recording
         page.goto(f"{api.url}#file/j?at={5 * at}")
         said = page.locator(".lines [aria-current=true] .text")
         expect(said).to_have_text(f"Rad {at}.")

@@ -1,4 +1,4 @@
-"""All stations on air side by side, in a real browser."""
+"""All stations on air side by side, with a real browser."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wire.sources import Stations, Statuses
 pytestmark = pytest.mark.browser
 
 
-def test_what_is_on_air_is_read_side_by_side(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
-    for number in range(2, 31):  # more than are in sight
+def test_stations_on_air_are_shown_side_by_side(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+    for number in range(2, 31):  # more than fit on the screen
         Stations(redis).add(Station(f"p{number}", f"P{number:02}", "http://127.0.0.1:9/", "en"))
         Statuses(redis).save(Status(f"stations/p{number}", State.RUNNING, title=f"Title {number}"))
     Stations(redis).add(Station("away", "Away", "http://127.0.0.1:9/", "en"))

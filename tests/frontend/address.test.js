@@ -1,4 +1,4 @@
-// What was meant by an address, and whether its password is masked.
+// Completing typed addresses, and detecting masked passwords.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const meant = (expected) => {
   for (const [typed, address] of Object.entries(expected)) assert.equal(completed(typed), address);
 };
 
-test('an address without a scheme has https, or http where a streaming server has a port of its own', () => meant({
+test('a missing scheme becomes https, or http if there is a port', () => meant({
   ' stream.example.org/live.mp3 ': 'https://stream.example.org/live.mp3',
   '//example.org/a.mp3?at=1:2': 'https://example.org/a.mp3?at=1:2',
   'example.org:8000/live': 'http://example.org:8000/live',
@@ -18,16 +18,16 @@ test('an address without a scheme has https, or http where a streaming server ha
   'example.org:8443/live': 'https://example.org:8443/live',
 }));
 
-test('letters that addresses do not have are escaped, and slips mended', () => meant({
+test('special characters are escaped and typos are corrected', () => meant({
   'https://exempel.se/möte 1.mp3': 'https://exempel.se/m%C3%B6te%201.mp3',
   'HTTP:/example.org/m%C3%B6te.mp3': 'http://example.org/m%C3%B6te.mp3',
 }));
 
-test('what is no address of the web stays as it is', () => {
+test('anything that is not a web address is unchanged', () => {
   for (const typed of ['', 'ftp://example.org', 'mailto:me', 'a station', 'https://', 'bla bla bla', 'blabla', '/etc/passwd', 'my radio.mp3']) assert.equal(completed(typed), typed);
 });
 
-test('an address has a password before its host', () => {
+test('a password before the host is detected', () => {
   for (const address of ['http://me:word@example.org:8000/live', 'http://me:***@example.org', 'https://:word@[::1]:8000/']) {
     assert.equal(hasPassword(address), true, address);
   }
@@ -36,7 +36,7 @@ test('an address has a password before its host', () => {
   }
 });
 
-test('an address is masked whose password is three stars', () => {
+test('a password of three asterisks is masked', () => {
   assert.equal(masked('http://me:***@example.org:8000/live'), true);
   for (const whole of ['http://me:word@example.org/', 'http://me@example.org/', 'http://example.org/a:***@b']) assert.equal(masked(whole), false);
 });

@@ -1,4 +1,4 @@
-// Refusals become sentences that can be shown.
+// Requests, and error responses as messages for the user.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const answering = (status, body) => {
   globalThis.fetch = async () => new Response(body, { status });
 };
 
-test('a problem is shown by its detail, whatever else comes by its status', () => {
+test('a problem is shown by its detail, any other response by its status', () => {
   assert.equal(toApiError(422, '{"title":"t","detail":"the file is empty"}').message, 'The file is empty.');
   assert.equal(toApiError(500, '{"title":"Internal Server Error"}').message, 'Internal Server Error.');
   assert.equal(toApiError(502, '<html>Bad Gateway</html>').message, 'The server responded with status 502.');
@@ -21,14 +21,14 @@ test('sentences are not punctuated twice', () => {
   assert.deepEqual(['x', 'X.', 'trying again…', 'why?'].map(sentence), ['X.', 'X.', 'Trying again…', 'Why?']);
 });
 
-test('an answer is its JSON, an empty one null', async () => {
+test('a response is parsed as JSON, an empty one is null', async () => {
   answering(200, '{"a":1}');
   assert.deepEqual(await request('/x'), { a: 1 });
   globalThis.fetch = async () => new Response(null, { status: 204 });
   assert.equal(await request('/x'), null);
 });
 
-test('where a browser keeps nothing, what is open to all is asked for without a token', async () => {
+test('without session storage, requests are sent without a token', async () => {
   const { sessionStorage } = globalThis;
   globalThis.sessionStorage = { getItem: () => { throw new DOMException('denied', 'SecurityError'); } };
   answering(200, '{"a":1}');
@@ -36,7 +36,7 @@ test('where a browser keeps nothing, what is open to all is asked for without a 
   globalThis.sessionStorage = sessionStorage;
 });
 
-test('where a browser keeps nothing, a token lasts as long as the page', async () => {
+test('without session storage, a token is kept until the page is closed', async () => {
   const { sessionStorage } = globalThis;
   const denied = () => { throw new DOMException('denied', 'SecurityError'); };
   globalThis.sessionStorage = { getItem: denied, setItem: denied };
@@ -48,7 +48,7 @@ test('where a browser keeps nothing, a token lasts as long as the page', async (
   globalThis.sessionStorage = sessionStorage;
 });
 
-test('a refusal carries its status and its sentence', async () => {
+test('an ApiError has the status, the message and the field', async () => {
   answering(422, '{"detail":"url is missing","field":"url"}');
   await assert.rejects(request('/stations'), { status: 422, field: 'url' });
   answering(429, '{"detail":"3 uploads wait already"}');
@@ -59,12 +59,12 @@ test('a refusal carries its status and its sentence', async () => {
   });
 });
 
-test('a server that does not answer is named', async () => {
+test('an unreachable server is reported', async () => {
   globalThis.fetch = async () => { throw new TypeError('fetch failed'); };
   await assert.rejects(request('/x'), { status: 0, message: /is not responding/ });
 });
 
-test('a token is asked for unless the caller would rather not', async () => {
+test('the user is asked for a token unless the caller opts out', async () => {
   answering(401, '{"detail":"A token is needed"}');
   let asked = 0;
   tokenPrompt.ask = async () => { asked += 1; return false; };
@@ -74,7 +74,7 @@ test('a token is asked for unless the caller would rather not', async () => {
   assert.equal(asked, 1);
 });
 
-test('the page of a proxy that stands in for the server is not taken for its answer', async () => {
+test('the page of a proxy is not mistaken for a response of the server', async () => {
   const page = '<html>Sign in</html>';
   answering(200, page);
   await assert.rejects(request('/jobs'), { status: 200, message: /sign in/ });
@@ -91,7 +91,7 @@ test('the page of a proxy that stands in for the server is not taken for its ans
   await assert.rejects(upload('/jobs', null, () => {}), { status: 200, message: /sign in/ });
 });
 
-test('a token that the server has come to need is checked before an upload that it refused is sent again', async () => {
+test('after a 401, a new token is checked before the upload is repeated', async () => {
   const given = ['wrong', 'right'];
   let kept = '';
   const { sessionStorage } = globalThis;

@@ -1,4 +1,4 @@
-// The live socket: it reconnects behind the last event, and knows when to stop.
+// The live socket reconnects after the last event, and stops when it should.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -31,14 +31,14 @@ const caption = (event) => ({
 let timers;
 let exists;
 let now;
-let wake; // null, if nobody hears it
+let wake; // null if no listener is registered
 
 function watch() {
   const store = new CaptionStore();
   const socket = new LiveSocket('/stations/demo/live', store, {
     WebSocket: FakeSocket,
     location: { protocol: 'https:', host: 'captions.example' },
-    setTimeout: (run, pause) => timers.push({ run, pause }), // its number
+    setTimeout: (run, pause) => timers.push({ run, pause }), // returns its id
     clearTimeout: (id) => delete timers[id - 1],
     random: () => 0.5,
     now: () => now,
@@ -66,12 +66,12 @@ beforeEach(() => {
   wake = null;
 });
 
-test('an address follows the page', () => {
+test('the socket URL follows the page', () => {
   assert.equal(socketUrl('/x', { protocol: 'http:', host: 'localhost:8000' }), 'ws://localhost:8000/x');
   assert.equal(socketUrl('/x', { protocol: 'https:', host: 'a.example' }), 'wss://a.example/x');
 });
 
-test('it reconnects behind the last event, with growing pauses until something comes', async () => {
+test('it reconnects after the last event, with growing delays until a message arrives', async () => {
   const { states } = watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say(caption(7));
@@ -95,7 +95,7 @@ test('it reconnects behind the last event, with growing pauses until something c
   assert.equal(timers.at(-1).pause, pauses[0]);
 });
 
-test('after an end it stays away', async () => {
+test('it does not reconnect after the end', async () => {
   const { socket } = watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say({ type: 'end', source: 's' });
@@ -105,7 +105,7 @@ test('after an end it stays away', async () => {
   assert.equal(timers.length, 0);
 });
 
-test('what no longer exists is not asked for again', async () => {
+test('it does not reconnect to a source that no longer exists', async () => {
   exists = false;
   const { socket } = watch();
   FakeSocket.made[0].onclose();
@@ -114,7 +114,7 @@ test('what no longer exists is not asked for again', async () => {
   assert.equal(timers.length, 0);
 });
 
-test('one that is closed while it asks says nothing any more', async () => {
+test('closing it while it checks for existence dispatches no further change', async () => {
   exists = false;
   const { socket, states } = watch();
   FakeSocket.made[0].onclose();
@@ -123,7 +123,7 @@ test('one that is closed while it asks says nothing any more', async () => {
   assert.deepEqual(states, ['waiting']);
 });
 
-test('a socket that was closed on purpose neither speaks nor reconnects', async () => {
+test('a closed socket ignores messages and does not reconnect', async () => {
   const { socket, store } = watch();
   FakeSocket.made[0].onopen();
   socket.close();
@@ -134,7 +134,7 @@ test('a socket that was closed on purpose neither speaks nor reconnects', async 
   assert.equal(timers.length, 0);
 });
 
-test('one that is closed while it asks why it was refused does not come back', async () => {
+test('closing it while it checks for existence prevents reconnecting', async () => {
   const { socket } = watch();
   FakeSocket.made[0].onclose();
   socket.close();
@@ -142,7 +142,7 @@ test('one that is closed while it asks why it was refused does not come back', a
   assert.equal(timers.length, 0);
 });
 
-test('an interruption of the server is told, and its end', () => {
+test('an interruption of the server changes the state, and so does its end', () => {
   const { states } = watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say({ type: 'interrupted', source: 's' });
@@ -150,7 +150,7 @@ test('an interruption of the server is told, and its end', () => {
   assert.deepEqual(states, ['open', 'interrupted', 'open']);
 });
 
-test('a message that is not understood is passed over', (t) => {
+test('an invalid message is ignored', (t) => {
   t.mock.method(console, 'warn', () => {});
   const { store } = watch();
   FakeSocket.made[0].onopen();
@@ -159,7 +159,7 @@ test('a message that is not understood is passed over', (t) => {
   assert.equal(store.last, 1);
 });
 
-test('a page that wakes asks again at once for what it is waiting for', async () => {
+test('a waking page reconnects at once', async () => {
   const { states } = watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say(caption(7));
@@ -169,13 +169,13 @@ test('a page that wakes asks again at once for what it is waiting for', async ()
   assert.equal(FakeSocket.made.length, 2);
   assert.equal(Object.keys(timers).length, 0);
   FakeSocket.made[1].readyState = 0;
-  wake(); // browsers tell it in several ways
+  wake(); // browsers dispatch several events
   assert.equal(FakeSocket.made.length, 2);
   FakeSocket.made[1].onopen();
   assert.deepEqual(states, ['open', 'waiting', 'open']);
 });
 
-test('a page that wakes takes another socket for one that was silent, and goes on behind the last event', async () => {
+test('a waking page replaces a silent socket, and continues after the last event', async () => {
   const { socket, states, store } = watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say(caption(7));
@@ -187,14 +187,14 @@ test('a page that wakes takes another socket for one that was silent, and goes o
   FakeSocket.made[1].say(caption(8));
   await settled();
   assert.equal(store.last, 8);
-  assert.deepEqual(states, ['open']); // nobody need know
+  assert.deepEqual(states, ['open']); // invisible to the user
   wake();
-  assert.equal(FakeSocket.made.length, 2); // it has just spoken
+  assert.equal(FakeSocket.made.length, 2); // it has just received a message
   socket.close();
   assert.equal(wake, null);
 });
 
-test('what has ended is not woken', async () => {
+test('an ended socket does not react to waking', async () => {
   watch();
   FakeSocket.made[0].onopen();
   FakeSocket.made[0].say({ type: 'end', source: 's' });

@@ -1,4 +1,4 @@
-// Decoding messages: the golden ones, which pytest loads too, and broken ones.
+// Decoding messages: golden ones, which pytest loads too, and invalid ones.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,14 +10,14 @@ const folder = new URL('../data/messages/', import.meta.url);
 const golden = (name) => readFileSync(new URL(name, folder), 'utf8');
 
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
-  test(`${name} is understood`, () => {
+  test(`${name} is decoded`, () => {
     const message = decode(golden(name));
     assert.deepEqual(message, JSON.parse(golden(name)));
     assert.ok(Object.isFrozen(message));
   });
 }
 
-test('a message loses none of its required fields unnoticed', () => {
+test('a missing required field is detected', () => {
   for (const [name, fields] of Object.entries({
     'caption.json': ['source', 'id', 'revision', 'event', 'start_s', 'end_s', 'text'],
     'status.json': ['source', 'state'],
@@ -35,13 +35,13 @@ test('a message loses none of its required fields unnoticed', () => {
   }
 });
 
-test('what is no message is refused', () => {
+test('anything that is not a message is rejected', () => {
   for (const data of ['', '{', 'null', '7', '[]', '{}', '{"type":3}', '{"type":"caption","id":"1"}']) {
     assert.throws(() => decode(data), MessageError, data);
   }
 });
 
-test('types and fields of a newer server pass', () => {
+test('unknown types and fields are accepted', () => {
   assert.equal(decode('{"type":"weather","x":1}').x, 1);
   assert.equal(decode('{"type":"constructor"}').type, 'constructor');
   assert.equal(decode(JSON.stringify({ ...JSON.parse(golden('end.json')), more: 1 })).more, 1);

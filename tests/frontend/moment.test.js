@@ -1,18 +1,18 @@
-// Addresses of moments, and which line is that of one.
+// Addresses of moments, and the line at a moment.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { destination, lineAt, momentAddress } from '../../frontend/modules/moment.js';
 
-test('an address of a moment leads to its source, and there', () => {
+test('an address with a moment selects source and moment', () => {
   assert.equal(momentAddress('stations/p1', 1795347277.9099998), '#radio/p1?at=1795347277.91');
   assert.equal(momentAddress('jobs/3f2a', 83), '#file/3f2a?at=83');
   assert.deepEqual(destination('#radio/p1?at=1795347277.91'), { name: 'radio', id: 'p1', at: 1795347277.91 });
   assert.deepEqual(destination('#file/3f2a?at=83'), { name: 'file', id: '3f2a', at: 83 });
 });
 
-test('an address without one, or with one that is none, leads to the source', () => {
+test('an address without a valid moment selects the source', () => {
   assert.deepEqual(destination(''), { name: '', id: '', at: null });
   assert.deepEqual(destination('#radio/p1'), { name: 'radio', id: 'p1', at: null });
   for (const unfit of ['', 'now', '-5', '1e3', 'Infinity']) assert.equal(destination(`#radio/p1?at=${unfit}`).at, null, unfit);
@@ -23,14 +23,14 @@ test('an address without one, or with one that is none, leads to the source', ()
 const line = (start, end, text = 'said') => ({ start_s: start, end_s: end, text });
 const lines = [line(100, 104), { kind: 'missed' }, line(104.2, 107), line(107, 110, ''), line(500, 504)];
 
-test('the line of a moment is the last that has begun', () => {
+test('the line at a moment is the last that has begun', () => {
   assert.equal(lineAt(lines, 104.2), lines[2]);
   assert.equal(lineAt(lines, 104.196), lines[2], 'rounded');
   assert.equal(lineAt(lines, 104.1), lines[0]);
   assert.equal(lineAt(lines, 108), lines[2], 'what was taken away is not shown');
 });
 
-test('where nobody speaks it is the nearest, if one is near', () => {
+test('if nobody speaks it is the nearest, if one is near', () => {
   assert.equal(lineAt(lines, 60), lines[0]);
   assert.equal(lineAt(lines, 450), lines[4]);
   assert.equal(lineAt(lines, 160), lines[2]);

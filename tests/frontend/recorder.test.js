@@ -1,4 +1,4 @@
-// The microphone is given back, once, as browsers other than Chromium have it.
+// The microphone is released once, as browsers other than Chromium require.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { Recorder } from '../../frontend/modules/recorder.js';
 const track = { ended: false, stop() { this.ended = true; } };
 const contexts = [];
 
-/** What hears, in Firefox: it is open until the promise of its end is kept, and complains when it is closed again. */
+/** An AudioContext as in Firefox: open until close() resolves, and closing it twice is an error. */
 class FakeContext {
   sampleRate = 44_100;
 
@@ -47,12 +47,12 @@ globalThis.AudioWorkletNode = class {
   port = {};
 };
 
-test('a recorder that is stopped twice has closed once what hears', async () => {
+test('a recorder stopped twice closes its AudioContext once', async () => {
   const recorder = new Recorder();
   await recorder.open();
   recorder.stop();
   recorder.stop();
   assert.equal(track.ended, true);
   assert.deepEqual(contexts.map(({ closings }) => closings), [1]);
-  assert.equal(recorder.sampleRate, 44_100); // frames that are on their way still are of it
+  assert.equal(recorder.sampleRate, 44_100); // pending frames still need it
 });

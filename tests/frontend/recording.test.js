@@ -1,4 +1,4 @@
-// A recording over sockets that break: nothing that is said is lost or sent twice, and it knows when to stop.
+// A recording over sockets that break: no audio is lost or sent twice, and it stops when it should.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -80,7 +80,7 @@ beforeEach(() => {
   answers = false;
 });
 
-test('what is said in a break is sent over the next socket, behind what has arrived', async () => {
+test('audio recorded while disconnected is sent over the next socket, after what has arrived', async () => {
   const recording = record();
   newest().accept();
   speak(recording, 3);
@@ -95,7 +95,7 @@ test('what is said in a break is sent over the next socket, behind what has arri
   assert.equal(recording.state, 'recording');
 });
 
-test('a page that is loaded again goes on behind what the one before sent', async () => {
+test('a reloaded page continues after the audio sent before', async () => {
   const before = record();
   newest().accept();
   before.leave();
@@ -112,7 +112,7 @@ test('a page that is loaded again goes on behind what the one before sent', asyn
   assert.deepEqual(newest().sent, [{ sample_rate: RATE, resume: 'abc.key', kept_from_s: 7 }, [1], [2, 2]]);
 });
 
-test('of a long break the newest audio is kept', async () => {
+test('during a long interruption the newest audio is kept', async () => {
   const recording = record();
   newest().accept();
   newest().close();
@@ -124,7 +124,7 @@ test('of a long break the newest audio is kept', async () => {
   assert.deepEqual(newest().sent.at(-1), [699, 699]);
 });
 
-test('pauses grow, and patience ends', async () => {
+test('delays grow, and it finally gives up', async () => {
   const recording = record();
   newest().accept();
   for (let n = 0; n < 6; n += 1) {
@@ -139,7 +139,7 @@ test('pauses grow, and patience ends', async () => {
   assert.deepEqual([recording.state, recording.reason], ['ended', 'The connection could not be restored.']);
 });
 
-test('a recording that is no longer open, and a server that refuses, end it', async () => {
+test('it ends if the recording is no longer open or the server keeps refusing', async () => {
   const gone = record();
   newest().accept();
   newest().close();
@@ -166,7 +166,7 @@ test('a recording that is no longer open, and a server that refuses, end it', as
   assert.ok(waitedMs > 60_000, 'a socket that broke is counted for a minute');
 });
 
-test('one that the server has ended is not begun again', async () => {
+test('it does not reconnect once the server has ended it', async () => {
   const recording = record();
   newest().accept();
   newest().say({ type: 'end', source: 'microphones/abc' });
@@ -175,7 +175,7 @@ test('one that the server has ended is not begun again', async () => {
   assert.equal(recording.state, 'ended');
 });
 
-test('a server that has lost its database for a moment is tried again', async () => {
+test('it reconnects to a server that temporarily lost its database', async () => {
   const recording = record();
   newest().accept();
   newest().say({ type: 'error', status: 503, detail: 'Redis does not answer' });
@@ -184,7 +184,7 @@ test('a server that has lost its database for a moment is tried again', async ()
   assert.equal(recording.state, 'away');
 });
 
-test('a socket that takes nothing is given up, without a farewell', async () => {
+test('a stalled socket is replaced, with its own close code', async () => {
   const recording = record();
   newest().accept();
   newest().bufferedAmount = 1000;
@@ -197,7 +197,7 @@ test('a socket that takes nothing is given up, without a farewell', async () => 
   assert.equal(newest().code, 4000);
 });
 
-test('stopping while away ends it at once, and says what is lost', async () => {
+test('stopping while disconnected ends it at once and reports what is lost', async () => {
   const recording = record();
   newest().accept();
   newest().close();
@@ -207,7 +207,7 @@ test('stopping while away ends it at once, and says what is lost', async () => {
   assert.match(recording.reason, /not captioned/);
 });
 
-test('a socket that breaks before the last captions have come says so', async () => {
+test('losing the connection before the last captions is reported', async () => {
   for (const ends of [true, false]) {
     const recording = record();
     newest().accept();

@@ -11,7 +11,7 @@ beforeEach(() => {
   rolling = new Rolling(2);
 });
 
-test('lines that come at once are shown one after the other, and none is left out', () => {
+test('lines that arrive at once are shown one after another', () => {
   const lines = [caption(1, 'a', 'b'), caption(2, 'c')];
   assert.deepEqual(rolling.show(lines, 0), { shown: [{ place: 1, index: 0, text: 'a', language: 'sv', final: true }], nextMs: 1300 });
   assert.deepEqual(texts(lines, 1299), ['a']);
@@ -21,33 +21,33 @@ test('lines that come at once are shown one after the other, and none is left ou
   assert.equal(rolling.show(lines, 2600).nextMs, null);
 });
 
-test('a revision changes what stands there at once, and its further lines wait', () => {
+test('a revision changes visible lines at once, and its further lines wait', () => {
   assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
   assert.deepEqual(texts([caption(1, 'A', 'B')], 10), ['A']);
   assert.deepEqual(texts([caption(1, 'A', 'B')], 1300), ['A', 'B']);
   assert.deepEqual(texts([caption(1, 'AB')], 1310), ['AB']);
 });
 
-test('gaps and withdrawn captions are no lines', () => {
+test('gaps and withdrawn captions are not shown', () => {
   const lines = [caption(1, 'a'), { kind: 'gap', place: 2, lines: [''], text: '' }, caption(3, '')];
   assert.deepEqual(rolling.show(lines, 0).nextMs, null);
   assert.deepEqual(texts(lines, 5000), ['a']);
 });
 
-test('after a break the newest lines are shown, not hours of them', () => {
+test('after an interruption only the newest lines are shown', () => {
   const lines = Array.from({ length: 40 }, (_, n) => caption(n + 1, `${n}`));
   assert.deepEqual(texts(lines, 0), ['38', '39']);
   assert.equal(rolling.show(lines, 0).nextMs, null);
 });
 
-test('what has gone does not come again, but what is said next does', () => {
+test('cleared lines stay cleared, new ones are shown', () => {
   assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
   rolling.clear();
   assert.deepEqual(texts([caption(1, 'A')], 10), []);
   assert.deepEqual(texts([caption(1, 'A'), caption(2, 'b')], 2000), ['b']);
 });
 
-test('where places count from 1 again, the newest line comes first of all that is said again', () => {
+test('when places count from 1 again, the newest line is shown first', () => {
   assert.deepEqual(texts([caption(9, 'a')], 0), ['a']);
   rolling.restart(2000);
   assert.deepEqual(texts([caption(1, 'old')], 2000), []);

@@ -1,4 +1,4 @@
-// What browsers have and Node 18, which Debian 12 has, has not. Loaded before every test (see the Makefile).
+// Polyfills for Node 18 (Debian 12). Loaded before every test (see the Makefile).
 
 globalThis.CustomEvent ??= class CustomEvent extends Event {
   constructor(type, options = {}) {

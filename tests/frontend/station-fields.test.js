@@ -1,4 +1,4 @@
-// What is sent of what a form says of a station.
+// Which fields of the station form are sent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,24 +13,24 @@ const values = (differing) => {
   return { name, url, language, listen_url: listenUrl, hot_words: [...hotWords], task, ...differing };
 };
 
-test('what was not changed is not sent: an address without its password least of all', () => {
+test('unchanged fields are not sent, in particular an address with a masked password', () => {
   assert.deepEqual(changedFields(shown, values({})), {});
   assert.deepEqual(changedFields(shown, values({ name: 'P2' })), { name: 'P2' });
 });
 
-test('what was taken away is sent', () => {
+test('cleared fields are sent', () => {
   assert.deepEqual(changedFields(shown, values({ language: null, hot_words: [] })), { language: null, hot_words: [] });
 });
 
-test('of a new station what was values is sent', () => {
+test('the fields of a new station that were filled in are sent', () => {
   assert.deepEqual(changedFields(NEW, { ...NEW, name: 'P2', url: 'https://example.org/p2' }), { name: 'P2', url: 'https://example.org/p2' });
 });
 
-test('texts stand one a line', () => {
+test('a text is split into non-empty lines', () => {
   assert.deepEqual(linesOf(' Bodil Jönsson \n\n\tUmeå\n'), ['Bodil Jönsson', 'Umeå']);
 });
 
-test('a station that is told to transcribe still is, unless it is to translate', () => {
+test('a task of transcribe is kept unless translation is chosen', () => {
   const tasks = (task) => [false, true].map((translate) => taskOf({ task }, translate));
   assert.deepEqual([null, 'transcribe', 'translate'].map(tasks), [[null, 'translate'], ['transcribe', 'translate'], [null, 'translate']]);
 });

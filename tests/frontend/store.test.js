@@ -25,7 +25,7 @@ function filled(...messages) {
 
 const texts = (store) => store.lines.map(({ text }) => text);
 
-test('golden messages make the lines they should', () => {
+test('golden messages result in the expected lines', () => {
   const { store } = filled(...['status', 'caption', 'caption_provisional', 'gap', 'missed', 'end'].map(golden));
   assert.equal(store.status.state, 'running');
   assert.deepEqual(store.lines.map(({ kind, final }) => [kind, final]), [
@@ -36,7 +36,7 @@ test('golden messages make the lines they should', () => {
   assert.equal(store.ended, true);
 });
 
-test('what the archive alone has is corrected where it is shown', () => {
+test('a correction of an archived caption is applied where it is shown', () => {
   const message = golden('correction');
   const { store, heard } = filled(message, golden('caption'), message, { ...message, caption: { ...message.caption, id: 7 } });
   assert.deepEqual(texts(store), ['Vädret i Skåne.']);
@@ -44,7 +44,7 @@ test('what the archive alone has is corrected where it is shown', () => {
   assert.equal(store.last, golden('caption').event);
 });
 
-test('a withdrawn caption keeps its place with no text', () => {
+test('a withdrawn caption keeps its place without text', () => {
   const message = golden('caption_withdrawn');
   const { store, heard } = filled({ ...message, revision: 0, text: 'words', event: 100 }, message);
   assert.deepEqual(texts(store), ['']);
@@ -57,7 +57,7 @@ test('a newer revision replaces a line, an older or repeated one does not', () =
   assert.deepEqual(heard, [['line', 1], ['revised', 1]]);
 });
 
-test('lines stand in the order of their ids, whatever order they come in', () => {
+test('lines are sorted by id, in whatever order they arrive', () => {
   const store = new CaptionStore();
   const places = [];
   store.addEventListener('line', ({ detail }) => places.push([detail.line.key, detail.before]));
@@ -66,7 +66,7 @@ test('lines stand in the order of their ids, whatever order they come in', () =>
   assert.deepEqual(places, [[2, null], [4, null], [1, 2], [3, 4]]);
 });
 
-test('only so many lines are kept, the newest', () => {
+test('only the newest lines are kept', () => {
   const { store, heard } = filled(...[1, 2, 3, 4, 5, 6, 7].map((id) => caption(id)));
   assert.deepEqual(store.lines.map(({ key }) => key), [3, 4, 5, 6, 7]);
   assert.deepEqual(heard.filter(([type]) => type === 'removed'), [['removed', 1], ['removed', 2]]);
@@ -75,7 +75,7 @@ test('only so many lines are kept, the newest', () => {
   assert.equal(store.lines[0].key, 3);
 });
 
-test('the last event is remembered for reconnecting, and never goes back', () => {
+test('the last event is remembered for reconnecting, and never decreases', () => {
   const { store } = filled(caption(3), caption(1));
   assert.equal(store.last, 30);
   store.fill([caption(2)], 25);
@@ -84,7 +84,7 @@ test('the last event is remembered for reconnecting, and never goes back', () =>
   assert.equal(store.last, 34);
 });
 
-test('missed lines are marked behind what is known, and the mark goes when they are filled in', () => {
+test('missed lines are marked after the known ones, and the mark can be removed', () => {
   const { store } = filled(caption(1), { type: 'missed', after: 10, count: 2 }, caption(4));
   assert.deepEqual(store.lines.map(({ kind }) => kind), ['caption', 'missed', 'caption']);
   store.fill([caption(2), caption(3)]);
@@ -92,14 +92,14 @@ test('missed lines are marked behind what is known, and the mark goes when they 
   assert.deepEqual(texts(store), ['line 1.0', 'line 2.0', 'line 3.0', 'line 4.0']);
 });
 
-test('a reset empties it, and events count from the beginning', () => {
+test('a reset clears it, and events count from the beginning', () => {
   const { store, heard } = filled(caption(9), golden('reset'), caption(1));
   assert.deepEqual(texts(store), ['line 1.0']);
   assert.equal(store.last, 10);
   assert.deepEqual(heard.at(-2), ['cleared', null]);
 });
 
-test('what was said before comes in front, and there is room for it', () => {
+test('earlier captions are inserted in front, and the limit is raised', () => {
   const { store, heard } = filled();
   store.fill([3, 4, 5, 6, 7].map((id) => caption(id)));
   heard.length = 0;
@@ -113,7 +113,7 @@ test('what was said before comes in front, and there is room for it', () => {
   assert.deepEqual(isOld, [true, true, false]);
 });
 
-test('captions from before their numbers began anew stand in front, under other keys', () => {
+test('captions from before ids restarted are inserted in front, with other keys', () => {
   const store = new CaptionStore();
   store.fill([caption(2, 0, { start_s: 900 }), caption(3, 0, { start_s: 905 })]);
   store.fillBefore([caption(4, 0, { start_s: 500 }), caption(5, 0, { start_s: 505 }), caption(1, 0, { start_s: 895 })], 500);
@@ -124,7 +124,7 @@ test('captions from before their numbers began anew stand in front, under other 
   assert.deepEqual(texts(store).slice(-2), ['revised', 'line 3.0']);
 });
 
-test('a line from before those that were read does not come alone, because somebody has corrected it', () => {
+test('a correction of a caption before the loaded lines does not add it', () => {
   const store = new CaptionStore();
   store.fill([caption(7), caption(8)]);
   store.apply(caption(2, 1));
@@ -134,7 +134,7 @@ test('a line from before those that were read does not come alone, because someb
   assert.deepEqual(texts(store), ['line 2.2', 'line 3.0', 'line 7.0', 'line 8.0']);
 });
 
-/** A store whose first lines are these, each an id and when it began. */
+/** A store that starts with these lines, each an id and a start time. */
 function beginning(...lines) {
   const store = new CaptionStore();
   store.fill(lines.map(([id, start]) => caption(id, 0, { start_s: start })));
@@ -144,14 +144,14 @@ function beginning(...lines) {
 const said = (...lines) => lines.map(([id, start]) => caption(id, 0, { start_s: start }));
 const keys = (store) => store.lines.map(({ key }) => key);
 
-test('lines whose clock was set back are not there twice, and none of them is lost', () => {
+test('lines whose clock was set back are neither duplicated nor lost', () => {
   const store = beginning([10, 100], [11, 104], [12, 98], [13, 102]);
   store.fillBefore(said([8, 92], [9, 96], [12, 98]), 500);
   assert.deepEqual(keys(store), [8, 9, 10, 11, 12, 13]);
   assert.ok(store.lines.every(({ isArchived }) => !isArchived));
 });
 
-test('lines before one whose clock was set back are had, too, in the order of their numbers', () => {
+test('lines before one whose clock was set back are added in order of their ids', () => {
   const store = beginning([13, 102], [14, 106]);
   const earlier = said([9, 96], [12, 98], [10, 100], [11, 104], [13, 102], [14, 106]);
   assert.deepEqual(earlier.filter((each) => store.isBefore(each)).map(({ id }) => id), [9, 12, 10, 11]);
@@ -161,19 +161,19 @@ test('lines before one whose clock was set back are had, too, in the order of th
   assert.ok(store.lines.every(({ isArchived }) => !isArchived));
 });
 
-test('a first line that became final with an earlier start is not there twice', () => {
+test('a first line that became final with an earlier start is not duplicated', () => {
   const store = beginning([10, 100], [11, 104]);
   store.fillBefore(said([9, 90], [10, 97]), 500);
   assert.deepEqual(store.lines.map(({ key, isArchived }) => [key, isArchived]), [[9, false], [10, false], [11, false]]);
 });
 
-test('a line that began when the first one did comes in front of it, and a newer one by itself', () => {
+test('an older line with the same start as the first is inserted before it, a newer one is not', () => {
   const store = beginning([10, 100], [11, 104]);
   store.fillBefore(said([12, 99], [9, 100]), 500);
   assert.deepEqual(keys(store), [9, 10, 11]);
 });
 
-test('nothing is before the first line that is that line itself, or is lost and there already', () => {
+test('the first line itself, and known lines, do not precede the first line', () => {
   const store = beginning([2, 900]);
   assert.equal(store.isBefore(caption(2, 0, { start_s: 900 })), false);
   const lost = caption(2, 0, { start_s: 500 });
@@ -182,7 +182,7 @@ test('nothing is before the first line that is that line itself, or is lost and 
   assert.equal(store.isBefore(lost), false);
 });
 
-test('what was said long ago is in the order in which it is read, whatever its numbers, and each of it once', () => {
+test('archived captions keep the given order regardless of ids, each once', () => {
   const store = new CaptionStore();
   store.fillPast(said([8, 100], [9, 105], [1, 200], [9, 205]));
   store.fillPast(said([9, 205], [10, 210]));
@@ -191,14 +191,14 @@ test('what was said long ago is in the order in which it is read, whatever its n
   assert.deepEqual(store.lines.map(({ id }) => id), [7, 8, 9, 1, 9, 10]);
 });
 
-test('what is said from now on stands behind what an archive alone has', () => {
+test('live captions are added after archived ones', () => {
   const store = new CaptionStore();
   store.fillPast(said([8, 100], [9, 105]));
   store.apply(caption(1, 0, { start_s: 300 }));
   assert.deepEqual(store.lines.map(({ id }) => id), [8, 9, 1]);
 });
 
-test('a line of the archive is revised by what has its number and its time, and by nothing else', () => {
+test('an archived line is revised only by a caption with the same id and time', () => {
   const store = beginning([2, 900], [3, 905]);
   store.fillBefore(said([2, 500]), 500);
   store.renew([caption(2, 1, { start_s: 500, text: 'old' }), caption(3, 1, { start_s: 505, text: 'not there' }), caption(7, 1, { start_s: 925 })]);
@@ -208,7 +208,7 @@ test('a line of the archive is revised by what has its number and its time, and 
   assert.deepEqual(store.lines.map(({ isArchived }) => isArchived), [true, false, false]);
 });
 
-test('old lines that were corrected lately are no lines of the newest: those between would be missing', () => {
+test('old captions in the log because of corrections are not shown among the newest', () => {
   const corrected = { corrected: true };
   for (const [captions, kept] of [
     [[caption(3, 1, corrected), caption(8), caption(9)], [8, 9]],
@@ -216,7 +216,7 @@ test('old lines that were corrected lately are no lines of the newest: those bet
     [[caption(3, 1, corrected), caption(5, 1, corrected), caption(8, 1, corrected), caption(9)], [8, 9]],
     [[caption(7, 1, corrected), caption(8), caption(9)], [7, 8, 9]],
     [[caption(9, 1, corrected)], [9]],
-    [[caption(3), caption(8, 1, corrected), caption(9)], [3, 8, 9]], // a hole that no correction made
+    [[caption(3), caption(8, 1, corrected), caption(9)], [3, 8, 9]], // a hole not caused by a correction
     [[], []],
   ]) {
     const store = new CaptionStore();

@@ -1,4 +1,4 @@
-// The style sheets: what Safari does not know, it passes over without a word.
+// The style sheets: Safari silently ignores what it does not support.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,23 +13,23 @@ function declarations(sheet) {
 }
 
 for (const sheet of SHEETS) {
-  test(`${sheet}: a text-decoration has one value, and longhands say the rest`, () => {
+  test(`${sheet}: text-decoration has a single value, the rest is in longhands`, () => {
     assert.deepEqual(declarations(sheet).filter(([property, value]) => property === 'text-decoration' && value.includes(' ')), []);
   });
 
-  test(`${sheet}: what cannot be selected cannot be in Safari, either`, () => {
+  test(`${sheet}: user-select always has its prefixed variant for Safari`, () => {
     const names = declarations(sheet).map(([property]) => property);
     const count = (name) => names.filter((each) => each === name).length;
     assert.equal(count('-webkit-user-select'), count('user-select'));
   });
 
-  test(`${sheet}: colours are those of browsers from before 2024, too`, () => {
+  test(`${sheet}: colours work in browsers from before 2024`, () => {
     assert.deepEqual(declarations(sheet).filter(([, value]) => value.includes('light-dark(')), []);
   });
 }
 
-for (const sheet of ['style.css', 'overlay.css']) { // captions.css comes with the first
-  test(`${sheet}: an iPhone on its side leaves letters as they are`, () => {
+for (const sheet of ['style.css', 'overlay.css']) { // captions.css is used together with style.css
+  test(`${sheet}: iPhones do not enlarge text in landscape`, () => {
     assert.ok(declarations(sheet).some(([property]) => property === '-webkit-text-size-adjust'));
   });
 }

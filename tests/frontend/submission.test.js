@@ -1,4 +1,4 @@
-// Recordings go one after another; a refusal holds up the others only where it holds for all.
+// Recordings are submitted one after another; a refusal stops the rest only if it applies to all.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const refusing = (name, error, sent = []) => async (item, number) => {
   if (item.name === name) throw error;
 };
 
-test('one that is refused does not keep the others from being sent', async () => {
+test('a refused recording does not stop the others', async () => {
   const sent = [];
   const { accepted, refused } = await submitAll(items, refusing('b.mp3', new ApiError(413, 'Too large.'), sent), open());
   assert.deepEqual(sent, ['1 a.mp3', '2 b.mp3', '3 c.mp3']);
@@ -23,14 +23,14 @@ test('one that is refused does not keep the others from being sent', async () =>
   assert.deepEqual(refusalMessages(refused), ['b.mp3 was not accepted. Too large.']);
 });
 
-test('what holds for all ends the sending', async () => {
+test('a refusal that applies to all stops the submission', async () => {
   for (const error of [new ApiError(401, 'A token is needed.'), new ApiError(422, 'No model knows it.', 'language')]) {
     const { accepted, refused } = await submitAll(items, refusing('b.mp3', error), open());
     assert.deepEqual([names(accepted), refused.length], [['a.mp3'], 1]);
   }
 });
 
-test('cancelling ends it, and is no refusal', async () => {
+test('cancelling stops the submission, and is not a refusal', async () => {
   const cancelled = refusing('b.mp3', new DOMException('cancelled', 'AbortError'));
   const { accepted, refused } = await submitAll(items, cancelled, open());
   assert.deepEqual([names(accepted), refused], [['a.mp3'], []]);
@@ -39,7 +39,7 @@ test('cancelling ends it, and is no refusal', async () => {
   assert.deepEqual(names(before), ['a.mp3']);
 });
 
-test('a reason is told once for all that it holds for', () => {
+test('a reason is reported once for all recordings it applies to', () => {
   const away = new ApiError(0, 'The server is gone.');
   const refused = [[items[0], away], [items[1], new ApiError(413, 'Too large.')], [items[2], away]];
   assert.deepEqual(refusalMessages(refused.map(([item, error]) => ({ item, error }))), [
@@ -47,7 +47,7 @@ test('a reason is told once for all that it holds for', () => {
   ]);
 });
 
-test('how far it is, is told with the name where there are several', () => {
+test('progress includes the name if there are several recordings', () => {
   const state = { name: 'a.mp3', number: 2, all: 5, share: 0.4 };
   assert.equal(uploadStatus(state), '2 of 5: a.mp3, 40 %');
   assert.equal(uploadStatus({ ...state, share: 1 }), '2 of 5: a.mp3, processing…');

@@ -14,14 +14,14 @@ test('time of day', () => {
   assert.equal(stamp(date.getTime() / 1000), '2026-11-22 08.03.09');
 });
 
-test('the day where the reader is, and its date', () => {
+test('the day in the local time zone, and its date', () => {
   const unix = (...parts) => new Date(...parts).getTime() / 1000;
   assert.deepEqual([unix(2026, 10, 9, 23, 59, 59.9), unix(2026, 10, 10)].map(dayOf), ['2026-11-09', '2026-11-10']);
   assert.equal(dateOf('2026-11-29', unix(2026, 10, 30)), 'Sunday 29 November');
   assert.equal(dateOf('2024-11-29', unix(2026, 10, 30)), 'Friday 29 November 2024');
 });
 
-test('when, as it is told today', () => {
+test('a time relative to now', () => {
   const unix = (...parts) => new Date(...parts).getTime() / 1000;
   const now = unix(2026, 10, 28, 9);
   assert.deepEqual([unix(2026, 10, 28, 0, 5), unix(2026, 10, 27, 23, 59), unix(2025, 10, 28, 9)].map((s) => when(s, now)), [
@@ -29,16 +29,16 @@ test('when, as it is told today', () => {
   ]);
 });
 
-test('how long', () => {
+test('a duration', () => {
   assert.deepEqual([0, 1, 59.4, 60, 125, 3600, 3840, 7199].map(duration), [
     '0 seconds', '1 second', '59 seconds', '1 min', '2 min 5 s', '1 h', '1 h 4 min', '2 h',
   ]);
 });
 
-test('bytes', () => {
+test('a size in bytes', () => {
   assert.deepEqual([0, 999, 1000, 1_400_000, 23_500_000, 2 ** 31].map(size), ['0 B', '999 B', '1.0 kB', '1.4 MB', '24 MB', '2.1 GB']);
 });
 
-test('per cent reaches a hundred only at the end', () => {
+test('percent reaches 100 only at the end', () => {
   assert.deepEqual([0, 0.5, 0.999, 1].map(percent), ['0 %', '50 %', '99 %', '100 %']);
 });

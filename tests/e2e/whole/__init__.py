@@ -1,1 +1,1 @@
-"""Tests of the whole system. This file makes a package of them: the system ends with the last of them."""
+"""Tests of the whole system. They are a package, so that the system is stopped after the last of them."""

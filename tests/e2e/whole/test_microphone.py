@@ -21,7 +21,7 @@ def ended(viewer: Viewer) -> bool:
     return any(message["type"] == "end" for _, message in viewer.messages)
 
 
-def test_what_is_spoken_is_captioned(
+def test_microphone_is_captioned_by_the_whole_system(
     system: System,
 ) -> None:
     system.transcribers(1)
@@ -43,8 +43,8 @@ def test_what_is_spoken_is_captioned(
     assert all(caption["final"] or not caption["text"] for caption in newest.values())
 
 
-def test_what_is_spoken_over_a_break_is_captioned_once(system: System) -> None:
-    """The socket breaks in the middle; what is said before the next one stands is kept, and sent at once."""
+def test_audio_is_captioned_once_despite_a_lost_connection(system: System) -> None:
+    """The socket breaks midway; audio recorded before the next one is open is buffered, and then sent at once."""
     system.transcribers(1)
     recording = record("sv", 5, 5)
     audio = soxr.resample(recording.audio.astype(np.float32), SAMPLE_RATE, RATE_HZ).astype(np.int16)

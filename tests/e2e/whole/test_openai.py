@@ -1,4 +1,4 @@
-"""OpenAI's own client has recordings, and a microphone, captioned."""
+"""Transcription of recordings and a microphone with OpenAI's own client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def client(system: System) -> Iterator[OpenAI]:
         yield client
 
 
-def test_a_recording_is_transcribed(client: OpenAI, tmp_path: Path) -> None:
+def test_recording_is_transcribed(client: OpenAI, tmp_path: Path) -> None:
     recording = record("en", 4, 9)
     path = recording.encoded(tmp_path / "news.mp3")
     [model] = client.models.list()
@@ -48,12 +48,12 @@ def test_a_recording_is_transcribed(client: OpenAI, tmp_path: Path) -> None:
     assert judging.wer(recording.text, [{"text": done.text}]) < judging.MAX_WER
 
 
-def test_what_is_no_audio_is_refused_with_the_reason(client: OpenAI) -> None:
+def test_file_without_audio_is_refused_with_the_reason(client: OpenAI) -> None:
     with pytest.raises(UnprocessableEntityError, match="not a recording in any format"):
         client.audio.transcriptions.create(model="whisper-1", file=("talk.mp3", b"hello " * 100))
 
 
-def test_what_is_spoken_is_written_while_somebody_speaks(system: System, client: OpenAI) -> None:
+def test_speech_is_transcribed_while_it_continues(system: System, client: OpenAI) -> None:
     system.transcribers(1)
     recording, rate_hz = record("sv", 3, 7), 48_000
     audio = soxr.resample(recording.audio.astype(np.float32), SAMPLE_RATE, rate_hz).astype(np.int16)
@@ -67,6 +67,6 @@ def test_what_is_spoken_is_written_while_somebody_speaks(system: System, client:
         while not events or events[-1].type != "conversation.item.input_audio_transcription.completed":
             events.append(session.recv())
     deltas = [event.delta for event in events if event.type == "conversation.item.input_audio_transcription.delta"]
-    assert len(deltas) > 1, "text comes while somebody speaks"
+    assert len(deltas) > 1, "text must arrive during the speech"
     assert "".join(deltas) == events[-1].transcript
     assert judging.wer(recording.text, [{"text": events[-1].transcript, "final": True}]) < judging.MAX_WER

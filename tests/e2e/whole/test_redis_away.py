@@ -1,4 +1,4 @@
-"""Redis that hangs, and Redis that starts anew: whoever needs it waits, and nothing is lost."""
+"""A Redis that hangs or restarts: all processes wait, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.e2e.whole.test_workers import said
 
 
 def hang(system: System) -> None:
-    """Redis answers nobody for some seconds."""
+    """Redis does not respond for some seconds."""
     system.processes["redis"].send(signal.SIGSTOP)
     time.sleep(7)
     system.processes["redis"].send(signal.SIGCONT)
 
 
 def restart(system: System) -> None:
-    """Redis stops in an orderly way and is back some seconds later, with what its log on disk holds."""
+    """Redis stops cleanly and restarts some seconds later from its log on disk."""
     system.processes.pop("redis").stop()
     time.sleep(4)
     system.start_redis()
@@ -39,7 +39,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(system: System, path: Path) -> list[dict[str, Any]]:
-    """Its captions when nothing happens."""
+    """Its captions without any disturbance."""
     system.transcribers(1)
     return said(system.finished(system.upload(path, "sv")))
 
@@ -63,7 +63,7 @@ def test_nothing_is_lost(
     trouble(system)
     assert said(system.finished(id)) == undisturbed
     end_s = time.time()
-    # A viewer may have been cut off meanwhile; whoever comes back with the last event misses nothing.
+    # A viewer may have been disconnected meanwhile; reconnecting after the last event loses nothing.
     with Viewer(system.socket(f"/stations/{station}/live?after={after}")) as viewer:
         system.wait(lambda: viewer.until_s > end_s + 1, what="the station is captioned again")
         captions, finals = viewer.captions, viewer.finals

@@ -1,4 +1,4 @@
-"""A radio station from its transmitter to a viewer's socket."""
+"""A radio station, from the stream to a viewer's socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.viewer import Viewer
 WATCHED_S = 40.0
 
 
-def test_the_captions_of_the_demo_station_are_what_it_said(system: System, station: str) -> None:
+def test_captions_match_what_the_demo_station_said(system: System, station: str) -> None:
     system.transcribers(1)
     with Viewer(system.socket(f"/stations/{station}/live")) as viewer:
         system.wait(lambda: viewer.finals, what="the first caption arrives")
@@ -30,7 +30,7 @@ def test_the_captions_of_the_demo_station_are_what_it_said(system: System, stati
     assert judging.lost_steps(truth, finals, start_s, end_s) == set()
 
 
-def test_words_come_before_their_chunk_is_whole(system: System, station: str) -> None:
+def test_words_are_shown_before_their_chunk_is_complete(system: System, station: str) -> None:
     system.transcribers(1)
     with Viewer(system.socket(f"/stations/{station}/live")) as viewer:
         system.wait(lambda: [c for c in viewer.captions if c["partial"] and c["words"]], what="words come ahead")
@@ -39,7 +39,7 @@ def test_words_come_before_their_chunk_is_whole(system: System, station: str) ->
     judging.check_order(viewer.captions)
 
 
-def test_times_of_captions_are_those_of_the_air(system: System, station: str) -> None:
+def test_caption_times_match_the_broadcast(system: System, station: str) -> None:
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as viewer:
         system.wait(lambda: len([c for c in viewer.finals if c["words"]]) >= 8, what="some captions have come")
         finals = [caption for caption in viewer.finals if caption["words"]]
@@ -52,7 +52,7 @@ def test_times_of_captions_are_those_of_the_air(system: System, station: str) ->
     assert sorted(off)[len(off) // 2] < 0.5
 
 
-def test_the_status_of_the_station_tells_what_was_probed(system: System, station: str) -> None:
+def test_station_status_has_the_probed_format(system: System, station: str) -> None:
     def status() -> dict[str, object]:
         values: dict[str, object] = httpx.get(f"{system.url}/stations/{station}", timeout=30).json()["status"]
         return values
@@ -62,7 +62,7 @@ def test_the_status_of_the_station_tells_what_was_probed(system: System, station
     assert (seen["state"], seen["codec"], seen["sample_rate_hz"], seen["channels"]) == ("running", "mp3", 44_100, 2)
 
 
-def test_a_late_viewer_gets_the_same_as_one_who_was_there(system: System, station: str) -> None:
+def test_late_viewer_receives_the_same_captions(system: System, station: str) -> None:
     with Viewer(system.socket(f"/stations/{station}/live?after=0")) as first:
         system.wait(lambda: len(first.finals) >= 3, what="captions are replayed")
         with Viewer(system.socket(f"/stations/{station}/live?after=0")) as second:

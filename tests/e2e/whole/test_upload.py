@@ -1,4 +1,4 @@
-"""An uploaded recording comes out as captions and subtitle files."""
+"""An uploaded recording results in captions and subtitle files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.e2e.system import System
         ("en", "telephone.wav", ("-ar", "8000", "-c:a", "pcm_mulaw")),
     ],
 )
-def test_an_upload_says_what_was_recorded(
+def test_captions_match_the_uploaded_recording(
     system: System,
     tmp_path: Path,
     language: Language,
@@ -47,7 +47,7 @@ def test_an_upload_says_what_was_recorded(
     assert seen["sample_rate_hz"] == int(options[1])
 
 
-def test_subtitle_files_are_strict_and_say_the_same(system: System, tmp_path: Path) -> None:
+def test_subtitle_files_are_valid_and_consistent(system: System, tmp_path: Path) -> None:
     recording = record("sv", 10, 2)
     id = system.upload(recording.encoded(tmp_path / "a.mp3"), "sv")
     captions = system.finished(id)["captions"]
@@ -63,7 +63,7 @@ def test_subtitle_files_are_strict_and_say_the_same(system: System, tmp_path: Pa
     assert normalised(files["txt"].text) == words
 
 
-def test_progress_goes_from_nothing_to_one(system: System, tmp_path: Path) -> None:
+def test_progress_goes_from_zero_to_one(system: System, tmp_path: Path) -> None:
     id = system.upload(record("en", 40, 3).encoded(tmp_path / "long.mp3"))
     seen: list[float] = []
 
@@ -77,7 +77,7 @@ def test_progress_goes_from_nothing_to_one(system: System, tmp_path: Path) -> No
     assert seen[-1] == 1
 
 
-def test_what_is_no_audio_fails_with_a_reason(system: System, tmp_path: Path) -> None:
+def test_file_without_audio_fails_with_a_reason(system: System, tmp_path: Path) -> None:
     page = tmp_path / "page.mp3"
     page.write_text("<html>not found</html>" * 200)
     id = system.upload(page)

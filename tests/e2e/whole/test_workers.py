@@ -1,4 +1,4 @@
-"""More transcribers than one, and fewer than a moment ago: the captions stay the same."""
+"""More and fewer transcribers: the captions stay the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wire.queue import STREAMS
 
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some minutes."""
+    """A recording of some minutes."""
     return record("en", 50, 4).encoded(tmp_path_factory.mktemp("long") / "long.mp3")
 
 
@@ -31,13 +31,13 @@ def by_one(system: System, long_recording: Path) -> list[dict[str, Any]]:
 
 
 def said(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What must not depend on who transcribed, or when."""
+    """The parts of captions that must not depend on which transcriber made them, or when."""
     names = ("id", "start_s", "end_s", "text", "content", "language")
     return [{name: caption[name] for name in names} for caption in document["captions"]]
 
 
 def chunks_by_worker(system: System) -> dict[str, float]:
-    """Chunks that each transcriber has settled so far."""
+    """Number of chunks that each transcriber has completed so far."""
     counts: dict[str, float] = {}
     for family in text_string_to_metric_families(httpx.get(f"{system.url}/metrics", timeout=30).text):
         for sample in family.samples:
@@ -47,17 +47,17 @@ def chunks_by_worker(system: System) -> dict[str, float]:
     return counts
 
 
-def test_two_transcribers_say_the_same_as_one(
+def test_two_transcribers_produce_the_same_as_one(
     system: System, long_recording: Path, by_one: list[dict[str, Any]]
 ) -> None:
     system.transcribers(2)
     id = system.upload(long_recording, "en")
     assert said(system.finished(id)) == by_one
-    # Both had their share: heartbeats bring the counts within seconds.
+    # Both did some of the work; heartbeats report the counts within seconds.
     system.wait(lambda: sum(count > 0 for count in chunks_by_worker(system).values()) == 2, 30, "both have worked")
 
 
-def test_a_killed_transcriber_loses_nothing_and_doubles_nothing(
+def test_killed_transcriber_neither_loses_nor_doubles_captions(
     system: System, long_recording: Path, by_one: list[dict[str, Any]]
 ) -> None:
     victim = system.transcribers(2)[1]
@@ -65,18 +65,18 @@ def test_a_killed_transcriber_loses_nothing_and_doubles_nothing(
     name = freeze_with_work(system, victim, id)
     victim.kill()
     del system.processes[victim.name]
-    assert held_by(system, name), "it was killed with nothing in its hands"
+    assert held_by(system, name), "it had no pending chunks when killed"
     assert said(system.finished(id)) == by_one
     system.transcribers(1)
 
 
 def freeze_with_work(system: System, victim: Any, id: str) -> str:
-    """Stop a transcriber at a moment when it holds chunks of an upload; its consumer's name."""
+    """Suspend a transcriber while it has chunks of an upload; return the name of its consumer."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        assert system.job(id)["state"] != "finished", "the upload was over before its transcriber could be killed"
+        assert system.job(id)["state"] != "finished", "the upload finished before its transcriber could be killed"
         victim.send(signal.SIGSTOP)
-        # Its name is the one whose chunks stay pending while it stands still.
+        # Its consumer is the one whose chunks stay pending while it is suspended.
         first = pending(system)
         time.sleep(0.6)
         stuck = [name for name, ids in pending(system).items() if ids & first.get(name, set())]
@@ -88,7 +88,7 @@ def freeze_with_work(system: System, victim: Any, id: str) -> str:
 
 
 def pending(system: System) -> dict[str, set[bytes]]:
-    """Chunks of uploads in each worker's hands."""
+    """Pending chunks of uploads, by worker."""
     held: dict[str, set[bytes]] = {}
     for stream in STREAMS[1:]:
         entries: Any = system.redis.xpending_range(stream, GROUP, "-", "+", 200)
@@ -98,5 +98,5 @@ def pending(system: System) -> dict[str, set[bytes]]:
 
 
 def held_by(system: System, name: str) -> set[bytes]:
-    """Chunks of uploads in one worker's hands."""
+    """Pending chunks of uploads of one worker."""
     return pending(system).get(name, set())

@@ -10,20 +10,20 @@ from demo.bulletins import LANGUAGES, MAX_WORDS, Language, bulletin, endless, se
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_sentence_is_both_trained_on_and_held_out(language: Language) -> None:
+def test_splits_have_no_sentence_in_common(language: Language) -> None:
     trained = set(itertools.islice(endless(language, 1, "train"), 3000))
     held_out = set(itertools.islice(endless(language, 1, "held-out"), 1000))
     assert not trained & held_out
     assert {split_of(text) for text in held_out} == {"held-out"}
 
 
-def test_the_split_of_a_text_never_changes() -> None:
+def test_split_of_a_text_is_stable() -> None:
     texts = ["Klockan är sex.", "Klockan är sju.", "Klockan är åtta.", "Klockan är nio.", "Klockan är tio."]
     assert [split_of(text) for text in texts] == ["train", "held-out", "train", "train", "train"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_sentences_are_written_as_sentences_are(language: Language) -> None:
+def test_sentences_are_well_formed(language: Language) -> None:
     for text in itertools.islice(endless(language, 2, "train"), 2000):
         assert re.fullmatch(r"[A-ZÅÄÖ][\w ',åäöÅÄÖ]*[.?]", text), text
         assert "  " not in text
@@ -32,7 +32,7 @@ def test_sentences_are_written_as_sentences_are(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_few_words_make_many_sentences(language: Language) -> None:
+def test_small_vocabulary_gives_many_sentences(language: Language) -> None:
     rng = random.Random(3)
     texts = [sentence(language, rng, "train", "news") for _ in range(4000)]
     assert len(set(texts)) > 3000
@@ -42,11 +42,11 @@ def test_few_words_make_many_sentences(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_same_seed_speaks_the_same_bulletins(language: Language) -> None:
+def test_same_seed_gives_the_same_bulletins(language: Language) -> None:
     first, again = (list(itertools.islice(endless(language, seed), 30)) for seed in (4, 4))
     assert first == again
     assert first != list(itertools.islice(endless(language, 5), 30))
 
 
-def test_a_bulletin_has_the_length_that_was_asked_for() -> None:
+def test_bulletin_has_the_requested_length() -> None:
     assert len(bulletin("sv", random.Random(1), "train", 9)) == 9

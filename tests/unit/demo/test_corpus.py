@@ -28,7 +28,7 @@ def corpus(folder: Path) -> Corpus:
     return Corpus(folder, seed=1, shards=1)
 
 
-def test_an_example_is_a_function_of_its_index(corpus: Corpus, folder: Path) -> None:
+def test_example_depends_only_on_seed_and_index(corpus: Corpus, folder: Path) -> None:
     again = Corpus(folder, seed=1, shards=1)
     for index in (0, 5, 11):
         one, other = corpus.example(index), again.example(index)
@@ -37,7 +37,7 @@ def test_an_example_is_a_function_of_its_index(corpus: Corpus, folder: Path) -> 
     assert corpus.example(0).text != Corpus(folder, seed=2, shards=1).example(0).text
 
 
-def test_examples_are_as_long_as_planned_and_their_words_lie_inside(corpus: Corpus) -> None:
+def test_examples_have_the_planned_length_and_contain_their_words(corpus: Corpus) -> None:
     for index in range(60):
         example = corpus.example(index)
         assert example.audio.dtype == np.float32
@@ -48,7 +48,7 @@ def test_examples_are_as_long_as_planned_and_their_words_lie_inside(corpus: Corp
             assert 0 <= word.start_s < word.end_s <= example.duration_s + 1e-3
 
 
-def test_the_corpus_is_mixed_as_meant(corpus: Corpus) -> None:
+def test_corpus_has_the_intended_mix(corpus: Corpus) -> None:
     kinds = Counter(corpus.window(index).kind for index in range(1000))
     assert 700 < kinds["cut"] < 800
     assert 40 < kinds["quiet"] < 80
@@ -56,7 +56,7 @@ def test_the_corpus_is_mixed_as_meant(corpus: Corpus) -> None:
     assert min(languages["sv"], languages["en"]) > 25
 
 
-def test_nobody_speaks_in_a_quiet_example(corpus: Corpus) -> None:
+def test_quiet_example_has_no_speech(corpus: Corpus) -> None:
     quiet = [index for index in range(120) if corpus.window(index).kind == "quiet"]
     assert quiet
     for index in quiet:
@@ -89,29 +89,29 @@ def _window(start_s: float, span_s: float, speed: float = 1.0) -> Window:
         (0.6, 0.3, ""),
     ],
 )
-def test_a_word_counts_only_if_all_of_it_is_inside(
+def test_word_counts_only_if_it_is_completely_inside(
     counting: Bulletin, start_s: float, span_s: float, text: str
 ) -> None:
     assert " ".join(word.text for word in words_inside(counting, _window(start_s, span_s))) == text
 
 
-def test_word_times_follow_the_window_and_its_speed(counting: Bulletin) -> None:
+def test_word_times_are_relative_to_the_window_and_its_speed(counting: Bulletin) -> None:
     first, *_ = words_inside(counting, _window(0.45, 1.0, speed=2.0))
     assert (first.text, first.start_s, first.end_s) == ("två,", pytest.approx(0.025), pytest.approx(0.225))
 
 
-def test_an_unfinished_shard_is_rendered_again(folder: Path) -> None:
+def test_incomplete_shard_is_rendered_again(folder: Path) -> None:
     whole = Pool(folder, seed=1).shard(0)
     path = folder / "seed-1" / "shard-0000.json"
     path.unlink()
     again = Pool(folder, seed=1).shard(0)
     assert [bulletin.texts for bulletin in again] == [bulletin.texts for bulletin in whole]
     assert again[0].voice == whole[0].voice
-    # espeak-ng keeps a little state between sentences, so not every sample is the same.
+    # espeak-ng keeps some state between sentences, so the samples are not identical.
     assert again[0].duration_s == pytest.approx(whole[0].duration_s, rel=0.01)
 
 
-def test_shards_are_rendered_up_to_the_number_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_shards_are_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[int] = []
 
     def render(folder: Path, seed: int, number: int) -> None:
@@ -120,22 +120,22 @@ def test_shards_are_rendered_up_to_the_number_wanted(tmp_path: Path, monkeypatch
         (folder / f"shard-{number:04d}.json").write_text("[]")
 
     monkeypatch.setattr(pool, "render", render)
-    heard: list[int] = []
-    pool.render_all(tmp_path, 1, 3, heard.append)
-    pool.render_all(tmp_path, 1, 4, heard.append)
+    progress: list[int] = []
+    pool.render_all(tmp_path, 1, 3, progress.append)
+    pool.render_all(tmp_path, 1, 4, progress.append)
     assert rendered == [0, 1, 2, 3]
-    assert heard == [1, 2, 3, 1, 2, 3, 4]
+    assert progress == [1, 2, 3, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("kind", noise.KINDS)
-def test_noise_is_added_at_the_ratio_asked_for(kind: str) -> None:
+def test_noise_is_added_at_the_given_ratio(kind: str) -> None:
     rng = np.random.default_rng(1)
     tone = np.sin(np.arange(SAMPLE_RATE) / 5).astype(np.float32)
     added = noise.at_snr(tone, noise.noise(kind, len(tone), rng), 10.0) - tone
     assert 20 * np.log10(noise.rms(tone) / noise.rms(added)) == pytest.approx(10.0, abs=0.1)
 
 
-def test_a_band_keeps_what_is_in_it() -> None:
+def test_band_pass_keeps_frequencies_in_the_band() -> None:
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     low, middle, high = (np.sin(2 * np.pi * hz * t).astype(np.float32) for hz in (50, 1000, 7000))
     kept = noise.band(low + middle + high, 300, 3400)
@@ -149,7 +149,7 @@ def test_faster_audio_is_shorter_and_higher() -> None:
     assert (len(fast), peak_hz) == (SAMPLE_RATE // 2, pytest.approx(1000, abs=4))
 
 
-def test_a_bulletin_in_haste_has_every_word_and_hardly_a_pause(folder: Path) -> None:
+def test_hasty_bulletin_has_every_word_and_short_pauses(folder: Path) -> None:
     read = Pool(folder, seed=1).bulletin(0)
     fast = hasty(read, 0.1)
     assert fast.texts == read.texts
@@ -161,7 +161,7 @@ def test_a_bulletin_in_haste_has_every_word_and_hardly_a_pause(folder: Path) -> 
     for i in (5, len(read.texts) // 2, len(read.texts) - 5):
         span = slice(round(fast.starts_s[i] * SAMPLE_RATE) + 2, round(fast.ends_s[i] * SAMPLE_RATE) - 2)
         shift = round((read.starts_s[i] - fast.starts_s[i]) * SAMPLE_RATE)
-        # The same sound, but for the rounding of a sample or so in each cut.
+        # The same audio, except for rounding of about a sample at each cut.
         best = max(
             float(np.corrcoef(fast.audio[span], read.audio[span.start + shift + d : span.stop + shift + d])[0, 1])
             for d in range(-len(firsts) - 2, len(firsts) + 3)
@@ -170,7 +170,7 @@ def test_a_bulletin_in_haste_has_every_word_and_hardly_a_pause(folder: Path) -> 
     assert hasty(read, None) is read
 
 
-def test_a_gap_comes_before_between_or_behind_the_words(corpus: Corpus) -> None:
+def test_gap_is_before_between_or_after_the_words(corpus: Corpus) -> None:
     gapped = [index for index in range(400) if corpus.window(index).gap]
     assert 60 < len(gapped) < 160
     places = Counter()
@@ -184,8 +184,8 @@ def test_a_gap_comes_before_between_or_behind_the_words(corpus: Corpus) -> None:
     assert places["between"] > 30
 
 
-def test_a_telephone_lets_nothing_through_above_4_khz() -> None:
+def test_telephone_has_nothing_above_4_khz() -> None:
     audio = np.random.default_rng(1).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
-    heard = np.abs(np.fft.rfft(noise.telephone(audio))) ** 2
-    assert heard[4100:].sum() < 0.01 * heard[300:3400].sum()
+    power = np.abs(np.fft.rfft(noise.telephone(audio))) ** 2
+    assert power[4100:].sum() < 0.01 * power[300:3400].sum()
     np.testing.assert_array_equal(noise.telephone(np.zeros(100, np.float32)), np.zeros(100))

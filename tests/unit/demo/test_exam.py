@@ -13,7 +13,7 @@ from demo.card import card
 from trainer.publishing.model_folder import WerRow
 
 
-def test_an_exam_asks_only_what_was_held_out() -> None:
+def test_exam_has_only_held_out_sentences() -> None:
     examples = list(exam.sentences("sv", 10, None))
     assert len(examples) == 10
     for example in examples:
@@ -21,23 +21,23 @@ def test_an_exam_asks_only_what_was_held_out() -> None:
         assert example.duration_s <= exam.LONGEST_SENTENCE_S + 2 * exam.MARGIN_S
 
 
-def test_noise_changes_the_audio_and_nothing_else() -> None:
+def test_noise_changes_only_the_audio() -> None:
     clean, noisy = exam.sentences("en", 5, None), exam.sentences("en", 5, 20.0)
     assert [example.text for example in clean] == [example.text for example in noisy]
     for one, other in zip(clean, noisy, strict=True):
-        # Before the first word: silence, and what disturbs it.
+        # Before the first word: silence, or noise.
         assert not one.audio[:3000].any()
         assert np.abs(other.audio[:3000]).max() > 1e-4
 
 
-def test_a_window_is_as_long_as_what_the_station_sends_and_asks_for_whole_words() -> None:
+def test_window_has_its_length_and_only_complete_words() -> None:
     for example in exam.windows("sv", 10, None):
         assert example.duration_s == exam.WINDOW_S
         assert all(word.end_s <= exam.WINDOW_S + exam.TOLERANCE_S for word in example.words)
     assert sum(len(example.words) for example in exam.windows("sv", 10, None)) > 80
 
 
-def test_the_card_shows_every_row_and_what_the_model_was_made_of() -> None:
+def test_card_shows_every_row_and_the_provenance() -> None:
     rows = [WerRow("sv", "sentences", None, 100, 3.21, 1, 1, 1), WerRow("en", "windows", 10.0, 90, 8.0, 5, 1, 1)]
     text = card(1_750_656, 7.0, rows, {"corpus_hours": 36.5})
     assert "| sv | sentences | clean | 3.2 % | 1 | 1 | 1 | 100 |" in text
@@ -46,7 +46,7 @@ def test_the_card_shows_every_row_and_what_the_model_was_made_of() -> None:
     assert "**Understand people.**" in text
 
 
-def test_a_report_is_a_table_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_is_a_table_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "report.json"
     options = report.arguments("what it measures").parse_args(["--quick", "--json", str(file)])
     assert options.quick

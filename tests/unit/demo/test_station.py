@@ -1,4 +1,4 @@
-"""The demo station: what it sends, when, and whether it tells the truth about it."""
+"""The demo station: content, timing and transcript of its stream."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from demo.programme import SPEECH_DBFS, Item, endless
 @pytest.fixture(scope="module")
 def items() -> list[Item]:
     """Two programmes and the beginning of a third."""
-    made: list[Item] = []
+    collected: list[Item] = []
     turns = 0
     for item in endless(7):
         turns += bool(item.spoken) and not any(
-            s.language == item.spoken[0].language for i in made[-3:] for s in i.spoken
+            s.language == item.spoken[0].language for i in collected[-3:] for s in i.spoken
         )
-        made.append(item)
+        collected.append(item)
         if turns == 3:
             break
-    return made
+    return collected
 
 
 class TestProgramme:
-    def test_languages_take_turns(self, items: list[Item]) -> None:
+    def test_languages_alternate(self, items: list[Item]) -> None:
         languages = [sentence.language for item in items for sentence in item.spoken]
         turns = [language for language, _ in itertools.groupby(languages)]
         assert turns in (["sv", "en", "sv"], ["en", "sv", "en"])
@@ -55,7 +55,7 @@ class TestProgramme:
         assert not items[0].spoken
         assert float(np.abs(items[0].audio).max()) > 1000
 
-    def test_words_lie_in_order_within_their_sentence_and_item(self, items: list[Item]) -> None:
+    def test_words_are_in_order_within_their_sentence_and_item(self, items: list[Item]) -> None:
         for item in items:
             for sentence in item.spoken:
                 assert " ".join(word.text for word in sentence.words) == sentence.text
@@ -69,33 +69,33 @@ class TestProgramme:
         part = audio[round(sentence.start_s * music.RATE_HZ) : round(sentence.end_s * music.RATE_HZ)] / 32768
         assert 20 * np.log10(np.sqrt(np.mean(part**2))) == pytest.approx(SPEECH_DBFS, abs=4)
 
-    def test_the_same_seed_says_the_same(self, items: list[Item]) -> None:
+    def test_same_seed_gives_the_same_programmes(self, items: list[Item]) -> None:
         def said(some: list[Item]) -> list[tuple[str, str]]:
             return [(sentence.text, sentence.voice) for item in some for sentence in item.spoken]
 
         again = list(itertools.islice(endless(7), 8))  # espeak-ng's own noise differs from run to run
         assert said(again) == said(items[:8])
 
-    def test_another_seed_makes_another(self, items: list[Item]) -> None:
+    def test_another_seed_gives_other_programmes(self, items: list[Item]) -> None:
         texts = [s.text for item in itertools.islice(endless(8), 10) for s in item.spoken]
         assert texts != [s.text for item in items[:10] for s in item.spoken][: len(texts)]
 
 
 class TestIcy:
-    def test_metadata_stands_at_the_interval(self) -> None:
+    def test_metadata_is_inserted_at_the_interval(self) -> None:
         out = icy.Interleaver(10).feed(b"a" * 25, "News")
-        told = icy.block("News")
-        assert out == b"a" * 10 + told + b"a" * 10 + b"\0" + b"a" * 5
+        block = icy.block("News")
+        assert out == b"a" * 10 + block + b"a" * 10 + b"\0" + b"a" * 5
 
-    def test_small_pieces_give_the_same_bytes(self) -> None:
+    def test_result_does_not_depend_on_the_size_of_pieces(self) -> None:
         audio = bytes(range(256)) * 3
         whole, pieces = icy.Interleaver(100), icy.Interleaver(100)
         assert whole.feed(audio, "A") == b"".join(pieces.feed(audio[i : i + 7], "A") for i in range(0, len(audio), 7))
 
-    def test_a_block_says_its_length(self) -> None:
-        told = icy.block("O'Brien på åtta")
-        assert len(told) == 1 + 16 * told[0]
-        assert told[1:].rstrip(b"\0").decode() == "StreamTitle='O’Brien på åtta';"
+    def test_block_begins_with_its_length(self) -> None:
+        block = icy.block("O'Brien på åtta")
+        assert len(block) == 1 + 16 * block[0]
+        assert block[1:].rstrip(b"\0").decode() == "StreamTitle='O’Brien på åtta';"
 
 
 class TestEncoder:
@@ -111,7 +111,7 @@ class TestEncoder:
         loudest = int(np.abs(np.frombuffer(decoded, np.int16).astype(int)).argmax())
         assert loudest == pytest.approx(20_025 + DELAY_SAMPLES, abs=40)
 
-    def test_frames_are_found_however_they_are_cut(self) -> None:
+    def test_frames_are_split_regardless_of_read_sizes(self) -> None:
         frame = bytes.fromhex("fffb7000").ljust(313, b"x")
         assert frame_bytes(frame) == 313
 
@@ -121,11 +121,11 @@ class TestEncoder:
 
         assert list(split_frames(Trickle(frame * 5))) == [frame] * 5
 
-    def test_something_else_than_a_frame_is_refused(self) -> None:
+    def test_invalid_frame_header_is_rejected(self) -> None:
         with pytest.raises(EncoderError, match="is not the header"):
             frame_bytes(b"ID3\x04")
 
-    def test_no_ffmpeg_outlives_its_input(self) -> None:
+    def test_ffmpeg_exits_when_its_input_ends(self) -> None:
         encoder = Encoder(lambda frame: None)
         encoder.close()
         assert encoder._process.poll() is not None
@@ -167,10 +167,10 @@ class TestServer:
             elapsed_s = time.monotonic() - began
         assert frame_bytes(audio[:4]) in (313, 314)
         assert title.startswith("StreamTitle='")
-        # Two intervals are 2.67 s of audio, half a second of which comes at once; not faster, however busy the machine.
+        # Two intervals are 2.67 s of audio, half a second of which is sent at once; never faster, on any machine.
         assert elapsed_s > 2.0
 
-    def test_listeners_hear_the_same(self, address: str) -> None:
+    def test_all_listeners_receive_the_same_audio(self, address: str) -> None:
         heard: list[bytes] = []
 
         def hear() -> None:
@@ -182,14 +182,14 @@ class TestServer:
             threads = [threading.Thread(target=hear) for _ in range(8)]
             for thread in threads:
                 thread.start()
-            # It came before the others and hears on until all of them have heard enough.
+            # It started before the others, and continues until they are done.
             while any(thread.is_alive() for thread in threads):
                 first += answer.read(1_000)
             first += answer.read(15_000)
         assert len(heard) == 8
         assert all(other[7_000:8_000] in first for other in heard)
 
-    def test_the_truth_is_a_sentence_a_line(self, address: str) -> None:
+    def test_truth_has_one_sentence_per_line(self, address: str) -> None:
         deadline = time.monotonic() + 60
         while not (lines := _get(f"{address}/truth?after=0")[2].splitlines()):
             assert time.monotonic() < deadline, "nothing was said"
@@ -200,12 +200,12 @@ class TestServer:
         assert " ".join(word["text"] for word in sentence["words"]) == sentence["text"]
         assert _get(f"{address}/truth?after={time.time() + 1}")[2] == ""
 
-    def test_it_says_that_it_is_on_air(self, address: str) -> None:
+    def test_health_and_page_report_on_air(self, address: str) -> None:
         assert _get(f"{address}/healthz")[0] == 200
         assert "Undertext demo" in _get(f"{address}/")[2]
 
     @pytest.mark.parametrize(("path", "status"), [("/truth?after=noon", 400), ("/nothing", 404)])
-    def test_what_is_wrong_is_told(self, address: str, path: str, status: int) -> None:
+    def test_errors_are_problem_documents(self, address: str, path: str, status: int) -> None:
         with pytest.raises(urllib.error.HTTPError) as caught:
             _get(address + path)
         with caught.value as answer:
@@ -213,16 +213,16 @@ class TestServer:
             assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_listener_hears_a_sample_a_frame_and_the_codecs_delay_later() -> None:
+def test_listener_delay_is_a_frame_plus_the_codec_delay() -> None:
     assert 0.05 < LISTENER_DELAY_S < 0.06
 
 
-def test_the_command_names_a_bad_port(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_port_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_PORT", "eight")
     assert station.main([]) == 2
     assert "DEMO_PORT" in capsys.readouterr().err
 
 
-def test_the_station_never_reaches_torch() -> None:
+def test_station_does_not_import_torch() -> None:
     code = "import sys, demo.station; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,7 +15,7 @@ def _rms(speech: Speech, start_s: float, end_s: float) -> float:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_voice_speaks_and_none_is_in_both_splits(language: Language) -> None:
+def test_every_voice_works_and_none_is_in_both_splits(language: Language) -> None:
     train, held_out = voice_names(language, "train"), voice_names(language, "held-out")
     assert not {name.partition("+")[2] for name in train} & {name.partition("+")[2] for name in held_out}
     for name in random.Random(1).sample(train, 20) + list(held_out):
@@ -23,7 +23,7 @@ def test_every_voice_speaks_and_none_is_in_both_splits(language: Language) -> No
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_words_follow_each_other_and_fill_the_audio(language: Language) -> None:
+def test_words_are_consecutive_and_fill_the_audio(language: Language) -> None:
     rng = random.Random(2)
     for _ in range(8):
         texts = bulletin(language, rng, "held-out", 6)
@@ -35,15 +35,15 @@ def test_words_follow_each_other_and_fill_the_audio(language: Language) -> None:
         assert speech.words[-1].end_s <= speech.duration_s - 0.2 + 0.001
 
 
-def test_the_time_of_a_word_is_where_its_sound_is() -> None:
+def test_time_of_a_word_matches_its_sound() -> None:
     speech = speak("Och nu, vädret.", Voice("sv", "sv", rate_wpm=120))
     och, nu, vadret = speech.words
     assert och.start_s == pytest.approx(0, abs=0.02)
-    assert nu.end_s < vadret.start_s - 0.05, "espeak-ng pauses at a comma, and the pause is no part of the word"
+    assert nu.end_s < vadret.start_s - 0.05, "espeak-ng pauses at a comma, and the pause does not belong to the word"
     assert _rms(speech, nu.end_s + 0.01, vadret.start_s - 0.01) < 0.05 * _rms(speech, nu.start_s, nu.end_s)
 
 
-def test_two_words_that_are_spoken_as_one_share_its_time() -> None:
+def test_words_spoken_as_one_share_its_time() -> None:
     speech = speak("The price of the house is in the news.", Voice("en-us", "en"))
     assert [word.text for word in speech.words] == ["The", "price", "of", "the", "house", "is", "in", "the", "news."]
     starts_s = [word.start_s for word in speech.words]
@@ -51,11 +51,11 @@ def test_two_words_that_are_spoken_as_one_share_its_time() -> None:
     assert len(set(starts_s)) == len(starts_s)
 
 
-def test_a_faster_voice_needs_less_time() -> None:
+def test_faster_voice_takes_less_time() -> None:
     slow, fast = (speak("Klockan är sex.", Voice("sv", "sv", rate_wpm=rate)) for rate in (120, 190))
     assert fast.duration_s < 0.8 * slow.duration_s
 
 
-def test_an_unknown_voice_is_named() -> None:
+def test_unknown_voice_is_reported() -> None:
     with pytest.raises(SynthesisError, match="nobody"):
         speak("Hej.", Voice("nobody", "sv"))
