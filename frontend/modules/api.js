@@ -40,27 +40,27 @@ export const token = {
 export const tokenPrompt = { ask: async () => false };
 
 /**
- * @param {boolean} asks whether to prompt for the token on a 401, instead of throwing
+ * @param {boolean} promptForToken whether to prompt for the token on a 401, instead of throwing
  * @returns {Promise<any>} the JSON of the response; null if it is empty
  */
-export async function request(path, { method = 'GET', json, signal, asks = true } = {}) {
-  let answer;
+export async function request(path, { method = 'GET', json, signal, promptForToken = true } = {}) {
+  let response;
   let text;
   try {
-    answer = await fetch(path, {
+    response = await fetch(path, {
       method,
       signal,
       headers: { ...(json ? { 'Content-Type': 'application/json' } : {}), ...authorization() },
       body: json ? JSON.stringify(json) : undefined,
     });
-    text = await answer.text();
+    text = await response.text();
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, 'The server is not responding. Is it still running?');
   }
-  if (answer.ok) return parseJson(answer.status, text);
-  if (answer.status === 401 && asks && (await tokenPrompt.ask())) return request(path, { method, json, signal });
-  throw toApiError(answer.status, text);
+  if (response.ok) return parseJson(response.status, text);
+  if (response.status === 401 && promptForToken && (await tokenPrompt.ask())) return request(path, { method, json, signal });
+  throw toApiError(response.status, text);
 }
 
 /** Whether a path exists. Also true if this is unknown, since the error may be temporary. */
@@ -94,7 +94,7 @@ export async function hasAccess() {
   const { token_needed: isNeeded } = await about().catch(() => ({}));
   if (!isNeeded) return true;
   try {
-    await checkToken({ asks: false });
+    await checkToken({ promptForToken: false });
   } catch (error) {
     return error.status !== 401;
   }

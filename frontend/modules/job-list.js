@@ -48,7 +48,7 @@ class JobList extends HTMLElement {
   async refresh() {
     let moving = true;
     try {
-      const { jobs } = await request('/jobs', { asks: false });
+      const { jobs } = await request('/jobs', { promptForToken: false });
       this.#dismissFailure?.();
       this.#dismissFailure = null;
       this.#show(jobs);

@@ -105,7 +105,7 @@ class MicrophoneView extends HTMLElement {
       else store.apply(message);
     };
     const recording = new Recording(socketUrl('/microphone') + token.query(), hello, receive, {
-      answers: () => fetch('/readyz').then((answer) => answer.ok, () => false),
+      isServerUp: () => fetch('/readyz').then((response) => response.ok, () => false),
       refusal: () => this.#rejectionReason(),
     }, last?.resume);
     this.#recording = recording;
@@ -207,7 +207,7 @@ class MicrophoneView extends HTMLElement {
   /** Why a socket was refused. Browsers do not report it, so find out with other requests. */
   async #rejectionReason() {
     try {
-      await checkToken({ asks: false }); // a microphone needs the token too
+      await checkToken({ promptForToken: false }); // a microphone needs the token too
       await request('/readyz');
       return 'The server refused the microphone: too many are open, or it is restarting. Try again.';
     } catch (error) {

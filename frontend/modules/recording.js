@@ -65,7 +65,7 @@ export class Recording extends EventTarget {
       clearTimeout: (...args) => globalThis.clearTimeout(...args),
       now: () => performance.now(),
       /** Whether the server answers other requests; checked when a socket was refused, since browsers do not tell the reason. */
-      answers: async () => true,
+      isServerUp: async () => true,
       /** Why a socket was refused. */
       refusal: async () => 'The server refused the microphone.',
       ...environment,
@@ -177,7 +177,7 @@ export class Recording extends EventTarget {
       this.#setState('away');
     } else if (now - this.awayMs > RECONNECT_MS) return this.close('The connection could not be restored.');
     const socket = this.#socket;
-    if (!opened && (await this.#environment.answers())) this.#refusals += 1;
+    if (!opened && (await this.#environment.isServerUp())) this.#refusals += 1;
     if (this.state !== 'away' || socket !== this.#socket) return undefined; // stopped meanwhile
     if (this.#refusals >= MAX_REFUSALS) return this.close(await this.#environment.refusal());
     const pause = PAUSES_MS[Math.min(this.#attempt, PAUSES_MS.length - 1)];

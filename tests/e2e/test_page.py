@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 
 #: The last is what WCAG asks for: a desktop at 400 %.
-WIDTHS = {"desktop": 1280, "tablet": 800, "telephone": 320}
+WIDTHS = {"desktop": 1280, "tablet": 800, "phone": 320}
 
 
 def test_microphone_is_captioned(page: Page, api: Api, redis_url: str) -> None:

@@ -19,11 +19,9 @@ LOCKS = """
 """
 
 
-@pytest.mark.parametrize("telephone", [True, False])
-def test_phone_screen_stays_on_while_lines_arrive(
-    browser: Browser, api: Api, speaker: Speaker, telephone: bool
-) -> None:
-    with browser.new_context(has_touch=telephone, is_mobile=telephone) as context:
+@pytest.mark.parametrize("phone", [True, False])
+def test_phone_screen_stays_on_while_lines_arrive(browser: Browser, api: Api, speaker: Speaker, phone: bool) -> None:
+    with browser.new_context(has_touch=phone, is_mobile=phone) as context:
         page = context.new_page()
         page.add_init_script(LOCKS)
         page.clock.install()
@@ -31,14 +29,12 @@ def test_phone_screen_stays_on_while_lines_arrive(
         for text in ("Ett.", "Två."):
             speaker.say(text)
             expect(page.locator(".lines .text").last).to_have_text(text)
-        assert page.evaluate("locks") == int(telephone), (
-            "a single lock however many lines arrive, and none with a mouse"
-        )
+        assert page.evaluate("locks") == int(phone), "a single lock however many lines arrive, and none with a mouse"
         page.clock.run_for(299_000)
         speaker.say("Tre.")
         expect(page.locator(".lines .text").last).to_have_text("Tre.")
         page.clock.run_for(299_000)
-        assert page.evaluate("locks") == int(telephone)
+        assert page.evaluate("locks") == int(phone)
         page.clock.run_for(2_000)
         assert page.evaluate("locks") == 0, "no new lines"
         speaker.say("Fyra.")

@@ -44,7 +44,7 @@ def test_title_is_updated_in_list_and_header_at_once(page: Page, api: Api, redis
         expect(page.locator(f"{place} .playing")).to_have_text("Väder")
 
 
-@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "telephone"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 def test_tab_order_follows_the_layout(page: Page, api: Api, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(api.url)
@@ -93,7 +93,7 @@ def test_stations_are_added_selected_and_removed(page: Page, api: Api, redis: Re
     expect(page.get_by_role("button", name="Remove station")).to_be_hidden()
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (390, 800)], ids=["desktop", "telephone"])
+@pytest.mark.parametrize("size", [(1280, 720), (390, 800)], ids=["desktop", "phone"])
 def test_form_for_a_new_station_is_in_view(page: Page, api: Api, redis: Redis, size: tuple[int, int]) -> None:
     for number in range(20):
         Stations(redis).add(Station(f"s{number}", f"Radio {number}", "http://127.0.0.1:9/s"))

@@ -68,7 +68,7 @@ test('the user is asked for a token unless the caller opts out', async () => {
   answering(401, '{"detail":"A token is needed"}');
   let asked = 0;
   tokenPrompt.ask = async () => { asked += 1; return false; };
-  await assert.rejects(request('/jobs', { asks: false }), { status: 401 });
+  await assert.rejects(request('/jobs', { promptForToken: false }), { status: 401 });
   assert.equal(asked, 0);
   await assert.rejects(request('/jobs'), { status: 401 });
   assert.equal(asked, 1);

@@ -45,7 +45,7 @@ class FakeSocket {
 
 let timers;
 let now;
-let answers;
+let isServerUp;
 let frames;
 
 function record(resume = '') {
@@ -55,7 +55,7 @@ function record(resume = '') {
     setTimeout: (run, pause) => timers.push({ run, pause }),
     clearTimeout: () => {},
     now: () => now,
-    answers: async () => answers,
+    isServerUp: async () => isServerUp,
     refusal: async () => 'refused',
   }, resume);
   recording.open();
@@ -77,7 +77,7 @@ beforeEach(() => {
   timers = [];
   now = 0;
   frames = 0;
-  answers = false;
+  isServerUp = false;
 });
 
 test('audio recorded while disconnected is sent over the next socket, after what has arrived', async () => {
@@ -152,7 +152,7 @@ test('it ends if the recording is no longer open or the server keeps refusing', 
   assert.match(gone.reason, /ended while the connection was lost/);
   const refused = record();
   newest().accept();
-  answers = true;
+  isServerUp = true;
   timers = [];
   newest().close();
   await settled();

@@ -13,7 +13,7 @@ from wire.sources import Jobs, Stations
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("size", [(360, 640), (1280, 800)], ids=["telephone", "desktop"])
+@pytest.mark.parametrize("size", [(360, 640), (1280, 800)], ids=["phone", "desktop"])
 def test_microphone_captions_are_in_view(page: Page, api: Api, redis_url: str, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     Ingest(redis_url).start()
