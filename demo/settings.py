@@ -9,25 +9,25 @@ from wire.settings import setting
 
 @dataclass(frozen=True)
 class Settings:
-    """What `make up` reads from the environment; the services read their own."""
+    """The settings of `make up` itself; each service reads its own."""
 
-    #: Where the API listens; only this machine reaches the default.
+    #: Address on which the API listens; the default is reachable only from this machine.
     host: str = setting("HOST", "127.0.0.1")
-    #: Where the API listens: the page and everything else.
+    #: Port of the API and the page.
     port: int = setting("PORT", 8000, minimum=1, maximum=65535)
-    #: Where the demo station listens.
+    #: Port of the demo station.
     demo_port: int = setting("DEMO_PORT", 8010, minimum=1, maximum=65535)
-    #: Where our own Redis listens; it is started unless REDIS_URL names another.
+    #: Port of the embedded Redis, which is started unless REDIS_URL is set.
     redis_port: int = setting("REDIS_PORT", 6390, minimum=1, maximum=65535)
-    #: A Redis of your own, 6.2 or newer, instead of the one that `make up` brings.
+    #: An external Redis, 6.2 or newer, to use instead of the embedded one.
     redis_url: str = setting("REDIS_URL", "")
-    #: The uploads' spool and Redis' files; relative to the root of the repository.
+    #: Folder for uploads and Redis' files, relative to the root of the repository.
     data_dir: str = setting("DATA_DIR", "var")
     #: A checkpoint's directory or a hub id.
     model: str = setting("MODEL", "demo/model")
-    #: The stations to begin with.
+    #: File with the initial stations.
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
-    #: Transcriber processes. One a core is best on a CPU, one a GPU, of which each takes another.
+    #: Number of transcriber processes: ideally one per core on a CPU, or one per GPU (each uses a different one).
     transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
-    #: How long everything may take to be ready, in seconds. A model from a hub has to be fetched first.
+    #: Time for everything to become ready, in seconds. A model from a hub has to be downloaded first.
     start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)

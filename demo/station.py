@@ -65,7 +65,7 @@ examples:
 class Settings:
     """Read from the environment; the command line takes precedence."""
 
-    #: Where it listens.
+    #: Port on which it listens.
     port: int = setting("DEMO_PORT", 8010, minimum=0, maximum=65535)
     host: str = setting("HOST", "127.0.0.1")
 
