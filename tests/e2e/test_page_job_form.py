@@ -216,7 +216,7 @@ def test_messages_about_a_file_disappear_with_it(page: Page, api: Api) -> None:
     page.goto(f"{api.url}#file")
     chosen, alert = page.locator("input[type=file]"), page.get_by_role("alert")
     chosen.set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_000_000})
-    expect(alert).to_contain_text("a.wav has 2.0 MB")
+    expect(alert).to_contain_text("a.wav is 2.0 MB")
     chosen.set_input_files({"name": "b.wav", "mimeType": "audio/wav", "buffer": b"x"})
     expect(page.locator(".chosen")).to_have_text("b.wav · 1 B")
     expect(alert).to_be_empty()
