@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Whisper's sampling rate. Sources have rates of their own; ingest probes and converts them.
+#: Whisper's sampling rate. Ingest probes the rate of each source and converts it.
 SAMPLE_RATE_HZ = 16_000
 
 #: Bytes of one sample (s16le, mono).

@@ -1,7 +1,7 @@
-"""What fits on a screen of subtitles, and where a text is broken. Pure.
+"""How much text fits on a subtitle screen, and where lines are broken. Pure.
 
-Transcribers cut captions to what fits, and the API lays the same captions out in lines: they must agree on the size of
-a screen, and a language that is added here is known to both.
+Transcribers cut captions to fit a screen, and the API breaks the same captions into lines, so they must agree on the
+size of a screen; a language added here is supported by both.
 
 Sources: Netflix, Timed Text Style Guide, General Requirements ("Line Treatment": two lines at most, broken after
 punctuation, before conjunctions and prepositions; an article and its noun, a preposition and what it governs, a
@@ -20,36 +20,36 @@ from functools import lru_cache
 
 from wire.languages import PHRASED, apart
 
-#: Longest line, in characters (see `width`), and lines of a screen; sources above.
+#: Longest line, in characters (see `width`), and lines per screen; sources above.
 LINE_CHARACTERS = 42
 LINES = 2
 
-#: A sentence's end that is shorter, in characters, is not left alone on the next screen.
+#: The end of a sentence is not left alone on the next screen if it is shorter than this, in characters.
 _ORPHAN_CHARACTERS = 12
 
-#: Marks that end a sentence, in the scripts that Whisper writes.
+#: Punctuation that ends a sentence, in the scripts that Whisper writes.
 SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।။។៕།༎")
 
-#: What may stand behind the mark that ends a sentence or a clause.
+#: Characters that may follow the punctuation that ends a sentence or a clause.
 CLOSERS = "\"'”’»)]」』"
-# What may stand before a word.
+# Characters that may precede a word.
 _OPENERS = "\"'”“„‘’«([「『¿¡"
 
-#: Marks that end a clause within a sentence.
+#: Punctuation that ends a clause within a sentence.
 CLAUSE_ENDS = frozenset(",;:–—、，；：،؛၊៖")
 
 
 class Break(IntEnum):
-    """How well a text may be broken at a place, worst first."""
+    """Quality of a line break at a position, worst first."""
 
-    LEANING = 0  # behind a word that belongs to the next one; between syllables of what may be one word
+    LEANING = 0  # after a word that belongs to the next one; between syllables of what may be one word
     WORDS = 1
-    PHRASE = 2  # before a conjunction, a preposition, a relative word; at a space, where words have none between them
-    CLAUSE = 3  # behind a comma, a semicolon, a colon, a dash
+    PHRASE = 2  # before a conjunction, preposition or relative word; at a space, if words have none between them
+    CLAUSE = 3  # after a comma, a semicolon, a colon, a dash
     SENTENCE = 4
 
 
-#: What a break costs beside lines that differ so much in length, in characters: the better place wins over the middle.
+#: Cost of a break, as a difference between the lengths of the two lines in characters: a better break beats the middle.
 _COSTS = {Break.SENTENCE: 0, Break.CLAUSE: 5, Break.PHRASE: 10, Break.WORDS: 20, Break.LEANING: 35}
 
 
@@ -57,7 +57,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Words that begin a phrase: conjunctions, prepositions, relative words. None is left at the end of a line.
+#: Words that begin a phrase (conjunctions, prepositions, relative words) are not left at the end of a line.
 _BEGIN = {
     "sv": _words(
         "och men eller samt utan fast ty att om när då medan innan sedan eftersom därför så för fastän trots än "
@@ -85,7 +85,7 @@ _LEAN = {
     ),
 }
 
-#: Abbreviations whose full stop ends no sentence.
+#: Abbreviations whose full stop does not end a sentence.
 _ABBREVIATIONS = {
     "sv": _words("t.ex. bl.a. d.v.s. dvs. s.k. f.d. kl. ca. dr. prof. resp."),
     "en": _words("mr. mrs. ms. dr. prof. st. e.g. i.e. vs."),
@@ -95,13 +95,13 @@ _NONE: frozenset[str] = frozenset()
 
 
 def ends_sentence(word: str, language: str | None = None) -> bool:
-    """Whether a sentence ends with this word."""
+    """Return True if a sentence ends with this word."""
     bare = word.rstrip(CLOSERS)
     return bool(bare) and bare[-1] in SENTENCE_ENDS and _key(bare) not in _ABBREVIATIONS.get(language or "", _NONE)
 
 
 def break_between(before: str, after: str, language: str | None) -> Break:
-    """How well a text may be broken between two words. Without a table for the language, punctuation alone tells."""
+    """Quality of a break between two words. Without a table for the language, only punctuation counts."""
     if ends_sentence(before, language):
         return Break.SENTENCE
     if before.rstrip(CLOSERS)[-1:] in CLAUSE_ENDS or after[:1] in ("–", "—"):
@@ -114,15 +114,15 @@ def break_between(before: str, after: str, language: str | None) -> Break:
     return Break.LEANING if _key(before) in lean or language in PHRASED else Break.WORDS
 
 
-# What may be other than as wide as a letter: neither Latin, Greek or Cyrillic, nor punctuation. Most texts have none.
+# Characters that may not have the width of a letter: neither Latin, Greek or Cyrillic, nor punctuation. Usually absent.
 _UNUSUAL = re.compile("[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u2010-\u205e]")
 
 
 def width(text: str) -> int:
-    """How much room a text takes, in letters of an alphabet; marks stand above and below them.
+    """Display width of a text, in letters of an alphabet; combining marks have no width.
 
-    Characters of Chinese, Japanese and Korean are twice as wide (Unicode's East Asian Width, UAX #11). They take twice
-    as long to be read, too: of Chinese, Netflix has nine a second, and 16 on a line.
+    Chinese, Japanese and Korean characters are twice as wide (Unicode's East Asian Width, UAX #11). They also take
+    twice as long to read: for Chinese, Netflix allows nine a second, and 16 on a line.
     """
     return sum(map(_width, text)) if _UNUSUAL.search(text) else len(text)
 
@@ -135,7 +135,7 @@ def _width(character: str) -> int:
 
 
 def fits(words: Sequence[str], separator: str = " ") -> bool:
-    """Whether words fit on one screen; a word that is longer than a line has one for itself."""
+    """Return True if the words fit on one screen; a word that is longer than a line gets a line of its own."""
     lines, used = 1, -len(separator)
     for wide in map(width, words):
         used += len(separator) + wide
@@ -145,9 +145,9 @@ def fits(words: Sequence[str], separator: str = " ") -> bool:
 
 
 def cut(words: Sequence[str], separator: str = " ", language: str | None = None) -> int:
-    """How many of two or more words stay on this screen, if all but the last of them would fit.
+    """Number of words to keep on this screen, given two or more words of which all but the last fit.
 
-    The best place in the second half, and the last of equally good ones; what follows fits on one screen.
+    Chooses the best break in the second half, and the last of equally good ones; the rest fits on one screen.
     """
     whole = width(separator.join(words[:-1]))
     ended = ends_sentence(words[-1], language)
@@ -160,7 +160,7 @@ def cut(words: Sequence[str], separator: str = " ", language: str | None = None)
 
 
 def screens(words: Sequence[str], separator: str = " ", language: str | None = None) -> list[int]:
-    """How many words each of the screens has that show all of them."""
+    """Number of words on each of the screens that together show all words."""
     counts, first = [], 0
     for end in range(1, len(words) + 1):
         if not fits(words[first:end], separator):
@@ -172,11 +172,12 @@ def screens(words: Sequence[str], separator: str = " ", language: str | None = N
 def first_line(
     words: Sequence[str], separator: str = " ", language: str | None = None, *, growing: bool = False
 ) -> int:
-    """How many words of a screen stand on its first line: about half of them, but rather a phrase; all if they fit.
+    """Number of words on the first line of a screen: about half, preferably a whole phrase; all if they fit on a line.
 
     Args:
-        growing: more words come. The best place in the second half of a full line then, which stays the best while the
-            rest has room: of the demo's sentences, a fourth are broken anew on their way, else more than half.
+        growing: more words will follow. Chooses the best break in the second half of a full line, which stays the best
+            while the rest has room: a fourth of the demo's sentences are then rebroken as they grow, instead of more
+            than half.
     """
     if width(separator.join(words)) <= LINE_CHARACTERS:
         return len(words)
@@ -193,11 +194,11 @@ def first_line(
 
 
 def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, growing: bool = False) -> list[str]:
-    """A text in lines: two at most, unless it is more than fits on a screen.
+    """Break a text into lines: at most two, unless it does not fit on one screen.
 
     Args:
-        heard: its words, where they are known.
-        growing: more words come; see `first_line`.
+        heard: the text's words, if known.
+        growing: more words will follow; see `first_line`.
     """
     words, separator = words_of(text, heard)
     found, first = [], 0
@@ -210,7 +211,7 @@ def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, 
 
 
 def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
-    """The words of a text, and what stands between them: those that were heard, if they are what it is made of."""
+    """The words of a text and their separator: the recognized words (`heard`) if they add up to the text."""
     for separator in (" ", ""):
         if all(heard) and separator.join(heard) == text:
             return list(heard), separator
@@ -218,5 +219,5 @@ def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
 
 
 def _key(word: str) -> str:
-    """A word as the tables have it."""
+    """A word as it is spelled in the tables."""
     return word.strip(_OPENERS + CLOSERS).casefold()

@@ -1,7 +1,7 @@
-"""A station's own sound, for players: segments of some seconds, here for a minute while somebody listens.
+"""A station's audio for players: segments of a few seconds, kept for a minute while somebody listens.
 
-They are what HLS (RFC 8216) calls packed audio, coded as the station sends it. Ingest writes them if the API says that
-there is somebody (`watched`), the API reads them.
+Segments are what HLS (RFC 8216) calls packed audio, in the codec that the station sends. Ingest writes them while the
+API reports a listener (`watched`); the API serves them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import Any
 from wire import keys
 from wire.bus import Redis
 
-#: A segment is no longer than this, in seconds.
+#: Maximum length of a segment, in seconds.
 SEGMENT_S = 4.0
 
-#: So many segments are listed.
+#: Number of segments in the playlist.
 LISTED = 16
 
-#: A player may ask for a segment for as long again after it was listed last (RFC 8216, 6.2.2).
+#: A segment stays available for the duration of a playlist after it was last listed (RFC 8216, 6.2.2).
 _KEPT = 2 * LISTED
 KEPT_S = math.ceil(_KEPT * SEGMENT_S)
 
-#: A player that was paused for no longer finds that runs have gone on being counted, in seconds (a day).
+#: How long the counter of runs is kept, in seconds (a day): run numbers must keep rising for players that were paused.
 _RUNS_COUNT_S = 86_400
 
-#: Two segments follow each other if one begins where the other ends, in seconds: the clock is not more exact.
+#: Largest difference between the end of one segment and the start of the next for the two to be contiguous, in seconds;
+#: the clock is not more exact.
 _SEAMLESS_S = 0.1
 
 
@@ -48,10 +49,10 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What is listed of a sound."""
+    """The playlist entry of a sound."""
 
-    number: int  # one more than that of the segment before
-    run: int  # one more where it does not begin where that one ended
+    number: int  # one more than that of the previous segment
+    run: int  # one more than that of the previous segment if it does not start where that one ended
     start_s: float  # Unix time
     duration_s: float
     format: str
@@ -64,25 +65,26 @@ class Segment:
 
 
 class Broadcasts:
-    """The segments of all stations that are listened to: a stream of what is listed a source, and each one's audio."""
+    """The segments of all stations with listeners: a stream of playlist entries per source, and each entry's audio."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def add(self, source: str, sounds: list[Sound]) -> None:
-        """Append what comes behind the newest segment.
+        """Append the sounds that follow the newest segment.
 
         Raises:
-            RedisError: Redis is away, or another process appends.
+            RedisError: Redis is unavailable, or another process is appending.
         """
         newest = next(iter(self._newest(source, 1)), None)
-        # Small, unlike the number: hls.js keeps what it knows of runs in arrays, and walks through them.
+        # Small, unlike the number: hls.js keeps runs in arrays indexed by their number, and iterates over them.
         first_run = 1 + int(self._redis.get(keys.runs(source)) or 0)
         pipe = self._redis.pipeline()
         for sound in sounds:
             if newest and sound.start_s < newest.end_s - _SEAMLESS_S:
-                continue  # it is there already, or an earlier connection had it
-            # The first number is greater than any before: those grow once a segment, and this once a second.
+                continue  # already listed, or sent on an earlier connection
+            # A Unix time as first number is greater than any earlier one: numbers grow by one per segment, this by one
+            # per second.
             newest = _behind(newest, sound) if newest else _numbered(sound, int(sound.start_s), first_run)
             pipe.set(keys.segment(source, newest.number), sound.data, ex=KEPT_S)
             pipe.xadd(
@@ -98,20 +100,20 @@ class Broadcasts:
         pipe.execute()
 
     def hold(self, source: str) -> None:
-        """Keep what is listed though nothing comes: who listens waits for a station that has broken off."""
+        """Keep the playlist though no audio arrives: listeners are waiting for a station that has dropped out."""
         self._redis.expire(keys.broadcast(source), KEPT_S)
 
     def listed(self, source: str) -> list[Segment]:
-        """The newest segments in their order."""
+        """The newest segments, oldest first."""
         return self._newest(source, LISTED)
 
     def segment(self, source: str, number: int) -> Segment | None:
-        """What is, or was, listed of a segment; None if it is no longer there."""
+        """The playlist entry of a segment, listed or recently listed; None if it has expired."""
         entries: Any = self._redis.xrange(keys.broadcast(source), f"{number}-0", f"{number}-0")
         return _segment(entries[0][1]) if entries else None
 
     def data(self, source: str, number: int) -> bytes | None:
-        """The audio of a segment; None if it is no longer there."""
+        """The audio of a segment; None if it has expired."""
         data: bytes | None = self._redis.get(keys.segment(source, number))  # type: ignore[assignment]
         return data
 
@@ -125,7 +127,7 @@ def _segment(fields: dict[bytes, bytes]) -> Segment:
 
 
 def _behind(newest: Segment, sound: Sound) -> Segment:
-    """A sound as the segment behind the newest one."""
+    """The sound as the segment after the newest one."""
     seamless = newest.format == sound.format and abs(sound.start_s - newest.end_s) < _SEAMLESS_S
     return _numbered(sound, newest.number + 1, newest.run if seamless else newest.run + 1)
 

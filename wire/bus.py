@@ -1,4 +1,4 @@
-"""The connection to Redis: time-outs on everything, and patience when Redis is away for a while."""
+"""The connection to Redis: time-outs on every command, and retries while Redis is unavailable for a moment."""
 
 from __future__ import annotations
 
@@ -24,33 +24,35 @@ T = TypeVar("T")
 
 
 class WritesRefused(ResponseError):
-    """Redis cannot keep what it is told: its disk is full, or it has lost the replicas that it is to have.
+    """Redis refuses writes: its disk is full, or it has too few replicas.
 
-    No ConnectionError, which it resembles: of one within a transaction redis-py makes a WatchError, and tries for ever.
+    Not a ConnectionError, although it is as temporary: redis-py turns one within a transaction into a WatchError and
+    retries forever.
     """
 
 
-# redis-py tells these apart from mistakes of ours by their text alone.
+# redis-py raises a plain ResponseError for these; only the text distinguishes them from programming errors.
 BaseParser.EXCEPTION_CLASSES |= {"MISCONF": WritesRefused, "NOREPLICAS": WritesRefused}
 
-#: What a Redis raises that is away, full, or just changing its master; callers that may wait catch these and try again.
+#: Errors of a Redis that is unavailable, full, or failing over; callers that can wait catch these and retry.
 AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused)
 
 __all__ = ["AWAY", "Redis", "RedisError", "connect", "transaction"]
 
 
 def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, connections: int | None = None) -> Redis:
-    """A client for `url` that answers bytes.
+    """A client for `url` that returns bytes.
 
-    A command that meets a lost connection is sent again for about `patience_s` seconds before it raises one of
-    `AWAY`. Everything we send may be sent twice: chunks carry their place in the sequence, and a commit that has
-    happened already changes nothing.
+    A command that fails because the connection was lost is retried for about `patience_s` seconds before it raises one
+    of `AWAY`. Every command may safely be sent twice: chunks carry their sequence number, and repeating a commit
+    changes nothing.
 
     Args:
         url: such as `redis://127.0.0.1:6379/0`.
-        patience_s: how long one command goes on trying.
-        timeout_s: how long one attempt waits for an answer; it must be longer than any blocking read.
-        connections: most of them at once; whoever finds none free waits. None: as many as there are threads that ask.
+        patience_s: how long a command is retried.
+        timeout_s: how long one attempt waits for a reply; it must be longer than any blocking read.
+        connections: maximum number of connections; a thread that finds none free waits. None: one per thread that
+            needs one.
     """
     cap_s = 1.0
     retries = max(1, round(patience_s / (cap_s / 2)))
@@ -70,15 +72,16 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, conne
 
 
 def transaction(client: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
-    """What `attempt` makes of keys while they are watched; made anew if another was faster, or the connection broke.
+    """Run `attempt` in a transaction that watches `keys`, and return its result.
 
-    redis-py's own, whose types do not tell what a callable returns.
+    It is retried if another client changed a watched key, or if the connection was lost. A typed wrapper around
+    redis-py's own `transaction`, whose types omit the callable's return value.
 
     Args:
-        attempt: reads through the pipeline, which answers at once, then calls `multi` and writes. It is called again,
-            too, where its writes were done and the answer was lost.
-        keys: what is watched.
+        attempt: reads through the pipeline, which executes immediately, then calls `multi` and writes. It is also
+            called again if its writes were executed and the reply was lost.
+        keys: the watched keys.
     """
     run: Any = client.transaction
-    found: T = run(attempt, *keys, value_from_callable=True)
-    return found
+    result: T = run(attempt, *keys, value_from_callable=True)
+    return result

@@ -2,10 +2,10 @@
 
 `commit` reads the source's state, lets a pure function (the transcriber's seam) advance it, and writes in a single
 transaction: the new state, the cursor, the captions into the log, the same captions to pub/sub, and the
-acknowledgement of the chunk. Two workers that commit to one source at once are put in order by WATCH: the later one
-sees the other's state and tries again. A chunk that is committed twice changes nothing the second time.
+acknowledgement of the chunk. WATCH serialises two workers that commit to one source at once: the later one retries
+with the other's state. Committing a chunk a second time changes nothing.
 
-What a person corrects (`revise`) comes behind all that is in the log, as any newer revision does.
+A person's correction (`revise`) is appended to the log, like any newer revision.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Advance:
     state: bytes
     captions: tuple[Caption, ...] = ()
     epoch: int = 0
-    next_seq: int = 0  # the first chunk of the epoch that has not been taken into account
+    next_seq: int = 0  # the first chunk of the epoch that is not included yet
     until_s: float = 0.0  # how far the source is captioned, on its clock
     finished: bool = False  # the source has ended and every caption is final
-    rejected: tuple[str, ...] = ()  # why words were not believed, once for each window
-    sounds_like: str = ""  # a language, where that is certainly another than was told
+    rejected: tuple[str, ...] = ()  # why words were rejected, once for each window
+    sounds_like: str = ""  # the detected language, if it certainly differs from the one that was set
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Progress:
     next_seq: int = 0
     until_s: float = 0.0
     finished: bool = False
-    languages: tuple[str, ...] = ()  # of its captions, the one that is spoken for most of the time first
-    sounded_like: str = ""  # the newest language that was certainly another than was told
-    rejected: tuple[str, ...] = ()  # why words were not believed, the most frequent reason first
+    languages: tuple[str, ...] = ()  # of its captions, the one spoken longest first
+    sounded_like: str = ""  # the last detected language that certainly differed from the one that was set
+    rejected: tuple[str, ...] = ()  # why words were rejected, the most frequent reason first
 
 
-#: Before the fields that say for how many seconds a language is spoken, and how often words were not believed.
+#: Prefixes of the fields that count the seconds spoken in a language, and how often words were rejected for a reason.
 _SPOKEN, _REJECTED = "spoken:", "rejected:"
 
-#: Given the state (None at first), what a chunk makes of it; None if it changes nothing (it was committed before).
+#: Given the state (None at first), returns how a chunk advances it; None if the chunk was committed before.
 Step = Callable[[bytes | None], Advance | None]
 
 
@@ -66,8 +66,8 @@ class CaptionLog:
     """Captions of every source.
 
     Args:
-        live_events: events kept of a station or microphone; three a chunk make 20,000 about nine hours.
-        retention_s: how long the captions of a source outlive their last change.
+        live_events: events kept per station or microphone; at three per chunk, 20,000 last about nine hours.
+        retention_s: how long the captions of a source are kept after their last change.
     """
 
     def __init__(self, redis: Redis, *, live_events: int = 20_000, retention_s: int = keys.RETENTION_S) -> None:
@@ -79,8 +79,8 @@ class CaptionLog:
         """Advance the source of `delivery` by `step` and settle the chunk, atomically.
 
         Args:
-            step: called again if another worker committed to the same source meanwhile.
-            dead: why the chunk goes to the dead letters; empty for one that was transcribed.
+            step: called again if another worker has committed to the same source in the meantime.
+            dead: why the chunk goes to the dead letters; empty if it was transcribed.
 
         Returns:
             The captions as they were logged, with their event numbers.
@@ -89,7 +89,7 @@ class CaptionLog:
         state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
 
         def attempt(pipe: Pipeline) -> tuple[Caption, ...]:
-            state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
+            state: Any = pipe.get(state_key)  # a watching pipeline executes immediately
             fields: Any = pipe.hgetall(progress_key)
             before = _decode_progress(fields)
             advance = step(state)
@@ -111,8 +111,8 @@ class CaptionLog:
                 pipe.publish(keys.live(source), caption.encode())
             if advance and advance.finished:
                 pipe.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
-            # A station's too, though every commit renews it: a chunk that outlives its station must not leave
-            # keys behind for ever. Its epochs never begin anew while the state knows the old ones.
+            # For stations too, though every commit renews it: a chunk that outlives its station must not leave keys
+            # behind forever. The epoch counter lives as long as the state, which still refers to the old epochs.
             for key in (state_key, progress_key, log_key, keys.epoch(source)):
                 pipe.expire(key, self._retention_s)
             if dead:
@@ -124,18 +124,18 @@ class CaptionLog:
         return transaction(self._redis, attempt, state_key, progress_key)
 
     def preview(self, source: str, step: Step) -> tuple[Caption, ...]:
-        """Show what `step` makes of a chunk that is not whole yet to those who watch now; the log knows nothing of it.
+        """Publish the captions of an incomplete chunk to current viewers, without logging them.
 
         Args:
-            step: called again if the source is committed to meanwhile.
+            step: called again if a worker has committed to the source in the meantime.
 
         Returns:
-            The captions as they were published: each says the newest event that the log has.
+            The captions as they were published: each carries the newest event in the log.
         """
         state_key, progress_key = keys.seam(source), keys.progress(source)
 
         def attempt(pipe: Pipeline) -> tuple[Caption, ...]:
-            state: Any = pipe.get(state_key)  # while it watches, a pipeline answers at once
+            state: Any = pipe.get(state_key)  # a watching pipeline executes immediately
             event: Any = pipe.hget(progress_key, "event")
             advance = step(state)
             if advance is None:
@@ -154,25 +154,25 @@ class CaptionLog:
         return transaction(self._redis, attempt, state_key, progress_key)
 
     def revise(self, source: str, id: int, change: Callable[[Caption], Caption]) -> Caption:
-        """Put what `change` makes of a caption into the log, as its next revision, atomically.
+        """Apply `change` to a caption and log the result as its next revision, atomically.
 
         Args:
-            change: is given the newest revision; again, if the source is committed to meanwhile. If it gives that back,
-                nothing is logged.
+            change: receives the newest revision, and is called again if a worker commits to the source in the meantime.
+                If it returns its argument, nothing is logged.
 
         Returns:
-            The caption as it is in the log.
+            The caption as logged.
 
         Raises:
             UnknownSource: the source has no such caption.
         """
         progress_key, log_key = keys.progress(source), keys.captions(source)
         newest: Caption | None = None
-        looked_up_to = 0  # again, the rest alone: a source that is committed to fast would outrun a look at all of it
+        looked_up_to = 0  # a retry reads only newer events: frequent commits would outrun a search of the whole log
 
         def attempt(pipe: Pipeline) -> Caption:
             nonlocal newest, looked_up_to
-            event: Any = pipe.hget(progress_key, "event")  # while it watches, a pipeline answers at once
+            event: Any = pipe.hget(progress_key, "event")  # a watching pipeline executes immediately
             newest = _newest_revision(pipe, log_key, id, looked_up_to) or newest
             if newest is None or event is None:
                 raise UnknownSource(f"{source} has no caption {id}")
@@ -192,15 +192,15 @@ class CaptionLog:
         return transaction(self._redis, attempt, progress_key, log_key)
 
     def tell(self, caption: Caption) -> None:
-        """Tell those who watch now of a correction of what the log has no longer.
+        """Publish a correction of a caption that is no longer in the log to current viewers.
 
-        It is a message of its own: it has no event, behind which whoever comes again could go on.
+        It has its own message type, as it has no event after which a reconnecting client could resume.
         """
         message = {"type": "correction", "source": caption.source, "caption": caption.as_dict()}
         self._redis.publish(keys.live(caption.source), json.dumps(message, ensure_ascii=False))
 
     def read(self, source: str, after: int = 0, limit: int = 1000) -> list[Caption]:
-        """Up to `limit` logged captions behind event `after`, oldest first."""
+        """Up to `limit` logged captions after event `after`, oldest first."""
         entries: Any = self._redis.xrange(keys.captions(source), min=f"({after}-0", count=limit)
         return [Caption.decode(fields[b"caption"]) for _, fields in entries]
 
@@ -215,19 +215,19 @@ class CaptionLog:
         return _decode_progress(fields)
 
     def newest(self, sources: Sequence[str]) -> list[tuple[int, bool]]:
-        """The newest event of each source, 0 if it has none, and whether it has ended; in one request."""
+        """For each source, its newest event (0 if it has none) and whether it has ended; in one request."""
         pipe = self._redis.pipeline(transaction=False)
         for source in sources:
             pipe.hmget(keys.progress(source), "event", "finished")
         return [(int(event or 0), finished == b"1") for event, finished in pipe.execute()]
 
     def forget(self, source: str) -> None:
-        """Delete all that is kept of a source."""
+        """Delete everything stored for a source."""
         self._redis.delete(*keys.of_source(source))
 
 
 def latest_revisions(captions: list[Caption]) -> list[Caption]:
-    """Each caption once, in its newest revision, in order of their ids."""
+    """The newest revision of each caption, in order of ids."""
     newest: dict[int, Caption] = {}
     for caption in captions:
         newest[caption.id] = caption
@@ -235,7 +235,7 @@ def latest_revisions(captions: list[Caption]) -> list[Caption]:
 
 
 def _newest_revision(pipe: Pipeline, log_key: str, id: int, after: int) -> Caption | None:
-    last, mark = "+", f'"id":{id},'.encode()  # few entries need to be decoded
+    last, mark = "+", f'"id":{id},'.encode()  # spares decoding most entries
     while True:
         entries: Any = pipe.xrevrange(log_key, max=last, min=f"({after}-0", count=1000)
         for entry, fields in entries:
@@ -278,6 +278,6 @@ def _decode_progress(fields: dict[bytes, bytes]) -> Progress:
 
 
 def _most_first(fields: Mapping[bytes, bytes], prefix: str) -> tuple[str, ...]:
-    """What the fields of a prefix count, in the order of their numbers."""
+    """Names of the counters with a prefix, highest count first."""
     counts = {name.decode(): float(value) for name, value in fields.items() if name.startswith(prefix.encode())}
     return tuple(name.removeprefix(prefix) for name in sorted(counts, key=lambda name: (-counts[name], name)))

@@ -1,4 +1,4 @@
-"""The chunk: a step of a source's audio. The audio travels beside its JSON header as raw bytes, never inside it."""
+"""The chunk: one step of a source's audio. The audio is sent as raw bytes beside its JSON header, never inside it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from wire.messages import Content, Kind, Task, split_source
 class Chunk:
     """One step of a source's audio.
 
-    `pcm` begins with `lead_samples` samples that repeat the end of the chunk before (acoustic context, so that a word
-    cut by the border is heard whole in one of the two) and goes on with `n_samples` new ones, of which the next chunk
-    repeats the last `tail_samples`: words before them are heard in this chunk alone. A chunk without speech or a gap
-    carries no audio at all but still has its place in the sequence. Where the first `skipped_samples` new samples are
-    certainly no speech, it is heard from behind them on, without its lead.
+    `pcm` begins with `lead_samples` samples that repeat the end of the previous chunk (acoustic context, so that a word
+    cut by the border is complete in one of the two), followed by `n_samples` new ones. The next chunk repeats the last
+    `tail_samples` of these; words before them are in this chunk only. A chunk without speech or a gap carries no audio
+    but still has its place in the sequence. If the first `skipped_samples` new samples are certainly not speech, only
+    the audio after them is transcribed, without the lead.
 
-    A partial chunk is what there is of one that is not whole yet, so that who reads along sees sooner what was said.
-    Nothing depends on it: the chunk itself follows, with the same number and all of its audio.
+    A partial chunk is the beginning of a chunk that is not complete yet, so that viewers see captions sooner. Nothing
+    depends on it: the complete chunk follows, with the same number and all of its audio.
     """
 
     source: str
@@ -42,8 +42,8 @@ class Chunk:
     captured_s: float = 0.0  # Unix time at which the last sample arrived: latency counts from here
     reason: str = ""  # of a gap: "shed", "overflow", …
     task: Task | None = None  # None: as the transcriber's TASK says
-    follows: tuple[int, int] | None = None  # of an epoch's first: the epoch before and its number of chunks, if known
-    partial: bool = False  # not whole yet
+    follows: tuple[int, int] | None = None  # in an epoch's first chunk: the previous epoch and its number of chunks
+    partial: bool = False  # not complete yet
 
     def __post_init__(self) -> None:
         expected = (self.lead_samples + self.n_samples) * SAMPLE_BYTES
@@ -62,17 +62,17 @@ class Chunk:
 
     @property
     def lead_s(self) -> float:
-        """Seconds of repeated audio that are heard."""
+        """Seconds of repeated audio that are transcribed."""
         return 0.0 if self.skipped_samples else seconds(self.lead_samples)
 
     @property
     def begin_s(self) -> float:
-        """Where what is heard begins, on the source's clock."""
+        """Start of the audio to transcribe, on the source's clock."""
         return self.start_s + seconds(self.skipped_samples) - self.lead_s
 
     @property
     def heard(self) -> bytes:
-        """The part of `pcm` that is to be recognised."""
+        """The part of `pcm` to transcribe."""
         skipped = self.lead_samples + self.skipped_samples if self.skipped_samples else 0
         return self.pcm[skipped * SAMPLE_BYTES :]
 
@@ -83,7 +83,7 @@ class Chunk:
 
     @property
     def live(self) -> bool:
-        """Whether someone waits for it now: stations and microphones are live, jobs are not."""
+        """Whether viewers wait for it now: stations and microphones are live, jobs are not."""
         return not self.source.startswith(f"{Kind.JOB}/")
 
     def without_audio(self, reason: str) -> Chunk:
@@ -100,7 +100,7 @@ class Chunk:
         """Parse what `encode` wrote.
 
         Raises:
-            DecodeError: a field is missing or unfit.
+            DecodeError: a field is missing or invalid.
         """
         try:
             header = json.loads(fields[b"header"])
@@ -114,10 +114,10 @@ class Chunk:
 
     @classmethod
     def place(cls, fields: dict[bytes, bytes]) -> Chunk:
-        """What `decode` refuses, as a gap in its place: whoever waits for it must not wait for ever.
+        """A gap in place of a chunk that `decode` rejects, so that the seam does not wait for it forever.
 
         Raises:
-            DecodeError: not even the place can be read.
+            DecodeError: not even its place in the sequence can be read.
         """
         try:
             header = json.loads(fields[b"header"])
@@ -135,7 +135,7 @@ class Chunk:
                 follows=_follows(header),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DecodeError(f"no Chunk's place: {error}", fields) from error
+            raise DecodeError(f"not the place of a Chunk: {error}", fields) from error
 
 
 def _follows(header: dict[str, Any]) -> tuple[int, int] | None:

@@ -1,18 +1,18 @@
-"""The one exception tree.
+"""The exception hierarchy.
 
 UndertextError
 ├── SettingsError        an environment variable has a value that is not allowed
-├── DecodeError          bytes from Redis are not the message they should be (carries the data)
+├── DecodeError          bytes from Redis are not the expected message (carries the data)
 ├── QueueFull            a bounded queue has no room; try again later
 ├── UnknownSource        no station, job or microphone has this id
-├── BadRequest           a caller's input is wrong; the message names the thing and the remedy
+├── BadRequest           a caller's input is invalid; the message names the field and the remedy
 ├── SourceError          a stream, file or microphone cannot be read
-│   ├── NotAudio         what was fetched holds no audio track (a web page, a picture, an empty file)
+│   ├── NotAudio         the source has no audio track (a web page, a picture, an empty file)
 │   └── SourceStalled    a stream stopped sending
 └── ModelError           a checkpoint cannot be loaded or used
-    └── Unsupported      it does not know a language, or cannot do a task (carries which of the two)
+    └── Unsupported      the model does not support a language or a task (carries which of the two)
 
-Services raise these; they become HTTP statuses, job states or exit codes only at the edge.
+Services raise these; they are translated into HTTP statuses, job states or exit codes only at the edge.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Literal
 
 
 class UndertextError(Exception):
-    """Root of everything that Undertext raises on purpose. Its text is fit to show to a user."""
+    """Base class of all exceptions that Undertext raises deliberately. Their messages are suitable for users."""
 
 
 class SettingsError(UndertextError):
@@ -32,7 +32,7 @@ class DecodeError(UndertextError):
     """Bytes could not be decoded into a message.
 
     Attributes:
-        data: the offending bytes, as they came.
+        data: the offending bytes, as received.
     """
 
     def __init__(self, message: str, data: object) -> None:
@@ -49,10 +49,10 @@ class UnknownSource(UndertextError):
 
 
 class BadRequest(UndertextError):
-    """A caller's input is wrong.
+    """A caller's input is invalid.
 
     Attributes:
-        field: the one that is, by its name in the request; empty if it is none of them, or several.
+        field: name of the invalid field in the request; empty if it is not a single field.
     """
 
     def __init__(self, message: str, field: str = "") -> None:
@@ -65,7 +65,7 @@ class SourceError(UndertextError):
 
 
 class NotAudio(SourceError):
-    """What was fetched holds no audio track."""
+    """The source has no audio track."""
 
 
 class SourceStalled(SourceError):
@@ -77,10 +77,10 @@ class ModelError(UndertextError):
 
 
 class Unsupported(ModelError):
-    """The model does not know a language, or cannot do a task.
+    """The model does not support a language or a task.
 
     Attributes:
-        reason: `language` or `task`; the gap in the captions says it.
+        reason: `language` or `task`; shown in the gap in the captions.
     """
 
     def __init__(self, message: str, reason: Literal["language", "task"]) -> None:

@@ -1,7 +1,7 @@
-"""Which GPU a process takes where there are several: left to themselves, all processes of a machine take the first.
+"""Assigns processes to GPUs if there are several: by default, all processes on a machine would use the first.
 
-Processes in containers do not see each other, and replicas of one service are told the same. So each writes into Redis
-which GPU it has, by the number that NVIDIA gave it (its UUID), and takes one that the fewest others have.
+Processes in containers do not see each other, and replicas of a service share one configuration. So each process
+registers its GPU in Redis, by NVIDIA's UUID, and takes one with the fewest processes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from wire.bus import Redis, RedisError
 
 log = logging.getLogger(__name__)
 
-#: Which GPUs CUDA shows to a process; it is read when CUDA is first used.
+#: The variable with the GPUs that CUDA shows to a process; CUDA reads it at first use.
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-#: Who has not been heard of for so long, in seconds, has its GPU no longer.
+#: A process that has not renewed its registration for this long, in seconds, has lost its GPU.
 TTL_S = 30
-#: Time between two signs of life, in seconds.
+#: Time between two renewals, in seconds.
 BEAT_S = 5.0
-#: NVIDIA's list waits for its driver, in seconds.
+#: Time-out of `nvidia-smi`, which waits for its driver, in seconds.
 _PATIENCE_S = 30.0
 
-# A GPU's key holds who has it, and until when. The first of those with the fewest is taken, or taken for longer.
+# A GPU's key holds its processes, each with the time at which its registration expires. Takes, or renews, the first GPU
+# with the fewest processes.
 _TAKE = """
 local now = tonumber(redis.call('TIME')[1])
 local best, fewest = 1, nil
@@ -49,22 +50,22 @@ return best
 
 @contextmanager
 def one_of_several(redis: Redis, environ: MutableMapping[str, str]) -> Iterator[str | None]:
-    """Of several GPUs, shows this process one alone (in `CUDA_VISIBLE_DEVICES`), which the fewest others have.
+    """Restrict this process to one of several GPUs (in `CUDA_VISIBLE_DEVICES`): one with the fewest other processes.
 
-    Others see that it is taken for as long as this is entered. With one GPU, or none, nothing is changed. To be entered
-    before CUDA is first used.
+    The GPU stays registered as taken until the context exits. With at most one GPU, nothing is changed. Enter the
+    context before CUDA is first used.
 
     Raises:
-        AWAY: Redis is away, and there are several.
+        AWAY: Redis is unavailable, and there are several GPUs.
     """
-    there = visible(environ)
-    if len(there) < 2:
+    gpus = visible(environ)
+    if len(gpus) < 2:
         yield None
         return
     owner = secrets.token_hex(8)
-    chosen = there[_take(redis, there, owner) - 1]
+    chosen = gpus[_take(redis, gpus, owner) - 1]
     environ[VISIBLE] = chosen
-    log.info("of %d GPUs, this process takes %s", len(there), chosen)
+    log.info("using %s, one of %d GPUs", chosen, len(gpus))
     stop = threading.Event()
     renewing = threading.Thread(target=_renew, args=(redis, chosen, owner, stop), name="gpu", daemon=True)
     renewing.start()
@@ -76,14 +77,14 @@ def one_of_several(redis: Redis, environ: MutableMapping[str, str]) -> Iterator[
         try:
             redis.zrem(_key(chosen), owner)
         except RedisError as error:
-            log.debug("%s left to expire: %s", chosen, error)
+            log.debug("%s was not released and will expire: %s", chosen, error)
 
 
 def visible(environ: Mapping[str, str]) -> list[str]:
-    """NVIDIA GPUs by names that CUDA_VISIBLE_DEVICES takes; those that it names, if it is set."""
+    """NVIDIA GPUs, by names that CUDA_VISIBLE_DEVICES accepts; those that it lists, if it is set."""
     if VISIBLE in environ:
         named = [name.strip() for name in environ[VISIBLE].split(",")]
-        return list(takewhile(lambda name: name and not name.startswith("-"), named))  # CUDA reads no further, either
+        return list(takewhile(lambda name: name and not name.startswith("-"), named))  # CUDA, too, stops reading there
     try:
         done = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=_PATIENCE_S, check=False, errors="replace"
@@ -100,11 +101,11 @@ def _take(redis: Redis, gpus: Sequence[str], owner: str) -> int:
 def _renew(redis: Redis, gpu: str, owner: str, stop: threading.Event) -> None:
     while not stop.wait(BEAT_S):
         try:
-            _take(redis, [gpu], owner)  # of one GPU, that one
+            _take(redis, [gpu], owner)  # the only candidate, so this renews it
         except RedisError as error:
             log.debug("%s not renewed: %s", gpu, error)
 
 
 def _key(gpu: str) -> str:
-    """A number such as `0` says nothing on another machine, a UUID does."""
+    """The key of a GPU, with the host name unless it is a UUID: an index such as `0` is only unique on one machine."""
     return keys.gpu(gpu if gpu.startswith(("GPU-", "MIG-")) else f"{socket.gethostname()}:{gpu}")

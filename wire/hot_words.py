@@ -1,19 +1,19 @@
-"""Hot words: names of people and places that a source's transcriber should know. Checked wherever they come in."""
+"""Hot words: names of people and places that the transcriber of a source should know. Validated wherever they enter."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Most hot words of a source, and most characters of all of them: they travel with every chunk, and share the half of
-#: the decoder that a prompt may fill (223 tokens) with what was said before.
+#: Maximum number of hot words per source, and of their characters in total: they are sent with every chunk, and share
+#: the half of the decoder's context that a prompt may fill (223 tokens) with the preceding text.
 MAX_WORDS, MAX_CHARACTERS = 50, 500
 
 
 def checked(value: Any) -> tuple[str, ...]:
-    """Hot words as somebody wrote them (None: none), without the spaces around them, each once.
+    """Validated hot words, without surrounding spaces and duplicates; empty for None.
 
     Raises:
-        ValueError: they are no list of texts, too many, too long, or cannot be shown.
+        ValueError: `value` is not a list of strings, or they are too many, too long or not printable.
     """
     if value is None:
         return ()

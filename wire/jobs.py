@@ -1,6 +1,6 @@
-"""RQ, which carries jobs between services by the name of their function. Never audio.
+"""RQ queues, which carry jobs between services by the name of their function. They never carry audio.
 
-The JSON serializer keeps both ends honest: what is queued is readable, and no code travels in it.
+With the JSON serializer, queued jobs are readable and cannot contain code.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from rq.serializers import JSONSerializer
 from wire.bus import Redis, transaction
 from wire.errors import QueueFull
 
-#: Decoding of uploads; ingest works on it.
+#: Queue of uploads to decode, processed by ingest.
 UPLOADS = "undertext-uploads"
 
-#: Hyper-parameter trials; trainer workers share it.
+#: Queue of hyper-parameter trials, processed by trainer workers.
 TRIALS = "undertext-trials"
 
-#: What ingest runs for an upload, called with the job's id.
+#: Function that ingest runs for an upload, with the job's id.
 DECODE = "ingest.uploads.decode"
 
 
@@ -30,19 +30,19 @@ def queue(name: str, redis: Redis) -> Queue:
 
 
 def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | None = None) -> None:
-    """Ask ingest to decode an upload; a killed worker's job is tried again.
+    """Queue the decoding of an upload; the job of a killed worker is retried.
 
     Args:
-        timeout_s: most time that one attempt may take, the waiting for transcribers included.
-        limit: most uploads that may wait, this one included; None for any number.
+        timeout_s: time limit of one attempt, including the wait for transcribers.
+        limit: maximum number of waiting uploads, this one included; None for no limit.
 
     Raises:
-        QueueFull: so many wait already.
+        QueueFull: `limit` uploads are waiting already.
     """
     uploads, entry = queue(UPLOADS, redis), _entry(job_id)
 
     def attempt(pipe: Pipeline) -> None:
-        if RqJob.exists(entry, connection=pipe):  # by an attempt whose answer was lost: there is room for it already
+        if RqJob.exists(entry, connection=pipe):  # by an attempt whose reply was lost
             return
         check_room(pipe, limit)
         pipe.multi()
@@ -61,35 +61,35 @@ def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | No
 
 
 def check_room(redis: Redis, limit: int | None) -> None:
-    """See whether one more upload may wait now; `enqueue_decode` sees for itself.
+    """Check that one more upload may be queued now; `enqueue_decode` does so itself.
 
     Raises:
-        QueueFull: `limit` of them wait already.
+        QueueFull: `limit` uploads are waiting already.
     """
     waiting = waiting_decodes(redis)
     if limit is not None and waiting >= limit:
-        raise QueueFull(f"{waiting} uploads wait already (MAX_JOBS_WAITING); try again later")
+        raise QueueFull(f"{waiting} uploads are waiting already (MAX_JOBS_WAITING); try again later")
 
 
 def cancel_decode(redis: Redis, job_id: str) -> None:
-    """Take an upload that still waits out of the queue; one that is being decoded sees its job's state itself."""
+    """Remove a waiting upload from the queue; a running decoder notices the change of the job's state itself."""
     try:
         RqJob.fetch(_entry(job_id), connection=redis, serializer=JSONSerializer).delete()
-    except (NoSuchJobError, ValueError):  # ValueError: it ended at this moment, and RQ misses its execution
+    except (NoSuchJobError, ValueError):  # ValueError: it has just ended, and RQ does not find its execution
         return
 
 
 def decodes_before(redis: Redis, job_id: str) -> int:
-    """Uploads that will be taken before this one; 0 for one that does not wait."""
+    """Number of uploads queued before this one; 0 if it is not waiting."""
     place = redis.lpos(queue(UPLOADS, redis).key, _entry(job_id))
     return place or 0  # type: ignore[return-value]
 
 
 def _entry(job_id: str) -> str:
-    """What RQ calls an upload's decoding."""
+    """The id of the RQ job that decodes an upload."""
     return f"decode-{job_id}"
 
 
 def waiting_decodes(redis: Redis) -> int:
-    """Uploads that no worker has taken yet."""
+    """Number of uploads that no worker has taken yet."""
     return queue(UPLOADS, redis).count

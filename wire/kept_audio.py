@@ -1,6 +1,6 @@
-"""What was said on a station lately, kept to be heard again: audio of its chunks of speech, by time.
+"""Recent speech of stations, kept for playback: the audio of their speech chunks, by time.
 
-Each chunk's new audio is an Ogg Vorbis file of its own, 16 kHz mono: about 6 kB a second, a fifth of its PCM. Ingest
+Each chunk's new audio is a separate Ogg Vorbis file, 16 kHz mono: about 6 kB per second, a fifth of its PCM. Ingest
 writes them, the API reads them. Music and silence are not kept.
 """
 
@@ -15,7 +15,7 @@ from wire import keys
 from wire.audio import seconds
 from wire.bus import Redis
 
-#: No chunk is longer than this, in seconds.
+#: Maximum length of a chunk, in seconds.
 LONGEST_S = 60.0
 
 _HEADER = struct.Struct(">dI")
@@ -36,16 +36,16 @@ class Clip:
 
 
 class KeptAudio:
-    """The audio of all stations that is kept: a sorted set a source, by start."""
+    """The kept audio of all stations: a sorted set per source, by start time."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def add(self, source: str, clip: Clip, *, kept_s: float) -> None:
-        """Keep a clip for `kept_s` seconds, and forget what is that much older than its end.
+        """Keep a clip for `kept_s` seconds, and delete clips that began more than `kept_s` seconds before its end.
 
-        It is the newest: what is said to begin as late is the same, or of a connection before, by whose clock more
-        time had passed.
+        It is the newest, so clips with the same or a later start are replaced: they are the same clip, or belong to an
+        earlier connection whose clock was ahead.
         """
         key = keys.audio(source)
         pipe = self._redis.pipeline()
@@ -56,11 +56,11 @@ class KeptAudio:
         pipe.execute()
 
     def forget(self, source: str, before_s: float) -> None:
-        """Drop what began before a Unix time."""
+        """Delete clips that began before a Unix time."""
         self._redis.zremrangebyscore(keys.audio(source), "-inf", f"({before_s}")
 
     def between(self, source: str, from_s: float, to_s: float) -> list[Clip]:
-        """What is kept of the time between two Unix times, in its order; the first may begin before it."""
+        """Clips that overlap the time between two Unix times, oldest first; the first may begin before `from_s`."""
         values: Any = self._redis.zrangebyscore(keys.audio(source), from_s - LONGEST_S, f"({to_s}")
         return [clip for clip in map(_unpacked, values) if clip.end_s > from_s]
 

@@ -1,4 +1,4 @@
-"""Every key and channel in Redis, and what bounds it.
+"""All keys and channels in Redis, and how each is bounded.
 
 | key                                   | type   | bound                                                     |
 |---------------------------------------|--------|-----------------------------------------------------------|
@@ -8,8 +8,8 @@
 | undertext:chunks:dead                 | stream | MAXLEN                                                    |
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |
-| undertext:captions:SOURCE             | stream | MAXLEN for live, for jobs the upload's length; and what   |
-|                                       |        | is corrected, MOST_REVISIONS times a caption              |
+| undertext:captions:SOURCE             | stream | MAXLEN for live, for jobs the upload's length; plus       |
+|                                       |        | corrections, at most MOST_REVISIONS for each caption      |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |
 | undertext:audio:SOURCE                | zset   | AUDIO_KEPT_S of a station; expires                        |
@@ -26,16 +26,16 @@
 | undertext:microphone:ID:read          | string | expires                                                   |
 | undertext:microphone:ID:connections   | hash   | the newest few; expires                                   |
 | undertext:microphones                 | list   | LTRIM                                                     |
-| undertext:microphones:taken           | list   | what a worker takes at this moment; emptied at every look |
-| undertext:microphones:read            | hash   | MAX_MICROPHONES a process; one that has ended is pruned   |
+| undertext:microphones:taken           | list   | being taken by a worker; emptied at every poll            |
+| undertext:microphones:read            | hash   | MAX_MICROPHONES per process; ended ones are pruned        |
 | undertext:watched:SOURCE              | string | expires                                                   |
 | undertext:worker:NAME                 | string | expires                                                   |
-| undertext:gpu:UUID                    | zset   | as many as processes on that GPU; expires                 |
+| undertext:gpu:UUID                    | zset   | one member per process on that GPU; expires               |
 | undertext:study:NAME                  | list   | trials of a search; expires                               |
 | undertext:study:NAME:TOKEN            | string | expires                                                   |
 | undertext:live:SOURCE                 | channel| pub/sub keeps nothing                                     |
 
-What was captioned expires `RETENTION_S` after its last change; the keys of a station are deleted with it.
+Captions and their state expire `RETENTION_S` after their last change; the keys of a station are deleted with it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ TAKEN_MICROPHONES = f"{PREFIX}:microphones:taken"
 READ_MICROPHONES = f"{PREFIX}:microphones:read"
 WORKERS = f"{PREFIX}:worker:"
 
-#: The pattern under which every source's live channel is subscribed at once.
+#: The pattern that subscribes to the live channels of all sources.
 LIVE_PATTERN = f"{PREFIX}:live:*"
 
 #: How long the captions of a source are kept after their last change, in seconds (a week).
@@ -67,7 +67,7 @@ RETENTION_S = 7 * 24 * 3600
 
 
 def seam(source: str) -> str:
-    """The seam's state: words that the next chunk may still change, votes on the language, and what waits its turn."""
+    """The seam's state: words that the next chunk may still change, language votes, and results that arrived early."""
     return f"{PREFIX}:seam:{source}"
 
 
@@ -87,32 +87,32 @@ def status(source: str) -> str:
 
 
 def remark(source: str) -> str:
-    """Why no captions come of the source, as a transcriber says it."""
+    """Why the source has no captions, as reported by a transcriber."""
     return f"{PREFIX}:remark:{source}"
 
 
 def audio(source: str) -> str:
-    """What was said there lately (`kept_audio`)."""
+    """The source's recent speech (`kept_audio`)."""
     return f"{PREFIX}:audio:{source}"
 
 
 def broadcast(source: str) -> str:
-    """The segments of a station's own sound that players are told of (`broadcast`)."""
+    """The playlist of a station's audio segments (`broadcast`)."""
     return f"{PREFIX}:broadcast:{source}"
 
 
 def segment(source: str, number: int) -> str:
-    """The sound of one of them."""
+    """The audio of one segment."""
     return f"{PREFIX}:broadcast:{source}:{number}"
 
 
 def runs(source: str) -> str:
-    """Counter of those segments' runs."""
+    """Counter of contiguous runs of segments."""
     return f"{PREFIX}:broadcast:{source}:runs"
 
 
 def listened(source: str) -> str:
-    """There while a player asks for a station's sound (`watched`)."""
+    """Exists while a player requests the station's audio (`watched`)."""
     return f"{PREFIX}:listened:{source}"
 
 
@@ -122,7 +122,7 @@ def epoch(source: str) -> str:
 
 
 def lease(source: str) -> str:
-    """Who reads the source, with a fencing token."""
+    """The worker that reads the source, with a fencing token."""
     return f"{PREFIX}:lease:{source}"
 
 
@@ -132,7 +132,7 @@ def live(source: str) -> str:
 
 
 def watched(source: str) -> str:
-    """There while somebody reads along (`watched`)."""
+    """Exists while somebody watches the captions (`watched`)."""
     return f"{PREFIX}:watched:{source}"
 
 
@@ -147,12 +147,12 @@ def microphone(id: str) -> str:
 
 
 def microphone_read(id: str) -> str:
-    """How far a microphone's audio is in chunks: an entry of its stream, an epoch and how many chunks that has."""
+    """How much of a microphone's audio has been cut into chunks: a stream entry, an epoch and its number of chunks."""
     return f"{PREFIX}:microphone:{id}:read"
 
 
 def microphone_connections(id: str) -> str:
-    """The sockets over which a microphone has come: the newest one's number, and what each said of its audio."""
+    """The connections of a microphone: the number of the newest one, and the hello message of each."""
     return f"{PREFIX}:microphone:{id}:connections"
 
 
@@ -162,20 +162,20 @@ def worker(name: str) -> str:
 
 
 def gpu(id: str) -> str:
-    """Who computes on a GPU, and until when that is believed."""
+    """The processes on a GPU, each with the time at which its registration expires."""
     return f"{PREFIX}:gpu:{id}"
 
 
 def study(name: str) -> str:
-    """All that happened to a search for hyper-parameters, one entry each."""
+    """All events of a hyper-parameter search, one entry each."""
     return f"{PREFIX}:study:{name}"
 
 
 def of_captions(source: str) -> list[str]:
-    """The keys that last as long as the source's captions."""
+    """The keys that live as long as the source's captions."""
     return [make(source) for make in (seam, progress, captions, status, epoch)]
 
 
 def of_source(source: str) -> list[str]:
-    """All keys that die with a source."""
+    """All keys that are deleted with a source."""
     return [*of_captions(source), remark(source), audio(source), broadcast(source), runs(source)]

@@ -1,4 +1,4 @@
-"""The languages that Whisper knows, by the codes of its tokens (large-v3's list, which contains the smaller ones')."""
+"""The languages that Whisper supports, by the codes of its tokens (large-v3's, a superset of those of other models)."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ _CODES = """
 
 CODES: frozenset[str] = frozenset(_CODES.split())
 
-#: Codes of languages for which Whisper has another.
+#: Language codes for which Whisper uses a different one.
 WHISPERS_CODES = {"nb": "no", "fil": "tl", "jv": "jw", "iw": "he", "in": "id"}
 
-#: Those that put no spaces between words: what stands between spaces is a phrase, or a word of another language. They
-#: are Whisper's own (openai/whisper, tokenizer.py, `split_to_word_tokens`), and two whose scripts do as little: in
-#: Unicode's Line Breaking Algorithm (UAX #14), Khmer is of class SA as Thai, Lao and Burmese are, and Tibetan breaks
-#: behind the mark of each syllable (BA), not at spaces.
+#: Languages without spaces between words; text between spaces is a phrase, or a word of another language. The list is
+#: Whisper's (openai/whisper, tokenizer.py, `split_to_word_tokens`) plus two with similar scripts: in Unicode's Line
+#: Breaking Algorithm (UAX #14), Khmer has class SA like Thai, Lao and Burmese, and Tibetan breaks after the mark of
+#: each syllable (BA), not at spaces.
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
-#: Those of them that put spaces between phrases, as others put commas: one caption and the next are as good as that.
+#: Those of them with spaces between phrases, where other languages have commas; a caption counts as a phrase.
 PHRASED = SPACELESS - {"zh", "yue", "ja"}
 
-#: Scripts in which nothing at all stands between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
+#: Scripts without any separator between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def apart(before: str, after: str) -> bool:
-    """Whether a space alone tells two texts apart, one behind the other: both are of scripts that have spaces."""
+    """Whether two consecutive texts need a space between them: both touch with letters of scripts that use spaces."""
     touching = before[-1:], after[:1]
     return all(character.isalnum() and not UNSPACED.match(character) for character in touching)
 
 
-#: A language with a script, a region or more behind it (BCP 47), as browsers and corpora name it: sv-SE, zh-Hant-HK.
+#: A BCP 47 tag (a language with optional script, region and so on), as used by browsers and corpora: sv-SE, zh-Hant-HK.
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
 
 
 def code_of(tag: str) -> str | None:
-    """The code, as Whisper has it, of a language that is named by its code or its tag; None if it is neither.
+    """Whisper's code for a language code or BCP 47 tag; None if `tag` is neither.
 
-    Whether a model knows it is another question: one that was trained for a language that Whisper lacks knows that.
+    This does not check that a model supports the language: some are trained for languages that Whisper lacks.
     """
     match = _TAG.fullmatch(tag)
     if match is None:

@@ -1,10 +1,10 @@
 """The messages between services, as frozen dataclasses with `encode` and `decode`.
 
-Sources are named as their URLs are: `stations/demo`, `jobs/3f2a…`, `microphones/9c…`. Times of a source are seconds
-on its own clock: from the start of the file for a job, Unix time for a station or a microphone.
+Source names match their URLs: `stations/demo`, `jobs/3f2a…`, `microphones/9c…`. Times of a source are seconds on its
+own clock: from the start of the file for a job, Unix time for a station or a microphone.
 
-JSON is the codec: captions are read by browsers, and golden samples under tests/data/messages/ are loaded by pytest
-and by `node --test`. Audio travels in chunks (`wire.chunk`), which have another one.
+Messages are encoded as JSON, as browsers read captions; pytest and `node --test` load the same golden samples from
+tests/data/messages/. Audio is sent in chunks (`wire.chunk`), which are encoded differently.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def split_source(source: str) -> tuple[Kind, str]:
 
 
 class _Json:
-    """Dataclass to JSON and back. Unknown fields are ignored, so that a newer sender may add some."""
+    """Converts a dataclass to JSON and back. Unknown fields are ignored, so that newer senders can add fields."""
 
     def encode(self) -> bytes:
         """Compact UTF-8 JSON."""
@@ -57,7 +57,7 @@ class _Json:
         """Parse what `encode` wrote.
 
         Raises:
-            DecodeError: not JSON, not an object, or a field is missing or unfit.
+            DecodeError: not JSON, not an object, or a field is missing or invalid.
         """
         try:
             return cls.from_dict(json.loads(data))
@@ -71,7 +71,7 @@ class _Json:
 
     @classmethod
     def _known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The fields that there are, lists as the tuples that a message has."""
+        """The values of fields that the message has, with lists converted to tuples."""
         names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         known = {name: value for name, value in values.items() if name in names}
         return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
@@ -82,9 +82,9 @@ Task = Literal["transcribe", "translate"]
 
 
 class Content(StrEnum):
-    """What a chunk holds, as far as ingest can tell."""
+    """The content of a chunk, as classified by ingest."""
 
-    SPEECH = "speech"  # may hold speech: transcribe it
+    SPEECH = "speech"  # may contain speech: transcribe it
     MUSIC = "music"  # certainly no speech: no audio is sent
     SILENCE = "silence"
     GAP = "gap"  # audio was lost or shed before it could be transcribed
@@ -92,7 +92,7 @@ class Content(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word(_Json):
-    """A word with its times on the source's clock. `text` keeps its punctuation and has no spaces around it."""
+    """A word with its times on the source's clock. `text` includes punctuation and has no surrounding spaces."""
 
     text: str
     start_s: float
@@ -101,18 +101,18 @@ class Word(_Json):
 
     @property
     def middle_s(self) -> float:
-        """Of the time that it takes."""
+        """Middle of the word, on the source's clock."""
         return (self.start_s + self.end_s) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Caption(_Json):
-    """A line of captions. The same `id` with a higher `revision` replaces an earlier one until it is `final`.
+    """A caption. A message with the same `id` and a higher `revision` replaces an earlier one until it is `final`.
 
-    What is final stays as it was heard, but a person may correct it: that is another revision, final too.
+    A final caption only changes if a person corrects it: the correction is another revision, which is final too.
 
-    An empty text withdraws what was shown: the words were not there. The id may come back with other words.
-    A gap (`content` is `gap`) has no text: audio between its times was lost, and `reason` says why.
+    An empty text withdraws the caption: the words were not spoken. The id may be used again with other words.
+    A gap (`content` is `gap`) has no text: audio between its times was lost for the given `reason`.
     """
 
     type: ClassVar[str] = "caption"
@@ -129,18 +129,18 @@ class Caption(_Json):
     content: Content = Content.SPEECH
     reason: str = ""
     epoch: int = 1
-    captured_s: float = 0.0  # Unix time of the newest audio that it rests on
-    model: str = ""  # which model heard it, and its version; empty if nobody said
+    captured_s: float = 0.0  # Unix time at which the newest audio that it is based on arrived
+    model: str = ""  # name and version of the model that transcribed it; empty if unknown
     committed_s: float = 0.0  # Unix time at which it was committed
-    event: int = 0  # place in the source's caption log, from 1; `after=` continues behind it
-    corrected: bool = False  # its text is what a person wrote, and not what the model heard
-    partial: bool = False  # rests on a chunk that is not whole yet; not in the log, `event` is the newest that is
+    event: int = 0  # place in the source's caption log, from 1; `after=` continues after it
+    corrected: bool = False  # its text was written by a person instead of the model
+    partial: bool = False  # based on an incomplete chunk; not in the log, `event` is the newest one there
 
     def as_dict(self) -> dict[str, Any]:
-        """The caption as JSON-ready values, with its message type first, and its text in lines as it is to be shown."""
-        heard = [word.text for word in self.words]
-        shown = breaks.lines(self.text, heard, self.language, growing=not self.final)
-        return {"type": self.type, **dataclasses.asdict(self), "lines": shown}
+        """The caption as JSON-ready values, with its message type first, and its text broken into lines for display."""
+        words = [word.text for word in self.words]
+        lines = breaks.lines(self.text, words, self.language, growing=not self.final)
+        return {"type": self.type, **dataclasses.asdict(self), "lines": lines}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Caption:
@@ -156,37 +156,37 @@ class State(StrEnum):
 
     WAITING = "waiting"  # no ingest worker has taken it yet; a job is queued
     CONNECTING = "connecting"
-    RUNNING = "running"  # audio comes in
+    RUNNING = "running"  # audio is arriving
     RECONNECTING = "reconnecting"
     FINISHED = "finished"  # a job whose captions are complete, a microphone that was closed
-    FAILED = "failed"  # will not be tried again
+    FAILED = "failed"  # will not be retried
     CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows it."""
+        """Whether the state is terminal."""
         return self in (State.FINISHED, State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Status(_Json):
-    """What is known of a source now; published whenever it changes."""
+    """The current state of a source; published whenever it changes."""
 
     type: ClassVar[str] = "status"
 
     source: str
     state: State = State.WAITING
-    detail: str = ""  # why: the last error with its remedy, ffmpeg's last lines; why no captions come
+    detail: str = ""  # the reason: the last error with its remedy, ffmpeg's last lines; why there are no captions
     title: str = ""  # what is playing now (ICY title)
     codec: str = ""  # as probed: mp3, aac, opus, pcm_s16le …
     sample_rate_hz: int | None = None
     channels: int | None = None
-    bit_rate: int | None = None  # bits a second
-    activity: str = ""  # what is heard now: speech, music or silence
+    bit_rate: int | None = None  # bits per second
+    activity: str = ""  # content of the newest audio: speech, music or silence
     epoch: int = 0
     reconnects: int = 0
-    audio_s: float = 0.0  # audio taken in since the epoch began
-    audio_kept_s: float = 0.0  # for so long what is said can be heard again
+    audio_s: float = 0.0  # audio received since the epoch began
+    audio_kept_s: float = 0.0  # how long speech is kept for playback
     hls: bool = False  # whether players may listen to it
     since_s: float = 0.0  # Unix time of the last change of state
     worker: str = ""
@@ -204,21 +204,21 @@ class Status(_Json):
 
 @dataclass(frozen=True, slots=True)
 class Station(_Json):
-    """A radio station to be captioned for as long as it is registered."""
+    """A radio station, captioned for as long as it is registered."""
 
     id: str  # lower-case letters, digits and hyphens
     name: str
     url: str  # anything ffmpeg reads, or an .m3u/.pls playlist
     language: str | None = None  # None: detected
-    listen_url: str | None = None  # what a browser should play when it is not `url`
+    listen_url: str | None = None  # what a browser should play if it is not `url`
     from_file: bool = False  # seeded from stations.yml; such an entry follows the file
     hot_words: tuple[str, ...] = ()  # names of hosts and places; see `hot_words`
-    task: Task | None = None  # None: as TASK says
+    task: Task | None = None  # None: the setting TASK
 
 
 @dataclass(frozen=True, slots=True)
 class Job(_Json):
-    """An upload, or a file to fetch, that is to be captioned once."""
+    """An upload, or a file to fetch, to be captioned once."""
 
     id: str
     created_s: float  # Unix time
@@ -226,12 +226,12 @@ class Job(_Json):
     path: str = ""  # in the uploads folder, relative to DATA_DIR
     url: str = ""  # to fetch instead of `path`
     language: str | None = None
-    task: Task | None = None  # None: as TASK says
+    task: Task | None = None  # None: the setting TASK
     hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`
     track: int | None = None  # the audio track to caption, from 0; None: the file's default one
     state: State = State.WAITING
     error: str = ""
-    warning: str = ""  # what its captions lack, because of the recording
+    warning: str = ""  # what is missing from its captions because of the recording
     duration_s: float | None = None  # as probed
     tracks: int = 0  # audio tracks found
     decoded: bool = False  # all its chunks are queued; its file is gone
@@ -245,11 +245,11 @@ class Job(_Json):
 
 @dataclass(frozen=True, slots=True)
 class Hello(_Json):
-    """A microphone that has opened. Frames are mono s16le at `sample_rate` Hz."""
+    """Announces an opened microphone. Frames are mono s16le at `sample_rate` Hz."""
 
     id: str
     sample_rate: int
     language: str | None = None
     channels: int = 1
-    task: Task | None = None  # None: as TASK says
+    task: Task | None = None  # None: the setting TASK
     hot_words: tuple[str, ...] = ()  # names that may be said; see `hot_words`

@@ -1,17 +1,18 @@
-"""Raw audio from a microphone, on its way from the API (which holds the socket) to ingest (which cuts it).
+"""Raw audio of a microphone, sent from the API (which holds the socket) to ingest (which cuts it into chunks).
 
-The API announces a microphone with its hello, then appends frames as they come; an ingest worker takes the
-announcement and reads on until the end mark. The stream is bounded: if ingest falls behind, the oldest audio goes.
+The API announces a microphone with its hello message, then appends frames as they arrive; an ingest worker takes the
+announcement and reads frames until the end mark. The stream is bounded: if ingest falls behind, the oldest audio is
+dropped.
 
-A worker notes which microphones it reads and how far their audio is in chunks. One that dies leaves both behind, and
-its lease expires: another goes on from there. An announcement that was taken stays in a second list until it is noted,
-so that one whose taker dies in between is found there. Whoever moves it to the notes is the one who noted it: a taker
-that comes late must not bring back what another has read to its end.
+A worker records which microphones it reads and how much of their audio is in chunks. If it dies, its lease expires and
+another worker continues from that record. A taken announcement stays in a second list until it is moved to the
+record, so it is not lost if the worker dies in between. Only the worker that moved it reads the microphone: a worker
+that comes late must not restart a microphone that another has already read to its end.
 
-A recording outlives its socket. One that breaks leaves a mark, and the recording stays open until the client marks its
-end, or ingest gives it up because nothing came for long. Another socket that knows its key goes on with it as its next
-connection, and every entry says which it is of. Whether an entry still counts is decided where it is appended: from the
-moment in which the recording is resumed, the connection before can add nothing.
+A recording outlives its socket. A broken connection leaves a mark, and the recording stays open until the client ends
+it, or ingest gives it up after a long silence. Another socket that has the recording's key can resume it as its next
+connection; every entry carries the number of its connection. The append itself checks whether the connection is still
+the current one: once a recording is resumed, the previous connection can no longer add to it.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from wire.bus import Redis
 from wire.errors import DecodeError, UnknownSource
 from wire.messages import Hello, Kind, source_name
 
-#: Announcements that wait for an ingest worker.
+#: Maximum number of announcements that wait for an ingest worker.
 WAITING_LIMIT = 100
 
-#: Frames kept of one microphone: the API sends about 10 a second, so a minute. One has 9.6 kB at 48 kHz mono,
-#: and 512 kB at worst.
+#: Frames kept per microphone: the API sends about 10 per second, so a minute. A frame has 9.6 kB at 48 kHz mono,
+#: and at most 512 kB.
 FRAMES_LIMIT = 600
 
-#: A microphone's frames vanish this long after the last one, in seconds.
+#: A microphone's frames expire this long after the last one, in seconds.
 FRAMES_TTL_S = 900
 
-#: Connections of one microphone whose hellos are kept: more than a minute of frames may come from.
+#: Connections per microphone whose hello messages are kept: more than one minute of frames can span.
 HELLOS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """All of a microphone's audio up to an entry of its stream is in chunks; of `epoch`, there are `n_chunks`."""
+    """Progress of a microphone: its audio up to stream entry `entry` is in chunks, `n_chunks` of them in `epoch`."""
 
     entry: bytes = b"0"
     epoch: int = 0
@@ -51,26 +52,26 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One of the sockets over which a recording comes."""
+    """One of the connections over which a recording is sent."""
 
     number: int = 1
     began_s: float = 0.0  # Unix time at which the recording began
-    audio_s: float = 0.0  # that came over the connections before, in seconds
+    audio_s: float = 0.0  # received over earlier connections, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An entry of a microphone's stream. One without audio says that a connection begins, or that it broke."""
+    """An entry of a microphone's stream. One without audio marks the begin of a connection, or its loss."""
 
     entry: bytes
     pcm: bytes
     connection: int
     broken: bool
-    gapless: bool  # the connection begins with the sample behind the last one of that before
+    gapless: bool  # the connection begins with the sample after the last one of the previous connection
 
 
-# Appends an entry, unless another connection has taken over: 0. Behind the end nothing counts, nor what was appended
-# already, though its answer was lost.
+# Appends an entry; returns 0 if another connection has taken over. Ignores entries after the end, and repeated ones, as
+# sent if a reply was lost.
 _APPEND = """
 local now = redis.call('HGET', KEYS[1], 'connection')
 if now and now ~= ARGV[1] then
@@ -95,7 +96,7 @@ end
 return 1
 """
 
-# Begins the next connection of a recording that is open; without a gap, if no more has come than its client has kept.
+# Begins the next connection of an open recording; gapless if the client still has all audio that did not arrive.
 _RESUME = """
 if redis.call('HGET', KEYS[1], 'key') ~= ARGV[6] or redis.call('HEXISTS', KEYS[1], 'over') == 1 then
     return false
@@ -112,7 +113,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[2])
 return {number, redis.call('HGET', KEYS[1], 'began_s'), audio_s}
 """
 
-# Ends a recording, unless something is behind the entry: 0.
+# Ends a recording; returns 0 if there are entries after the given one.
 _GIVE_UP = """
 local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
 if newest and ARGV[1] ~= newest[1] then
@@ -123,8 +124,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
-# Notes an announcement, if nobody else has; whether it did.
-_NOTE = """
+# Moves a taken announcement to the record of microphones being read; returns 0 if another worker has done so.
+_RECORD = """
 if redis.call('LREM', KEYS[1], 0, ARGV[2]) == 0 then
     return 0
 end
@@ -143,12 +144,12 @@ class Microphones:
         """API: announce a microphone.
 
         Args:
-            key: whoever is to go on with it over another connection must know.
+            key: required to resume the recording over another connection.
         """
         first = Connection(began_s=time.time())
-        known = {"connection": first.number, "hello:1": hello.encode(), "began_s": repr(first.began_s), "key": key}
+        fields = {"connection": first.number, "hello:1": hello.encode(), "began_s": repr(first.began_s), "key": key}
         pipe = self._redis.pipeline()
-        pipe.hset(keys.microphone_connections(hello.id), mapping=known)  # type: ignore[arg-type]
+        pipe.hset(keys.microphone_connections(hello.id), mapping=fields)  # type: ignore[arg-type]
         pipe.expire(keys.microphone_connections(hello.id), FRAMES_TTL_S)
         pipe.lpush(keys.MICROPHONES, hello.encode())
         pipe.ltrim(keys.MICROPHONES, 0, WAITING_LIMIT - 1)
@@ -156,22 +157,23 @@ class Microphones:
         return first
 
     def resume(self, hello: Hello, key: str = "", kept_from_s: float | None = None) -> Connection:
-        """API: go on with a microphone over another connection; the one before can send nothing more.
+        """API: resume a microphone over another connection; the previous one can no longer send.
 
         Args:
-            key: that it was opened with.
-            kept_from_s: from where in the recording the client has its audio still, in seconds; None: it has none. If
-                no less has arrived than that, it sends what is behind the last that arrived, and nothing is missing.
+            key: the key that the microphone was opened with.
+            kept_from_s: start of the audio that the client still has, in seconds from the start of the recording; None
+                if it has none. If all audio before that has arrived, the client sends what follows the last sample that
+                arrived, and nothing is missing.
 
         Raises:
-            UnknownSource: there is none with this id and key, or it has ended.
+            UnknownSource: there is no microphone with this id and key, or it has ended.
         """
         kept = "" if kept_from_s is None else kept_from_s
         arguments = (hello.encode(), FRAMES_TTL_S, FRAMES_LIMIT, HELLOS_KEPT, kept, key)
         answer: Any = self._redis.eval(_RESUME, 2, *_keys(hello.id), *arguments)
         if answer is None:
             raise UnknownSource(
-                f"no recording {hello.id[:40]!r} is open, so none can be resumed: begin without `resume`"
+                f"there is no open recording {hello.id[:40]!r} to resume; start a new one without `resume`"
             )
         return Connection(int(answer[0]), float(answer[1]), float(answer[2]))
 
@@ -180,12 +182,12 @@ class Microphones:
     ) -> bool:
         """API: append a frame; False if another connection has taken over.
 
-        One that says `up_to` where in the connection's audio it ends, in whatever unit, may be sent again.
+        A frame with `up_to`, its end in the connection's audio in any unit, may be sent repeatedly.
         """
         return self._append(id, b"pcm", pcm, connection, duration_s, "" if up_to is None else f"{connection}:{up_to}")
 
     def leave(self, id: str, connection: int = 1) -> None:
-        """API: the connection broke, another may go on."""
+        """API: mark a connection as lost; the recording can be resumed."""
         self._append(id, b"broken", b"1", connection)
 
     def close(self, id: str, connection: int = 1) -> None:
@@ -193,37 +195,37 @@ class Microphones:
         self._append(id, b"end", b"1", connection)
 
     def waiting(self) -> int:
-        """Ingest: announcements that nobody has taken."""
+        """Ingest: number of announcements that no worker has taken."""
         return int(self._redis.llen(keys.MICROPHONES))
 
     def next(self, timeout_s: float) -> Hello | None:
-        """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and note that it is being read.
+        """Ingest: take the next announcement, waiting up to `timeout_s` seconds, and record that it is being read.
 
-        None, if none came, or another worker that looked for abandoned ones has noted it first.
+        Returns None if none arrived, or if another worker, looking for abandoned ones, has recorded it first.
 
         Raises:
-            DecodeError: it is none that this version knows; it is gone.
+            DecodeError: this version does not understand the announcement; it has been removed.
         """
         answer: Any = self._redis.blmove(keys.MICROPHONES, keys.TAKEN_MICROPHONES, timeout_s, "RIGHT", "LEFT")  # type: ignore[arg-type]
-        return self._note(answer) if answer else None
+        return self._record(answer) if answer else None
 
     def mark(self, id: str, mark: Mark) -> None:
-        """Ingest: note how far its audio is in chunks."""
+        """Ingest: record how much of a microphone's audio is in chunks."""
         value = b"%b %d %d" % (mark.entry, mark.epoch, mark.n_chunks)
         self._redis.set(keys.microphone_read(id), value, ex=FRAMES_TTL_S)
 
     def marked(self, id: str) -> Mark:
-        """Ingest: where to read on."""
+        """Ingest: where to continue reading."""
         value: Any = self._redis.get(keys.microphone_read(id))
         match (value or b"").split():
             case [entry, epoch, n_chunks]:
                 return Mark(entry, int(epoch), int(n_chunks))
-            case [entry]:  # of the version before
+            case [entry]:  # from an earlier version
                 return Mark(entry)
         return Mark()
 
     def done(self, id: str) -> None:
-        """Ingest: it has ended, nobody has to go on."""
+        """Ingest: record that a microphone has ended."""
         pipe = self._redis.pipeline()
         pipe.hdel(keys.READ_MICROPHONES, id)
         pipe.delete(keys.microphone_read(id))
@@ -232,23 +234,23 @@ class Microphones:
         pipe.execute()
 
     def give_up(self, id: str, after: bytes) -> bool:
-        """Ingest: end one that may no longer be resumed; False if something came behind entry `after`."""
+        """Ingest: end a microphone that can no longer be resumed; False if entries have arrived after `after`."""
         return bool(self._redis.eval(_GIVE_UP, 2, *_keys(id), after, FRAMES_TTL_S))
 
     def hello(self, id: str, connection: int) -> Hello | None:
-        """Ingest: what a connection said of its audio, if that is still known."""
+        """Ingest: the hello message of a connection, if it is still kept."""
         value: Any = self._redis.hget(keys.microphone_connections(id), f"hello:{connection}")
         return Hello.decode(value) if value else None
 
     def abandoned(self) -> list[Hello]:
-        """Ingest: those whose reader holds no lease any more.
+        """Ingest: microphones whose reader no longer holds a lease.
 
-        Also those whose frames have vanished: somebody has to end them, or their last words would stay provisional.
+        Includes those whose frames have expired: they must still be ended, or their last words would stay provisional.
         """
         taken: Any = self._redis.lrange(keys.TAKEN_MICROPHONES, 0, -1)
-        for announcement in taken:  # their takers died, or are noting them at this moment: one will
+        for announcement in taken:  # the worker that took it has died, or is recording it right now; only one succeeds
             with contextlib.suppress(DecodeError):
-                self._note(announcement)
+                self._record(announcement)
         values: Any = self._redis.hgetall(keys.READ_MICROPHONES)
         hellos = []
         for id, value in ((id.decode(), value) for id, value in values.items()):
@@ -256,16 +258,16 @@ class Microphones:
                 continue
             try:
                 hellos.append(Hello.decode(value))
-            except DecodeError:  # of another version, which may go on with it while there are frames
+            except DecodeError:  # from another version, whose workers may continue it while there are frames
                 if not self._redis.exists(keys.microphone(id)):
                     self.done(id)
         return hellos
 
     def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[Frame], bool]:
-        """Ingest: frames behind stream entry `after` (b"0" at first).
+        """Ingest: frames after stream entry `after` (b"0" at first).
 
         Returns:
-            Frames, and whether the microphone was closed behind them, or is so old that no connection is known.
+            Frames, and whether the microphone was closed after them, or is so old that its connections have expired.
         """
         answer: Any = self._redis.xread({keys.microphone(id): after}, count=200, block=max(1, round(timeout_s * 1000)))
         items = answer.items() if isinstance(answer, dict) else answer or []
@@ -274,15 +276,15 @@ class Microphones:
             return frames, len(frames) < len(entries)
         return [], not self._redis.exists(keys.microphone_connections(id))
 
-    def _note(self, announcement: bytes) -> Hello | None:
-        """Note one that was taken, for whoever has to go on; None, if another did."""
+    def _record(self, announcement: bytes) -> Hello | None:
+        """Record that a taken microphone is being read; None if another worker has done so."""
         try:
             hello = Hello.decode(announcement)
         except DecodeError:
             self._redis.lrem(keys.TAKEN_MICROPHONES, 0, announcement)  # type: ignore[arg-type]
             raise
-        noted = self._redis.eval(_NOTE, 2, keys.TAKEN_MICROPHONES, keys.READ_MICROPHONES, hello.id, announcement)
-        return hello if noted else None
+        recorded = self._redis.eval(_RECORD, 2, keys.TAKEN_MICROPHONES, keys.READ_MICROPHONES, hello.id, announcement)
+        return hello if recorded else None
 
     def _append(
         self, id: str, name: bytes, value: bytes, connection: int, duration_s: float = 0.0, up_to: str = ""
@@ -296,5 +298,5 @@ def _keys(id: str) -> tuple[str, str]:
 
 
 def _frame(entry: bytes, fields: dict[bytes, bytes]) -> Frame:
-    connection = int(fields.get(b"connection", b"1"))  # the version before knew one only
+    connection = int(fields.get(b"connection", b"1"))  # earlier versions had only one
     return Frame(entry, fields.get(b"pcm", b""), connection, b"broken" in fields, b"gapless" in fields)

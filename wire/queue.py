@@ -1,16 +1,16 @@
-"""The chunk queue: Redis streams with one consumer group: live chunks, the opening minute of each upload, the rest.
+"""The chunk queue: Redis streams with one consumer group, for live chunks, the first minute of each upload, the rest.
 
 An entry leaves the queue only when its captions are committed (`CaptionLog.commit` acknowledges and deletes it in the
-same transaction), so the chunks of a killed worker stay pending and another worker claims them. A chunk that has
-been delivered `max_deliveries` times without success is reported as such: its taker buries it instead of trying.
+same transaction), so the chunks of a killed worker stay pending and another worker claims them. A delivery carries the
+number of times its chunk was delivered: above `max_deliveries`, the worker buries the chunk instead of trying again.
 
-Uploads' openings go before what is queued of long ones: a short recording does not wait for another's hours.
+The first minute of an upload precedes the queued rest of others, so a short recording does not wait for hours of audio.
 
-A stream beside them has chunks that are not whole yet. They come behind the live ones where there is time for them, and
-who takes one has it: nobody misses it.
+A separate stream holds partial chunks, which are not complete yet. They are served after live chunks when workers have
+time for them, and are removed as soon as they are taken: losing one does no harm.
 
-All streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream takes the
-chunk without its audio, as a gap, so that its place in the sequence is kept and nobody waits for it.
+All streams are bounded. A full upload stream raises `QueueFull`, and decoding waits; a full live stream accepts the
+chunk without its audio, as a gap, so that its place in the sequence is kept and later chunks do not wait for it.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from wire.chunk import Chunk
 from wire.errors import DecodeError, QueueFull
 from wire.settling import bury, settle
 
-#: The streams of whole chunks in the order in which they are served.
+#: The streams of complete chunks, in the order in which they are served.
 STREAMS = (keys.LIVE_CHUNKS, keys.OPENING_CHUNKS, keys.UPLOAD_CHUNKS)
 
-#: Chunks of an upload that are its opening: a minute, of chunks of 5 s.
+#: Number of chunks in the opening of an upload: a minute, with chunks of 5 s.
 OPENING = 12
 
-#: Partial chunks that wait at most. Those of more sources than that are too many to be heard in time.
+#: Maximum number of waiting partial chunks. More could not be decoded in time.
 PARTIAL_LIMIT = 64
 
-#: So long do partial chunks wait, in seconds: where there are too many, those are heard whose source has no newer one.
+#: Maximum age of a partial chunk, in seconds: under load, those superseded by a newer one of their source are dropped.
 PARTIAL_AGE_S = 1.5
 
-#: One that has waited for so long, in seconds, says that transcribers have no time for them, or do not take any.
+#: A partial chunk that has waited this long, in seconds, shows that transcribers have no time for them or ignore them.
 _IDLE_AGE_S = 1.0
 
 _OLDEST_AGE_MS = """
@@ -53,18 +53,18 @@ return math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.m
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A chunk in a worker's hands, to be committed or buried."""
+    """A chunk delivered to a worker, to be committed or buried."""
 
     stream: str
     entry_id: bytes
     chunk: Chunk
-    deliveries: int = 1  # how often it has been handed out, this time included
-    damage: str = ""  # why the entry could not be decoded; the chunk is then a gap in its place
+    deliveries: int = 1  # number of deliveries, including this one
+    damage: str = ""  # why the entry could not be decoded; `chunk` is then a gap in its place
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How full one stream is."""
+    """Length and age of one stream."""
 
     stream: str
     length: int  # entries, taken or not
@@ -75,10 +75,10 @@ class ChunkQueue:
     """Producers `put`; workers `take`, `renew` while they work, and `claim` what dead workers left.
 
     Args:
-        live_limit: most entries of the live stream that carry audio (one is 224 kB with 2 s of lead).
-        upload_limit: most entries of each stream of uploads: two GPUs may hold 40 each.
-        claim_after_s: a chunk that its worker has not renewed for so long belongs to a dead worker.
-        max_deliveries: a chunk handed out more often is not tried again.
+        live_limit: maximum number of entries with audio in the live stream (one is 224 kB with 2 s of lead).
+        upload_limit: maximum number of entries in each upload stream: two GPUs may hold 40 each.
+        claim_after_s: a chunk that was not renewed for this long belongs to a dead worker.
+        max_deliveries: a chunk delivered more often is not tried again.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class ChunkQueue:
         self._oldest_age_ms = redis.register_script(_OLDEST_AGE_MS)
 
     def put(self, chunk: Chunk) -> Chunk:
-        """Append a chunk; returns it as it was queued (without audio if the live stream was full).
+        """Append a chunk and return it as it was queued (without audio if the live stream was full).
 
         Raises:
-            QueueFull: its upload stream is full, or the live stream is full even of gaps.
+            QueueFull: its upload stream is full, or the live stream has no room even for gaps.
         """
         if chunk.partial:
             self._put_partial(chunk)
@@ -109,10 +109,10 @@ class ChunkQueue:
         stream = stream_of(chunk)
         length = int(self._redis.xlen(stream))
         if not chunk.live and length >= self._upload_limit:
-            raise QueueFull(f"{length} upload chunks wait to be transcribed")
+            raise QueueFull(f"{length} upload chunks are waiting to be transcribed")
         if chunk.live and length >= self._live_limit:
             if length >= 4 * self._live_limit:
-                raise QueueFull(f"{length} live chunks wait: is a transcriber running?")
+                raise QueueFull(f"{length} live chunks are waiting: is a transcriber running?")
             chunk = chunk.without_audio("overflow")
         self._redis.xadd(stream, chunk.encode())  # type: ignore[arg-type]
         return chunk
@@ -120,18 +120,18 @@ class ChunkQueue:
     def take(
         self, worker: str, count: int, block_s: float = 1.0, *, uploads: int = 0, partials: int = 0
     ) -> list[Delivery]:
-        """Up to `count` new chunks, live ones first; waits up to `block_s` seconds for the first.
+        """Take up to `count` new chunks, live ones first, waiting up to `block_s` seconds for the first.
 
-        One that had to wait for its first chunk may return more than `count`: the first of each stream.
+        A call that had to wait may return more than `count` chunks: the first one of each stream.
 
         Args:
-            uploads: take chunks of uploads until there are so many, if that is more than `count`.
-            partials: most of these that are partial. Those of uploads come beside them as if they were not there: there
-                may be no end of partial ones.
+            uploads: take upload chunks until there are this many in total, if that is more than `count`.
+            partials: maximum number of partial chunks among `count`. They do not reduce the number of upload chunks, as
+                there may be a never-ending supply of partial ones.
         """
         taken = self._read_in_order(worker, count, uploads, partials)
         if not taken and block_s > 0:
-            # COUNT holds for each stream: more than one here would bring uploads along before live chunks.
+            # COUNT applies to each stream: with more than one, upload chunks would be taken before live ones.
             streams = (*STREAMS, keys.PARTIAL_CHUNKS) if partials else STREAMS
             taken = self._read(worker, streams, 1, max(1, round(block_s * 1000)))
             if taken and len(taken) < max(count, uploads):
@@ -139,7 +139,7 @@ class ChunkQueue:
         return taken
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
-        """Up to `count` chunks that a dead worker held, each with its number of deliveries; partial ones are let go."""
+        """Claim up to `count` chunks of dead workers, with their numbers of deliveries; drop their partial chunks."""
         self._settle_partials(worker)
         claimed: list[Delivery] = []
         for stream in STREAMS:
@@ -154,7 +154,7 @@ class ChunkQueue:
         return claimed
 
     def renew(self, worker: str, deliveries: Sequence[Delivery]) -> None:
-        """Tell the queue that `worker` still works on these, so that nobody claims them."""
+        """Mark chunks as still being processed by `worker`, so that no other worker claims them."""
         for stream in STREAMS:
             ids = [d.entry_id for d in deliveries if d.stream == stream]
             if ids:
@@ -162,25 +162,25 @@ class ChunkQueue:
                 self._redis.xclaim(stream, keys.GROUP, worker, 0, ids, justid=True)  # type: ignore[arg-type]
 
     def release(self, worker: str, deliveries: Iterable[Delivery]) -> None:
-        """Hand chunks back untouched, to be claimed at once: a worker that stops in an orderly way."""
+        """Return unprocessed chunks, to be claimed immediately: for a worker that shuts down."""
         for delivery in deliveries:
             self._redis.xclaim(
                 delivery.stream, keys.GROUP, worker, 0, [delivery.entry_id], idle=self._claim_after_ms, justid=True
             )
 
     def neglected(self) -> bool:
-        """Whether partial chunks lie untaken, so that there is no use in more; until they are taken, all the same."""
+        """Return True if no worker takes partial chunks, so that producers should stop sending them."""
         age_s = self._age_s(keys.PARTIAL_CHUNKS)
         if age_s > _IDLE_AGE_S:
-            self._redis.xtrim(keys.PARTIAL_CHUNKS, maxlen=1, approximate=False)  # one is enough to tell
+            self._redis.xtrim(keys.PARTIAL_CHUNKS, maxlen=1, approximate=False)  # one entry is enough to see its age
         return age_s > _IDLE_AGE_S
 
     def load(self) -> list[Load]:
-        """How full each stream is."""
+        """Length and age of each stream of complete chunks."""
         return [Load(stream, int(self._redis.xlen(stream)), self._age_s(stream)) for stream in STREAMS]
 
     def _age_s(self, stream: str) -> float:
-        """Of the oldest entry, by Redis's clock; 0 if there is none."""
+        """Age of the oldest entry, by Redis's clock; 0 if there is none."""
         return float(self._oldest_age_ms(keys=[stream])) / 1000
 
     def _put_partial(self, chunk: Chunk) -> None:
@@ -190,7 +190,7 @@ class ChunkQueue:
             maxlen=PARTIAL_LIMIT,
             approximate=False,
         )
-        oldest_ms = int(entry_id.split(b"-")[0]) - round(PARTIAL_AGE_S * 1000)  # by one clock, which is Redis's
+        oldest_ms = int(entry_id.split(b"-")[0]) - round(PARTIAL_AGE_S * 1000)  # both by Redis's clock
         self._redis.xtrim(keys.PARTIAL_CHUNKS, minid=oldest_ms, approximate=False)
 
     def _read_in_order(self, worker: str, count: int, uploads: int, partials: int) -> list[Delivery]:
@@ -204,7 +204,7 @@ class ChunkQueue:
         return [*live, *ahead, *taken]
 
     def _settle_partials(self, worker: str) -> None:
-        """Delete partial chunks whose taker died before it could: while they lay there, all would seem neglected."""
+        """Delete partial chunks left behind by dead workers: while any remains, `neglected` would be True."""
         try:
             ids: Any = self._redis.xautoclaim(
                 keys.PARTIAL_CHUNKS, keys.GROUP, worker, self._claim_after_ms, justid=True, count=PARTIAL_LIMIT
@@ -216,15 +216,15 @@ class ChunkQueue:
             settle(self._redis, keys.PARTIAL_CHUNKS, *ids)
 
     def _claim(self, worker: str, stream: str, count: int) -> list[Any]:
-        """Entries of one stream that a dead worker held."""
+        """Claim entries of one stream held by dead workers."""
         entries: list[Any] = []
         cursor = b"0-0"
         while len(entries) < count:
-            # One call looks at ten times COUNT pending entries at most, so others' work may fill it: go on behind.
+            # One call scans at most ten times COUNT pending entries, which may all belong to live workers: continue.
             answer: Any = self._redis.xautoclaim(
                 stream, keys.GROUP, worker, self._claim_after_ms, cursor, count=count - len(entries)
             )
-            # Redis 6.2 answers two elements and nil for a deleted entry; Redis 7 answers three and leaves it out.
+            # Redis 6.2 returns two elements and nil for a deleted entry; Redis 7 returns three and omits it.
             entries += [(entry_id, fields) for entry_id, fields in answer[1] if fields]
             cursor = answer[0]
             if cursor == b"0-0":
@@ -238,24 +238,24 @@ class ChunkQueue:
         except ResponseError as error:
             self._create_groups(error)
             answer = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
-        items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 answers a mapping
+        items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 returns a mapping
         taken: list[Delivery] = []
         for stream, entries in items:
             if stream.decode() == keys.PARTIAL_CHUNKS:
-                taken += self._own(entries)
+                taken += self._take_partials(entries)
             else:
                 taken += self._decode(stream.decode(), entries, {})
         return taken
 
-    def _own(self, entries: Iterable[Any]) -> list[Delivery]:
-        """Partial chunks: nobody else gets them, and one that cannot be read is no gap."""
+    def _take_partials(self, entries: Iterable[Any]) -> list[Delivery]:
+        """Decode partial chunks and remove them from the stream; an undecodable one is dropped, it leaves no gap."""
         taken: list[Delivery] = []
         pipe = self._redis.pipeline()
         for entry_id, fields in entries:
             settle(pipe, keys.PARTIAL_CHUNKS, entry_id)
             with contextlib.suppress(DecodeError):
                 taken.append(Delivery(keys.PARTIAL_CHUNKS, entry_id, Chunk.decode(fields)))
-        with contextlib.suppress(RedisError):  # whole chunks that were taken with them are in hand, and would wait
+        with contextlib.suppress(RedisError):  # must not delay complete chunks that were taken too
             pipe.execute()
         return taken
 
@@ -269,7 +269,7 @@ class ChunkQueue:
                 try:
                     deliveries.append(Delivery(stream, entry_id, Chunk.place(fields), count, f"undecodable: {error}"))
                 except DecodeError:
-                    # Nobody can ever know whose it is: to the dead letters, or it would be claimed for ever.
+                    # Its source is unknown. Bury it, or it would be claimed forever.
                     bury(self._redis, stream, entry_id, fields, "undecodable")
         return deliveries
 

@@ -1,4 +1,4 @@
-"""Settings from the environment: one frozen dataclass a service, built once in `main()`.
+"""Settings from the environment: one frozen dataclass per service, built once in `main()`.
 
 A service declares its settings as dataclass fields made by `setting`, and calls `load`:
 
@@ -7,8 +7,8 @@ A service declares its settings as dataclass fields made by `setting`, and calls
         #: Audio of one chunk, in seconds. Shorter means less delay and more decoding.
         chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
 
-A library such as pydantic-settings would do this too; 60 lines spare every service a compiled dependency, and the
-errors below name variable, value and remedy in one sentence.
+A library such as pydantic-settings could do this too; these 60 lines spare every service a compiled dependency, and
+the error messages below name the variable, its value and the remedy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wire.errors import SettingsError
 
 T = TypeVar("T")
 
-#: What the address of a Redis begins with.
+#: URL schemes of Redis.
 REDIS = ("redis", "rediss", "unix")
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -39,7 +39,7 @@ def setting(
     choices: tuple[str, ...] | None = None,
     schemes: tuple[str, ...] | None = None,
 ) -> Any:
-    """A dataclass field that `load` fills from the environment variable `variable`; `schemes`: of an address."""
+    """A dataclass field that `load` fills from the environment variable `variable`; `schemes` are those of a URL."""
     rules = {"minimum": minimum, "maximum": maximum, "choices": choices, "schemes": schemes}
     metadata = {"variable": variable, **rules}
     return dataclasses.field(default=default, metadata=metadata)
@@ -49,7 +49,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
     """Build the settings dataclass `cls` from `environ`; an empty value counts as unset.
 
     Raises:
-        SettingsError: a value has the wrong type or lies outside its bounds; the text names the variable.
+        SettingsError: a value has the wrong type or is out of bounds; the message names the variable.
     """
     hints = get_type_hints(cls)
     values: dict[str, Any] = {}
@@ -62,10 +62,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
 
 
 def describe(cls: type) -> str:
-    """Every variable of the settings dataclass `cls`, its default, and what the `#:` comment above it says.
-
-    For `--help`: what is written once, beside the field, is what a user reads.
-    """
+    """Text for `--help`: each variable of the settings dataclass `cls`, its default, and the `#:` comment above it."""
     defaults = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get("variable")}
     variables = {f.name: f.metadata["variable"] for f in dataclasses.fields(cls) if f.metadata.get("variable")}
     lines: list[str] = []
@@ -92,7 +89,7 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
     except ValueError as error:
         raise SettingsError(f"{variable}={text!r} is not {words[kind]}") from error
     low, high, choices = rules["minimum"], rules["maximum"], rules["choices"]
-    # Written so that NaN, which compares false with everything, is refused too.
+    # Negated comparisons, so that NaN, which compares false with everything, is rejected too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         allowed = " and ".join(
             part
@@ -106,7 +103,7 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
     if choices is not None and value not in choices:
         raise SettingsError(f"{variable}={text!r} must be one of {', '.join(choices)}")
     if (schemes := rules["schemes"]) is not None and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        # Not the address itself: it may have a password.
+        # Without the URL itself, which may contain a password.
         raise SettingsError(f"{variable} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return value
 

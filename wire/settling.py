@@ -1,4 +1,4 @@
-"""What becomes of an entry of the chunk queue with which a worker is done: it goes, to the dead letters if it must."""
+"""Removes processed entries from the chunk queue, or moves them to the dead-letter stream."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from wire import keys
 
-#: Dead letters kept for a human to look at; one may hold 224 kB of audio.
+#: Dead letters kept for inspection; one may hold 224 kB of audio.
 DEAD_LETTERS = 100
 
 
 def bury(pipeline: Any, stream: str, entry_id: bytes, fields: dict[bytes, bytes], reason: str) -> None:
-    """Move an entry to the dead letters (through a client, or within a transaction of it)."""
+    """Move an entry to the dead letters (with a client, or within a transaction)."""
     pipeline.xadd(keys.DEAD_CHUNKS, {**fields, b"reason": reason.encode()}, maxlen=DEAD_LETTERS, approximate=False)
     settle(pipeline, stream, entry_id)
 

@@ -1,4 +1,4 @@
-"""What is registered and what is known of it: stations, jobs, and the status of every source."""
+"""The records of sources: registered stations, jobs, and the status of every source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from wire.messages import Job, Kind, State, Station, Status, source_name, split_
 
 
 class Stations:
-    """The register of stations. Ingest workers look at it every second; the API changes it.
+    """The register of stations. Ingest workers read it every second; the API changes it.
 
     Args:
-        limit: most stations at once.
+        limit: maximum number of stations.
     """
 
     def __init__(self, redis: Redis, *, limit: int = 200) -> None:
@@ -36,41 +36,41 @@ class Stations:
         """One station.
 
         Raises:
-            UnknownSource: there is none with this id.
+            UnknownSource: there is no station with this id.
         """
         value = self._redis.hget(keys.STATIONS, id)
         if value is None:
-            raise UnknownSource(f"there is no station {id!r}; GET /stations lists those there are")
+            raise UnknownSource(f"there is no station {id!r}; GET /stations lists all stations")
         return Station.decode(value)
 
     def add(self, station: Station) -> bool:
-        """Add or replace a station; whether it is new.
+        """Add or replace a station; return True if it is new.
 
         Raises:
-            BadRequest: there are as many stations as are allowed.
+            BadRequest: the limit on stations is reached.
         """
         return self.put(lambda _: station)[1]
 
     def put(self, make: Callable[[Mapping[str, Station]], Station]) -> tuple[Station, bool]:
-        """Add or replace, atomically, the station that `make` makes; and whether it is new.
+        """Add or replace, atomically, the station that `make` returns; the second result is True if it is new.
 
-        One of stations.yml stays one: it is overwritten at the next start, and stays away when it is removed.
+        A station from stations.yml keeps its origin: it is overwritten at the next start, and a removal is remembered.
 
         Args:
-            make: is given the stations there are, by id; again, if another client changes them meanwhile.
+            make: receives the registered stations by id; called again if another client changes them in the meantime.
 
         Raises:
-            BadRequest: there are as many stations as are allowed.
+            BadRequest: the limit on stations is reached.
         """
 
         def attempt(pipe: Pipeline) -> tuple[Station, bool]:
-            values: Any = pipe.hgetall(keys.STATIONS)  # while it watches, a pipeline answers at once
+            values: Any = pipe.hgetall(keys.STATIONS)  # a watching pipeline executes immediately
             stations = {id.decode(): Station.decode(value) for id, value in values.items()}
             station = make(stations)
             before = stations.get(station.id)
             station = dataclasses.replace(station, from_file=before is not None and before.from_file)
             if before is None and len(stations) >= self._limit:
-                raise BadRequest(f"there are {self._limit} stations already; delete one, or raise MAX_STATIONS")
+                raise BadRequest(f"there are already {self._limit} stations; delete one, or raise MAX_STATIONS")
             pipe.multi()
             pipe.srem(keys.REMOVED_STATIONS, station.id)
             pipe.hset(keys.STATIONS, station.id, station.encode())
@@ -82,16 +82,16 @@ class Stations:
         """Remove a station; one from stations.yml stays removed after a restart.
 
         Raises:
-            UnknownSource: there is none with this id.
+            UnknownSource: there is no station with this id.
         """
         if self.get(id).from_file:
             self._redis.sadd(keys.REMOVED_STATIONS, id)
         self._redis.hdel(keys.STATIONS, id)
 
     def seed(self, stations: Iterable[Station]) -> None:
-        """Make the register follow stations.yml: what the file names is there, what it no longer names goes.
+        """Synchronise the register with stations.yml: add or update its stations, remove those no longer in the file.
 
-        Stations added through the API stay, and stations removed through it stay away.
+        Stations added through the API are kept, and stations removed through it are not added again.
         """
         members: Any = self._redis.smembers(keys.REMOVED_STATIONS)
         removed = {id.decode() for id in members}
@@ -114,7 +114,7 @@ class Jobs:
         """Write a job's record."""
         old: Any = self._redis.zrangebyscore(keys.JOBS, 0, time.time() - self._retention_s)
         kept = self._redis.mget([keys.job(id.decode()) for id in old]) if old else []
-        expired = [id for id, value in zip(old, kept, strict=True) if value is None]  # others have been corrected since
+        expired = [id for id, value in zip(old, kept, strict=True) if value is None]  # corrections renewed the others
         pipe = self._redis.pipeline()
         pipe.set(keys.job(job.id), job.encode(), ex=self._retention_s)
         pipe.zadd(keys.JOBS, {job.id: job.created_s})
@@ -123,17 +123,17 @@ class Jobs:
         pipe.execute()
 
     def change(self, id: str, **changes: Any) -> Job:
-        """Change fields of a job, atomically; one that was cancelled or has failed meanwhile stays as it is.
+        """Change fields of a job, atomically; a job that has ended in the meantime is left unchanged.
 
         Returns:
-            The job as it is now: a decoder looks at its state to see that it should stop.
+            The current job: a decoder checks its state to see whether it should stop.
 
         Raises:
-            UnknownSource: there is none with this id.
+            UnknownSource: there is no job with this id.
         """
 
         def attempt(pipe: Pipeline) -> Job:
-            value: Any = pipe.get(keys.job(id))  # while it watches, a pipeline answers at once
+            value: Any = pipe.get(keys.job(id))  # a watching pipeline executes immediately
             if value is None:
                 raise UnknownSource(f"there is no job {id!r}; it may have expired")
             job = Job.decode(value)
@@ -149,7 +149,7 @@ class Jobs:
         """One job.
 
         Raises:
-            UnknownSource: there is none with this id, or it has expired.
+            UnknownSource: there is no job with this id, or it has expired.
         """
         value = self._redis.get(keys.job(id))
         if value is None:
@@ -157,7 +157,7 @@ class Jobs:
         return Job.decode(value)
 
     def page(self, limit: int, before_s: float = math.inf) -> tuple[list[Job], float | None]:
-        """Up to `limit` jobs that were created before Unix time `before_s`, newest first.
+        """Up to `limit` jobs created before Unix time `before_s`, newest first.
 
         Returns:
             The jobs, and the `before_s` of the next page, if there is one.
@@ -171,19 +171,19 @@ class Jobs:
         return jobs, shown[-1][1] if len(entries) > limit else None
 
     def ids(self) -> list[str]:
-        """Every job's id, the oldest first; of some the record may have expired."""
+        """The ids of all jobs, oldest first; the records of some may have expired."""
         entries: Any = self._redis.zrange(keys.JOBS, 0, -1)
         return [id.decode() for id in entries]
 
     def renew(self, id: str) -> None:
-        """Keep a job for as long as if it had just changed: its captions have."""
+        """Renew the expiry of a job whose captions have changed."""
         self._redis.expire(keys.job(id), self._retention_s)
 
     def fail(self, id: str, why: str) -> bool:
-        """Say that a job has failed, and why; whether it was not settled before.
+        """Record that a job has failed, and why; return False if it had already ended.
 
         Raises:
-            UnknownSource: there is none with this id, or it has expired.
+            UnknownSource: there is no job with this id, or it has expired.
         """
         settled = self.get(id).state.ended
         return not settled and self.change(id, state=State.FAILED, error=why).error == why
@@ -194,7 +194,7 @@ class Jobs:
         self._redis.zrem(keys.JOBS, id)
 
 
-# A station's status lasts as long as the station: its reader's last words must not outlive one that was removed.
+# A station's status lives as long as the station: its reader must not write a status after the station was removed.
 _SAVE_OF_STATION = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
     redis.call('SET', KEYS[2], ARGV[2])
@@ -202,19 +202,19 @@ end
 """
 
 
-#: How long a remark is believed that nobody repeats, in seconds: of speech, a chunk comes every few seconds.
+#: How long a remark stays valid unless it is repeated, in seconds: of speech, chunks arrive every few seconds.
 REMARK_S = 60
 
 
 class Statuses:
-    """The last `Status` of each source; a change is published to those who watch."""
+    """The last `Status` of each source; changes are published to viewers."""
 
     def __init__(self, redis: Redis, *, retention_s: int = keys.RETENTION_S) -> None:
         self._redis = redis
         self._retention_s = retention_s
 
     def save(self, status: Status) -> None:
-        """Keep and publish a status; one without a detail has the transcribers' remark there, if there is one."""
+        """Store and publish a status; a transcriber's remark, if there is one, becomes the detail of one without."""
         kind, id = split_source(status.source)
         remark: Any = None if status.detail else self._redis.get(keys.remark(status.source))
         if remark is not None:
@@ -229,22 +229,22 @@ class Statuses:
         pipe.execute()
 
     def remark(self, source: str, why: str) -> bool:
-        """Transcriber: say why no captions come of a source; whether that is new.
+        """Transcriber: report why a source has no captions; return True if the reason is new.
 
-        A source's status is its reader's, who renews it with every chunk and takes the remark up. It is forgotten when
-        nobody has repeated it for a while, as after a change of the model.
+        The status itself is written by the source's reader, which saves it with every chunk and includes the remark.
+        A remark that is not repeated expires, for example after a change of the model.
         """
         before: Any = self._redis.set(keys.remark(source), why, ex=REMARK_S, get=True)
         return before is None or before.decode() != why
 
     def many(self, kind: Kind, ids: Sequence[str]) -> list[Status]:
-        """The last status of several sources, as `get` gives them, in one request."""
+        """The last status of several sources, as returned by `get`, in one request."""
         sources = [source_name(kind, id) for id in ids]
         values: Any = self._redis.mget([keys.status(source) for source in sources]) if sources else []
         return [Status(s) if v is None else Status.decode(v) for s, v in zip(sources, values, strict=True)]
 
     def get(self, kind: Kind, id: str) -> Status:
-        """The last status of a source; a waiting one if nothing is known yet."""
+        """The last status of a source; `WAITING` if there is none yet."""
         source = source_name(kind, id)
         value = self._redis.get(keys.status(source))
         return Status.decode(value) if value is not None else Status(source)
@@ -265,6 +265,6 @@ def next_epoch(redis: Redis, source: str, *, above: int = 0) -> int:
     """Number of a new (re)connection of `source`, from 1. The counter lives as long as the source's captions.
 
     Args:
-        above: the epoch before, as its reader remembers it: epochs go on rising though Redis has lost its counter.
+        above: the previous epoch, as known to the reader: epochs keep rising even if Redis has lost the counter.
     """
     return int(redis.eval(_NEXT_EPOCH, 1, keys.epoch(source), above, keys.RETENTION_S))

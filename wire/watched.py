@@ -1,7 +1,7 @@
-"""Which sources somebody reads along with now, and to which stations somebody listens.
+"""The sources whose captions are watched now, and the stations that are listened to.
 
-The API says so, and ingest has what is read heard ahead (`Chunk.partial`), and hands out what is listened to
-(`broadcast`).
+The API registers viewers and listeners; ingest sends partial chunks (`Chunk.partial`) of watched sources, and segments
+of stations with listeners (`broadcast`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 from wire import keys
 from wire.bus import Redis
 
-#: So often it is said that somebody reads, and so long it holds, in seconds.
+#: Interval at which viewers are registered, and how long a registration lasts, in seconds.
 SAY_EVERY_S, HOLDS_S = 2.0, 7
 
-#: So long it holds that somebody listens, in seconds: players ask for the list again every few.
+#: How long the registration of a listener lasts, in seconds: players reload the playlist every few seconds.
 LISTENS_S = 30
 
 
 def say(redis: Redis, sources: Iterable[str]) -> None:
-    """Somebody reads along with these."""
+    """Register that somebody watches the captions of these sources."""
     pipe = redis.pipeline(transaction=False)
     for source in sources:
         pipe.set(keys.watched(source), b"1", ex=HOLDS_S)
@@ -28,13 +28,13 @@ def say(redis: Redis, sources: Iterable[str]) -> None:
 
 
 def say_listened(redis: Redis, source: str) -> bool:
-    """Somebody listens to this one; whether somebody did before."""
+    """Register that somebody listens to a station; return whether it already had a listener."""
     return redis.set(keys.listened(source), b"1", ex=LISTENS_S, get=True) is not None
 
 
 def among(redis: Redis, sources: Sequence[str], *, key: Callable[[str], str] = keys.watched) -> frozenset[str]:
-    """Those of some sources with which somebody reads along; or listens to (`keys.listened`)."""
+    """The subset of `sources` that somebody watches, or listens to (`keys.listened`)."""
     if not sources:
         return frozenset()
-    said: Any = redis.mget([key(source) for source in sources])
-    return frozenset(source for source, watched in zip(sources, said, strict=True) if watched)
+    values: Any = redis.mget([key(source) for source in sources])
+    return frozenset(source for source, value in zip(sources, values, strict=True) if value)

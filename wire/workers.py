@@ -1,8 +1,8 @@
-"""Workers: a bounded name for each, and a heartbeat that carries its metrics.
+"""Workers: each has a name from a bounded set, and a heartbeat that carries its metrics.
 
 A worker's name is its service and the lowest free number (`transcriber-0`), so that names, and with them metric labels
-and queue consumers, stay few however often workers restart. A name that was not renewed in time, because Redis was away
-or its worker slept, is free: whoever finds it taken at the next heartbeat goes on under another.
+and queue consumers, stay few however often workers restart. A name that was not renewed in time, because Redis was
+unavailable or its worker was suspended, becomes free: a worker whose name is taken at its next heartbeat takes another.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from wire.bus import Redis, RedisError
 
 log = logging.getLogger(__name__)
 
-#: A worker that has not been heard of for so long, in seconds, is gone.
+#: A worker without a heartbeat for this long, in seconds, is gone.
 TTL_S = 10
 
 #: Time between heartbeats, in seconds.
 BEAT_S = 2.0
 
-# A heartbeat, unless the name is another's by now: 0.
+# Writes a heartbeat; returns 0 if another worker has taken the name.
 _BEAT = """
-local found = redis.call('GET', KEYS[1])
-if found and string.sub(found, 1, #ARGV[1]) ~= ARGV[1] then
+local holder = redis.call('GET', KEYS[1])
+if holder and string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then
     return 0
 end
 redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'EX', ARGV[3])
@@ -40,7 +40,7 @@ class Worker:
 
     Args:
         service: such as `transcriber`.
-        metrics: called for every heartbeat; what it returns is what the API shows for this worker.
+        metrics: called for every heartbeat; returns the metrics that the API exposes for this worker.
     """
 
     def __init__(self, redis: Redis, service: str, metrics: Callable[[], bytes]) -> None:
@@ -63,7 +63,7 @@ class Worker:
         try:
             self._redis.delete(keys.worker(self.name))
         except RedisError as error:
-            log.debug("heartbeat of %s left to expire: %s", self.name, error)
+            log.debug("the heartbeat of %s was not deleted and will expire: %s", self.name, error)
 
     def _take_name(self) -> str:
         number = 0
@@ -78,24 +78,24 @@ class Worker:
                 self._beat()
                 missed = False
             except RedisError as error:
-                if not missed:  # one line for each time that Redis goes away, not for each beat
-                    log.warning("no heartbeat: %s", error)
+                if not missed:  # log once per outage, not per heartbeat
+                    log.warning("heartbeat failed: %s", error)
                 missed = True
 
     def _beat(self) -> None:
         metrics = self._metrics()
         while not self._redis.eval(_BEAT, 1, keys.worker(self.name), self._token, metrics, TTL_S):
             before, self.name = self.name, self._take_name()
-            log.warning("another worker has become %s; this one is %s now", before, self.name)
+            log.warning("another worker has taken the name %s; this one is now %s", before, self.name)
 
 
 def alive(redis: Redis) -> dict[str, bytes]:
     """Name and metrics of every worker with a heartbeat."""
     answer: Any = redis.scan_iter(match=f"{keys.WORKERS}*", count=1000)
-    found: list[bytes] = sorted(answer)
-    values: Any = redis.mget(found) if found else []
+    names: list[bytes] = sorted(answer)
+    values: Any = redis.mget(names) if names else []
     return {
         key.decode().removeprefix(keys.WORKERS): value.split(b"\n", 1)[1]
-        for key, value in zip(found, values, strict=True)
+        for key, value in zip(names, values, strict=True)
         if value is not None
     }
