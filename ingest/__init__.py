@@ -1,1 +1,1 @@
-"""Any source of speech (stations, uploads, microphones) to 5-second chunks of 16 kHz PCM on the chunk queue."""
+"""Turns sources of speech (stations, uploads, microphones) into 5-second chunks of 16 kHz PCM on the chunk queue."""

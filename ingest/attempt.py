@@ -1,7 +1,7 @@
-"""A decoder's attempt at a job: waits for Redis, ends early if nobody wants it or another upload's turn has come.
+"""A decoder's attempt at a job: retries while Redis is unavailable, and ends early if the job ended or must give way.
 
-It ends, too, where Redis was begun anew: one whose machine went down has lost up to a second of what it was told, with
-chunks in it that nobody would queue again, and the captions would wait for them for ever.
+It also ends if Redis was restarted: after a crash, Redis may have lost the last second of writes. Chunks in it would
+never be queued again, and the captions would wait for them forever.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from wire.sources import Jobs
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: How often a waiting decoder looks again, in seconds.
+#: Polling interval of a waiting decoder, in seconds.
 LOOK_EVERY_S = 0.25
 
-#: How often it asks whether its job was cancelled, in seconds.
+#: How often a decoder checks whether its job was cancelled, in seconds.
 ASK_EVERY_S = 1.0
 
-#: An upload that has had a decoder for so long gives way to one that waits, in seconds …
+#: An upload that has had a decoder for this long gives way to a waiting one, in seconds …
 TURN_S = 20.0
 
-#: … but has it at least this many times as long as it took to decode again what it had done before.
+#: … but not before this many times the time that it took to decode again what was already captioned.
 TURN_FACTOR = 5.0
 
-#: What may be endless, and comes no more than so many times as fast as it is heard, is taken for live: it cannot be
-#: decoded again, and each attempt has one turn.
+#: A source of unknown length that arrives at most this many times faster than real time is treated as live: it cannot
+#: be decoded again, and each attempt gets one turn.
 LIVE_SPEED = 2.0
 
 
 class Settled(UndertextError):
-    """Nobody wants more captions: the job was cancelled, or has failed elsewhere.
+    """The job has already ended: it was cancelled, or has failed elsewhere.
 
     Attributes:
-        state: which of the two.
+        state: the state in which it ended.
     """
 
     def __init__(self, state: State) -> None:
@@ -51,14 +51,14 @@ class Settled(UndertextError):
 
 
 class Interrupted(UndertextError):
-    """This process is to stop, another's turn has come, or Redis has lost something; another attempt will go on."""
+    """Another attempt must continue: the process is stopping, another upload's turn has come, or Redis lost data."""
 
 
 class Attempt:
-    """What may end an attempt at a job, asked again and again while it goes on.
+    """Checks, during an attempt at a job, whether it should end early.
 
     Args:
-        stopping: set when this process is to stop.
+        stopping: set when this process should stop.
     """
 
     def __init__(self, job_id: str, redis: Redis, jobs: Jobs, stopping: threading.Event) -> None:
@@ -68,44 +68,48 @@ class Attempt:
         self._stopping = stopping
         self._asked_s = 0.0
         self._began_s = time.monotonic()
-        self._skipped_s: float | None = None  # it took so long to come to the first piece that was new
+        self._skipped_s: float | None = None  # time until the first piece that was not captioned yet
         self._live = False
         self._redis_run = ""
 
     def skipping(self, audio_s: float, *, endless: bool) -> None:
-        """It has come to `audio_s` of what an attempt before had captioned, of a recording that may be `endless`."""
+        """Report that the attempt has decoded `audio_s` seconds that an earlier one captioned.
+
+        Args:
+            endless: the recording has no known length.
+        """
         self._live = endless and audio_s < LIVE_SPEED * (time.monotonic() - self._began_s)
 
     def caught_up(self) -> None:
-        """It has come to what no attempt before had captioned."""
+        """Report that the attempt has reached audio that is not captioned yet."""
         if self._skipped_s is None:
             self._skipped_s = time.monotonic() - self._began_s
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask Redis until it answers.
+        """Call `ask` until Redis is available, and return its result.
 
         Raises:
-            Interrupted: this process is to stop.
+            Interrupted: this process should stop.
         """
         while True:
             try:
                 return ask()
             except AWAY as error:
-                log.debug("job %s waits for Redis: %s", self._id, error)
+                log.debug("job %s: waiting for Redis: %s", self._id, error)
                 if self._stopping.wait(1.0):
                     raise Interrupted from error
 
     def pause(self) -> None:
-        """Wait a moment, and `check`."""
+        """Wait a moment, then `check`."""
         self._stopping.wait(LOOK_EVERY_S)
         self.check()
 
     def check(self) -> None:
-        """See whether to go on.
+        """Check that the attempt should continue.
 
         Raises:
-            Interrupted: another attempt will.
-            Settled: nobody has to.
+            Interrupted: another attempt will continue the job.
+            Settled: the job has ended.
         """
         if self._stopping.is_set():
             raise Interrupted
@@ -116,39 +120,39 @@ class Attempt:
             self._give_way()
 
     def see_that_nothing_is_lost(self) -> None:
-        """See whether Redis is the one that it was when this was asked first; one that does not say is taken for it.
+        """Check that Redis was not restarted since the first call; a Redis without a run id passes.
 
         Raises:
-            Interrupted: it is not, and may lack what it had been told.
+            Interrupted: it was restarted, and may have lost data.
         """
         try:
             run = self.patiently(lambda: self._redis.info("server")).get("run_id")
-        except RedisError as error:  # hosts of Redis may forbid the question, or leave the answer out
-            log.debug("job %s: Redis does not say since when it runs: %s", self._id, error)
+        except RedisError as error:  # hosted Redis services may forbid INFO, or omit the run id
+            log.debug("job %s: the run id of Redis is unknown: %s", self._id, error)
             return
         if run and self._redis_run not in ("", run):
-            log.warning("job %s: Redis was begun anew, and may have lost chunks: they are decoded again", self._id)
+            log.warning("job %s: Redis was restarted and may have lost chunks; decoding them again", self._id)
             raise Interrupted
         self._redis_run = run or self._redis_run
 
     def _give_way(self) -> None:
-        """Leave the decoder to the next upload after a fair while: an hour-long one must not hold up a short one."""
+        """Leave the decoder to the next upload after a while, so that an hour-long one does not delay a short one."""
         lasted_s = time.monotonic() - self._began_s
         if lasted_s < TURN_S:
             return
-        # To come back to where it was, a live stream needs as long as it ever had: its turns would become ever longer.
+        # A live stream takes as long as all its earlier turns to return to its position: its turns would keep growing.
         if not self._live and (self._skipped_s is None or lasted_s < TURN_FACTOR * self._skipped_s):
             return
         if self.patiently(lambda: waiting_decodes(self._redis)):
-            log.info("job %s: gives way to another", self._id)
+            log.info("job %s: giving way to another upload", self._id)
             raise Interrupted
 
 
 def go_on(job: Job) -> None:
-    """See whether a job is still to be decoded.
+    """Check that a job is still to be decoded.
 
     Raises:
-        Settled: it is not.
+        Settled: the job has ended.
     """
     if job.state.ended:
         raise Settled(job.state)

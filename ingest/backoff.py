@@ -1,6 +1,7 @@
-"""How long to wait before the next try: capped, exponential, with full jitter. Pure: randomness is handed in.
+"""Delays between retries: capped exponential backoff with full jitter. Pure: randomness is passed in.
 
-Full jitter spreads the listeners of a server that has come back (M. Brooker, "Exponential Backoff And Jitter", 2015).
+Full jitter spreads the reconnections to a server that has recovered (M. Brooker, "Exponential Backoff And Jitter",
+2015).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: A connection that lasted so long was healthy: the next failure counts as the first, in seconds.
+#: After a connection that lasted at least this long, the next failure counts as the first, in seconds.
 HEALTHY_S = 60.0
 
 
@@ -18,9 +19,9 @@ class Backoff:
     """Delays of one source.
 
     Args:
-        base_s: most time before the second try.
-        cap_s: most time between two tries.
-        slow_cap_s: the same where a failure is lasting (no such host, no such page); reached after four of them.
+        base_s: half of the maximum delay after the first failure; the maximum doubles with each further one.
+        cap_s: maximum delay between two tries.
+        slow_cap_s: maximum delay after lasting failures (no such host, no such page); reached after four of them.
         uniform: draws a number between two others.
     """
 
@@ -35,15 +36,15 @@ class Backoff:
         """Time to wait after a failure.
 
         Args:
-            lasted_s: how long audio had been coming in before.
-            lasting: whether the failure will be there at a quick retry too.
+            lasted_s: how long audio was received before.
+            lasting: whether a quick retry would fail too.
         """
         if lasted_s >= HEALTHY_S:
             self._failures = self._lasting = 0
         self._failures += 1
         if lasting:
             self._lasting += 1
-            # Half of it is certain: a hundred dead addresses must not wake up a hundred times a minute.
+            # At least half of it, so that a hundred dead addresses do not cause a hundred requests a minute.
             most_s = min(self.slow_cap_s, 5.0 * 4.0 ** min(self._lasting - 1, 10))
             return self.uniform(most_s / 2, most_s)
         self._lasting = 0

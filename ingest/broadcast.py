@@ -1,7 +1,7 @@
-"""Keeps the last minute of a station's own sound in memory, and hands it out when somebody listens.
+"""Keeps the last minute of a station's audio in memory, and publishes it to Redis while somebody listens.
 
-What a player hears must be what is captioned, at the same time. So both come out of one ffmpeg, and a segment's time
-is by the chunks' clock (`LiveCutter.at`): by how much of the sound came before it since the connection began.
+Players must hear what is captioned, at the same time. So one ffmpeg produces both, and segments are timed by the
+clock of the chunks (`LiveCutter.at`), from their position in the audio since the connection began.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from wire.bus import RedisError
 
 log = logging.getLogger(__name__)
 
-#: What is coded may be so far ahead of what is captioned, and is then put back by as much, in seconds: two segments
-#: still follow each other (`Broadcasts.add`).
+#: Encoded audio that is further ahead of the PCM than this, in seconds, is moved back by this much; segments that
+#: overlap so little still count as contiguous (`Broadcasts.add`).
 _AHEAD_S = 0.08
 
-#: Segments that wait for the clock; it settles sooner (`LiveClock.patience_s`).
+#: Maximum number of segments that wait for the clock, which settles sooner (`LiveClock.patience_s`).
 _UNTIMED = 8
 
 
 class Broadcast:
-    """The sound of one station. One thread may `open`, `feed` and `cut`, another one `send`.
+    """The audio of one station. One thread may call `open`, `feed` and `cut`, another one `send`.
 
     Args:
-        wanted: whether somebody listens.
+        wanted: returns True while somebody listens.
         now_s: Unix time.
     """
 
@@ -47,36 +47,36 @@ class Broadcast:
         self._wanted = wanted
         self._now_s = now_s
         self._kept: deque[Sound] = deque(maxlen=LISTED)
-        self._sent: Sound | None = None  # the newest that was, since somebody listens
+        self._sent: Sound | None = None  # the newest one sent, while somebody listens
         self._failed = False
         self.open("aac")
 
     def open(self, format: str) -> None:
-        """A connection begins."""
+        """Begin a connection."""
         self._format = format
         self._frames = Frames(format)
         self._parts: list[bytes] = []
-        self._begin_s = self._end_s = 0.0  # of the segment that grows, from the connection's first frame
-        self._ahead_s = math.inf  # so far ahead of what is captioned has it been, at least, since `_begin_s`
+        self._begin_s = self._end_s = 0.0  # of the growing segment, from the connection's first frame
+        self._ahead_s = math.inf  # smallest lead over the PCM since `_begin_s`
         self._untimed: deque[tuple[float, float, bytes]] = deque(maxlen=_UNTIMED)
 
     def feed(self, data: bytes) -> None:
-        """Take what ffmpeg has coded."""
+        """Add data encoded by ffmpeg."""
         for frame in self._frames.feed(data):
             if self._end_s + frame.duration_s > self._begin_s + SEGMENT_S:
                 self._untimed.append((self._begin_s, self._end_s - self._begin_s, b"".join(self._parts)))
-                # Of a damaged frame there is no PCM: with each of those, players would hear what was said later.
+                # A damaged frame yields no PCM; without this, the audio would drift ahead of the captions.
                 self._end_s -= _AHEAD_S if _AHEAD_S < self._ahead_s < math.inf else 0.0
                 self._begin_s, self._parts, self._ahead_s = self._end_s, [], math.inf
             self._end_s += frame.duration_s
             self._parts.append(frame.data)
 
     def cut(self, heard_s: float, at: Callable[[float], float | None]) -> None:
-        """Keep what is complete.
+        """Keep the segments that are complete and whose time is known.
 
         Args:
-            heard_s: how much there is of what is captioned, in seconds from the connection's beginning.
-            at: the Unix time of a place in the connection, in seconds from its beginning; None while it is unknown.
+            heard_s: amount of PCM since the connection began, in seconds.
+            at: converts a position in the connection, in seconds, to Unix time; returns None while that is unknown.
         """
         self._ahead_s = min(self._ahead_s, self._end_s - heard_s)
         while self._untimed and (start_s := at(self._untimed[0][0])) is not None:
@@ -84,11 +84,11 @@ class Broadcast:
             self._kept.append(Sound(start_s, duration_s, self._format, data))
 
     def send(self) -> None:
-        """Hand out what is new if somebody listens. If that fails, the log says so once, and captions go on."""
+        """Publish new segments if somebody listens. A failure is logged once and does not affect the captions."""
         if not self._wanted():
             self._sent = None
             return
-        # Of a station that is off air for long there is nothing: what it sent last would pass for what it sends.
+        # Nothing for a station that has been off air for long: its last audio would pass for current.
         kept = [sound for sound in list(self._kept) if sound.end_s > self._now_s() - LISTED * SEGMENT_S]
         if not kept or kept[-1] is self._sent:
             return
@@ -96,7 +96,7 @@ class Broadcast:
             self._broadcasts.add(self._source, kept)
         except RedisError as error:
             if not self._failed:
-                log.warning("%s: its sound cannot be handed out to players: %s", self._source, error)
+                log.warning("%s: audio cannot be published for players: %s", self._source, error)
             self._failed = True
         else:
             self._sent, self._failed = kept[-1], False

@@ -9,15 +9,15 @@ from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.chunk import Chunk
 from wire.messages import Content, Task
 
-#: Audio that stays before speech that begins in the middle of a piece, and the least that is worth being skipped.
+#: Audio kept before speech that begins within a piece, and the minimum that is worth skipping.
 PREROLL_SAMPLES, SKIP_SAMPLES = samples(0.4), samples(0.4)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`n_samples` new samples behind `lead_samples` that repeat the end of the piece before.
+    """`n_samples` new samples after `lead_samples` that repeat the end of the previous piece.
 
-    Its own last `tail_samples` are the lead of the piece behind it.
+    Its last `tail_samples` are the lead of the next piece.
     """
 
     seq: int
@@ -31,7 +31,7 @@ class Piece:
 
     @property
     def new_pcm(self) -> bytes:
-        """Its audio without the lead."""
+        """The audio without the lead."""
         return self.pcm[self.lead_samples * SAMPLE_BYTES :]
 
     def chunk(
@@ -47,13 +47,13 @@ class Piece:
         task: Task | None = None,
         captured_s: float = 0.0,
     ) -> Chunk:
-        """The message for this piece; only what may hold speech takes its audio along.
+        """The message for this piece; only one that may contain speech includes its audio.
 
         Args:
             origin_s: the time of the epoch's first sample on the source's clock.
-            onset_samples: new samples before anything may be speech. If they are many, they and the lead are not heard:
-                models are at their worst with a window that begins with anything but speech, and no word of the piece
-                before goes on into this one.
+            onset_samples: new samples before the first possible speech. If there are many, they and the lead are not
+                transcribed: models perform worst on windows that do not begin with speech, and no word of the previous
+                piece continues into this one.
         """
         silent = content is not Content.SPEECH or not self.n_samples
         skipped = min(onset_samples, self.n_samples) - PREROLL_SAMPLES
@@ -79,11 +79,11 @@ class Piece:
 
 
 class Chunker:
-    """One epoch of one source.
+    """Cuts one epoch of one source.
 
     Args:
         chunk_samples: new samples of each piece; the last one may have fewer.
-        lead_samples: samples that each piece but the first repeats of the one before, on average; see `overlap`.
+        lead_samples: samples that each piece except the first repeats from the previous one, on average; see `overlap`.
     """
 
     def __init__(self, chunk_samples: int, lead_samples: int) -> None:
@@ -98,11 +98,11 @@ class Chunker:
 
     @property
     def samples(self) -> int:
-        """Whole samples taken in so far."""
+        """Whole samples received so far."""
         return self._samples + self.pending_samples
 
     def feed(self, pcm: bytes) -> list[Piece]:
-        """Take PCM of any length, even half a sample; returns the pieces that became whole."""
+        """Add PCM of any length, even half a sample; return the pieces that it completes."""
         self._buffer += pcm
         pieces = []
         while len(self._buffer) >= self._chunk_bytes:
@@ -111,11 +111,11 @@ class Chunker:
 
     @property
     def pending_samples(self) -> int:
-        """Whole samples that are in no piece yet."""
+        """Whole samples that are not in a piece yet."""
         return len(self._buffer) // SAMPLE_BYTES
 
     def partial(self) -> Piece:
-        """What there is of the next piece, all of which will be in that, too."""
+        """The next piece as far as it has arrived; the complete piece will include all of it."""
         n_samples = self.pending_samples
         return Piece(
             seq=self._seq,
@@ -127,11 +127,11 @@ class Chunker:
         )
 
     def flush(self) -> Piece | None:
-        """What is left, if anything: no more will come for a while. Whatever comes repeats the end of it, as ever."""
+        """Return the remaining samples as a piece, if any. The next piece repeats the end of it, as usual."""
         return self._cut(self.pending_samples * SAMPLE_BYTES) if self.pending_samples else None
 
     def finish(self) -> Piece:
-        """What is left, as the last piece. It is empty when the source ended at a border. Half a sample is dropped."""
+        """Return the rest as the last piece; it is empty if the source ended at a border. Half a sample is dropped."""
         return self._cut(self.pending_samples * SAMPLE_BYTES, whole=True, last=True)
 
     def _cut(self, n_bytes: int, *, whole: bool = False, last: bool = False) -> Piece:

@@ -1,25 +1,25 @@
-"""The clock of a live epoch: at which Unix time its first sample was on air. Pure: times are handed in.
+"""The clock of a live epoch: the Unix time at which its first sample was on air. Pure: times are passed in.
 
-A live source sends in real time, so sample n that arrives at t says that sample 0 was on air no later than
-t − n / rate. A server greets a new listener with a burst of what it had buffered (Icecast some seconds, HLS whole
-segments, and HLS goes on in bursts), and the network holds packets back; both only ever make samples late, so the
-earliest origin that any arrival proves is the right one. It is settled when it has not moved for a while.
+A live source sends in real time, so if sample n arrives at t, sample 0 was on air at t − n / rate or earlier. A server
+sends a new listener a burst of buffered audio (Icecast some seconds, HLS whole segments, and HLS keeps sending in
+bursts), and the network delays packets. Both only make samples late, so the earliest origin derived from any arrival
+is the right one. The origin is settled when it has not moved for a while.
 """
 
 from __future__ import annotations
 
 from wire.audio import seconds
 
-#: An origin that moves less than this is at rest, in seconds: packets and decoder frames are that coarse.
+#: Smaller changes of the origin are ignored, in seconds: packets and decoder frames are that coarse.
 JITTER_S = 0.15
 
-#: After the clock has settled, audio that comes this much earlier than it says proves it wrong, in seconds.
+#: The settled clock is wrong if audio arrives this much earlier than it predicts, in seconds.
 AHEAD_S = 2.0
 
-#: Audio that comes this much later, for a whole window, was lost on the way or the sender's clock is slow, in seconds.
+#: If audio arrives this much later throughout a window, audio was lost or the sender's clock is slow, in seconds.
 BEHIND_S = 2.0
 
-#: One window, in seconds. Late packets within it are forgiven.
+#: Length of a window, in seconds. Packets that are only briefly late are tolerated.
 WINDOW_S = 60.0
 
 
@@ -27,9 +27,10 @@ class LiveClock:
     """Times of one epoch's samples.
 
     Args:
-        settle_s: how long the origin must rest before it counts. A source that sends in bursts needs more than the
-            time between two of them.
-        patience_s: it counts after so long in any case; a server that sends faster than real time never rests.
+        settle_s: the origin is settled after it has not moved for this long. For a source that sends in bursts, this
+            must be longer than the time between two of them.
+        patience_s: the origin is settled after this long in any case; with a server that sends faster than real time
+            it never stops moving.
     """
 
     def __init__(self, *, settle_s: float = 1.0, patience_s: float = 15.0) -> None:
@@ -51,16 +52,16 @@ class LiveClock:
 
     @property
     def drift_s(self) -> float:
-        """How far arrivals have moved against the settled clock; positive: the audio comes later than it should."""
+        """How far arrivals have moved relative to the settled clock; positive if the audio arrives late."""
         return self._drift_s
 
     @property
     def drifted(self) -> bool:
-        """Whether the clock no longer holds and a new epoch is due."""
+        """Whether the clock is no longer valid and a new epoch is due."""
         return self._drift_s < -AHEAD_S or self._drift_s > BEHIND_S
 
     def arrived(self, now_s: float, n_samples: int) -> None:
-        """`n_samples` more have arrived by `now_s`."""
+        """Record that `n_samples` more have arrived at `now_s`."""
         if self._began_s == float("inf"):
             self._began_s = now_s
         self._samples += n_samples
@@ -74,14 +75,14 @@ class LiveClock:
             self._watch(now_s, proven_s, self._origin_s)
 
     def waited(self, now_s: float) -> None:
-        """Nothing has arrived, but time has passed."""
+        """Record that time has passed without arrivals."""
         if self._origin_s is not None or self._samples == 0:
             return
         if now_s - self._moved_s >= self._settle_s or now_s - self._began_s >= self._patience_s:
             self.settle(now_s)
 
     def settle(self, now_s: float) -> float:
-        """The best origin known now, from here on fixed; `now_s` if nothing has arrived."""
+        """Fix the best origin known so far and return it; `now_s` if nothing has arrived."""
         if self._origin_s is None:
             self._origin_s = min(self._earliest_s, now_s)
         return self._origin_s

@@ -1,4 +1,4 @@
-"""A microphone's frames become the audio that services exchange: 16 kHz, mono, whatever rate they come at."""
+"""Converts a microphone's frames, of any sample rate, to the audio that services exchange: 16 kHz, mono."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import soxr
 
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 
-#: What a browser may say its rate is, in Hz.
+#: Sample rates that are accepted from browsers, in Hz.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 384_000
 
-#: More channels than that are not a microphone.
+#: Maximum number of channels of a microphone.
 MOST_CHANNELS = 32
 
 
 class Converter:
-    """Frames of any rate and number of channels to 16 kHz mono s16le, keeping the resampler's state between them.
+    """Converts frames of any rate and number of channels to 16 kHz mono s16le, keeping the resampler's state.
 
     Raises:
-        ValueError: a rate or a number of channels that no microphone has.
+        ValueError: the sample rate or the number of channels is out of range.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int = 1) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
-            raise ValueError(f"a sample rate of {sample_rate_hz} Hz; allowed are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}")
+            raise ValueError(f"the sample rate is {sample_rate_hz} Hz; allowed: {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}")
         if not 1 <= channels <= MOST_CHANNELS:
-            raise ValueError(f"{channels} channels; allowed are 1 to {MOST_CHANNELS}")
+            raise ValueError(f"the audio has {channels} channels; allowed: 1 to {MOST_CHANNELS}")
         self._channels = channels
         self._rest = b""
         self._stream = (
@@ -35,7 +35,7 @@ class Converter:
         )
 
     def convert(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """The next frame, converted; `last` brings out what the resampler still holds."""
+        """Convert the next frame; `last` flushes the resampler."""
         pcm = self._rest + pcm
         whole = len(pcm) - len(pcm) % (SAMPLE_BYTES * self._channels)
         self._rest = pcm[whole:]

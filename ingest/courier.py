@@ -1,7 +1,7 @@
-"""Takes one live source's chunks and status to Redis, so that whoever reads audio never waits for Redis.
+"""Sends one live source's chunks and status to Redis, so that the thread that reads audio never waits for Redis.
 
-The reader counts its own connections; the courier gives each its epoch when its first chunk is sent. So a reader may
-even reconnect while Redis is away.
+The reader counts its connections; the courier assigns each an epoch when its first chunk is sent. So a reader can even
+reconnect while Redis is unavailable.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from wire.sources import Statuses, next_epoch
 
 log = logging.getLogger(__name__)
 
-#: Pause before Redis, or a full queue, is tried again, in seconds.
+#: Pause before a retry if Redis is unavailable or the queue is full, in seconds.
 PAUSE_S = 0.5
 
-#: Statuses are published no more often than this, in seconds.
+#: Minimum interval between two published statuses, in seconds.
 STATUS_EVERY_S = 1.0
 
 
@@ -37,12 +37,12 @@ class Courier:
     """The thread between one live source and Redis.
 
     Args:
-        hold: what is known of our right to send.
-        on_sent: told, on the courier's thread, how much audio has its place in Redis, in seconds, and the epoch and
-            the number of its chunks that are there; may raise RedisError.
-        keep: told of each chunk, with its audio, when it has been queued.
-        besides: called again and again, to take to Redis what is no chunk; may not raise.
-        status: what the source's status is at first.
+        hold: state of our lease on the source; nothing is sent unless it is held.
+        on_sent: called on the courier's thread after each chunk with the audio sent so far, in seconds, the epoch, and
+            the number of its chunks that were queued; may raise RedisError.
+        keep: called with each chunk, including its audio, after it was queued.
+        besides: called regularly to send other data to Redis; must not raise.
+        status: initial status of the source.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class Courier:
         self._keep = keep
         self._besides = besides
         self._kind = split_source(status.source)[0]
-        self._connection = 0  # the reader's count of the connection that `_epoch` belongs to
+        self._connection = 0  # the reader's number of the connection that `_epoch` belongs to
         self._epoch = 0
-        #: The epoch of the newest chunk that was queued, and how many it has; another process may have queued it.
+        #: The epoch of the newest queued chunk, and its number of chunks; another process may have queued it.
         self.queued: tuple[int, int] | None = None
         self._dirty = True
         self._saved_s = 0.0
@@ -88,11 +88,11 @@ class Courier:
         return self._status
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start sending."""
         self._thread.start()
 
     def report(self, **changes: Any) -> None:
-        """Change fields of the status; it is published soon."""
+        """Change fields of the status; the change is published soon."""
         with self._lock:
             status = dataclasses.replace(self._status, **changes)
             if status.state is not self._status.state:
@@ -102,7 +102,7 @@ class Courier:
                 self._dirty = True
 
     def close(self, *, timeout_s: float = 3.0, discard: bool = False) -> None:
-        """Send what is left, for `timeout_s` at most, and end; with `discard` send nothing more, the status neither."""
+        """Send what is left, for at most `timeout_s`, and stop; with `discard`, send nothing, not even the status."""
         if discard:
             self._outbox.clear()
             self._dirty = False
@@ -134,7 +134,7 @@ class Courier:
         began_s = time.perf_counter()
         try:
             if chunk.epoch != self._connection:
-                # The counter expires; what is captioned does not, and a lower epoch would be taken for the past.
+                # The counter may expire before the captions, for which a lower epoch would be in the past.
                 captioned = self._captions.progress(chunk.source).epoch
                 self._epoch = next_epoch(self._redis, chunk.source, above=max(self._epoch, captioned))
                 self._connection = chunk.epoch
@@ -144,7 +144,7 @@ class Courier:
                 return True
             follows = None if chunk.seq else self.queued
             queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch, follows=follows))
-        except (RedisError, QueueFull) as error:  # whatever Redis has against it: this thread must outlive it
+        except (RedisError, QueueFull) as error:  # this thread must survive any error of Redis
             self._lost_redis(error)
             return False
         self._found_redis()
@@ -178,14 +178,14 @@ class Courier:
     def _lost_redis(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            log.warning("%s: chunks are kept here for now: %s", self._status.source, error)
+            log.warning("%s: keeping chunks in memory for now: %s", self._status.source, error)
 
     def _found_redis(self) -> None:
         if self._away:
             self._away = False
-            log.info("%s: chunks go to Redis again", self._status.source)
+            log.info("%s: sending chunks to Redis again", self._status.source)
 
 
 def first_status(source: str, worker: str) -> Status:
-    """The status of a source that has just been taken."""
+    """The initial status of a source that this worker has taken."""
     return Status(source, State.CONNECTING, since_s=time.time(), worker=worker)

@@ -1,8 +1,8 @@
-"""A process that decodes uploads, one after another: an RQ worker. `python -m ingest` starts UPLOAD_WORKERS of them.
+"""A process that decodes uploads one after another: an RQ worker. `python -m ingest` starts UPLOAD_WORKERS of them.
 
-RQ's usual worker forks for every job, and what the fork counted would be lost. This one works in its own process, so
-its metrics live on, and sends the heartbeats itself that the usual one sends while it watches its fork: without them RQ
-would take a killed worker for a busy one until the job's time is up.
+RQ's default worker forks for every job, and metrics counted in the fork would be lost. This one runs jobs in its own
+process, so metrics are kept, and sends the heartbeats that the default worker sends while it waits for its fork:
+without them, RQ would consider a killed worker busy until the job's time-out.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ log = logging.getLogger(__name__)
 #: Name of the service in heartbeats.
 SERVICE = "decoder"
 
-#: RQ hears of a busy decoder this often, in seconds.
+#: Interval of a busy decoder's heartbeats to RQ, in seconds.
 BEAT_S = 4
 
-#: And gives its job to another if it has not for so long, in seconds.
+#: RQ hands the job of a decoder without a heartbeat for this long to another, in seconds.
 TTL_S = 12
 
 _PR_SET_PDEATHSIG = 1
 
 
 class DecodeWorker(SimpleWorker):
-    """RQ's worker with heartbeats of its own, which hands its job on when it is to stop."""
+    """An RQ worker that sends heartbeats while it works, and returns its job to the queue when it should stop."""
 
     stopping: threading.Event
 
     def execute_job(self, job: RqJob, queue: Queue) -> None:
-        """Run a job beside a thread that keeps its claim on it alive."""
+        """Run a job while a thread renews this worker's claim on it."""
         execution = self.prepare_execution(job)
         done = threading.Event()
 
@@ -57,7 +57,7 @@ class DecodeWorker(SimpleWorker):
                 try:
                     self.maintain_heartbeats(job, execution)
                 except AWAY as error:
-                    log.debug("no heartbeat to RQ: %s", error)
+                    log.debug("heartbeat to RQ failed: %s", error)
 
         thread = threading.Thread(target=beat, name="rq heartbeat", daemon=True)
         thread.start()
@@ -68,11 +68,11 @@ class DecodeWorker(SimpleWorker):
             thread.join(timeout=BEAT_S)
 
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:
-        """How long a silent decoder keeps its job."""
+        """How long a decoder without a heartbeat keeps its job."""
         return TTL_S
 
     def handle_warm_shutdown_request(self) -> None:
-        """SIGTERM or Ctrl-C: the job of the moment ends early and goes back into the queue."""
+        """On SIGTERM or Ctrl-C, end the current job early and return it to the queue."""
         self.stopping.set()
 
 
@@ -85,19 +85,19 @@ def die_with(parent: int) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Decode until told to stop, or Redis is away. `argv` is the process id of the parent, if there is one to die with.
+    """Decode uploads until asked to stop, or until Redis is unavailable.
 
-    Exit code 1: RQ has met something unexpected.
+    `argv` may contain the process id of the parent, to exit with it. Exit code 1: RQ met an unexpected error.
     """
     if argv:
         die_with(int(argv[0]))
-    # Until RQ listens to signals itself: a stop takes the heartbeat along.
+    # Until RQ installs its own handlers: exit through the context manager, which deletes the heartbeat.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     registry = CollectorRegistry()
     here = uploads.workplace(IngestMetrics(registry))
     logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, passwords included
-    # RQ says every two seconds that Redis is away; what becomes of a job we say ourselves.
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, including passwords
+    # RQ logs every two seconds while Redis is unavailable; we log the outcome of jobs ourselves.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
     presence = present(here.redis, SERVICE, registry, here.stopping)
     if presence is None:
@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
         with presence:
             worker: Any = DecodeWorker(
                 [queue(UPLOADS, here.redis)],
-                # A container that is started again has the numbers of the killed ones, whose names RQ still knows.
+                # A restarted container reuses the numbers of killed workers, whose names RQ still has.
                 name=f"{presence.name}-{secrets.token_hex(3)}",
                 connection=here.redis,
                 serializer=JSONSerializer,
@@ -118,7 +118,7 @@ def main(argv: list[str]) -> int:
             worker.stopping = here.stopping
             worker.work(logging_level="CRITICAL")
     except AWAY as error:
-        log.debug("Redis is away, as whoever takes this place will say: %s", error)
+        log.debug("Redis is unavailable, which the next decoder will report: %s", error)
         return 0
     return 0 if here.stopping.is_set() else 1
 

@@ -1,8 +1,8 @@
 """Decodes one upload, or one file on a server, into chunks.
 
-A job's epoch is always 1 and its chunks are the same at every attempt, so an attempt that follows a killed one decodes
-from the beginning again (fast, and exact in every format, which seeking is not) and queues only what is not captioned
-yet. Nothing that is decoded is stored: it flows through a pipe, and the decoder waits while transcribers are behind.
+A job's epoch is always 1 and every attempt yields the same chunks. So an attempt that follows a killed one decodes
+from the beginning again (fast, and exact in every format, unlike seeking) and queues only what is not captioned yet.
+Decoded audio is not stored: it is read from a pipe, and the decoder waits while transcribers are behind.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Workplace:
-    """What a decoding needs of the world around it."""
+    """The resources that a decoding needs."""
 
     redis: Redis
     settings: Settings
@@ -63,7 +63,7 @@ class Decoding:
         self._queue = ChunkQueue(here.redis)
         self._captions = CaptionLog(here.redis)
         self._detector: Detector = here.make_detector()
-        self._first_seq = 0  # chunks before it are captioned already
+        self._first_seq = 0  # earlier chunks are captioned already
         self._captioned_seq = 0
         self._status = Status(self._source)
         self._chunker: Chunker
@@ -73,40 +73,40 @@ class Decoding:
         self._endless = False
 
     def run(self, *, final: bool = True) -> None:
-        """Decode the job to its end.
+        """Decode the whole job.
 
         Args:
-            final: no other attempt would follow an unforeseen failure.
+            final: no other attempt will follow an unexpected failure.
 
         Raises:
-            Interrupted: the process stops; another attempt has to go on.
+            Interrupted: the attempt must end early; another one has to continue.
         """
         outcome = "failed"
         job: Job | None = None
         self._here.metrics.running.labels(Kind.JOB).set(1)
         try:
             job = self._attempt.patiently(lambda: self._jobs.get(self._id))
-            if not (job.state.ended or job.decoded):  # RQ may call again for what is done
+            if not (job.state.ended or job.decoded):  # RQ may run a finished job again
                 self._decode(job)
             outcome = "decoded"
         except UnknownSource:
-            log.info("job %s: forgotten", self._id)
+            log.info("job %s: its record was deleted or has expired", self._id)
             outcome = "cancelled"
         except Settled as end:
             log.info("job %s: %s", self._id, end.state)
             outcome = str(end.state)
         except Interrupted:
-            log.info("job %s: to be continued", self._id)
+            log.info("job %s: interrupted; another attempt will continue it", self._id)
             outcome = "interrupted"
             raise
         except UndertextError as error:
             self._fail(str(error))
         except JobTimeoutException:
-            self._fail("it took longer than is allowed; were transcribers running?")
+            self._fail("it exceeded its time limit; were transcribers running?")
         except Exception as error:
-            log.exception("job %s: unexpected", self._id)
+            log.exception("job %s: unexpected error", self._id)
             if final:
-                self._fail(f"an error in Undertext itself: {error!r}")
+                self._fail(f"an internal error in Undertext: {error!r}")
             else:
                 outcome = "retried"
             raise
@@ -117,11 +117,11 @@ class Decoding:
                 self._remove_files(job)
 
     def give_up(self) -> None:
-        """Say that nobody goes on, unless all of it is decoded."""
+        """Mark the job as failed because no further attempt follows, unless it was decoded completely."""
         with contextlib.suppress(UnknownSource):
             job = self._jobs.get(self._id)
             if not job.decoded:
-                self._fail("each process that decoded it was killed: perhaps it takes more memory than there is")
+                self._fail("every process that decoded it was killed; it may need more memory than is available")
                 self._remove_files(job)
 
     def _decode(self, job: Job) -> None:
@@ -142,10 +142,10 @@ class Decoding:
         self._finish(warning)
 
     def _stream(self, recording: Recording, job: Job) -> str:
-        """Decode and queue all but the last piece; what the captions lack because of how it ended, if anything.
+        """Decode the recording and queue all pieces but the last; return a warning if audio is missing.
 
         Raises:
-            NothingDecoded: ffmpeg failed, and what it decoded is nothing.
+            NothingDecoded: ffmpeg failed without decoding anything.
         """
         command = decode_command(
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
@@ -164,7 +164,7 @@ class Decoding:
                     self._put(piece)
             if chunker.samples >= limit:
                 most = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
-                return f"captioned up to {most}; the rest was left out"
+                return f"only the first {most} were captioned"
             code = process.wait()
         ending = Ending(code, seconds(chunker.samples), process.last_lines, process.stumbled)
         return ending.warning(recording)
@@ -203,7 +203,7 @@ class Decoding:
         )
 
     def _put(self, piece: Piece) -> None:
-        """Queue one piece as soon as there is room for it."""
+        """Queue one piece as soon as there is room."""
         with self._here.metrics.stage_s.labels("detect").time():
             content = self._detector(piece.new_pcm)
         if piece.seq < self._first_seq and not piece.last:
@@ -257,11 +257,11 @@ class Decoding:
             if job.path:
                 upload_path(job, self._settings).unlink(missing_ok=True)
         except (OSError, SourceError) as error:
-            log.warning("job %s: its file stays: %s", self._id, error)
+            log.warning("job %s: its file could not be deleted: %s", self._id, error)
 
 
 def _in_place(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:
-    """What was decoded of a track that begins late, behind so much silence; nothing, where nothing was."""
+    """Prepend `start_s` seconds of silence to a track that begins late, if anything of it was decoded."""
     left = samples(start_s) * SAMPLE_BYTES
     for pcm in decoded:
         while pcm and left:

@@ -1,6 +1,6 @@
-"""Tells what a chunk holds before it costs a transcriber anything: the seam, and the least that can be told.
+"""Classifies chunks before they cost a transcriber anything: the interface, and a minimal detector of silence.
 
-One detector serves one epoch of one source, so it may remember. `speech` has the one that hears speech.
+A detector serves one epoch of one source, so it may keep state. `speech` has the one that detects speech.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from wire.audio import samples
 from wire.messages import Content
 
-#: Samples no larger than this are silence: −78 dBFS, above the dither of a quiet encoder.
+#: Samples up to this amplitude are silence: −78 dBFS, above the dither of a quiet encoder.
 SILENT_PEAK = 4
 
-#: What is heard "now" is what so many samples hold, two seconds: longer than readers pause between two sentences.
+#: `now` covers this many samples, two seconds: longer than the pause of a reader between two sentences.
 NOW_SAMPLES = samples(2.0)
 
 
@@ -26,39 +26,39 @@ class Detector(Protocol):
 
     @property
     def onset_samples(self) -> int:
-        """So many samples at the beginning of the newest piece are certainly no speech; nothing is said of the rest."""
+        """Number of samples at the beginning of the newest piece that are certainly not speech."""
 
     @property
     def now(self) -> Content:
-        """What is heard at the end of the newest piece, whatever else is in it."""
+        """Content at the end of the newest piece, whatever the rest of it contains."""
 
     def fork(self) -> Detector:
-        """Another that has heard the same: what it is given, this one has not heard."""
+        """An independent detector with the same state."""
 
     def __call__(self, new: bytes) -> Content:
-        """What a piece holds. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
+        """Classify a piece. `new` is its new samples without the lead: 16 kHz s16le, of any length."""
         ...
 
 
-#: Makes the detector of a new epoch.
+#: Creates the detector of a new epoch.
 MakeDetector: TypeAlias = Callable[[], Detector]
 
 
 class SilenceDetector:
     """Digital silence is silence; everything else may be speech."""
 
-    #: It tells whole pieces only.
+    #: It only classifies whole pieces.
     onset_samples = 0
 
     def __init__(self) -> None:
         self.now = Content.SPEECH
 
     def fork(self) -> SilenceDetector:
-        """Another that has heard the same."""
+        """An independent detector with the same state."""
         return SilenceDetector()
 
     def __call__(self, new: bytes) -> Content:
-        """`SILENCE` if no sample rises above `SILENT_PEAK`."""
+        """`SILENCE` if no sample exceeds `SILENT_PEAK`."""
         audio = np.frombuffer(new, dtype="<i2")
         self.now = _content(audio[-NOW_SAMPLES:])
         return _content(audio)

@@ -1,12 +1,12 @@
-"""How a source may refuse to be read, finer than wire's tree.
+"""Errors of reading a source, which extend the hierarchy of wire.
 
 SourceError (wire)
-├── NotAudio (wire)      it was read, and there is nothing to hear in it
-├── SourceStalled (wire) it stopped sending
-├── Unreachable          there is no such host, or it cannot be spoken to
-└── Refused              the server answered with an error status
+├── NotAudio (wire)      the source has no audio track
+├── SourceStalled (wire) the source stopped sending
+├── Unreachable          there is no such host, or no connection to it is possible
+└── Refused              the server responded with an error status
 
-Those in `LASTING` will be there at the next try too, so they are tried again slowly.
+Those in `LASTING` will probably recur at the next try, so they are retried slowly.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Unreachable(SourceError):
 
 
 class Refused(SourceError):
-    """The server answered with an error status."""
+    """The server responded with an error status."""
 
 
-#: Failures that a quick retry does not mend.
+#: Failures that a quick retry does not fix.
 LASTING = (NotAudio, Unreachable, Refused)

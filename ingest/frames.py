@@ -1,6 +1,6 @@
-"""Tells the frames of a coded stream apart, and how long each sounds: AAC in ADTS, or MP3. Pure.
+"""Splits an encoded stream into frames with their durations: AAC in ADTS, or MP3. Pure.
 
-No library takes a stream in pieces of bytes: mutagen reads whole files, PyAV brings another ffmpeg along.
+No library parses a stream incrementally: mutagen reads whole files, PyAV includes another ffmpeg.
 
 Sources: ISO/IEC 13818-7, 6.2 (ADTS); for MP3 see `mp3`.
 """
@@ -13,29 +13,29 @@ from typing import Protocol
 
 from ingest import mp3
 
-# By the header's field.
+# Indexed by the header's field.
 _ADTS_RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _ADTS_HEADER_BYTES = 7
 
-#: Samples that a raw block of AAC holds, by the rate that its header says: half of those of HE-AAC, at half its rate.
+#: Samples of a raw AAC block at the rate in its header; HE-AAC has twice as many, at twice that rate.
 _BLOCK_SAMPLES = 1024
 
 
 class Header(Protocol):
-    """What is needed of a frame's header."""
+    """The required part of a frame's header."""
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of the frame, header included."""
+        """Bytes of the frame, including the header."""
 
     @property
     def duration_s(self) -> float:
-        """How long it sounds, in seconds."""
+        """Duration of the frame, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adts:
-    """The header of a frame of AAC."""
+    """The header of an AAC frame."""
 
     n_bytes: int
     duration_s: float
@@ -43,14 +43,14 @@ class Adts:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A whole frame."""
+    """A complete frame."""
 
     data: bytes
     duration_s: float
 
 
 def adts_at(data: bytes, at: int) -> Adts | None:
-    """The frame of AAC that begins at byte `at`; None if none does."""
+    """The AAC frame that begins at byte `at`; None if there is none."""
     header = data[at : at + _ADTS_HEADER_BYTES]
     if len(header) < _ADTS_HEADER_BYTES or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
         return None
@@ -60,12 +60,12 @@ def adts_at(data: bytes, at: int) -> Adts | None:
     return Adts(n_bytes, (1 + (header[6] & 3)) * _BLOCK_SAMPLES / _ADTS_RATES_HZ[rate])
 
 
-#: How the header of each format is read.
+#: The header parser of each format.
 FORMATS: dict[str, Callable[[bytes, int], Header | None]] = {"aac": adts_at, "mp3": mp3.frame_at}
 
 
 class Frames:
-    """Puts a stream that comes in pieces together to whole frames. What is none is left out.
+    """Assembles complete frames from a stream that arrives in pieces. Other bytes are skipped.
 
     Args:
         format: `aac` (in ADTS) or `mp3`.
@@ -76,7 +76,7 @@ class Frames:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Coded]:
-        """The frames that `data` completes."""
+        """Yield the frames that `data` completes."""
         data, at = self._rest + data, 0
         while len(data) - at >= _ADTS_HEADER_BYTES:
             header = self._header_at(data, at)

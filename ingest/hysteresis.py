@@ -1,7 +1,7 @@
-"""From the probability of speech in each frame to whether there is speech. Pure.
+"""Decides from the speech probability of each frame whether there is speech. Pure.
 
-What is not heard here is never captioned, so doubt counts as speech; but after half a minute without any, music is
-likelier than a lone word, and more is asked for. `python -m benchmarks.detector` shows what that costs and gains.
+Speech that is missed here is never captioned, so doubtful audio counts as speech; but after half a minute without any,
+music is likelier than a lone word, and the threshold is higher. `python -m benchmarks.detector` measures the trade-off.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ def _frames(duration_s: float) -> int:
     return round(samples(duration_s) / FRAME_SAMPLES)
 
 
-#: For so long after speech, and after an epoch's begin, a lone short word is expected.
+#: For this long after speech, and after the start of an epoch, the detector is alert: short words are likely.
 ALERT_FRAMES = _frames(30.0)
 
-#: Meanwhile this share of the threshold will do.
+#: The threshold while alert, as a share of the normal one.
 ALERT_SHARE = 0.4
 
-#: Once a frame is voiced, the next ones are while they reach this share of what it had to.
+#: After a voiced frame, the next ones are voiced if they reach this share of the threshold.
 OFF_SHARE = 0.6
 
-#: Fewer voiced frames that belong together are no speech; "yes" has a dozen.
+#: Minimum length of a run of voiced frames that counts as speech, normally and while alert; "yes" has a dozen.
 MIN_FRAMES, ALERT_MIN_FRAMES = _frames(0.25), _frames(0.16)
 
-#: Voiced frames no further apart belong together, and so much after the last of them still is speech. What lies before
-#: the first needs no padding: the next chunk repeats the end of this one.
+#: Voiced frames at most this far apart form a run, and this much after a run still counts as speech. The start of a run
+#: needs no padding: the next chunk repeats the end of this one.
 PAD_FRAMES = _frames(0.4)
 
 
 class Hysteresis:
-    """One epoch of one source.
+    """The state of one epoch of one source.
 
     Args:
-        threshold: the probability from which a frame is voiced, long after the last speech.
+        threshold: minimum probability of a voiced frame, long after the last speech.
     """
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
         self._speech = False
         self._voiced = False
-        self._run = 0  # voiced frames that belong together
+        self._run = 0  # voiced frames in the current run
         self._unvoiced = PAD_FRAMES + 1  # frames since the last voiced one
         self.without = 0  # frames since the last speech, or since the epoch began
-        self.onset = 0  # of the newest frames, so many before the first that may be speech
+        self.onset = 0  # number of the newest frames before the first that may be speech
 
     def feed(self, probabilities: Iterable[float]) -> bool:
-        """Take the frames that follow, if any; whether there is speech in them. It may reach in from those before."""
+        """Process the next frames, if any; return True if they contain speech, which may extend from earlier frames."""
         heard = self._speech
         onset: int | None = 0 if heard else None
         number = 0

@@ -1,4 +1,4 @@
-"""Keeps what a station says, so that it can be heard again for a while."""
+"""Keeps a station's recent speech for playback."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
-#: So much is coded at once: of more, libvorbis takes as much more of a thread's stack.
+#: Bytes encoded at once: libvorbis uses stack in proportion.
 _BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 
 
 class Keeper:
-    """Keeps the new audio of a station's chunks that hold some: of what may be speech.
+    """Keeps the new audio of a station's speech chunks.
 
     Args:
-        kept_s: how long, in seconds; 0: what was kept before is forgotten.
+        kept_s: how long to keep it, in seconds; 0 deletes what was kept before.
     """
 
     def __init__(self, redis: Redis, metrics: IngestMetrics, *, kept_s: float) -> None:
@@ -33,13 +33,13 @@ class Keeper:
         self._failed = False
 
     def __call__(self, chunk: Chunk) -> None:
-        """Keep a chunk, and forget what is too old. If that fails, the log says so once, and captions go on."""
+        """Keep a chunk, and delete what is too old. A failure is logged once and does not affect the captions."""
         try:
             with self._metrics.stage_s.labels("keep").time():
                 self._keep(chunk)
         except (RedisError, soundfile.SoundFileError) as error:
             if not self._failed:
-                log.warning("%s: what is said cannot be kept to be heard again: %s", chunk.source, error)
+                log.warning("%s: speech cannot be kept for playback: %s", chunk.source, error)
             self._failed = True
         else:
             self._failed = False
@@ -53,9 +53,9 @@ class Keeper:
 
 
 def encode(pcm: bytes) -> bytes:
-    """16 kHz mono s16le as Ogg Vorbis of the same length."""
+    """Encode 16 kHz mono s16le as Ogg Vorbis of the same length."""
     file = io.BytesIO()
-    # Opus would be a third smaller, and takes twelve times as long to make.
+    # Opus would be a third smaller, but takes twelve times as long to encode.
     with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format="OGG", subtype="VORBIS") as audio:
         for begin in range(0, len(pcm), _BLOCK_BYTES):
             audio.buffer_write(pcm[begin : begin + _BLOCK_BYTES], "int16")

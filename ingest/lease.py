@@ -1,14 +1,14 @@
-"""Leases: which ingest process reads a station. Several share the stations, and a dead one's stations move.
+"""Leases: which ingest process reads a station. Several processes share the stations, and a dead one's are taken over.
 
-A lease is a key with a time to live that holds its owner's token (SET NX PX). Only the owner prolongs or deletes it, by
-scripts that compare the token. Times are those of our own monotonic clock, counted from before the request was sent,
-so we never believe in a lease for longer than Redis does.
+A lease is a key with a time to live that holds its owner's token (SET NX PX). Only the owner renews or deletes it, with
+scripts that compare the token. Expiry is reckoned on our monotonic clock from before the request was sent, so we never
+consider a lease valid for longer than Redis does.
 
-The token keeps two readers from renewing the same key; what keeps a late writer from doing harm is the epoch: every
-connection takes a higher one, and whatever comes of a lower one is known to be old.
+The token prevents two readers from renewing the same key. The epoch makes late writes harmless: every connection gets a
+higher one, and data of a lower epoch is recognised as old.
 
-redis-py's own Lock would do for one lease; it knows neither "Redis is away, so nobody else can have it" nor many leases
-renewed together.
+redis-py's Lock would do for one lease; it supports neither the case "Redis is unavailable, so no other process can take
+it" nor renewing many leases together.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from wire.bus import Redis, RedisError
 
 log = logging.getLogger(__name__)
 
-#: A lease is renewed when this part of its time is over.
+#: A lease is renewed after this fraction of its time.
 RENEW_AFTER = 1 / 3
 
-# Renew what is ours, and take again what has expired (Redis was away, or lost its data): 1 if it is ours now.
+# Renews our lease, or takes it again if it expired (Redis was unavailable, or lost its data); returns 1 if it is ours.
 _RENEW = """
 local owner = redis.call('GET', KEYS[1])
 if owner == false or owner == ARGV[1] then
@@ -47,23 +47,23 @@ return 0
 
 
 class Hold(Enum):
-    """What we know of a lease."""
+    """The state of a lease, as known to its owner."""
 
-    HELD = auto()  # it is ours, and nobody else can have it
-    UNSURE = auto()  # its time is over and Redis has not answered: go on reading, send nothing
-    LOST = auto()  # another has it: stop
+    HELD = auto()  # it is ours, no other process can have it
+    UNSURE = auto()  # it has expired and Redis has not responded: keep reading, send nothing
+    LOST = auto()  # another process has it: stop
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The time of a lease; pure arithmetic."""
+    """The term of a lease; pure arithmetic."""
 
     renewed_s: float  # when the last successful request was sent
     ttl_s: float
     lost: bool = False
 
     def hold(self, now_s: float) -> Hold:
-        """What is known of it at `now_s`."""
+        """State at `now_s`."""
         if self.lost:
             return Hold.LOST
         return Hold.HELD if now_s < self.renewed_s + self.ttl_s else Hold.UNSURE
@@ -74,11 +74,11 @@ class Term:
 
 
 class Leases:
-    """The leases of one process, renewed on a thread of their own.
+    """The leases of one process, renewed on a separate thread.
 
     Args:
-        owner: name of this process, for whoever looks into Redis.
-        ttl_s: a dead owner's lease can be taken after this time.
+        owner: name of this process, for humans who inspect Redis.
+        ttl_s: time after which a dead owner's lease can be taken.
     """
 
     def __init__(self, redis: Redis, owner: str, *, ttl_s: float = 10.0) -> None:
@@ -93,21 +93,21 @@ class Leases:
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Begin to renew."""
+        """Start renewing."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End renewing and give back what is left."""
+        """Stop renewing and release all leases."""
         self._stop.set()
         self._thread.join(timeout=5)
         for source in list(self._terms):
             self.release(source)
 
     def acquire(self, source: str) -> bool:
-        """Take the lease of `source` if nobody has it.
+        """Take the lease of `source` if it is free.
 
         Raises:
-            RedisError: Redis does not answer, or refuses.
+            RedisError: Redis does not respond, or refuses.
         """
         sent_s = time.monotonic()
         if not self._redis.set(keys.lease(source), self._token, nx=True, px=round(self._ttl_s * 1000)):
@@ -117,12 +117,12 @@ class Leases:
         return True
 
     def hold(self, source: str) -> Hold:
-        """What is known of our lease on `source`."""
+        """State of our lease on `source`."""
         term = self._terms.get(source)
         return term.hold(time.monotonic()) if term else Hold.LOST
 
     def release(self, source: str) -> None:
-        """Give a lease back. If Redis is away it expires by itself."""
+        """Release a lease. If Redis is unavailable, it expires instead."""
         with self._lock:
             term = self._terms.pop(source, None)
         if term is None or term.lost:
@@ -130,13 +130,13 @@ class Leases:
         try:
             self._release(keys=[keys.lease(source)], args=[self._token])
         except RedisError as error:
-            log.debug("the lease of %s is left to expire: %s", source, error)
+            log.debug("the lease of %s was not released and will expire: %s", source, error)
 
     def renew(self) -> None:
-        """Renew whatever is due.
+        """Renew all leases that are due.
 
         Raises:
-            RedisError: Redis does not answer, or refuses.
+            RedisError: Redis does not respond, or refuses.
         """
         for source, term in list(self._terms.items()):
             sent_s = time.monotonic()
@@ -147,10 +147,10 @@ class Leases:
                 if source in self._terms:
                     self._terms[source] = Term(sent_s if ours else term.renewed_s, self._ttl_s, lost=not ours)
                 elif ours:
-                    # Released while the answer was on its way: it must not come back to life.
+                    # Released while the request was in flight, which must not revive it.
                     self._release(keys=[keys.lease(source)], args=[self._token])
             if not ours:
-                log.warning("%s is read by another process now", source)
+                log.warning("%s is now read by another process", source)
 
     def _run(self) -> None:
         while not self._stop.wait(self._ttl_s / 10):

@@ -1,8 +1,8 @@
-"""A live source's PCM to chunks: cuts, times and classifies it. Stations and microphones share it.
+"""Cuts a live source's PCM into chunks, with times and classification. Used for stations and microphones.
 
-Chunks wait here until the epoch's clock has settled (see `clock`), a second or so after a connection begins. When the
-clock no longer holds, because audio was lost upstream or the sender's clock is off, a new epoch begins in the middle
-of the connection.
+Chunks wait here until the epoch's clock has settled (see `clock`), about a second after a connection begins. When the
+clock is no longer valid, because audio was lost upstream or the sender's clock is off, a new epoch begins in the
+middle of the connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
-#: Most audio that waits for the clock, in seconds.
+#: Maximum audio that waits for the clock, in seconds.
 HELD_S = 60.0
 
 
@@ -31,10 +31,10 @@ class LiveCutter:
 
     Args:
         source: its name.
-        partial_samples: what is said is heard ahead every so many samples of a chunk; 0: it is not.
-        wanted: whether partial chunks are: somebody reads along, and they are taken.
-        steady: a microphone: one epoch from one `open` to the next whatever comes, with a last chunk even if
-            nothing was heard.
+        partial_samples: interval of partial chunks; 0 for none.
+        wanted: returns True if partial chunks are of use: somebody watches, and transcribers take them.
+        steady: for a microphone: one epoch from one `open` to the next regardless of its clock, with a last chunk even
+            if no audio arrived.
         now_s: Unix time.
     """
 
@@ -70,30 +70,30 @@ class LiveCutter:
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
-        self._before_s = 0.0  # came in this connection before the epoch began
+        self._before_s = 0.0  # audio of this connection before the epoch began
         self._settle_s = 1.0
         self._chunker: Chunker | None = None
         self._detector: Detector
         self._clock: LiveClock
         self._held: list[tuple[Piece, float]] = []
         self._sent_s = 0.0
-        self._ahead_samples = 0  # so many of the chunk to come were sent as a partial one
+        self._ahead_samples = 0  # samples of the next chunk that were sent as a partial one
         self.activity = ""
-        self.audio_s = 0.0  # taken in since the connection began
+        self.audio_s = 0.0  # received since the connection began
 
     def open(self, *, settle_s: float = 1.0) -> None:
-        """A connection begins: a new epoch with a clock of its own."""
+        """Begin a connection: a new epoch with its own clock."""
         self._settle_s = settle_s
         self.audio_s = 0.0
         self._begin()
 
     def at(self, audio_s: float) -> float | None:
-        """The Unix time of what came `audio_s` seconds after the connection began; None while it is unknown."""
+        """Unix time of the audio `audio_s` seconds after the start of the connection; None while it is unknown."""
         origin_s = self._clock.origin_s
         return None if origin_s is None else origin_s + audio_s - self._before_s
 
     def feed(self, pcm: bytes) -> bool:
-        """Take PCM as it came; empty if nothing came for a while. Returns whether chunks went out."""
+        """Add PCM as it arrives; empty if none arrived for a while. Return True if chunks were sent."""
         chunker = self._chunker
         if chunker is None:
             raise RuntimeError("feed() before open()")
@@ -108,7 +108,7 @@ class LiveCutter:
         else:
             self._clock.waited(now_s)
         if self._clock.drifted and not self._steady:
-            log.info("%s: its clock is off by %.1f s and is anchored again", self._source, self._clock.drift_s)
+            log.info("%s: its clock is off by %.1f s; a new epoch begins", self._source, self._clock.drift_s)
             self._end()
             self._begin()
             return True
@@ -120,17 +120,17 @@ class LiveCutter:
         return False
 
     def tell(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
-        """What is told of the audio from the next `open` on."""
+        """Set the language, task and hot words of the audio after the next `open`."""
         self._language, self._task, self._hot_words = language, task, hot_words
 
     def flush(self) -> None:
-        """Nothing more comes for a while: what is left goes out, though it is not known to be the last."""
+        """Send the remaining audio, as no more will arrive for a while, without marking it as the last."""
         if self._chunker is not None and (piece := self._chunker.flush()):
             self._held.append((piece, self._now_s()))
         self._send()
 
     def close(self) -> None:
-        """The connection has ended: what is left goes out, marked as the last."""
+        """End the connection: send the remaining audio, marked as the last."""
         if self._chunker is not None:
             self._end()
 
@@ -145,7 +145,7 @@ class LiveCutter:
     def _end(self) -> None:
         chunker, self._chunker = self._chunker, None
         if chunker is None or not (chunker.samples or self._steady):
-            return  # an epoch in which nothing was heard is none
+            return  # an epoch without audio does not count
         self._held.append((chunker.finish(), self._now_s()))
         self._send()
 
@@ -158,17 +158,17 @@ class LiveCutter:
             chunk = self._chunk(piece, self._detector, captured_s)
             self.activity = str(self._detector.now)
             if not self._outbox.put(chunk):
-                log.warning("%s: Redis was away for too long; a new epoch begins", self._source)
+                log.warning("%s: Redis was unavailable for too long; a new epoch begins", self._source)
                 self._begin()
                 break
         return True
 
     def _send_partial(self, chunker: Chunker, now_s: float) -> None:
-        """Send what there is of the next chunk, if it is time, and there is speech in it."""
+        """Send the next chunk as far as it has arrived, if it is due and contains speech."""
         if not self._partial_samples or chunker.pending_samples < self._ahead_samples + self._partial_samples:
             return
         self._ahead_samples = chunker.pending_samples
-        # What comes in bursts, as of HLS, is a whole chunk in a moment.
+        # Sources that send in bursts, such as HLS, complete a chunk in a moment.
         in_time = now_s - self._sent_s >= seconds(self._partial_samples) / 2
         if not in_time or len(self._outbox) or not self._wanted():
             return
@@ -182,7 +182,7 @@ class LiveCutter:
             content = detector(piece.new_pcm)
         return piece.chunk(
             self._source,
-            epoch=self._connection,  # the courier puts the true one in its place
+            epoch=self._connection,  # the courier replaces it with the real one
             origin_s=self._clock.settle(self._now_s()),
             content=content,
             onset_samples=detector.onset_samples,

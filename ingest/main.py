@@ -1,4 +1,4 @@
-"""The ingest process: stations, microphones, and the processes that decode uploads."""
+"""The ingest process: reads stations and microphones, and runs the processes that decode uploads."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from wire.stopping import stop_on_signals
 
 log = logging.getLogger(__name__)
 
-#: A decoder that has ended is started again after this time, in seconds.
+#: A decoder that has exited is restarted after this time, in seconds.
 RESTART_S = 2.0
 
-#: Decoders that do not end in this time are killed, in seconds, and so are our own threads. Others go on with the work.
+#: Decoders and threads that do not stop within this time are killed, in seconds. Other processes continue their work.
 STOP_S = 5.0
 
-#: An answer of Redis may take so long, in seconds: more than our longest blocking read, and short enough to stop soon.
+#: Time-out of Redis commands, in seconds: longer than our longest blocking read, and short enough for a quick shutdown.
 REDIS_TIMEOUT_S = 4.0
 
 ABOUT = """\
-Takes in stations, uploads and microphones and cuts them into chunks for the transcribers.
+Reads stations, uploads and microphones and cuts them into chunks for the transcribers.
 
-Stations come from stations.yml and from the API. Start as many of this process as you like, on as many machines: they
-share the stations, and when one dies the others take over its part. Uploads are decoded by child processes
-(UPLOAD_WORKERS); they need the API's uploads folder (DATA_DIR)."""
+Stations are defined in stations.yml and through the API. Run as many of these processes as you like, on any number of
+machines: they share the stations, and if one dies, the others take over its stations. Uploads are decoded by child
+processes (UPLOAD_WORKERS), which need access to the API's uploads folder (DATA_DIR)."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line. Exit code 1: it failed while running; 2: a setting is wrong."""
+    """Run the command line. Exit code 1: it failed while running; 2: a setting is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description=ABOUT,
-        epilog="environment (name and default; ingest/settings.py explains each):\n" + describe(Settings),
+        epilog="environment variables and their defaults:\n" + describe(Settings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", action="store_true", help="check the settings and stations.yml, and end")
+    parser.add_argument("--check", action="store_true", help="check the settings and stations.yml, then exit")
     options = parser.parse_args(argv)
     try:
         settings = load(Settings, os.environ)
@@ -68,11 +68,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"ingest: {error}", file=sys.stderr)
         return 2
     if options.check:
-        print(f"ingest: settings are right; {len(seeds)} stations in {settings.stations_file}")
+        print(f"ingest: the settings are valid; {len(seeds)} stations in {settings.stations_file}")
         return 0
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    # A station has four files open at the least: two of its ffmpeg's pipes, and both ends of the relay's connection.
+    # A station has at least four files open: two pipes of its ffmpeg, and both ends of the relay's connection.
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     stop = threading.Event()
@@ -84,20 +84,20 @@ def read_stations(settings: Settings) -> list[Station]:
     """The stations of STATIONS_FILE; none if there is no such file.
 
     Raises:
-        SettingsError: an entry is wrong, or there are more than are allowed.
+        SettingsError: an entry is invalid, or there are too many.
     """
     path = Path(settings.stations_file)
     if not path.exists():
-        print(f"ingest: there is no {path}: only stations added through the API will be read", file=sys.stderr)
+        print(f"ingest: {path} does not exist: only stations added through the API are read", file=sys.stderr)
         return []
     stations = stations_file.read(path, os.environ)
     if len(stations) > settings.max_stations:
-        raise SettingsError(f"{path} has {len(stations)} stations; MAX_STATIONS={settings.max_stations} are allowed")
+        raise SettingsError(f"{path} has {len(stations)} stations, more than MAX_STATIONS={settings.max_stations}")
     return stations
 
 
 def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
-    """Ingest until `stop` is set; the exit code."""
+    """Ingest until `stop` is set; return the exit code."""
     failed = threading.Event()
     redis = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
     registry = CollectorRegistry()
@@ -125,8 +125,8 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
             for thread in threads:
                 thread.join(max(0.1, until_s - time.monotonic()))
             if any(thread.is_alive() for thread in threads):
-                # redis-py would try for minutes. The kernel ends our ffmpegs, and leases expire.
-                log.warning("stopped without a word to Redis, which does not answer")
+                # redis-py would retry for minutes. The kernel kills our ffmpeg processes, and leases expire.
+                log.warning("stopped without releasing leases, as Redis does not respond")
                 logging.shutdown()
                 os._exit(int(failed.is_set()))
     log.info("stopped")
@@ -134,26 +134,28 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
 
 
 def until_the_end(work: Callable[[threading.Event], None], stop: threading.Event, failed: threading.Event) -> None:
-    """A thread's work. If that fails, the process ends, to be started again: while it has a heartbeat, others leave it
-    its share of the stations, and nobody would read them."""
+    """Run a thread's `work`; if it fails, stop the process, to be restarted.
+
+    While the process has a heartbeat, others leave it its share of the stations, which no process would read.
+    """
     try:
         work(stop)
     except Exception:
-        log.exception("unexpected")
+        log.exception("unexpected error")
         failed.set()
     finally:
         stop.set()
 
 
 def look_after_decoders(count: int, stop: threading.Event) -> None:
-    """Keep `count` decoders running until `stop` is set, then end them."""
+    """Keep `count` decoders running until `stop` is set, then terminate them."""
     children = [start_decoder() for _ in range(count)]
     try:
         while not stop.wait(RESTART_S):
             for n, child in enumerate(children):
                 if child.poll() is not None:
-                    if child.returncode:  # otherwise Redis is away, and the next one says so
-                        log.warning("a decoder ended with code %d; another is started", child.returncode)
+                    if child.returncode:  # otherwise Redis is unavailable, which the next one logs
+                        log.warning("a decoder exited with code %d; starting another", child.returncode)
                     children[n] = start_decoder()
     finally:
         for child in children:
@@ -169,6 +171,6 @@ def look_after_decoders(count: int, stop: threading.Event) -> None:
 
 
 def start_decoder() -> subprocess.Popen[bytes]:
-    """A new decoder process. It dies with this thread; in a session of its own, Ctrl-C reaches it through us only."""
+    """Start a decoder process. It dies with this thread; its separate session keeps Ctrl-C from it, so we stop it."""
     command = [sys.executable, "-m", "ingest.decoder", str(os.getpid())]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -1,7 +1,7 @@
-"""Takes microphones that are announced, and gives each its reader.
+"""Takes announced microphones and starts a reader for each.
 
-Each has its own threads, up to a limit; more wait in Redis for this process or another. Each is leased, so that the
-microphones of a process that dies move to another, or to the next process on this machine.
+Each has its own threads, up to a limit; further ones wait in Redis for this process or another. Each is leased, so that
+another process, or the restarted one, takes over the microphones of a process that dies.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from wire.queue import ChunkQueue
 
 log = logging.getLogger(__name__)
 
-#: Time between two looks for microphones that a dead process has left, in seconds.
+#: Interval between checks for microphones that a dead process has left, in seconds.
 LOOK_EVERY_S = 2.0
 
 
 class MicrophoneDesk:
-    """Takes announcements and gives each microphone its reader.
+    """Takes announced microphones and starts a reader for each.
 
     Args:
         worker: name of this process.
@@ -47,11 +47,11 @@ class MicrophoneDesk:
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         self._readers: dict[str, MicrophoneReader] = {}
         self._queue = ChunkQueue(redis)
-        self._neglected = False  # partial chunks are
+        self._neglected = False  # no transcriber takes partial chunks
         self._looked_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Take microphones until `stop` is set; another process goes on with those that are open."""
+        """Take microphones until `stop` is set; another process continues those that are open."""
         self._leases.start()
         while not stop.is_set():
             self._reap()
@@ -77,21 +77,21 @@ class MicrophoneDesk:
                 self._leases.release(source_name(Kind.MICROPHONE, id))
 
     def _make_room(self) -> None:
-        """Have as many give way as wait, of those that are away; the longest first."""
+        """Make as many disconnected microphones give way as others are waiting, the longest disconnected first."""
         readers = self._readers.values()
         away = sorted((r for r in readers if r.away_s > AWAY_S and not r.leaving), key=lambda r: r.away_s, reverse=True)
         if not away:
             return
         try:
             wanted = self._microphones.waiting() - sum(reader.leaving for reader in readers)
-        except RedisError as error:  # then it cannot be told who waits
-            log.debug("nobody gives way: %s", error)
+        except RedisError as error:  # the number of waiting ones is unknown
+            log.debug("no microphone gives way: %s", error)
             return
         for reader in away[: max(0, wanted)]:
             reader.give_way()
 
     def _next(self, stop: threading.Event) -> list[Hello]:
-        """Microphones that nobody reads: those that a dead process has left, else one that has just opened."""
+        """Microphones without a reader: those that a dead process has left, else one that has just opened."""
         try:
             if time.monotonic() - self._looked_s > LOOK_EVERY_S:
                 self._looked_s = time.monotonic()
@@ -102,7 +102,7 @@ class MicrophoneDesk:
         except RedisError:
             stop.wait(1.0)
         except DecodeError as error:
-            log.warning("not a microphone: %s", error)
+            log.warning("invalid announcement of a microphone: %s", error)
         return []
 
     def _take(self, hello: Hello, stop: threading.Event) -> None:
@@ -112,8 +112,8 @@ class MicrophoneDesk:
         try:
             if not self._leases.acquire(source):
                 return
-        except RedisError as error:  # it is noted: whoever looks next finds it
-            log.debug("microphone %s is not taken yet: %s", hello.id, error)
+        except RedisError as error:  # it is recorded, so the next check finds it
+            log.debug("microphone %s was not taken yet: %s", hello.id, error)
             return
         self._readers[hello.id] = reader = MicrophoneReader(
             self._redis,

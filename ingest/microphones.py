@@ -1,4 +1,4 @@
-"""Reads a microphone: raw frames from the API's socket, resampled where needed, cut like any live source."""
+"""Reads a microphone: raw frames from the API's socket, resampled if necessary, cut like any live source."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 #: How long one request for frames waits, in seconds.
 FRAMES_WAIT_S = 0.5
 
-#: A client that can go on over another connection is mostly back within so many seconds. One that is away for longer
-#: gives its place to one that waits, of which no audio is lost yet (`FRAMES_LIMIT`).
+#: A client that can resume usually does so within this time, in seconds. One that is disconnected for longer gives way
+#: to a waiting one, which has not lost any audio by then (`FRAMES_LIMIT`).
 AWAY_S = 20.0
 
 
 class MicrophoneReader:
-    """The thread that reads one microphone until it is closed, falls silent, or we stop.
+    """The thread that reads one microphone until it is closed, stops sending, or this process stops.
 
     Args:
-        hold: what is known of our lease on it; another reads on when it is lost.
-        wanted: whether partial chunks of it are.
+        hold: state of our lease on it; another process continues when it is lost.
+        wanted: returns True if partial chunks are of use.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class MicrophoneReader:
         self._hold = hold
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
-        self._before_s = 0.0  # audio of the connections before
-        self._broke_s: float | None = None  # since when it is away
-        self._unwanted = False  # it is to end if it stays away
+        self._before_s = 0.0  # audio of earlier connections
+        self._broke_s: float | None = None  # monotonic time at which its connection was lost; None while connected
+        self._unwanted = False  # it ends unless it is resumed
         self._courier = Courier(
             redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
         )
@@ -83,29 +83,29 @@ class MicrophoneReader:
 
     @property
     def alive(self) -> bool:
-        """Whether it still reads."""
+        """Whether it is still reading."""
         return self._thread.is_alive()
 
     @property
     def away_s(self) -> float:
-        """How long its connection has been broken, in seconds; 0 while it stands."""
+        """How long it has been disconnected, in seconds; 0 while connected."""
         return 0.0 if self._broke_s is None else time.monotonic() - self._broke_s
 
     @property
     def leaving(self) -> bool:
-        """Whether it was told to `give_way`, and has not been resumed since."""
+        """Whether it was asked to `give_way`, and has not been resumed since."""
         return self._unwanted and self._broke_s is not None
 
     def give_way(self) -> None:
-        """End soon, unless it is resumed at this moment: another waits for its place."""
+        """End soon for a waiting microphone, unless it is being resumed."""
         self._unwanted = True
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its end."""
+        """Wait for the thread to end."""
         self._thread.join(timeout=timeout_s)
 
     def _run(self) -> None:
@@ -124,13 +124,13 @@ class MicrophoneReader:
             self._end(State.FAILED, str(error))
             log.warning("microphone %s: %s", self._hello.id, error)
         except Exception:
-            self._end(State.FAILED, "an error in Undertext itself")
-            log.exception("microphone %s: unexpected", self._hello.id)
+            self._end(State.FAILED, "an internal error in Undertext")
+            log.exception("microphone %s: unexpected error", self._hello.id)
         finally:
             self._courier.close()
 
     def _begin(self) -> None:
-        """A connection begins."""
+        """Begin a connection."""
         self._converter = Converter(self._hello.sample_rate, self._hello.channels)
         self._courier.report(
             state=State.RUNNING,
@@ -145,13 +145,13 @@ class MicrophoneReader:
         self._cutter.open()
 
     def _pause(self) -> None:
-        """The connection is over, the microphone perhaps not: what was said before the break is captioned now."""
+        """Flush the audio before the loss of the connection, so that it is captioned now."""
         self._feed(self._converter.convert(b"", last=True))
         self._cutter.flush()
         self._converter = Converter(self._hello.sample_rate, self._hello.channels)
 
     def _resume(self, frame: Frame) -> None:
-        """Another connection goes on: where nothing is missing, as if there had been one; else with a new epoch."""
+        """Continue with another connection: seamlessly if no audio is missing, else with a new epoch."""
         hello = self._microphones.hello(self._hello.id, frame.connection) or self._hello
         self._connection = frame.connection
         self._broke_s = None
@@ -164,16 +164,16 @@ class MicrophoneReader:
         self._begin()
 
     def _end(self, state: State, detail: str) -> None:
-        """Send what is left, and see to it that nobody reads on."""
+        """Send what is left, and record that the microphone has ended."""
         self._cutter.close()
         self._courier.report(state=state, detail=detail, activity="")
         try:
             self._microphones.done(self._hello.id)
-        except RedisError as error:  # whoever finds it later sees that its audio has gone
-            log.debug("microphone %s stays noted: %s", self._hello.id, error)
+        except RedisError as error:  # another process will find it later, and that its frames have expired
+            log.debug("the end of microphone %s was not recorded: %s", self._hello.id, error)
 
     def _read(self) -> str | None:
-        """Read to the end; why it ended, or None if it has not and another is to go on."""
+        """Read to the end; return why it ended, or None if it has not and another process should continue."""
         after, heard_s = b"", time.monotonic()
         while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
@@ -185,10 +185,10 @@ class MicrophoneReader:
                     self._take(frame, after)
                     after = frame.entry
                 if not frames:
-                    self._feed(b"")  # the clock settles in a pause, too
+                    self._feed(b"")  # lets the clock settle in a pause
             except RedisError:
                 self._stop.wait(1.0)
-                heard_s = time.monotonic()  # it is not the microphone that is silent
+                heard_s = time.monotonic()  # the silence is not the microphone's
                 continue
             if closed:
                 return ""
@@ -199,54 +199,58 @@ class MicrophoneReader:
         return None
 
     def _heard_s(self, entry: bytes) -> float:
-        """When an entry of its stream came, on the monotonic clock: who reads on does not wait anew for who is away.
+        """Arrival of a stream entry on the monotonic clock, so that a new reader does not restart the idle time-out.
 
-        But that one has time to come back, for it may be that nobody was there to take it.
+        Leaves the client at least `AWAY_S` to come back, as there may have been no process that could accept it.
         """
         came_ms = int(entry.partition(b"-")[0])
         silent_s = time.time() - came_ms / 1000 if came_ms else 0.0
         return time.monotonic() - max(0.0, min(silent_s, self._idle_s - AWAY_S))
 
     def _overdue(self, heard_s: float) -> str:
-        """Why nothing more is waited for; empty if it is."""
+        """Why to stop waiting for audio; empty to keep waiting."""
         if self.leaving:
-            return "its connection broke, and another microphone waited for its place"
-        return f"nothing came for {self._idle_s:g} s" if time.monotonic() - heard_s > self._idle_s else ""
+            return "its connection was lost, and another microphone was waiting for its place"
+        return f"no audio arrived for {self._idle_s:g} s" if time.monotonic() - heard_s > self._idle_s else ""
 
     def _take(self, frame: Frame, after: bytes) -> None:
-        """One entry of its stream, which is behind entry `after`."""
+        """Process a stream entry, the next one after entry `after`."""
         if frame.connection != self._connection:
             self._resume(frame)
         self._fed.append((after, self._before_s + self._cutter.audio_s))
         if frame.broken:
             self._broke_s, self._unwanted = time.monotonic(), False
             self._pause()
-            detail = f"its connection broke; it can be resumed within {self._idle_s:g} s"
+            detail = f"its connection was lost; it can be resumed within {self._idle_s:g} s"
             self._courier.report(state=State.RECONNECTING, detail=detail, activity="")
         else:
             self._feed(self._converter.convert(frame.pcm))
 
     def _given_up(self, after: bytes) -> bool:
-        """Whether it has ended for good; it has not if it was resumed at this moment, or nobody knows."""
+        """Try to end it for good; False if it was just resumed, or Redis is unavailable."""
         try:
             return self._microphones.give_up(self._hello.id, after)
         except RedisError:
             return False
 
     def _feed(self, pcm: bytes) -> None:
-        """Cut audio into chunks."""
+        """Cut audio into chunks, and report progress."""
         if self._cutter.feed(pcm):
             self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
 
     def _read_on(self) -> bytes:
-        """The entry behind which another has left it to us, if one has."""
+        """The entry after which to continue, if another process has read it before."""
         mark = self._microphones.marked(self._hello.id)
         if mark.n_chunks:
             self._courier.queued = mark.epoch, mark.n_chunks
         return mark.entry
 
     def _mark(self, sent_s: float, epoch: int, n_chunks: int) -> None:
-        """So much audio is in chunks: note from where on another would have to read. On the courier's thread."""
+        """Record where another process would have to continue. Runs on the courier's thread.
+
+        Args:
+            sent_s: amount of audio in queued chunks.
+        """
         while len(self._fed) > 1 and self._fed[1][1] <= sent_s:
             self._fed.popleft()
         if self._fed:

@@ -1,12 +1,13 @@
-"""Finds where an MP3 is damaged, and writes a copy in which silence stands there.
+"""Finds damage in an MP3, and writes a copy with silence in its place.
 
-Nothing in an MP3 says when a frame is heard: ffmpeg counts the frames that it can read, so all that follows a damaged
-place would be captioned too early. FLAC and whatever is in a container (MP4, Matroska, Ogg) has numbers or times of
-its own, and `aresample` fills what is missing there.
+MP3 frames have no timestamps: ffmpeg counts the frames that it can read, so captions after the damage would be too
+early. FLAC and files in a container (MP4, Matroska, Ogg) have frame numbers or timestamps, and `aresample` fills the
+gaps.
 
-How many frames are missing at a damaged place is told by the header in which most encoders count them, if there is one
-such place; else by its bytes, taken for frames of average size. That is exact where a file of constant bit rate was
-overwritten, and near where one of variable bit rate was. Where bytes are gone, and no count tells, nobody can know.
+If there is one damaged place, the number of missing frames follows from the header in which most encoders store the
+total. Otherwise it is estimated from the damaged bytes and the average frame size, which is exact for an overwritten
+file of constant bit rate, and close for one of variable bit rate. If bytes are missing and there is no total, the
+number cannot be determined.
 
 Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3, and 13818-3 (frames); the LAME project, "Mp3 info Tag" (Xing header).
 """
@@ -23,7 +24,7 @@ from typing import IO
 
 from ingest.tags import past_tag
 
-# By the header's field, MPEG-1 and what its sample rates are divided by in MPEG-1, MPEG-2 and MPEG-2.5.
+# By the header's version field: the divisors of the MPEG-1 sample rates in MPEG-1, MPEG-2 and MPEG-2.5.
 _MPEG_1 = 3
 _RATE_DIVISORS = {_MPEG_1: 1, 2: 2, 0: 4}
 _RATES_HZ = (44_100, 48_000, 32_000)
@@ -32,14 +33,14 @@ _RATES_HZ = (44_100, 48_000, 32_000)
 _KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
-# How a header begins, for a quick look.
+# The beginning of a header, for a fast search.
 _HEADER = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]", re.DOTALL)
 _HEADER_BYTES = 4
 
-#: So many headers, each where the one before says, are no accident.
+#: This many consecutive headers, each at the position given by the previous one, are not a coincidence.
 _CONFIRMED = 3
 
-#: Bytes that are searched or copied at once: no other thread of ours runs meanwhile.
+#: Bytes searched or copied at once, while no other thread of this process can run.
 _PART_BYTES = 1 << 20
 
 Bytes = bytes | mmap.mmap
@@ -47,36 +48,36 @@ Bytes = bytes | mmap.mmap
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the header of a frame says."""
+    """A frame, as described by its header."""
 
     n_bytes: int
     n_samples: int
     sample_rate_hz: int
-    side_bytes: int  # between the header and the coded sound
+    side_bytes: int  # size of the side information between header and audio data
     channels: int
     bits_per_s: int
 
     @property
     def duration_s(self) -> float:
-        """How long it sounds, in seconds."""
+        """Duration of the frame, in seconds."""
         return self.n_samples / self.sample_rate_hz
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A damaged place: in bytes `begin` to `end` of the file there were `n_frames`."""
+    """A damaged place: bytes `begin` to `end` of the file originally held `n_frames` frames."""
 
     begin: int
     end: int
     n_frames: int
-    before: int  # where the last frame before it begins
+    before: int  # start of the last frame before it
 
 
 def damage(path: Path, go_on: Callable[[], None]) -> list[Hole]:
     """The damaged places of an MP3 at which frames are missing.
 
     Args:
-        go_on: called again and again; raises if nobody wants it any more.
+        go_on: called regularly; raises if the job should stop.
 
     Raises:
         OSError: the file cannot be read.
@@ -86,13 +87,14 @@ def damage(path: Path, go_on: Callable[[], None]) -> list[Hole]:
 
 
 def mend(path: Path, found: list[Hole], mended: Path, *, most_s: float, go_on: Callable[[], None]) -> float:
-    """Write the copy of a damaged MP3, up to where it has `most_s` of silence; how much is in it, in seconds.
+    """Write a copy of a damaged MP3 with silence in the damaged places; return the seconds of silence.
 
     Args:
-        go_on: called before each part that is written; raises if it is not to be.
+        most_s: the copy ends when it contains this much silence.
+        go_on: called before each part is written; raises if the job should stop.
 
     Raises:
-        OSError: the file cannot be read, or the copy not be written.
+        OSError: the file cannot be read, or the copy cannot be written.
     """
     silence_s, at = 0.0, 0
     with (
@@ -119,9 +121,9 @@ def mend(path: Path, found: list[Hole], mended: Path, *, most_s: float, go_on: C
 
 
 def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
-    """The damaged places between the first frame of an MP3 and its last. Tags are none. See `damage`."""
+    """The damaged places between the first and the last frame of an MP3, not counting tags. See `damage`."""
     first = before = at = _next_frame(data, past_tag(data, 0), go_on)
-    places: list[tuple[int, int, int]] = []  # where the frame before begins and ends, and where the next one begins
+    places: list[tuple[int, int, int]] = []  # start and end of the previous frame, and start of the next one
     n_frames = n_bytes = 0
     while at < len(data):
         go_on()
@@ -138,21 +140,20 @@ def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
     if not places:
         return []
     missing = _counted_frames(data, first) - n_frames
-    # One that ends within a frame is cut off, and frames are missing there, too; a count of far more is another file's.
+    # A file that ends within a frame is cut off and lacks frames there, too; a much larger count is another file's.
     if len(places) == 1 and at == len(data) and 0 <= missing <= n_frames:
         return [Hole(begin, end, missing, before) for before, begin, end in places]
     return [Hole(begin, end, round((end - begin) * n_frames / n_bytes), before) for before, begin, end in places]
 
 
 def begun(head: bytes) -> Frame | None:
-    """The first frame in bytes out of the midst of a stream, if that is certainly Layer III: others follow, each where
-    the one before says."""
+    """The first frame in a part of a stream that is certainly Layer III: others follow at the positions it gives."""
     starts = (found.start() for found in _HEADER.finditer(head))
     return next((frame_at(head, at) for at in starts if _confirmed(head, at, whole=False)), None)
 
 
 def frame_at(data: Bytes, at: int) -> Frame | None:
-    """The frame of Layer III that begins at byte `at`; None if none does."""
+    """The Layer III frame that begins at byte `at`; None if there is none."""
     header = data[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
@@ -174,7 +175,7 @@ def frame_at(data: Bytes, at: int) -> Frame | None:
 
 
 def _next_frame(data: Bytes, at: int, go_on: Callable[[], None]) -> int:
-    """Where the next frame begins that others follow; the end of the data if there is none."""
+    """Start of the next frame that is followed by others; the end of the data if there is none."""
     while at < len(data):
         go_on()
         match = _HEADER.search(data, at, at + _PART_BYTES)
@@ -186,7 +187,7 @@ def _next_frame(data: Bytes, at: int, go_on: Callable[[], None]) -> int:
 
 
 def _confirmed(data: Bytes, at: int, *, whole: bool = True) -> bool:
-    """Whether the frames that seem to begin here are real; nothing need follow the last one of a `whole` file."""
+    """Whether a frame begins here, confirmed by the frames after it; a `whole` file may end after it."""
     rates = set()
     for _ in range(_CONFIRMED):
         frame = frame_at(data, at)
@@ -200,7 +201,7 @@ def _confirmed(data: Bytes, at: int, *, whole: bool = True) -> bool:
 
 
 def _counted_frames(data: Bytes, first: int) -> int:
-    """How many frames there are by the Xing header, which is in a frame of its own and counts itself here; else 0."""
+    """Number of frames according to the Xing header, including the frame that contains the header; 0 without one."""
     frame = frame_at(data, first)
     assert frame
     at = first + _HEADER_BYTES + frame.side_bytes
@@ -211,7 +212,7 @@ def _counted_frames(data: Bytes, first: int) -> int:
 
 
 def _silent(header: bytes) -> bytes:
-    """A frame in which nothing sounds: a header of the lowest bit rate, without a checksum or padding, and zeros."""
+    """A silent frame: a header with the lowest bit rate, without checksum or padding, followed by zeros."""
     lowest = bytes((header[0], header[1] | 1, header[2] & 0x0D | 0x10, header[3]))
     frame = frame_at(lowest, 0)
     assert frame

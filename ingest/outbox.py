@@ -1,8 +1,8 @@
-"""Chunks of one live source on their way to Redis: bounded, so that a Redis that is away costs audio and not memory.
+"""Chunks of one live source waiting to be sent to Redis: bounded, so that an outage costs audio instead of memory.
 
-The reader puts, the courier takes. When more audio waits than is allowed, the oldest chunk becomes a gap: it keeps its
-place in the sequence, and whoever reads the captions sees what is missing. A partial chunk waits until all others have
-gone, and goes itself when a newer one comes.
+The reader puts, the courier takes. When too much audio waits, the oldest chunk becomes a gap: it keeps its place in the
+sequence, and the captions show what is missing. A partial chunk waits until all others have been sent, and is dropped
+when a newer chunk arrives.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from wire.chunk import Chunk
 
-#: Entries, gaps included: about three hours of 5-second chunks. Beyond, all is forgotten and a new epoch is due.
+#: Maximum number of entries, including gaps: about three hours of 5-second chunks. Beyond that, all are dropped and a
+#: new epoch must begin.
 MAX_CHUNKS = 2_000
 
 
@@ -21,8 +22,8 @@ class Outbox:
     """A bounded queue from one thread to another.
 
     Args:
-        max_audio_s: audio kept.
-        on_shed: called with the seconds of audio that were dropped.
+        max_audio_s: maximum amount of audio.
+        on_shed: called with the seconds of dropped audio.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Outbox:
         return len(self._chunks)
 
     def put(self, chunk: Chunk) -> bool:
-        """Append a chunk; False if so many wait that all were dropped and the sequence is broken."""
+        """Append a chunk; False if so many were waiting that all were dropped and the sequence is broken."""
         with self._changed:
             self._partial = chunk if chunk.partial else None
             if chunk.partial:
@@ -57,7 +58,7 @@ class Outbox:
             return whole
 
     def take(self, timeout_s: float) -> Chunk | None:
-        """Remove the oldest chunk, waiting up to `timeout_s` for one."""
+        """Remove and return the oldest chunk, waiting up to `timeout_s` for one."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._chunks or self._partial), timeout_s)
             if not self._chunks:
@@ -68,7 +69,7 @@ class Outbox:
             return chunk
 
     def put_back(self, chunk: Chunk) -> None:
-        """A taken chunk could not be sent: it is the oldest again."""
+        """Return a taken chunk that could not be sent, as the oldest one."""
         with self._changed:
             self._chunks.appendleft(chunk)
             self._audio_s += _audio_s(chunk)
@@ -82,7 +83,7 @@ class Outbox:
             self._audio_s = 0.0
 
     def _shed(self) -> None:
-        # A running index would spare the search, but sheds come once a chunk and find theirs near the front.
+        # An index would avoid the search, but this runs once per chunk and finds its candidate near the front.
         for n, chunk in enumerate(self._chunks):
             if self._audio_s <= self._max_audio_s:
                 return

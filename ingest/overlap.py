@@ -1,10 +1,10 @@
-"""How much of a chunk the next one repeats: back to the last pause in it, or else to its quietest place. Pure.
+"""How much of a chunk the next one repeats: back to its last pause, or else to its quietest place. Pure.
 
-A model is at its best with a window that begins where speech does. So the next window begins in a pause, if there is
-one near the end of the chunk: in read speech, more than half of all windows can. One that must begin in the middle of a
-sentence needs to hear more of it, for a model mishears what comes within the first second or two. Pauses that are near
-leave audio to spare for those. They begin between two words if they can. What is cut all the same lies where the window
-before heard it whole; a word that fills the whole overlap is heard whole by nobody, so it has a shortest length.
+Models perform best on windows that begin where speech does. So the next window begins in a pause, if there is one near
+the end of the chunk: in read speech, more than half of all windows can. A window that must begin within a sentence
+needs more context, as models make mistakes in the first second or two; pauses near the end save audio for these.
+They begin between two words if possible. A word that is cut nevertheless is complete in the previous window, unless it
+fills the whole overlap, which therefore has a minimum length.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from numpy.typing import NDArray
 
 from wire.audio import SAMPLE_BYTES, samples
 
-#: The shortest and the longest overlap without a pause, as parts of the usual one. The longest is that of a pause, too.
+#: Minimum and maximum overlap without a pause, as fractions of the usual one. The maximum also applies to pauses.
 SHORTEST, LONGEST = 0.7, 2.0
-#: Audio that can be saved up, or owed, as a part of the usual overlap.
+#: Maximum audio that can be saved, or owed, as a fraction of the usual overlap.
 _MOST_SAVED = 2.0
 
-#: A pause lasts for so many samples (300 ms), longer than any closure within a word, and is so many decibels below what
-#: is louder than nine tenths of the chunk: noise that is 10 dB below speech fills its pauses up to there.
+#: Length of a pause in samples (300 ms), longer than any closure within a word, and its level in decibels below the
+#: 90th percentile of the chunk: noise that is 10 dB below speech fills its pauses up to that level.
 _PAUSE, _PAUSE_DB = samples(0.3), 10.0
-#: A pause is that near to the end at the least, in samples: what is taken for one may lie in a word.
+#: Minimum distance of a pause from the end of the chunk, in samples: a nearer one may be within a word.
 _NEAREST = samples(0.4)
-#: Places that are equally quiet, in decibels.
+#: Places within this range count as equally quiet, in decibels.
 _EQUALLY_DB = 2.0
-#: A gap between two words, in samples (100 ms).
+#: Length of a gap between two words, in samples (100 ms).
 _GAP = samples(0.1)
-#: Energy is looked at every so many samples.
+#: Interval at which the level is measured, in samples.
 _STEP = samples(0.01)
 
 
 def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
-    """Samples at the end of a chunk that the next one should repeat.
+    """Number of samples at the end of a chunk that the next one should repeat.
 
     Args:
         pcm: the chunk's new audio, s16le.
-        usual: what the answer is on average, or a little less than it, in samples; 0 for no overlap at all.
-        saved: how many samples less were repeated so far than are usual; below 0: how many more, as where every pause
-            is far. Only what has no pause has to do with less then.
+        usual: the result on average, or slightly less than that, in samples; 0 for no overlap.
+        saved: by how many samples earlier overlaps fell short of the usual one in total; negative if they exceeded it,
+            as when every pause is far from the end. It only affects overlaps that begin outside a pause.
 
     Returns:
-        At most LONGEST of `usual`, or as many samples as there are if that is less.
+        At most `LONGEST` times `usual`, or the number of samples in the chunk if that is less.
     """
     audio = np.frombuffer(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], dtype="<i2")
     usual = min(usual, len(audio))
@@ -53,13 +53,13 @@ def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
 
 
 def saved_samples(saved: int, usual: int, repeated: int) -> int:
-    """What is saved when `repeated` samples were repeated instead of the usual ones."""
+    """The updated savings after an overlap of `repeated` samples."""
     most = round(usual * _MOST_SAVED)
     return max(-most, min(most, saved + usual - repeated))
 
 
 def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
-    """Samples behind the last place in the quietest pause, if it is at most `longest` before the end; 0: none is."""
+    """Samples after the last place in the quietest pause within `longest` of the end; 0 if there is no pause."""
     level_db, behind = _levels(audio, _PAUSE)
     near = (behind <= longest) & (behind >= _NEAREST)
     if not near.any():  # too short for one
@@ -71,17 +71,17 @@ def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
 
 
 def _to_gap(audio: NDArray[np.int16], shortest: int, most: int) -> int:
-    """Samples behind the quietest place that is so many before the end, nearer to `most` than to nothing."""
+    """Samples after the quietest place at most `most`, and at least `shortest` and 70 % of `most`, from the end."""
     level_db, behind = _levels(audio, _GAP)
     near = (behind <= most) & (behind >= max(shortest, round(most * SHORTEST)))
     if not near.any():
         return most
-    # Of places that are equally quiet, digital silence for one, the latest costs least.
+    # Of equally quiet places, as in digital silence, the last one costs least.
     return int(behind[near & (level_db <= level_db[near].min())][-1])
 
 
 def _levels(audio: NDArray[np.int16], width: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Level in decibels over `width` samples around every place, and how many samples come behind each place."""
+    """Level in decibels over `width` samples around each place, and the number of samples after each place."""
     sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
     power = (sums[width:] - sums[:-width])[::_STEP] / width
     places = np.arange(len(power)) * _STEP + width // 2

@@ -1,7 +1,7 @@
-"""Looks at an address before ffmpeg does: follows .m3u and .pls playlists, and says clearly what else is there.
+"""Checks a URL before ffmpeg reads it: follows .m3u and .pls playlists, and reports problems clearly.
 
-One short request tells a missing host from a missing page from a web page, without a process for each try; ffmpeg
-would say "Invalid data found when processing input" to most of them. HLS playlists (.m3u8) are left to ffmpeg.
+One short request distinguishes a missing host, a missing page and a web page, without a process for each try; ffmpeg
+would report "Invalid data found when processing input" for most of them. HLS playlists (.m3u8) are left to ffmpeg.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from ingest.ffmpeg import USER_AGENT, without_passwords
 from ingest.probe import Probe, Track, looks_like_html
 from wire.errors import NotAudio, SourceError
 
-#: Playlists that name playlists that name playlists …
+#: Maximum depth of playlists that link to playlists.
 MAX_DEPTH = 4
 
-#: What names an entry of a .pls playlist.
+#: Keys of the entries of a .pls playlist.
 _FILE = re.compile("file[0-9]{1,9}")
 
-#: Most bytes of a playlist, or of a page that is to be told from audio.
+#: Maximum number of bytes read of a playlist, or of a page that may not be audio.
 HEAD_BYTES = 65_536
 
-#: What begins most recordings and streams is known after so many bytes.
+#: Bytes that identify most recordings and streams.
 SNIFF_BYTES = 512
 
-#: What servers call MP3, and so many bytes of one hold three of the largest frames.
+#: Content types of MP3, and the bytes that contain three of its largest frames.
 _MP3_TYPES, MP3_BYTES = {"audio/mpeg", "audio/mp3", "audio/x-mpeg", "audio/mpeg3"}, 6_000
 
 _PLAYLIST_TYPES = {"audio/x-scpls", "audio/scpls", "application/pls+xml", "audio/x-mpegurl", "audio/mpegurl"}
 _HLS_TYPES = {"application/vnd.apple.mpegurl", "application/x-mpegurl"}
 
-# How servers of radio call themselves, and how the headers begin that they send with a stream.
+# Names of radio servers, and prefixes of the headers that they send with a stream.
 _RADIO_SERVERS = ("icecast", "shoutcast")
 _RADIO_HEADERS = ("icy-", "ice-")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where ffmpeg is to read, and what the server said about it."""
+    """The URL that ffmpeg should read, and what its server reported about it."""
 
     url: str
     hls: bool = False
-    icy: bool = False  # it calls itself a radio station
-    live: bool = False  # it certainly does, and names no length
-    n_bytes: int | None = None  # of a file; a stream does not say
-    probe: Probe | None = None  # of a stream whose first bytes told all: then its format is certain
+    icy: bool = False  # the server presents itself as a radio station
+    live: bool = False  # it is a radio station, without a content length
+    n_bytes: int | None = None  # size of a file; unknown for a stream
+    probe: Probe | None = None  # of a stream that its first bytes identify with certainty
 
     @property
     def format(self) -> str:
-        """As ffmpeg calls it, where that is certain."""
+        """ffmpeg's name of the format, if it is certain."""
         return self.probe.format if self.probe else ""
 
 
@@ -72,40 +72,38 @@ def make_client(timeout_s: float) -> httpx.Client:
 
 
 def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) -> Address:
-    """What ffmpeg should read for `url`.
+    """Resolve `url` to the address that ffmpeg should read.
 
     Args:
-        turn: which entry of a playlist with several; they are alternatives, to be tried one after another.
+        turn: which entry of a playlist with several to use; they are alternatives, to be tried in turn.
 
     Raises:
-        NotAudio: a web page, or a playlist without an entry.
-        Unreachable: no such host, or no answer from it.
+        NotAudio: a web page, or a playlist without entries.
+        Unreachable: no such host, or no connection to it.
         Refused: an error status.
-        SourceError: anything else that went wrong on the way; it may pass.
+        SourceError: any other, possibly temporary, failure.
     """
     try:
-        asked, host = httpx.URL(url), urlsplit(url).hostname or url
+        parsed, host = httpx.URL(url), urlsplit(url).hostname or url
     except (httpx.InvalidURL, ValueError) as error:
-        raise NotAudio(without_passwords(f"{url!r} is not an address that can be fetched: {error}")) from error
-    if asked.scheme not in ("http", "https"):
+        raise NotAudio(without_passwords(f"{url!r} is not a valid address: {error}")) from error
+    if parsed.scheme not in ("http", "https"):
         raise NotAudio(without_passwords(f"{url!r} is not an http or https address"))
     if depth > MAX_DEPTH:
-        raise NotAudio(
-            "playlists that lead to playlists without end; use the address of the recording or stream itself"
-        )
-    url = str(asked)  # as it is asked for: ffmpeg sends letters and spaces as they are, and looks up no host with å
+        raise NotAudio("too many playlists that link to playlists; use the address of the recording or stream itself")
+    url = str(parsed)  # encoded: ffmpeg sends letters and spaces unencoded, and cannot look up a host with å
     try:
-        # Some stations only say that they are one to who asks for titles, as ffmpeg does.
+        # Some stations only present themselves as one if titles are requested, as ffmpeg does.
         with client.stream("GET", url, headers={"Icy-MetaData": "1"}) as answer:
             return _judge(url, answer, client, turn, depth)
     except httpx.RemoteProtocolError:
         return Address(url, icy=True)  # "ICY 200 OK": SHOUTcast 1, which ffmpeg understands
     except httpx.TimeoutException as error:
-        raise SourceError(f"{host} did not answer in time") from error
+        raise SourceError(f"{host} did not respond in time") from error
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from error
-    except httpx.UnsupportedProtocol as error:  # where it is redirected to
-        raise NotAudio(without_passwords(f"{url!r} leads to what cannot be fetched: {error}")) from error
+    except httpx.UnsupportedProtocol as error:  # of the target of a redirect
+        raise NotAudio(without_passwords(f"{url!r} redirects to an unsupported address: {error}")) from error
     except httpx.HTTPError as error:
         raise SourceError(f"{host}: {error or type(error).__name__}") from error
 
@@ -125,18 +123,18 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
         entries = parse(head)
         if not entries:
-            raise NotAudio(f"the playlist at {host} names no stream")
+            raise NotAudio(f"the playlist at {host} contains no stream")
         return resolve(_from(answer.url, entries[turn % len(entries)]), client, turn=turn, depth=depth + 1)
     if kind in ("text/html", "application/xhtml+xml") or looks_like_html(head):
         raise NotAudio(
-            f"{host} answers with a web page, not with audio; use the address of the recording or stream itself"
+            f"{host} returned a web page instead of audio; use the address of the recording or stream itself"
         )
     length = answer.headers.get("content-length", "")
     server = answer.headers.get("server", "").lower()
     icy = any(name.startswith(_RADIO_HEADERS) for name in answer.headers) or server.startswith(_RADIO_SERVERS)
     n_bytes = int(length) if length.isascii() and length.isdigit() else None
     probe = None
-    if frame and (icy or not length):  # how long a recording is they do not tell
+    if frame and (icy or not length):  # not for recordings, whose duration is not known from this
         probe = Probe((Track("mp3", frame.sample_rate_hz, frame.channels, frame.bits_per_s),), "mp3")
     return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, probe=probe)
 
@@ -146,8 +144,8 @@ def _from(playlist: httpx.URL, entry: str) -> str:
     try:
         return str(playlist.join(entry))
     except (httpx.InvalidURL, ValueError) as error:
-        why = without_passwords(f"{entry!r}, which is no address: {error}")
-        raise NotAudio(f"the playlist at {playlist.host} names {why}") from error
+        why = without_passwords(f"{entry!r}, which is not a valid address: {error}")
+        raise NotAudio(f"the playlist at {playlist.host} contains {why}") from error
 
 
 def parse(playlist: bytes) -> list[str]:
@@ -182,11 +180,11 @@ def _refused(host: str, status: int) -> SourceError:
     except ValueError:
         phrase = str(status)
     if status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return SourceError(f"{host} answers {phrase}")
+        return SourceError(f"{host} responded with {phrase}")
     remedy = (
-        "it may be closed to this country or need a login" if status in (401, 403, 451) else "look up its new address"
+        "it may be blocked in this country or need a login" if status in (401, 403, 451) else "look up its new address"
     )
-    return Refused(f"{host} answers {phrase}: {remedy}")
+    return Refused(f"{host} responded with {phrase}: {remedy}")
 
 
 def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
@@ -197,13 +195,13 @@ def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
             return _nowhere(host)
         if isinstance(cause, ConnectionRefusedError):
-            return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
+            return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
         cause = cause.__cause__ or cause.__context__
     text = str(error)
     if "Name or service not known" in text or "name resolution" in text or "No address" in text:
         return _nowhere(host)
     if "refused" in text:
-        return SourceError(f"{host} takes no connection: its server is down, or the port is wrong")
+        return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
     return Unreachable(f"{host} cannot be reached: {text}")
 
 

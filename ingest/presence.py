@@ -1,4 +1,4 @@
-"""The place of a process among the workers, which it gets as soon as Redis takes what it is told."""
+"""Registers a process as a worker as soon as Redis accepts writes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from wire.workers import Worker
 
 log = logging.getLogger(__name__)
 
-#: Time between two questions to a Redis that is away, or full, in seconds.
+#: Interval between retries while Redis is unavailable or full, in seconds.
 AGAIN_S = 1.0
 
 
 def present(redis: Redis, service: str, registry: CollectorRegistry, stop: threading.Event) -> Worker | None:
-    """A worker with these metrics, to be entered at once; None, if told to stop before Redis took it."""
-    told = False
+    """A registered worker with these metrics, to be entered immediately; None if `stop` was set before."""
+    waiting = False
     while not stop.is_set():
         try:
             worker = Worker(redis, service, lambda: exposition(registry))
         except AWAY as error:
-            if not told:  # one line for each time that Redis goes away
+            if not waiting:  # log once per outage
                 log.warning("%s: waiting for Redis: %s", service, error)
-            told = True
+            waiting = True
             stop.wait(AGAIN_S)
         else:
-            if told:
-                log.info("%s: Redis is there again", service)
+            if waiting:
+                log.info("%s: Redis is available again", service)
             return worker
     return None

@@ -1,4 +1,4 @@
-"""What a source is made of, as ffprobe sees it: nothing about it is assumed."""
+"""The tracks and the format of a source, as detected by ffprobe: nothing about it is assumed."""
 
 from __future__ import annotations
 
@@ -28,50 +28,50 @@ class Track:
     language: str = ""
     title: str = ""
     default: bool = False
-    start_s: float = 0.0  # from where the file begins
+    start_s: float = 0.0  # from the start of the file
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A source that holds audio."""
+    """A source with audio."""
 
     tracks: tuple[Track, ...]  # at least one
     format: str = ""
-    duration_s: float | None = None  # None: a stream, or a file that does not know
-    promised_s: float | None = None  # by a header that was certainly written for the whole
+    duration_s: float | None = None  # None: a stream, or a file of unknown duration
+    promised_s: float | None = None  # duration in a header that was certainly written for the whole file
 
     @property
     def hls(self) -> bool:
-        """Whether it comes in segments."""
+        """Whether it is sent in segments."""
         return self.format.startswith("hls")
 
     def choose(self, wanted: int | None = None) -> int:
-        """The track to caption: the one asked for, else the default one, else the first.
+        """The track to caption: the requested one, else the default one, else the first.
 
         Raises:
             NotAudio: there is no track with this number.
         """
         if wanted is not None:
             if not 0 <= wanted < len(self.tracks):
-                raise NotAudio(f"there is no audio track {wanted}: it has {len(self.tracks)}, counted from 0")
+                raise NotAudio(f"there is no audio track {wanted}; it has {len(self.tracks)}, counted from 0")
             return wanted
         return next((n for n, track in enumerate(self.tracks) if track.default), 0)
 
 
-#: So much of a file tells a web page from a recording.
+#: Number of bytes that distinguish a web page from a recording.
 _HEAD_BYTES = 512
 
-#: A WAV's length from here on was never filled in.
+#: A WAV header with at least this length was never completed.
 _UNKNOWN_BYTES = 0x7FFF_F000
 
-#: A track of a transport stream that begins so much later than another one is of another programme, with a clock of its
-#: own, in seconds.
+#: A track of a transport stream that begins this much later than another belongs to a different programme with a clock
+#: of its own, in seconds.
 _OTHER_CLOCK_S = 60.0
 
-#: What ffmpeg says of an MP3 whose header counts more audio than there is.
+#: ffmpeg's message for an MP3 whose header announces more audio than the file has.
 _SHORTER_THAN_ITS_HEADER = "filesize and duration do not match"
 
-#: What ffmpeg says of files that are something else. The last comes of its MP3 reader, for any name in .mp3.
+#: ffmpeg's messages for files that are not recordings. The last one is from its MP3 reader, for any file named .mp3.
 _NO_RECORDING = (
     "format not on whitelist",
     "invalid data found",
@@ -81,45 +81,45 @@ _NO_RECORDING = (
 
 
 def probe_file(path: Path) -> Probe:
-    """Look at an upload.
+    """Probe an upload.
 
     Raises:
-        NotAudio: it is empty, is no recording, or has no audio track.
+        NotAudio: it is empty, is not a recording, or has no audio track.
         SourceError: it is damaged.
     """
     if not path.is_file():
         raise SourceError("the uploaded file is gone")
     if path.stat().st_size == 0:
-        raise NotAudio("the file is empty (0 bytes); save it anew and send it again")
+        raise NotAudio("the file is empty (0 bytes); save it again and upload the new file")
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if looks_like_html(head):
-        raise NotAudio("it is a web page, not a recording; save what is played there, and send that")
+        raise NotAudio("it is a web page, not a recording; download the recording that the page plays, and upload that")
     found = _probe(str(path), remote=False, live=False, timeout_s=60.0)
     return replace(found, promised_s=found.promised_s or _promised_s(path))
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether bytes are the beginning of a web page."""
+    """Return True if the bytes are the beginning of a web page."""
     return head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _promised_s(path: Path) -> float | None:
-    """How long a WAV is by its header, which ffprobe does not tell of one that is cut off; None where none says."""
+    """Duration of a WAV according to its header, which ffprobe ignores if the file is cut off; None if unknown."""
     try:
         with wave.open(str(path)) as wav:
             frames, rate_hz, n_bytes = wav.getnframes(), wav.getframerate(), wav.getnchannels() * wav.getsampwidth()
-    except (wave.Error, EOFError, RuntimeError):  # the last where the sizes of its chunks contradict each other
+    except (wave.Error, EOFError, RuntimeError):  # RuntimeError: the sizes of its chunks are contradictory
         return None
-    # Who writes to a pipe cannot come back to fill the length in, and leaves nothing or the largest number there.
+    # A program that writes to a pipe cannot fill in the length afterwards, and leaves zero or the largest number.
     return frames / rate_hz if 0 < frames * n_bytes < _UNKNOWN_BYTES and rate_hz else None
 
 
 def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
-    """Look at a stream (`live`) or at a file on a server; see `ffmpeg.decode_command`.
+    """Probe a stream (`live`) or a file on a server; see `ffmpeg.decode_command`.
 
     Raises:
-        NotAudio: it holds no audio.
+        NotAudio: it has no audio.
         SourceError: it cannot be read.
     """
     return _probe(url, remote=True, live=live, timeout_s=timeout_s)
@@ -138,11 +138,11 @@ def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
             env=environment(),
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceStalled(f"nothing that can be read came within {2 * timeout_s:g} s") from error
+        raise SourceStalled(f"no readable data arrived within {2 * timeout_s:g} s") from error
     complaint = without_passwords(done.stderr.decode(errors="replace").replace(target, "it").strip())
     if done.returncode < 0:
         raise SourceError(
-            f"ffprobe crashed on it ({signal.Signals(-done.returncode).name}); another ffmpeg may read it"
+            f"ffprobe crashed on it ({signal.Signals(-done.returncode).name}); another version of ffmpeg may read it"
         )
     if done.returncode != 0:
         raise explain(complaint)
@@ -164,8 +164,8 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
     if not tracks:
         found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
         if found:
-            raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send one with sound")
-        raise NotAudio("no audio was found in it: it is damaged, or no recording; see whether a player plays it")
+            raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send a recording with audio")
+        raise NotAudio("it contains no audio: it is damaged or not a recording; check whether a player plays it")
     duration = _number(shape.get("duration"))
     duration_s = duration if duration and duration > 0 else None
     return Probe(
@@ -177,20 +177,20 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
 
 
 def explain(complaint: str) -> SourceError:
-    """What ffmpeg's complaint means, in a sentence that names the remedy."""
+    """Translate ffmpeg's error into a message that names the remedy."""
     lowered = complaint.lower()
     if "moov atom not found" in lowered:
-        return SourceError("the recording is cut off: its index, which is at its end, is missing; copy it whole")
+        return SourceError("the recording is cut off: the index at its end is missing; copy the complete file")
     if any(words in lowered for words in _NO_RECORDING):
-        return NotAudio("it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …")
+        return NotAudio("it is not a recording in a format that ffmpeg supports; use audio or video: MP3, WAV, MP4 …")
     if "end of file" in lowered:
         return NotAudio("it ends before any audio")
     if "not on whitelist" in lowered:
-        return NotAudio("it leads to something that is not http or https")
+        return NotAudio("it links to an address that is not http or https")
     if "server returned 4" in lowered:
-        return NotAudio(f"the server refuses it: {_last_line(complaint)}")
-    why = _last_line(complaint) or "it did not say why"
-    return SourceError(f"ffmpeg could not read it; see whether a player plays it ({why})")
+        return NotAudio(f"the server refused the request: {_last_line(complaint)}")
+    why = _last_line(complaint) or "it reported no reason"
+    return SourceError(f"ffmpeg could not read it; check whether a player plays it ({why})")
 
 
 def _track(stream: dict[str, Any], begins_s: float, latest_s: float) -> Track:

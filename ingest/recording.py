@@ -1,7 +1,7 @@
-"""Where a job's recording is and what it is made of: an upload on our disk, or a file on a server.
+"""Locates and probes a job's recording: an upload on our disk, or a file on a server.
 
-A file on a server is streamed, never stored, unless it can be read in one way only: an MP4 whose index is at its end,
-on a server that cannot send parts. Such a one is fetched first. An MP3 on our disk is mended if it is damaged.
+A file on a server is streamed, not stored, unless that is impossible: an MP4 with its index at the end, on a server
+without range requests, is fetched first. A damaged MP3 on our disk is repaired.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from wire.messages import Job
 
 log = logging.getLogger(__name__)
 
-#: A network that is silent for so long has ended a fetch, in seconds.
+#: A fetch fails if the network is silent for this long, in seconds.
 FETCH_STALL_S = 60.0
 
-#: Bytes of disk that a fetch, or a mended copy, leaves free for others.
+#: Bytes of disk space that a fetch or a repaired copy leaves free.
 SPARE_BYTES = 1_000_000_000
 
-#: What whoever sends a station is told.
-LIVE = "it is a live stream without an end: add it as a station (on the page under Radio, or POST /stations)"
+#: The error for a job whose URL is a live stream.
+LIVE = "it is an endless live stream; add it as a station (on the page under Radio, or with POST /stations)"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What ffmpeg is to read."""
+    """What ffmpeg should read."""
 
     target: str  # a path, or a URL if it is `remote`
     remote: bool
     probe: Probe
     track: int
-    silence_s: float = 0.0  # stands where it is damaged
-    endless: bool = False  # nothing says how long it is: it may be a live stream
-    unmended: str = ""  # why no silence does, though it is damaged
-    whole: bool = False  # every frame of it was found, one behind the other
+    silence_s: float = 0.0  # silence inserted in damaged places
+    endless: bool = False  # its length is unknown, so it may be a live stream
+    unmended: str = ""  # why it was not repaired although it is damaged
+    whole: bool = False  # it is an MP3 without missing frames
 
     def note(self) -> str:
-        """A word on the track that was chosen; empty if there was no choice."""
+        """A note on the chosen track; empty if there was no choice."""
         tracks = self.probe.tracks
         if len(tracks) == 1:
             return ""
@@ -61,10 +61,10 @@ class Recording:
 
 
 def upload_path(job: Job, settings: Settings) -> Path:
-    """Where a job's upload is.
+    """Path of a job's upload.
 
     Raises:
-        SourceError: its path leads out of the uploads folder.
+        SourceError: the path is outside the uploads folder.
     """
     path = (settings.uploads / job.path).resolve()
     if not job.path or not path.is_relative_to(settings.uploads):
@@ -73,13 +73,13 @@ def upload_path(job: Job, settings: Settings) -> Path:
 
 
 def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]) -> Recording:
-    """Look at a job's recording.
+    """Locate and probe a job's recording.
 
     Args:
-        go_on: called again and again while it takes long; raises if nobody wants it any more.
+        go_on: called regularly during long steps; raises if the job should stop.
 
     Raises:
-        NotAudio: it is none, or larger or longer than is allowed.
+        NotAudio: it is not a recording, or larger or longer than allowed.
         SourceError: it cannot be read.
     """
     if not job.url:
@@ -87,7 +87,7 @@ def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[],
     address = resolve(job.url, client)
     n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
     if n_mb > most_mb:
-        raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are fetched (MAX_FETCH_MB)")
+        raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are allowed (MAX_FETCH_MB)")
     if address.live:
         raise NotAudio(LIVE)
     probe = probe_url(address.url, live=False, timeout_s=FETCH_STALL_S)
@@ -100,14 +100,14 @@ def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[],
 def fetch(
     recording: Recording, job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]
 ) -> Recording:
-    """The same recording on our disk. Whoever asks for it removes it.
+    """Download a recording to our disk. The caller must delete it.
 
     Args:
-        go_on: called between two parts; raises if nobody wants it any more.
+        go_on: called for each part; raises if the job should stop.
 
     Raises:
-        NotAudio: it is larger than is allowed, or than the disk has room for.
-        SourceError: the network failed.
+        NotAudio: it is larger than allowed.
+        SourceError: the network failed, or the disk is full.
     """
     path = fetched_path(job, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,29 +126,29 @@ def fetch(
                 file.write(part)
     except httpx.HTTPError as error:
         raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
-    log.info("job %s: fetched %.1f MB, because its server does not send parts", job.id, n_bytes / 1e6)
+    log.info("job %s: fetched %.1f MB, as its server does not support range requests", job.id, n_bytes / 1e6)
     return _on_disk(path, job, settings, go_on)
 
 
 def fetched_path(job: Job, settings: Settings) -> Path:
-    """Where `fetch` puts a job's recording. The API sweeps the folder for what was forgotten."""
+    """Path to which `fetch` downloads a job's recording. The API deletes leftover files in this folder."""
     return settings.uploads / "uploads" / f"{job.id}.fetched"
 
 
 def mended_path(job: Job, settings: Settings) -> Path:
-    """Where the mended copy of a job's damaged MP3 is; swept like what was fetched."""
+    """Path of the repaired copy of a job's damaged MP3; leftovers are deleted like downloads."""
     return settings.uploads / "uploads" / f"{job.id}.mended"
 
 
 def _on_disk(path: Path, job: Job, settings: Settings, go_on: Callable[[], None]) -> Recording:
-    """A recording on our disk; of a damaged MP3, a copy that keeps the time. Whoever asks for it removes the copy."""
+    """A recording on our disk, or a repaired copy of a damaged MP3, which the caller must delete."""
     recording = _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
     if recording.probe.format != "mp3":
         return recording
     try:
         found = mp3.damage(path, go_on)
     except OSError as error:
-        log.warning("job %s: not searched for damage: %s", job.id, error)  # ffmpeg may read it all the same
+        log.warning("job %s: could not be checked for damage: %s", job.id, error)  # ffmpeg may read it nevertheless
         return recording
     return _mended(recording, found, job, settings, go_on) if found else dataclasses.replace(recording, whole=True)
 
@@ -156,7 +156,7 @@ def _on_disk(path: Path, job: Job, settings: Settings, go_on: Callable[[], None]
 def _mended(
     recording: Recording, found: list[mp3.Hole], job: Job, settings: Settings, go_on: Callable[[], None]
 ) -> Recording:
-    """The copy in which silence stands where it is damaged; if that cannot be written, the recording as it is."""
+    """A copy with silence in the damaged places, or the recording itself if the copy cannot be written."""
     mended = mended_path(job, settings)
 
     def look() -> None:
@@ -169,7 +169,7 @@ def _mended(
         most_s = settings.max_upload_hours * 3600
         silence_s = mp3.mend(Path(recording.target), found, mended, most_s=most_s, go_on=look)
     except OSError as error:
-        log.warning("job %s: not mended: %s", job.id, error)
+        log.warning("job %s: could not be repaired: %s", job.id, error)
         with contextlib.suppress(OSError):
             mended.unlink(missing_ok=True)
         return dataclasses.replace(recording, unmended=error.strerror or str(error))
@@ -183,7 +183,7 @@ def _full(folder: Path) -> bool:
 def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:
     probe = recording.probe
     n_hours, most_hours = (probe.duration_s or 0) / 3600, settings.max_upload_hours
-    # What lies between two clocks of a transport stream that was joined, a day perhaps, is no part of it.
+    # The duration of a joined transport stream may include the time between its clocks, perhaps a day.
     if n_hours > most_hours and probe.format != "mpegts":
-        raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are accepted (MAX_UPLOAD_HOURS)")
+        raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are allowed (MAX_UPLOAD_HOURS)")
     return dataclasses.replace(recording, track=probe.choose(job.track))

@@ -1,11 +1,11 @@
 """A forward proxy on loopback through which ffmpeg reaches the network.
 
-The static ffmpeg that comes in a wheel crashes wherever its old C library must load parts of the system's: when it
-looks up a host name (NSS), and when it converts a string in a transport stream (gconv). So names are looked up here,
-in Python, for any ffmpeg: one path, whichever is installed. ffmpeg asks for `http_proxy` in its environment and
-tunnels TLS through it, so nothing of the content is seen or changed.
+The statically linked ffmpeg from a wheel crashes whenever its old C library loads parts of the system's: when it looks
+up a host name (NSS), and when it converts a string in a transport stream (gconv). So host names are resolved here, in
+Python, whichever ffmpeg is installed. ffmpeg uses the `http_proxy` of its environment and tunnels TLS through it, so
+the content is neither seen nor changed.
 
-A proxy library would bring a server framework; this knows two requests, CONNECT and an absolute GET, and relays bytes.
+A proxy library would add a server framework; this supports two requests, CONNECT and an absolute GET, and relays bytes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
-#: Longest head of a request, in bytes.
+#: Maximum size of the head of a request, in bytes.
 HEAD_BYTES = 65_536
 
-#: A connection that is idle for so long is given up, in seconds. ffmpeg's own time-out is shorter.
+#: A connection that is idle for this long is closed, in seconds. ffmpeg's own time-out is shorter.
 IDLE_S = 900.0
 
-#: Time to connect, in seconds.
+#: Time-out for connecting, in seconds.
 CONNECT_S = 15.0
 
 _HOP_BY_HOP = (b"connection:", b"proxy-connection:", b"proxy-authorization:", b"keep-alive:")
@@ -36,9 +36,9 @@ _HOP_BY_HOP = (b"connection:", b"proxy-connection:", b"proxy-authorization:", b"
 
 @functools.cache
 def environment() -> Mapping[str, str]:
-    """The environment for ffmpeg and ffprobe; starts this process' relay when first asked.
+    """The environment for ffmpeg and ffprobe; starts this process's relay at the first call.
 
-    A proxy that is configured already is left to do its work.
+    If a proxy is configured already, it is used instead.
     """
     environ = dict(os.environ)
     environ["GCONV_PATH"] = "/nonexistent"
@@ -56,17 +56,17 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Connections end in many ways; ffmpeg tells of those that matter."""
+        """Connections end in many ways; ffmpeg reports those that matter."""
         log.debug("relay: a connection from %s ended", client_address, exc_info=True)
 
 
 class _Relay(socketserver.BaseRequestHandler):
-    """One connection of ffmpeg's."""
+    """One connection of ffmpeg."""
 
     request: socket.socket
 
     def handle(self) -> None:
-        """Connect to whom ffmpeg wants, and pass bytes both ways until one side is done."""
+        """Connect to the requested server, and relay bytes both ways until one side closes."""
         head, rest = self._read_head()
         if not head:
             return
@@ -101,10 +101,10 @@ class _Relay(socketserver.BaseRequestHandler):
 
 
 def _plan(method: bytes, target: str, version: bytes, head: bytes) -> tuple[str, int, bytes]:
-    """Where to connect, and what to say there first.
+    """The host and port to connect to, and the bytes to send first.
 
     Raises:
-        ValueError: not a request that a proxy is asked.
+        ValueError: not a valid proxy request.
     """
     parts = urlsplit(f"//{target}" if method == b"CONNECT" else target)
     if not parts.hostname:
@@ -113,7 +113,7 @@ def _plan(method: bytes, target: str, version: bytes, head: bytes) -> tuple[str,
         return parts.hostname, parts.port or 443, b""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [line for line in head.split(b"\r\n")[1:] if not line.lower().startswith(_HOP_BY_HOP)]
-    # One request a connection: a second one might be meant for another host.
+    # One request per connection: a second one might be for another host.
     request = [b" ".join((method, path.encode("latin-1"), version)), *lines, b"Connection: close", b"", b""]
     return parts.hostname, parts.port or 80, b"\r\n".join(request)
 
@@ -130,6 +130,7 @@ def _pass_on(near: socket.socket, far: socket.socket) -> None:
             source, sink = ways[descriptor]
             data = source.recv(65_536)
             if not data:
-                # The server is done; or ffmpeg, which closes both ways at once, and may have the only seat there is.
+                # The server is done, or ffmpeg, which closes both directions at once, and whose connection may be the
+                # only one that the server accepts.
                 return
             sink.sendall(data)

@@ -79,7 +79,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.lead_s > self.chunk_s:
-            raise SettingsError(f"LEAD_S={self.lead_s:g} must not exceed CHUNK_S={self.chunk_s:g}")
+            raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}")
         if 0 < self.partial_s < LEAST_PARTIAL_S:
             raise SettingsError(
                 f"PARTIAL_S={self.partial_s:g} must be at least {LEAST_PARTIAL_S:g}, or 0 to disable partial captions"

@@ -1,6 +1,6 @@
-"""The detector that hears speech: only what is certainly none is withheld from the transcribers.
+"""The detector of speech: only audio that is certainly not speech is withheld from the transcribers.
 
-Silero misses more of faint speech, above all in noise, so it is given all sources at about one loudness.
+Silero misses more faint speech, especially in noise, so all sources are brought to about the same loudness.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from wire.messages import Content
 
 log = logging.getLogger(__name__)
 
-#: What is nowhere louder than this, and no speech, is silence; the rest that is no speech is music.
+#: Audio without speech is silence if it is nowhere louder than this, else music.
 SILENCE_DBFS = -60.0
 
-#: Loudness that sources are brought to if they are fainter, and the most that they are amplified by for it.
+#: Loudness to which fainter sources are amplified, and the maximum gain.
 TARGET_DBFS, MAX_GAIN_DB = -20.0, 30.0
 
-#: How fast a loud sound is forgotten.
+#: Decay of the estimated loudness.
 DECAY_DB_PER_S = 0.6
 
-#: Loudness is the RMS over so much.
+#: Loudness is the RMS over this many samples.
 _BLOCK_SAMPLES = samples(0.1)
 
 
 class SpeechDetector:
-    """One epoch of one source.
+    """Classifies the pieces of one epoch of one source.
 
     Args:
-        model: shared by all.
+        model: shared by all detectors.
         threshold: see `Hysteresis`.
     """
 
@@ -46,18 +46,18 @@ class SpeechDetector:
         self._memory = Memory()
         self._hysteresis = Hysteresis(threshold)
         self._loudest_dbfs = -100.0
-        self._rest: Audio = np.zeros(0, np.float32)  # less than a frame, heard with the next piece
+        self._rest: Audio = np.zeros(0, np.float32)  # less than a frame, processed with the next piece
         self.onset_samples = 0
         self.now = Content.SPEECH
 
     def fork(self) -> SpeechDetector:
-        """Another that has heard the same."""
+        """An independent detector with the same state."""
         other = copy.copy(self)
         other._hysteresis = copy.copy(self._hysteresis)
         return other
 
     def __call__(self, new: bytes) -> Content:
-        """`SPEECH` if a moment of it may be, else `MUSIC` or `SILENCE`."""
+        """`SPEECH` if any part of it may be speech, else `MUSIC` or `SILENCE`."""
         audio = np.frombuffer(new, dtype="<i2").astype(np.float32) / np.float32(32768)
         now_dbfs = loudest_dbfs(audio)
         self._loudest_dbfs = max(now_dbfs, self._loudest_dbfs - DECAY_DB_PER_S * seconds(len(audio)))
@@ -77,7 +77,7 @@ def _wordless(dbfs: float) -> Content:
 
 
 def loudest_dbfs(audio: Audio) -> float:
-    """The RMS of the loudest tenth of a second, in dB relative to full scale; −100 at least."""
+    """The RMS of the loudest tenth of a second, in dB relative to full scale; at least −100."""
     starts = np.arange(0, len(audio), _BLOCK_SAMPLES)
     if not len(starts):
         return -100.0
@@ -87,15 +87,15 @@ def loudest_dbfs(audio: Audio) -> float:
 
 
 def make_detectors(settings: Settings) -> MakeDetector:
-    """What makes the detectors that the settings ask for, with one model for all of them.
+    """A factory of the detectors that the settings select, which share one model.
 
-    Where ONNX Runtime cannot be loaded, they find digital silence only, and the log says so.
+    If ONNX Runtime cannot be loaded, they only detect digital silence, and a warning is logged.
     """
     if settings.vad == "off":
         return SilenceDetector
     try:
         model = Silero()
     except (ImportError, OSError) as error:
-        log.warning("music is sent to the transcribers like speech (VAD=off): no speech detector here: %s", error)
+        log.warning("no speech detector: music is transcribed like speech, as with VAD=off: %s", error)
         return SilenceDetector
     return functools.partial(SpeechDetector, model, settings.vad_threshold)

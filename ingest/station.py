@@ -1,6 +1,6 @@
-"""Reads one station for as long as it is registered: resolve, probe, decode, cut; and again after every failure.
+"""Reads one station for as long as it is registered: resolve, probe, decode, cut, and retry after every failure.
 
-The reader's thread never talks to Redis (its courier does), so a Redis that is away does not stop the audio.
+The reader's thread never talks to Redis (its courier does), so an outage of Redis does not stop the audio.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
-#: HLS comes in segments of up to 10 s: so long must the clock rest before it counts, in seconds.
+#: Time for the clock to settle with HLS, which arrives in segments of up to 10 s, in seconds.
 HLS_SETTLE_S = 8.0
 
-#: A "station" with a length below this is a recording, in seconds. Some servers invent lengths of days for streams.
+#: A "station" with a shorter duration is a recording, in seconds. Some servers report durations of days for streams.
 RECORDING_S = 12 * 3600.0
 
 
@@ -39,8 +39,8 @@ class StationReader:
     """The thread that reads one station.
 
     Args:
-        hold: what is known of our lease on the station; the reader ends when it is lost.
-        broadcast: takes the sound as it is coded, for players; None if they get none.
+        hold: state of our lease on the station; the reader ends when it is lost.
+        broadcast: receives the encoded audio for players; None to disable this.
     """
 
     def __init__(
@@ -68,29 +68,29 @@ class StationReader:
         self._stop = threading.Event()
         self._discard = False
         self._tries = 0
-        self._address: Address | None = None  # what the try before found out, if it came no further
+        self._address: Address | None = None  # result of the previous try, if it failed before any audio
         self._probe: Probe | None = None
-        self._heard_s: float | None = None  # monotonic time at which this connection's first audio came
+        self._heard_s: float | None = None  # monotonic time of this connection's first audio
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name=f"station {station.id}", daemon=True)
 
     @property
     def alive(self) -> bool:
-        """Whether it still reads, or tries to."""
+        """Whether it is still reading, or trying to."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._courier.start()
         self._thread.start()
 
     def stop(self, *, discard: bool = False) -> None:
-        """Ask it to end; with `discard` (the station was removed) nothing more is written about it."""
+        """Ask the reader to stop; with `discard` (the station was removed), nothing more is written about it."""
         self._discard = discard
         self._stop.set()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for its end."""
+        """Wait for the reader to end; return whether it has."""
         self._thread.join(timeout=timeout_s)
         return not self._thread.is_alive()
 
@@ -106,8 +106,8 @@ class StationReader:
                     error: Exception = SourceError("the stream ended")
                 except SourceError as failure:
                     error = failure
-                except Exception as failure:  # a bug in one station's path must not silence it for good
-                    log.exception("station %s: unexpected", self.station.id)
+                except Exception as failure:  # a bug must not stop the station for good
+                    log.exception("station %s: unexpected error", self.station.id)
                     error = failure
                 if not self._stopped():
                     self._wait(error)
@@ -148,13 +148,13 @@ class StationReader:
             self._cutter.close()
 
     def _look(self) -> tuple[Address, Probe]:
-        """What there is to read. Nothing is asked again that the try before found out.
+        """Resolve and probe the station, reusing the results of the previous try.
 
-        Each question is a connection (an MP3's first bytes answer both). A server that has room for one listener, and
-        takes a while to see that one has gone, refuses the next: so the next try, later, begins with that.
+        Each step is a connection (the first bytes of an MP3 suffice for both). A server with room for one listener that
+        is slow to notice a disconnection refuses the next step; so the next try, later, begins with that step.
         """
         address, probe = self._address, self._probe
-        self._address = self._probe = None  # for one try: it may be what is wrong
+        self._address = self._probe = None  # only reused once, as they may be the cause of the failure
         if address is None:
             address = resolve(self.station.url, self._client, turn=self._tries)
             self._tries += 1
@@ -179,11 +179,11 @@ class StationReader:
         code = process.wait()
         lines = process.last_lines
         if code != 0 or self._heard_s is None:
-            raise SourceError(f"ffmpeg ended with code {code}" + (f": {lines}" if lines else ""))
+            raise SourceError(f"ffmpeg exited with code {code}" + (f": {lines}" if lines else ""))
 
     def _begin(self) -> None:
         self._heard_s = time.monotonic()
-        self._address = self._probe = None  # once it is over, all may have changed
+        self._address = self._probe = None  # may change before the next connection
         status = self._courier.status
         rate = f"{status.codec}, {status.sample_rate_hz} Hz, {status.channels} channels"
         log.info("station %s: on air (%s)", self.station.id, rate)
@@ -197,9 +197,9 @@ class StationReader:
         lasted_s = time.monotonic() - self._heard_s if self._heard_s is not None else 0.0
         lasting = isinstance(error, LASTING)
         delay_s = self._backoff.delay_s(lasted_s=lasted_s, lasting=lasting)
-        if str(error) != self._complaint:  # one line for each change, not for each try
+        if str(error) != self._complaint:  # log each new error, not each try
             self._complaint = str(error)
-            log.warning("station %s: %s; trying again%s", self.station.id, error, " now and then" if lasting else "")
+            log.warning("station %s: %s; retrying%s", self.station.id, error, " occasionally" if lasting else "")
         status = self._courier.status
         reconnects = status.reconnects
         if self._heard_s is not None:
@@ -214,4 +214,4 @@ class StationReader:
 def _check_live(probe: Probe, address: Address) -> None:
     length_s = probe.duration_s
     if length_s is not None and length_s < RECORDING_S and not address.icy:
-        raise NotAudio(f"it is a recording of {length_s:.0f} s, not a live stream: send it to POST /jobs")
+        raise NotAudio(f"it is a recording of {length_s:.0f} s, not a live stream; send it to POST /jobs")

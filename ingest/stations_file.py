@@ -1,4 +1,4 @@
-"""Reads stations.yml, the stations to begin with; the file itself says what each field means."""
+"""Reads stations.yml, the initial stations; comments in the file explain each field."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(path: Path, environ: Mapping[str, str]) -> list[Station]:
     """The stations of a file.
 
     Raises:
-        SettingsError: it cannot be read or an entry is wrong; the text names the entry and the remedy.
+        SettingsError: it cannot be read or an entry is invalid; the message names the entry and the remedy.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -39,12 +39,12 @@ def read(path: Path, environ: Mapping[str, str]) -> list[Station]:
         return []
     entries = content.get("stations") if isinstance(content, dict) else None
     if not isinstance(entries, list):
-        raise SettingsError(f"{path}: it must begin with `stations:` and a list below it")
+        raise SettingsError(f"{path}: it must contain a list named `stations:`")
     stations = [_station(path, number, entry, environ) for number, entry in enumerate(entries, start=1)]
     seen: set[str] = set()
     for station in stations:
         if station.id in seen:
-            raise SettingsError(f"{path}: two stations have the id {station.id!r}; ids must differ")
+            raise SettingsError(f"{path}: two stations have the id {station.id!r}; ids must be unique")
         seen.add(station.id)
     return stations
 
@@ -55,24 +55,24 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
     where = f"{path}, entry {number} ({entry.get('id', 'without id')})"
     unknown = sorted(set(map(str, entry)) - _FIELDS)
     if unknown:
-        raise SettingsError(f"{where}: there is no field {unknown[0]!r}; allowed are {', '.join(sorted(_FIELDS))}")
+        raise SettingsError(f"{where}: unknown field {unknown[0]!r}; allowed are {', '.join(sorted(_FIELDS))}")
     for name in ("id", "url"):
         if not entry.get(name):
             raise SettingsError(f"{where}: `{name}` is missing")
     id, language, task = str(entry["id"]), entry.get("language"), entry.get("task")
     if not _ID.fullmatch(id):
         raise SettingsError(
-            f"{where}: the id must be lower-case letters, digits and single hyphens, such as `p4-malmo`"
+            f"{where}: the id must consist of lower-case letters, digits and single hyphens, such as `p4-malmo`"
         )
     if language is False:
-        raise SettingsError(f"{where}: YAML reads the language `no` as false; write it in quotes: 'no'")
+        raise SettingsError(f"{where}: YAML reads the language `no` as false; quote it: 'no'")
     code = code_of(language) if isinstance(language, str) else None
     if language is not None and code is None:
-        raise SettingsError(f"{where}: {language!r} is not the code of a language, such as sv or en")
+        raise SettingsError(f"{where}: {language!r} is not a language code, such as sv or en")
     if code is not None and code not in CODES:
-        log.warning("%s: Whisper has no language %r; only a model that was trained for it knows it", where, code)
+        log.warning("%s: Whisper does not support the language %r; only models trained for it do", where, code)
     if task is not None and task not in get_args(Task):
-        raise SettingsError(f"{where}: the task {task!r} is none of {', '.join(get_args(Task))}")
+        raise SettingsError(f"{where}: the task must be one of {', '.join(get_args(Task))}, not {task!r}")
     listen_url = entry.get("listen_url")
     try:
         words = hot_words.checked(entry.get("hot_words"))
@@ -93,7 +93,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
 def _address(where: str, field: str, value: Any, environ: Mapping[str, str]) -> str:
     def substitute(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
-        # As in a shell, an empty variable counts as unset where there is a default.
+        # As in a shell, an empty variable counts as unset if there is a default.
         found = environ.get(name) or default
         if found is None:
             raise SettingsError(f"{where}: `{field}` needs the environment variable {name}, which is not set")

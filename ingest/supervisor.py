@@ -1,6 +1,6 @@
-"""Looks after the stations of this process: takes leases on its fair share, starts and stops readers.
+"""Supervises the stations of this process: takes leases on its fair share, starts and stops readers.
 
-Every process does the same and none is told of the others but through Redis: the register, the leases, the heartbeats.
+All processes do the same; they coordinate only through Redis: the register, the leases, the heartbeats.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from wire.workers import alive
 
 log = logging.getLogger(__name__)
 
-#: Name of the service in heartbeats: all processes with it share the stations.
+#: Name of the service in heartbeats: all of its processes share the stations.
 SERVICE = "ingest"
 
-#: The register is looked at this often, in seconds.
+#: Interval at which the register is polled, in seconds.
 LOOK_EVERY_S = 1.0
 
-#: The other processes are counted this often, in seconds: their heartbeats carry all their metrics.
+#: Interval at which processes are counted, in seconds; counting reads their heartbeats with all metrics.
 COUNT_EVERY_S = 3.0
 
-#: A process that has more than its share gives one station away this often, in seconds: each costs a reconnection.
+#: Interval at which a process with more than its share releases one station, in seconds: each costs a reconnection.
 GIVE_EVERY_S = 3.0
 
 
 def share(n_stations: int, n_processes: int) -> int:
-    """Most stations that one of `n_processes` should read."""
+    """Maximum number of stations that one of `n_processes` should read."""
     return math.ceil(n_stations / max(1, n_processes))
 
 
@@ -59,7 +59,7 @@ class Supervisor:
 
     Args:
         worker: name of this process.
-        seeds: the stations of stations.yml, for a Redis that has lost its register.
+        seeds: the stations of stations.yml, in case Redis loses its register.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class Supervisor:
         self._processes = processes or self._count_processes
         self._stations = Stations(redis, limit=settings.max_stations)
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
-        # Renewed when a third of its time is over, a lease outlives half of it. Twice its time: a process that looks up
-        # Redis's name at a name server which does not answer learns some twenty seconds later that Redis is back.
+        # A lease is renewed after a third of its time, so it survives an outage of half of it. The others get twice its
+        # time: if the name server does not respond, a process may take twenty seconds to notice that Redis is back.
         self._precedence = Precedence(away_s=max(2 * LOOK_EVERY_S, settings.lease_s / 2), wait_s=2 * settings.lease_s)
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
-        self._counted_stations: set[str] = set()  # those that metrics have a label for
+        self._counted_stations: set[str] = set()  # those with labels in the metrics
         self._queue = ChunkQueue(redis)
-        self._wanted: frozenset[str] = frozenset()  # sources of which partial chunks are
-        self._listened: frozenset[str] = frozenset()  # those to which somebody listens
+        self._wanted: frozenset[str] = frozenset()  # sources whose partial chunks are of use
+        self._listened: frozenset[str] = frozenset()  # sources with listeners
         self._broadcasts = Broadcasts(redis)
         self._gave_s = 0.0
         self._away = False
@@ -105,26 +105,26 @@ class Supervisor:
         return sorted(self._readers)
 
     def run(self, stop: threading.Event) -> None:
-        """Look after the stations until `stop` is set, then end every reader and give the leases back."""
+        """Supervise the stations until `stop` is set, then stop all readers and release the leases."""
         self._leases.start()
         try:
             while not stop.is_set():
                 try:
                     self.look()
                     self._away = False
-                except RedisError as error:  # also one that refuses: without this thread no station would move again
+                except RedisError as error:  # any error: without this thread, the stations would not be supervised
                     if not self._away:
-                        log.warning("Redis is away: %s", error)
+                        log.warning("Redis is unavailable: %s", error)
                     self._away = True
                 stop.wait(LOOK_EVERY_S)
         finally:
             self.close()
 
     def look(self) -> None:
-        """One look at the register.
+        """Poll the register once, and start and stop readers accordingly.
 
         Raises:
-            RedisError: Redis does not answer, or refuses.
+            RedisError: Redis does not respond, or refuses.
         """
         registered = {station.id: station for station in self._registered()}
         self._precedence.answered(time.monotonic())
@@ -144,7 +144,7 @@ class Supervisor:
         self._listened = watched.among(self._redis, reading, key=keys.listened)
 
     def close(self) -> None:
-        """End every reader and give the leases back."""
+        """Stop all readers and release the leases."""
         readers = {**self._readers, **self._stopping}
         for reader in self._readers.values():
             reader.stop()
@@ -159,7 +159,7 @@ class Supervisor:
         try:
             stations = self._stations.all()
         except DecodeError as error:
-            log.error("the register of stations holds something else: %s", error)
+            log.error("the register of stations contains an invalid entry: %s", error)
             return [reader.station for reader in self._readers.values()]
         if not stations and self._seeds and not self._redis.exists(keys.STATIONS, keys.REMOVED_STATIONS):
             self._stations.seed(self._seeds)
@@ -180,7 +180,7 @@ class Supervisor:
                 self._leases.release(source_name(Kind.STATION, id))
 
     def _forget_removed(self, registered: dict[str, Station]) -> None:
-        """Stations come and go for years; metrics keep labels of those that there are."""
+        """Delete the metrics of stations that were removed, so that labels stay bounded."""
         for id in self._counted_stations - registered.keys() - self._stopping.keys():
             self._metrics.reconnects.remove(id)
             self._counted_stations.discard(id)
@@ -190,7 +190,7 @@ class Supervisor:
             return
         self._gave_s = time.monotonic()
         id, reader = next(reversed(self._readers.items()))
-        log.info("station %s: left to another process", id)
+        log.info("station %s: released for another process", id)
         reader.stop()
         self._stopping[id] = self._readers.pop(id)
 
@@ -257,5 +257,5 @@ class Supervisor:
 
 
 def _read(station: Station) -> tuple[object, ...]:
-    """What a reader needs to know of its station; when it changes, another begins."""
+    """The fields of a station that its reader uses; if they change, a new reader is started."""
     return station.url, station.language, station.hot_words, station.task

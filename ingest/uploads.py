@@ -1,4 +1,4 @@
-"""The RQ job that decodes an upload, which `wire.jobs.DECODE` names; `decoding` does the work."""
+"""The RQ job that decodes an upload, named by `wire.jobs.DECODE`; `decoding` does the work."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from wire.bus import connect
 from wire.metrics import IngestMetrics
 from wire.settings import load
 
-#: Attempts that an orderly stop may cause; they are not failures.
+#: Maximum number of attempts after interruptions, which do not count as failures.
 MAX_RESTARTS = 1000
 
 _workplace: Workplace | None = None
 
 
 def workplace(metrics: IngestMetrics | None = None) -> Workplace:
-    """The workplace of this process: RQ hands a job nothing but its id. Made from the environment when first asked."""
+    """The resources of this process, created from the environment at the first call: RQ only passes the job's id."""
     global _workplace
     if _workplace is None:
         settings = load(Settings, os.environ)
@@ -40,7 +40,7 @@ def workplace(metrics: IngestMetrics | None = None) -> Workplace:
 
 
 def decode(job_id: str) -> Retry | None:
-    """RQ calls this. Every outcome that the user should know is in the job's record afterwards."""
+    """Decode an upload; called by RQ. Any outcome relevant to the user is in the job's record afterwards."""
     here = workplace()
     attempt = get_current_job()
     final = attempt is None or not attempt.retries_left
@@ -52,6 +52,6 @@ def decode(job_id: str) -> Retry | None:
 
 
 def failed(attempt: RqJob, kind: type[BaseException], *_: object) -> None:
-    """RQ calls this when an attempt has failed. One whose process was killed, perhaps the last, could not say so."""
+    """Handle a failed attempt; called by RQ. If its process was killed, it could not record the failure itself."""
     if kind is AbandonedJobError and not attempt.retries_left:
         Decoding(attempt.args[0], workplace()).give_up()

@@ -1,13 +1,12 @@
 """Raw audio of a microphone, sent from the API (which holds the socket) to ingest (which cuts it into chunks).
 
 The API announces a microphone with its hello message, then appends frames as they arrive; an ingest worker takes the
-announcement and reads frames until the end mark. The stream is bounded: if ingest falls behind, the oldest audio is
-dropped.
+announcement and reads frames until the end mark. The stream is bounded: if ingest falls behind, it loses the oldest.
 
 A worker records which microphones it reads and how much of their audio is in chunks. If it dies, its lease expires and
-another worker continues from that record. A taken announcement stays in a second list until it is moved to the
-record, so it is not lost if the worker dies in between. Only the worker that moved it reads the microphone: a worker
-that comes late must not restart a microphone that another has already read to its end.
+another worker continues from that record. A taken announcement stays in a second list until it is moved to the record,
+in case the worker dies in between. Only the worker that moved it reads the microphone: one that is late must not
+restart a microphone that another has already read to its end.
 
 A recording outlives its socket. A broken connection leaves a mark, and the recording stays open until the client ends
 it, or ingest gives it up after a long silence. Another socket that has the recording's key can resume it as its next
@@ -70,8 +69,7 @@ class Frame:
     gapless: bool  # the connection begins with the sample after the last one of the previous connection
 
 
-# Appends an entry; returns 0 if another connection has taken over. Ignores entries after the end, and repeated ones, as
-# sent if a reply was lost.
+# Appends an entry; returns 0 if another connection has taken over. Ignores entries after the end, and repeated ones.
 _APPEND = """
 local now = redis.call('HGET', KEYS[1], 'connection')
 if now and now ~= ARGV[1] then

@@ -139,7 +139,7 @@ def test_unreachable_server_is_reported(
     expect(page.get_by_role("alert")).to_contain_text("interrupted")
 
 
-CUT = "the recording is cut off: its header says 60.0 s; captioned as far as it goes"
+CUT = "the recording is cut off: its header says 60.0 s; the part that exists is captioned"
 
 
 def finished(redis: Redis, job: Job, *texts: str) -> None:
@@ -185,7 +185,7 @@ def test_unknown_recording_is_reported(page: Page, api: Api, redis: Redis, id: s
 
 
 def test_earlier_recordings_are_listed_with_their_details(page: Page, api: Api, redis: Redis) -> None:
-    why = "it has no audio track, only video; send one with sound"
+    why = "it has no audio track, only video; send a recording with audio"
     Jobs(redis).save(Job("bad", created_s=9e9, filename="film.mp4", state=State.FAILED, error=why))
     finished(redis, Job("good", created_s=time.time(), filename="möte.mp3", duration_s=125.0), "Första raden.")
     finished(redis, Job("dumb", created_s=9e9 + 1, filename="tyst.wav", duration_s=8.0))

@@ -100,10 +100,10 @@ def test_segments_with_provisional_captions_are_not_listed(
 
 
 def test_station_off_air_has_a_reason(api: Api, redis: Redis, station: Station) -> None:
-    status = Status(SOURCE, State.RECONNECTING, detail="127.0.0.1 takes no connection", worker="ingest-0", hls=True)
+    status = Status(SOURCE, State.RECONNECTING, detail="127.0.0.1 refused the connection", worker="ingest-0", hls=True)
     Statuses(redis).save(status)
     answer = api.http.get("/stations/p1/hls/live.m3u8")
-    assert "P1 is reconnecting: 127.0.0.1 takes no connection" in problem(answer, 503)
+    assert "P1 is reconnecting: 127.0.0.1 refused the connection" in problem(answer, 503)
     assert answer.headers["retry-after"] == "5"
     Statuses(redis).save(dataclasses.replace(status, hls=False))
     assert "HLS=no" in problem(api.http.get("/stations/p1/hls/live.m3u8"), 404)

@@ -49,7 +49,7 @@ def test_recording_is_transcribed(client: OpenAI, tmp_path: Path) -> None:
 
 
 def test_file_without_audio_is_refused_with_the_reason(client: OpenAI) -> None:
-    with pytest.raises(UnprocessableEntityError, match="not a recording in any format"):
+    with pytest.raises(UnprocessableEntityError, match="not a recording in a format"):
         client.audio.transcriptions.create(model="whisper-1", file=("talk.mp3", b"hello " * 100))
 
 

@@ -173,7 +173,7 @@ def test_what_cannot_be_mended_is_captioned_as_it_is(
     job = decode(path)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(9, abs=0.2)
-    why = "what follows may come too early, for it could not be mended: No space left on device"
+    why = "later captions may be too early, as the file could not be repaired: No space left on device"
     assert job.warning.endswith(f"the rest is captioned ({why})")
     assert not list(path.parent.glob("uploads/*"))
 
@@ -184,6 +184,6 @@ def test_one_that_is_damaged_and_cut_off_tells_both(decode: Decode, make_audio: 
     path.write_bytes(zeroed(whole, 16_000, 32_000)[: len(whole) // 2 + 33])
     warning = decode(path).warning
     assert warning.startswith(
-        "the recording is cut off: its header says 12.0 s; captioned as far as it goes; it is also"
+        "the recording is cut off: its header says 12.0 s; the part that exists is captioned; it is also"
     )
     assert warning.endswith(" s are silent)")

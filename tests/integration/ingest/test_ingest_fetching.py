@@ -66,7 +66,7 @@ def test_a_live_stream_is_no_recording(
 ) -> None:
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
     job = decode(url=send_live(web, body, asked=asked, **headers))
-    assert "without an end: add it as a station (on the page under Radio, or POST /stations)" in job.error
+    assert "endless live stream; add it as a station (on the page under Radio, or with POST /stations)" in job.error
 
 
 def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: Make, web: Web) -> None:
@@ -87,13 +87,13 @@ def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: 
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/missing.mp3", "127.0.0.1 answers 404 Not Found: look up its new address"),
+        ("/missing.mp3", "127.0.0.1 responded with 404 Not Found: look up its new address"),
         (
             "/page",
-            "127.0.0.1 answers with a web page, not with audio; use the address of the recording or stream itself",
+            "127.0.0.1 returned a web page instead of audio; use the address of the recording or stream itself",
         ),
-        ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),
-        ("/big", "it has 3 MB; at most 2 MB are fetched (MAX_FETCH_MB)"),
+        ("/text", "it is not a recording in a format that ffmpeg supports; use audio or video: MP3, WAV, MP4 …"),
+        ("/big", "it has 3 MB; at most 2 MB are allowed (MAX_FETCH_MB)"),
         ("/leads-to-our-disk.m3u8", None),
     ],
 )

@@ -78,7 +78,7 @@ def test_two_tracks_the_one_asked_for_is_captioned(decode: Decode, make_audio: M
 
 
 def test_a_track_that_is_not_there_is_an_error(decode: Decode, make_audio: Make) -> None:
-    assert decode(two_tracks(make_audio), track=2).error == "there is no audio track 2: it has 2, counted from 0"
+    assert decode(two_tracks(make_audio), track=2).error == "there is no audio track 2; it has 2, counted from 0"
 
 
 def two_tracks(make_audio: Make) -> Path:
@@ -184,7 +184,7 @@ def test_what_is_no_recording_is_called_so(
 def test_random_bytes_are_called_no_recording(name: str, decode: Decode, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(300_000))
     job = decode(tmp_path / name)
-    no_audio = "no audio was found in it: it is damaged, or no recording; see whether a player plays it"
+    no_audio = "it contains no audio: it is damaged or not a recording; check whether a player plays it"
     assert (job.state, job.error) == (State.FAILED, no_audio)
 
 
@@ -194,7 +194,7 @@ def test_random_bytes_of_which_some_look_like_frames_are_called_no_recording(
     (tmp_path / "x.mp3").write_bytes(np.random.default_rng(1).bytes(300_000))  # a tenth of a second comes of them
     job = decode(tmp_path / "x.mp3")
     assert job.state is State.FAILED
-    assert job.error.startswith("it is not a recording in any format")
+    assert job.error.startswith("it is not a recording in a format")
     assert chunks("jobs/j") == []
 
 
@@ -202,7 +202,7 @@ def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> 
     job = decode(make_audio("x.mp4", source="testsrc=duration=2:size=64x64"))
     assert (job.state, job.error) == (
         State.FAILED,
-        "it has no audio track, only video; send one with sound",
+        "it has no audio track, only video; send a recording with audio",
     )
 
 

@@ -273,4 +273,4 @@ def test_a_recording_that_kills_its_decoders_is_given_up(
     finally:
         second.terminate()
         assert second.wait(timeout=10) == 0
-    assert Statuses(workplace.redis).get(Kind.JOB, "j").detail.startswith("each process that decoded it was killed")
+    assert Statuses(workplace.redis).get(Kind.JOB, "j").detail.startswith("every process that decoded it was killed")

@@ -156,7 +156,7 @@ def test_one_that_vanishes_ends_too(
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 0.5, 16_000))
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
-    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").detail == "nothing came for 2 s")
+    wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").detail == "no audio arrived for 2 s")
 
 
 def test_an_impossible_rate_fails_clearly(

@@ -50,7 +50,7 @@ def test_one_whose_connection_breaks_goes_on_over_another(
     assert len(audio) == 1.5 * 16_000
     assert frequency_hz(audio) == pytest.approx(880, abs=1)
     wait_until(lambda: status().state is State.FINISHED)
-    with pytest.raises(UnknownSource, match="begin without"):
+    with pytest.raises(UnknownSource, match="start a new one without"):
         api.resume(Hello("m", 16_000))
 
 
@@ -157,7 +157,7 @@ def test_one_that_is_away_gives_its_place_to_one_that_waits(
             api.leave(id)
     wait_until(lambda: chunks("microphones/new"), 20)
     assert chunks("microphones/away")[-1].last
-    wait_until(lambda: "waited for its place" in Statuses(redis_client).get(Kind.MICROPHONE, "away").detail)
+    wait_until(lambda: "was waiting for its place" in Statuses(redis_client).get(Kind.MICROPHONE, "away").detail)
     with pytest.raises(UnknownSource):
         api.resume(Hello("away", 16_000))
     assert api.resume(Hello("open", 16_000)).number == 2, "it was never away"

@@ -36,7 +36,7 @@ def test_a_sender_that_dies_and_comes_back_is_a_new_epoch(
     first = chunks("stations/tone")
     assert first[-1].last
     wait_until(lambda: "404" in status("tone").detail, 30)
-    assert status("tone").detail == "127.0.0.1 answers 404 Not Found: look up its new address"
+    assert status("tone").detail == "127.0.0.1 responded with 404 Not Found: look up its new address"
 
     icecast.send("dies", source="sine=frequency=880:sample_rate=44100")
     wait_until(lambda: len([c for c in chunks("stations/tone") if c.epoch == 2]) >= 3, 60)
@@ -74,7 +74,7 @@ def test_a_stream_that_stalls_is_connected_to_again(
 
     web.pages["/stalls"] = stall
     on_air(Station("stalls", "Stalls", web.url("/stalls")), stall_s=2.0)
-    wait_until(lambda: status("stalls").detail == "nothing came for 2 s", 30)
+    wait_until(lambda: status("stalls").detail == "no audio arrived for 2 s", 30)
     wait_until(lambda: any(chunk.epoch == 2 for chunk in chunks("stations/stalls")), 30)
     release.set()
     first = [chunk for chunk in chunks("stations/stalls") if chunk.epoch == 1]
@@ -112,13 +112,13 @@ def test_a_server_with_room_for_one_listener_comes_on_air(
     [
         (
             "/page",
-            "127.0.0.1 answers with a web page, not with audio; use the address of the recording or stream itself",
+            "127.0.0.1 returned a web page instead of audio; use the address of the recording or stream itself",
         ),
-        ("/missing", "127.0.0.1 answers 404 Not Found: look up its new address"),
-        ("/broken", "127.0.0.1 answers 503 Service Unavailable"),
-        ("/text", "it is not a recording in any format that ffmpeg knows; try audio or video: MP3, WAV, MP4 …"),
-        ("/recording.mp3", "it is a recording of 12 s, not a live stream: send it to POST /jobs"),
-        ("/empty.pls", "the playlist at 127.0.0.1 names no stream"),
+        ("/missing", "127.0.0.1 responded with 404 Not Found: look up its new address"),
+        ("/broken", "127.0.0.1 responded with 503 Service Unavailable"),
+        ("/text", "it is not a recording in a format that ffmpeg supports; use audio or video: MP3, WAV, MP4 …"),
+        ("/recording.mp3", "it is a recording of 12 s, not a live stream; send it to POST /jobs"),
+        ("/empty.pls", "the playlist at 127.0.0.1 contains no stream"),
     ],
 )
 def test_what_is_wrong_stays_in_the_status(
@@ -146,4 +146,6 @@ def test_a_server_that_is_down_is_said_to_be_down(
     free_port: Callable[[], int], on_air: Callable[..., Supervisor], status: Any, wait_until: Wait
 ) -> None:
     on_air(Station("x", "X", f"http://127.0.0.1:{free_port()}/live"))
-    wait_until(lambda: status("x").detail == "127.0.0.1 takes no connection: its server is down, or the port is wrong")
+    wait_until(
+        lambda: status("x").detail == "127.0.0.1 refused the connection: its server is down, or the port is wrong"
+    )

@@ -136,9 +136,11 @@ def test_that_redis_takes_nothing_is_told_once_when_it_begins_and_once_when_it_i
         wait_until(lambda: time.monotonic() - full_s > 3 * RESTART_S, 20, "long enough for another to be started")
         assert children(process.pid) == [decoder]
         redis.config_set("maxmemory", 0)
-        wait_until(lambda: told("decoder: Redis is there again"), 40)
+        wait_until(lambda: told("decoder: Redis is available again"), 40)
         process.terminate()
         assert process.wait(timeout=20) == 0
-    for once in [f"{who}: {what}" for who in ("ingest", "decoder") for what in ("waiting for Redis", "Redis is there")]:
+    for once in [
+        f"{who}: {what}" for who in ("ingest", "decoder") for what in ("waiting for Redis", "Redis is available")
+    ]:
         assert told(once) == 1
-    assert not told("a decoder ended")
+    assert not told("a decoder exited")

@@ -41,7 +41,10 @@ def test_a_cut_off_wav_is_captioned_and_says_so(rest: int, decode: Decode, make_
     assert (job.state, job.error) == (State.RUNNING, "")
     length_s = len(audio_of(chunks("jobs/j"))) / 16_000
     assert job.duration_s == pytest.approx(length_s)
-    assert job.warning == f"the recording is cut off: its header says {length_s + 5:.1f} s; captioned as far as it goes"
+    assert (
+        job.warning
+        == f"the recording is cut off: its header says {length_s + 5:.1f} s; the part that exists is captioned"
+    )
 
 
 def test_a_wav_whose_length_was_never_filled_in_is_whole(decode: Decode, make_audio: Make, tmp_path: Path) -> None:
@@ -110,7 +113,7 @@ def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, workplace: Workplace
 def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, workplace: Workplace) -> None:
     object.__setattr__(workplace.settings, "max_upload_hours", 5 / 3600)
     job = decode(make_audio("x.wav"))
-    assert job.error == "it lasts 0.0 hours; at most 0.00138889 are accepted (MAX_UPLOAD_HOURS)"
+    assert job.error == "it lasts 0.0 hours; at most 0.00138889 are allowed (MAX_UPLOAD_HOURS)"
 
 
 def test_a_recording_that_hides_its_length_is_cut(

@@ -127,7 +127,7 @@ def test_a_probe() -> None:
     )
     assert probe.choose() == 1
     assert probe.choose(0) == 0
-    with pytest.raises(NotAudio, match="no audio track 2: it has 2, counted from 0"):
+    with pytest.raises(NotAudio, match="no audio track 2; it has 2, counted from 0"):
         probe.choose(2)
 
 
@@ -138,7 +138,7 @@ def test_without_a_default_it_is_the_first() -> None:
 def test_what_has_no_audio_says_what_it_has() -> None:
     with pytest.raises(NotAudio, match="no audio track, only subtitle and video"):
         parse({"streams": [{"codec_type": "video"}, {"codec_type": "subtitle"}]})
-    with pytest.raises(NotAudio, match="no audio was found"):
+    with pytest.raises(NotAudio, match="contains no audio"):
         parse({})
 
 
@@ -150,7 +150,7 @@ def test_what_has_no_audio_says_what_it_has() -> None:
         ("it: Format not on whitelist 'mp3'", NotAudio, "not a recording"),
         ("Protocol 'file' not on whitelist 'http'!", NotAudio, "not http or https"),
         ("it: Input/output error", SourceError, r"a player plays it \(it: Input/output error\)"),
-        ("", SourceError, r"a player plays it \(it did not say why\)"),
+        ("", SourceError, r"a player plays it \(it reported no reason\)"),
     ],
 )
 def test_complaints_are_explained(complaint: str, kind: type[Exception], says: str) -> None:
