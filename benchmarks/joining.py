@@ -25,7 +25,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.report import Row, arguments, report
-from ingest.ffmpeg import Process, decode_command, find
+from ingest.ffmpeg import Process, decode_command, find_program
 from ingest.playlist import make_client, resolve
 from ingest.probe import probe_url
 
@@ -115,7 +115,7 @@ def encode(folder: Path, encoding: str) -> None:
     """Make a stream; what is heard in it does not matter."""
     _, options, _, _ = STREAMS[encoding]
     sound = ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={LENGTH_S}", "-ac", "2"]
-    command = [find("ffmpeg"), "-v", "error", *sound, *options, str(folder / encoding)]
+    command = [find_program("ffmpeg"), "-v", "error", *sound, *options, str(folder / encoding)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Polling interval of a waiting decoder, in seconds.
-LOOK_EVERY_S = 0.25
+POLL_EVERY_S = 0.25
 
 #: How often a decoder checks whether its job was cancelled, in seconds.
-ASK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 #: An upload that has had a decoder for this long gives way to a waiting one, in seconds …
 TURN_S = 20.0
@@ -38,7 +38,7 @@ TURN_FACTOR = 5.0
 LIVE_SPEED = 2.0
 
 
-class Settled(UndertextError):
+class JobEnded(UndertextError):
     """The job has already ended: it was cancelled, or has failed elsewhere.
 
     Attributes:
@@ -66,7 +66,7 @@ class Attempt:
         self._redis = redis
         self._jobs = jobs
         self._stopping = stopping
-        self._asked_s = 0.0
+        self._checked_s = 0.0
         self._began_s = time.monotonic()
         self._skipped_s: float | None = None  # time until the first piece that was not captioned yet
         self._live = False
@@ -85,7 +85,7 @@ class Attempt:
         if self._skipped_s is None:
             self._skipped_s = time.monotonic() - self._began_s
 
-    def patiently(self, ask: Callable[[], T]) -> T:
+    def with_retries(self, ask: Callable[[], T]) -> T:
         """Call `ask` until Redis is available, and return its result.
 
         Raises:
@@ -101,7 +101,7 @@ class Attempt:
 
     def pause(self) -> None:
         """Wait a moment, then `check`."""
-        self._stopping.wait(LOOK_EVERY_S)
+        self._stopping.wait(POLL_EVERY_S)
         self.check()
 
     def check(self) -> None:
@@ -113,20 +113,20 @@ class Attempt:
         """
         if self._stopping.is_set():
             raise Interrupted
-        if time.monotonic() - self._asked_s >= ASK_EVERY_S:
-            self._asked_s = time.monotonic()
-            go_on(self.patiently(lambda: self._jobs.get(self._id)))
-            self.see_that_nothing_is_lost()
+        if time.monotonic() - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = time.monotonic()
+            check_not_ended(self.with_retries(lambda: self._jobs.get(self._id)))
+            self.check_redis_run()
             self._give_way()
 
-    def see_that_nothing_is_lost(self) -> None:
+    def check_redis_run(self) -> None:
         """Check that Redis was not restarted since the first call; a Redis without a run id passes.
 
         Raises:
             Interrupted: it was restarted, and may have lost data.
         """
         try:
-            run = self.patiently(lambda: self._redis.info("server")).get("run_id")
+            run = self.with_retries(lambda: self._redis.info("server")).get("run_id")
         except RedisError as error:  # hosted Redis services may forbid INFO, or omit the run id
             log.debug("job %s: the run id of Redis is unknown: %s", self._id, error)
             return
@@ -143,16 +143,16 @@ class Attempt:
         # A live stream takes as long as all its earlier turns to return to its position: its turns would keep growing.
         if not self._live and (self._skipped_s is None or lasted_s < TURN_FACTOR * self._skipped_s):
             return
-        if self.patiently(lambda: waiting_decodes(self._redis)):
+        if self.with_retries(lambda: waiting_decodes(self._redis)):
             log.info("job %s: giving way to another upload", self._id)
             raise Interrupted
 
 
-def go_on(job: Job) -> None:
+def check_not_ended(job: Job) -> None:
     """Check that a job is still to be decoded.
 
     Raises:
         Settled: the job has ended.
     """
     if job.state.ended:
-        raise Settled(job.state)
+        raise JobEnded(job.state)

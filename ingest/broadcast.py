@@ -71,14 +71,14 @@ class Broadcast:
             self._end_s += frame.duration_s
             self._parts.append(frame.data)
 
-    def cut(self, heard_s: float, at: Callable[[float], float | None]) -> None:
+    def cut(self, decoded_s: float, at: Callable[[float], float | None]) -> None:
         """Keep the segments that are complete and whose time is known.
 
         Args:
-            heard_s: amount of PCM since the connection began, in seconds.
+            decoded_s: amount of PCM since the connection began, in seconds.
             at: converts a position in the connection, in seconds, to Unix time; returns None while that is unknown.
         """
-        self._ahead_s = min(self._ahead_s, self._end_s - heard_s)
+        self._ahead_s = min(self._ahead_s, self._end_s - decoded_s)
         while self._untimed and (start_s := at(self._untimed[0][0])) is not None:
             _, duration_s, data = self._untimed.popleft()
             self._kept.append(Sound(start_s, duration_s, self._format, data))

@@ -40,8 +40,8 @@ class Courier:
         hold: state of our lease on the source; nothing is sent unless it is held.
         on_sent: called on the courier's thread after each chunk with the audio sent so far, in seconds, the epoch, and
             the number of its chunks that were queued; may raise RedisError.
-        keep: called with each chunk, including its audio, after it was queued.
-        besides: called regularly to send other data to Redis; must not raise.
+        on_queued: called with each chunk, including its audio, after it was queued.
+        send_extra: called regularly to send other data to Redis; must not raise.
         status: initial status of the source.
     """
 
@@ -54,8 +54,8 @@ class Courier:
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
         on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
-        keep: Callable[[Chunk], None] = lambda chunk: None,
-        besides: Callable[[], None] = lambda: None,
+        on_queued: Callable[[Chunk], None] = lambda chunk: None,
+        send_extra: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = ChunkQueue(redis)
@@ -66,8 +66,8 @@ class Courier:
         self._metrics = metrics
         self._hold = hold
         self._on_sent = on_sent
-        self._keep = keep
-        self._besides = besides
+        self._on_queued = on_queued
+        self._send_extra = send_extra
         self._kind = split_source(status.source)[0]
         self._connection = 0  # the reader's number of the connection that `_epoch` belongs to
         self._epoch = 0
@@ -123,7 +123,7 @@ class Courier:
                 if closing:
                     time.sleep(PAUSE_S)
             if self._hold() is Hold.HELD:
-                self._besides()
+                self._send_extra()
             self._save_status()
         if self._drain_until_s:
             self._save_status(now=True)
@@ -145,9 +145,9 @@ class Courier:
             follows = None if chunk.seq else self.queued
             queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch, follows=follows))
         except (RedisError, QueueFull) as error:  # this thread must survive any error of Redis
-            self._lost_redis(error)
+            self._redis_failed(error)
             return False
-        self._found_redis()
+        self._redis_recovered()
         self.queued = queued.epoch, queued.seq + 1
         self._sent_s += chunk.duration_s
         self._metrics.stage_s.labels("queue").observe(time.perf_counter() - began_s)
@@ -157,8 +157,8 @@ class Courier:
         try:
             self._on_sent(self._sent_s, *self.queued)
         except RedisError as error:
-            self._lost_redis(error)
-        self._keep(chunk)
+            self._redis_failed(error)
+        self._on_queued(chunk)
         return True
 
     def _save_status(self, *, now: bool = False) -> None:
@@ -173,14 +173,14 @@ class Courier:
             self._saved_s = time.monotonic()
         except RedisError as error:
             self._dirty = True
-            self._lost_redis(error)
+            self._redis_failed(error)
 
-    def _lost_redis(self, error: Exception) -> None:
+    def _redis_failed(self, error: Exception) -> None:
         if not self._away:
             self._away = True
             log.warning("%s: keeping chunks in memory for now: %s", self._status.source, error)
 
-    def _found_redis(self) -> None:
+    def _redis_recovered(self) -> None:
         if self._away:
             self._away = False
             log.info("%s: sending chunks to Redis again", self._status.source)

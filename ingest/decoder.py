@@ -23,7 +23,7 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
 from ingest import uploads
-from ingest.presence import present
+from ingest.presence import register_worker
 from wire.bus import AWAY
 from wire.jobs import UPLOADS, queue
 from wire.metrics import IngestMetrics
@@ -76,7 +76,7 @@ class DecodeWorker(SimpleWorker):
         self.stopping.set()
 
 
-def die_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Ask the kernel for SIGTERM when the process `parent`, which started this one, dies (prctl(2))."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -90,37 +90,37 @@ def main(argv: list[str]) -> int:
     `argv` may contain the process id of the parent, to exit with it. Exit code 1: RQ met an unexpected error.
     """
     if argv:
-        die_with(int(argv[0]))
+        exit_with_parent(int(argv[0]))
     # Until RQ installs its own handlers: exit through the context manager, which deletes the heartbeat.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     registry = CollectorRegistry()
-    here = uploads.workplace(IngestMetrics(registry))
-    logging.basicConfig(level=here.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    context = uploads.get_context(IngestMetrics(registry))
+    logging.basicConfig(level=context.settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, including passwords
     # RQ logs every two seconds while Redis is unavailable; we log the outcome of jobs ourselves.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
-    presence = present(here.redis, SERVICE, registry, here.stopping)
-    if presence is None:
+    registered = register_worker(context.redis, SERVICE, registry, context.stopping)
+    if registered is None:
         return 0
     try:
-        with presence:
+        with registered:
             worker: Any = DecodeWorker(
-                [queue(UPLOADS, here.redis)],
+                [queue(UPLOADS, context.redis)],
                 # A restarted container reuses the numbers of killed workers, whose names RQ still has.
-                name=f"{presence.name}-{secrets.token_hex(3)}",
-                connection=here.redis,
+                name=f"{registered.name}-{secrets.token_hex(3)}",
+                connection=context.redis,
                 serializer=JSONSerializer,
                 exception_handlers=[uploads.failed],
                 worker_ttl=TTL_S,
                 maintenance_interval=BEAT_S,
                 log_job_description=False,
             )
-            worker.stopping = here.stopping
+            worker.stopping = context.stopping
             worker.work(logging_level="CRITICAL")
     except AWAY as error:
         log.debug("Redis is unavailable, which the next decoder will report: %s", error)
         return 0
-    return 0 if here.stopping.is_set() else 1
+    return 0 if context.stopping.is_set() else 1
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 import httpx
 from rq.timeouts import JobTimeoutException
 
-from ingest.attempt import Attempt, Interrupted, Settled, go_on
+from ingest.attempt import Attempt, Interrupted, JobEnded, check_not_ended
 from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector, MakeDetector, SilenceDetector
 from ingest.ending import Ending, NothingDecoded
 from ingest.ffmpeg import READ_BYTES, Process, decode_command
-from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, mended_path, upload_path
+from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, repaired_path, upload_path
 from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.bus import Redis
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Context:
     """The resources that a decoding needs."""
 
     redis: Redis
@@ -53,16 +53,16 @@ class Workplace:
 class Decoding:
     """The decoding of one job, in one attempt."""
 
-    def __init__(self, job_id: str, here: Workplace) -> None:
+    def __init__(self, job_id: str, context: Context) -> None:
         self._id = job_id
         self._source = source_name(Kind.JOB, job_id)
-        self._here = here
-        self._settings = here.settings
-        self._jobs = Jobs(here.redis, retention_s=here.settings.retention_s)
-        self._attempt = Attempt(job_id, here.redis, self._jobs, here.stopping)
-        self._queue = ChunkQueue(here.redis)
-        self._captions = CaptionLog(here.redis)
-        self._detector: Detector = here.make_detector()
+        self._context = context
+        self._settings = context.settings
+        self._jobs = Jobs(context.redis, retention_s=context.settings.retention_s)
+        self._attempt = Attempt(job_id, context.redis, self._jobs, context.stopping)
+        self._queue = ChunkQueue(context.redis)
+        self._captions = CaptionLog(context.redis)
+        self._detector: Detector = context.make_detector()
         self._first_seq = 0  # earlier chunks are captioned already
         self._captioned_seq = 0
         self._status = Status(self._source)
@@ -83,16 +83,16 @@ class Decoding:
         """
         outcome = "failed"
         job: Job | None = None
-        self._here.metrics.running.labels(Kind.JOB).set(1)
+        self._context.metrics.running.labels(Kind.JOB).set(1)
         try:
-            job = self._attempt.patiently(lambda: self._jobs.get(self._id))
+            job = self._attempt.with_retries(lambda: self._jobs.get(self._id))
             if not (job.state.ended or job.decoded):  # RQ may run a finished job again
                 self._decode(job)
             outcome = "decoded"
         except UnknownSource:
             log.info("job %s: its record was deleted or has expired", self._id)
             outcome = "cancelled"
-        except Settled as end:
+        except JobEnded as end:
             log.info("job %s: %s", self._id, end.state)
             outcome = str(end.state)
         except Interrupted:
@@ -111,8 +111,8 @@ class Decoding:
                 outcome = "retried"
             raise
         finally:
-            self._here.metrics.jobs.labels(outcome).inc()
-            self._here.metrics.running.labels(Kind.JOB).set(0)
+            self._context.metrics.jobs.labels(outcome).inc()
+            self._context.metrics.running.labels(Kind.JOB).set(0)
             if job is not None and outcome in ("decoded", "cancelled", "failed"):
                 self._remove_files(job)
 
@@ -125,19 +125,19 @@ class Decoding:
                 self._remove_files(job)
 
     def _decode(self, job: Job) -> None:
-        self._attempt.see_that_nothing_is_lost()
-        done = self._attempt.patiently(lambda: self._captions.progress(self._source))
+        self._attempt.check_redis_run()
+        done = self._attempt.with_retries(lambda: self._captions.progress(self._source))
         if done.finished:
             return
         self._first_seq = self._captioned_seq = done.next_seq
-        recording = find(job, self._settings, self._here.client, self._attempt.check)
+        recording = find(job, self._settings, self._context.client, self._attempt.check)
         self._announce(recording)
         try:
             warning = self._stream(recording, job)
         except NothingDecoded as failure:
             if not recording.remote or recording.probe.hls:
                 raise failure.reason from failure
-            recording = fetch(recording, job, self._settings, self._here.client, self._attempt.check)
+            recording = fetch(recording, job, self._settings, self._context.client, self._attempt.check)
             warning = self._stream(recording, job)
         self._finish(warning)
 
@@ -150,15 +150,15 @@ class Decoding:
         command = decode_command(
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
-        self._detector = self._here.make_detector()
+        self._detector = self._context.make_detector()
         self._language, self._task, self._hot_words = job.language, job.task, job.hot_words
         self._endless = recording.endless
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
         with Process(command) as process:
             decoded = process.read(stall_s=2 * FETCH_STALL_S, stop=lambda: chunker.samples >= limit)
-            for pcm in _in_place(decoded, recording.probe.tracks[recording.track].start_s):
-                self._here.metrics.audio_s.labels(Kind.JOB).inc(seconds(len(pcm) // SAMPLE_BYTES))
+            for pcm in _with_leading_silence(decoded, recording.probe.tracks[recording.track].start_s):
+                self._context.metrics.audio_s.labels(Kind.JOB).inc(seconds(len(pcm) // SAMPLE_BYTES))
                 self._attempt.check()
                 for piece in chunker.feed(pcm):
                     self._put(piece)
@@ -166,28 +166,28 @@ class Decoding:
                 most = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
                 return f"only the first {most} were captioned"
             code = process.wait()
-        ending = Ending(code, seconds(chunker.samples), process.last_lines, process.stumbled)
+        ending = Ending(code, seconds(chunker.samples), process.last_lines, process.several_errors)
         return ending.warning(recording)
 
     def _finish(self, warning: str) -> None:
         self._put(self._chunker.finish())
-        self._attempt.see_that_nothing_is_lost()
+        self._attempt.check_redis_run()
         length_s = seconds(self._chunker.samples)
-        job = self._attempt.patiently(
+        job = self._attempt.with_retries(
             lambda: self._jobs.change(self._id, duration_s=length_s, decoded=True, warning=warning)
         )
-        go_on(job)
+        check_not_ended(job)
         self._report(dataclasses.replace(self._status, audio_s=length_s))
         log.info("job %s: decoded %.1f s", self._id, length_s)
 
     def _announce(self, recording: Recording) -> None:
         probe, track = recording.probe, recording.probe.tracks[recording.track]
-        job = self._attempt.patiently(
+        job = self._attempt.with_retries(
             lambda: self._jobs.change(
                 self._id, state=State.RUNNING, duration_s=probe.duration_s, tracks=len(probe.tracks)
             )
         )
-        go_on(job)
+        check_not_ended(job)
         self._report(
             Status(
                 self._source,
@@ -204,7 +204,7 @@ class Decoding:
 
     def _put(self, piece: Piece) -> None:
         """Queue one piece as soon as there is room."""
-        with self._here.metrics.stage_s.labels("detect").time():
+        with self._context.metrics.stage_s.labels("detect").time():
             content = self._detector(piece.new_pcm)
         if piece.seq < self._first_seq and not piece.last:
             self._attempt.skipping(seconds(self._chunker.samples), endless=self._endless)
@@ -222,12 +222,12 @@ class Decoding:
             captured_s=time.time(),
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:
-            self._captioned_seq = self._attempt.patiently(lambda: self._captions.progress(self._source)).next_seq
+            self._captioned_seq = self._attempt.with_retries(lambda: self._captions.progress(self._source)).next_seq
             if piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:
                 self._attempt.pause()
-        while not self._attempt.patiently(lambda: self._offer(chunk)):
+        while not self._attempt.with_retries(lambda: self._offer(chunk)):
             self._attempt.pause()
-        self._here.metrics.chunks.labels(Kind.JOB, content).inc()
+        self._context.metrics.chunks.labels(Kind.JOB, content).inc()
 
     def _offer(self, chunk: Chunk) -> bool:
         try:
@@ -239,7 +239,7 @@ class Decoding:
     def _fail(self, why: str) -> None:
         log.warning("job %s: %s", self._id, why)
         try:
-            failed = self._attempt.patiently(lambda: self._jobs.fail(self._id, why))
+            failed = self._attempt.with_retries(lambda: self._jobs.fail(self._id, why))
         except UnknownSource:
             return
         if failed:
@@ -247,12 +247,12 @@ class Decoding:
 
     def _report(self, status: Status) -> None:
         self._status = status
-        statuses = Statuses(self._here.redis, retention_s=self._settings.retention_s)
-        self._attempt.patiently(lambda: statuses.save(status))
+        statuses = Statuses(self._context.redis, retention_s=self._settings.retention_s)
+        self._attempt.with_retries(lambda: statuses.save(status))
 
     def _remove_files(self, job: Job) -> None:
         try:
-            for made in (fetched_path, mended_path):
+            for made in (fetched_path, repaired_path):
                 made(job, self._settings).unlink(missing_ok=True)
             if job.path:
                 upload_path(job, self._settings).unlink(missing_ok=True)
@@ -260,7 +260,7 @@ class Decoding:
             log.warning("job %s: its file could not be deleted: %s", self._id, error)
 
 
-def _in_place(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:
+def _with_leading_silence(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:
     """Prepend `start_s` seconds of silence to a track that begins late, if anything of it was decoded."""
     left = samples(start_s) * SAMPLE_BYTES
     for pcm in decoded:

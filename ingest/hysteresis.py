@@ -46,23 +46,23 @@ class Hysteresis:
         self._voiced = False
         self._run = 0  # voiced frames in the current run
         self._unvoiced = PAD_FRAMES + 1  # frames since the last voiced one
-        self.without = 0  # frames since the last speech, or since the epoch began
-        self.onset = 0  # number of the newest frames before the first that may be speech
+        self.frames_since_speech = 0  # frames since the last speech, or since the epoch began
+        self.onset_frames = 0  # number of the newest frames before the first that may be speech
 
     def feed(self, probabilities: Iterable[float]) -> bool:
         """Process the next frames, if any; return True if they contain speech, which may extend from earlier frames."""
-        heard = self._speech
-        onset: int | None = 0 if heard else None
+        speech = self._speech
+        onset_frames: int | None = 0 if speech else None
         number = 0
         for number, probability in enumerate(probabilities, start=1):
-            heard = self._step(probability) or heard
-            if onset is None and self._voiced:
-                onset = number - 1
-        self.onset = number if onset is None else onset
-        return heard
+            speech = self._step(probability) or speech
+            if onset_frames is None and self._voiced:
+                onset_frames = number - 1
+        self.onset_frames = number if onset_frames is None else onset_frames
+        return speech
 
     def _step(self, probability: float) -> bool:
-        alert = self.without < ALERT_FRAMES
+        alert = self.frames_since_speech < ALERT_FRAMES
         needed = self._threshold * (ALERT_SHARE if alert else 1.0)
         self._voiced = probability >= needed * (OFF_SHARE if self._voiced else 1.0)
         if self._voiced:
@@ -72,5 +72,5 @@ class Hysteresis:
             self._unvoiced += 1
         needed_frames = ALERT_MIN_FRAMES if alert else MIN_FRAMES
         self._speech = self._run >= needed_frames and self._unvoiced <= PAD_FRAMES
-        self.without = 0 if self._speech else self.without + 1
+        self.frames_since_speech = 0 if self._speech else self.frames_since_speech + 1
         return self._speech

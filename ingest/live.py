@@ -119,7 +119,7 @@ class LiveCutter:
         self._send_partial(chunker, now_s)
         return False
 
-    def tell(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
+    def configure(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
         """Set the language, task and hot words of the audio after the next `open`."""
         self._language, self._task, self._hot_words = language, task, hot_words
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from ingest import stations_file
-from ingest.ffmpeg import find
-from ingest.microphone_desk import MicrophoneDesk
+from ingest.ffmpeg import find_program
+from ingest.microphone_supervisor import MicrophoneSupervisor
 from ingest.playlist import make_client
-from ingest.presence import present
+from ingest.presence import register_worker
 from ingest.settings import Settings
 from ingest.speech import make_detectors
 from ingest.supervisor import SERVICE, Supervisor
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load(Settings, os.environ)
         seeds = read_stations(settings)
-        find("ffmpeg"), find("ffprobe")
+        find_program("ffmpeg"), find_program("ffprobe")
     except SettingsError as error:
         print(f"ingest: {error}", file=sys.stderr)
         return 2
@@ -103,22 +103,22 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     make_detector = make_detectors(settings)
-    presence = present(redis, SERVICE, registry, stop)
-    if presence is None:
+    registered = register_worker(redis, SERVICE, registry, stop)
+    if registered is None:
         return 0
-    with make_client(settings.connect_timeout_s) as client, presence as me:
+    with make_client(settings.connect_timeout_s) as client, registered as worker:
         Stations(redis, limit=settings.max_stations).seed(seeds)
-        supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=me.name, seeds=seeds)
-        desk = MicrophoneDesk(redis, settings, metrics, make_detector, worker=me.name)
+        supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=worker.name, seeds=seeds)
+        microphones = MicrophoneSupervisor(redis, settings, metrics, make_detector, worker=worker.name)
         threads = [
-            threading.Thread(target=until_the_end, args=(supervisor.run, stop, failed), name="supervisor"),
-            threading.Thread(target=until_the_end, args=(desk.run, stop, failed), name="microphones"),
+            threading.Thread(target=run_thread, args=(supervisor.run, stop, failed), name="supervisor"),
+            threading.Thread(target=run_thread, args=(microphones.run, stop, failed), name="microphones"),
         ]
         for thread in threads:
             thread.start()
-        log.info("%s is ready; %d stations in %s", me.name, len(seeds), settings.stations_file)
+        log.info("%s is ready; %d stations in %s", worker.name, len(seeds), settings.stations_file)
         try:
-            look_after_decoders(settings.upload_workers, stop)
+            supervise_decoders(settings.upload_workers, stop)
         finally:
             stop.set()
             until_s = time.monotonic() + STOP_S + 2
@@ -133,7 +133,7 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
     return int(failed.is_set())
 
 
-def until_the_end(work: Callable[[threading.Event], None], stop: threading.Event, failed: threading.Event) -> None:
+def run_thread(work: Callable[[threading.Event], None], stop: threading.Event, failed: threading.Event) -> None:
     """Run a thread's `work`; if it fails, stop the process, to be restarted.
 
     While the process has a heartbeat, others leave it its share of the stations, which no process would read.
@@ -147,7 +147,7 @@ def until_the_end(work: Callable[[threading.Event], None], stop: threading.Event
         stop.set()
 
 
-def look_after_decoders(count: int, stop: threading.Event) -> None:
+def supervise_decoders(count: int, stop: threading.Event) -> None:
     """Keep `count` decoders running until `stop` is set, then terminate them."""
     children = [start_decoder() for _ in range(count)]
     try:

@@ -63,8 +63,8 @@ class MicrophoneReader:
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
         self._before_s = 0.0  # audio of earlier connections
-        self._broke_s: float | None = None  # monotonic time at which its connection was lost; None while connected
-        self._unwanted = False  # it ends unless it is resumed
+        self._disconnected_s: float | None = None  # monotonic time of its disconnection; None while connected
+        self._giving_way = False  # it ends unless it is resumed
         self._courier = Courier(
             redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
         )
@@ -89,16 +89,16 @@ class MicrophoneReader:
     @property
     def away_s(self) -> float:
         """How long it has been disconnected, in seconds; 0 while connected."""
-        return 0.0 if self._broke_s is None else time.monotonic() - self._broke_s
+        return 0.0 if self._disconnected_s is None else time.monotonic() - self._disconnected_s
 
     @property
     def leaving(self) -> bool:
         """Whether it was asked to `give_way`, and has not been resumed since."""
-        return self._unwanted and self._broke_s is not None
+        return self._giving_way and self._disconnected_s is not None
 
     def give_way(self) -> None:
         """End soon for a waiting microphone, unless it is being resumed."""
-        self._unwanted = True
+        self._giving_way = True
 
     def start(self) -> None:
         """Start reading."""
@@ -141,7 +141,7 @@ class MicrophoneReader:
         )
         log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
         self._before_s += self._cutter.audio_s
-        self._cutter.tell(self._hello.language, self._hello.task, self._hello.hot_words)
+        self._cutter.configure(self._hello.language, self._hello.task, self._hello.hot_words)
         self._cutter.open()
 
     def _pause(self) -> None:
@@ -154,7 +154,7 @@ class MicrophoneReader:
         """Continue with another connection: seamlessly if no audio is missing, else with a new epoch."""
         hello = self._microphones.hello(self._hello.id, frame.connection) or self._hello
         self._connection = frame.connection
-        self._broke_s = None
+        self._disconnected_s = None
         self._courier.report(reconnects=self._courier.status.reconnects + 1)
         if frame.gapless and hello == self._hello:
             self._courier.report(state=State.RUNNING, detail="")
@@ -174,12 +174,12 @@ class MicrophoneReader:
 
     def _read(self) -> str | None:
         """Read to the end; return why it ended, or None if it has not and another process should continue."""
-        after, heard_s = b"", time.monotonic()
+        after, last_frame_s = b"", time.monotonic()
         while not self._stop.is_set() and self._hold() is not Hold.LOST:
             try:
                 if not after:
-                    after = self._read_on()
-                    heard_s = self._heard_s(after)
+                    after = self._resume_point()
+                    last_frame_s = self._arrival_s(after)
                 frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
                 for frame in frames:
                     self._take(frame, after)
@@ -188,17 +188,17 @@ class MicrophoneReader:
                     self._feed(b"")  # lets the clock settle in a pause
             except RedisError:
                 self._stop.wait(1.0)
-                heard_s = time.monotonic()  # the silence is not the microphone's
+                last_frame_s = time.monotonic()  # the silence is not the microphone's
                 continue
             if closed:
                 return ""
             if frames:
-                heard_s = self._heard_s(after)
-            elif (why := self._overdue(heard_s)) and self._given_up(after):
+                last_frame_s = self._arrival_s(after)
+            elif (why := self._end_reason(last_frame_s)) and self._try_give_up(after):
                 return why
         return None
 
-    def _heard_s(self, entry: bytes) -> float:
+    def _arrival_s(self, entry: bytes) -> float:
         """Arrival of a stream entry on the monotonic clock, so that a new reader does not restart the idle time-out.
 
         Leaves the client at least `AWAY_S` to come back, as there may have been no process that could accept it.
@@ -207,11 +207,11 @@ class MicrophoneReader:
         silent_s = time.time() - came_ms / 1000 if came_ms else 0.0
         return time.monotonic() - max(0.0, min(silent_s, self._idle_s - AWAY_S))
 
-    def _overdue(self, heard_s: float) -> str:
+    def _end_reason(self, last_frame_s: float) -> str:
         """Why to stop waiting for audio; empty to keep waiting."""
         if self.leaving:
             return "its connection was lost, and another microphone was waiting for its place"
-        return f"no audio arrived for {self._idle_s:g} s" if time.monotonic() - heard_s > self._idle_s else ""
+        return f"no audio arrived for {self._idle_s:g} s" if time.monotonic() - last_frame_s > self._idle_s else ""
 
     def _take(self, frame: Frame, after: bytes) -> None:
         """Process a stream entry, the next one after entry `after`."""
@@ -219,14 +219,14 @@ class MicrophoneReader:
             self._resume(frame)
         self._fed.append((after, self._before_s + self._cutter.audio_s))
         if frame.broken:
-            self._broke_s, self._unwanted = time.monotonic(), False
+            self._disconnected_s, self._giving_way = time.monotonic(), False
             self._pause()
             detail = f"its connection was lost; it can be resumed within {self._idle_s:g} s"
             self._courier.report(state=State.RECONNECTING, detail=detail, activity="")
         else:
             self._feed(self._converter.convert(frame.pcm))
 
-    def _given_up(self, after: bytes) -> bool:
+    def _try_give_up(self, after: bytes) -> bool:
         """Try to end it for good; False if it was just resumed, or Redis is unavailable."""
         try:
             return self._microphones.give_up(self._hello.id, after)
@@ -238,7 +238,7 @@ class MicrophoneReader:
         if self._cutter.feed(pcm):
             self._courier.report(audio_s=round(self._cutter.audio_s, 3), activity=self._cutter.activity)
 
-    def _read_on(self) -> bytes:
+    def _resume_point(self) -> bytes:
         """The entry after which to continue, if another process has read it before."""
         mark = self._microphones.marked(self._hello.id)
         if mark.n_chunks:

@@ -73,25 +73,25 @@ class Hole:
     before: int  # start of the last frame before it
 
 
-def damage(path: Path, go_on: Callable[[], None]) -> list[Hole]:
+def find_damage(path: Path, check: Callable[[], None]) -> list[Hole]:
     """The damaged places of an MP3 at which frames are missing.
 
     Args:
-        go_on: called regularly; raises if the job should stop.
+        check: called regularly; raises if the job should stop.
 
     Raises:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return [hole for hole in holes(data, go_on) if hole.n_frames]
+        return [hole for hole in find_holes(data, check) if hole.n_frames]
 
 
-def mend(path: Path, found: list[Hole], mended: Path, *, most_s: float, go_on: Callable[[], None]) -> float:
+def repair(path: Path, holes: list[Hole], repaired: Path, *, most_s: float, check: Callable[[], None]) -> float:
     """Write a copy of a damaged MP3 with silence in the damaged places; return the seconds of silence.
 
     Args:
         most_s: the copy ends when it contains this much silence.
-        go_on: called before each part is written; raises if the job should stop.
+        check: called before each part is written; raises if the job should stop.
 
     Raises:
         OSError: the file cannot be read, or the copy cannot be written.
@@ -100,40 +100,40 @@ def mend(path: Path, found: list[Hole], mended: Path, *, most_s: float, go_on: C
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        mended.open("wb") as copy,
+        repaired.open("wb") as copy,
     ):
-        for hole in found:
-            _copy(data, at, hole.begin, copy, go_on)
+        for hole in holes:
+            _copy(data, at, hole.begin, copy, check)
             frame = frame_at(data, hole.before)
             assert frame
             n_frames = min(hole.n_frames, math.ceil((most_s - silence_s) / frame.duration_s))
             silent = _silent(data[hole.before : hole.before + _HEADER_BYTES])
             n_at_once = _PART_BYTES // len(silent)
             for begin in range(0, n_frames, n_at_once):
-                go_on()
+                check()
                 copy.write(silent * min(n_at_once, n_frames - begin))
             silence_s += n_frames * frame.duration_s
             if silence_s >= most_s:
                 return silence_s
             at = hole.end
-        _copy(data, at, len(data), copy, go_on)
+        _copy(data, at, len(data), copy, check)
     return silence_s
 
 
-def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
-    """The damaged places between the first and the last frame of an MP3, not counting tags. See `damage`."""
-    first = before = at = _next_frame(data, past_tag(data, 0), go_on)
+def find_holes(data: Bytes, check: Callable[[], None] = lambda: None) -> list[Hole]:
+    """The damaged places between the first and the last frame of an MP3, not counting tags. See `find_damage`."""
+    first = before = at = _next_frame(data, past_tag(data, 0), check)
     places: list[tuple[int, int, int]] = []  # start and end of the previous frame, and start of the next one
     n_frames = n_bytes = 0
     while at < len(data):
-        go_on()
+        check()
         if frame := frame_at(data, at):
             n_frames, n_bytes = n_frames + 1, n_bytes + frame.n_bytes
             before, at = at, at + frame.n_bytes
         elif (behind := past_tag(data, at)) > at:
             at = behind
         else:
-            behind = _next_frame(data, at, go_on)
+            behind = _next_frame(data, at, check)
             if behind < len(data):
                 places.append((before, at, behind))
             at = behind
@@ -146,9 +146,9 @@ def holes(data: Bytes, go_on: Callable[[], None] = lambda: None) -> list[Hole]:
     return [Hole(begin, end, round((end - begin) * n_frames / n_bytes), before) for before, begin, end in places]
 
 
-def begun(head: bytes) -> Frame | None:
+def first_frame(head: bytes) -> Frame | None:
     """The first frame in a part of a stream that is certainly Layer III: others follow at the positions it gives."""
-    starts = (found.start() for found in _HEADER.finditer(head))
+    starts = (match.start() for match in _HEADER.finditer(head))
     return next((frame_at(head, at) for at in starts if _confirmed(head, at, whole=False)), None)
 
 
@@ -174,10 +174,10 @@ def frame_at(data: Bytes, at: int) -> Frame | None:
     )
 
 
-def _next_frame(data: Bytes, at: int, go_on: Callable[[], None]) -> int:
+def _next_frame(data: Bytes, at: int, check: Callable[[], None]) -> int:
     """Start of the next frame that is followed by others; the end of the data if there is none."""
     while at < len(data):
-        go_on()
+        check()
         match = _HEADER.search(data, at, at + _PART_BYTES)
         if match and _confirmed(data, match.start()):
             return match.start()
@@ -219,7 +219,7 @@ def _silent(header: bytes) -> bytes:
     return lowest.ljust(frame.n_bytes, b"\0")
 
 
-def _copy(data: Bytes, begin: int, end: int, copy: IO[bytes], go_on: Callable[[], None]) -> None:
+def _copy(data: Bytes, begin: int, end: int, copy: IO[bytes], check: Callable[[], None]) -> None:
     for at in range(begin, end, _PART_BYTES):
-        go_on()
+        check()
         copy.write(data[at : min(at + _PART_BYTES, end)])

@@ -95,7 +95,7 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
     try:
         # Some stations only present themselves as one if titles are requested, as ffmpeg does.
         with client.stream("GET", url, headers={"Icy-MetaData": "1"}) as answer:
-            return _judge(url, answer, client, turn, depth)
+            return _classify(url, answer, client, turn, depth)
     except httpx.RemoteProtocolError:
         return Address(url, icy=True)  # "ICY 200 OK": SHOUTcast 1, which ffmpeg understands
     except httpx.TimeoutException as error:
@@ -108,7 +108,7 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
         raise SourceError(f"{host}: {error or type(error).__name__}") from error
 
 
-def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, depth: int) -> Address:
+def _classify(url: str, answer: httpx.Response, client: httpx.Client, turn: int, depth: int) -> Address:
     host = answer.url.host
     if answer.status_code >= 400:
         raise _refused(host, answer.status_code)
@@ -117,14 +117,14 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     playlist = kind in _PLAYLIST_TYPES or path.endswith((".m3u", ".pls"))
     hls = kind in _HLS_TYPES or path.endswith(".m3u8")
     whole = playlist or hls or kind.startswith("text/")
-    head, frame = _head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
+    head, frame = _read_head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
     if hls or b"#EXT-X-" in head:
         return Address(url, hls=True)
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
         entries = parse(head)
         if not entries:
             raise NotAudio(f"the playlist at {host} contains no stream")
-        return resolve(_from(answer.url, entries[turn % len(entries)]), client, turn=turn, depth=depth + 1)
+        return resolve(_entry_url(answer.url, entries[turn % len(entries)]), client, turn=turn, depth=depth + 1)
     if kind in ("text/html", "application/xhtml+xml") or looks_like_html(head):
         raise NotAudio(
             f"{host} returned a web page instead of audio; use the address of the recording or stream itself"
@@ -139,7 +139,7 @@ def _judge(url: str, answer: httpx.Response, client: httpx.Client, turn: int, de
     return Address(url, icy=icy, live=icy and not length, n_bytes=n_bytes, probe=probe)
 
 
-def _from(playlist: httpx.URL, entry: str) -> str:
+def _entry_url(playlist: httpx.URL, entry: str) -> str:
     """The address of an entry, which may be relative to its playlist's."""
     try:
         return str(playlist.join(entry))
@@ -164,11 +164,11 @@ def parse(playlist: bytes) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _head(answer: httpx.Response, n_bytes: int) -> tuple[bytes, mp3.Frame | None]:
+def _read_head(answer: httpx.Response, n_bytes: int) -> tuple[bytes, mp3.Frame | None]:
     head, frame = b"", None
     for part in answer.iter_bytes():
         head += part
-        frame = mp3.begun(head)
+        frame = mp3.first_frame(head)
         if frame or len(head) >= n_bytes:
             break
     return head[:n_bytes], frame
@@ -193,17 +193,17 @@ def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
-            return _nowhere(host)
+            return _no_such_host(host)
         if isinstance(cause, ConnectionRefusedError):
             return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
         cause = cause.__cause__ or cause.__context__
     text = str(error)
     if "Name or service not known" in text or "name resolution" in text or "No address" in text:
-        return _nowhere(host)
+        return _no_such_host(host)
     if "refused" in text:
         return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
     return Unreachable(f"{host} cannot be reached: {text}")
 
 
-def _nowhere(host: str) -> SourceError:
+def _no_such_host(host: str) -> SourceError:
     return Unreachable(f"there is no server named {host}: check the address, and this machine's network")

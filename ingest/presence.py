@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 AGAIN_S = 1.0
 
 
-def present(redis: Redis, service: str, registry: CollectorRegistry, stop: threading.Event) -> Worker | None:
+def register_worker(redis: Redis, service: str, registry: CollectorRegistry, stop: threading.Event) -> Worker | None:
     """A registered worker with these metrics, to be entered immediately; None if `stop` was set before."""
     waiting = False
     while not stop.is_set():

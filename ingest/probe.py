@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.ffmpeg import find, input_options, tied, without_passwords
+from ingest.ffmpeg import find_program, input_options, tied_to_parent, without_passwords
 from ingest.relay import environment
 from wire.errors import NotAudio, SourceError, SourceStalled
 
@@ -38,7 +38,7 @@ class Probe:
     tracks: tuple[Track, ...]  # at least one
     format: str = ""
     duration_s: float | None = None  # None: a stream, or a file of unknown duration
-    promised_s: float | None = None  # duration in a header that was certainly written for the whole file
+    header_duration_s: float | None = None  # duration in a header that was certainly written for the whole file
 
     @property
     def hls(self) -> bool:
@@ -96,7 +96,7 @@ def probe_file(path: Path) -> Probe:
     if looks_like_html(head):
         raise NotAudio("it is a web page, not a recording; download the recording that the page plays, and upload that")
     found = _probe(str(path), remote=False, live=False, timeout_s=60.0)
-    return replace(found, promised_s=found.promised_s or _promised_s(path))
+    return replace(found, header_duration_s=found.header_duration_s or _wav_header_duration_s(path))
 
 
 def looks_like_html(head: bytes) -> bool:
@@ -104,7 +104,7 @@ def looks_like_html(head: bytes) -> bool:
     return head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
-def _promised_s(path: Path) -> float | None:
+def _wav_header_duration_s(path: Path) -> float | None:
     """Duration of a WAV according to its header, which ffprobe ignores if the file is cut off; None if unknown."""
     try:
         with wave.open(str(path)) as wav:
@@ -126,12 +126,12 @@ def probe_url(url: str, *, live: bool, timeout_s: float) -> Probe:
 
 
 def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
-    command = [find("ffprobe"), "-v", "warning", "-show_streams", "-show_format", "-of", "json"]
+    command = [find_program("ffprobe"), "-v", "warning", "-show_streams", "-show_format", "-of", "json"]
     for name, value in input_options(remote=remote, live=live, timeout_s=timeout_s).items():
         command += [f"-{name}", str(value)]
     try:
         done = subprocess.run(
-            tied([*command, target]),
+            tied_to_parent([*command, target]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=2 * timeout_s,
@@ -156,9 +156,9 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
         NotAudio: there is no audio track.
     """
     streams = answer.get("streams", [])
-    shape = answer.get("format", {})
-    begins_s = _number(shape.get("start_time")) or 0.0
-    latest_s = _OTHER_CLOCK_S if shape.get("format_name") in ("mpegts", "hls") else math.inf
+    container = answer.get("format", {})
+    begins_s = _number(container.get("start_time")) or 0.0
+    latest_s = _OTHER_CLOCK_S if container.get("format_name") in ("mpegts", "hls") else math.inf
     audio = [s for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0]
     tracks = tuple(_track(stream, begins_s, latest_s) for stream in audio)
     if not tracks:
@@ -166,13 +166,13 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
         if found:
             raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send a recording with audio")
         raise NotAudio("it contains no audio: it is damaged or not a recording; check whether a player plays it")
-    duration = _number(shape.get("duration"))
+    duration = _number(container.get("duration"))
     duration_s = duration if duration and duration > 0 else None
     return Probe(
         tracks=tracks,
-        format=shape.get("format_name", ""),
+        format=container.get("format_name", ""),
         duration_s=duration_s,
-        promised_s=duration_s if _SHORTER_THAN_ITS_HEADER in complaint else None,
+        header_duration_s=duration_s if _SHORTER_THAN_ITS_HEADER in complaint else None,
     )
 
 

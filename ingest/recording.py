@@ -47,8 +47,8 @@ class Recording:
     track: int
     silence_s: float = 0.0  # silence inserted in damaged places
     endless: bool = False  # its length is unknown, so it may be a live stream
-    unmended: str = ""  # why it was not repaired although it is damaged
-    whole: bool = False  # it is an MP3 without missing frames
+    repair_error: str = ""  # why it was not repaired although it is damaged
+    intact: bool = False  # it is an MP3 without missing frames
 
     def note(self) -> str:
         """A note on the chosen track; empty if there was no choice."""
@@ -72,18 +72,18 @@ def upload_path(job: Job, settings: Settings) -> Path:
     return path
 
 
-def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]) -> Recording:
+def find(job: Job, settings: Settings, client: httpx.Client, check: Callable[[], None]) -> Recording:
     """Locate and probe a job's recording.
 
     Args:
-        go_on: called regularly during long steps; raises if the job should stop.
+        check: called regularly during long steps; raises if the job should stop.
 
     Raises:
         NotAudio: it is not a recording, or larger or longer than allowed.
         SourceError: it cannot be read.
     """
     if not job.url:
-        return _on_disk(upload_path(job, settings), job, settings, go_on)
+        return _on_disk(upload_path(job, settings), job, settings, check)
     address = resolve(job.url, client)
     n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
     if n_mb > most_mb:
@@ -98,12 +98,12 @@ def find(job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[],
 
 
 def fetch(
-    recording: Recording, job: Job, settings: Settings, client: httpx.Client, go_on: Callable[[], None]
+    recording: Recording, job: Job, settings: Settings, client: httpx.Client, check: Callable[[], None]
 ) -> Recording:
     """Download a recording to our disk. The caller must delete it.
 
     Args:
-        go_on: called for each part; raises if the job should stop.
+        check: called for each part; raises if the job should stop.
 
     Raises:
         NotAudio: it is larger than allowed.
@@ -117,17 +117,17 @@ def fetch(
         with client.stream("GET", recording.target) as answer, path.open("wb") as file:
             answer.raise_for_status()
             for part in answer.iter_bytes(1 << 20):
-                go_on()
+                check()
                 n_bytes += len(part)
                 if n_bytes > most_bytes:
                     raise NotAudio(f"it has more than {settings.max_fetch_mb:g} MB (MAX_FETCH_MB)")
-                if _full(path.parent):
+                if _disk_full(path.parent):
                     raise SourceError("the server's disk is full")
                 file.write(part)
     except httpx.HTTPError as error:
         raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
     log.info("job %s: fetched %.1f MB, as its server does not support range requests", job.id, n_bytes / 1e6)
-    return _on_disk(path, job, settings, go_on)
+    return _on_disk(path, job, settings, check)
 
 
 def fetched_path(job: Job, settings: Settings) -> Path:
@@ -135,48 +135,48 @@ def fetched_path(job: Job, settings: Settings) -> Path:
     return settings.uploads / "uploads" / f"{job.id}.fetched"
 
 
-def mended_path(job: Job, settings: Settings) -> Path:
+def repaired_path(job: Job, settings: Settings) -> Path:
     """Path of the repaired copy of a job's damaged MP3; leftovers are deleted like downloads."""
     return settings.uploads / "uploads" / f"{job.id}.mended"
 
 
-def _on_disk(path: Path, job: Job, settings: Settings, go_on: Callable[[], None]) -> Recording:
+def _on_disk(path: Path, job: Job, settings: Settings, check: Callable[[], None]) -> Recording:
     """A recording on our disk, or a repaired copy of a damaged MP3, which the caller must delete."""
     recording = _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
     if recording.probe.format != "mp3":
         return recording
     try:
-        found = mp3.damage(path, go_on)
+        holes = mp3.find_damage(path, check)
     except OSError as error:
         log.warning("job %s: could not be checked for damage: %s", job.id, error)  # ffmpeg may read it nevertheless
         return recording
-    return _mended(recording, found, job, settings, go_on) if found else dataclasses.replace(recording, whole=True)
+    return _repaired(recording, holes, job, settings, check) if holes else dataclasses.replace(recording, intact=True)
 
 
-def _mended(
-    recording: Recording, found: list[mp3.Hole], job: Job, settings: Settings, go_on: Callable[[], None]
+def _repaired(
+    recording: Recording, holes: list[mp3.Hole], job: Job, settings: Settings, check: Callable[[], None]
 ) -> Recording:
     """A copy with silence in the damaged places, or the recording itself if the copy cannot be written."""
-    mended = mended_path(job, settings)
+    repaired = repaired_path(job, settings)
 
-    def look() -> None:
-        go_on()
-        if _full(mended.parent):
+    def check_space() -> None:
+        check()
+        if _disk_full(repaired.parent):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     try:
-        mended.parent.mkdir(parents=True, exist_ok=True)
+        repaired.parent.mkdir(parents=True, exist_ok=True)
         most_s = settings.max_upload_hours * 3600
-        silence_s = mp3.mend(Path(recording.target), found, mended, most_s=most_s, go_on=look)
+        silence_s = mp3.repair(Path(recording.target), holes, repaired, most_s=most_s, check=check_space)
     except OSError as error:
         log.warning("job %s: could not be repaired: %s", job.id, error)
         with contextlib.suppress(OSError):
-            mended.unlink(missing_ok=True)
-        return dataclasses.replace(recording, unmended=error.strerror or str(error))
-    return dataclasses.replace(recording, target=str(mended), silence_s=silence_s)
+            repaired.unlink(missing_ok=True)
+        return dataclasses.replace(recording, repair_error=error.strerror or str(error))
+    return dataclasses.replace(recording, target=str(repaired), silence_s=silence_s)
 
 
-def _full(folder: Path) -> bool:
+def _disk_full(folder: Path) -> bool:
     return shutil.disk_usage(folder).free < SPARE_BYTES
 
 

@@ -62,17 +62,17 @@ class SpeechDetector:
         now_dbfs = loudest_dbfs(audio)
         self._loudest_dbfs = max(now_dbfs, self._loudest_dbfs - DECAY_DB_PER_S * seconds(len(audio)))
         gain_db = min(max(TARGET_DBFS - self._loudest_dbfs, 0.0), MAX_GAIN_DB)
-        heard = np.concatenate([self._rest, np.clip(audio * np.float32(10 ** (gain_db / 20)), -1, 1)])
-        before, (probabilities, self._memory) = len(self._rest), self._model(heard, self._memory)
-        self._rest = heard[len(probabilities) * FRAME_SAMPLES :]
+        amplified = np.concatenate([self._rest, np.clip(audio * np.float32(10 ** (gain_db / 20)), -1, 1)])
+        before, (probabilities, self._memory) = len(self._rest), self._model(amplified, self._memory)
+        self._rest = amplified[len(probabilities) * FRAME_SAMPLES :]
         speech = self._hysteresis.feed(probabilities.tolist())
-        self.onset_samples = max(0, self._hysteresis.onset * FRAME_SAMPLES - before)
-        lately = self._hysteresis.without * FRAME_SAMPLES < NOW_SAMPLES
-        self.now = Content.SPEECH if lately else _wordless(loudest_dbfs(audio[-NOW_SAMPLES:]))
-        return Content.SPEECH if speech else _wordless(now_dbfs)
+        self.onset_samples = max(0, self._hysteresis.onset_frames * FRAME_SAMPLES - before)
+        lately = self._hysteresis.frames_since_speech * FRAME_SAMPLES < NOW_SAMPLES
+        self.now = Content.SPEECH if lately else _music_or_silence(loudest_dbfs(audio[-NOW_SAMPLES:]))
+        return Content.SPEECH if speech else _music_or_silence(now_dbfs)
 
 
-def _wordless(dbfs: float) -> Content:
+def _music_or_silence(dbfs: float) -> Content:
     return Content.MUSIC if dbfs > SILENCE_DBFS else Content.SILENCE
 
 

@@ -70,8 +70,8 @@ class StationReader:
         self._tries = 0
         self._address: Address | None = None  # result of the previous try, if it failed before any audio
         self._probe: Probe | None = None
-        self._heard_s: float | None = None  # monotonic time of this connection's first audio
-        self._complaint = ""
+        self._first_audio_s: float | None = None  # monotonic time of this connection's first audio
+        self._last_error = ""
         self._thread = threading.Thread(target=self._run, name=f"station {station.id}", daemon=True)
 
     @property
@@ -100,7 +100,7 @@ class StationReader:
     def _run(self) -> None:
         try:
             while not self._stopped():
-                self._heard_s = None
+                self._first_audio_s = None
                 try:
                     self._read_once()
                     error: Exception = SourceError("the stream ended")
@@ -120,7 +120,7 @@ class StationReader:
             self._courier.close(discard=self._discard or lost)
 
     def _read_once(self) -> None:
-        address, probe = self._look()
+        address, probe = self._inspect()
         track = probe.tracks[0]
         self._courier.report(
             codec=track.codec,
@@ -147,7 +147,7 @@ class StationReader:
         finally:
             self._cutter.close()
 
-    def _look(self) -> tuple[Address, Probe]:
+    def _inspect(self) -> tuple[Address, Probe]:
         """Resolve and probe the station, reusing the results of the previous try.
 
         Each step is a connection (the first bytes of an MP3 suffice for both). A server with room for one listener that
@@ -167,7 +167,7 @@ class StationReader:
 
     def _listen(self, process: Process) -> None:
         for pcm in process.read(stall_s=self._stall_s, stop=self._stopped):
-            if pcm and self._heard_s is None:
+            if pcm and self._first_audio_s is None:
                 self._begin()
             sent = self._cutter.feed(pcm)
             if self._broadcast:
@@ -178,31 +178,31 @@ class StationReader:
             return
         code = process.wait()
         lines = process.last_lines
-        if code != 0 or self._heard_s is None:
+        if code != 0 or self._first_audio_s is None:
             raise SourceError(f"ffmpeg exited with code {code}" + (f": {lines}" if lines else ""))
 
     def _begin(self) -> None:
-        self._heard_s = time.monotonic()
+        self._first_audio_s = time.monotonic()
         self._address = self._probe = None  # may change before the next connection
         status = self._courier.status
         rate = f"{status.codec}, {status.sample_rate_hz} Hz, {status.channels} channels"
         log.info("station %s: on air (%s)", self.station.id, rate)
-        self._complaint = ""
+        self._last_error = ""
         self._courier.report(state=State.RUNNING, detail="")
 
     def _new_title(self, title: str) -> None:
         self._courier.report(title=title)
 
     def _wait(self, error: Exception) -> None:
-        lasted_s = time.monotonic() - self._heard_s if self._heard_s is not None else 0.0
+        lasted_s = time.monotonic() - self._first_audio_s if self._first_audio_s is not None else 0.0
         lasting = isinstance(error, LASTING)
         delay_s = self._backoff.delay_s(lasted_s=lasted_s, lasting=lasting)
-        if str(error) != self._complaint:  # log each new error, not each try
-            self._complaint = str(error)
+        if str(error) != self._last_error:  # log each new error, not each try
+            self._last_error = str(error)
             log.warning("station %s: %s; retrying%s", self.station.id, error, " occasionally" if lasting else "")
         status = self._courier.status
         reconnects = status.reconnects
-        if self._heard_s is not None:
+        if self._first_audio_s is not None:
             reconnects += 1
             self._metrics.reconnects.labels(self.station.id).inc()
         self._courier.report(state=State.RECONNECTING, detail=str(error), activity="", reconnects=reconnects)

@@ -40,13 +40,13 @@ log = logging.getLogger(__name__)
 SERVICE = "ingest"
 
 #: Interval at which the register is polled, in seconds.
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 
 #: Interval at which processes are counted, in seconds; counting reads their heartbeats with all metrics.
 COUNT_EVERY_S = 3.0
 
 #: Interval at which a process with more than its share releases one station, in seconds: each costs a reconnection.
-GIVE_EVERY_S = 3.0
+RELEASE_EVERY_S = 3.0
 
 
 def share(n_stations: int, n_processes: int) -> int:
@@ -86,7 +86,7 @@ class Supervisor:
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         # A lease is renewed after a third of its time, so it survives an outage of half of it. The others get twice its
         # time: if the name server does not respond, a process may take twenty seconds to notice that Redis is back.
-        self._precedence = Precedence(away_s=max(2 * LOOK_EVERY_S, settings.lease_s / 2), wait_s=2 * settings.lease_s)
+        self._precedence = Precedence(away_s=max(2 * POLL_EVERY_S, settings.lease_s / 2), wait_s=2 * settings.lease_s)
         self._readers: dict[str, StationReader] = {}
         self._stopping: dict[str, StationReader] = {}
         self._counted_stations: set[str] = set()  # those with labels in the metrics
@@ -94,7 +94,7 @@ class Supervisor:
         self._wanted: frozenset[str] = frozenset()  # sources whose partial chunks are of use
         self._listened: frozenset[str] = frozenset()  # sources with listeners
         self._broadcasts = Broadcasts(redis)
-        self._gave_s = 0.0
+        self._released_s = 0.0
         self._away = False
         self._counted = 1
         self._counted_s = -COUNT_EVERY_S
@@ -110,17 +110,17 @@ class Supervisor:
         try:
             while not stop.is_set():
                 try:
-                    self.look()
+                    self.poll()
                     self._away = False
                 except RedisError as error:  # any error: without this thread, the stations would not be supervised
                     if not self._away:
                         log.warning("Redis is unavailable: %s", error)
                     self._away = True
-                stop.wait(LOOK_EVERY_S)
+                stop.wait(POLL_EVERY_S)
         finally:
             self.close()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Poll the register once, and start and stop readers accordingly.
 
         Raises:
@@ -128,11 +128,11 @@ class Supervisor:
         """
         registered = {station.id: station for station in self._registered()}
         self._precedence.answered(time.monotonic())
-        self._end_what_changed(registered)
+        self._end_changed(registered)
         self._reap()
         self._forget_removed(registered)
         fair = share(len(registered), self._processes())
-        self._give_away(len(self._readers) - fair)
+        self._release_surplus(len(self._readers) - fair)
         for station in registered.values():
             if len(self._readers) + len(self._stopping) >= fair or self._precedence.others_first(time.monotonic()):
                 break
@@ -166,10 +166,10 @@ class Supervisor:
             stations = self._stations.all()
         return stations
 
-    def _end_what_changed(self, registered: dict[str, Station]) -> None:
+    def _end_changed(self, registered: dict[str, Station]) -> None:
         for id, reader in list(self._readers.items()):
             station = registered.get(id)
-            if station is None or not reader.alive or _read(station) != _read(reader.station):
+            if station is None or not reader.alive or _reader_fields(station) != _reader_fields(reader.station):
                 reader.stop(discard=station is None)
                 self._stopping[id] = self._readers.pop(id)
 
@@ -185,10 +185,10 @@ class Supervisor:
             self._metrics.reconnects.remove(id)
             self._counted_stations.discard(id)
 
-    def _give_away(self, surplus: int) -> None:
-        if surplus <= 0 or time.monotonic() - self._gave_s < GIVE_EVERY_S:
+    def _release_surplus(self, surplus: int) -> None:
+        if surplus <= 0 or time.monotonic() - self._released_s < RELEASE_EVERY_S:
             return
-        self._gave_s = time.monotonic()
+        self._released_s = time.monotonic()
         id, reader = next(reversed(self._readers.items()))
         log.info("station %s: released for another process", id)
         reader.stop()
@@ -221,8 +221,8 @@ class Supervisor:
             dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s, hls=self._settings.hls),
             self._metrics,
             hold=hold,
-            keep=Keeper(self._redis, self._metrics, kept_s=kept_s),
-            besides=broadcast.send if broadcast else lambda: None,
+            on_queued=Keeper(self._redis, self._metrics, kept_s=kept_s),
+            send_extra=broadcast.send if broadcast else lambda: None,
         )
         cutter = LiveCutter(
             source,
@@ -256,6 +256,6 @@ class Supervisor:
         return self._counted
 
 
-def _read(station: Station) -> tuple[object, ...]:
+def _reader_fields(station: Station) -> tuple[object, ...]:
     """The fields of a station that its reader uses; if they change, a new reader is started."""
     return station.url, station.language, station.hot_words, station.task

@@ -10,7 +10,7 @@ from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 
 from ingest.attempt import Interrupted
-from ingest.decoding import Decoding, Workplace
+from ingest.decoding import Context, Decoding
 from ingest.playlist import make_client
 from ingest.settings import Settings
 from ingest.speech import make_detectors
@@ -21,31 +21,31 @@ from wire.settings import load
 #: Maximum number of attempts after interruptions, which do not count as failures.
 MAX_RESTARTS = 1000
 
-_workplace: Workplace | None = None
+_context: Context | None = None
 
 
-def workplace(metrics: IngestMetrics | None = None) -> Workplace:
+def get_context(metrics: IngestMetrics | None = None) -> Context:
     """The resources of this process, created from the environment at the first call: RQ only passes the job's id."""
-    global _workplace
-    if _workplace is None:
+    global _context
+    if _context is None:
         settings = load(Settings, os.environ)
-        _workplace = Workplace(
+        _context = Context(
             redis=connect(settings.redis_url),
             settings=settings,
             metrics=metrics or IngestMetrics(CollectorRegistry()),
             client=make_client(settings.connect_timeout_s),
             make_detector=make_detectors(settings),
         )
-    return _workplace
+    return _context
 
 
 def decode(job_id: str) -> Retry | None:
     """Decode an upload; called by RQ. Any outcome relevant to the user is in the job's record afterwards."""
-    here = workplace()
+    context = get_context()
     attempt = get_current_job()
     final = attempt is None or not attempt.retries_left
     try:
-        Decoding(job_id, here).run(final=final)
+        Decoding(job_id, context).run(final=final)
     except Interrupted:
         return Retry(max=MAX_RESTARTS)
     return None
@@ -54,4 +54,4 @@ def decode(job_id: str) -> Retry | None:
 def failed(attempt: RqJob, kind: type[BaseException], *_: object) -> None:
     """Handle a failed attempt; called by RQ. If its process was killed, it could not record the failure itself."""
     if kind is AbandonedJobError and not attempt.retries_left:
-        Decoding(attempt.args[0], workplace()).give_up()
+        Decoding(attempt.args[0], get_context()).give_up()

@@ -12,7 +12,7 @@ import pytest
 import srt
 from playwright.sync_api import Dialog, Page, Route, expect
 
-from ingest.ffmpeg import find
+from ingest.ffmpeg import find_program
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.messages import Job, State
@@ -89,7 +89,7 @@ def test_recording_is_played_beside_its_captions(
     expect(said).to_have_text("Första raden.")
     page.reload()
     film = ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5", "-f", "lavfi", "-i", "anullsrc=d=2"]
-    subprocess.run([find("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([find_program("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL)
     opened.set_input_files(tmp_path / "a.webm")  # a video shows captions in the picture
     page.wait_for_function("() => document.querySelector('video').textTracks[0].cues?.length === 2")
     shown = page.evaluate("[document.querySelector('track').srclang, document.querySelector('video').playsInline]")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 
 from ingest.attempt import Interrupted
-from ingest.decoding import Decoding, Workplace
+from ingest.decoding import Context, Decoding
 from tests.integration.ingest.fixture_types import Wait
 from wire.captions import Advance, CaptionLog
 from wire.chunk import Chunk
 from wire.queue import ChunkQueue
 
 
-def take_and_commit(workplace: Workplace, source: str, n: int) -> list[Chunk]:
+def take_and_commit(context: Context, source: str, n: int) -> list[Chunk]:
     """What a transcriber does, without a model: take chunks and commit them."""
-    queue, captions = ChunkQueue(workplace.redis), CaptionLog(workplace.redis)
+    queue, captions = ChunkQueue(context.redis), CaptionLog(context.redis)
     taken = []
     for delivery in queue.take("transcriber-0", n, block_s=0.1):
         chunk = delivery.chunk
@@ -24,17 +24,17 @@ def take_and_commit(workplace: Workplace, source: str, n: int) -> list[Chunk]:
     return taken
 
 
-def take_more(workplace: Workplace, seen: list[Chunk]) -> int:
+def take_more(context: Context, seen: list[Chunk]) -> int:
     """Take and commit what is queued of job j, and append it to `seen`; how much that has then."""
-    seen += take_and_commit(workplace, "jobs/j", 8)
+    seen += take_and_commit(context, "jobs/j", 8)
     return len(seen)
 
 
 class Attempting:
     """An attempt at job j on a thread of its own, which is to be interrupted."""
 
-    def __init__(self, here: Workplace) -> None:
-        self._here = here
+    def __init__(self, context: Context) -> None:
+        self._here = context
         self._ended: list[BaseException] = []
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

@@ -20,9 +20,9 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from ingest.decoding import Decoding, Workplace
+from ingest.decoding import Context, Decoding
 from ingest.detector import SilenceDetector
-from ingest.microphone_desk import MicrophoneDesk
+from ingest.microphone_supervisor import MicrophoneSupervisor
 from ingest.playlist import make_client
 from ingest.settings import Settings
 from ingest.supervisor import Supervisor
@@ -134,23 +134,23 @@ def make_audio(tmp_path: Path, need_program: Callable[..., str]) -> Callable[...
 
 
 @pytest.fixture
-def workplace(redis_url: str, tmp_path: Path) -> Iterator[Workplace]:
+def context(redis_url: str, tmp_path: Path) -> Iterator[Context]:
     """What decoders of uploads work with; chunks of 5 s."""
     redis = connect(redis_url)
     settings = Settings(redis_url=redis_url, data_dir=str(tmp_path), chunk_s=5.0, lead_s=1.0)
     with make_client(5.0) as client:
-        yield Workplace(redis, settings, IngestMetrics(CollectorRegistry()), client)
+        yield Context(redis, settings, IngestMetrics(CollectorRegistry()), client)
     redis.close()
 
 
 @pytest.fixture
-def decode(workplace: Workplace) -> Callable[..., Job]:
+def decode(context: Context) -> Callable[..., Job]:
     """`decode(path)`: the job's record after its decoding."""
 
     def run(path: Path | str = "", **fields: Any) -> Job:
-        jobs = Jobs(workplace.redis)
+        jobs = Jobs(context.redis)
         jobs.save(Job("j", time.time(), filename="x", path=path.name if isinstance(path, Path) else path, **fields))
-        Decoding("j", workplace).run()
+        Decoding("j", context).run()
         return jobs.get("j")
 
     return run
@@ -196,15 +196,17 @@ def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
 
 
 @pytest.fixture
-def desk(redis_url: str) -> Iterator[Callable[..., None]]:
-    """`desk(max_microphones=…)`: an ingest process's part for microphones."""
+def start_microphones(redis_url: str) -> Iterator[Callable[..., None]]:
+    """`start_microphones(max_microphones=…)`: runs the part of an ingest process that reads microphones."""
     stop, threads, clients = threading.Event(), [], []
 
     def start(**settings: Any) -> None:
         redis = connect(redis_url)
         chosen = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25, **settings)
-        counter = MicrophoneDesk(redis, chosen, IngestMetrics(CollectorRegistry()), SilenceDetector, worker="ingest-0")
-        threads.append(threading.Thread(target=counter.run, args=(stop,)))
+        supervisor = MicrophoneSupervisor(
+            redis, chosen, IngestMetrics(CollectorRegistry()), SilenceDetector, worker="ingest-0"
+        )
+        threads.append(threading.Thread(target=supervisor.run, args=(stop,)))
         threads[-1].start()
         clients.append(redis)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ingest.attempt import Interrupted
-from ingest.decoding import Workplace
-from ingest.mp3 import damage, holes, mend
+from ingest.decoding import Context
+from ingest.mp3 import find_damage, find_holes, repair
 from ingest.recording import find
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
@@ -76,14 +76,14 @@ def cut_out(whole: bytes, begin: int, end: int) -> bytes:
 def test_what_follows_damage_keeps_its_time(
     name: str,
     options: list[str],
-    damage: Callable[[bytes, int, int], bytes],
+    find_damage: Callable[[bytes, int, int], bytes],
     decode: Decode,
     make_audio: Make,
     chunks: Chunks,
 ) -> None:
     path = make_audio(name, *options, source=TONE_FROM_8_S)
     whole = path.read_bytes()
-    path.write_bytes(damage(whole, len(whole) // 4, len(whole) // 2))
+    path.write_bytes(find_damage(whole, len(whole) // 4, len(whole) // 2))
     job = decode(path)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert job.duration_s == pytest.approx(12, abs=0.15)
@@ -118,7 +118,7 @@ def test_whole_mp3s_are_left_as_they_are(rate_hz: int, quality: list[str], chann
     picture = b"ID3\x04\0\0" + bytes((0, 0, 100, 0)) + np.random.default_rng(1).bytes(12_800)
     tag = b"TAG" + bytes(125)
     for body in (whole, whole + whole, picture + whole + tag + picture + whole + tag, whole + b"LYRICSBEGIN..." + tag):
-        assert holes(body) == []
+        assert find_holes(body) == []
 
 
 #: Noise, of which frames are large, and from 4 s on silence, of which they are small.
@@ -134,34 +134,34 @@ def hurt_mp3(make_audio: Make) -> Path:
 
 def test_silence_takes_little_room(make_audio: Make, tmp_path: Path) -> None:
     path = hurt_mp3(make_audio)
-    silence_s = mend(path, damage(path, lambda: None), tmp_path / "mended", most_s=3600, go_on=lambda: None)
+    silence_s = repair(path, find_damage(path, lambda: None), tmp_path / "mended", most_s=3600, check=lambda: None)
     assert silence_s > 20
     assert (tmp_path / "mended").stat().st_size < 1.2 * path.stat().st_size
 
 
 def test_no_more_silence_is_written_than_is_captioned(make_audio: Make, tmp_path: Path) -> None:
     path = hurt_mp3(make_audio)
-    found = damage(path, lambda: None)
-    silence_s = mend(path, found, tmp_path / "mended", most_s=9, go_on=lambda: None)
+    found = find_damage(path, lambda: None)
+    silence_s = repair(path, found, tmp_path / "mended", most_s=9, check=lambda: None)
     assert silence_s == pytest.approx(9, abs=0.03)
     assert (tmp_path / "mended").stat().st_size < found[0].begin + 9 * 32_000 / 8 + 105
 
 
 @pytest.mark.parametrize("copied", [False, True], ids=["while it is searched", "while it is copied"])
-def test_mending_ends_when_nobody_wants_it(copied: bool, make_audio: Make, workplace: Workplace) -> None:
+def test_mending_ends_when_nobody_wants_it(copied: bool, make_audio: Make, context: Context) -> None:
     path = hurt_mp3(make_audio)
     asked: list[None] = []
-    damage(path, lambda: asked.append(None))
+    find_damage(path, lambda: asked.append(None))
     most = len(asked) if copied else len(asked) // 2
     asked.clear()
 
-    def go_on() -> None:
+    def check() -> None:
         asked.append(None)
         if len(asked) > most:
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        find(Job("j", 0.0, path=path.name), workplace.settings, workplace.client, go_on)
+        find(Job("j", 0.0, path=path.name), context.settings, context.client, check)
 
 
 def test_what_cannot_be_mended_is_captioned_as_it_is(

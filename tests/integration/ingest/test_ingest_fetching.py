@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.decoding import Workplace
+from ingest.decoding import Context
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
 from wire.messages import State
@@ -98,9 +98,9 @@ def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: 
     ],
 )
 def test_what_cannot_be_fetched_says_why(
-    path: str, says: str | None, decode: Decode, web: Web, workplace: Workplace, make_audio: Make, chunks: Chunks
+    path: str, says: str | None, decode: Decode, web: Web, context: Context, make_audio: Make, chunks: Chunks
 ) -> None:
-    object.__setattr__(workplace.settings, "max_fetch_mb", 2.0)
+    object.__setattr__(context.settings, "max_fetch_mb", 2.0)
     ours = make_audio("secret.mp3")
     web.page("/page", b"<html>hello</html>")
     web.page("/text", b"hello " * 400, "application/octet-stream")

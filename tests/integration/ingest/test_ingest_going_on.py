@@ -17,7 +17,7 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from ingest.attempt import Interrupted
-from ingest.decoding import Decoding, Workplace
+from ingest.decoding import Context, Decoding
 from tests.integration.ingest.attempts import Attempting, take_and_commit, take_more
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
@@ -51,47 +51,45 @@ def test_a_job_that_failed_elsewhere_meanwhile_stays_failed(
 
 
 def test_decoding_waits_for_transcribers(
-    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+    context: Context, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
 ) -> None:
-    object.__setattr__(workplace.settings, "upload_ahead_chunks", 4)
+    object.__setattr__(context.settings, "upload_ahead_chunks", 4)
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=60:sample_rate=16000")
-    jobs = Jobs(workplace.redis)
+    jobs = Jobs(context.redis)
     jobs.save(Job("j", time.time(), path=path.name))
-    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread = threading.Thread(target=Decoding("j", context).run)
     thread.start()
     seen: list[Chunk] = []
     while not (seen and seen[-1].last):
         wait_until(lambda: chunks("jobs/j"))
         assert len(chunks("jobs/j")) <= 4
-        seen += take_and_commit(workplace, "jobs/j", 2)
+        seen += take_and_commit(context, "jobs/j", 2)
     thread.join()
     assert [chunk.seq for chunk in seen] == list(range(13))
     assert not path.exists()
 
 
 def test_one_upload_does_not_fill_the_queue_that_is_shared(
-    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], redis_client: Any
+    context: Context, make_audio: Make, wait_until: Callable[..., None], redis_client: Any
 ) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=400:sample_rate=16000")
-    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    thread = threading.Thread(target=Decoding("j", workplace).run)
+    Jobs(context.redis).save(Job("j", time.time(), path=path.name))
+    thread = threading.Thread(target=Decoding("j", context).run)
     thread.start()
     wait_until(lambda: redis_client.xlen(UPLOAD_CHUNKS) >= 20, 30)
-    Jobs(workplace.redis).change("j", state=State.CANCELLED)
+    Jobs(context.redis).change("j", state=State.CANCELLED)
     thread.join()
     assert (redis_client.xlen(OPENING_CHUNKS), redis_client.xlen(UPLOAD_CHUNKS)) == (12, 20)
     assert not path.exists()
-    assert Jobs(workplace.redis).get("j").state is State.CANCELLED
+    assert Jobs(context.redis).get("j").state is State.CANCELLED
 
 
-def test_a_deleted_job_ends_its_decoding(
-    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None]
-) -> None:
-    object.__setattr__(workplace.settings, "upload_ahead_chunks", 1)
+def test_a_deleted_job_ends_its_decoding(context: Context, make_audio: Make, wait_until: Callable[..., None]) -> None:
+    object.__setattr__(context.settings, "upload_ahead_chunks", 1)
     path = make_audio("x.wav")
-    jobs = Jobs(workplace.redis)
+    jobs = Jobs(context.redis)
     jobs.save(Job("j", time.time(), path=path.name))
-    thread = threading.Thread(target=Decoding("j", workplace).run)
+    thread = threading.Thread(target=Decoding("j", context).run)
     thread.start()
     wait_until(lambda: jobs.get("j").state is State.RUNNING)
     jobs.remove("j")
@@ -100,20 +98,20 @@ def test_a_deleted_job_ends_its_decoding(
 
 
 def test_an_interrupted_job_goes_on_where_its_captions_end(
-    workplace: Workplace, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
+    context: Context, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
 ) -> None:
-    object.__setattr__(workplace.settings, "upload_ahead_chunks", 3)
+    object.__setattr__(context.settings, "upload_ahead_chunks", 3)
     path = make_audio("x.flac", source="sine=duration=31")
-    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    attempt = Attempting(workplace)
+    Jobs(context.redis).save(Job("j", time.time(), path=path.name))
+    attempt = Attempting(context)
     wait_until(lambda: len(chunks("jobs/j")) == 3)
-    committed = take_and_commit(workplace, "jobs/j", 2)
+    committed = take_and_commit(context, "jobs/j", 2)
     attempt.stop()
     assert path.exists()
 
-    workplace.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
-    object.__setattr__(workplace.settings, "upload_ahead_chunks", 100)
-    Decoding("j", workplace).run()
+    context.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
+    object.__setattr__(context.settings, "upload_ahead_chunks", 100)
+    Decoding("j", context).run()
     rest = chunks("jobs/j")
     assert [chunk.seq for chunk in committed + rest] == list(range(7))
     assert rest[0].lead_samples == committed[-1].tail_samples >= 8_000
@@ -122,7 +120,7 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
 
 
 def test_what_a_redis_lost_is_decoded_again(
-    workplace: Workplace,
+    context: Context,
     make_audio: Make,
     free_port: Callable[[], int],
     tmp_path: Path,
@@ -131,56 +129,56 @@ def test_what_a_redis_lost_is_decoded_again(
     """A machine that goes down takes along the last second of what its Redis was told."""
     port, audio = free_port(), make_audio("x.flac", source="sine=duration=31").name
     with running_redis(tmp_path, port, keeps=True) as url:
-        here = dataclasses.replace(workplace, redis=connect(url))
-        Jobs(here.redis).save(Job("j", time.time(), path=audio))
-        object.__setattr__(here.settings, "upload_ahead_chunks", 3)
-        attempt = Attempting(here)
-        wait_until(lambda: here.redis.xlen(OPENING_CHUNKS) == 3)
+        context = dataclasses.replace(context, redis=connect(url))
+        Jobs(context.redis).save(Job("j", time.time(), path=audio))
+        object.__setattr__(context.settings, "upload_ahead_chunks", 3)
+        attempt = Attempting(context)
+        wait_until(lambda: context.redis.xlen(OPENING_CHUNKS) == 3)
     with running_redis(tmp_path, free_port(), keeps=True) as url, connect(url) as redis:
         [(newest, _)] = redis.xrevrange(OPENING_CHUNKS, count=1)
         redis.xdel(OPENING_CHUNKS, newest)
     with running_redis(tmp_path, port, keeps=True):
         attempt.wait(wait_until)
         assert (tmp_path / audio).exists()
-        object.__setattr__(here.settings, "upload_ahead_chunks", 100)
-        Decoding("j", here).run()
+        object.__setattr__(context.settings, "upload_ahead_chunks", 100)
+        Decoding("j", context).run()
         seen: list[Chunk] = []
-        while take_more(here, seen) and not seen[-1].last:
+        while take_more(context, seen) and not seen[-1].last:
             pass
-        here.redis.close()
+        context.redis.close()
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(7))
 
 
 def test_a_redis_that_may_not_be_asked_whether_it_was_begun_anew_serves(
-    workplace: Workplace, make_audio: Make, free_port: Callable[[], int], tmp_path: Path
+    context: Context, make_audio: Make, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     audio = make_audio("x.flac", source="sine=duration=6").name
     with running_redis(tmp_path, free_port()) as url, connect(url) as redis:
         redis.acl_setuser("default", commands=["-info"])
         jobs = Jobs(redis)
         jobs.save(Job("j", time.time(), path=audio))
-        Decoding("j", dataclasses.replace(workplace, redis=redis)).run()
+        Decoding("j", dataclasses.replace(context, redis=redis)).run()
         assert jobs.get("j").decoded
 
 
 def test_a_long_upload_gives_way_to_one_that_waits(
-    workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    context: Context, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.attempt.TURN_S", 0.0)
     monkeypatch.setattr("ingest.attempt.TURN_FACTOR", 0.0)
-    monkeypatch.setattr("ingest.attempt.ASK_EVERY_S", 0.0)
-    object.__setattr__(workplace.settings, "upload_ahead_chunks", 2)
+    monkeypatch.setattr("ingest.attempt.CHECK_EVERY_S", 0.0)
+    object.__setattr__(context.settings, "upload_ahead_chunks", 2)
     path = make_audio("x.wav", source="sine=duration=60")
-    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    Jobs(context.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(context.redis, "another", timeout_s=60)
     with pytest.raises(Interrupted):
-        Decoding("j", workplace).run()
+        Decoding("j", context).run()
     assert path.exists()
-    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+    assert Jobs(context.redis).get("j").state is State.RUNNING
 
 
 def test_what_may_be_live_gives_way_at_every_attempt(
-    workplace: Workplace,
+    context: Context,
     make_audio: Make,
     web: Web,
     chunks: Chunks,
@@ -189,30 +187,28 @@ def test_what_may_be_live_gives_way_at_every_attempt(
 ) -> None:
     """An attempt needs as long as all before it to come to what is new, and must not have a multiple of that."""
     monkeypatch.setattr("ingest.attempt.TURN_S", 2.0)
-    object.__setattr__(workplace.settings, "chunk_s", 1.0)
+    object.__setattr__(context.settings, "chunk_s", 1.0)
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
-    Jobs(workplace.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
-    enqueue_decode(workplace.redis, "another", timeout_s=60)
+    Jobs(context.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
+    enqueue_decode(context.redis, "another", timeout_s=60)
     for n_attempts, factor in ((1, 0.0), (2, 1e6)):
         monkeypatch.setattr("ingest.attempt.TURN_FACTOR", factor)
-        Attempting(workplace).wait(wait_until)
-        assert take_and_commit(workplace, "jobs/j", 8) or n_attempts == 2
-    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+        Attempting(context).wait(wait_until)
+        assert take_and_commit(context, "jobs/j", 8) or n_attempts == 2
+    assert Jobs(context.redis).get("j").state is State.RUNNING
 
 
-def test_a_decoded_job_is_not_decoded_again(
-    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks
-) -> None:
+def test_a_decoded_job_is_not_decoded_again(decode: Decode, make_audio: Make, context: Context, chunks: Chunks) -> None:
     assert decode(make_audio("x.mp3")).decoded
     before = chunks("jobs/j")
-    Decoding("j", workplace).run()  # its file is gone, and that is no failure
-    assert Jobs(workplace.redis).get("j").state is State.RUNNING
+    Decoding("j", context).run()  # its file is gone, and that is no failure
+    assert Jobs(context.redis).get("j").state is State.RUNNING
     assert chunks("jobs/j") == before
 
 
-def test_a_finished_job_is_left_alone(workplace: Workplace, make_audio: Make, chunks: Chunks) -> None:
-    Jobs(workplace.redis).save(Job("j", time.time(), path="gone.mp3", state=State.CANCELLED))
-    Decoding("j", workplace).run()
+def test_a_finished_job_is_left_alone(context: Context, make_audio: Make, chunks: Chunks) -> None:
+    Jobs(context.redis).save(Job("j", time.time(), path="gone.mp3", state=State.CANCELLED))
+    Decoding("j", context).run()
     assert chunks("jobs/j") == []
 
 
@@ -225,11 +221,11 @@ decoder.main([])
 
 
 def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
-    redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
+    redis_url: str, context: Context, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
     path = make_audio("x.flac", source="sine=duration=200")
-    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    enqueue_decode(workplace.redis, "j", timeout_s=600)
+    Jobs(context.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(context.redis, "j", timeout_s=600)
     environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path), "UPLOAD_AHEAD_CHUNKS": "4"}
 
     def start() -> subprocess.Popen[bytes]:
@@ -238,29 +234,29 @@ def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
     first = start()
     seen: list[Chunk] = []
     try:
-        wait_until(lambda: take_more(workplace, seen) >= 5, 30)
+        wait_until(lambda: take_more(context, seen) >= 5, 30)
     finally:
         first.kill()
         first.wait()
     second = start()
     try:
-        wait_until(lambda: take_more(workplace, seen) and seen[-1].last, 60)
+        wait_until(lambda: take_more(context, seen) and seen[-1].last, 60)
         wait_until(lambda: not path.exists(), 10)
     finally:
         second.terminate()
         assert second.wait(timeout=10) == 0
     # What was queued by the killed one comes twice: committing it again changes nothing.
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(41))
-    assert CaptionLog(workplace.redis).progress("jobs/j").finished
+    assert CaptionLog(context.redis).progress("jobs/j").finished
 
 
 def test_a_recording_that_kills_its_decoders_is_given_up(
-    redis_url: str, workplace: Workplace, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
+    redis_url: str, context: Context, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
     path = make_audio("x.flac")
-    Jobs(workplace.redis).save(Job("j", time.time(), path=path.name))
-    enqueue_decode(workplace.redis, "j", timeout_s=600)
-    last = RqJob.fetch("decode-j", connection=workplace.redis, serializer=JSONSerializer)
+    Jobs(context.redis).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(context.redis, "j", timeout_s=600)
+    last = RqJob.fetch("decode-j", connection=context.redis, serializer=JSONSerializer)
     last.retries_left = 0
     last.save()
     environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
@@ -268,9 +264,9 @@ def test_a_recording_that_kills_its_decoders_is_given_up(
     assert subprocess.run([sys.executable, "-c", deadly + DECODER], env=environ, timeout=40).returncode == 9
     second = subprocess.Popen([sys.executable, "-c", DECODER], env=environ)
     try:
-        wait_until(lambda: Jobs(workplace.redis).get("j").state is State.FAILED, 40)
+        wait_until(lambda: Jobs(context.redis).get("j").state is State.FAILED, 40)
         wait_until(lambda: not path.exists(), 10)
     finally:
         second.terminate()
         assert second.wait(timeout=10) == 0
-    assert Statuses(workplace.redis).get(Kind.JOB, "j").detail.startswith("every process that decoded it was killed")
+    assert Statuses(context.redis).get(Kind.JOB, "j").detail.startswith("every process that decoded it was killed")

@@ -23,9 +23,14 @@ from wire.sources import Statuses
 
 @pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
 def test_any_rate_comes_out_at_16_khz(
-    rate_hz: int, desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+    rate_hz: int,
+    start_microphones: Callable[..., None],
+    api: Microphones,
+    chunks: Chunks,
+    wait_until: Wait,
+    redis_client: Any,
 ) -> None:
-    desk()
+    start_microphones()
     api.open(Hello("m", rate_hz, "sv", task="translate", hot_words=("Umeå",)))
     speak(api, "m", tone(440, 3.5, rate_hz))
     api.close("m")
@@ -44,9 +49,9 @@ def test_any_rate_comes_out_at_16_khz(
 
 
 def test_chunks_come_while_it_is_open(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
-    desk()
+    start_microphones()
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 1.5, 16_000))
     wait_until(lambda: chunks("microphones/m"), 20)
@@ -56,9 +61,9 @@ def test_chunks_come_while_it_is_open(
 
 
 def test_several_speak_at_once_and_more_wait(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
-    desk(max_microphones=2)
+    start_microphones(max_microphones=2)
     for n in range(3):
         api.open(Hello(f"m{n}", 48_000))
         speak(api, f"m{n}", tone(300 + 200 * n, 1.2, 48_000))
@@ -75,7 +80,7 @@ def test_several_speak_at_once_and_more_wait(
 
 @pytest.mark.parametrize(("owner", "name"), [(Microphones, "_note"), (Leases, "acquire")])
 def test_one_that_is_announced_while_redis_goes_away_is_read_later(
-    desk: Callable[..., None],
+    start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
     wait_until: Wait,
@@ -91,7 +96,7 @@ def test_one_that_is_announced_while_redis_goes_away_is_read_later(
         return real(*arguments)
 
     monkeypatch.setattr(owner, name, fails_once)
-    desk()
+    start_microphones()
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 1.2, 16_000))
     api.close("m")
@@ -129,18 +134,18 @@ def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client
 
 
 def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
-    desk()
+    start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES), 20)
 
 
 def test_one_that_says_nothing_still_ends(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
-    desk()
+    start_microphones()
     api.open(Hello("m", 16_000))
     api.close("m")
     wait_until(lambda: chunks("microphones/m"), 20)
@@ -150,9 +155,9 @@ def test_one_that_says_nothing_still_ends(
 
 
 def test_one_that_vanishes_ends_too(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
-    desk(microphone_idle_s=2.0)
+    start_microphones(microphone_idle_s=2.0)
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 0.5, 16_000))
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
@@ -160,9 +165,9 @@ def test_one_that_vanishes_ends_too(
 
 
 def test_an_impossible_rate_fails_clearly(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
-    desk()
+    start_microphones()
     api.open(Hello("m", 12))
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FAILED, 20)
     assert "sample rate of 12 Hz" in Statuses(redis_client).get(Kind.MICROPHONE, "m").detail

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest import microphone_desk, microphones
+from ingest import microphone_supervisor, microphones
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from tests.integration.ingest.speaking import speak, tone
@@ -20,12 +20,12 @@ from wire.sources import Statuses
 
 
 def test_one_whose_connection_breaks_goes_on_over_another(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     def status() -> Any:
         return Statuses(redis_client).get(Kind.MICROPHONE, "m")
 
-    desk()
+    start_microphones()
     api.open(Hello("m", 48_000, "sv"))
     speak(api, "m", tone(440, 1.5, 48_000))
     api.leave("m")
@@ -56,7 +56,7 @@ def test_one_whose_connection_breaks_goes_on_over_another(
 
 @pytest.mark.parametrize(("kept_from_s", "epochs"), [(1.0, {1}), (1.6, {1, 2}), (None, {1, 2})])
 def test_where_nothing_is_missing_it_goes_on_without_a_seam(
-    desk: Callable[..., None],
+    start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
     wait_until: Wait,
@@ -65,7 +65,7 @@ def test_where_nothing_is_missing_it_goes_on_without_a_seam(
     epochs: set[int],
 ) -> None:
     """A word that the break cut is heard whole: the next chunk repeats the end of what came before."""
-    desk()
+    start_microphones()
     api.open(Hello("m", 16_000))
     api.send("m", tone(440, 1.5, 16_000), duration_s=1.5)
     api.leave("m")
@@ -87,9 +87,9 @@ def test_where_nothing_is_missing_it_goes_on_without_a_seam(
 
 
 def test_who_was_taken_over_from_adds_and_ends_nothing(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
-    desk()
+    start_microphones()
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 0.5, 16_000))
     again = api.resume(Hello("m", 16_000))
@@ -105,9 +105,9 @@ def test_who_was_taken_over_from_adds_and_ends_nothing(
 
 
 def test_one_that_is_away_for_long_ends_and_is_not_resumed(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
-    desk(microphone_idle_s=2.0)
+    start_microphones(microphone_idle_s=2.0)
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 0.5, 16_000))
     api.leave("m")
@@ -118,7 +118,7 @@ def test_one_that_is_away_for_long_ends_and_is_not_resumed(
 
 
 def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
-    desk: Callable[..., None],
+    start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
     wait_until: Wait,
@@ -132,7 +132,7 @@ def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
     for number, (name, value) in enumerate(((b"pcm", tone(440, 0.5, 16_000)), (b"broken", b"1"))):
         redis_client.xadd(keys.microphone("m"), {name: value, b"connection": 1}, id=f"{an_hour_ago}-{number}")
     began_s = time.monotonic()
-    desk()
+    start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert time.monotonic() - began_s > 0.5, "it may come back yet"
     assert len(audio_of(chunks("microphones/m"))) == 8_000
@@ -141,15 +141,15 @@ def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
 
 
 def test_one_that_is_away_gives_its_place_to_one_that_waits(
-    desk: Callable[..., None],
+    start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
     wait_until: Wait,
     redis_client: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microphone_desk, "AWAY_S", 0.5)
-    desk(max_microphones=2)
+    monkeypatch.setattr(microphone_supervisor, "AWAY_S", 0.5)
+    start_microphones(max_microphones=2)
     for id in ("open", "away", "new"):
         api.open(Hello(id, 16_000))
         speak(api, id, tone(440, 1.2, 16_000))
@@ -173,7 +173,7 @@ def test_one_that_is_resumed_while_it_is_given_up_goes_on(api: Microphones, redi
 
 
 def test_another_process_reads_a_later_connection_as_that_one_said(
-    desk: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     api.open(Hello("m", 8_000))
     assert api.next(1.0)
@@ -183,7 +183,7 @@ def test_another_process_reads_a_later_connection_as_that_one_said(
     api.close("m", again.number)
     frames, _ = api.frames("m", b"0", 0.1)
     api.mark("m", Mark(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1))
-    desk()
+    start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert chunks("microphones/m")[0].follows == (1, 1)
     audio = audio_of(chunks("microphones/m"))

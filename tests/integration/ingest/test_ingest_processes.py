@@ -119,7 +119,7 @@ def test_sigterm_stops_everything_within_seconds(
 
 def test_a_process_that_can_look_after_nothing_any_more_ends(redis_url: str, redis_client: Any, ingest: Start) -> None:
     broken = (
-        "import ingest.main; ingest.main.Supervisor.look = lambda self: 1 / 0; raise SystemExit(ingest.main.main([]))"
+        "import ingest.main; ingest.main.Supervisor.poll = lambda self: 1 / 0; raise SystemExit(ingest.main.main([]))"
     )
     process = ingest(redis_url, program=("-c", broken))
     assert process.wait(timeout=40) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from demo.noise import noise
 from demo.voices import Voice, speak
-from ingest.decoding import Decoding, Workplace
+from ingest.decoding import Context, Decoding
 from ingest.speech import make_detectors
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
@@ -94,7 +94,7 @@ def test_silence_goes_without_audio(decode: Decode, make_audio: Make, chunks: Ch
     assert all(chunk.pcm == b"" for chunk in found)
 
 
-def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, workplace: Workplace, chunks: Chunks) -> None:
+def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, context: Context, chunks: Chunks) -> None:
     words = speak("Rain is expected in the north tomorrow.", Voice("en-us+f2", "en")).audio
     speech = np.pad(words, (16_000, 80_000 - 16_000 - len(words)))
     hum = 0.1 * noise("hum", 240_000, np.random.default_rng(1)) * 32767
@@ -102,24 +102,24 @@ def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, workplace: Workplace
     with wave.open(str(tmp_path / "x.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(audio.tobytes())
-    Jobs(workplace.redis).save(Job("j", time.time(), filename="x", path="x.wav"))
-    Decoding("j", dataclasses.replace(workplace, make_detector=make_detectors(workplace.settings))).run()
+    Jobs(context.redis).save(Job("j", time.time(), filename="x", path="x.wav"))
+    Decoding("j", dataclasses.replace(context, make_detector=make_detectors(context.settings))).run()
     found = [chunk for chunk in chunks("jobs/j") if chunk.n_samples]
     assert [str(chunk.content) for chunk in found] == ["speech", "music", "music", "music", "silence", "speech"]
     assert [bool(chunk.pcm) for chunk in found] == [True, False, False, False, False, True]
     assert found[-1].lead_samples == found[-2].tail_samples >= 8_000
 
 
-def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, workplace: Workplace) -> None:
-    object.__setattr__(workplace.settings, "max_upload_hours", 5 / 3600)
+def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, context: Context) -> None:
+    object.__setattr__(context.settings, "max_upload_hours", 5 / 3600)
     job = decode(make_audio("x.wav"))
     assert job.error == "it lasts 0.0 hours; at most 0.00138889 are allowed (MAX_UPLOAD_HOURS)"
 
 
 def test_a_recording_that_hides_its_length_is_cut(
-    decode: Decode, make_audio: Make, workplace: Workplace, chunks: Chunks
+    decode: Decode, make_audio: Make, context: Context, chunks: Chunks
 ) -> None:
-    object.__setattr__(workplace.settings, "max_upload_hours", 8 / 3600)
+    object.__setattr__(context.settings, "max_upload_hours", 8 / 3600)
     job = decode(make_audio("x.mkv", "-live", "1", "-c:a", "flac"))
     assert job.error == ""
     assert 8 <= len(audio_of(chunks("jobs/j"))) / 16_000 < 11

@@ -6,14 +6,14 @@ import os
 
 import pytest
 
-from ingest.ffmpeg import Process, _complaint, _text, decode_command, tidy_title
+from ingest.ffmpeg import Process, _error_text, _text, decode_command, tidy_title
 from ingest.probe import Probe, Track, explain, parse
 from wire.errors import NotAudio, SourceError
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.ffmpeg.find", lambda name: f"/bin/{name}")
+    monkeypatch.setattr("ingest.ffmpeg.find_program", lambda name: f"/bin/{name}")
 
 
 def value(command: list[str], option: str) -> str:
@@ -96,12 +96,12 @@ def test_a_live_source_gives_up_on_silence_and_is_never_spliced() -> None:
     ],
 )
 def test_only_complaints_are_kept(line: str, text: str) -> None:
-    assert _complaint(line) == text
+    assert _error_text(line) == text
 
 
 def test_no_complaint_tells_a_password() -> None:
     line = "[hls @ 0x1] [error] Error when loading first segment 'http://me:a:b!@h.se:8000/1.ts' of rtsp://me@h.se/x@y"
-    assert _complaint(line) == "Error when loading first segment 'http://h.se:8000/1.ts' of rtsp://h.se/x@y"
+    assert _error_text(line) == "Error when loading first segment 'http://h.se:8000/1.ts' of rtsp://h.se/x@y"
 
 
 AUDIO = {"codec_type": "audio", "codec_name": "aac", "sample_rate": "48000", "channels": 6, "bit_rate": "384000"}

@@ -101,11 +101,11 @@ def test_what_never_reaches_the_threshold_is_no_speech(frames: list[float]) -> N
 def test_the_onset_is_where_speech_may_begin() -> None:
     heard = calm()
     heard.feed([0.0] * 10)
-    assert heard.onset == 10, "nothing at all"
+    assert heard.onset_frames == 10, "nothing at all"
     heard.feed([*[0.0] * 7, *[1.0] * MIN_FRAMES])
-    assert heard.onset == 7
+    assert heard.onset_frames == 7
     heard.feed([0.0] * 5)
-    assert heard.onset == 0, "what comes just after speech is speech still"
+    assert heard.onset_frames == 0, "what comes just after speech is speech still"
     heard.feed([0.0] * PAD_FRAMES)
     heard.feed([0.0, DOUBT, 0.0])
-    assert heard.onset == 1, "a blip may be speech, too"
+    assert heard.onset_frames == 1, "a blip may be speech, too"

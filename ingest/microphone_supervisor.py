@@ -25,10 +25,10 @@ from wire.queue import ChunkQueue
 log = logging.getLogger(__name__)
 
 #: Interval between checks for microphones that a dead process has left, in seconds.
-LOOK_EVERY_S = 2.0
+POLL_EVERY_S = 2.0
 
 
-class MicrophoneDesk:
+class MicrophoneSupervisor:
     """Takes announced microphones and starts a reader for each.
 
     Args:
@@ -48,7 +48,7 @@ class MicrophoneDesk:
         self._readers: dict[str, MicrophoneReader] = {}
         self._queue = ChunkQueue(redis)
         self._neglected = False  # no transcriber takes partial chunks
-        self._looked_s = 0.0
+        self._polled_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Take microphones until `stop` is set; another process continues those that are open."""
@@ -93,8 +93,8 @@ class MicrophoneDesk:
     def _next(self, stop: threading.Event) -> list[Hello]:
         """Microphones without a reader: those that a dead process has left, else one that has just opened."""
         try:
-            if time.monotonic() - self._looked_s > LOOK_EVERY_S:
-                self._looked_s = time.monotonic()
+            if time.monotonic() - self._polled_s > POLL_EVERY_S:
+                self._polled_s = time.monotonic()
                 if left := self._microphones.abandoned():
                     return left
             hello = self._microphones.next(1.0)
