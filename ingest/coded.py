@@ -22,8 +22,8 @@ _AAC_OPTIONS = {"acodec": "aac", "aac_coder": "fast", "audio_bitrate": "128k", "
 #: every child process has.
 _FD = 0
 
-#: Capacity of a pipe.
-_READ_BYTES = 65_536
+#: Capacity of a pipe, and so the size of one read: 2 s of PCM.
+PIPE_BYTES = 65_536
 
 
 def format_of(codec: str) -> str:
@@ -58,7 +58,7 @@ class SecondPipe:
     def take(self) -> None:
         """Read the available data. Call this regularly, or ffmpeg blocks on a full pipe."""
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._read_end, _READ_BYTES):
+            while data := os.read(self._read_end, PIPE_BYTES):
                 self._on_data(data)
 
     def close(self) -> None:

@@ -20,9 +20,10 @@ from rq.timeouts import JobTimeoutException
 
 from ingest.attempt import Attempt, Interrupted, JobEnded, check_not_ended
 from ingest.chunker import Chunker, Piece
+from ingest.coded import PIPE_BYTES
 from ingest.detector import Detector, MakeDetector, SilenceDetector
 from ingest.ending import Ending, NothingDecoded
-from ingest.ffmpeg import READ_BYTES, Process, decode_command
+from ingest.ffmpeg import Process, decode_command
 from ingest.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, repaired_path, upload_path
 from ingest.settings import Settings
 from wire.audio import SAMPLE_BYTES, samples, seconds
@@ -265,6 +266,6 @@ def _with_leading_silence(decoded: Iterator[bytes], start_s: float) -> Iterator[
     left = samples(start_s) * SAMPLE_BYTES
     for pcm in decoded:
         while pcm and left:
-            yield bytes(min(left, READ_BYTES))
-            left -= min(left, READ_BYTES)
+            yield bytes(min(left, PIPE_BYTES))
+            left -= min(left, PIPE_BYTES)
         yield pcm

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import ffmpeg
 
-from ingest.coded import SecondPipe
+from ingest.coded import PIPE_BYTES, SecondPipe
 from ingest.coded import output as second_output
 from ingest.relay import environment
 from wire.audio import SAMPLE_RATE_HZ
@@ -49,8 +49,6 @@ LOCAL_FORMATS = (
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
 
-#: Bytes of one read: 2 s of PCM, the capacity of a pipe.
-READ_BYTES = 65_536
 
 #: User name and password in a URL.
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
@@ -227,7 +225,7 @@ class Process:
                     raise SourceStalled(f"no audio arrived for {stall_s:g} s")
                 yield b""
                 continue
-            data = os.read(self._stdout.fileno(), READ_BYTES)
+            data = os.read(self._stdout.fileno(), PIPE_BYTES)
             if not data:
                 return
             yield data
