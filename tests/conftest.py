@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a real Redis, free ports, programs that may be missing."""
+"""Fixtures for all tests: a real Redis, free ports, programs that may be missing."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from xdist.workermanage import WorkerController
 from tests.redis_server import running_redis
 from wire.bus import Redis, connect
 
-# Examples have no deadline (hypothesis gives each 0.2 s): on a busy machine any of them may be slow.
+# Examples have no deadline (0.2 s by default): on a busy machine, any of them may be slow.
 hypothesis.settings.register_profile("busy machine", deadline=None)
 hypothesis.settings.load_profile("busy machine")
 
-# Programs that come out of wheels (ffmpeg, redis-server) lie beside our Python, however pytest was started; the
-# system's own come first, as in `make up`.
+# Programs from wheels (ffmpeg, redis-server) are installed beside our Python, however pytest was started; those of the
+# system take precedence, as in `make up`.
 _BIN = str(Path(sys.executable).parent)
 if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), _BIN])
 
-# Before torch is imported, here and in whatever is started: each process of tests keeps a core busy, and threads that
-# wait for each other on a core that is taken spin.
+# Set before torch is imported, here and in child processes: each test process keeps a core busy, and OpenMP threads
+# spin while they wait for others without a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-#: Tests of the whole system: each process that ran some of them would start all of it.
+#: Tests of the whole system, which each process that runs some of them must start.
 _WHOLE = "tests/e2e/whole/"
 
-#: Those that mostly wait, for audio that comes as it is spoken and for services that start; the others mostly compute.
+#: Tests that mostly wait, for audio in real time and for services to start; the others mostly compute.
 _WAITING = (_WHOLE, "tests/integration/")
 
 
 class _Files(LoadFileScheduling):
-    """Files, each to one process; those that share the whole system to the same one.
+    """Assigns each file to one process, and all tests of the whole system to the same one.
 
-    One half of the processes begins with files that wait, the other with those that compute, so that there is something
-    to compute while others wait. In the end each takes what is left.
+    Half of the processes begin with files that wait, the others with files that compute, so that the CPU is used while
+    others wait. At the end, each takes what is left.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -59,13 +59,13 @@ class _Files(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files | None:
-    """Hand out files."""
+    """Schedule by file."""
     return _Files(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
 def need_program() -> Callable[..., str]:
-    """`need_program("icecast2")`: its path; a missing one skips the test on a laptop and fails it in CI.
+    """`need_program("icecast2")` returns its path; a missing program skips the test on a laptop and fails it in CI.
 
     Several names are alternatives, tried in order.
     """
@@ -84,7 +84,7 @@ def need_program() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """A TCP port of loopback that nobody listened on a moment ago."""
+    """`free_port()` returns a TCP port of loopback on which nothing listens."""
     given: set[int] = set()
 
     def find() -> int:
@@ -101,7 +101,7 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """`wait_until(condition, timeout_s=10)`: asks until `condition()` is true; fails when time is up."""
+    """`wait_until(condition, timeout_s=10)` polls until `condition()` is true; fails after the time-out."""
 
     def wait(condition: Callable[[], object], timeout_s: float = 10.0, what: str = "") -> None:
         until = time.monotonic() + timeout_s
@@ -115,14 +115,14 @@ def wait_until() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
-    """The address of a Redis of this test run."""
+    """URL of the Redis of this test run."""
     with running_redis(tmp_path_factory.mktemp("redis"), free_port()) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def emptied_redis(redis_server: str) -> str:
-    """Its address, for a server of a whole module: an archive would take up what the module before has said."""
+    """URL of an empty Redis for a whole module: the archive of a server would index captions of earlier modules."""
     with connect(redis_server) as client:
         client.flushall()
     return redis_server
@@ -130,11 +130,11 @@ def emptied_redis(redis_server: str) -> str:
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Torch on one thread: tensors as small as those of tests are slower on two.
+    """Run torch on one thread: small tensors, as in tests, are slower on two.
 
-    Its settings are of the whole process. Behind the module they are as before, those too that a training changed.
+    These settings are global. They are restored after the module, including those that a training run changed.
     """
-    import torch  # here, as most tests do without
+    import torch  # here, as most tests do not need it
 
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
@@ -145,7 +145,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
-    """The address of an empty Redis."""
+    """URL of an empty Redis."""
     with connect(redis_server) as client:
         client.flushall()
     return redis_server
@@ -153,6 +153,6 @@ def redis_url(redis_server: str) -> str:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    """A client of it."""
+    """A client of an empty Redis."""
     with connect(redis_url) as client:
         yield client

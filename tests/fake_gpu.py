@@ -1,7 +1,7 @@
-"""A GPU for tests on machines without one: what mixes its tensors with the CPU's fails as it does on CUDA.
+"""A fake GPU for tests on machines without one: mixing its tensors with those of the CPU fails as it does with CUDA.
 
-Its tensors say that they are on cuda:0, and keep their numbers in the CPU's memory, where all is computed. It cannot
-tell whether CUDA's kernels are right, nor their precision: autocast does nothing here.
+Its tensors claim to be on cuda:0, but keep their values in CPU memory, where everything is computed. It cannot verify
+CUDA's kernels or their precision: autocast has no effect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GPU = torch.device("cuda:0")
 
 _META = torch.device("meta")
 _RNG_STATE = torch.arange(16, dtype=torch.uint8)
-#: Kernels of CUDA that take tensors of the CPU, too: copies, indices, and the lengths of ctc_loss.
+#: CUDA kernels that also accept CPU tensors: copies, indices, and the lengths of ctc_loss.
 _MIXING = {
     "_to_copy",
     "to",
@@ -37,7 +37,7 @@ _MIXING = {
 
 
 class GpuTensor(Tensor):
-    """For torch's C++, a tensor without numbers (`meta`), of which no kernel of the CPU can make use."""
+    """To torch's C++ code, a tensor without values (`meta`), which no CPU kernel can use."""
 
     held: Tensor
 
@@ -81,11 +81,11 @@ class GpuTensor(Tensor):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.held.detach().__reduce_ex__(protocol)  # what map_location="cpu" makes of it
+        return self.held.detach().__reduce_ex__(protocol)  # as with map_location="cpu"
 
 
 def _compute(func: Any, args: Any, kwargs: Any) -> Any:
-    """Run a kernel where the numbers are, unless CUDA would refuse it."""
+    """Run a kernel on the CPU values, unless CUDA would refuse it."""
     leaves = tree_leaves((args, kwargs))
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     places = {leaf.type for leaf in leaves if isinstance(leaf, torch.device)}
@@ -117,13 +117,13 @@ class _Kernels(TorchDispatchMode):
 
 
 class _Calls(TorchFunctionMode):
-    """Keeps the name of the GPU from torch's C++, which was not built for one."""
+    """Hides the GPU device from torch's C++ code, which was not built with CUDA."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is torch.device:
             return func(*args, **kwargs)
-        if func in (Tensor.__getitem__, Tensor.__setitem__):  # C++ would put a list's numbers on `meta`, and lose them
+        if func in (Tensor.__getitem__, Tensor.__setitem__):  # C++ would move a list's values to `meta`, and lose them
             places = args[1] if isinstance(args[1], tuple) else (args[1],)
             places = tuple(torch.tensor(place) if isinstance(place, list) else place for place in places)
             args = (args[0], places, *args[2:])
@@ -140,7 +140,7 @@ def _renamed(leaf: Any) -> Any:
 
 @contextmanager
 def fake_gpu(bf16: bool = True) -> Iterator[None]:
-    """There is a GPU inside the block; `bf16`: one that computes in it and does not only emulate it."""
+    """Provide a fake GPU within the block; `bf16`: with native instead of emulated bfloat16."""
     swaps = torch.__future__.get_swap_module_params_on_conversion()
     cuda = {
         "is_available": lambda: True,
@@ -156,7 +156,7 @@ def fake_gpu(bf16: bool = True) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, _Calls(), _Kernels():
         for name, value in cuda.items():
             patch.setattr(torch.cuda, name, value)
-        patch.setattr(torch.accelerator, "is_available", lambda: True)  # asks whoever is to pin memory
+        patch.setattr(torch.accelerator, "is_available", lambda: True)  # checked before memory is pinned
         patch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
         torch.__future__.set_swap_module_params_on_conversion(True)  # or tied weights would not stay tied
         try:

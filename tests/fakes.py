@@ -1,4 +1,4 @@
-"""Stand-ins that several tests share. Redis, ffmpeg and browsers are never faked."""
+"""Fakes shared by several tests. Redis, ffmpeg and browsers are never faked."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.chunk import Chunk
 from wire.messages import Task, Word
 
-#: A word of fake speech: number, start and end in seconds.
+#: A word of fake speech: its number, and its start and end in seconds.
 Spoken = tuple[int, float, float]
 
 _SCALE = 32768.0
 
 
 def speech(words: Sequence[Spoken], duration_s: float) -> bytes:
-    """PCM in which every sample of a word is the word's number (1 and more), and everything else is zero."""
+    """PCM in which every sample of a word is the word's number (from 1), and all other samples are zero."""
     audio = np.zeros(samples(duration_s), dtype="<i2")
     for number, start_s, end_s in words:
         audio[samples(start_s) : samples(end_s)] = number
@@ -57,15 +57,15 @@ def chunks(
 
 @dataclass
 class ScriptedEngine:
-    """Hears fake speech exactly: word 7 is written `w7`. Words that a window cuts are left out, as our model does.
+    """Transcribes fake speech exactly: word 7 becomes `w7`. Words cut by a window are omitted, as by our model.
 
     Attributes:
         before: called with every batch; may raise, or kill the process.
         batches: sizes of the batches so far.
-        detect: the probabilities of languages in an utterance that comes without one, given the words' numbers.
-        turns: whether it notices where the language turns.
-        spell: how a word is written in a language.
-        check: whether a language and a task are known; may raise Unsupported.
+        detect: language probabilities of an utterance without a language, given the numbers of its words.
+        turns: whether it detects changes of language.
+        spell: text of a word in a language.
+        check: checks that a language and a task are supported; may raise Unsupported.
     """
 
     before: Callable[[Sequence[Utterance]], None] = lambda utterances: None
@@ -102,15 +102,15 @@ class ScriptedEngine:
         return Heard(hypotheses, likely, self._turns(utterance) if self.turns and utterance.may_turn else ())
 
     def _turns(self, utterance: Utterance) -> tuple[Turn, ...]:
-        """The middle of every pause behind which another language is likeliest."""
-        found: list[Turn] = []
+        """The middle of every pause after which another language is likeliest."""
+        turns: list[Turn] = []
         before_s = 0.0
         for number, start_s, end_s in _runs(utterance.audio):
             language = max((p := self.detect({number})), key=p.get)
-            if not found or found[-1].language != language:
-                found.append(Turn((before_s + start_s) / 2 if found else 0.0, language))
+            if not turns or turns[-1].language != language:
+                turns.append(Turn((before_s + start_s) / 2 if turns else 0.0, language))
             before_s = end_s
-        return tuple(found) if len(found) > 1 else ()
+        return tuple(turns) if len(turns) > 1 else ()
 
     def _write(self, utterance: Utterance, spoken: str) -> Hypothesis:
         words = tuple(
@@ -128,7 +128,7 @@ class ScriptedEngine:
 
 
 def numbers(audio: NDArray[np.float32]) -> set[int]:
-    """Numbers of the words in a window of fake speech, those cut at its edges included."""
+    """Numbers of the words in a window of fake speech, including those cut at its edges."""
     return {number for number, _, _ in _runs(audio)}
 
 

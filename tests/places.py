@@ -1,4 +1,4 @@
-"""Where things are, wherever a test that needs them is."""
+"""Paths that tests need, independent of their own location."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Golden messages, which the page's own tests read as well.
+#: Golden messages, also read by the tests of the page.
 MESSAGES = ROOT / "tests" / "data" / "messages"

@@ -1,4 +1,4 @@
-"""A Redis of a test's own."""
+"""Starts a separate Redis for a test."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wire.bus import RedisError, connect
 
 @contextlib.contextmanager
 def running_redis(folder: Path, port: int, *, keeps: bool = False) -> Iterator[str]:
-    """The address of a Redis that answers; it is killed in the end, as a machine may be.
+    """Run a Redis and yield its URL; it is killed at the end, as in a crash.
 
     Args:
-        folder: where its data are.
-        port: of loopback.
-        keeps: whether the next one in this folder has all that this one acknowledged.
+        folder: its data folder.
+        port: its port on loopback.
+        keeps: whether acknowledged writes are still there when another one is started in the folder.
     """
-    # The one in .venv/bin, or whichever the tests are to be run against.
+    # The one in .venv/bin, or another to test against.
     command = [os.environ.get("TEST_REDIS_SERVER", "redis-server"), "--bind", "127.0.0.1", "--port", str(port)]
     command += ["--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes", "--appendfsync", "always"] if keeps else []
@@ -32,7 +32,7 @@ def running_redis(folder: Path, port: int, *, keeps: bool = False) -> Iterator[s
             try:
                 client.ping()
             except RedisError as error:
-                raise AssertionError(f"{command[0]} does not answer: {(folder / 'redis.log').read_text()}") from error
+                raise AssertionError(f"{command[0]} does not respond: {(folder / 'redis.log').read_text()}") from error
         yield url
     finally:
         process.kill()

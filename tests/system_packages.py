@@ -1,6 +1,6 @@
-"""Installs the programs that tests drive and that no wheel carries, on a Debian where we are root.
+"""Installs the programs that tests need and that no wheel provides, on Debian if we are root.
 
-Elsewhere it says what is missing; the tests that need it then skip (and fail where CI=true).
+Elsewhere it prints what is missing; tests that need it are skipped (and fail if CI=true).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 
-#: Program, and the Debian package that has it.
+#: Programs, and the Debian packages that contain them.
 PACKAGES = {
     "icecast2": "icecast2",  # a real radio station
     "chromium": "chromium",  # a real browser, driven by playwright
-    "firefox-esr": "firefox-esr",  # another
-    "pulseaudio": "pulseaudio",  # the sound output without which that hears no microphone
+    "firefox-esr": "firefox-esr",  # another browser
+    "pulseaudio": "pulseaudio",  # the sound server without which Firefox has no microphone
     "node": "nodejs",  # runs the tests of the page's modules
-    "caddy": "caddy",  # the proxies with TLS that we have configurations for
+    "caddy": "caddy",  # the TLS proxies for which we provide configurations
     "nginx": "nginx-light",
 }
 
@@ -27,17 +27,17 @@ def main() -> int:
     if not missing:
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print(f"undertext: not installed here: {', '.join(missing)}; the tests that need them are skipped")
+        print(f"undertext: not installed: {', '.join(missing)}; the tests that need them are skipped")
         return 0
     print(f"undertext: installing {', '.join(missing)} with apt-get (once)", flush=True)
     environment = {
         **os.environ,
         "DEBIAN_FRONTEND": "noninteractive",
         "DEBCONF_NOWARNINGS": "yes",
-        "RUNLEVEL": "1",  # a package that brings a daemon must not start it
+        "RUNLEVEL": "1",  # packages must not start their daemons
     }
     subprocess.run(["apt-get", "-qq", "update"], env=environment, check=False)
-    for package in missing:  # each for itself: one that fails must not keep the others away
+    for package in missing:  # one at a time: a failure must not affect the others
         command = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", package]
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
             print(f"undertext: {package} could not be installed; the tests that need it are skipped", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""simple-websocket's client, without two faults.
+"""simple-websocket's client, with fixes for two bugs.
 
-What comes along with the handshake's answer lies there until more comes; and its thread still reads when its socket is
-closed: with TLS it then takes the bytes of the next connection, which has the socket's number.
+Messages that arrive together with the response to the handshake are not processed until more data arrives. And its
+thread keeps reading after its socket was closed: with TLS, it then steals bytes of the next connection that gets the
+same descriptor.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import simple_websocket
 
 
 class Client(simple_websocket.Client):  # type: ignore[misc]  # it has no types
-    """A client that hears the first message too, and ends when it is closed."""
+    """A client that processes the first message immediately, and stops reading when it is closed."""
 
     def handshake(self) -> None:
         super().handshake()
@@ -21,6 +22,6 @@ class Client(simple_websocket.Client):  # type: ignore[misc]  # it has no types
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         simple_websocket.ws.Base.close(self, reason, message)
-        with suppress(OSError):  # the other side was faster
+        with suppress(OSError):  # the other side closed it first
             self.sock.shutdown(socket.SHUT_RDWR)
         self.thread.join()  # closes the socket

@@ -1,8 +1,8 @@
-"""Whispers with random weights, for tests: what they write is nonsense, but by the rules of a real one.
+"""Whisper models with random weights for tests: their output is nonsense, but follows the rules of a real model.
 
-One has a tokenizer of bytes only. Others have the ids of OpenAI's: with OpenAI's own tokenizer, where it is at hand
-(`UNDERTEXT_SPEECH` names a folder with `whisper-tokenizer` in it), and with one made on the spot whose special tokens
-stand in the same places.
+One has a byte-level tokenizer only. Others have the token ids of OpenAI's models: with OpenAI's tokenizer, if available
+(`UNDERTEXT_SPEECH` is a folder that contains `whisper-tokenizer`), or with a generated one whose special tokens have
+the same ids.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from transformers import (
 )
 from transformers.models.whisper.tokenization_whisper import LANGUAGES as EVERY_LANGUAGE
 
-#: OpenAI Whisper's tokenizer and configuration, without weights; None where it is not at hand.
+#: OpenAI Whisper's tokenizer and configuration, without weights; None if not available.
 OPENAI = Path(os.environ["UNDERTEXT_SPEECH"]) / "whisper-tokenizer" if os.environ.get("UNDERTEXT_SPEECH") else None
 
-#: Tokens of OpenAI's that spell something; of those that know English only, one less.
+#: Number of text tokens in OpenAI's models; English-only ones have one less.
 TEXT_TOKENS = 50257
 
-#: Timestamps from 0 to 30 s, every 20 ms; they end the vocabulary.
+#: Timestamp tokens from 0 to 30 s, every 20 ms, at the end of the vocabulary.
 TIMESTAMPS = 1501
 
 _SPECIAL = ("<|endoftext|>", "<|startoftranscript|>")
@@ -38,7 +38,7 @@ _TASKS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>",
 
 
 def tiny(folder: Path) -> Path:
-    """A Whisper with 7 s of context and two languages."""
+    """Save a model with 7 s of context and two languages."""
     alphabet = {token: id for id, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     tokenizer = _tokenizer(alphabet, [], (*_SPECIAL, "<|en|>", "<|sv|>", *_TASKS))
     tokenizer.save_pretrained(folder)
@@ -59,12 +59,12 @@ def tiny(folder: Path) -> Path:
 
 
 def like_openai(folder: Path, *, large: bool = False, english: bool = False, own: bool = False) -> Path:
-    """A Whisper with the ids of OpenAI's.
+    """Save a model with the token ids of OpenAI's models.
 
     Args:
-        large: with 128 mel bins and one language more, as large-v3; else with 80 bins, as tiny.
-        english: one that knows English only, as tiny.en.
-        own: with OpenAI's own tokenizer, which is that of tiny.
+        large: with 128 mel bins and one language more, like large-v3; else with 80 bins, like tiny.
+        english: English only, like tiny.en.
+        own: with OpenAI's tokenizer, that of tiny.
     """
     tokenizer = _openai_tokenizer(large) if own else _made_tokenizer(large, english)
     tokenizer.save_pretrained(folder)
@@ -82,14 +82,14 @@ def like_openai(folder: Path, *, large: bool = False, english: bool = False, own
         no_timestamps_token_id=id("<|notimestamps|>"),
         prev_sot_token_id=id("<|startofprev|>"),
         begin_suppress_tokens=[220, end],
-        # OpenAI suppresses marks such as (♪); here any text will do. And all timestamps: random weights write them even
-        # where they are told not to, and transformers' `generate` would then begin anew behind them.
+        # OpenAI suppresses symbols such as (♪); here any text will do. And all timestamps: random weights predict them
+        # even if they are disabled, and transformers' `generate` would then restart after them.
         suppress_tokens=[1, 2, 7, *range(start, vocabulary)],
         max_length=448,
         return_timestamps=False,
     )
     bins = 128 if large else 80
-    seed = 9  # with others, everything sounds like one language
+    seed = 9  # with others, one language is always detected
     _save(folder, seed, vocab_size=vocabulary, num_mel_bins=bins, generation=generation, **ids)
     return folder
 
@@ -115,17 +115,17 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], specia
 
 
 def _made_tokenizer(large: bool, english: bool) -> WhisperTokenizer:
-    """Bytes, then words of three letters; then OpenAI's special tokens in OpenAI's order."""
+    """A tokenizer of bytes and words of three letters, followed by OpenAI's special tokens in OpenAI's order."""
     letters = [*map(chr, range(ord("a"), ord("z") + 1)), *map(chr, range(ord("A"), ord("Z") + 1))]
     words = (space + "".join(word) for word in itertools.product(letters, repeat=3) for space in ("Ġ", ""))
     spelled = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *words][: TEXT_TOKENS - english]
-    # The tokenizers of English-only Whispers have the tokens of the languages, too.
+    # The tokenizers of English-only models have language tokens, too.
     special = (*_SPECIAL, *(f"<|{code}|>" for code in _languages(large)), *_TASKS)
     return _tokenizer({token: id for id, token in enumerate(spelled)}, [], special)
 
 
 def _openai_tokenizer(large: bool) -> WhisperTokenizer:
-    """OpenAI's own; large-v3's has one language more, and every id behind it is shifted by one."""
+    """OpenAI's tokenizer; that of large-v3 has one language more, which shifts every later id by one."""
     assert OPENAI is not None
     tokenizer = WhisperTokenizer.from_pretrained(OPENAI)
     if not large:

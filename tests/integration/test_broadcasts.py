@@ -1,4 +1,4 @@
-"""The segments of a station's sound, in a real Redis."""
+"""The audio segments of a station, in a real Redis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sounds(*starts_s: float, format: str = "mp3") -> list[Sound]:
     return [Sound(start_s, SEGMENT_S, format, f"at {start_s}".encode()) for start_s in starts_s]
 
 
-def test_segments_are_numbered_without_a_gap_and_have_their_sound(redis: Redis) -> None:
+def test_segments_are_numbered_consecutively_and_have_audio(redis: Redis) -> None:
     broadcasts = Broadcasts(redis)
     broadcasts.add(SOURCE, sounds(1000.5, 1004.5))
     broadcasts.add(SOURCE, sounds(1000.5, 1004.5, 1008.5))
@@ -28,7 +28,7 @@ def test_segments_are_numbered_without_a_gap_and_have_their_sound(redis: Redis) 
     assert broadcasts.listed("stations/p2") == []
 
 
-def test_where_sound_is_missing_a_new_run_begins(redis: Redis) -> None:
+def test_missing_audio_begins_a_new_run(redis: Redis) -> None:
     broadcasts = Broadcasts(redis)
     broadcasts.add(SOURCE, sounds(1000, 1004, 1010))
     broadcasts.add(SOURCE, sounds(1014, format="aac"))
@@ -36,13 +36,13 @@ def test_where_sound_is_missing_a_new_run_begins(redis: Redis) -> None:
     assert [run - runs[0] for run in runs] == [0, 0, 1, 2]
 
 
-def test_what_a_worker_before_had_does_not_come_again(redis: Redis) -> None:
+def test_segments_of_an_earlier_worker_are_not_repeated(redis: Redis) -> None:
     Broadcasts(redis).add(SOURCE, sounds(1000, 1004))
     Broadcasts(redis).add(SOURCE, sounds(1002, 1006, 1010))  # by another's clock
     assert [segment.start_s for segment in Broadcasts(redis).listed(SOURCE)] == [1000, 1004, 1010]
 
 
-def test_a_minute_is_listed_and_as_much_again_can_be_fetched(redis: Redis) -> None:
+def test_listed_and_recently_listed_segments_can_be_fetched(redis: Redis) -> None:
     broadcasts = Broadcasts(redis)
     for n in range(3 * LISTED):
         broadcasts.add(SOURCE, sounds(1000 + SEGMENT_S * n))
@@ -55,7 +55,7 @@ def test_a_minute_is_listed_and_as_much_again_can_be_fetched(redis: Redis) -> No
     assert 0 < redis.ttl(keys.broadcast(SOURCE)) <= 2 * LISTED * SEGMENT_S
 
 
-def test_who_comes_after_a_pause_gets_higher_numbers(redis: Redis) -> None:
+def test_numbers_keep_rising_after_a_pause(redis: Redis) -> None:
     broadcasts = Broadcasts(redis)
     broadcasts.add(SOURCE, sounds(*(1000 + SEGMENT_S * n for n in range(50))))
     newest = broadcasts.listed(SOURCE)[-1]
@@ -66,9 +66,7 @@ def test_who_comes_after_a_pause_gets_higher_numbers(redis: Redis) -> None:
     assert segment.run > newest.run
 
 
-def test_runs_are_counted_one_by_one_whatever_fails_and_for_as_long_as_somebody_listens(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_are_counted_consecutively(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(pipe: Pipeline) -> None:
         raise RedisError
 
@@ -86,7 +84,7 @@ def test_runs_are_counted_one_by_one_whatever_fails_and_for_as_long_as_somebody_
     assert runs == [runs[0], runs[0], runs[0] + 1]
 
 
-def test_what_is_forgotten_of_a_station_is_its_sound_too(redis: Redis) -> None:
+def test_forgetting_a_station_deletes_its_audio(redis: Redis) -> None:
     Broadcasts(redis).add(SOURCE, sounds(1000))
     CaptionLog(redis).forget(SOURCE)
     assert Broadcasts(redis).listed(SOURCE) == []

@@ -1,4 +1,4 @@
-"""What a real Redis raises that keeps nothing for now: whoever may wait for it knows."""
+"""The errors of a real Redis that refuses writes for now are in `AWAY`, so callers can wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wire.bus import AWAY, Redis, connect, transaction
 
 @contextlib.contextmanager
 def full_disk(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> Iterator[None]:
-    """A Redis that cannot write its file, which it stops taking anything for."""
+    """A Redis that refuses writes because it cannot save its file."""
 
     def saved() -> str:
         return str(redis.info("persistence")["rdb_last_bgsave_status"])  # type: ignore[index]
@@ -43,7 +43,7 @@ def full_memory(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> 
 
 
 @pytest.mark.parametrize("refuses", [full_disk, without_replicas, full_memory])
-def test_a_redis_that_takes_nothing_is_away(
+def test_errors_of_a_redis_that_refuses_writes_are_in_away(
     refuses: Callable[..., contextlib.AbstractContextManager[None]],
     tmp_path: Path,
     free_port: Callable[[], int],

@@ -1,4 +1,4 @@
-"""The caption log on a real Redis: one atomic step a chunk, whoever else commits."""
+"""The caption log on a real Redis: one atomic step per chunk, whatever other workers commit."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def caption(id: int, source: str = SOURCE) -> Caption:
 
 
 def count(state: bytes | None) -> Advance:
-    """A seam that counts chunks and writes a line for each."""
+    """A seam that counts chunks and adds a line for each."""
     number = int(state or b"0") + 1
     return Advance(str(number).encode(), (caption(number),), epoch=1, next_seq=number, until_s=number * 5.0)
 
 
-def test_a_commit_writes_captions_cursor_and_state_and_settles_the_chunk(redis: Redis) -> None:
+def test_commit_writes_captions_cursor_and_state_and_settles_the_chunk(redis: Redis) -> None:
     queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
     first, second = put(queue, 2)
     [written] = log.commit(first, count)
@@ -52,7 +52,7 @@ def test_a_commit_writes_captions_cursor_and_state_and_settles_the_chunk(redis: 
     assert queue.load()[0].length == 0
 
 
-def test_progress_says_which_languages_are_spoken_the_longest_first(redis: Redis) -> None:
+def test_progress_lists_languages_longest_spoken_first(redis: Redis) -> None:
     log = CaptionLog(redis)
     said = [("sv", 2.0, True), ("en", 5.0, True), ("sv", 4.0, True), ("fi", 60.0, False), (None, 9.0, True)]
     assert log.progress(SOURCE).languages == ()
@@ -64,7 +64,7 @@ def test_progress_says_which_languages_are_spoken_the_longest_first(redis: Redis
     assert log.progress(SOURCE).languages == ()
 
 
-def test_a_step_that_changes_nothing_only_settles_the_chunk(redis: Redis) -> None:
+def test_step_that_changes_nothing_only_settles_the_chunk(redis: Redis) -> None:
     queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
     [delivery] = put(queue, 1)
     assert log.commit(delivery, lambda state: None) == ()
@@ -73,7 +73,7 @@ def test_a_step_that_changes_nothing_only_settles_the_chunk(redis: Redis) -> Non
     assert queue.claim("b", 8) == []
 
 
-def test_commits_of_many_workers_to_one_source_are_put_in_order(redis: Redis, redis_url: str) -> None:
+def test_concurrent_commits_to_one_source_are_serialised(redis: Redis, redis_url: str) -> None:
     chunks, threads = 60, 4
     deliveries = put(ChunkQueue(redis), chunks)
     clients = [connect(redis_url) for _ in range(threads)]
@@ -94,7 +94,7 @@ def test_commits_of_many_workers_to_one_source_are_put_in_order(redis: Redis, re
         client.close()
 
 
-def test_a_commit_that_is_overtaken_sees_what_the_other_has_done(redis: Redis) -> None:
+def test_overtaken_commit_sees_the_other_state(redis: Redis) -> None:
     log = CaptionLog(redis)
     first, second = put(ChunkQueue(redis), 2)
     seen: list[bytes | None] = []
@@ -110,7 +110,7 @@ def test_a_commit_that_is_overtaken_sees_what_the_other_has_done(redis: Redis) -
     assert written.event == 2
 
 
-def test_a_dead_chunk_is_buried_with_its_reason_in_the_same_step(redis: Redis) -> None:
+def test_dead_chunk_is_buried_with_its_reason_in_the_same_step(redis: Redis) -> None:
     queue, log = ChunkQueue(redis, claim_after_s=0), CaptionLog(redis)
     [delivery] = put(queue, 1)
     log.commit(delivery, count, dead="boom")
@@ -138,7 +138,7 @@ def test_captions_are_published_as_they_are_logged(redis: Redis) -> None:
     assert CaptionLog(redis).progress("jobs/1").finished
 
 
-def test_what_is_previewed_is_published_and_remembered_and_not_logged(redis: Redis) -> None:
+def test_preview_is_published_and_saved_but_not_logged(redis: Redis) -> None:
     log = CaptionLog(redis)
     [delivery] = put(ChunkQueue(redis), 1)
     log.commit(delivery, count)
@@ -155,7 +155,7 @@ def test_what_is_previewed_is_published_and_remembered_and_not_logged(redis: Red
     assert log.preview(SOURCE, lambda state: None) == ()
 
 
-def test_what_is_previewed_too_late_is_made_anew_and_undoes_nothing(redis: Redis) -> None:
+def test_overtaken_preview_is_retried_and_undoes_nothing(redis: Redis) -> None:
     log = CaptionLog(redis)
     first, second = put(ChunkQueue(redis), 2)
     log.commit(first, count)
@@ -173,17 +173,17 @@ def test_what_is_previewed_too_late_is_made_anew_and_undoes_nothing(redis: Redis
     assert redis.get(keys.seam(SOURCE)) == b"2"
 
 
-def test_the_log_of_a_live_source_is_bounded_and_that_of_a_job_is_not(redis: Redis) -> None:
+def test_log_of_a_live_source_is_bounded_and_that_of_a_job_is_not(redis: Redis) -> None:
     log = CaptionLog(redis, live_events=100)
     for source in (SOURCE, "jobs/1"):
         for delivery in put(ChunkQueue(redis, upload_limit=1000), 300, source):
             log.commit(delivery, lambda state, source=source: Advance(b"", (caption(1, source),)))  # type: ignore[misc]
-    assert 100 <= int(redis.xlen(keys.captions(SOURCE))) < 300  # XTRIM ~ cuts whole nodes of the stream
+    assert 100 <= int(redis.xlen(keys.captions(SOURCE))) < 300  # XTRIM ~ removes whole nodes of the stream
     assert redis.xlen(keys.captions("jobs/1")) == 300
     assert [c.event for c in log.latest(SOURCE, 2)] == [299, 300]
 
 
-def test_reading_goes_on_behind_an_event(redis: Redis) -> None:
+def test_reading_continues_after_an_event(redis: Redis) -> None:
     log = CaptionLog(redis)
     for delivery in put(ChunkQueue(redis), 5):
         log.commit(delivery, count)
@@ -191,7 +191,7 @@ def test_reading_goes_on_behind_an_event(redis: Redis) -> None:
     assert log.read(SOURCE, after=5) == []
 
 
-def test_what_is_kept_of_a_source_expires_and_can_be_forgotten(redis: Redis) -> None:
+def test_keys_of_a_source_expire_and_can_be_deleted(redis: Redis) -> None:
     log = CaptionLog(redis, retention_s=1000)
     [delivery] = put(ChunkQueue(redis), 1)
     log.commit(delivery, count)
@@ -202,12 +202,12 @@ def test_what_is_kept_of_a_source_expires_and_can_be_forgotten(redis: Redis) -> 
     assert log.progress(SOURCE).event == 0
 
 
-def test_the_newest_revision_of_each_caption() -> None:
+def test_newest_revision_of_each_caption() -> None:
     older, newer = caption(1), Caption(SOURCE, 1, 1, 1.0, 2.0, "better", True)
     assert [c.text for c in latest_revisions([caption(2), older, newer])] == ["better", "line 2"]
 
 
-def test_a_revision_comes_behind_all_there_is_and_is_told_to_those_who_watch(redis: Redis) -> None:
+def test_revision_is_appended_and_published(redis: Redis) -> None:
     log = CaptionLog(redis)
     for delivery in put(ChunkQueue(redis), 3):
         log.commit(delivery, count)
@@ -228,10 +228,10 @@ def test_a_revision_comes_behind_all_there_is_and_is_told_to_those_who_watch(red
     assert (progress.event, progress.next_seq, progress.until_s) == (5, 3, 15.0)
     assert json.loads(watching.get_message(timeout=5)["data"])["event"] == 4
     assert min(redis.ttl(keys.captions(SOURCE)), redis.ttl(keys.progress(SOURCE))) > 100, "kept since its last change"
-    assert redis.ttl(keys.remark(SOURCE)) <= 60, "it is no longer believed for that"
+    assert redis.ttl(keys.remark(SOURCE)) <= 60, "its expiry is not renewed"
 
 
-def test_there_is_no_revision_of_what_was_never_said(redis: Redis) -> None:
+def test_revising_an_unknown_caption_fails(redis: Redis) -> None:
     log = CaptionLog(redis)
     for source in (SOURCE, "stations/none"):
         for delivery in put(ChunkQueue(redis), 1):
@@ -242,19 +242,17 @@ def test_there_is_no_revision_of_what_was_never_said(redis: Redis) -> None:
     assert not redis.exists(keys.progress("stations/none"), keys.captions("stations/none"))
 
 
-def test_a_long_log_is_searched_to_its_beginning(redis: Redis) -> None:
+def test_long_log_is_searched_to_its_beginning(redis: Redis) -> None:
     log = CaptionLog(redis)
     captions = tuple(caption(id) for id in range(1, 2500))
     [delivery] = put(ChunkQueue(redis), 1)
     log.commit(delivery, lambda state: Advance(b"1", captions, 1, 1, 5.0))
     assert log.revise(SOURCE, 1, dataclasses.replace).event == 2500
-    assert log.revise(SOURCE, 1, lambda before: before).event == 2500, "what is not changed is not logged again"
+    assert log.revise(SOURCE, 1, lambda before: before).event == 2500, "an unchanged caption is not logged again"
     assert log.progress(SOURCE).event == 2500
 
 
-def test_a_long_log_is_not_read_anew_for_whatever_is_committed_meanwhile(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retried_revision_reads_only_new_events(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     log, deliveries = CaptionLog(redis), iter(put(ChunkQueue(redis), 9))
 
     def commit(*ids: int) -> None:
@@ -272,14 +270,14 @@ def test_a_long_log_is_not_read_anew_for_whatever_is_committed_meanwhile(
     assert log.revise(SOURCE, 1, dataclasses.replace).event == 2003
 
 
-def test_a_revision_needs_one_connection(redis: Redis, redis_url: str) -> None:
+def test_revision_needs_one_connection(redis: Redis, redis_url: str) -> None:
     for delivery in put(ChunkQueue(redis), 2):
         CaptionLog(redis).commit(delivery, count)
     with connect(redis_url, connections=1, timeout_s=1) as alone:
         assert CaptionLog(alone).revise(SOURCE, 1, dataclasses.replace).event == 3
 
 
-def test_what_is_committed_while_a_caption_is_revised_is_not_lost(redis: Redis, redis_url: str) -> None:
+def test_commit_during_a_revision_is_not_lost(redis: Redis, redis_url: str) -> None:
     deliveries = put(ChunkQueue(redis), 40)
     log = CaptionLog(redis)
     log.commit(deliveries[0], count)

@@ -1,4 +1,4 @@
-"""Processes that share the GPUs of a machine through a real Redis; the GPUs are on a list alone."""
+"""Processes that share the GPUs of a machine through a real Redis; the GPUs exist only in a fake list."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FAILED = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA 
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Lets nvidia-smi say something."""
+def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets the output of nvidia-smi."""
 
     def tell(words: str) -> None:
         program = tmp_path / "nvidia-smi"
@@ -45,29 +45,29 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
         ({VISIBLE: ""}, LIST, []),
     ],
 )
-def test_which_gpus_there_are(
-    environ: dict[str, str], words: str, expected: list[str], told: Callable[[str], None]
+def test_visible_gpus(
+    environ: dict[str, str], words: str, expected: list[str], nvidia_smi: Callable[[str], None]
 ) -> None:
-    told(words)
+    nvidia_smi(words)
     assert gpus.visible(environ) == expected
 
 
-def test_each_process_takes_one_that_the_fewest_have(redis: Redis, told: Callable[[str], None]) -> None:
-    told(LIST)
+def test_each_process_takes_the_gpu_with_the_fewest_others(redis: Redis, nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi(LIST)
     with one_of_several(redis, {}) as first, ExitStack() as others:
         environ: dict[str, str] = {}
         assert {first, others.enter_context(one_of_several(redis, environ))} == {A, B}
-        assert environ[VISIBLE] != first, "CUDA is shown that one alone"
+        assert environ[VISIBLE] != first, "each process sees a different GPU"
         with one_of_several(redis, {}) as third:
-            assert third == first, "both have one by now"
+            assert third == first, "both GPUs have one process"
             others.close()
             with one_of_several(redis, {}) as fourth:
-                assert fourth == environ[VISIBLE], "it was given back"
+                assert fourth == environ[VISIBLE], "it was released"
     assert not redis.keys(keys.gpu("*"))
 
 
-def test_a_killed_one_has_its_gpu_no_longer(redis: Redis, told: Callable[[str], None]) -> None:
-    told(LIST)
+def test_gpu_of_a_killed_process_becomes_free(redis: Redis, nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi(LIST)
     seconds, _ = redis.time()  # type: ignore[misc]
     redis.zadd(keys.gpu(A), {"killed": seconds - 1})
     redis.zadd(keys.gpu(B), {"alive": seconds + 100})
@@ -75,34 +75,34 @@ def test_a_killed_one_has_its_gpu_no_longer(redis: Redis, told: Callable[[str], 
         assert taken == A
 
 
-def test_who_lives_keeps_its_gpu(
-    redis: Redis, told: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+def test_live_process_keeps_its_gpu(
+    redis: Redis, nvidia_smi: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
 ) -> None:
-    told(LIST)
+    nvidia_smi(LIST)
     monkeypatch.setattr(gpus, "BEAT_S", 0.05)
     with one_of_several(redis, {}) as taken:
         assert taken
-        redis.delete(keys.gpu(taken))  # Redis was away, and came back without it
+        redis.delete(keys.gpu(taken))  # Redis lost it in an outage
         wait_until(lambda: redis.zcard(keys.gpu(taken)) == 1)
     assert not redis.exists(keys.gpu(taken))
 
 
 @pytest.mark.parametrize("words", [LIST.splitlines()[0], FAILED])
-def test_with_one_gpu_or_none_nothing_is_changed_and_nobody_asked(words: str, told: Callable[[str], None]) -> None:
-    told(words)
+def test_nothing_changes_with_at_most_one_gpu(words: str, nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi(words)
     environ: dict[str, str] = {}
     with one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), environ) as taken:
         assert taken is None
     assert not environ
 
 
-def test_without_redis_several_cannot_be_shared(told: Callable[[str], None]) -> None:
-    told(LIST)
+def test_several_gpus_need_redis(nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi(LIST)
     with pytest.raises(AWAY), one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), {}):
         pass
 
 
-def test_a_number_says_nothing_on_another_machine(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_numbers_are_local_to_a_machine(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     for machine in ("one", "other"):
         monkeypatch.setattr(gpus.socket, "gethostname", lambda machine=machine: machine)
         with one_of_several(redis, {VISIBLE: "0,1"}) as taken:

@@ -1,4 +1,4 @@
-"""The queue of uploads on a real Redis, and on one whose answer is lost."""
+"""The queue of uploads on a real Redis, also with a lost reply."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wire.errors import QueueFull
 
 @contextmanager
 def losing_an_answer(url: str, command: bytes) -> Iterator[str]:
-    """The address of a Redis on the way to which the first answer to `command` is lost, and its connection with it."""
+    """URL of a proxy of Redis that drops the first reply to `command`, and its connection."""
     redis, lost = urlsplit(url), threading.Event()
 
     def carry(client: socket.socket) -> None:
-        """One question and its answer after another, as a client without threads asks them."""
+        """Relay one command and its reply at a time, as sent by a client without threads."""
         with client, socket.create_connection((redis.hostname or "", redis.port or 0)) as server:
             while question := client.recv(64 * 1024):
                 server.sendall(question)
@@ -46,29 +46,29 @@ def losing_an_answer(url: str, command: bytes) -> Iterator[str]:
     assert lost.is_set()
 
 
-def test_an_upload_whose_place_was_not_acknowledged_keeps_it(redis: Redis, redis_url: str) -> None:
+def test_upload_is_queued_once_if_the_reply_is_lost(redis: Redis, redis_url: str) -> None:
     with losing_an_answer(redis_url, b"\r\nEXEC\r\n") as url, connect(url) as client:
         jobs.enqueue_decode(client, "last", timeout_s=60, limit=1)
     assert jobs.queue(jobs.UPLOADS, redis).job_ids == ["decode-last"]
 
 
-def test_one_more_than_may_wait_is_refused(redis: Redis) -> None:
+def test_upload_above_the_limit_is_refused(redis: Redis) -> None:
     jobs.enqueue_decode(redis, "first", timeout_s=60, limit=1)
     with pytest.raises(QueueFull, match="MAX_JOBS_WAITING"):
         jobs.enqueue_decode(redis, "second", timeout_s=60, limit=1)
     assert jobs.queue(jobs.UPLOADS, redis).job_ids == ["decode-first"]
 
 
-def test_who_waits_knows_how_many_come_before(redis: Redis) -> None:
+def test_position_in_the_queue(redis: Redis) -> None:
     for id in ("first", "second", "third"):
         jobs.enqueue_decode(redis, id, timeout_s=60)
     assert [jobs.decodes_before(redis, id) for id in ("first", "second", "third")] == [0, 1, 2]
     jobs.cancel_decode(redis, "first")
     assert jobs.decodes_before(redis, "third") == 1
-    assert jobs.decodes_before(redis, "first") == 0, "it does not wait"
+    assert jobs.decodes_before(redis, "first") == 0, "it is not waiting"
 
 
-def test_one_that_ends_while_it_is_cancelled_is_left_to_its_worker(redis: Redis) -> None:
+def test_cancelling_an_ending_job_is_harmless(redis: Redis) -> None:
     jobs.enqueue_decode(redis, "first", timeout_s=60)
-    redis.zadd("rq:executions:decode-first", {"gone": 2e9})  # as between RQ's reading of the list and of its entries
+    redis.zadd("rq:executions:decode-first", {"gone": 2e9})  # as between RQ's reads of the list and of its entries
     jobs.cancel_decode(redis, "first")

@@ -1,4 +1,4 @@
-"""What is kept of a station's audio, in a real Redis."""
+"""The kept audio of a station, in a real Redis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def clip(start_s: float, name: str = "") -> Clip:
     return Clip(start_s, samples(5), name.encode())
 
 
-def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
+def test_clips_are_found_by_time(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for start_s in (1000.25, 1005.25, 1015.25):
         kept.add(SOURCE, clip(start_s, f"at {start_s}"), kept_s=900)
@@ -26,15 +26,15 @@ def test_what_is_kept_is_found_by_its_time(redis: Redis) -> None:
     assert kept.between("stations/p2", 1000.0, 1020.0) == []
 
 
-def test_what_is_sent_again_is_there_once(redis: Redis) -> None:
+def test_clip_sent_twice_is_stored_once(redis: Redis) -> None:
     kept = KeptAudio(redis)
-    for name in ("once", "twice"):  # no two files are the same, though they sound so
+    for name in ("once", "twice"):  # two encodings of the same audio differ
         kept.add(SOURCE, clip(1000.0, name), kept_s=900)
     assert kept.between(SOURCE, 0, 2000) == [clip(1000.0, "twice")]
 
 
-def test_a_clock_that_is_anchored_again_leaves_no_two_of_a_time(redis: Redis) -> None:
-    """A server greets who connects again with what was heard before: what came then would lie between."""
+def test_reconnection_leaves_no_overlapping_clips(redis: Redis) -> None:
+    """A server sends old audio again after a reconnection; the earlier clips would otherwise be interleaved with it."""
     kept = KeptAudio(redis)
     for start_s in (1000.0, 1005.0, 1010.0):
         kept.add(SOURCE, clip(start_s, "before"), kept_s=900)
@@ -44,7 +44,7 @@ def test_a_clock_that_is_anchored_again_leaves_no_two_of_a_time(redis: Redis) ->
     assert found == [(1000.0, b"before"), (1004.5, b"again"), (1009.5, b"again")]
 
 
-def test_it_is_forgotten(redis: Redis) -> None:
+def test_clips_are_deleted(redis: Redis) -> None:
     kept = KeptAudio(redis)
     for start_s in range(1000, 2000, 5):
         kept.add(SOURCE, clip(start_s), kept_s=60)

@@ -1,4 +1,4 @@
-"""A microphone's audio on its way from the API to ingest, in a real Redis."""
+"""A microphone's audio, sent from the API to ingest, in a real Redis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wire.messages import Hello
 from wire.microphone import Microphones
 
 
-def test_a_frame_whose_answer_was_lost_is_heard_once(redis: Redis) -> None:
+def test_repeated_frame_is_stored_once(redis: Redis) -> None:
     microphones, hello = Microphones(redis), Hello("m", 16_000)
     microphones.open(hello, "key")
     for pcm, up_to in ((b"ab", 2), (b"ab", 2), (b"ab", 4), (b"cd", 6)):

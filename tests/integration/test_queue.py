@@ -1,4 +1,4 @@
-"""The chunk queue on a real Redis: order, bounds, and what happens to the chunks of a dead worker."""
+"""The chunk queue on a real Redis: order, bounds, and the chunks of dead workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.messages import Content
 from wire.queue import OPENING, PARTIAL_AGE_S, PARTIAL_LIMIT, STREAMS, ChunkQueue, Delivery
 from wire.settling import settle
 
-#: Idle for no time at all: whatever is pending may be claimed.
+#: No minimum idle time: any pending chunk may be claimed.
 AT_ONCE = 0.0
 
 
@@ -34,7 +34,7 @@ def finish(redis: Redis, deliveries: list[Delivery]) -> None:
         settle(redis, delivery.stream, delivery.entry_id)
 
 
-def test_chunks_come_in_the_order_in_which_they_were_put(redis: Redis) -> None:
+def test_chunks_are_taken_in_the_order_in_which_they_were_put(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     sent = [queue.put(chunk(seq=seq)) for seq in range(5)]
     assert [d.chunk for d in queue.take("a", 3)] == sent[:3]
@@ -42,7 +42,7 @@ def test_chunks_come_in_the_order_in_which_they_were_put(redis: Redis) -> None:
     assert queue.take("a", 3, block_s=0) == []
 
 
-def test_live_chunks_come_before_uploads_that_wait_longer(redis: Redis) -> None:
+def test_live_chunks_precede_older_upload_chunks(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     for seq in range(3):
         queue.put(chunk("jobs/1", seq))
@@ -52,7 +52,7 @@ def test_live_chunks_come_before_uploads_that_wait_longer(redis: Redis) -> None:
     assert [d.chunk.source for d in taken] == ["stations/demo"] * 3 + ["jobs/1"]
 
 
-def test_a_worker_that_waited_takes_live_chunks_first_too(redis: Redis, redis_url: str) -> None:
+def test_worker_that_waited_takes_live_chunks_first(redis: Redis, redis_url: str) -> None:
     queue = ChunkQueue(redis)
     queue.take("a", 1, block_s=0)  # makes the groups
     for seq in range(3):
@@ -62,7 +62,7 @@ def test_a_worker_that_waited_takes_live_chunks_first_too(redis: Redis, redis_ur
     assert [d.chunk.source for d in taken] == ["stations/demo"] * 3
 
 
-def test_the_opening_of_an_upload_comes_before_the_rest_of_another(redis: Redis) -> None:
+def test_opening_of_an_upload_precedes_the_rest_of_another(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     for seq in range(OPENING + 3):
         queue.put(chunk("jobs/long", seq))
@@ -78,7 +78,7 @@ def ahead(seq: int = 0, source: str = "stations/demo") -> Chunk:
     return dataclasses.replace(chunk(source, seq), partial=True)
 
 
-def test_partial_chunks_come_behind_live_ones_and_before_uploads_where_there_is_time(redis: Redis) -> None:
+def test_partial_chunks_follow_live_ones_and_precede_uploads(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     for one in (chunk("jobs/1"), ahead(1), ahead(2), chunk("stations/demo")):
         queue.put(one)
@@ -87,11 +87,11 @@ def test_partial_chunks_come_behind_live_ones_and_before_uploads_where_there_is_
         ("stations/demo", 1, True),
         ("jobs/1", 0, False),
     ]
-    assert queue.take("a", 4, block_s=0.05) == [], "there is no time"
+    assert queue.take("a", 4, block_s=0.05) == [], "there is no time for partial chunks"
     assert seqs(queue.take("a", 4, partials=2)) == [2]
 
 
-def test_who_waits_is_woken_by_a_partial_chunk(redis: Redis, redis_url: str) -> None:
+def test_waiting_worker_is_woken_by_a_partial_chunk(redis: Redis, redis_url: str) -> None:
     queue = ChunkQueue(redis)
     queue.take("a", 1, block_s=0)  # makes the groups
     found: list[Delivery] = []
@@ -103,7 +103,7 @@ def test_who_waits_is_woken_by_a_partial_chunk(redis: Redis, redis_url: str) -> 
     assert [d.chunk.partial for d in found] == [True]
 
 
-def test_a_partial_chunk_is_nobodys_once_it_is_taken_and_few_wait(redis: Redis) -> None:
+def test_taken_partial_chunks_are_deleted_and_few_wait(redis: Redis) -> None:
     queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
     for seq in range(PARTIAL_LIMIT + 9):
         queue.put(ahead(seq))
@@ -114,7 +114,7 @@ def test_a_partial_chunk_is_nobodys_once_it_is_taken_and_few_wait(redis: Redis) 
     assert [load.length for load in queue.load()] == [0, 0, 0]
 
 
-def test_a_partial_chunk_that_cannot_be_read_takes_the_place_of_no_whole_one(redis: Redis) -> None:
+def test_undecodable_partial_chunk_leaves_no_gap(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     for fields in (ahead(1).encode() | {b"pcm": b"cut"}, {b"header": b"{}", b"pcm": b""}):
         redis.xadd(keys.PARTIAL_CHUNKS, fields)  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_partial_chunk_that_cannot_be_read_takes_the_place_of_no_whole_one(red
     assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
 
 
-def test_however_many_partial_chunks_wait_uploads_are_taken_beside_them(redis: Redis) -> None:
+def test_partial_chunks_do_not_displace_uploads(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     for seq in range(9):
         queue.put(ahead(seq))
@@ -139,7 +139,7 @@ def test_however_many_partial_chunks_wait_uploads_are_taken_beside_them(redis: R
     ]
 
 
-def test_a_partial_chunk_that_has_waited_too_long_gives_way_to_newer_ones(redis: Redis) -> None:
+def test_old_partial_chunks_are_dropped_for_newer_ones(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     now_s, us = redis.time()  # type: ignore[misc]
     now_ms = now_s * 1000 + us // 1000
@@ -149,37 +149,33 @@ def test_a_partial_chunk_that_has_waited_too_long_gives_way_to_newer_ones(redis:
     assert seqs(queue.take("a", 8, partials=8)) == [2, 3]
 
 
-def test_partial_chunks_that_nobody_takes_are_neglected_until_somebody_does(
-    redis: Redis, wait_until: Callable[..., None]
-) -> None:
+def test_partial_chunks_are_neglected_until_a_worker_takes_them(redis: Redis, wait_until: Callable[..., None]) -> None:
     queue = ChunkQueue(redis)
     assert not queue.neglected()
     for seq in range(3):
         queue.put(ahead(seq))
-    assert not queue.neglected(), "they have only just come"
+    assert not queue.neglected(), "they have only just arrived"
     wait_until(queue.neglected, 20)
     wait_until(queue.neglected, 20)
-    assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 1, "it keeps no more audio than it takes to tell"
+    assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 1, "one chunk is kept to measure its age"
     assert seqs(queue.take("a", 4, partials=4)) == [2]
     assert not queue.neglected()
 
 
-def test_partial_chunks_of_who_dies_as_it_takes_them_are_not_neglected_for_ever(
-    redis: Redis, wait_until: Callable[..., None]
-) -> None:
+def test_partial_chunks_of_a_dead_worker_do_not_stay_neglected(redis: Redis, wait_until: Callable[..., None]) -> None:
     queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
     queue.put(ahead(1))
     queue.put(ahead(2))
     assert seqs(queue.take("a", 1, partials=1)) == [1]  # makes the groups
     redis.xreadgroup(keys.GROUP, "dead", {keys.PARTIAL_CHUNKS: ">"})
     wait_until(queue.neglected, 20)
-    assert queue.take("a", 8, block_s=0, partials=8) == [], "the dead one's"
-    assert queue.claim("a", 1) == [], "it is not missed"
+    assert queue.take("a", 8, block_s=0, partials=8) == [], "it belongs to the dead worker"
+    assert queue.claim("a", 1) == [], "partial chunks are not claimed"
     assert not queue.neglected()
     assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
 
 
-def test_of_partial_chunks_that_gave_way_meanwhile_a_dead_taker_holds_none(redis: Redis) -> None:
+def test_dead_worker_holds_no_dropped_partial_chunks(redis: Redis) -> None:
     queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
     assert queue.take("a", 1, block_s=0) == []  # makes the groups
     queue.put(ahead(1))
@@ -189,7 +185,7 @@ def test_of_partial_chunks_that_gave_way_meanwhile_a_dead_taker_holds_none(redis
     assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
 
 
-def test_a_full_upload_queue_refuses(redis: Redis) -> None:
+def test_full_upload_queue_refuses(redis: Redis) -> None:
     queue = ChunkQueue(redis, upload_limit=2)
     queue.put(chunk("jobs/1", 0))
     queue.put(chunk("jobs/1", 1))
@@ -199,7 +195,7 @@ def test_a_full_upload_queue_refuses(redis: Redis) -> None:
     queue.put(chunk("jobs/1", 2))
 
 
-def test_a_full_live_queue_keeps_the_place_of_a_chunk_but_not_its_audio(redis: Redis) -> None:
+def test_full_live_queue_drops_audio_but_keeps_the_place(redis: Redis) -> None:
     queue = ChunkQueue(redis, live_limit=2)
     queue.put(chunk(seq=0))
     queue.put(chunk(seq=1))
@@ -227,7 +223,7 @@ def test_chunks_of_a_dead_worker_are_claimed_with_their_count(redis: Redis) -> N
     assert [d.deliveries for d in queue.claim("b", 8)] == [3, 3]
 
 
-def test_what_a_living_worker_renews_is_not_claimed(redis: Redis, wait_until: Callable[..., None]) -> None:
+def test_renewed_chunks_are_not_claimed(redis: Redis, wait_until: Callable[..., None]) -> None:
     queue = ChunkQueue(redis, claim_after_s=1.0)
     queue.put(chunk(seq=0))
     queue.put(chunk(seq=1))
@@ -245,7 +241,7 @@ def test_what_a_living_worker_renews_is_not_claimed(redis: Redis, wait_until: Ca
     pending: list[dict[str, int]] = redis.xpending_range(  # type: ignore[assignment]
         kept.stream, keys.GROUP, kept.entry_id, kept.entry_id, 1
     )
-    assert pending[0]["times_delivered"] == 1, "renewing is no delivery"
+    assert pending[0]["times_delivered"] == 1, "renewing does not count as a delivery"
 
 
 def test_released_chunks_are_claimed_at_once(redis: Redis) -> None:
@@ -257,8 +253,8 @@ def test_released_chunks_are_claimed_at_once(redis: Redis) -> None:
     assert [d.deliveries for d in queue.claim("b", 1)] == [2]
 
 
-def test_one_dead_chunk_is_found_behind_many_that_are_worked_on(redis: Redis) -> None:
-    # XAUTOCLAIM looks at ten times COUNT entries in one call.
+def test_dead_chunk_is_found_behind_many_live_ones(redis: Redis) -> None:
+    # XAUTOCLAIM scans ten times COUNT entries in one call.
     queue = ChunkQueue(redis, claim_after_s=60)
     for seq in range(31):
         queue.put(chunk(seq=seq))
@@ -278,7 +274,7 @@ def test_settled_chunks_are_gone(redis: Redis) -> None:
     assert not any(load.length for load in queue.load())
 
 
-def test_what_cannot_be_decoded_goes_to_the_dead_letters(redis: Redis) -> None:
+def test_undecodable_entry_goes_to_the_dead_letters(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     redis.xadd(keys.LIVE_CHUNKS, {"header": b"{", "pcm": b""})
     queue.put(chunk())
@@ -287,7 +283,7 @@ def test_what_cannot_be_decoded_goes_to_the_dead_letters(redis: Redis) -> None:
     assert fields[b"reason"] == b"undecodable"
 
 
-def test_what_cannot_be_decoded_keeps_its_place_where_that_can_be_read(redis: Redis) -> None:
+def test_undecodable_chunk_with_readable_place_becomes_a_gap(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     fields = chunk(seq=3).encode()
     redis.xadd(keys.LIVE_CHUNKS, {**fields, b"pcm": b"?"})  # type: ignore[dict-item]
@@ -295,10 +291,10 @@ def test_what_cannot_be_decoded_keeps_its_place_where_that_can_be_read(redis: Re
     for delivery in queue.take("a", 8):
         assert (delivery.chunk.source, delivery.chunk.seq, delivery.chunk.content) == ("stations/demo", 3, Content.GAP)
         assert delivery.damage.startswith("undecodable: not a Chunk")
-    assert redis.xlen(keys.DEAD_CHUNKS) == 0, "whoever took it buries it, and commits its gap"
+    assert redis.xlen(keys.DEAD_CHUNKS) == 0, "the worker that took it buries it, and commits its gap"
 
 
-def test_load_tells_length_and_age(redis: Redis) -> None:
+def test_load_reports_length_and_age(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     assert [(load.stream, load.length, load.age_s) for load in queue.load()] == [(s, 0, 0.0) for s in STREAMS]
     redis.xadd(keys.UPLOAD_CHUNKS, {"header": b"", "pcm": b""}, id="1000-0")
@@ -307,7 +303,7 @@ def test_load_tells_length_and_age(redis: Redis) -> None:
     assert upload.age_s > 1_000_000
 
 
-def test_audio_arrives_as_it_was_sent(redis: Redis) -> None:
+def test_audio_is_unchanged(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     pcm = bytes(range(256)) * (160_000 // 256)
     sent = Chunk(

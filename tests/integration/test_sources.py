@@ -22,13 +22,13 @@ from wire.sources import Jobs, Stations, Statuses, next_epoch
 STATION = Station("p1", "P1", "http://radio.example/p1")
 
 
-def test_epochs_rise_though_redis_has_lost_its_counter(redis: Redis) -> None:
+def test_epochs_keep_rising_after_redis_lost_the_counter(redis: Redis) -> None:
     assert [next_epoch(redis, "stations/p1") for _ in range(2)] == [1, 2]
     redis.flushall()
     assert next_epoch(redis, "stations/p1", above=7) == 8
 
 
-def test_the_counter_of_epochs_expires_and_every_commit_renews_it(redis: Redis) -> None:
+def test_epoch_counter_expires_and_is_renewed_by_commits(redis: Redis) -> None:
     source = "microphones/1"
     next_epoch(redis, source)
     assert 0 < redis.ttl(keys.epoch(source)) <= keys.RETENTION_S
@@ -39,7 +39,7 @@ def test_the_counter_of_epochs_expires_and_every_commit_renews_it(redis: Redis) 
     assert redis.ttl(keys.epoch(source)) >= redis.ttl(keys.seam(source)) > 5
 
 
-def test_the_last_words_of_a_reader_do_not_outlive_a_removed_station(redis: Redis) -> None:
+def test_status_of_a_removed_station_is_not_saved(redis: Redis) -> None:
     stations, statuses = Stations(redis), Statuses(redis)
     stations.add(STATION)
     statuses.save(Status("stations/p1", State.RUNNING))
@@ -50,7 +50,7 @@ def test_the_last_words_of_a_reader_do_not_outlive_a_removed_station(redis: Redi
     assert not redis.exists(keys.status("stations/p1"))
 
 
-def test_a_remark_stands_in_a_status_that_says_nothing_else_until_nobody_repeats_it(redis: Redis) -> None:
+def test_remark_becomes_the_detail_of_a_status_until_it_expires(redis: Redis) -> None:
     statuses = Statuses(redis)
     assert [statuses.remark("microphones/1", why) for why in ("why", "why", "how")] == [True, False, True]
     assert 0 < redis.ttl(keys.remark("microphones/1")) <= 60
@@ -62,7 +62,7 @@ def test_a_remark_stands_in_a_status_that_says_nothing_else_until_nobody_repeats
         assert statuses.get(Kind.MICROPHONE, "1").detail == shown
 
 
-def test_a_station_of_the_file_that_was_removed_stays_away(redis: Redis) -> None:
+def test_removed_station_of_the_file_is_not_added_again(redis: Redis) -> None:
     stations = Stations(redis)
     stations.seed([STATION])
     stations.remove("p1")
@@ -72,7 +72,7 @@ def test_a_station_of_the_file_that_was_removed_stays_away(redis: Redis) -> None
         stations.get("p1")
 
 
-def test_a_station_that_another_client_removes_meanwhile_is_not_put_back(redis: Redis) -> None:
+def test_station_removed_concurrently_is_not_restored(redis: Redis) -> None:
     stations = Stations(redis)
     stations.add(STATION)
 
@@ -86,23 +86,21 @@ def test_a_station_that_another_client_removes_meanwhile_is_not_put_back(redis: 
     assert stations.all() == []
 
 
-def test_a_job_is_changed_though_another_client_changes_it_too(redis: Redis) -> None:
+def test_concurrent_changes_of_a_job_are_both_applied(redis: Redis) -> None:
     jobs = Jobs(redis)
     jobs.save(Job("1", created_s=1.0))
     jobs.change("1", state=State.RUNNING)
     assert jobs.change("1", duration_s=2.0) == jobs.get("1") == Job("1", 1.0, state=State.RUNNING, duration_s=2.0)
 
 
-def test_a_job_that_was_cancelled_stays_so(redis: Redis) -> None:
+def test_cancelled_job_stays_cancelled(redis: Redis) -> None:
     jobs = Jobs(redis)
     jobs.save(Job("1", created_s=1.0))
     jobs.change("1", state=State.CANCELLED)
     assert jobs.change("1", state=State.RUNNING).state is State.CANCELLED
 
 
-def test_a_change_survives_a_connection_that_breaks_off_while_it_watches(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_change_survives_a_connection_lost_while_watching(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = Jobs(connect(redis_url))
     jobs.save(Job("1", created_s=1.0))
     cuts = [1]
@@ -121,7 +119,7 @@ def test_a_change_survives_a_connection_that_breaks_off_while_it_watches(
     assert jobs.get("1").tracks == 3
 
 
-def test_an_old_job_stays_listed_for_as_long_as_it_is_kept(redis: Redis) -> None:
+def test_old_job_stays_listed_while_it_is_kept(redis: Redis) -> None:
     jobs = Jobs(redis, retention_s=100)
     now = time.time()
     for id in ("expired", "corrected"):

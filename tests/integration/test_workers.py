@@ -9,9 +9,9 @@ from wire.bus import Redis
 from wire.workers import Worker, alive
 
 
-def test_two_workers_do_not_go_on_under_one_name(redis: Redis, wait_until: Callable[..., None]) -> None:
+def test_two_workers_do_not_keep_one_name(redis: Redis, wait_until: Callable[..., None]) -> None:
     with Worker(redis, "ingest", lambda: b"first") as first:
-        redis.delete(keys.worker(first.name))  # it has expired, while Redis was away
+        redis.delete(keys.worker(first.name))  # as if it had expired during an outage of Redis
         with Worker(redis, "ingest", lambda: b"second"):
             wait_until(lambda: sorted(alive(redis).values()) == [b"first", b"second"])
             assert set(alive(redis)) == {"ingest-0", "ingest-1"}

@@ -1,4 +1,4 @@
-"""Both sides of an upload's decoding: an attempt at it, and what a transcriber does to its chunks."""
+"""Both sides of decoding an upload: an attempt at the job, and a transcriber that commits its chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wire.queue import ChunkQueue
 
 
 def take_and_commit(context: Context, source: str, n: int) -> list[Chunk]:
-    """What a transcriber does, without a model: take chunks and commit them."""
+    """Take chunks and commit them, like a transcriber without a model."""
     queue, captions = ChunkQueue(context.redis), CaptionLog(context.redis)
     taken = []
     for delivery in queue.take("transcriber-0", n, block_s=0.1):
@@ -25,28 +25,28 @@ def take_and_commit(context: Context, source: str, n: int) -> list[Chunk]:
 
 
 def take_more(context: Context, seen: list[Chunk]) -> int:
-    """Take and commit what is queued of job j, and append it to `seen`; how much that has then."""
+    """Take and commit the queued chunks of job j, and append them to `seen`; return its new length."""
     seen += take_and_commit(context, "jobs/j", 8)
     return len(seen)
 
 
 class Attempting:
-    """An attempt at job j on a thread of its own, which is to be interrupted."""
+    """An attempt at job j on a separate thread, which is expected to be interrupted."""
 
     def __init__(self, context: Context) -> None:
-        self._here = context
+        self._context = context
         self._ended: list[BaseException] = []
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            Decoding("j", self._here).run()
+            Decoding("j", self._context).run()
         except Interrupted as error:
             self._ended.append(error)
 
     def wait(self, wait_until: Wait) -> None:
-        """See that it ends so by itself."""
+        """Check that it is interrupted by itself."""
         try:
             wait_until(lambda: not self._thread.is_alive(), 20)
         finally:
@@ -54,7 +54,7 @@ class Attempting:
 
     def stop(self) -> None:
         """Interrupt it, unless it has ended."""
-        self._here.stopping.set()
+        self._context.stopping.set()
         self._thread.join()
-        self._here.stopping.clear()
+        self._context.stopping.clear()
         assert len(self._ended) == 1

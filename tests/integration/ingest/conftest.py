@@ -1,4 +1,4 @@
-"""Fixtures of a little world of radio; see `radio`."""
+"""Fixtures of a small world of radio; see `radio`."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from wire.sources import Jobs, Stations, Statuses
 
 @pytest.fixture(scope="session")
 def icecast_server(free_port: Callable[[], int], need_program: Callable[..., str]) -> Iterator[tuple[int, Path]]:
-    """The port and the log folder of an Icecast without mounts."""
+    """Port and log folder of an Icecast without mounts."""
     program = need_program("icecast2", "icecast")
     need_program("ffmpeg")
-    # Not below pytest's own folders, which only their owner may enter: Icecast refuses to run as root.
+    # Not below pytest's folders, which only their owner can access: Icecast refuses to run as root.
     folder, port = Path(tempfile.mkdtemp(prefix="icecast-")), free_port()
     owner = ""
     if os.geteuid() == 0:
         owner = "<security><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>"
         shutil.chown(folder, "nobody", "nogroup")
     config = folder / "icecast.xml"
-    # A new listener gets 4 s of an MP3 at once: ffmpeg looks at 130 kB of one that it joins in its midst.
+    # A new listener gets 4 s of an MP3 at once: ffmpeg probes 130 kB of a stream joined in the middle.
     config.write_text(ICECAST_CONFIG.format(port=port, folder=folder, owner=owner, burst=160_000))
     with (folder / "log").open("w") as log:
         server = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
@@ -64,7 +64,7 @@ def icecast_server(free_port: Callable[[], int], need_program: Callable[..., str
 
 @pytest.fixture
 def icecast(icecast_server: tuple[int, Path]) -> Iterator[Icecast]:
-    """An Icecast whose senders end with the test."""
+    """An Icecast whose senders are stopped after the test."""
     world = Icecast(*icecast_server)
     yield world
     world.stop()
@@ -79,7 +79,7 @@ def redis_client(redis_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def chunks(redis_client: Any) -> Callable[[str], list[Chunk]]:
-    """`chunks(source)`: what is queued of a source, in order."""
+    """`chunks(source)` returns the queued chunks of a source, in order."""
 
     def read(source: str) -> list[Chunk]:
         found = []
@@ -119,7 +119,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def make_audio(tmp_path: Path, need_program: Callable[..., str]) -> Callable[..., Path]:
-    """`make_audio("x.mp3", "-b:a", "64k", source="sine=…:duration=12")`: a file made by ffmpeg."""
+    """`make_audio("x.mp3", "-b:a", "64k", source="sine=…:duration=12")` generates a file with ffmpeg."""
     need_program("ffmpeg")
 
     def make(
@@ -135,7 +135,7 @@ def make_audio(tmp_path: Path, need_program: Callable[..., str]) -> Callable[...
 
 @pytest.fixture
 def context(redis_url: str, tmp_path: Path) -> Iterator[Context]:
-    """What decoders of uploads work with; chunks of 5 s."""
+    """The resources of a decoder of uploads; chunks of 5 s."""
     redis = connect(redis_url)
     settings = Settings(redis_url=redis_url, data_dir=str(tmp_path), chunk_s=5.0, lead_s=1.0)
     with make_client(5.0) as client:
@@ -145,7 +145,7 @@ def context(redis_url: str, tmp_path: Path) -> Iterator[Context]:
 
 @pytest.fixture
 def decode(context: Context) -> Callable[..., Job]:
-    """`decode(path)`: the job's record after its decoding."""
+    """`decode(path)` decodes a job and returns its record."""
 
     def run(path: Path | str = "", **fields: Any) -> Job:
         jobs = Jobs(context.redis)
@@ -158,7 +158,7 @@ def decode(context: Context) -> Callable[..., Job]:
 
 @pytest.fixture
 def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
-    """`on_air(station, …)`: an ingest process's part for stations, reading these."""
+    """`on_air(station, …)` runs the part of an ingest process that reads stations."""
     ended = []
 
     def start(*stations: Station, **settings: Any) -> Supervisor:
@@ -197,7 +197,7 @@ def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
 
 @pytest.fixture
 def start_microphones(redis_url: str) -> Iterator[Callable[..., None]]:
-    """`start_microphones(max_microphones=…)`: runs the part of an ingest process that reads microphones."""
+    """`start_microphones(max_microphones=…)` runs the part of an ingest process that reads microphones."""
     stop, threads, clients = threading.Event(), [], []
 
     def start(**settings: Any) -> None:
@@ -220,7 +220,7 @@ def start_microphones(redis_url: str) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def api(redis_client: Any) -> Microphones:
-    """The API's end of microphones."""
+    """Microphones from the API's side."""
     return Microphones(redis_client)
 
 
@@ -231,7 +231,7 @@ def status(redis_client: Any) -> Callable[[str], Status]:
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Iterator[Start]:
-    """`ingest(redis_url, NAME="value", …)`: `python -m ingest`, or another program, without stations of its own."""
+    """`ingest(redis_url, NAME="value", …)` starts `python -m ingest`, or another program, without stations."""
     started: list[subprocess.Popen[bytes]] = []
     stations = tmp_path / "none.yml"
     stations.write_text("stations: []\n")

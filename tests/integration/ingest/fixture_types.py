@@ -1,4 +1,4 @@
-"""What fixtures give, for the signatures of tests; conftest.py says what they do."""
+"""Types of the fixtures in conftest.py, for the signatures of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that a process has begun, as the kernel knows them."""
+"""The descendants of a process, from /proc."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def children(pid: int) -> list[int]:
 
 
 def running(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
+    """Return True if a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""A little world of radio on loopback: Icecast and its senders, web servers that misbehave; all of it real."""
+"""A small world of radio on loopback: Icecast and its senders, web servers that misbehave; nothing is faked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ICECAST_CONFIG = """<icecast>
 </icecast>
 """
 
-#: How ffmpeg encodes for a mount: content type, options.
+#: Content type and ffmpeg options of each encoding.
 ENCODINGS = {
     "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "320k", "-ar", "44100", "-ac", "2", "-f", "mp3"]),
     "aac": ("audio/aac", ["-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-f", "adts"]),
@@ -46,7 +46,7 @@ ENCODINGS = {
 
 @dataclass
 class Icecast:
-    """A running Icecast and the ffmpegs that send to it."""
+    """A running Icecast and the ffmpeg processes that send to it."""
 
     port: int
     folder: Path  # of logs
@@ -56,7 +56,7 @@ class Icecast:
         return f"http://127.0.0.1:{self.port}/{mount}"
 
     def send(self, mount: str, encoding: str = "mp3", source: str = "sine=frequency=440:sample_rate=44100") -> str:
-        """Begin to send an endless lavfi source to a mount, in real time; its address, once it is there."""
+        """Start sending an endless lavfi source to a mount, in real time; return its URL once it is on air."""
         kind, options = ENCODINGS[encoding]
         target = f"icecast://source:hackme@127.0.0.1:{self.port}/{mount}"
         command = ["ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source, *options]
@@ -72,21 +72,21 @@ class Icecast:
                 if answer.read(1000):
                     return self.url(mount)
             time.sleep(0.1)
-        told = "".join(path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*log"))
-        raise AssertionError(f"{mount} did not come on air: {told}")
+        logs = "".join(path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*log"))
+        raise AssertionError(f"{mount} did not come on air: {logs}")
 
     def kill(self, mount: str) -> None:
-        """The sender is gone: listeners are thrown out."""
+        """Kill the sender, so that listeners are disconnected."""
         sender = self.senders.pop(mount)
         sender.kill()
         sender.wait()
 
     def freeze(self, mount: str) -> None:
-        """The sender sends no more, and does not say so."""
+        """Make the sender hang without disconnecting."""
         self.senders[mount].send_signal(signal.SIGSTOP)
 
     def title(self, mount: str, title: str) -> None:
-        """Say what is playing."""
+        """Set the title that is playing."""
         query = urllib.parse.urlencode({"mount": f"/{mount}", "mode": "updinfo", "song": title, "charset": "UTF-8"})
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/admin/metadata?{query}")
         request.add_header("Authorization", "Basic YWRtaW46aGFja21l")  # admin:hackme
@@ -98,7 +98,7 @@ class Icecast:
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns when `server` listens."""
+    """Wait until `server` listens."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and server.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -132,7 +132,7 @@ class Web:
         return self.url(path)
 
     def folder(self, prefix: str, folder: Path) -> None:
-        """Serve files as they are now."""
+        """Serve the files of a folder, read at each request."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             path = folder / handler.path.removeprefix(prefix).lstrip("/")
@@ -152,7 +152,7 @@ class Web:
 
 
 def audio_of(chunks: list[Chunk]) -> np.ndarray[Any, Any]:
-    """The new samples of consecutive chunks, silence where they carry none."""
+    """The new samples of consecutive chunks, with silence for those without audio."""
     parts = []
     for chunk in chunks:
         pcm = np.frombuffer(chunk.pcm, dtype="<i2")[chunk.lead_samples :] if chunk.pcm else np.zeros(chunk.n_samples)
@@ -167,7 +167,7 @@ def frequency_hz(samples: np.ndarray[Any, Any]) -> float:
 
 
 def send_live(web: Web, body: bytes, *, asked: bool = False, pause_s: float = 0.0, **headers: str) -> str:
-    """An endless stream, a second at a time; with `asked`, its headers come only if titles are asked for."""
+    """Serve an endless stream, a second at a time; with `asked`, its headers are only sent if titles are requested."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)

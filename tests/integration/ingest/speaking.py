@@ -1,4 +1,4 @@
-"""What is said into a microphone, as the API hands it to ingest."""
+"""Sends audio as the API does for a microphone."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def tone(hz: float, duration_s: float, rate_hz: int, channels: int = 1) -> bytes
 
 
 def speak(api: Microphones, id: str, pcm: bytes, frame_bytes: int = 4001, connection: int = 1) -> None:
-    for start in range(0, len(pcm), frame_bytes):  # frames need not even end at a sample
+    for start in range(0, len(pcm), frame_bytes):  # frames may end within a sample
         assert api.send(id, pcm[start : start + frame_bytes], connection)

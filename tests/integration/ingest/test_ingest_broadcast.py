@@ -1,4 +1,4 @@
-"""What players get of a station sounds at the same time as what is captioned."""
+"""The audio of a station for players is synchronised with its captions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wire.bus import Redis
 from wire.chunk import Chunk
 from wire.messages import Station, Status
 
-#: A tone that rises all the time, so that each moment sounds like no other.
+#: A tone that rises constantly, so that every moment is unique.
 RISING = "aevalsrc=0.5*sin(2*PI*(300+10*t)*t):s=44100"
 
 
@@ -29,7 +29,7 @@ def decoded(data: bytes) -> NDArray[np.float64]:
 
 
 def late_s(sound: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """By how much what is heard in `sound` comes later than in `reference`, in seconds."""
+    """Delay of `sound` relative to `reference`, in seconds."""
     n = len(sound) + len(reference)
     correlation = np.fft.irfft(np.fft.rfft(sound, n) * np.conj(np.fft.rfft(reference, n)), n)
     at = int(np.argmax(correlation))
@@ -37,7 +37,7 @@ def late_s(sound: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("encoding", ["mp3", "aac", "opus"])
-def test_the_sound_is_in_time_with_what_is_captioned(
+def test_audio_for_players_is_synchronised_with_captions(
     encoding: str,
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
@@ -64,7 +64,7 @@ def test_the_sound_is_in_time_with_what_is_captioned(
     assert abs(late_s(decoded(data), captioned)) < 0.05
 
 
-def test_nothing_goes_to_redis_while_nobody_listens(
+def test_no_segments_are_published_without_listeners(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Callable[[str], list[Chunk]],
@@ -76,7 +76,7 @@ def test_nothing_goes_to_redis_while_nobody_listens(
     assert Broadcasts(redis).listed("stations/p1") == []
 
 
-def test_where_it_is_not_to_be_stations_are_captioned_without(
+def test_stations_are_captioned_with_hls_disabled(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Callable[[str], list[Chunk]],

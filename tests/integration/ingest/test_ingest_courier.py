@@ -1,4 +1,4 @@
-"""The courier between a live source and Redis, when Redis takes nothing."""
+"""The courier between a live source and Redis while Redis refuses writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wire.chunk import Chunk
 from wire.metrics import IngestMetrics
 
 
-def test_chunks_wait_for_a_redis_that_is_full(
+def test_chunks_wait_while_redis_is_full(
     redis_url: str, redis_client: Any, chunks: Callable[[str], list[Chunk]], wait_until: Callable[..., None]
 ) -> None:
     source, outbox = "microphones/1", Outbox(60.0)
@@ -34,7 +34,7 @@ def test_chunks_wait_for_a_redis_that_is_full(
         courier.close()
 
 
-def test_a_partial_chunk_that_redis_refuses_is_not_tried_again(
+def test_refused_partial_chunk_is_not_retried(
     redis_url: str, redis_client: Any, chunks: Callable[[str], list[Chunk]], wait_until: Callable[..., None]
 ) -> None:
     source, outbox = "microphones/1", Outbox(60.0)

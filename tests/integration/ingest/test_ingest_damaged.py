@@ -1,4 +1,4 @@
-"""Damaged uploads: what can be decoded is captioned, at the times at which it was said."""
+"""Damaged uploads: the decodable parts are captioned, with correct times."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
 from wire.messages import Job, State
 
-#: Noise that a tone follows after 8 s of 12.
+#: 12 s of noise, with a tone from 8 s on.
 TONE_FROM_8_S = "aevalsrc='if(lt(t,8),0.2*(random(0)-0.5),0.4*sin(2*PI*700*t))':s=44100:d=12"
 
 
 @pytest.mark.parametrize(("name", "lost_s"), [("x.mp3", 2.0), ("x.mp3", 0.5), ("x.ogg", 3.0), ("x.flac", 3.0)])
-def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
+def test_recording_damaged_in_the_middle_is_captioned_with_a_warning(
     name: str, lost_s: float, decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
     path = make_audio(name)
@@ -37,7 +37,7 @@ def test_what_is_damaged_in_the_middle_is_captioned_and_says_so(
     assert job.warning.count("Invalid data") <= 1
 
 
-def test_a_tag_behind_the_audio_is_no_damage(decode: Decode, make_audio: Make) -> None:
+def test_tag_after_the_audio_is_not_damage(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.mp3")
     lyrics = b"LYRICSBEGIN" + b"la la la " * 200 + b"001811LYRICS200"
     path.write_bytes(path.read_bytes() + lyrics + b"TAG" + bytes(125))
@@ -62,7 +62,7 @@ def cut_out(whole: bytes, begin: int, end: int) -> bytes:
     [
         ("x.mp3", ["-b:a", "64k"], overwritten),
         ("x.mp3", ["-b:a", "64k", "-ar", "22050"], zeroed),
-        ("x.mp3", ["-b:a", "64k", "-write_xing", "0"], overwritten),  # the frames are not counted anywhere
+        ("x.mp3", ["-b:a", "64k", "-write_xing", "0"], overwritten),  # without a count of frames
         ("x.mp3", ["-q:a", "4"], zeroed),
         ("x.mp3", ["-q:a", "4"], cut_out),
         ("x.m4a", ["-c:a", "aac"], overwritten),
@@ -73,7 +73,7 @@ def cut_out(whole: bytes, begin: int, end: int) -> bytes:
         ("x.flac", [], cut_out),
     ],
 )
-def test_what_follows_damage_keeps_its_time(
+def test_audio_after_damage_keeps_its_time(
     name: str,
     options: list[str],
     find_damage: Callable[[bytes, int, int], bytes],
@@ -87,19 +87,21 @@ def test_what_follows_damage_keeps_its_time(
     job = decode(path)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert job.duration_s == pytest.approx(12, abs=0.15)
-    assert tone_begins_s(audio_of(chunks("jobs/j"))) == pytest.approx(8, abs=0.11)  # aresample lets 0.1 s pass
+    assert tone_begins_s(audio_of(chunks("jobs/j"))) == pytest.approx(8, abs=0.11)  # aresample tolerates 0.1 s
     assert not list(path.parent.glob("uploads/*"))
 
 
 def tone_begins_s(audio: np.ndarray, hz: float = 700) -> float:
-    """From where on nothing but a tone is heard, up to 11.5 s."""
+    """Start of the tone that lasts until 11.5 s."""
     pieces = audio[: int(11.5 * 16_000)].reshape(-1, 160)  # 10 ms
     strength = np.abs(pieces @ np.exp(-2j * np.pi * hz * np.arange(160) / 16_000))
     return float(np.flatnonzero(strength < strength[-100:].mean() / 2)[-1] + 1) / 100
 
 
 @pytest.mark.parametrize("place", ["twice", "in the middle of a joined file"])
-def test_two_places_are_filled_by_their_bytes(place: str, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_two_damaged_places_are_filled_by_their_size(
+    place: str, decode: Decode, make_audio: Make, chunks: Chunks
+) -> None:
     whole = make_audio("x.mp3", "-b:a", "64k", source=TONE_FROM_8_S).read_bytes()
     hurt = zeroed(overwritten(whole, 16_000, 24_000), 32_000, 48_000)
     path = make_audio("y.mp3", "-b:a", "64k")
@@ -113,7 +115,7 @@ def test_two_places_are_filled_by_their_bytes(place: str, decode: Decode, make_a
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("quality", [["-b:a", "64k"], ["-q:a", "0"], ["-b:a", "48k", "-abr", "1"]])
 @pytest.mark.parametrize("channels", ["1", "2"])
-def test_whole_mp3s_are_left_as_they_are(rate_hz: int, quality: list[str], channels: str, make_audio: Make) -> None:
+def test_intact_mp3_is_left_unchanged(rate_hz: int, quality: list[str], channels: str, make_audio: Make) -> None:
     whole = make_audio("x.mp3", *quality, "-ar", str(rate_hz), "-ac", channels).read_bytes()
     picture = b"ID3\x04\0\0" + bytes((0, 0, 100, 0)) + np.random.default_rng(1).bytes(12_800)
     tag = b"TAG" + bytes(125)
@@ -121,7 +123,7 @@ def test_whole_mp3s_are_left_as_they_are(rate_hz: int, quality: list[str], chann
         assert find_holes(body) == []
 
 
-#: Noise, of which frames are large, and from 4 s on silence, of which they are small.
+#: Noise, with large frames, and from 4 s on silence, with small ones.
 SILENCE_FROM_4_S = "aevalsrc='if(lt(t,4),random(0)-0.5,0)':s=44100:d=60"
 
 
@@ -132,7 +134,7 @@ def hurt_mp3(make_audio: Make) -> Path:
     return path
 
 
-def test_silence_takes_little_room(make_audio: Make, tmp_path: Path) -> None:
+def test_inserted_silence_is_small(make_audio: Make, tmp_path: Path) -> None:
     path = hurt_mp3(make_audio)
     silence_s = repair(path, find_damage(path, lambda: None), tmp_path / "mended", most_s=3600, check=lambda: None)
     assert silence_s > 20
@@ -148,7 +150,7 @@ def test_no_more_silence_is_written_than_is_captioned(make_audio: Make, tmp_path
 
 
 @pytest.mark.parametrize("copied", [False, True], ids=["while it is searched", "while it is copied"])
-def test_mending_ends_when_nobody_wants_it(copied: bool, make_audio: Make, context: Context) -> None:
+def test_repair_stops_when_the_job_ends(copied: bool, make_audio: Make, context: Context) -> None:
     path = hurt_mp3(make_audio)
     asked: list[None] = []
     find_damage(path, lambda: asked.append(None))
@@ -164,7 +166,7 @@ def test_mending_ends_when_nobody_wants_it(copied: bool, make_audio: Make, conte
         find(Job("j", 0.0, path=path.name), context.settings, context.client, check)
 
 
-def test_what_cannot_be_mended_is_captioned_as_it_is(
+def test_recording_that_cannot_be_repaired_is_captioned_as_is(
     decode: Decode, make_audio: Make, chunks: Chunks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.recording.SPARE_BYTES", 1 << 62)
@@ -178,7 +180,7 @@ def test_what_cannot_be_mended_is_captioned_as_it_is(
     assert not list(path.parent.glob("uploads/*"))
 
 
-def test_one_that_is_damaged_and_cut_off_tells_both(decode: Decode, make_audio: Make) -> None:
+def test_warning_names_both_damage_and_cut(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.mp3", "-b:a", "64k")
     whole = path.read_bytes()
     path.write_bytes(zeroed(whole, 16_000, 32_000)[: len(whole) // 2 + 33])

@@ -1,4 +1,4 @@
-"""Recordings on a server: they are fetched by their address, or it is told why not."""
+"""Recordings on a server are fetched by their URL, or the error says why not."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tests.integration.ingest.radio import Web, audio_of, send_live
 from wire.messages import State
 
 
-def test_a_file_is_fetched_by_its_url(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
+def test_file_is_fetched_by_its_url(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
     url = web.page("/x.mp3", make_audio("x.mp3").read_bytes(), "audio/mpeg")
     job = decode(url=url)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
 
 
-def test_an_index_at_the_end_is_no_obstacle(
+def test_index_at_the_end_is_supported(
     decode: Decode, make_audio: Make, web: Web, chunks: Chunks, tmp_path: Path
 ) -> None:
-    url = web.page("/x.m4a", make_audio("x.m4a", "-c:a", "aac").read_bytes(), "audio/mp4")  # and no parts are sent
+    url = web.page("/x.m4a", make_audio("x.m4a", "-c:a", "aac").read_bytes(), "audio/mp4")  # without range requests
     job = decode(url=url)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(12, abs=0.2)
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_parts_are_asked_for_where_they_are_sent(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
+def test_range_requests_are_used_if_supported(decode: Decode, make_audio: Make, web: Web, chunks: Chunks) -> None:
     body = make_audio("x.m4a", "-c:a", "aac").read_bytes()
     asked: list[str] = []
 
@@ -61,7 +61,7 @@ def test_parts_are_asked_for_where_they_are_sent(decode: Decode, make_audio: Mak
         ({"Server": "Icecast 2.4.4"}, False),
     ],
 )
-def test_a_live_stream_is_no_recording(
+def test_live_stream_is_refused_as_a_recording(
     headers: dict[str, str], asked: bool, decode: Decode, make_audio: Make, web: Web
 ) -> None:
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
@@ -69,7 +69,7 @@ def test_a_live_stream_is_no_recording(
     assert "endless live stream; add it as a station (on the page under Radio, or with POST /stations)" in job.error
 
 
-def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: Make, web: Web) -> None:
+def test_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: Make, web: Web) -> None:
     body = make_audio("x.mp3").read_bytes()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -97,7 +97,7 @@ def test_a_recording_on_a_radio_server_is_captioned(decode: Decode, make_audio: 
         ("/leads-to-our-disk.m3u8", None),
     ],
 )
-def test_what_cannot_be_fetched_says_why(
+def test_errors_say_why_a_fetch_failed(
     path: str, says: str | None, decode: Decode, web: Web, context: Context, make_audio: Make, chunks: Chunks
 ) -> None:
     object.__setattr__(context.settings, "max_fetch_mb", 2.0)
@@ -118,7 +118,7 @@ def test_only_http_is_fetched(url: str, decode: Decode) -> None:
     assert "is not an http or https address" in decode(url=url).error
 
 
-def test_a_path_outside_the_uploads_is_refused(decode: Decode, tmp_path: Path) -> None:
+def test_path_outside_the_uploads_is_refused(decode: Decode, tmp_path: Path) -> None:
     outside = tmp_path.parent / "outside.mp3"
     outside.write_bytes(b"x")
     job = decode(path=f"../{outside.name}")

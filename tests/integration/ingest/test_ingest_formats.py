@@ -1,4 +1,4 @@
-"""Formats and tracks: files made by a real ffmpeg come out as the chunks of their audio, or are called no recording."""
+"""Formats and tracks: files made by a real ffmpeg are decoded into chunks, or refused as not a recording."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_comes_out_whole(format: str, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_every_format_is_decoded_completely(format: str, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     name, options = FORMATS[format]
     path = make_audio(name, *options)
 
@@ -62,22 +62,20 @@ def test_pcm_is_exact(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     assert found[1].pcm[:lead] == found[0].pcm[-lead:]
 
 
-def test_two_tracks_the_default_one_is_captioned(
-    decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any
-) -> None:
+def test_default_track_of_two_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks, redis_client: Any) -> None:
     job = decode(two_tracks(make_audio))
     assert job.tracks == 2
     assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(700, abs=1)
     assert Statuses(redis_client).get(Kind.JOB, "j").detail == "audio track 1 of 2, counted from 0 (swe, Svenska)"
 
 
-def test_two_tracks_the_one_asked_for_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_requested_track_of_two_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     job = decode(two_tracks(make_audio), track=0)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(300, abs=1)
 
 
-def test_a_track_that_is_not_there_is_an_error(decode: Decode, make_audio: Make) -> None:
+def test_missing_track_is_an_error(decode: Decode, make_audio: Make) -> None:
     assert decode(two_tracks(make_audio), track=2).error == "there is no audio track 2; it has 2, counted from 0"
 
 
@@ -101,7 +99,7 @@ def two_tracks(make_audio: Make) -> Path:
     ("name", "codec"),
     [("x.mkv", "flac"), ("x.mp4", "aac"), ("x.ts", "aac"), ("x.webm", "libopus"), ("x.ogv", "libvorbis")],
 )
-def test_a_track_that_begins_late_keeps_its_place_beside_the_picture(
+def test_late_track_stays_synchronised_with_the_video(
     name: str, codec: str, decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
     inputs = ("-f", "lavfi", "-i", "color=size=64x64:duration=9", "-itsoffset", "4")
@@ -114,10 +112,10 @@ def test_a_track_that_begins_late_keeps_its_place_beside_the_picture(
 
 
 @pytest.mark.parametrize(("name", "codec"), [("x.mp3", "mp3"), ("x.ts", "aac"), ("x.mkv", "ac3")])
-def test_what_changes_its_rate_and_channels_on_the_way_keeps_its_time(
+def test_changes_of_rate_and_channels_keep_times(
     name: str, codec: str, decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
-    """As a podcast does where advertisements are put in, and a film on TV."""
+    """As in a podcast with inserted advertisements, or a film on TV."""
     made = ["-b:a", "128k", "-c:a", codec, "-f", {"aac": "mpegts"}.get(codec, codec)]
     talk = make_audio("talk", *made, "-ar", "44100", "-ac", "2").read_bytes()
     spot = make_audio("spot", *made, "-ar", "48000", "-ac", "1", source="sine=frequency=700:duration=12").read_bytes()
@@ -136,7 +134,7 @@ def test_what_changes_its_rate_and_channels_on_the_way_keeps_its_time(
     assert heard == pytest.approx([440, 700, 440, 700], abs=1)
 
 
-def test_programmes_of_one_transport_stream_have_clocks_of_their_own(
+def test_programmes_of_a_transport_stream_have_separate_clocks(
     decode: Decode, make_audio: Make, chunks: Chunks
 ) -> None:
     inputs = ("-f", "lavfi", "-i", "sine=300:d=6", "-itsoffset", "5000", "-f", "lavfi", "-i", "sine=700:d=6")
@@ -146,7 +144,7 @@ def test_programmes_of_one_transport_stream_have_clocks_of_their_own(
     assert frequency_hz(audio_of(chunks("jobs/j"))[: 5 * 16_000]) == pytest.approx(700, abs=1)
 
 
-def test_a_joined_transport_stream_is_as_long_as_what_is_in_it(decode: Decode, make_audio: Make) -> None:
+def test_joined_transport_stream_has_the_length_of_its_audio(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.ts", "-c:a", "aac")
     path.write_bytes(path.read_bytes() + make_audio("y.ts", "-c:a", "aac", "-output_ts_offset", "80000").read_bytes())
     job = decode(path)
@@ -166,7 +164,7 @@ def test_a_joined_transport_stream_is_as_long_as_what_is_in_it(decode: Decode, m
         ("x.bin", bytes(range(256)) * 400, "it is not a recording"),
     ],
 )
-def test_what_is_no_recording_is_called_so(
+def test_other_files_are_refused_as_not_a_recording(
     name: str, body: bytes, says: str, decode: Decode, tmp_path: Path, chunks: Chunks, redis_client: Any
 ) -> None:
     path = tmp_path / name
@@ -181,24 +179,26 @@ def test_what_is_no_recording_is_called_so(
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.aac", "x.flac"])
-def test_random_bytes_are_called_no_recording(name: str, decode: Decode, tmp_path: Path) -> None:
+def test_random_bytes_are_refused_as_not_a_recording(name: str, decode: Decode, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(300_000))
     job = decode(tmp_path / name)
     no_audio = "it contains no audio: it is damaged or not a recording; check whether a player plays it"
     assert (job.state, job.error) == (State.FAILED, no_audio)
 
 
-def test_random_bytes_of_which_some_look_like_frames_are_called_no_recording(
+def test_random_bytes_that_resemble_frames_are_refused_as_not_a_recording(
     decode: Decode, tmp_path: Path, chunks: Chunks
 ) -> None:
-    (tmp_path / "x.mp3").write_bytes(np.random.default_rng(1).bytes(300_000))  # a tenth of a second comes of them
+    (tmp_path / "x.mp3").write_bytes(
+        np.random.default_rng(1).bytes(300_000)
+    )  # a tenth of a second is decoded from them
     job = decode(tmp_path / "x.mp3")
     assert job.state is State.FAILED
     assert job.error.startswith("it is not a recording in a format")
     assert chunks("jobs/j") == []
 
 
-def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
+def test_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> None:
     job = decode(make_audio("x.mp4", source="testsrc=duration=2:size=64x64"))
     assert (job.state, job.error) == (
         State.FAILED,
@@ -206,12 +206,12 @@ def test_a_video_without_sound_is_an_error(decode: Decode, make_audio: Make) -> 
     )
 
 
-def test_a_picture_is_an_error(decode: Decode, make_audio: Make) -> None:
+def test_picture_is_an_error(decode: Decode, make_audio: Make) -> None:
     job = decode(make_audio("x.png", "-frames:v", "1", source="testsrc=size=64x64"))
     assert job.state is State.FAILED
 
 
-def test_a_video_with_sound_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_video_with_sound_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     inputs = ("-f", "lavfi", "-i", "testsrc=duration=6:size=64x64", "-f", "lavfi", "-i", "sine=duration=6")
     assert decode(make_audio("x.mp4", "-shortest", inputs=inputs)).state is State.RUNNING
     assert len(audio_of(chunks("jobs/j"))) / 16_000 == pytest.approx(6, abs=0.1)

@@ -1,4 +1,4 @@
-"""Decoding of uploads that waits, gives way, is stopped, killed or cancelled, and goes on where its captions end."""
+"""Decoding of uploads that waits, gives way, is stopped, killed or cancelled, and resumes where its captions end."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from wire.queue import STREAMS
 from wire.sources import Jobs, Statuses
 
 
-def test_a_job_that_failed_elsewhere_meanwhile_stays_failed(
+def test_job_that_failed_elsewhere_stays_failed(
     decode: Decode, make_audio: Make, redis_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A transcriber finds out with the first chunk that its model cannot do what is asked."""
+    """A transcriber finds at the first chunk that its model does not support the task."""
     change = Jobs.change
 
     def failing(self: Jobs, id: str, **changes: Any) -> Job:
@@ -69,7 +69,7 @@ def test_decoding_waits_for_transcribers(
     assert not path.exists()
 
 
-def test_one_upload_does_not_fill_the_queue_that_is_shared(
+def test_one_upload_does_not_fill_the_shared_queue(
     context: Context, make_audio: Make, wait_until: Callable[..., None], redis_client: Any
 ) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1", source="sine=duration=400:sample_rate=16000")
@@ -84,7 +84,7 @@ def test_one_upload_does_not_fill_the_queue_that_is_shared(
     assert Jobs(context.redis).get("j").state is State.CANCELLED
 
 
-def test_a_deleted_job_ends_its_decoding(context: Context, make_audio: Make, wait_until: Callable[..., None]) -> None:
+def test_deleted_job_ends_its_decoding(context: Context, make_audio: Make, wait_until: Callable[..., None]) -> None:
     object.__setattr__(context.settings, "upload_ahead_chunks", 1)
     path = make_audio("x.wav")
     jobs = Jobs(context.redis)
@@ -97,7 +97,7 @@ def test_a_deleted_job_ends_its_decoding(context: Context, make_audio: Make, wai
     assert not path.exists()
 
 
-def test_an_interrupted_job_goes_on_where_its_captions_end(
+def test_interrupted_job_resumes_where_its_captions_end(
     context: Context, make_audio: Make, chunks: Chunks, wait_until: Callable[..., None]
 ) -> None:
     object.__setattr__(context.settings, "upload_ahead_chunks", 3)
@@ -109,7 +109,7 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
     attempt.stop()
     assert path.exists()
 
-    context.redis.delete(*STREAMS)  # whatever was queued and not committed is lost with its worker
+    context.redis.delete(*STREAMS)  # chunks that were queued and not committed are lost
     object.__setattr__(context.settings, "upload_ahead_chunks", 100)
     Decoding("j", context).run()
     rest = chunks("jobs/j")
@@ -119,14 +119,14 @@ def test_an_interrupted_job_goes_on_where_its_captions_end(
     assert not path.exists()
 
 
-def test_what_a_redis_lost_is_decoded_again(
+def test_chunks_lost_by_redis_are_decoded_again(
     context: Context,
     make_audio: Make,
     free_port: Callable[[], int],
     tmp_path: Path,
     wait_until: Callable[..., None],
 ) -> None:
-    """A machine that goes down takes along the last second of what its Redis was told."""
+    """A crash of the machine loses the last second of writes to Redis."""
     port, audio = free_port(), make_audio("x.flac", source="sine=duration=31").name
     with running_redis(tmp_path, port, keeps=True) as url:
         context = dataclasses.replace(context, redis=connect(url))
@@ -149,7 +149,7 @@ def test_what_a_redis_lost_is_decoded_again(
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(7))
 
 
-def test_a_redis_that_may_not_be_asked_whether_it_was_begun_anew_serves(
+def test_redis_without_a_run_id_is_supported(
     context: Context, make_audio: Make, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     audio = make_audio("x.flac", source="sine=duration=6").name
@@ -161,7 +161,7 @@ def test_a_redis_that_may_not_be_asked_whether_it_was_begun_anew_serves(
         assert jobs.get("j").decoded
 
 
-def test_a_long_upload_gives_way_to_one_that_waits(
+def test_long_upload_gives_way_to_a_waiting_one(
     context: Context, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.attempt.TURN_S", 0.0)
@@ -177,7 +177,7 @@ def test_a_long_upload_gives_way_to_one_that_waits(
     assert Jobs(context.redis).get("j").state is State.RUNNING
 
 
-def test_what_may_be_live_gives_way_at_every_attempt(
+def test_possibly_live_source_gives_way_at_every_attempt(
     context: Context,
     make_audio: Make,
     web: Web,
@@ -185,7 +185,7 @@ def test_what_may_be_live_gives_way_at_every_attempt(
     wait_until: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An attempt needs as long as all before it to come to what is new, and must not have a multiple of that."""
+    """An attempt takes as long as all earlier ones to reach new audio, and must not get a multiple of that time."""
     monkeypatch.setattr("ingest.attempt.TURN_S", 2.0)
     object.__setattr__(context.settings, "chunk_s", 1.0)
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
@@ -198,21 +198,21 @@ def test_what_may_be_live_gives_way_at_every_attempt(
     assert Jobs(context.redis).get("j").state is State.RUNNING
 
 
-def test_a_decoded_job_is_not_decoded_again(decode: Decode, make_audio: Make, context: Context, chunks: Chunks) -> None:
+def test_decoded_job_is_not_decoded_again(decode: Decode, make_audio: Make, context: Context, chunks: Chunks) -> None:
     assert decode(make_audio("x.mp3")).decoded
     before = chunks("jobs/j")
-    Decoding("j", context).run()  # its file is gone, and that is no failure
+    Decoding("j", context).run()  # its file is gone, which is not a failure
     assert Jobs(context.redis).get("j").state is State.RUNNING
     assert chunks("jobs/j") == before
 
 
-def test_a_finished_job_is_left_alone(context: Context, make_audio: Make, chunks: Chunks) -> None:
+def test_finished_job_is_left_alone(context: Context, make_audio: Make, chunks: Chunks) -> None:
     Jobs(context.redis).save(Job("j", time.time(), path="gone.mp3", state=State.CANCELLED))
     Decoding("j", context).run()
     assert chunks("jobs/j") == []
 
 
-#: `python -m ingest.decoder`, whose job is another's sooner when it has died.
+#: `python -m ingest.decoder` whose job is taken over sooner after it has died.
 DECODER = """
 from ingest import decoder
 decoder.BEAT_S, decoder.TTL_S = 1, 3
@@ -220,7 +220,7 @@ decoder.main([])
 """
 
 
-def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
+def test_killed_decoder_is_replaced_and_its_job_resumed(
     redis_url: str, context: Context, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
     path = make_audio("x.flac", source="sine=duration=200")
@@ -245,12 +245,12 @@ def test_a_killed_decoder_is_replaced_and_its_job_goes_on(
     finally:
         second.terminate()
         assert second.wait(timeout=10) == 0
-    # What was queued by the killed one comes twice: committing it again changes nothing.
+    # Chunks queued by the killed decoder are queued twice; committing them again changes nothing.
     assert list(dict.fromkeys(chunk.seq for chunk in seen)) == list(range(41))
     assert CaptionLog(context.redis).progress("jobs/j").finished
 
 
-def test_a_recording_that_kills_its_decoders_is_given_up(
+def test_recording_that_kills_its_decoders_fails(
     redis_url: str, context: Context, make_audio: Make, wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
     path = make_audio("x.flac")

@@ -1,4 +1,4 @@
-"""What a chunk leaves to be heard again."""
+"""The audio of chunks that is kept for playback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tone(duration_s: float, hz: float) -> bytes:
     return (8000 * np.sin(2 * np.pi * hz * times)).astype("<i2").tobytes()
 
 
-def test_what_is_kept_sounds_as_what_came_and_is_as_long() -> None:
+def test_kept_audio_matches_the_original() -> None:
     for duration_s in (0.01, 5.0, 25.0):
         pcm = tone(duration_s, 440)
         heard, rate = soundfile.read(io.BytesIO(encode(pcm)), dtype="int16")
@@ -32,11 +32,11 @@ def test_what_is_kept_sounds_as_what_came_and_is_as_long() -> None:
         assert np.corrcoef(heard, came)[0, 1] > 0.99
 
 
-def test_it_is_small() -> None:
+def test_kept_audio_is_small() -> None:
     assert len(encode(tone(5.0, 440))) < len(tone(5.0, 440)) / 4
 
 
-def test_new_audio_is_kept_and_not_what_the_chunk_before_had(redis: Redis) -> None:
+def test_only_new_audio_is_kept(redis: Redis) -> None:
     keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)
     keep(Chunk("stations/p1", 1, 4, 1000.5, samples(5), tone(1, 880) + tone(5, 440), lead_samples=samples(1)))
     keep(Chunk("stations/p1", 1, 5, 1005.5, samples(5), content=Content.MUSIC))
@@ -55,7 +55,7 @@ def begins(redis: Redis) -> list[float]:
     return [clip.start_s for clip in KeptAudio(redis).between("stations/p1", 0, 2000)]
 
 
-def test_what_is_too_old_is_forgotten_while_nobody_speaks_too(redis: Redis) -> None:
+def test_old_audio_is_deleted_during_silence(redis: Redis) -> None:
     keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=12)
     for seq in range(4):
         keep(spoken(seq))
@@ -64,14 +64,14 @@ def test_what_is_too_old_is_forgotten_while_nobody_speaks_too(redis: Redis) -> N
     assert begins(redis) == [1015]
 
 
-def test_where_nothing_is_to_be_kept_any_more_what_was_kept_goes(redis: Redis) -> None:
+def test_disabling_deletes_kept_audio(redis: Redis) -> None:
     Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)(spoken(0))
     assert begins(redis) == [1000]
     Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=0)(spoken(1))
     assert begins(redis) == []
 
 
-def test_a_redis_that_takes_nothing_is_told_of_once(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_to_keep_audio_is_logged_once(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     keep = Keeper(redis, IngestMetrics(CollectorRegistry()), kept_s=900)
     try:
         for memory in (1, 0, 1):

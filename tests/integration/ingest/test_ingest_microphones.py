@@ -1,4 +1,4 @@
-"""Microphones: frames at any rate come out as 16 kHz chunks, several at once."""
+"""Microphones: frames at any rate become 16 kHz chunks, for several microphones at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wire.sources import Statuses
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
-def test_any_rate_comes_out_at_16_khz(
+def test_any_rate_is_resampled_to_16_khz(
     rate_hz: int,
     start_microphones: Callable[..., None],
     api: Microphones,
@@ -48,7 +48,7 @@ def test_any_rate_comes_out_at_16_khz(
     assert (status.codec, status.sample_rate_hz, status.channels) == ("pcm_s16le", rate_hz, 1)
 
 
-def test_chunks_come_while_it_is_open(
+def test_chunks_are_sent_while_the_microphone_is_open(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     start_microphones()
@@ -60,7 +60,7 @@ def test_chunks_come_while_it_is_open(
     wait_until(lambda: chunks("microphones/m")[-1].last)
 
 
-def test_several_speak_at_once_and_more_wait(
+def test_several_microphones_are_read_at_once_and_more_wait(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     start_microphones(max_microphones=2)
@@ -78,8 +78,8 @@ def test_several_speak_at_once_and_more_wait(
         assert frequency_hz(audio_of(chunks(f"microphones/m{n}"))) == pytest.approx(300 + 200 * n, abs=1)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(Microphones, "_note"), (Leases, "acquire")])
-def test_one_that_is_announced_while_redis_goes_away_is_read_later(
+@pytest.mark.parametrize(("owner", "name"), [(Microphones, "_record"), (Leases, "acquire")])
+def test_microphone_announced_before_an_outage_is_read_later(
     start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
@@ -103,7 +103,7 @@ def test_one_that_is_announced_while_redis_goes_away_is_read_later(
     wait_until(lambda: chunks("microphones/m") and chunks("microphones/m")[-1].last, 20)
 
 
-def test_one_that_another_has_read_meanwhile_is_not_brought_back(
+def test_microphone_read_by_another_worker_is_not_restarted(
     api: Microphones, redis_client: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = redis_client.blmove
@@ -112,7 +112,7 @@ def test_one_that_another_has_read_meanwhile_is_not_brought_back(
 
         def slowly(*arguments: Any) -> Any:
             announcement = take(*arguments)
-            assert [hello.id for hello in other.abandoned()] == ["m"], "nobody has noted it yet"
+            assert [hello.id for hello in other.abandoned()] == ["m"], "it is not recorded yet"
             other.done("m")
             return announcement
 
@@ -122,7 +122,7 @@ def test_one_that_another_has_read_meanwhile_is_not_brought_back(
         assert other.abandoned() == []
 
 
-def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client: Any) -> None:
+def test_record_of_another_version_does_not_hide_others(api: Microphones, redis_client: Any) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "strange", b"{}")
     redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
     for id in ("strange", "m"):
@@ -130,10 +130,10 @@ def test_a_note_of_another_version_hides_no_other(api: Microphones, redis_client
     assert [hello.id for hello in api.abandoned()] == ["m"]
     redis_client.delete(keys.microphone("strange"))
     assert [hello.id for hello in api.abandoned()] == ["m"]
-    assert redis_client.hkeys(keys.READ_MICROPHONES) == [b"m"], "what nobody can read any more is pruned"
+    assert redis_client.hkeys(keys.READ_MICROPHONES) == [b"m"], "records that no version can read are pruned"
 
 
-def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
+def test_microphone_with_expired_frames_is_ended(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     redis_client.hset(keys.READ_MICROPHONES, "m", Hello("m", 16_000).encode())
@@ -142,7 +142,7 @@ def test_one_whose_frames_have_vanished_while_nobody_read_it_is_ended(
     wait_until(lambda: not redis_client.exists(keys.READ_MICROPHONES), 20)
 
 
-def test_one_that_says_nothing_still_ends(
+def test_microphone_without_audio_ends(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     start_microphones()
@@ -154,7 +154,7 @@ def test_one_that_says_nothing_still_ends(
     assert abs(only.start_s - time.time()) < 60
 
 
-def test_one_that_vanishes_ends_too(
+def test_microphone_that_vanishes_ends(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     start_microphones(microphone_idle_s=2.0)
@@ -164,13 +164,13 @@ def test_one_that_vanishes_ends_too(
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").detail == "no audio arrived for 2 s")
 
 
-def test_an_impossible_rate_fails_clearly(
+def test_impossible_rate_fails_clearly(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     start_microphones()
     api.open(Hello("m", 12))
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FAILED, 20)
-    assert "sample rate of 12 Hz" in Statuses(redis_client).get(Kind.MICROPHONE, "m").detail
+    assert "the sample rate is 12 Hz" in Statuses(redis_client).get(Kind.MICROPHONE, "m").detail
     wait_until(lambda: chunks("microphones/m"))
     assert chunks("microphones/m")[-1].last
 
@@ -184,7 +184,7 @@ def test_channels_are_mixed_down(channels: int) -> None:
     assert out == tone(440, 1, 16_000)
 
 
-def test_resampling_in_frames_is_resampling_at_once() -> None:
+def test_resampling_in_frames_equals_resampling_at_once() -> None:
     pcm = tone(440, 2, 48_000)
     framed, whole = Converter(48_000), Converter(48_000)
     parts = [framed.convert(pcm[start : start + 960]) for start in range(0, len(pcm), 960)]

@@ -1,4 +1,4 @@
-"""Microphones whose connection breaks: they go on over another, or end when nobody comes back."""
+"""Microphones whose connection is lost are resumed over another, or end after a time-out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wire.microphone import Mark, Microphones
 from wire.sources import Statuses
 
 
-def test_one_whose_connection_breaks_goes_on_over_another(
+def test_lost_connection_is_resumed_over_another(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     def status() -> Any:
@@ -29,7 +29,7 @@ def test_one_whose_connection_breaks_goes_on_over_another(
     api.open(Hello("m", 48_000, "sv"))
     speak(api, "m", tone(440, 1.5, 48_000))
     api.leave("m")
-    wait_until(lambda: len(chunks("microphones/m")) == 2, 20)  # what was said before the break waits for nothing
+    wait_until(lambda: len(chunks("microphones/m")) == 2, 20)  # audio before the loss is sent immediately
     wait_until(lambda: status().state is State.RECONNECTING)
     assert len(audio_of(chunks("microphones/m"))) == pytest.approx(1.5 * 16_000, abs=16)
     again = api.resume(Hello("m", 16_000, "en", channels=2))
@@ -55,7 +55,7 @@ def test_one_whose_connection_breaks_goes_on_over_another(
 
 
 @pytest.mark.parametrize(("kept_from_s", "epochs"), [(1.0, {1}), (1.6, {1, 2}), (None, {1, 2})])
-def test_where_nothing_is_missing_it_goes_on_without_a_seam(
+def test_resumption_without_missing_audio_is_seamless(
     start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
@@ -64,7 +64,7 @@ def test_where_nothing_is_missing_it_goes_on_without_a_seam(
     kept_from_s: float | None,
     epochs: set[int],
 ) -> None:
-    """A word that the break cut is heard whole: the next chunk repeats the end of what came before."""
+    """A word cut by the loss is complete in the next chunk, which repeats the end of the previous one."""
     start_microphones()
     api.open(Hello("m", 16_000))
     api.send("m", tone(440, 1.5, 16_000), duration_s=1.5)
@@ -86,7 +86,7 @@ def test_where_nothing_is_missing_it_goes_on_without_a_seam(
         assert found[before].start_s == pytest.approx(found[0].start_s + 1.5)
 
 
-def test_who_was_taken_over_from_adds_and_ends_nothing(
+def test_superseded_connection_can_neither_send_nor_end(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     start_microphones()
@@ -104,7 +104,7 @@ def test_who_was_taken_over_from_adds_and_ends_nothing(
     assert frequency_hz(audio[8_000:]) == pytest.approx(880, abs=3)
 
 
-def test_one_that_is_away_for_long_ends_and_is_not_resumed(
+def test_microphone_disconnected_for_long_ends_and_cannot_be_resumed(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     start_microphones(microphone_idle_s=2.0)
@@ -117,7 +117,7 @@ def test_one_that_is_away_for_long_ends_and_is_not_resumed(
         api.resume(Hello("m", 16_000))
 
 
-def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
+def test_new_reader_does_not_restart_the_idle_timeout(
     start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
@@ -134,13 +134,13 @@ def test_who_reads_on_does_not_wait_anew_for_one_that_is_away(
     began_s = time.monotonic()
     start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
-    assert time.monotonic() - began_s > 0.5, "it may come back yet"
+    assert time.monotonic() - began_s > 0.5, "it may still come back"
     assert len(audio_of(chunks("microphones/m"))) == 8_000
     with pytest.raises(UnknownSource):
         api.resume(Hello("m", 16_000))
 
 
-def test_one_that_is_away_gives_its_place_to_one_that_waits(
+def test_disconnected_microphone_gives_way_to_a_waiting_one(
     start_microphones: Callable[..., None],
     api: Microphones,
     chunks: Chunks,
@@ -160,10 +160,10 @@ def test_one_that_is_away_gives_its_place_to_one_that_waits(
     wait_until(lambda: "was waiting for its place" in Statuses(redis_client).get(Kind.MICROPHONE, "away").detail)
     with pytest.raises(UnknownSource):
         api.resume(Hello("away", 16_000))
-    assert api.resume(Hello("open", 16_000)).number == 2, "it was never away"
+    assert api.resume(Hello("open", 16_000)).number == 2, "it was never disconnected"
 
 
-def test_one_that_is_resumed_while_it_is_given_up_goes_on(api: Microphones, redis_client: Any) -> None:
+def test_microphone_resumed_while_being_given_up_continues(api: Microphones, redis_client: Any) -> None:
     api.open(Hello("m", 16_000))
     api.send("m", b"....")
     ((seen,), _) = api.frames("m", b"0", 0.1)
@@ -172,7 +172,7 @@ def test_one_that_is_resumed_while_it_is_given_up_goes_on(api: Microphones, redi
     assert api.resume(Hello("m", 16_000)).number == 3
 
 
-def test_another_process_reads_a_later_connection_as_that_one_said(
+def test_another_process_uses_the_hello_of_a_later_connection(
     start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     api.open(Hello("m", 8_000))

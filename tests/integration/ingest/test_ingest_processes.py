@@ -1,4 +1,4 @@
-"""Whole ingest processes: they share stations, take over from the dead, leave no orphan, outlive a Redis restart."""
+"""Complete ingest processes: they share stations, take over from dead ones, and leave no orphans."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from wire.workers import alive
 
 
 def readers(client: Any, ids: list[str]) -> dict[str, str]:
-    """Which worker holds each station's lease."""
+    """The worker that holds the lease of each station."""
     values = client.mget([keys.lease(f"stations/{id}") for id in ids])
     return {id: value.decode().split()[0] for id, value in zip(ids, values, strict=True) if value}
 
 
-def test_processes_share_stations_and_take_over_from_a_dead_one(
+def test_processes_share_stations_and_take_over_from_dead_ones(
     icecast: Icecast,
     redis_url: str,
     redis_client: Any,
@@ -64,7 +64,7 @@ def test_processes_share_stations_and_take_over_from_a_dead_one(
         assert epochs == sorted(epochs)
 
 
-def test_music_goes_without_audio_and_the_status_says_so(
+def test_music_is_sent_without_audio_and_shown_in_the_status(
     icecast: Icecast,
     redis_url: str,
     redis_client: Any,
@@ -79,7 +79,7 @@ def test_music_goes_without_audio_and_the_status_says_so(
     wait_until(lambda: Statuses(redis_client).get(Kind.STATION, "tone").activity == "music", 20)
 
 
-def test_a_process_that_slept_through_its_lease_says_nothing_more(
+def test_process_suspended_past_its_lease_sends_nothing(
     icecast: Icecast,
     redis_url: str,
     redis_client: Any,
@@ -117,7 +117,7 @@ def test_sigterm_stops_everything_within_seconds(
     assert alive(redis_client) == {}
 
 
-def test_a_process_that_can_look_after_nothing_any_more_ends(redis_url: str, redis_client: Any, ingest: Start) -> None:
+def test_process_exits_if_a_thread_fails(redis_url: str, redis_client: Any, ingest: Start) -> None:
     broken = (
         "import ingest.main; ingest.main.Supervisor.poll = lambda self: 1 / 0; raise SystemExit(ingest.main.main([]))"
     )
@@ -126,7 +126,7 @@ def test_a_process_that_can_look_after_nothing_any_more_ends(redis_url: str, red
     assert alive(redis_client) == {}
 
 
-def test_it_has_as_many_files_open_as_the_system_lets_it(
+def test_limit_of_open_files_is_raised_to_the_maximum(
     redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
 ) -> None:
     few = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, r.getrlimit(r.RLIMIT_NOFILE)[1]));"
@@ -137,7 +137,7 @@ def test_it_has_as_many_files_open_as_the_system_lets_it(
 
 
 @pytest.mark.long
-def test_decoders_die_with_a_killed_process_and_uploads_go_on(
+def test_decoders_exit_with_a_killed_process_and_uploads_are_resumed(
     redis_url: str, redis_client: Any, ingest: Start, make_audio: Callable[..., Path], wait_until: Wait
 ) -> None:
     process = ingest(redis_url, UPLOAD_WORKERS="1")
@@ -156,11 +156,11 @@ def test_decoders_die_with_a_killed_process_and_uploads_go_on(
     assert "undertext_ingest_audio_seconds_total" in metrics
 
 
-#: `python -m ingest.decoder` in a container, where numbers of processes begin anew at every start.
+#: `python -m ingest.decoder` in a container, where process ids restart with every container.
 NUMBERED = "import os; os.getpid = lambda: 7; from ingest.decoder import main; raise SystemExit(main([]))"
 
 
-def test_a_decoder_is_not_taken_for_a_killed_one_of_the_same_number(
+def test_decoder_is_not_mistaken_for_a_killed_one_with_its_number(
     redis_url: str, redis_client: Any, ingest: Start, wait_until: Wait
 ) -> None:
     first = ingest(redis_url, program=["-c", NUMBERED])
@@ -168,7 +168,7 @@ def test_a_decoder_is_not_taken_for_a_killed_one_of_the_same_number(
     first.kill()
     first.wait()
     [name] = redis_client.smembers("rq:workers")
-    redis_client.persist(name)  # RQ has not forgotten it yet
+    redis_client.persist(name)  # RQ still has its record
     redis_client.delete(keys.worker("decoder-0"))
     second = ingest(redis_url, program=["-c", NUMBERED])
     wait_until(lambda: second.poll() is not None or len(redis_client.smembers("rq:workers")) == 2, 30)
@@ -176,7 +176,7 @@ def test_a_decoder_is_not_taken_for_a_killed_one_of_the_same_number(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_another_process_goes_on_with_a_microphone(
+def test_another_process_resumes_a_microphone(
     number: signal.Signals,
     redis_url: str,
     redis_client: Any,
@@ -184,12 +184,12 @@ def test_another_process_goes_on_with_a_microphone(
     chunks: Callable[[str], list[Chunk]],
     wait_until: Wait,
 ) -> None:
-    """Every sample of a rising ramp is its place, so what is lost and what comes twice can be counted."""
+    """Every sample of a ramp is its own index, so lost and duplicated audio can be counted."""
     api = Microphones(redis_client)
     ramp = (np.arange(16_000 * 8) // 8 + 1000).astype("<i2").tobytes()
     frame_bytes = 3200  # a tenth of a second
     frames = [ramp[at : at + frame_bytes] for at in range(0, len(ramp), frame_bytes)]
-    first = ingest(redis_url, VAD="off")  # a ramp is no speech
+    first = ingest(redis_url, VAD="off")  # a ramp is not speech
     api.open(Hello("m", 16_000, "sv"))
     for frame in frames[:35]:
         api.send("m", frame)
@@ -207,22 +207,22 @@ def test_another_process_goes_on_with_a_microphone(
     assert found[3].follows == (1, 3)
     heard = audio_of(found)
     assert set(np.frombuffer(ramp, "<i2").tolist()) <= set(heard.tolist()), "audio was lost"
-    assert len(heard) - len(ramp) // 2 <= 2 * frame_bytes, "audio came twice"
+    assert len(heard) - len(ramp) // 2 <= 2 * frame_bytes, "audio was duplicated"
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.FINISHED, 30)
     assert redis_client.hlen(keys.READ_MICROPHONES) == 0
 
 
-#: `python -m ingest` that is killed when it has taken a microphone and not noted it yet.
+#: `python -m ingest` that is killed after it has taken a microphone and before it has recorded it.
 KILLED_IN_BETWEEN = """
 import os, signal
 from ingest.main import main
 from wire.microphone import Microphones
-Microphones._note = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Microphones._record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 main([])
 """
 
 
-def test_a_microphone_whose_taker_dies_at_once_is_read_by_another(
+def test_microphone_of_a_worker_that_dies_while_taking_it_is_read_by_another(
     redis_url: str, redis_client: Any, ingest: Start, chunks: Callable[[str], list[Chunk]], wait_until: Wait
 ) -> None:
     first = ingest(redis_url, program=["-c", KILLED_IN_BETWEEN])

@@ -1,4 +1,4 @@
-"""Stations that break off, stall or cannot be opened are connected to again, and their status says why."""
+"""Stations that drop out, stall or cannot be opened are reconnected, and their status says why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
 from wire.messages import State, Station
 
 
-def test_a_sender_that_dies_and_comes_back_is_a_new_epoch(
+def test_returning_sender_begins_a_new_epoch(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Chunks,
@@ -49,7 +49,7 @@ def test_a_sender_that_dies_and_comes_back_is_a_new_epoch(
     wait_until(lambda: (status("tone").epoch, status("tone").reconnects, status("tone").detail) == (2, 1, ""))
 
 
-def test_a_stream_that_stalls_is_connected_to_again(
+def test_stalled_stream_is_reconnected(
     web: Web,
     on_air: Callable[..., Supervisor],
     make_audio: Callable[..., Path],
@@ -82,7 +82,7 @@ def test_a_stream_that_stalls_is_connected_to_again(
     assert sum(chunk.n_samples for chunk in first) / 16_000 == pytest.approx(4, abs=0.2)
 
 
-def test_a_server_with_room_for_one_listener_comes_on_air(
+def test_server_with_room_for_one_listener_is_read(
     web: Web, on_air: Callable[..., Supervisor], make_audio: Callable[..., Path], status: Any, wait_until: Wait
 ) -> None:
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
@@ -99,7 +99,7 @@ def test_a_server_with_room_for_one_listener_comes_on_air(
         with contextlib.suppress(OSError):
             for at in range(0, len(body), 8_000):
                 handler.wfile.write(body[at : at + 8_000])
-                time.sleep(0.5)  # that the listener has gone is seen at the next write
+                time.sleep(0.5)  # the server notices the disconnection at its next write
         seat.release()
 
     web.pages["/one"] = answer
@@ -121,7 +121,7 @@ def test_a_server_with_room_for_one_listener_comes_on_air(
         ("/empty.pls", "the playlist at 127.0.0.1 contains no stream"),
     ],
 )
-def test_what_is_wrong_stays_in_the_status(
+def test_error_stays_in_the_status(
     path: str,
     says: str,
     web: Web,
@@ -142,7 +142,7 @@ def test_what_is_wrong_stays_in_the_status(
     assert len([line for line in caplog.messages if line.startswith("station x:")]) == 1
 
 
-def test_a_server_that_is_down_is_said_to_be_down(
+def test_status_reports_a_server_that_is_down(
     free_port: Callable[[], int], on_air: Callable[..., Supervisor], status: Any, wait_until: Wait
 ) -> None:
     on_air(Station("x", "X", f"http://127.0.0.1:{free_port()}/live"))

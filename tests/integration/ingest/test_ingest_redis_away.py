@@ -1,4 +1,4 @@
-"""Whole ingest processes outlive a Redis that restarts, loses everything or hangs."""
+"""Complete ingest processes survive a Redis that restarts, loses all data or hangs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from wire.messages import Content, Station
 from wire.sources import Stations
 from wire.workers import TTL_S, alive
 
-Told = Callable[[str], int]
+Logged = Callable[[str], int]
 
 
 @pytest.fixture
-def told(capfd: pytest.CaptureFixture[str]) -> Told:
-    """`told(words)`: how often the processes have said these so far."""
+def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
+    """`logged(words)` returns how often the processes have logged these so far."""
     said = ""
 
     def count(words: str) -> int:
@@ -60,7 +60,7 @@ def test_no_audio_is_lost_while_redis_restarts(
     assert len(audio_of(chunks[:10])) == 10 * 16_000
 
 
-def test_who_read_a_station_reads_it_on_when_redis_comes_back(
+def test_reader_of_a_station_keeps_it_after_an_outage(
     icecast: Icecast, free_port: Callable[[], int], tmp_path: Path, ingest: Start, wait_until: Wait
 ) -> None:
     port = free_port()
@@ -74,7 +74,7 @@ def test_who_read_a_station_reads_it_on_when_redis_comes_back(
         read = redis.mget(leases)
     gone_s = time.monotonic()
     wait_until(lambda: time.monotonic() - gone_s > TTL_S + 1, 20, "longer than leases and heartbeats")
-    first.send_signal(signal.SIGSTOP)  # the other finds Redis first
+    first.send_signal(signal.SIGSTOP)  # so the other process reconnects first
     with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
         wait_until(lambda: any(redis.mget(leases)), 20)
         back_s = time.monotonic()
@@ -85,7 +85,7 @@ def test_who_read_a_station_reads_it_on_when_redis_comes_back(
 
 
 @pytest.mark.long
-def test_a_redis_that_lost_everything_is_filled_again(
+def test_redis_that_lost_all_data_is_filled_again(
     icecast: Icecast, redis_url: str, redis_client: Any, ingest: Start, tmp_path: Path, wait_until: Wait
 ) -> None:
     seeds = tmp_path / "stations.yml"
@@ -98,7 +98,7 @@ def test_a_redis_that_lost_everything_is_filled_again(
 
 
 @pytest.mark.long
-def test_it_stops_though_redis_hangs(
+def test_process_stops_while_redis_hangs(
     free_port: Callable[[], int], tmp_path: Path, ingest: Start, wait_until: Wait
 ) -> None:
     with running_redis(tmp_path, free_port()) as url, connect(url) as redis:
@@ -111,36 +111,36 @@ def test_it_stops_though_redis_hangs(
         assert not any(running(pid) for pid in ours)
 
 
-def test_a_decoder_that_finds_no_redis_waits_and_ends_in_order(
-    free_port: Callable[[], int], ingest: Start, told: Told, wait_until: Wait
+def test_decoder_waits_for_redis_and_stops_cleanly(
+    free_port: Callable[[], int], ingest: Start, logged: Logged, wait_until: Wait
 ) -> None:
     process = ingest(f"redis://127.0.0.1:{free_port()}/0", program=("-m", "ingest.decoder"))
-    wait_until(lambda: told("decoder: waiting for Redis"), 40)
+    wait_until(lambda: logged("decoder: waiting for Redis"), 40)
     process.terminate()
     assert process.wait(timeout=20) == 0
 
 
-def test_that_redis_takes_nothing_is_told_once_when_it_begins_and_once_when_it_is_over(
-    free_port: Callable[[], int], tmp_path: Path, ingest: Start, told: Told, wait_until: Wait
+def test_outage_of_redis_is_logged_once_at_its_start_and_end(
+    free_port: Callable[[], int], tmp_path: Path, ingest: Start, logged: Logged, wait_until: Wait
 ) -> None:
     with running_redis(tmp_path, free_port()) as url, connect(url) as redis:
         redis.config_set("maxmemory", 1)
         process = ingest(url, UPLOAD_WORKERS="1")
-        wait_until(lambda: told("ingest: waiting for Redis"), 40)
+        wait_until(lambda: logged("ingest: waiting for Redis"), 40)
         redis.config_set("maxmemory", 0)
         wait_until(lambda: len(alive(redis)) == 2, 40)
         redis.config_set("maxmemory", 1)
-        wait_until(lambda: told("decoder: waiting for Redis"), 40)
+        wait_until(lambda: logged("decoder: waiting for Redis"), 40)
         [decoder] = children(process.pid)
         full_s = time.monotonic()
         wait_until(lambda: time.monotonic() - full_s > 3 * RESTART_S, 20, "long enough for another to be started")
         assert children(process.pid) == [decoder]
         redis.config_set("maxmemory", 0)
-        wait_until(lambda: told("decoder: Redis is available again"), 40)
+        wait_until(lambda: logged("decoder: Redis is available again"), 40)
         process.terminate()
         assert process.wait(timeout=20) == 0
     for once in [
         f"{who}: {what}" for who in ("ingest", "decoder") for what in ("waiting for Redis", "Redis is available")
     ]:
-        assert told(once) == 1
-    assert not told("a decoder exited")
+        assert logged(once) == 1
+    assert not logged("a decoder exited")

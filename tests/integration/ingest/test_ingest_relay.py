@@ -1,4 +1,4 @@
-"""ffmpeg behind the relay: host names, TLS and what goes wrong on the way."""
+"""ffmpeg behind the relay: host names, TLS, and errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from wire.errors import NotAudio, SourceError
 
 
 def decoded(url: str) -> float:
-    """Seconds of audio that ffmpeg reads from an address."""
+    """Seconds of audio that ffmpeg reads from a URL."""
     with Process(decode_command(url, remote=True, live=False)) as process:
         return sum(len(pcm) for pcm in process.read(stall_s=20)) / 32_000
 
 
 @pytest.fixture
 def secure(tmp_path: Path, make_audio: Make) -> Iterator[str]:
-    """The address of a recording behind TLS, with a certificate that nobody signed."""
+    """URL of a recording behind TLS, with a self-signed certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
@@ -60,13 +60,13 @@ def secure(tmp_path: Path, make_audio: Make) -> Iterator[str]:
     thread.join()
 
 
-def test_a_host_name_is_looked_up(web: Web, make_audio: Make) -> None:
+def test_host_name_is_resolved(web: Web, make_audio: Make) -> None:
     url = web.page("/x.mp3", make_audio("x.mp3").read_bytes(), "audio/mpeg").replace("127.0.0.1", "localhost")
     assert probe_url(url, live=False, timeout_s=20).tracks[0].codec == "mp3"
     assert decoded(url) == pytest.approx(12, abs=0.2)
 
 
-def test_a_transport_stream_is_read(web: Web, make_audio: Make) -> None:
+def test_transport_stream_is_read(web: Web, make_audio: Make) -> None:
     url = web.page("/x.ts", make_audio("x.ts", "-c:a", "aac").read_bytes(), "video/mp2t")
     assert probe_url(url, live=False, timeout_s=20).tracks[0].codec == "aac"
     assert decoded(url) == pytest.approx(12, abs=0.2)
@@ -76,7 +76,7 @@ def test_tls_goes_through_a_tunnel(secure: str) -> None:
     assert decoded(secure) == pytest.approx(12, abs=0.2)
 
 
-def test_the_query_and_the_host_reach_the_server(web: Web, make_audio: Make) -> None:
+def test_query_and_the_host_reach_the_server(web: Web, make_audio: Make) -> None:
     seen: list[tuple[str, str | None, str | None]] = []
     body = make_audio("x.mp3").read_bytes()
 
@@ -92,7 +92,7 @@ def test_the_query_and_the_host_reach_the_server(web: Web, make_audio: Make) -> 
     assert seen[0] == ("/q?token=a%20b&x=1", f"127.0.0.1:{web.port}", None)
 
 
-def test_a_connection_ends_with_ffmpeg_though_its_server_is_silent(web: Web, wait_until: Callable[..., None]) -> None:
+def test_connection_closes_with_ffmpeg_while_its_server_is_silent(web: Web, wait_until: Callable[..., None]) -> None:
     release = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -117,7 +117,7 @@ def test_a_connection_ends_with_ffmpeg_though_its_server_is_silent(web: Web, wai
         release.set()
 
 
-def test_a_host_that_is_not_there_is_an_error_and_no_crash(free_port: Callable[[], int]) -> None:
+def test_unknown_host_is_an_error_instead_of_a_crash(free_port: Callable[[], int]) -> None:
     with pytest.raises((SourceError, NotAudio)) as caught:
         probe_url("http://no-such-host.invalid/x", live=True, timeout_s=20)
     assert "crashed" not in str(caught.value)
@@ -125,6 +125,6 @@ def test_a_host_that_is_not_there_is_an_error_and_no_crash(free_port: Callable[[
         probe_url(f"http://127.0.0.1:{free_port()}/x", live=True, timeout_s=20)
 
 
-def test_a_proxy_that_is_configured_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_proxy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     assert relay.environment.__wrapped__()["http_proxy"] == "http://proxy.example:3128"

@@ -1,4 +1,4 @@
-"""Stations: real streams of a real Icecast and of HLS come out as chunks."""
+"""Stations: real streams of a real Icecast and of HLS become chunks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wire.sources import Stations
 
 
 @pytest.mark.parametrize("encoding", ["mp3", "aac", "opus"])
-def test_a_stream_comes_out_as_chunks(
+def test_stream_is_cut_into_chunks(
     encoding: str, icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, status: Any, wait_until: Wait
 ) -> None:
     url = icecast.send(f"tone-{encoding}", encoding)
@@ -48,7 +48,7 @@ def test_a_stream_comes_out_as_chunks(
     for before, after in itertools.pairwise(found):
         assert after.start_s == pytest.approx(before.end_s)
         assert after.pcm[: after.lead_samples * 2] == before.pcm[-after.lead_samples * 2 :]
-    # The server's burst is neither in the future nor far in the past.
+    # The server's burst is timed neither in the future nor far in the past.
     for chunk in found:
         assert chunk.end_s <= chunk.captured_s + 0.5
         assert chunk.end_s > began_s - 30
@@ -58,7 +58,7 @@ def test_a_stream_comes_out_as_chunks(
     assert now.sample_rate_hz in (44100, 48000)
 
 
-def test_what_it_says_is_kept_to_be_heard_again(
+def test_speech_is_kept_for_playback(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Chunks,
@@ -77,7 +77,7 @@ def test_what_it_says_is_kept_to_be_heard_again(
     assert status("tone").audio_kept_s == 60
 
 
-def test_nothing_is_kept_where_nothing_shall_be(
+def test_nothing_is_kept_if_disabled(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Chunks,
@@ -91,9 +91,7 @@ def test_nothing_is_kept_where_nothing_shall_be(
     assert status("tone").audio_kept_s == 0
 
 
-def test_titles_are_followed(
-    icecast: Icecast, on_air: Callable[..., Supervisor], status: Any, wait_until: Wait
-) -> None:
+def test_titles_are_updated(icecast: Icecast, on_air: Callable[..., Supervisor], status: Any, wait_until: Wait) -> None:
     url = icecast.send("titles")
     on_air(Station("tone", "Tone", url))
     wait_until(lambda: status("tone").state is State.RUNNING, 30)
@@ -103,7 +101,7 @@ def test_titles_are_followed(
 
 
 @pytest.mark.parametrize("name", ["list.m3u", "list.pls"])
-def test_playlists_lead_to_their_stream(
+def test_playlists_are_resolved_to_their_stream(
     name: str, icecast: Icecast, web: Web, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait
 ) -> None:
     url = icecast.send("listed")
@@ -115,7 +113,7 @@ def test_playlists_lead_to_their_stream(
 
 @pytest.fixture
 def hls(tmp_path: Path, web: Web, need_program: Callable[..., str]) -> Iterator[str]:
-    """The address of a live HLS stream with segments of 1 s."""
+    """URL of a live HLS stream with segments of 1 s."""
     folder = tmp_path / "hls"
     folder.mkdir()
     command = [need_program("ffmpeg"), "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", "sine=frequency=440"]
@@ -151,7 +149,7 @@ def test_hls(
     assert all(chunk.end_s <= chunk.captured_s + 1 for chunk in found)
 
 
-def test_what_is_said_is_sent_ahead_while_somebody_reads_along(
+def test_partial_chunks_are_sent_while_somebody_watches(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     on_air(Station("tone", "Tone", icecast.send("ahead")), partial_s=0.25)
@@ -168,7 +166,7 @@ def test_what_is_said_is_sent_ahead_while_somebody_reads_along(
         assert whole[chunk.seq].pcm.startswith(chunk.pcm)
 
 
-def test_nothing_is_sent_ahead_while_nobody_takes_it(
+def test_partial_chunks_are_not_sent_while_neglected(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     redis_client.set(keys.watched("stations/tone"), b"1")
@@ -178,18 +176,18 @@ def test_nothing_is_sent_ahead_while_nobody_takes_it(
     seen = [0]
 
     def quiet() -> bool:
-        """Whether none has come while four chunks did."""
+        """Return True if no partial chunk arrives while four complete ones do."""
         [(entry, _)] = redis_client.xrevrange(keys.PARTIAL_CHUNKS, count=1)
         if entry != newest[0]:
             newest[0], seen[0] = entry, len(chunks("stations/tone"))
         return len(chunks("stations/tone")) >= seen[0] + 4
 
     wait_until(quiet, 40)
-    redis_client.delete(keys.PARTIAL_CHUNKS)  # somebody took it
+    redis_client.delete(keys.PARTIAL_CHUNKS)  # a transcriber took it
     wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS), 30)
 
 
-def test_a_removed_station_is_left_alone(
+def test_removed_station_is_no_longer_read(
     icecast: Icecast,
     on_air: Callable[..., Supervisor],
     chunks: Chunks,
@@ -210,7 +208,7 @@ def test_a_removed_station_is_left_alone(
     assert (chunks("stations/tone")[-1].language, chunks("stations/tone")[-1].task) == ("en", "translate")
 
 
-def test_no_metric_outlives_a_removed_station(
+def test_metrics_of_a_removed_station_are_deleted(
     on_air: Callable[..., Supervisor], wait_until: Wait, redis_url: str
 ) -> None:
     supervisor = on_air(Station("gone", "Gone", "http://127.0.0.1:1/"), Station("here", "Here", "http://127.0.0.1:1/"))
@@ -226,7 +224,7 @@ def test_no_metric_outlives_a_removed_station(
     wait_until(lambda: counted() == {"here"}, 30)
 
 
-def test_a_changed_station_is_read_anew(
+def test_changed_station_is_reconnected(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     on_air(Station("tone", "Tone", icecast.send("one")))
@@ -238,7 +236,7 @@ def test_a_changed_station_is_read_anew(
     assert next(c.hot_words for c in chunks("stations/tone") if c.epoch == 2) == ("Umeå",)
 
 
-def test_epochs_rise_though_their_counter_has_expired(
+def test_epochs_keep_rising_after_their_counter_expired(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     fields = {"event": 9, "epoch": 7, "next_seq": 3, "until_s": 0.0, "finished": 0}
@@ -248,7 +246,7 @@ def test_epochs_rise_though_their_counter_has_expired(
     assert chunks("stations/tone")[0].epoch == 8
 
 
-def test_stopping_says_goodbye(
+def test_status_after_a_shutdown(
     icecast: Icecast, redis_url: str, chunks: Chunks, status: Any, wait_until: Wait, redis_client: Any
 ) -> None:
     url = icecast.send("goodbye")

@@ -1,4 +1,4 @@
-"""Uploads: recordings come out as what is in them, though they are cut off, silent or too long."""
+"""Uploads are decoded faithfully, even if they are truncated, silent or too long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wire.messages import Content, Job, State
 from wire.sources import Jobs
 
 
-def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_truncated_mp3_is_captioned_to_its_end(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     path = make_audio("whole.mp3", "-b:a", "64k")
     path.write_bytes(path.read_bytes()[: 64_000 // 8 * 7 + 77])
     job = decode(path)
@@ -33,7 +33,7 @@ def test_a_cut_off_mp3_is_captioned_as_far_as_it_goes(decode: Decode, make_audio
 
 
 @pytest.mark.parametrize("rest", [0, 1], ids=["between two samples", "within one"])
-def test_a_cut_off_wav_is_captioned_and_says_so(rest: int, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_truncated_wav_is_captioned_with_a_warning(rest: int, decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
     whole = path.read_bytes()
     path.write_bytes(whole[: -2 * 16_000 * 5 - rest])
@@ -47,7 +47,7 @@ def test_a_cut_off_wav_is_captioned_and_says_so(rest: int, decode: Decode, make_
     )
 
 
-def test_a_wav_whose_length_was_never_filled_in_is_whole(decode: Decode, make_audio: Make, tmp_path: Path) -> None:
+def test_wav_without_a_length_is_not_truncated(decode: Decode, make_audio: Make, tmp_path: Path) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
     audio = path.read_bytes()
     at = audio.index(b"data") + 4
@@ -56,8 +56,8 @@ def test_a_wav_whose_length_was_never_filled_in_is_whole(decode: Decode, make_au
     assert (job.error, job.warning) == ("", "")
 
 
-def test_a_wav_whose_sizes_contradict_each_other_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
-    """A recorder that was killed has written the length of its samples, and not that of the file."""
+def test_wav_with_contradictory_sizes_is_captioned(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+    """A recorder that was killed has written the length of its samples, but not that of the file."""
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1", "-metadata", "title=News")
     audio = path.read_bytes()
     assert b"LIST" in audio[:100]
@@ -66,7 +66,7 @@ def test_a_wav_whose_sizes_contradict_each_other_is_captioned(decode: Decode, ma
     assert len(audio_of(chunks("jobs/j"))) > 16_000
 
 
-def test_a_cut_off_mp4_says_what_is_missing(decode: Decode, make_audio: Make) -> None:
+def test_error_of_a_truncated_mp4_names_its_index(decode: Decode, make_audio: Make) -> None:
     path = make_audio("x.m4a", "-c:a", "aac")
     path.write_bytes(path.read_bytes()[:30_000])
     job = decode(path)
@@ -74,7 +74,7 @@ def test_a_cut_off_mp4_says_what_is_missing(decode: Decode, make_audio: Make) ->
     assert "cut off" in job.error
 
 
-def test_a_recording_without_samples_ends_at_once(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_recording_without_samples_ends_immediately(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     path = make_audio("x.wav", "-ar", "16000", "-ac", "1")
     path.write_bytes(path.read_bytes()[: -12 * 32_000])
     job = decode(path)
@@ -82,19 +82,19 @@ def test_a_recording_without_samples_ends_at_once(decode: Decode, make_audio: Ma
     assert [(chunk.n_samples, chunk.last) for chunk in chunks("jobs/j")] == [(0, True)]
 
 
-def test_what_is_told_of_a_recording_goes_with_its_chunks(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_chunks_carry_the_settings_of_their_job(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     decode(make_audio("x.mp3"), language="sv", task="translate", hot_words=("Umeå",))
     assert {(c.language, c.task, c.hot_words) for c in chunks("jobs/j")} == {("sv", "translate", ("Umeå",))}
 
 
-def test_silence_goes_without_audio(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
+def test_silence_is_sent_without_audio(decode: Decode, make_audio: Make, chunks: Chunks) -> None:
     decode(make_audio("x.wav", source="anullsrc=duration=12"))
     found = chunks("jobs/j")
     assert [chunk.content for chunk in found] == [Content.SILENCE] * 3
     assert all(chunk.pcm == b"" for chunk in found)
 
 
-def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, context: Context, chunks: Chunks) -> None:
+def test_only_speech_is_sent_with_audio(tmp_path: Path, context: Context, chunks: Chunks) -> None:
     words = speak("Rain is expected in the north tomorrow.", Voice("en-us+f2", "en")).audio
     speech = np.pad(words, (16_000, 80_000 - 16_000 - len(words)))
     hum = 0.1 * noise("hum", 240_000, np.random.default_rng(1)) * 32767
@@ -110,13 +110,13 @@ def test_speech_is_sent_and_the_rest_is_not(tmp_path: Path, context: Context, ch
     assert found[-1].lead_samples == found[-2].tail_samples >= 8_000
 
 
-def test_a_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, context: Context) -> None:
+def test_recording_that_is_too_long_is_refused(decode: Decode, make_audio: Make, context: Context) -> None:
     object.__setattr__(context.settings, "max_upload_hours", 5 / 3600)
     job = decode(make_audio("x.wav"))
     assert job.error == "it lasts 0.0 hours; at most 0.00138889 are allowed (MAX_UPLOAD_HOURS)"
 
 
-def test_a_recording_that_hides_its_length_is_cut(
+def test_recording_of_unknown_length_is_truncated(
     decode: Decode, make_audio: Make, context: Context, chunks: Chunks
 ) -> None:
     object.__setattr__(context.settings, "max_upload_hours", 8 / 3600)

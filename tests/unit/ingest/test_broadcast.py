@@ -1,4 +1,4 @@
-"""A station's sound becomes segments, and goes out while somebody listens."""
+"""A station's audio is cut into segments, which are published while somebody listens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FRAME_S = 1024 / 44_100
 
 
 class Sent(Broadcasts):
-    """What was sent, instead of a Redis."""
+    """Records published segments instead of writing them to Redis."""
 
     def __init__(self) -> None:
         self.sounds: list[list[Sound]] = []
@@ -28,7 +28,7 @@ class Sent(Broadcasts):
 
 
 class World:
-    """A station whose connection began at 1000 s, and whether somebody listens to it."""
+    """A station whose connection began at 1000 s, with or without listeners."""
 
     def __init__(self) -> None:
         self.sent = Sent()
@@ -47,7 +47,7 @@ class World:
             self.broadcast.cut(self.heard_s, lambda audio_s: self.begun_s + audio_s if self.settled else None)
 
 
-def test_segments_follow_each_other_and_none_is_too_long() -> None:
+def test_segments_are_contiguous_and_bounded() -> None:
     world = World()
     world.play(21)
     world.broadcast.send()
@@ -60,7 +60,7 @@ def test_segments_follow_each_other_and_none_is_too_long() -> None:
         assert len(sound.data) == 100 * round(sound.duration_s / FRAME_S)
 
 
-def test_who_begins_to_listen_gets_the_last_minute_and_then_what_comes() -> None:
+def test_listener_gets_the_last_minute_and_then_new_segments() -> None:
     world = World()
     world.listened = False
     world.play(200)
@@ -80,7 +80,7 @@ def test_who_begins_to_listen_gets_the_last_minute_and_then_what_comes() -> None
     assert world.sent.sounds[2] == world.sent.sounds[1]
 
 
-def test_what_a_station_sent_that_went_off_air_is_not_handed_out_for_ever() -> None:
+def test_old_segments_of_a_station_off_air_are_not_published() -> None:
     world = World()
     world.play(21)
     world.now_s += LISTED * SEGMENT_S - 6
@@ -106,7 +106,7 @@ def test_segments_wait_for_the_clock() -> None:
     assert world.sent.sounds[0][0].start_s == 998
 
 
-def test_what_players_hear_stays_with_what_is_captioned_though_frames_are_damaged() -> None:
+def test_damaged_frames_do_not_desynchronise_audio_and_captions() -> None:
     world = World()
     world.play(200, damaged_every=50)
     world.broadcast.send()
@@ -115,7 +115,7 @@ def test_what_players_hear_stays_with_what_is_captioned_though_frames_are_damage
     assert all(abs(next.start_s - sound.end_s) < 0.1 for sound, next in pairwise(sounds))
 
 
-def test_a_new_connection_begins_with_a_segment_of_its_own() -> None:
+def test_new_connection_begins_a_new_segment() -> None:
     world = World()
     world.play(6)
     world.broadcast.open("aac")
@@ -126,7 +126,7 @@ def test_a_new_connection_begins_with_a_segment_of_its_own() -> None:
     assert [round(sound.start_s) for sound in sounds] == [1000, 1020]
 
 
-def test_a_redis_that_is_away_is_told_of_once_and_gets_all_later(caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_of_redis_is_logged_once_and_segments_are_sent_later(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.sent.away = True
     for _ in range(3):

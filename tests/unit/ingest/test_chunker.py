@@ -1,4 +1,4 @@
-"""The chunker loses nothing and invents nothing, however its input is cut up."""
+"""The chunker neither loses nor adds audio, however its input is split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.chunker import Chunker, Piece
 from wire.chunk import Chunk
 from wire.messages import Content
 
-# Small numbers find the same borders as 80,000 samples do.
+# Small sizes exercise the same borders as 80,000 samples.
 FEEDS = st.lists(st.binary(max_size=60), max_size=30)
 SIZES = st.tuples(st.integers(1, 12), st.integers(0, 12)).filter(lambda sizes: sizes[1] <= sizes[0])
 
@@ -34,7 +34,7 @@ def test_new_samples_reproduce_the_input(feeds: list[bytes], sizes: tuple[int, i
 
 
 @given(FEEDS, SIZES)
-def test_leads_repeat_the_end_of_the_piece_before(feeds: list[bytes], sizes: tuple[int, int]) -> None:
+def test_leads_repeat_the_end_of_the_previous_piece(feeds: list[bytes], sizes: tuple[int, int]) -> None:
     pieces = cut(feeds, *sizes)
     assert pieces[0].lead_samples == 0
     for before, after in itertools.pairwise(pieces):
@@ -44,7 +44,7 @@ def test_leads_repeat_the_end_of_the_piece_before(feeds: list[bytes], sizes: tup
 
 
 @given(FEEDS, SIZES)
-def test_pieces_are_numbered_whole_and_only_the_last_is_last(feeds: list[bytes], sizes: tuple[int, int]) -> None:
+def test_pieces_are_numbered_and_only_the_final_one_is_last(feeds: list[bytes], sizes: tuple[int, int]) -> None:
     pieces = cut(feeds, *sizes)
     assert [piece.seq for piece in pieces] == list(range(len(pieces)))
     assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
@@ -55,21 +55,21 @@ def test_pieces_are_numbered_whole_and_only_the_last_is_last(feeds: list[bytes],
 
 
 @given(FEEDS, SIZES)
-def test_the_cut_does_not_depend_on_the_feed(feeds: list[bytes], sizes: tuple[int, int]) -> None:
+def test_cuts_do_not_depend_on_how_audio_is_fed(feeds: list[bytes], sizes: tuple[int, int]) -> None:
     assert cut(feeds, *sizes) == cut([b"".join(feeds)], *sizes)
 
 
-def test_the_end_at_a_border_is_an_empty_last_piece_without_audio() -> None:
+def test_end_at_a_border_yields_an_empty_last_piece() -> None:
     *_, last = cut([bytes(20)], 5, 2)
     assert (last.n_samples, last.last) == (0, True)
     chunk = last.chunk("jobs/j", epoch=1, origin_s=0.0)
     assert (chunk.pcm, chunk.lead_samples, chunk.last) == (b"", 0, True)
 
 
-def test_a_piece_becomes_a_chunk_on_the_clock_of_its_source() -> None:
+def test_chunk_of_a_piece_uses_the_clock_of_its_source() -> None:
     first, second, _ = cut([bytes(64_000)], 16_000, 8_000)
     chunk = second.chunk("stations/p1", epoch=3, origin_s=1000.0, language="sv", captured_s=1002.5)
-    # Where all is equally quiet, the shortest overlap costs least: seven tenths of the usual one, and what it saves.
+    # If all audio is equally quiet, the minimum overlap costs least: seven tenths of the usual one, plus savings.
     assert (chunk.start_s, chunk.end_s, chunk.lead_s, chunk.epoch, chunk.seq) == (1001.0, 1002.0, 0.35, 3, 1)
     assert chunk.tail_s == 0.46
     assert len(chunk.pcm) == 43_200
@@ -77,13 +77,13 @@ def test_a_piece_becomes_a_chunk_on_the_clock_of_its_source() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(0, 0), (5, 6), (5, -1)])
-def test_sizes_that_cannot_be_are_refused(sizes: tuple[int, int]) -> None:
+def test_impossible_sizes_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Chunker(*sizes)
 
 
 @pytest.mark.parametrize(("onset_s", "begin_s"), [(0.0, 0.5), (0.7, 0.5), (0.9, 1.5), (1.0, 1.6), (3.0, 1.6)])
-def test_a_piece_that_begins_with_something_else_begins_with_its_speech(onset_s: float, begin_s: float) -> None:
+def test_audio_before_speech_is_skipped(onset_s: float, begin_s: float) -> None:
     rate, pcm = 16_000, np.arange(1, 32_001, dtype="<i2").tobytes()
     _, second, _ = cut([pcm], rate, 8_000)
     chunk = second.chunk("jobs/j", epoch=1, origin_s=0.0, onset_samples=round(onset_s * rate))

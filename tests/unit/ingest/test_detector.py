@@ -1,4 +1,4 @@
-"""Digital silence is found; anything louder is left to the recogniser."""
+"""Digital silence is detected; anything louder is left to the transcriber."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from wire.messages import Content
         ((), Content.SILENCE),
     ],
 )
-def test_silence_is_what_nobody_hears(samples: tuple[int, ...], content: Content) -> None:
+def test_silence_is_inaudible(samples: tuple[int, ...], content: Content) -> None:
     assert SilenceDetector()(np.array(samples, dtype="<i2").tobytes()) is content
 
 
-def test_now_is_what_the_last_two_seconds_hold() -> None:
+def test_now_covers_the_last_two_seconds() -> None:
     detector = SilenceDetector()
     sound, silence = np.full(16_000, 1000, "<i2"), np.zeros(3 * 16_000, "<i2")
     assert detector(np.concatenate([sound, silence]).tobytes()) is Content.SPEECH

@@ -1,4 +1,4 @@
-"""How a decoding ended, by what is left of an ffmpeg: its code, its complaints, and how much it decoded."""
+"""How a decoding ended, judged by ffmpeg's exit code, its errors, and how much it decoded."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def recording(duration_s: float | None) -> Recording:
 
 
 @pytest.mark.parametrize("code", [69, 0])
-def test_of_random_bytes_comes_no_recording_whatever_ffmpeg_ends_with(code: int) -> None:
-    """Version 5 ends with 69 where it could not decode most of it, and 7 with 0."""
+def test_random_bytes_are_not_a_recording_whatever_the_exit_code(code: int) -> None:
+    """If most of a file cannot be decoded, version 5 exits with 69, and version 7 with 0."""
     with pytest.raises(NothingDecoded) as failure:
         Ending(code, 0.1, COMPLAINT, several_errors=True).warning(recording(150.0))
     assert isinstance(failure.value.reason, NotAudio)
 
 
 @pytest.mark.parametrize("expected_s", [0.7, 60.0])
-def test_a_word_is_a_recording_though_ffmpeg_complains_of_it(expected_s: float) -> None:
-    """The second is what a cut file's header says, or a guess of ffmpeg's that a large cover misleads."""
+def test_single_word_is_a_recording_despite_errors(expected_s: float) -> None:
+    """The expected duration is that in the header of a truncated file, or an estimate misled by a large cover image."""
     assert "the rest is captioned" in Ending(0, 0.6, COMPLAINT, several_errors=True).warning(recording(expected_s))
 
 
-def test_of_a_recording_that_went_well_nothing_is_said() -> None:
+def test_intact_recording_has_no_warning() -> None:
     assert Ending(0, 150.0, "", several_errors=False).warning(recording(150.0)) == ""

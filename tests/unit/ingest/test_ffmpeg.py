@@ -1,4 +1,4 @@
-"""ffmpeg's command lines, what its stderr and ffprobe's JSON mean, and reading from a process that stands for it."""
+"""ffmpeg's command lines, interpreting its stderr and ffprobe's JSON, and reading from a process in its place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def value(command: list[str], option: str) -> str:
     return command[command.index(option) + 1]
 
 
-def test_the_time_that_a_reader_takes_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_consumer_does_not_count_as_a_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
     monkeypatch.setattr("ingest.ffmpeg.time.monotonic", lambda: now_s[0])
     heard = []
@@ -31,7 +31,7 @@ def test_the_time_that_a_reader_takes_is_no_stall(monkeypatch: pytest.MonkeyPatc
     assert b"".join(heard) == b"ab"
 
 
-def test_a_process_that_cannot_be_started_leaves_no_descriptor_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_start_leaks_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise OSError("too many processes")
 
@@ -43,7 +43,7 @@ def test_a_process_that_cannot_be_started_leaves_no_descriptor_behind(monkeypatc
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_the_output_is_16_khz_mono(live: bool) -> None:
+def test_output_is_16_khz_mono(live: bool) -> None:
     command = decode_command("http://a.se/x", remote=True, live=live, track=2)
     assert command[0] == "/bin/ffmpeg"
     assert [value(command, o) for o in ("-ar", "-ac", "-f", "-acodec", "-map")] == [
@@ -56,14 +56,14 @@ def test_the_output_is_16_khz_mono(live: bool) -> None:
     assert "-nostdin" in command
 
 
-def test_what_a_source_certainly_is_is_said_of_it_and_not_of_the_output() -> None:
+def test_known_format_is_set_for_the_input_only() -> None:
     command = decode_command("http://a.se/x", remote=True, live=True, format="mp3")
     assert command[command.index("-f") + 1] == "mp3"
     assert command.index("-f") < command.index("-i") < len(command) - command[::-1].index("-f")
     assert "s16le" in command
 
 
-def test_a_url_reaches_no_local_file_and_an_upload_no_network() -> None:
+def test_urls_cannot_read_local_files_and_uploads_cannot_use_the_network() -> None:
     assert "file" not in value(decode_command("http://a.se/x", remote=True, live=True), "-protocol_whitelist").split(
         ","
     )
@@ -74,7 +74,7 @@ def test_a_url_reaches_no_local_file_and_an_upload_no_network() -> None:
     )
 
 
-def test_a_live_source_gives_up_on_silence_and_is_never_spliced() -> None:
+def test_live_source_has_a_timeout_and_does_not_reconnect() -> None:
     live = decode_command("http://a.se/x", remote=True, live=True, timeout_s=20)
     assert value(live, "-rw_timeout") == "20000000"
     assert "-reconnect" not in live
@@ -95,11 +95,11 @@ def test_a_live_source_gives_up_on_silence_and_is_never_spliced() -> None:
         ("", ""),
     ],
 )
-def test_only_complaints_are_kept(line: str, text: str) -> None:
+def test_only_errors_are_kept(line: str, text: str) -> None:
     assert _error_text(line) == text
 
 
-def test_no_complaint_tells_a_password() -> None:
+def test_errors_do_not_contain_passwords() -> None:
     line = "[hls @ 0x1] [error] Error when loading first segment 'http://me:a:b!@h.se:8000/1.ts' of rtsp://me@h.se/x@y"
     assert _error_text(line) == "Error when loading first segment 'http://h.se:8000/1.ts' of rtsp://h.se/x@y"
 
@@ -107,7 +107,7 @@ def test_no_complaint_tells_a_password() -> None:
 AUDIO = {"codec_type": "audio", "codec_name": "aac", "sample_rate": "48000", "channels": 6, "bit_rate": "384000"}
 
 
-def test_a_probe() -> None:
+def test_probe_is_parsed_from_json() -> None:
     answer = {
         "streams": [
             {"codec_type": "video", "codec_name": "h264"},
@@ -131,11 +131,11 @@ def test_a_probe() -> None:
         probe.choose(2)
 
 
-def test_without_a_default_it_is_the_first() -> None:
+def test_first_track_is_chosen_without_a_default() -> None:
     assert parse({"streams": [AUDIO, AUDIO]}).choose() == 0
 
 
-def test_what_has_no_audio_says_what_it_has() -> None:
+def test_error_without_audio_names_the_other_tracks() -> None:
     with pytest.raises(NotAudio, match="no audio track, only subtitle and video"):
         parse({"streams": [{"codec_type": "video"}, {"codec_type": "subtitle"}]})
     with pytest.raises(NotAudio, match="contains no audio"):
@@ -153,7 +153,7 @@ def test_what_has_no_audio_says_what_it_has() -> None:
         ("", SourceError, r"a player plays it \(it reported no reason\)"),
     ],
 )
-def test_complaints_are_explained(complaint: str, kind: type[Exception], says: str) -> None:
+def test_ffmpeg_errors_are_translated(complaint: str, kind: type[Exception], says: str) -> None:
     error = explain(complaint)
     assert isinstance(error, kind)
     with pytest.raises(kind, match=says):
@@ -169,5 +169,5 @@ def test_complaints_are_explained(complaint: str, kind: type[Exception], says: s
         (b"  News \t at  ten ", "News at ten"),
     ],
 )
-def test_titles_are_read_as_they_were_meant(raw: bytes, title: str) -> None:
+def test_titles_are_decoded(raw: bytes, title: str) -> None:
     assert tidy_title(_text(raw)) == title

@@ -1,4 +1,4 @@
-"""The live cutter: PCM with arrival times in, chunks on a clock out. Time is handed in."""
+"""The live cutter: turns PCM with arrival times into chunks on a clock. Times are passed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE = 16_000
 
 
 class World:
-    """A cutter, its outbox, and a clock that only we move."""
+    """A cutter, its outbox, and a clock controlled by the test."""
 
     def __init__(
         self, source: str = "stations/x", *, steady: bool = False, max_chunks: int = 2000, partial_s: float = 0.0
@@ -55,7 +55,7 @@ class World:
         return list(iter(lambda: self.outbox.take(0), None))
 
 
-def test_chunks_wait_for_the_clock_and_then_come_in_order() -> None:
+def test_chunks_wait_for_the_clock_and_are_sent_in_order() -> None:
     world = World()
     world.cutter.open()
     assert not world.cutter.feed(world.noise(4.5)), "a burst: the clock is not known yet"
@@ -71,7 +71,7 @@ def test_chunks_wait_for_the_clock_and_then_come_in_order() -> None:
         assert after.captured_s >= before.captured_s
 
 
-def test_digital_silence_goes_without_audio() -> None:
+def test_digital_silence_is_sent_without_audio() -> None:
     world = World()
     world.cutter.open()
     world.speak(2)
@@ -89,7 +89,7 @@ def test_digital_silence_goes_without_audio() -> None:
     assert (found[2].pcm, found[2].n_samples) == (b"", RATE)
 
 
-def test_a_connection_that_ends_sends_the_rest_as_its_last() -> None:
+def test_end_of_a_connection_sends_the_rest_as_last_chunk() -> None:
     world = World()
     world.cutter.open()
     world.speak(2.5)
@@ -115,7 +115,7 @@ def test_each_connection_is_an_epoch_with_its_own_clock() -> None:
     assert found[3].lead_samples == 0
 
 
-def test_a_connection_without_audio_is_no_epoch() -> None:
+def test_connection_without_audio_is_no_epoch() -> None:
     world = World()
     world.cutter.open()
     world.cutter.feed(b"")
@@ -123,7 +123,7 @@ def test_a_connection_without_audio_is_no_epoch() -> None:
     assert world.chunks() == []
 
 
-def test_a_microphone_without_audio_still_has_a_last_chunk() -> None:
+def test_microphone_without_audio_still_has_a_last_chunk() -> None:
     world = World("microphones/m", steady=True)
     world.cutter.open()
     world.cutter.close()
@@ -131,7 +131,7 @@ def test_a_microphone_without_audio_still_has_a_last_chunk() -> None:
 
 
 @pytest.mark.parametrize("burst_s", [3.0, 3.5])
-def test_what_waits_for_the_clock_goes_out_before_the_next_connection(burst_s: float) -> None:
+def test_audio_waiting_for_the_clock_is_sent_before_the_next_connection(burst_s: float) -> None:
     world = World("microphones/m", steady=True)
     world.cutter.open()
     world.cutter.feed(world.noise(burst_s))
@@ -143,7 +143,7 @@ def test_what_waits_for_the_clock_goes_out_before_the_next_connection(burst_s: f
     assert [chunk.last for chunk in found] == [False] * (len(found) - 1) + [True]
 
 
-def test_a_clock_that_is_proven_wrong_begins_a_new_epoch() -> None:
+def test_invalid_clock_begins_a_new_epoch() -> None:
     world = World()
     world.cutter.open()
     world.speak(3)
@@ -157,7 +157,7 @@ def test_a_clock_that_is_proven_wrong_begins_a_new_epoch() -> None:
     assert second[-1].end_s <= world.now_s + 0.2
 
 
-def test_no_sample_is_lost_or_doubled_over_epochs() -> None:
+def test_no_sample_is_lost_or_duplicated_across_epochs() -> None:
     world = World()
     world.cutter.open()
     fed = b""
@@ -185,7 +185,7 @@ def test_audio_needs_an_open_connection() -> None:
         World().cutter.feed(b"")
 
 
-def test_what_there_is_of_a_chunk_is_sent_ahead_and_the_chunk_is_as_without() -> None:
+def test_partial_chunks_do_not_change_the_complete_chunk() -> None:
     sent: dict[float, list[Chunk]] = {}
     for partial_s in (0.0, 0.25):
         world, sent[partial_s] = World(partial_s=partial_s), []
@@ -205,7 +205,7 @@ def test_what_there_is_of_a_chunk_is_sent_ahead_and_the_chunk_is_as_without() ->
 
 
 def partial_of(world: World, *heard: bytes, step_s: float) -> list[Chunk]:
-    """What is sent ahead if somebody takes it at once."""
+    """The partial chunks that are sent if a transcriber takes them immediately."""
     found = []
     for pcm in heard:
         world.now_s += step_s
@@ -214,7 +214,7 @@ def partial_of(world: World, *heard: bytes, step_s: float) -> list[Chunk]:
     return found
 
 
-def test_nothing_is_sent_ahead_for_nobody_nor_of_silence_nor_of_a_burst_nor_past_what_waits() -> None:
+def test_partial_chunks_are_only_sent_if_wanted_and_timely() -> None:
     world = World(partial_s=0.25)
     world.cutter.open()
     world.speak(2.0)
@@ -224,13 +224,13 @@ def test_nothing_is_sent_ahead_for_nobody_nor_of_silence_nor_of_a_burst_nor_past
     assert not partial_of(world, *said, step_s=0.1)
     world.watched = True
     assert not partial_of(world, *[bytes(3200)] * 10, step_s=0.1)
-    assert len(partial_of(world, *said, step_s=0.0)) == 0, "all that a segment has, as fast as it is decoded"
+    assert len(partial_of(world, *said, step_s=0.0)) == 0, "a whole segment, as fast as it is decoded"
     assert len(partial_of(world, *said, step_s=0.1)) == 3
-    world.speak(1.4)  # its whole chunk waits
+    world.speak(1.4)  # its complete chunk is waiting
     assert not any(chunk.partial for chunk in world.chunks())
 
 
-def test_what_is_heard_ahead_is_heard_again_with_its_chunk() -> None:
+def test_partial_chunk_does_not_change_the_detector() -> None:
     heard: list[bytes] = []
 
     class Remembering(SilenceDetector):
@@ -239,7 +239,7 @@ def test_what_is_heard_ahead_is_heard_again_with_its_chunk() -> None:
             return super().__call__(new)
 
     world, whole, n_partial = World(partial_s=0.25), list[Chunk](), 0
-    world.cutter._make_detector = Remembering  # what `fork` makes of it remembers nothing
+    world.cutter._make_detector = Remembering  # its `fork` has no state
     world.cutter.open()
     for _ in range(40):
         world.speak(0.1)

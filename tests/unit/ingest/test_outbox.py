@@ -1,4 +1,4 @@
-"""The outbox: bounded; what no longer fits becomes a gap and keeps its place."""
+"""The outbox: bounded; chunks that no longer fit become gaps and keep their place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_first_in_first_out() -> None:
     assert outbox.take(0) is None
 
 
-def test_the_oldest_audio_becomes_a_gap() -> None:
+def test_oldest_audio_becomes_a_gap() -> None:
     shed: list[float] = []
     outbox = Outbox(10, on_shed=shed.append)
     for seq in range(5):
@@ -47,7 +47,7 @@ def test_the_oldest_audio_becomes_a_gap() -> None:
     assert shed == [5.0, 5.0, 5.0]
 
 
-def test_a_chunk_put_back_is_the_oldest_again() -> None:
+def test_chunk_put_back_is_the_oldest_again() -> None:
     outbox = Outbox(60)
     outbox.put(chunk(0))
     outbox.put(chunk(1))
@@ -57,7 +57,7 @@ def test_a_chunk_put_back_is_the_oldest_again() -> None:
     assert [c.seq for c in drain(outbox)] == [0, 1]
 
 
-def test_when_too_many_wait_the_sequence_is_broken() -> None:
+def test_too_many_waiting_chunks_break_the_sequence() -> None:
     outbox = Outbox(60, max_chunks=3)
     assert [outbox.put(chunk(seq, silent=True)) for seq in range(4)] == [True, True, True, False]
     assert len(outbox) == 0
@@ -92,7 +92,7 @@ def test_order_is_kept_and_audio_is_bounded(actions: list[str]) -> None:
     assert [c.seq for c in sent] == list(range(seq))
 
 
-def test_a_partial_chunk_waits_for_whole_ones_and_the_newest_counts() -> None:
+def test_partial_chunk_waits_for_complete_ones_and_only_the_newest_is_kept() -> None:
     outbox = Outbox(60)
     for seq, n_samples in ((0, 0), (1, 20_000), (1, 40_000)):
         whole = chunk(seq)
@@ -100,7 +100,7 @@ def test_a_partial_chunk_waits_for_whole_ones_and_the_newest_counts() -> None:
     assert [(c.seq, c.n_samples) for c in drain(outbox)] == [(0, 80_000), (1, 40_000)]
 
 
-def test_a_whole_chunk_takes_the_place_of_what_there_was_of_it() -> None:
+def test_complete_chunk_replaces_its_partial_one() -> None:
     outbox = Outbox(60)
     outbox.put(replace(chunk(0), partial=True))
     outbox.put(chunk(0))

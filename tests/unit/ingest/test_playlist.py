@@ -1,4 +1,4 @@
-"""Addresses: playlists are followed, and what is not audio is called by its name. The server is a mock transport."""
+"""Addresses: playlists are followed, and errors name what is wrong. The server is a mock transport."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.probe import Probe, Track
 from wire.errors import NotAudio, SourceError
 
 Pages = dict[str, httpx.Response | Exception]
-FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # of Layer III: 128 kbit/s, 44.1 kHz
+FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # Layer III, 128 kbit/s, 44.1 kHz
 MP3 = {"content-type": "audio/mpeg", "icy-name": "Tone"}
 
 
@@ -31,7 +31,7 @@ def client() -> Callable[[Pages], httpx.Client]:
     return make
 
 
-def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
+def test_stream_resolves_to_itself(client: Callable[[Pages], httpx.Client]) -> None:
     pages: Pages = {"http://a.se/live": httpx.Response(200, headers=MP3, content=b"x" * 3000)}
     assert resolve("http://a.se/live", client(pages)) == Address("http://a.se/live", icy=True, n_bytes=3000)
 
@@ -42,12 +42,12 @@ def test_a_stream_is_itself(client: Callable[[Pages], httpx.Client]) -> None:
         (MP3, b"the end of a frame" + 3 * FRAME, True),
         (MP3, b"the end of a frame" + 2 * FRAME + b"no frame", False),
         (MP3, b"the end of a frame" + FRAME, False),
-        (MP3, b"\xff\xf1\x50\x80" + bytes(6_000), False),  # AAC, which some servers call so
+        (MP3, b"\xff\xf1\x50\x80" + bytes(6_000), False),  # AAC, which some servers declare as MP3
         (MP3 | {"content-type": "audio/aac"}, 3 * FRAME, True),
-        ({"content-type": "audio/mpeg"}, 3 * FRAME, False),  # of so many bytes, and no radio: a recording
+        ({"content-type": "audio/mpeg"}, 3 * FRAME, False),  # with a length, and not a radio server: a recording
     ],
 )
-def test_an_mp3_stream_is_known_by_its_frames(
+def test_mp3_stream_is_recognised_by_its_frames(
     headers: dict[str, str], body: bytes, known: bool, client: Callable[[Pages], httpx.Client]
 ) -> None:
     pages: Pages = {"http://a.se/live": httpx.Response(200, headers=headers, content=body)}
@@ -65,9 +65,7 @@ def test_an_mp3_stream_is_known_by_its_frames(
         ("application/octet-stream", b"\xef\xbb\xbfhttp://b.se/1\r\nhttp://b.se/2\r\n"),
     ],
 )
-def test_playlists_are_followed_and_their_entries_tried_in_turn(
-    kind: str, body: bytes, client: Callable[[Pages], httpx.Client]
-) -> None:
+def test_playlist_entries_are_tried_in_turn(kind: str, body: bytes, client: Callable[[Pages], httpx.Client]) -> None:
     pages: Pages = {
         "http://a.se/list.m3u": httpx.Response(200, headers={"content-type": kind}, content=body),
         "http://b.se/1": httpx.Response(200, headers=MP3, content=b"x"),
@@ -79,7 +77,7 @@ def test_playlists_are_followed_and_their_entries_tried_in_turn(
     assert resolve("http://a.se/list.m3u", client(pages), turn=1).url == "http://b.se/2"
 
 
-def test_relative_entries_are_relative_to_where_the_list_was_found(client: Callable[[Pages], httpx.Client]) -> None:
+def test_relative_entries_are_resolved_against_the_playlist(client: Callable[[Pages], httpx.Client]) -> None:
     pages: Pages = {
         "http://a.se/x/list.pls": httpx.Response(302, headers={"location": "http://c.se/y/list.pls"}),
         "http://c.se/y/list.pls": httpx.Response(200, content=b"[playlist]\nFile1=live.mp3\n"),
@@ -127,7 +125,7 @@ def test_hls_is_left_to_ffmpeg(url: str, kind: str, body: bytes, client: Callabl
         (httpx.ConnectError("[Errno 111] Connection refused"), SourceError, "refused the connection"),
     ],
 )
-def test_what_is_not_audio_is_called_by_its_name(
+def test_errors_name_the_problem(
     page: httpx.Response | Exception, kind: type[Exception], says: str, client: Callable[[Pages], httpx.Client]
 ) -> None:
     with pytest.raises(kind, match=says):
@@ -139,7 +137,7 @@ def test_shoutcast_1_is_left_to_ffmpeg(client: Callable[[Pages], httpx.Client]) 
     assert resolve("http://a.se/", client(pages)) == Address("http://a.se/", icy=True)
 
 
-def test_a_playlist_that_leads_to_itself_ends(client: Callable[[Pages], httpx.Client]) -> None:
+def test_recursive_playlist_is_refused(client: Callable[[Pages], httpx.Client]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"http://a.se/list.m3u\n")
 
@@ -151,12 +149,12 @@ def test_a_playlist_that_leads_to_itself_ends(client: Callable[[Pages], httpx.Cl
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "rtmp://a.se/x", "/etc/passwd", "concat:a|b"])
-def test_nothing_but_http_is_followed(url: str, client: Callable[[Pages], httpx.Client]) -> None:
+def test_only_http_is_followed(url: str, client: Callable[[Pages], httpx.Client]) -> None:
     with pytest.raises(NotAudio, match="not an http or https address"):
         resolve(url, client({}))
 
 
-def test_no_password_is_told(client: Callable[[Pages], httpx.Client]) -> None:
+def test_errors_do_not_contain_passwords(client: Callable[[Pages], httpx.Client]) -> None:
     entry = "rtsp://user:secret@b.se/live"
     pages: Pages = {"http://a.se/list.m3u": httpx.Response(200, content=entry.encode())}
     with pytest.raises(NotAudio, match=r"'rtsp://b\.se/live' is not an http or https address"):
@@ -164,7 +162,7 @@ def test_no_password_is_told(client: Callable[[Pages], httpx.Client]) -> None:
 
 
 @pytest.mark.parametrize("entry", ["http://[::1/live", "http://b.se:port/live"])
-def test_what_is_no_address_is_no_stream(entry: str, client: Callable[[Pages], httpx.Client]) -> None:
+def test_invalid_addresses_are_refused(entry: str, client: Callable[[Pages], httpx.Client]) -> None:
     with pytest.raises(NotAudio, match="is not a valid address"):
         resolve(entry, client({}))
     pages: Pages = {"http://a.se/list.m3u": httpx.Response(200, content=f"{entry}\nhttp://b.se/2\n".encode())}
@@ -172,7 +170,7 @@ def test_what_is_no_address_is_no_stream(entry: str, client: Callable[[Pages], h
         resolve("http://a.se/list.m3u", client(pages))
 
 
-def test_ffmpeg_is_given_an_address_as_it_was_asked_for(client: Callable[[Pages], httpx.Client]) -> None:
+def test_address_for_ffmpeg_is_encoded(client: Callable[[Pages], httpx.Client]) -> None:
     pages: Pages = {
         "http://a.se/list.m3u": httpx.Response(200, content="http://smörgås.se/på luften?x=%20\n".encode()),
         "http://xn--smrgs-pra0j.se/p%C3%A5%20luften?x=%20": httpx.Response(200, headers=MP3, content=b"x"),
@@ -181,6 +179,6 @@ def test_ffmpeg_is_given_an_address_as_it_was_asked_for(client: Callable[[Pages]
     assert address.url == "http://xn--smrgs-pra0j.se/p%C3%A5%20luften?x=%20"
 
 
-def test_a_broken_playlist_has_no_entries() -> None:
+def test_broken_playlist_has_no_entries() -> None:
     assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []
     assert parse("[playlist]\nfile²=http://a/\nfile2=http://b/\nfile1=http://c/".encode()) == ["http://c/", "http://b/"]

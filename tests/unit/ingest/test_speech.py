@@ -1,4 +1,4 @@
-"""The speech detector with its real model, on synthetic voices, music and noise, and on recordings where there are."""
+"""The speech detector with its real model, on synthetic voices, music and noise, and on recordings if available."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def contents(model: Silero, audio: Audio, threshold: float = 0.5) -> list[Conten
 
 
 @pytest.mark.parametrize("dbfs", [-9, -23, -49, -55])
-def test_speech_is_heard_at_any_loudness(model: Silero, talk: Audio, dbfs: float) -> None:
+def test_speech_is_detected_at_any_loudness(model: Silero, talk: Audio, dbfs: float) -> None:
     assert contents(model, at_level(talk, dbfs)) == [Content.SPEECH] * 3
 
 
 @pytest.mark.parametrize("kind", noise.KINDS)
-def test_speech_is_heard_in_noise(model: Silero, talk: Audio, kind: str) -> None:
+def test_speech_is_detected_in_noise(model: Silero, talk: Audio, kind: str) -> None:
     noisy = noise.at_snr(talk, noise.noise(kind, len(talk), np.random.default_rng(1)), 10)
     assert contents(model, noisy) == [Content.SPEECH] * 3
     assert contents(model, at_level(noisy, -49)) == [Content.SPEECH] * 3
@@ -79,46 +79,46 @@ def test_talk_over_music_is_kept(model: Silero, talk: Audio, tune: Audio) -> Non
     assert contents(model, talk + 0.5 * tune) == [Content.SPEECH] * 3
 
 
-def test_speech_on_a_telephone_is_heard(model: Silero, talk: Audio) -> None:
+def test_speech_on_a_telephone_is_detected(model: Silero, talk: Audio) -> None:
     assert contents(model, noise.band(talk, 300, 3400)) == [Content.SPEECH] * 3
 
 
 @pytest.mark.parametrize("dbfs", [-12, -23, -45])
-def test_music_is_music(model: Silero, tune: Audio, dbfs: float) -> None:
+def test_music_is_classified_as_music(model: Silero, tune: Audio, dbfs: float) -> None:
     assert contents(model, at_level(tune, dbfs)) == [Content.MUSIC] * 3
 
 
 @pytest.mark.parametrize(
     ("dbfs", "content"), [(-50, Content.MUSIC), (-65, Content.SILENCE), (-90, Content.SILENCE), (-200, Content.SILENCE)]
 )
-def test_what_is_faint_is_silence(model: Silero, dbfs: float, content: Content) -> None:
+def test_faint_audio_is_silence(model: Silero, dbfs: float, content: Content) -> None:
     hiss = at_level(noise.noise("pink", 2 * CHUNK, np.random.default_rng(2)), dbfs)
     assert contents(model, hiss) == [content] * 2
 
 
-def test_speech_that_ends_in_a_chunks_first_moments_keeps_it(model: Silero, talk: Audio, tune: Audio) -> None:
+def test_speech_that_ends_early_in_a_chunk_keeps_the_chunk(model: Silero, talk: Audio, tune: Audio) -> None:
     spoken_s = 1.4  # of the first sentence
     talking = np.concatenate([tune[: CHUNK - samples(1.2)], talk[: samples(spoken_s)] * 4, tune])
     assert contents(model, talking)[:3] == [Content.SPEECH, Content.SPEECH, Content.MUSIC]
 
 
-def test_now_is_what_the_last_two_seconds_hold(model: Silero, talk: Audio, tune: Audio) -> None:
+def test_now_covers_the_last_two_seconds(model: Silero, talk: Audio, tune: Audio) -> None:
     silence = np.zeros(CHUNK, np.float32)
     for ending, expected in ((tune, Content.MUSIC), (silence, Content.SILENCE)):
         for ending_s, now in ((3.5, expected), (0.5, Content.SPEECH)):
             detector = SpeechDetector(model, 0.5)
             piece = np.concatenate([talk[: CHUNK - samples(ending_s)], ending[: samples(ending_s)]])
-            assert detector(pcm(piece)) is Content.SPEECH, "the piece is heard for what it has besides"
+            assert detector(pcm(piece)) is Content.SPEECH, "the rest of the piece contains speech"
             assert detector.now is now
-    detector(pcm(silence))  # the end of what was said may reach into it
+    detector(pcm(silence))  # the end of the speech may extend into it
     assert detector(pcm(silence)) is detector.now is Content.SILENCE
     assert detector(pcm(talk[:CHUNK])) is detector.now is Content.SPEECH
 
 
-def test_pieces_of_any_length_are_heard_as_one(model: Silero, talk: Audio) -> None:
+def test_piece_lengths_do_not_affect_the_result(model: Silero, talk: Audio) -> None:
     detector = SpeechDetector(model, 0.5)
     found = [detector(pcm(talk[start : start + 100])) for start in range(0, CHUNK, 100)]
-    assert found.count(Content.SPEECH) > len(found) / 2, "most of it is spoken"
+    assert found.count(Content.SPEECH) > len(found) / 2, "most of it is speech"
     assert SpeechDetector(model, 0.5)(b"") is Content.SILENCE
 
 
@@ -129,7 +129,7 @@ def test_threads_share_the_model(model: Silero, talk: Audio, tune: Audio) -> Non
     assert together == alone * 8
 
 
-def test_the_models_memory_makes_one_stream_of_pieces(model: Silero, talk: Audio) -> None:
+def test_model_state_is_carried_between_pieces(model: Silero, talk: Audio) -> None:
     whole, _ = model(talk, Memory())
     memory, parts = Memory(), []
     for start in range(0, len(talk), 7 * FRAME_SAMPLES):
@@ -140,7 +140,7 @@ def test_the_models_memory_makes_one_stream_of_pieces(model: Silero, talk: Audio
     assert whole.max() > 0.9
 
 
-def test_loudness_is_that_of_the_loudest_moment() -> None:
+def test_loudness_is_measured_at_the_loudest_moment() -> None:
     audio = np.zeros(samples(1.05), np.float32)
     assert loudest_dbfs(audio) == loudest_dbfs(audio[:0]) == -100
     audio[-samples(0.05) :] = 0.1
@@ -158,22 +158,22 @@ def test_one_model_serves_all_detectors() -> None:
     assert first._model is second._model
 
 
-def test_it_can_be_turned_off() -> None:
+def test_detector_can_be_turned_off() -> None:
     assert isinstance(make_detectors(Settings(vad="off"))(), SilenceDetector)
 
 
-def test_the_detector_reports_to_nobody(tmp_path: Path) -> None:
+def test_detector_sends_no_telemetry(tmp_path: Path) -> None:
     use = "import numpy; from ingest.silero import *; Silero()(numpy.zeros(16_000, numpy.float32), Memory())"
-    # CI would keep it quiet by itself.
+    # It sends no telemetry in CI anyway.
     environ = {name: value for name, value in os.environ.items() if name not in ("CI", "XDG_CACHE_HOME")}
     subprocess.run([sys.executable, "-c", use], cwd=ROOT, env={**environ, "HOME": str(tmp_path)}, check=True)
-    assert not list(tmp_path.iterdir()), "an identifier of this machine, and reports to be sent"
+    assert not list(tmp_path.iterdir()), "it stored an identifier of this machine, or reports to send"
 
 
-def test_a_machine_without_onnxruntime_does_without(
+def test_missing_onnxruntime_falls_back_to_silence_detection(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # what Python does for a module that must not be imported
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes Python refuse to import it
     with caplog.at_level(logging.WARNING):
         make = make_detectors(Settings())
     assert isinstance(make(), SilenceDetector)
@@ -182,7 +182,7 @@ def test_a_machine_without_onnxruntime_does_without(
 
 
 @pytest.mark.skipif(not RECORDINGS, reason="UNDERTEXT_SPEECH names no folder of recordings")
-def test_real_speech_in_seven_languages_is_heard(model: Silero, need_program: Callable[..., str]) -> None:
+def test_real_speech_in_seven_languages_is_detected(model: Silero, need_program: Callable[..., str]) -> None:
     folder = Path(str(RECORDINGS)) / "clips"
     with (folder / "SOURCES.tsv").open(encoding="utf-8") as file:
         files = [row["file"] for row in csv.DictReader(file, delimiter="\t") if row["kind"] == "speech"]
@@ -197,7 +197,7 @@ def test_real_speech_in_seven_languages_is_heard(model: Silero, need_program: Ca
             assert whole == [Content.SPEECH] * len(whole), name
 
 
-def test_what_another_hears_ahead_changes_nothing_of_what_is_heard(model: Silero, talk: Audio, tune: Audio) -> None:
+def test_fork_does_not_affect_the_original(model: Silero, talk: Audio, tune: Audio) -> None:
     plain, forked = SpeechDetector(model, 0.5), SpeechDetector(model, 0.5)
     for piece in np.split(np.concatenate([talk, np.zeros(CHUNK, np.float32), tune]), 7):
         for length in (CHUNK // 4, CHUNK // 2):

@@ -1,4 +1,4 @@
-"""stations.yml: what it may say, and that every mistake is named with its remedy."""
+"""stations.yml: its valid contents, and error messages that name each mistake and its remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_ours_is_right_and_begins_with_the_demo() -> None:
+def test_shipped_file_is_valid_and_begins_with_the_demo() -> None:
     stations = read(ROOT / "stations.yml", {})
     assert stations[0].id == "demo"
     assert stations[0].url == "http://127.0.0.1:8010/stream.mp3"
@@ -27,7 +27,7 @@ def test_ours_is_right_and_begins_with_the_demo() -> None:
     assert all(station.url.startswith("https://") for station in stations[1:])
 
 
-def test_the_environment_moves_the_demo() -> None:
+def test_demo_url_follows_the_environment() -> None:
     environ = {"DEMO_URL": "http://demo:8010/stream.mp3", "DEMO_LISTEN_URL": "http://localhost:9000/stream.mp3"}
     demo = read(ROOT / "stations.yml", environ)[0]
     assert (demo.url, demo.listen_url) == tuple(environ.values())

@@ -1,4 +1,4 @@
-"""Breaks: what fits on a screen, and where a text is cut."""
+"""Breaks: what fits on a screen, and where text is cut."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def halves(text: str, language: str | None) -> list[str]:
 
 
 @pytest.mark.parametrize("word", ["slut.", "va?", "ja!", "nej…", 'så."', "här.)", "雨。", "क्या।", "រ។", "ပါ။", "ད།"])
-def test_these_end_a_sentence(word: str) -> None:
+def test_words_that_end_a_sentence(word: str) -> None:
     assert ends_sentence(word)
 
 
 @pytest.mark.parametrize("word", ["slut", "ja,", "12.30", "–", "", '"', "S:t"])
-def test_these_do_not(word: str) -> None:
+def test_words_that_do_not_end_a_sentence(word: str) -> None:
     assert not ends_sentence(word)
 
 
-def test_the_full_stop_of_an_abbreviation_ends_nothing_in_its_language() -> None:
+def test_abbreviations_of_the_language_do_not_end_a_sentence() -> None:
     assert not ends_sentence("t.ex.", "sv")
     assert not ends_sentence("Dr.", "en")
     assert ends_sentence("Dr.", "fi")
@@ -74,7 +74,7 @@ def test_the_full_stop_of_an_abbreviation_ends_nothing_in_its_language() -> None
         ("talo,", "ja", "fi", Break.CLAUSE),
     ],
 )
-def test_places_to_break(before: str, after: str, language: str | None, found: Break) -> None:
+def test_quality_of_breaks(before: str, after: str, language: str | None, found: Break) -> None:
     assert break_between(before, after, language) is found
 
 
@@ -88,15 +88,15 @@ def test_places_to_break(before: str, after: str, language: str | None, found: B
         ("fi", "kun tiedämme enemmän siitä mitä jäällä", "on oikeastaan eilen illalla tapahtunut"),
     ],
 )
-def test_lines_are_phrases_of_about_the_same_length(language: str, upper: str, lower: str) -> None:
+def test_lines_are_phrases_of_similar_length(language: str, upper: str, lower: str) -> None:
     assert halves(f"{upper} {lower}", language) == [upper, lower]
 
 
-def test_a_text_that_fits_on_one_line_has_one() -> None:
+def test_short_text_has_one_line() -> None:
     assert halves("God morgon, klockan är åtta.", "sv") == ["God morgon, klockan är åtta."]
 
 
-def test_a_full_screen_is_cut_behind_its_middle() -> None:
+def test_full_screen_is_cut_in_its_second_half() -> None:
     words = [
         "men",
         "oppositionen",
@@ -118,7 +118,7 @@ def test_a_full_screen_is_cut_behind_its_middle() -> None:
     assert cut(["a" * 50, "b" * 50, "c" * 50]) == 2
 
 
-def test_the_end_of_a_sentence_is_not_left_alone() -> None:
+def test_end_of_a_sentence_is_not_left_alone() -> None:
     words = [
         "Undersökningen",
         "visar",
@@ -148,12 +148,12 @@ def test_scripts_without_spaces_are_broken_between_words() -> None:
 @pytest.mark.parametrize(
     ("text", "wide"), [("Vädret", 6), ("A\u030angström", 8), ("今日は。", 8), ("안녕 NHK", 8), ("ที่นี่", 2), ("", 0)]
 )
-def test_how_wide_a_text_is(text: str, wide: int) -> None:
+def test_width_of_text(text: str, wide: int) -> None:
     assert width(text) == wide
 
 
 @given(TEXTS, st.sampled_from(["sv", "en", None]))
-def test_what_fits_has_two_lines_that_are_short_unless_a_word_is_long(texts: list[str], language: str | None) -> None:
+def test_text_that_fits_has_two_lines_within_the_limit(texts: list[str], language: str | None) -> None:
     if not fits(texts):
         return
     at = first_line(texts, " ", language)
@@ -163,7 +163,7 @@ def test_what_fits_has_two_lines_that_are_short_unless_a_word_is_long(texts: lis
 
 
 @given(TEXTS, st.sampled_from(["sv", "en", None]))
-def test_what_overflows_is_cut_to_what_fits(texts: list[str], language: str | None) -> None:
+def test_overflowing_text_is_cut_to_fit(texts: list[str], language: str | None) -> None:
     for count in range(2, len(texts) + 1):
         if fits(texts[: count - 1]) and not fits(texts[:count]):
             at = cut(texts[:count], " ", language)
@@ -173,7 +173,7 @@ def test_what_overflows_is_cut_to_what_fits(texts: list[str], language: str | No
 
 
 @given(TEXTS, st.booleans())
-def test_lines_are_the_text_and_two_of_them_make_a_screen(words: list[str], growing: bool) -> None:
+def test_lines_contain_the_whole_text_at_two_per_screen(words: list[str], growing: bool) -> None:
     text = " ".join(words)
     found = lines(text, words, "sv", growing=growing)
     assert " ".join(found) == " ".join(words_of(text, words)[0])
@@ -191,7 +191,7 @@ def test_screens_show_every_word_and_fit(words: list[str]) -> None:
         assert fits(words[first : first + count])
 
 
-def test_the_break_of_a_line_that_grows_stays_while_there_is_room() -> None:
+def test_break_of_a_growing_line_stays_while_there_is_room() -> None:
     words = ["Enligt", "borgmästaren", "i", "Malmö", "är", "det", "klart", "att", "arbetet", "nästan", "är", "färdigt."]
     grown = [words[:end] for end in range(8, len(words) + 1)]
     assert len(" ".join(grown[0])) > LINE_CHARACTERS
@@ -199,7 +199,7 @@ def test_the_break_of_a_line_that_grows_stays_while_there_is_room() -> None:
     assert {first_line(some, " ", "sv") for some in grown} == {2, 4, 7}
 
 
-def test_what_was_heard_says_whether_there_are_spaces() -> None:
+def test_recognised_words_determine_the_separator() -> None:
     assert lines("今日は雨。", ["今日", "は", "雨。"], "ja") == ["今日は雨。"]
     assert words_of("今日は雨。", ["今日", "は", "雨。"]) == (["今日", "は", "雨。"], "")
     assert words_of("en två", ["fel"]) == (["en", "två"], " ")
@@ -218,9 +218,7 @@ def test_what_was_heard_says_whether_there_are_spaces() -> None:
         ),
     ],
 )
-def test_where_words_have_no_spaces_a_text_is_broken_at_one_that_is_written_or_behind_a_mark(
-    language: str, text: str
-) -> None:
+def test_spaceless_text_is_broken_at_spaces_and_after_punctuation(language: str, text: str) -> None:
     heard = text.replace(" |", "| ").split("|")
     text = "".join(heard)
     first, second = lines(text, heard, language)
@@ -229,6 +227,6 @@ def test_where_words_have_no_spaces_a_text_is_broken_at_one_that_is_written_or_b
     assert words_of(text, heard) == (heard, "")
 
 
-def test_a_name_of_a_script_with_spaces_stays_together_rather_than_that() -> None:
+def test_names_in_scripts_with_spaces_are_kept_together() -> None:
     assert break_between(" New", " York", "ja") is Break.WORDS
     assert break_between(" York", " の", "ja") is Break.PHRASE

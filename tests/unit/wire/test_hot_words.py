@@ -1,4 +1,4 @@
-"""Hot words as somebody wrote them: cleaned, or refused with what is wrong."""
+"""Hot words are cleaned, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.hot_words import checked
         ([str(n) for n in range(50)], tuple(str(n) for n in range(50))),
     ],
 )
-def test_what_is_right(value: object, expected: tuple[str, ...]) -> None:
+def test_valid_hot_words_are_cleaned(value: object, expected: tuple[str, ...]) -> None:
     assert checked(value) == expected
 
 
@@ -35,6 +35,6 @@ def test_what_is_right(value: object, expected: tuple[str, ...]) -> None:
         (["x" * 501], "at most 500 characters"),
     ],
 )
-def test_what_is_refused(value: object, complaint: str) -> None:
+def test_invalid_hot_words_are_refused(value: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         checked(value)

@@ -1,4 +1,4 @@
-"""Messages: golden samples that the browser's tests load too, and every way in which decoding fails."""
+"""Messages: golden samples, which the browser's tests load too, and every way in which decoding fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def golden() -> list[Path]:
 @pytest.mark.parametrize("path", golden(), ids=lambda path: path.stem)
 def test_golden_messages_survive_a_round_trip(path: Path) -> None:
     values = json.loads(path.read_text())
-    if values["type"] in TYPES:  # the others are the API's own, which its tests know
+    if values["type"] in TYPES:  # the others are defined and tested in the API
         message = TYPES[values["type"]].decode(path.read_bytes())
         assert json.loads(message.encode()) == values
 
@@ -32,14 +32,14 @@ def test_there_is_a_golden_sample_of_every_kind() -> None:
     assert types >= {"caption", "status", "end", "missed", "reset"}
 
 
-def test_a_caption_knows_its_words_and_content() -> None:
+def test_caption_is_decoded_with_words_and_content() -> None:
     caption = Caption.decode((MESSAGES / "caption.json").read_bytes())
     assert " ".join(word.text for word in caption.words) == caption.text
     assert caption.content is Content.SPEECH
     assert Caption.decode((MESSAGES / "gap.json").read_bytes()).content is Content.GAP
 
 
-def test_a_caption_of_an_older_sender_has_no_model() -> None:
+def test_caption_of_an_older_sender_has_no_model() -> None:
     values = json.loads((MESSAGES / "caption.json").read_text())
     del values["model"]
     assert Caption.decode(json.dumps(values)).model == ""
@@ -53,18 +53,18 @@ def test_unknown_fields_of_a_newer_sender_are_ignored() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b"null", b"{}", b'{"source": "x", "content": "speech"}', b'{"words": 7}', b"\xff"]
 )
-def test_what_is_no_caption_is_refused_with_its_data(data: bytes) -> None:
+def test_invalid_caption_is_refused_with_its_data(data: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         Caption.decode(data)
     assert caught.value.data == data
 
 
-def test_an_unknown_state_is_refused() -> None:
+def test_unknown_state_is_refused() -> None:
     with pytest.raises(DecodeError):
         Status.decode(b'{"source": "stations/demo", "state": "dancing"}')
 
 
-def test_registered_things_survive_a_round_trip() -> None:
+def test_stations_jobs_and_hellos_survive_a_round_trip() -> None:
     station = Station(
         "p1", "Sveriges Radio P1", "https://example.org/p1.mp3", language="sv", from_file=True, task="translate"
     )
@@ -91,7 +91,7 @@ def chunk(**changes: object) -> Chunk:
     return Chunk(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def test_a_chunk_survives_a_round_trip() -> None:
+def test_chunk_survives_a_round_trip() -> None:
     sent = chunk(language="sv", last=True, captured_s=12.5, hot_words=("Bodil Jönsson", "Umeå"), task="translate")
     assert Chunk.decode(sent.encode()) == sent
     first = chunk(seq=0, follows=(1, 9))
@@ -101,13 +101,13 @@ def test_a_chunk_survives_a_round_trip() -> None:
     assert Chunk.decode(silent.encode()) == silent
 
 
-def test_a_chunk_tells_its_times() -> None:
+def test_times_of_a_chunk() -> None:
     sent = chunk()
     assert (sent.duration_s, sent.lead_s, sent.end_s) == (5.0, 1.0, 20.0)
 
 
 @pytest.mark.parametrize("changes", [{"pcm": b"\0"}, {"pcm": b""}, {"lead_samples": 0}])
-def test_audio_must_be_as_long_as_the_header_says(changes: dict[str, object]) -> None:
+def test_audio_must_match_the_length_in_the_header(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="bytes"):
         chunk(**changes)
     sent = chunk().encode()
@@ -116,12 +116,12 @@ def test_audio_must_be_as_long_as_the_header_says(changes: dict[str, object]) ->
 
 
 @pytest.mark.parametrize("fields", [{}, {b"header": b"{}", b"pcm": b""}, {b"header": b"[1]", b"pcm": b""}])
-def test_what_is_no_chunk_is_refused(fields: dict[bytes, bytes]) -> None:
+def test_invalid_chunk_is_refused(fields: dict[bytes, bytes]) -> None:
     with pytest.raises(DecodeError):
         Chunk.decode(fields)
 
 
-def test_a_lost_chunk_keeps_its_place() -> None:
+def test_lost_chunk_keeps_its_place() -> None:
     lost = chunk(last=True).without_audio("shed")
     assert (lost.seq, lost.start_s, lost.end_s, lost.last) == (3, 15.0, 20.0, True)
     assert (lost.content, lost.reason, lost.pcm, lost.lead_s) == (Content.GAP, "shed", b"", 0.0)

@@ -1,4 +1,4 @@
-"""Metrics of many workers come out of one place, told apart by their names."""
+"""Metrics of many workers are exposed in one place, distinguished by worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.metrics import (
 )
 
 
-def test_merged_metrics_keep_each_workers_samples() -> None:
+def test_merged_metrics_keep_the_samples_of_each_worker() -> None:
     expositions = []
     for number in range(2):
         registry = CollectorRegistry()
@@ -37,7 +37,7 @@ def test_merged_metrics_keep_each_workers_samples() -> None:
     assert families["undertext_transcriber_batch_chunks"].type == "histogram"
 
 
-def test_models_on_air_say_what_they_can_do() -> None:
+def test_languages_and_tasks_of_models_on_air() -> None:
     def told(languages: str, tasks: str) -> bytes:
         registry = CollectorRegistry()
         TranscriberMetrics(registry).model_info.labels("model", "cpu", languages, tasks).set(1)
@@ -51,7 +51,7 @@ def test_models_on_air_say_what_they_can_do() -> None:
     assert (model_languages([b""]), model_tasks([])) == (set(), set())
 
 
-def test_every_metric_is_ours_and_in_base_units() -> None:
+def test_metric_names_have_our_prefix_and_base_units() -> None:
     registry = CollectorRegistry()
     for make in (IngestMetrics, TranscriberMetrics, ApiMetrics):
         make(registry)

@@ -23,7 +23,7 @@ class Settings:
     limit: int | None = setting("LIMIT", None, minimum=1)
 
 
-def test_defaults_hold_where_nothing_is_set() -> None:
+def test_defaults_apply_to_unset_variables() -> None:
     assert load(Settings, {"SIZE": "", "OTHER": "x"}) == Settings()
 
 
@@ -45,7 +45,7 @@ def test_values_are_parsed_by_type() -> None:
         ("LIMIT", "0", "at least 1"),
     ],
 )
-def test_a_bad_value_names_its_variable_and_the_remedy(variable: str, value: str, says: str) -> None:
+def test_bad_value_names_its_variable_and_the_remedy(variable: str, value: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says) as caught:
         load(Settings, {variable: value})
     assert str(caught.value).startswith(f"{variable}={value!r}")
@@ -57,13 +57,13 @@ class Addresses:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost:6379", "http://:secret@there:6379"])
-def test_an_address_that_is_no_redis_is_refused_and_not_shown(address: str) -> None:
+def test_invalid_redis_url_is_refused_and_not_shown(address: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(Addresses, {"REDIS_URL": address})
     assert str(caught.value) == "REDIS_URL must begin with redis:// or rediss:// or unix://"
 
 
-def test_help_says_what_stands_beside_the_fields() -> None:
+def test_help_shows_the_comments_above_fields() -> None:
     lines = describe(Settings).splitlines()
     assert lines[:3] == ["  URL=redis://here", "      Where Redis is.", "  SIZE=8"]
     assert lines[3].startswith("      How many at once.")

@@ -11,7 +11,7 @@ import pytest
 from tests.places import ROOT
 from wire.stopping import stop_on_signals
 
-#: Says that it is there, then stops when it is told to.
+#: Prints that it has started, then runs until it is asked to stop.
 PROGRAM = """
 import threading
 from wire.stopping import stop_on_signals
@@ -24,18 +24,18 @@ print("stopped", flush=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_process_stops_however_often_it_is_told_to(number: signal.Signals) -> None:
+def test_process_stops_however_often_it_is_signalled(number: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
         for _ in range(20):
             process.send_signal(number)
-        # One that comes when Python has ended, and has its handlers no longer, ends the process by itself.
+        # A signal that arrives after Python has removed its handlers at exit kills the process.
         assert process.wait(timeout=30) in (0, -number)
         assert process.stdout.read() == b"stopped\n"
 
 
-def test_a_signal_does_not_wait_for_a_lock_that_is_held_where_it_comes() -> None:
+def test_signal_handler_does_not_deadlock_on_a_held_lock() -> None:
     lock, stopped = threading.Lock(), threading.Event()
 
     def stop() -> None:
