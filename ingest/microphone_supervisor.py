@@ -13,7 +13,7 @@ import time
 
 from ingest.detector import MakeDetector
 from ingest.lease import Leases
-from ingest.microphones import AWAY_S, MicrophoneReader
+from ingest.microphones import GRACE_S, MicrophoneReader
 from ingest.settings import Settings
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
@@ -79,15 +79,16 @@ class MicrophoneSupervisor:
     def _make_room(self) -> None:
         """Make as many disconnected microphones give way as others are waiting, the longest disconnected first."""
         readers = self._readers.values()
-        away = sorted((r for r in readers if r.away_s > AWAY_S and not r.leaving), key=lambda r: r.away_s, reverse=True)
-        if not away:
+        disconnected = [reader for reader in readers if reader.disconnected_s > GRACE_S and not reader.leaving]
+        disconnected.sort(key=lambda reader: reader.disconnected_s, reverse=True)
+        if not disconnected:
             return
         try:
-            wanted = self._microphones.waiting() - sum(reader.leaving for reader in readers)
+            needed = self._microphones.waiting() - sum(reader.leaving for reader in readers)
         except RedisError as error:  # the number of waiting ones is unknown
             log.debug("no microphone gives way: %s", error)
             return
-        for reader in away[: max(0, wanted)]:
+        for reader in disconnected[: max(0, needed)]:
             reader.give_way()
 
     def _next(self, stop: threading.Event) -> list[Hello]:

@@ -27,7 +27,7 @@ FRAMES_WAIT_S = 0.5
 
 #: A client that can resume usually does so within this time, in seconds. One that is disconnected for longer gives way
 #: to a waiting one, which has not lost any audio by then (`FRAMES_LIMIT`).
-AWAY_S = 20.0
+GRACE_S = 20.0
 
 
 class MicrophoneReader:
@@ -63,7 +63,7 @@ class MicrophoneReader:
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
         self._before_s = 0.0  # audio of earlier connections
-        self._disconnected_s: float | None = None  # monotonic time of its disconnection; None while connected
+        self._disconnected_at_s: float | None = None  # monotonic time of its disconnection; None while connected
         self._giving_way = False  # it ends unless it is resumed
         self._courier = Courier(
             redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
@@ -87,14 +87,14 @@ class MicrophoneReader:
         return self._thread.is_alive()
 
     @property
-    def away_s(self) -> float:
+    def disconnected_s(self) -> float:
         """How long it has been disconnected, in seconds; 0 while connected."""
-        return 0.0 if self._disconnected_s is None else time.monotonic() - self._disconnected_s
+        return 0.0 if self._disconnected_at_s is None else time.monotonic() - self._disconnected_at_s
 
     @property
     def leaving(self) -> bool:
         """Whether it was asked to `give_way`, and has not been resumed since."""
-        return self._giving_way and self._disconnected_s is not None
+        return self._giving_way and self._disconnected_at_s is not None
 
     def give_way(self) -> None:
         """End soon for a waiting microphone, unless it is being resumed."""
@@ -154,7 +154,7 @@ class MicrophoneReader:
         """Continue with another connection: seamlessly if no audio is missing, else with a new epoch."""
         hello = self._microphones.hello(self._hello.id, frame.connection) or self._hello
         self._connection = frame.connection
-        self._disconnected_s = None
+        self._disconnected_at_s = None
         self._courier.report(reconnects=self._courier.status.reconnects + 1)
         if frame.gapless and hello == self._hello:
             self._courier.report(state=State.RUNNING, detail="")
@@ -201,11 +201,11 @@ class MicrophoneReader:
     def _arrival_s(self, entry: bytes) -> float:
         """Arrival of a stream entry on the monotonic clock, so that a new reader does not restart the idle time-out.
 
-        Leaves the client at least `AWAY_S` to come back, as there may have been no process that could accept it.
+        Leaves the client at least `GRACE_S` to come back, as there may have been no process that could accept it.
         """
         came_ms = int(entry.partition(b"-")[0])
         silent_s = time.time() - came_ms / 1000 if came_ms else 0.0
-        return time.monotonic() - max(0.0, min(silent_s, self._idle_s - AWAY_S))
+        return time.monotonic() - max(0.0, min(silent_s, self._idle_s - GRACE_S))
 
     def _end_reason(self, last_frame_s: float) -> str:
         """Why to stop waiting for audio; empty to keep waiting."""
@@ -219,7 +219,7 @@ class MicrophoneReader:
             self._resume(frame)
         self._fed.append((after, self._before_s + self._cutter.audio_s))
         if frame.broken:
-            self._disconnected_s, self._giving_way = time.monotonic(), False
+            self._disconnected_at_s, self._giving_way = time.monotonic(), False
             self._pause()
             detail = f"its connection was lost; it can be resumed within {self._idle_s:g} s"
             self._courier.report(state=State.RECONNECTING, detail=detail, activity="")

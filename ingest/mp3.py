@@ -130,13 +130,13 @@ def find_holes(data: Bytes, check: Callable[[], None] = lambda: None) -> list[Ho
         if frame := frame_at(data, at):
             n_frames, n_bytes = n_frames + 1, n_bytes + frame.n_bytes
             before, at = at, at + frame.n_bytes
-        elif (behind := past_tag(data, at)) > at:
-            at = behind
+        elif (after := past_tag(data, at)) > at:
+            at = after
         else:
-            behind = _next_frame(data, at, check)
-            if behind < len(data):
-                places.append((before, at, behind))
-            at = behind
+            after = _next_frame(data, at, check)
+            if after < len(data):
+                places.append((before, at, after))
+            at = after
     if not places:
         return []
     missing = _counted_frames(data, first) - n_frames

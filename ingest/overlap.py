@@ -60,24 +60,24 @@ def saved_samples(saved: int, usual: int, repeated: int) -> int:
 
 def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
     """Samples after the last place in the quietest pause within `longest` of the end; 0 if there is no pause."""
-    level_db, behind = _levels(audio, _PAUSE)
-    near = (behind <= longest) & (behind >= _NEAREST)
+    level_db, samples_after = _levels(audio, _PAUSE)
+    near = (samples_after <= longest) & (samples_after >= _NEAREST)
     if not near.any():  # too short for one
         return 0
     lowest_db = level_db[near].min()
     if np.percentile(level_db, 90) - lowest_db < _PAUSE_DB:
         return 0
-    return int(behind[near & (level_db <= lowest_db + _EQUALLY_DB)][-1])
+    return int(samples_after[near & (level_db <= lowest_db + _EQUALLY_DB)][-1])
 
 
 def _to_gap(audio: NDArray[np.int16], shortest: int, most: int) -> int:
     """Samples after the quietest place at most `most`, and at least `shortest` and 70 % of `most`, from the end."""
-    level_db, behind = _levels(audio, _GAP)
-    near = (behind <= most) & (behind >= max(shortest, round(most * SHORTEST)))
+    level_db, samples_after = _levels(audio, _GAP)
+    near = (samples_after <= most) & (samples_after >= max(shortest, round(most * SHORTEST)))
     if not near.any():
         return most
     # Of equally quiet places, as in digital silence, the last one costs least.
-    return int(behind[near & (level_db <= level_db[near].min())][-1])
+    return int(samples_after[near & (level_db <= level_db[near].min())][-1])
 
 
 def _levels(audio: NDArray[np.int16], width: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -95,8 +95,8 @@ def probe_file(path: Path) -> Probe:
         head = file.read(_HEAD_BYTES)
     if looks_like_html(head):
         raise NotAudio("it is a web page, not a recording; download the recording that the page plays, and upload that")
-    found = _probe(str(path), remote=False, live=False, timeout_s=60.0)
-    return replace(found, header_duration_s=found.header_duration_s or _wav_header_duration_s(path))
+    probe = _probe(str(path), remote=False, live=False, timeout_s=60.0)
+    return replace(probe, header_duration_s=probe.header_duration_s or _wav_header_duration_s(path))
 
 
 def looks_like_html(head: bytes) -> bool:
@@ -162,9 +162,9 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
     audio = [s for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0]
     tracks = tuple(_track(stream, begins_s, latest_s) for stream in audio)
     if not tracks:
-        found = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
-        if found:
-            raise NotAudio(f"it has no audio track, only {' and '.join(found)}; send a recording with audio")
+        other_types = sorted({s.get("codec_type", "data") for s in streams} - {"audio"})
+        if other_types:
+            raise NotAudio(f"it has no audio track, only {' and '.join(other_types)}; send a recording with audio")
         raise NotAudio("it contains no audio: it is damaged or not a recording; check whether a player plays it")
     duration = _number(container.get("duration"))
     duration_s = duration if duration and duration > 0 else None

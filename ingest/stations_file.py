@@ -81,23 +81,23 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
     return Station(
         id=id,
         name=str(entry.get("name") or id),
-        url=_address(where, "url", entry["url"], environ),
+        url=_checked_url(where, "url", entry["url"], environ),
         language=code,
-        listen_url=_address(where, "listen_url", listen_url, environ) if listen_url else None,
+        listen_url=_checked_url(where, "listen_url", listen_url, environ) if listen_url else None,
         from_file=True,
         hot_words=words,
         task=task,
     )
 
 
-def _address(where: str, field: str, value: Any, environ: Mapping[str, str]) -> str:
+def _checked_url(where: str, field: str, value: Any, environ: Mapping[str, str]) -> str:
     def substitute(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
         # As in a shell, an empty variable counts as unset if there is a default.
-        found = environ.get(name) or default
-        if found is None:
+        replacement = environ.get(name) or default
+        if replacement is None:
             raise SettingsError(f"{where}: `{field}` needs the environment variable {name}, which is not set")
-        return found
+        return replacement
 
     url = _VARIABLE.sub(substitute, str(value)).strip()
     try:

@@ -201,13 +201,13 @@ def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, 
         growing: more words will follow; see `first_line`.
     """
     words, separator = words_of(text, heard)
-    found, first = [], 0
+    result, first = [], 0
     for count in screens(words, separator, language):
         screen = words[first : first + count]
         at = first_line(screen, separator, language, growing=growing)
-        found += [separator.join(line).lstrip() for line in (screen[:at], screen[at:]) if line]
+        result += [separator.join(line).lstrip() for line in (screen[:at], screen[at:]) if line]
         first += count
-    return found
+    return result
 
 
 def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:

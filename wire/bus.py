@@ -58,7 +58,7 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, conne
     retries = max(1, round(patience_s / (cap_s / 2)))
     shared: dict[str, Any] = {"max_connections": connections, "timeout": 2 * timeout_s} if connections else {}
     pool = redis.BlockingConnectionPool if connections else redis.ConnectionPool
-    made = pool.from_url(
+    connection_pool = pool.from_url(
         url,
         **shared,
         socket_connect_timeout=min(5.0, timeout_s),
@@ -68,7 +68,7 @@ def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, conne
         retry=Retry(EqualJitterBackoff(cap=cap_s, base=0.05), retries),
         retry_on_error=[ConnectionError, TimeoutError],
     )
-    return redis.Redis.from_pool(made)
+    return redis.Redis.from_pool(connection_pool)
 
 
 def transaction(client: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:

@@ -232,12 +232,12 @@ class ChunkQueue:
         return entries
 
     def _read(self, worker: str, streams: Sequence[str], count: int, block_ms: int | None) -> list[Delivery]:
-        wanted: Any = dict.fromkeys(streams, ">")
+        offsets: Any = dict.fromkeys(streams, ">")
         try:
-            answer: Any = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
+            answer: Any = self._redis.xreadgroup(keys.GROUP, worker, offsets, count=count, block=block_ms)
         except ResponseError as error:
             self._create_groups(error)
-            answer = self._redis.xreadgroup(keys.GROUP, worker, wanted, count=count, block=block_ms)
+            answer = self._redis.xreadgroup(keys.GROUP, worker, offsets, count=count, block=block_ms)
         items = answer.items() if isinstance(answer, dict) else answer or []  # RESP3 returns a mapping
         taken: list[Delivery] = []
         for stream, entries in items:

@@ -125,7 +125,7 @@ def test_new_reader_does_not_restart_the_idle_timeout(
     redis_client: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microphones, "AWAY_S", 0.5)
+    monkeypatch.setattr(microphones, "GRACE_S", 0.5)
     api.open(Hello("m", 16_000))
     assert api.next(1.0)
     an_hour_ago = int(time.time() - 3600) * 1000
@@ -148,7 +148,7 @@ def test_disconnected_microphone_gives_way_to_a_waiting_one(
     redis_client: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microphone_supervisor, "AWAY_S", 0.5)
+    monkeypatch.setattr(microphone_supervisor, "GRACE_S", 0.5)
     start_microphones(max_microphones=2)
     for id in ("open", "away", "new"):
         api.open(Hello(id, 16_000))
