@@ -76,14 +76,14 @@ def cut_out(whole: bytes, begin: int, end: int) -> bytes:
 def test_audio_after_damage_keeps_its_time(
     name: str,
     options: list[str],
-    find_damage: Callable[[bytes, int, int], bytes],
+    damage: Callable[[bytes, int, int], bytes],
     decode: Decode,
     make_audio: Make,
     chunks: Chunks,
 ) -> None:
     path = make_audio(name, *options, source=TONE_FROM_8_S)
     whole = path.read_bytes()
-    path.write_bytes(find_damage(whole, len(whole) // 4, len(whole) // 2))
+    path.write_bytes(damage(whole, len(whole) // 4, len(whole) // 2))
     job = decode(path)
     assert (job.state, job.error) == (State.RUNNING, "")
     assert job.duration_s == pytest.approx(12, abs=0.15)
