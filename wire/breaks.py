@@ -211,7 +211,7 @@ def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, 
 
 
 def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
-    """The words of a text and their separator: the recognized words (`heard`) if they add up to the text."""
+    """The words of a text and their separator: the recognised words (`heard`) if they add up to the text."""
     for separator in (" ", ""):
         if all(heard) and separator.join(heard) == text:
             return list(heard), separator
