@@ -18,10 +18,10 @@ def checked(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise ValueError("must be a list of texts")
+        raise ValueError("must be a list of strings")
     words = tuple(dict.fromkeys(word.strip() for word in value))
     if not all(word and word.isprintable() for word in words):
-        raise ValueError("must be texts that can be shown")
+        raise ValueError("must be non-empty, printable strings")
     if len(words) > MAX_WORDS or sum(map(len, words)) > MAX_CHARACTERS:
-        raise ValueError(f"must be at most {MAX_WORDS}, with at most {MAX_CHARACTERS} characters together")
+        raise ValueError(f"must be at most {MAX_WORDS}, with at most {MAX_CHARACTERS} characters in total")
     return words

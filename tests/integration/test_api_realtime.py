@@ -124,7 +124,7 @@ def test_cleared_audio_is_not_transcribed(api: Api, ingests: Ingests) -> None:
         ({"format": {"type": "audio/pcm", "rate": 4000}}, "format.rate must be a whole number from 8000"),
         ({"transcription": {"language": "what?"}}, "language 'what?' is not a language code"),
         ({"transcription": {"languages": [7]}}, "language must be a code"),
-        ({"transcription": {"keywords": "Umeå"}}, "keywords must be a list of texts"),
+        ({"transcription": {"keywords": "Umeå"}}, "keywords must be a list of strings"),
         ({"transcription": {"language": "fr"}}, "no model on air supports 'fr', only sv"),
         ({"turn_detection": {"type": "magic"}}, "turn_detection.type may be server_vad or semantic_vad"),
     ],

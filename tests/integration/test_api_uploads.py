@@ -73,7 +73,7 @@ def test_url_is_queued(api: Api, redis: Redis) -> None:
         ({"json": {"url": "http://a/b", "speakers": 2}}, 422, "the fields are url, language, task, track, hot_words"),
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"track": "-1"}}, 422, "track"),
         ({"files": {"file": ("a.mp3", b"x")}, "data": {"hot_words": "x" * 501}}, 422, "hot_words must be at most 50"),
-        ({"json": {"url": "http://a/b", "hot_words": [7]}}, 422, "hot_words must be a list of texts"),
+        ({"json": {"url": "http://a/b", "hot_words": [7]}}, 422, "hot_words must be a list of strings"),
         ({"files": {"file": ("a.mp3", b"x" * 5 * MIB)}}, 413, "MAX_UPLOAD_BYTES"),
         ({"files": {"file": ("a.mp3", b"x" * (4 * MIB + 10))}}, 413, "MAX_UPLOAD_BYTES"),
         ({"json": {"url": "ftp://a/b"}}, 422, "http"),

@@ -77,8 +77,8 @@ def test_no_stations(text: str, tmp_path: Path) -> None:
             "the task must be one of transcribe, translate, not 'sing'",
         ),
         ("stations:\n- {id: x, url: 'http://a/'}\n- {id: x, url: 'http://b/'}", "two stations have the id 'x'"),
-        ("stations:\n- {id: x, url: 'http://a/', hot_words: Umeå}", "`hot_words` must be a list of texts"),
-        ("stations:\n- {id: x, url: 'http://a/', hot_words: [no]}", "`hot_words` must be a list of texts"),
+        ("stations:\n- {id: x, url: 'http://a/', hot_words: Umeå}", "`hot_words` must be a list of strings"),
+        ("stations:\n- {id: x, url: 'http://a/', hot_words: [no]}", "`hot_words` must be a list of strings"),
         ("stations:\n- {id: x, url: '${NOWHERE}'}", "needs the environment variable NOWHERE"),
     ],
 )
