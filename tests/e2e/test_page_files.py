@@ -89,7 +89,9 @@ def test_recording_is_played_beside_its_captions(
     expect(said).to_have_text("Första raden.")
     page.reload()
     film = ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5", "-f", "lavfi", "-i", "anullsrc=d=2"]
-    subprocess.run([find_program("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        [find_program("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL
+    )
     opened.set_input_files(tmp_path / "a.webm")  # a video shows captions in the picture
     page.wait_for_function("() => document.querySelector('video').textTracks[0].cues?.length === 2")
     shown = page.evaluate("[document.querySelector('track').srclang, document.querySelector('video').playsInline]")
