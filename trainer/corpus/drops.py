@@ -25,6 +25,7 @@ class Reason(StrEnum):
     DAMAGED_ROW = "damaged row"
     NOT_CORRECTED = "not corrected"
     NO_TEXT = "no text"
+    ONLY_SOUNDS = "subtitle without spoken words"
     UNREADABLE_TEXT = "unreadable text"
     ONLY_PUNCTUATION = "only punctuation"
     WRONG_SCRIPT = "wrong script"

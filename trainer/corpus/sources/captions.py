@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from trainer.corpus.sources.cues import PERSON, Cue, CuesError, spoken
+from trainer.corpus.sources.cues import PERSON, Cue, CuesError, words_of
 from wire.messages import Caption, Content, Kind
 
 #: A model that the captions do not name.
@@ -68,9 +68,10 @@ def _cue(caption: Caption, from_s: float, to_s: float, says: bool) -> Cue:
         says: whether it tells if somebody has corrected it; of an earlier version it does not.
     """
     is_whole = from_s <= caption.start_s and caption.end_s <= to_s
-    text = spoken(caption.text) if is_whole and caption.content is not Content.GAP else ""
+    text = caption.text if is_whole and caption.content is not Content.GAP else ""
     writer = None if not says else PERSON if caption.corrected else caption.model or _UNNAMED
-    return Cue(max(0.0, caption.start_s - from_s), caption.end_s - from_s, text, caption.language or "", writer)
+    start_s, end_s = max(0.0, caption.start_s - from_s), caption.end_s - from_s
+    return words_of(Cue(start_s, end_s, text, caption.language or "", writer))
 
 
 def _with_margins(cues: Sequence[Cue]) -> Iterator[Cue]:

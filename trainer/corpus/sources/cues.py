@@ -14,6 +14,7 @@ import webvtt
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from trainer.corpus.sources.languages import language_code
+from trainer.corpus.sources.spoken import spoken
 
 #: Seconds without a cue after which another clip begins: what is between may be music.
 GAP_S = 2.0
@@ -25,8 +26,6 @@ PERSON = ""
 _LANGUAGE = re.compile(r"^NOTE Language: ([A-Za-z-]+)", re.MULTILINE)
 _OTHER = re.compile(r"<lang ([A-Za-z-]+)>")
 _TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
-#: A cue that only describes: [music], (laughter), ♪ … ♪.
-_DESCRIPTION = re.compile(r"(?:\s*(?:\[[^\]]*\]|\([^)]*\)|[♪♫#][^♪♫]*[♪♫#]?))+\s*")
 
 
 class CuesError(ValueError):
@@ -40,6 +39,7 @@ class Cue:
     Attributes:
         language: its code; empty, where nobody says.
         writer: the model that wrote the text, or PERSON; None, where nobody says.
+        sound: what the subtitle describes, where it has no spoken words.
     """
 
     start_s: float
@@ -47,6 +47,7 @@ class Cue:
     text: str
     language: str = ""
     writer: str | None = None
+    sound: str = ""
 
 
 def read_text(path: Path) -> str:
@@ -74,7 +75,13 @@ def read_cues(path: Path) -> list[Cue]:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
         raise CuesError(f"no WebVTT: {error}") from error
-    return [replace(cue, text=spoken(cue.text)) for cue in _unrolled(found)]
+    return [words_of(cue) for cue in _unrolled(found)]
+
+
+def words_of(cue: Cue) -> Cue:
+    """A cue with its spoken words alone."""
+    text = spoken(cue.text)
+    return replace(cue, text=text, sound="" if text else " ".join(cue.text.split()))
 
 
 def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
@@ -129,10 +136,3 @@ def _staying(before: Sequence[str], now: Sequence[str]) -> int:
     """How many of the first lines are the last ones of before."""
     most = min(len(before), len(now))
     return next((count for count in range(most, 0, -1) if before[-count:] == now[:count]), 0)
-
-
-def spoken(text: str) -> str:
-    """A cue's words; the dashes, or >>, with which subtitles begin another speaker's line are no words."""
-    if _DESCRIPTION.fullmatch(text):
-        return ""
-    return " ".join(re.sub(r"^(?:[-–—]|>{2,})\s*", "", line.strip()) for line in text.splitlines()).strip()

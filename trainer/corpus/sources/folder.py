@@ -203,8 +203,9 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
 
 def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Iterator[Candidate]:
     """Clips between cues; `only`: of those that a person corrected, and the others refused."""
-    if not any(cue.text for cue in cues):
+    if not any(cue.text or cue.sound for cue in cues):
         yield whole
+    yield from (_without_words(whole, cue) for cue in cues if cue.sound)
     previous = ""
     if whole.language:  # whoever says it knows better than who heard it
         cues = [replace(cue, language=whole.language) for cue in cues]
@@ -227,6 +228,11 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
             detail=text[:200] if refused else "",
         )
         previous = text
+
+
+def _without_words(whole: Candidate, cue: Cue) -> Candidate:
+    id = f"{whole.id}#{cue.start_s:.3f}-{cue.end_s:.3f}"
+    return replace(whole, id=id, refused=Reason.ONLY_SOUNDS, detail=cue.sound[:200])
 
 
 def _parted(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:

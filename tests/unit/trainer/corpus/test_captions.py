@@ -43,7 +43,14 @@ def talk(tmp_path: Path) -> Path:
 
 
 def offered(folder: Path, language: str = "") -> list[Candidate]:
-    return list(read(Source(str(folder), name="f", language=language), 30))
+    """All but cues that only describe a sound."""
+    clips = read(Source(str(folder), name="f", language=language), 30)
+    return [clip for clip in clips if clip.refused is not Reason.ONLY_SOUNDS]
+
+
+def test_a_caption_that_only_describes_a_sound_is_refused(talk: Path) -> None:
+    sounds = [clip for clip in read(Source(str(talk), name="f"), 30) if clip.refused is Reason.ONLY_SOUNDS]
+    assert [(clip.id, clip.detail) for clip in sounds] == [("f/talk.wav#17.000-19.000", "[applåder]")]
 
 
 def test_each_has_its_language_and_some_of_the_silence_around(talk: Path) -> None:

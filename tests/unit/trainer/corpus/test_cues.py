@@ -74,7 +74,7 @@ def test_both_formats_are_read(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     first, music, last = read_cues(tmp_path / name)
     assert first == Cue(1.5, 3.0, "Hej på dig, sa han & log")
-    assert music == Cue(3.0, 4.0, "")
+    assert music == Cue(3.0, 4.0, "", sound="(applåder) [musik]" if name == "x.vtt" else "[musik]")
     assert (last.start_s, last.end_s) == (3605.25, 3606.0)
     assert last.text == ("(Hon) går" if name == "x.vtt" else "")
 

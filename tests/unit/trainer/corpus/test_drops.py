@@ -138,6 +138,8 @@ def every_reason(folder: Path) -> list[Source]:
     write_list(folder / "cv" / "validated.tsv", rows)
     record(folder / "talks" / "talk.wav", 3, seed=80)
     (folder / "talks" / "talk.srt").write_bytes(b"no subtitle")
+    record(folder / "talks" / "song.wav", 3, seed=82)
+    (folder / "talks" / "song.srt").write_text("1\n00:00:00,000 --> 00:00:03,000\n♪ La la ♪\n")
     record(folder / "heard" / "talk.wav", 3, seed=81)
     heard = Caption("jobs/a", 1, 1, 0.0, 3.0, text, True, "sv", model="demo/model@44")
     (folder / "heard" / "talk.json").write_text(document([heard], {"source": "jobs/a"}))
@@ -172,6 +174,7 @@ def test_every_dropped_clip_is_counted_with_its_reason(tmp_path: Path) -> None:
         "again": "same audio as another clip",
         "leftover": "of a speaker in dev or test",
         "talks/talk.wav": "unreadable text",
+        "talks/song.wav#0.000-3.000": "subtitle without spoken words",
         "heard/talk.wav#0.000-3.000": "not corrected",
     }
     assert next(line for line in lines if line["id"] == "cv/tab")["detail"] == "11 fields, not 10"

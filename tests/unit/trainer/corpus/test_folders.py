@@ -136,6 +136,16 @@ def test_subtitles_are_cut_at_cues(tmp_path: Path) -> None:
     assert second.language == "sv"
 
 
+def test_cues_without_spoken_words_are_dropped_with_a_reason(tmp_path: Path) -> None:
+    record(tmp_path / "f" / "talk.wav", 9)
+    texts = ["[dörr]", "- ANNA: Hej (du)!", "(skratt)", "♪ La la ♪\n[publik]"]
+    cues = [f"{n}\n00:00:0{n * 2},000 --> 00:00:0{n * 2 + 1},500\n{text}\n" for n, text in enumerate(texts)]
+    (tmp_path / "f" / "talk.srt").write_text("\n".join(cues), encoding="utf-8")
+    prepared = prepare(replace(plan_of(tmp_path / "out"), sources=(Source(str(tmp_path / "f"), language="sv"),)))
+    assert [clip.text for clip in prepared.corpus.clips] == ["Hej (du)!"]
+    assert prepared.dropped == {Reason.ONLY_SOUNDS: 3}
+
+
 def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path) -> None:
     record(tmp_path / "music" / "long.wav", 61)
     convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
