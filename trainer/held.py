@@ -1,7 +1,4 @@
-"""A folder that one process at a time works in, and a file that stays as long as somebody reads what it tells of.
-
-The kernel lets go of either when the process dies.
-"""
+"""A lock on a folder in which one process at a time may work. The kernel releases it when the process dies."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -40,35 +37,6 @@ def held(folder: Path, option: str, wait: bool = False) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()} {socket.gethostname()}")
         file.flush()
-        yield
-
-
-@contextmanager
-def reading(file: Path) -> Iterator[None]:
-    """Keep `replacing` away from a file, and from what belongs to it. Where there is none, nobody is kept away."""
-    with ExitStack() as stack:
-        with suppress(OSError):  # a disk that knows no locks, as some in a network, is read all the same
-            fcntl.flock(stack.enter_context(file.open("rb")), fcntl.LOCK_SH)
-        yield
-
-
-@contextmanager
-def replacing(file: Path, option: str) -> Iterator[None]:
-    """Take a file away that nobody reads: whoever begins to waits until it is gone.
-
-    Args:
-        option: that names its folder.
-
-    Raises:
-        PlanError: somebody does.
-    """
-    with ExitStack() as stack:
-        try:
-            with suppress(FileNotFoundError):
-                fcntl.flock(stack.enter_context(file.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            told = "is being trained or measured on: wait for the end of that"
-            raise PlanError(f"{file.parent} {told}, or choose another {option}") from error
         yield
 
 

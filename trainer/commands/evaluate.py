@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus
+from trainer.corpus.clips import SPLITS, Clip, Corpus
 from trainer.corpus.corrections import writers_of
+from trainer.corpus.locks import reading
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
-from trainer.held import reading
 from trainer.names import RUNS
 from trainer.replacing import write_whole
 from trainer.run_folder import PLAN_NAME
@@ -76,7 +76,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with reading(options.corpus / CLIPS_NAME):
+    with reading(options.corpus):
         return _run(options)
 
 

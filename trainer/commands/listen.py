@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, parse
+from trainer.corpus.locks import reading
 from trainer.errors import PlanError
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
@@ -53,6 +54,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    with reading(options.corpus):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from trainer.corpus.clips import Corpus
     from trainer.reports.listening import COST_HEAD, choose, cost_rows, sheet
 

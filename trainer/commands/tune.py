@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
-from trainer.held import reading
 from trainer.names import NEW, absent, checkpoint, run_path
 
 if TYPE_CHECKING:
@@ -77,9 +76,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from trainer.corpus.clips import CLIPS_NAME
+    from trainer.corpus.locks import reading
 
-    with reading(options.corpus / CLIPS_NAME):  # all trials are of the same, also between two of them
+    with reading(options.corpus):  # all trials are of the same, also between two of them
         return _run(options)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME
+from trainer.corpus.locks import replacing
 from trainer.errors import PlanError
-from trainer.held import held, replacing
+from trainer.held import held
 from trainer.replacing import write_whole
 
 #: What a corpus that is being prepared is made by; another plan does not go on with it.
@@ -28,7 +29,7 @@ def check_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> None:
     path = folder / PLAN_NAME
     if path.exists():
         if again:
-            with replacing(folder / CLIPS_NAME, "--out"):  # tried before sources are read for an hour
+            with replacing(folder, "--out"):  # tried before sources are read for an hour
                 pass
         if not again and _read(path) != plan:
             raise PlanError(f"{folder} has a corpus that was prepared otherwise ({path} says how): --again replaces it")
@@ -47,7 +48,7 @@ def begun(folder: Path, plan: Mapping[str, Any], again: bool) -> Iterator[None]:
     """
     with held(folder, "--out"):
         if again and (folder / PLAN_NAME).exists():
-            with replacing(folder / CLIPS_NAME, "--out"):
+            with replacing(folder, "--out"):
                 _remove(folder)
         said = json.dumps(plan, indent=1, ensure_ascii=False)
         write_whole(folder / PLAN_NAME, said + "\n")

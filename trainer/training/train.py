@@ -13,10 +13,11 @@ from pathlib import Path
 import torch
 import transformers
 
-from trainer.corpus.clips import CLIPS_NAME, CORPUS_NAME, Corpus
+from trainer.corpus.clips import CORPUS_NAME, Corpus
 from trainer.corpus.corrections import agreement
+from trainer.corpus.locks import reading
 from trainer.errors import NoRoom, PlanError, TrainerError
-from trainer.held import held, reading
+from trainer.held import held
 from trainer.models.device import device_of
 from trainer.notes import LOG, noting
 from trainer.reports.run import write_report
@@ -87,7 +88,7 @@ def train_run(options: Options, told: Told | None = None, stop: Stop | None = No
     with noting(_log(options.run), shown=is_first()):
         LOG.debug("%s", line(options, brief=True))
         try:
-            with reading(options.corpus / CLIPS_NAME):
+            with reading(options.corpus):
                 found = _train_run(options, told, stop)
         except torch.OutOfMemoryError as error:
             LOG.debug("ended: %s", remedies := _remedies(options))

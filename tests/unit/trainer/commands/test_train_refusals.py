@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from trainer.__main__ import main
-from trainer.corpus.clips import CLIPS_NAME
-from trainer.held import held, replacing
+from trainer.corpus.locks import replacing
+from trainer.held import held
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,7 @@ def test_two_processes_do_not_train_one_run(
     [
         ("train {} --model new:tiny-demo --run runs/r", "trainer.training.train._train_run"),
         ("evaluate nobody/nothing {}", "trainer.commands.evaluate._run"),
+        ("listen {}", "trainer.commands.listen._run"),
         ("tune {} --model new:tiny-demo --study s --vary batch=4,8 --local", "trainer.commands.tune._run"),
     ],
 )
@@ -141,13 +142,13 @@ def test_a_corpus_is_not_replaced_while_it_is_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def replace(*_: object) -> None:
-        with replacing(corpus / CLIPS_NAME, "--out"):
+        with replacing(corpus, "--out"):
             raise AssertionError("it could have been replaced")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(work, replace)
     assert main(words.format(corpus).split()) == 1
-    assert f"{corpus} is being trained or measured on" in capsys.readouterr().err
+    assert f"{corpus} is being read by train, tune, evaluate or listen" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

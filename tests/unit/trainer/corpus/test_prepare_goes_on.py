@@ -11,9 +11,10 @@ from tests.unit.trainer.corpus.plans import plan_of
 from tests.unit.trainer.killed import started_by
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
+from trainer.corpus.locks import reading
 from trainer.corpus.prepare import prepare
 from trainer.errors import PlanError, SourceError
-from trainer.held import held, reading
+from trainer.held import held
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -113,8 +114,8 @@ def test_what_somebody_reads_is_not_replaced(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
     before = content(tmp_path / "out")
-    with reading(tmp_path / "out" / CLIPS_NAME), reading(tmp_path / "out" / CLIPS_NAME):
-        with pytest.raises(PlanError, match=r"out is being trained or measured on: wait .* another --out"):
+    with reading(tmp_path / "out"), reading(tmp_path / "out"):
+        with pytest.raises(PlanError, match=r"out is being read by train, .* wait .* another --out"):
             prepare(plan_of(tmp_path / "out", folder), again=True)
         prepare(plan_of(tmp_path / "out", folder))
         assert content(tmp_path / "out") == before
