@@ -11,6 +11,7 @@ from trainer.corpus import corrections
 from trainer.corpus.clips import Clip, Corpus, Split, audio_path
 from trainer.corpus.drops import OF_AUDIO, Reason
 from trainer.corpus.listening import digest
+from trainer.corpus.recordings import Recordings, stamp_of
 from trainer.corpus.sources.candidate import Audio, Candidate, FileAudio
 
 
@@ -29,6 +30,7 @@ def described(clip: Candidate, split: Split | None) -> dict[str, Any]:
 
 def outdated(
     folder: Path,
+    recordings: Recordings,
     clips: Iterable[Clip],
     dropped: Mapping[str, Reason],
     candidates: Sequence[Candidate],
@@ -39,15 +41,16 @@ def outdated(
 
     Args:
         folder: the corpus', in which nothing was written by now.
+        recordings: as they were when they were decoded.
         clips, dropped: of an earlier run; what this one has dropped by now is not wanted.
         splits: of the candidates.
         wanted: places of those that are to be listened to.
     """
     now = {candidates[place].id: place for place in wanted}
-    later = _Later(folder)
+    replaced = _Replaced(folder, recordings)
     changed = sum(
         clip.id not in now
-        or later.than(clip, candidates[now[clip.id]].audio)
+        or replaced.has(clip, candidates[now[clip.id]].audio)
         or any(
             getattr(clip, name) != value
             for name, value in described(candidates[now[clip.id]], splits[now[clip.id]]).items()
@@ -63,22 +66,21 @@ def outdated(
         )
 
 
-class _Later:
-    """Tells recordings that were written behind what was made of them: somebody has replaced them."""
+class _Replaced:
+    """Recognises recordings that were replaced after their clips were written."""
 
-    def __init__(self, folder: Path) -> None:
-        self._of_file = cache(lambda file: audio_path(folder, file).stat().st_mtime_ns)
-        self._of_recording = cache(_written_ns)
+    def __init__(self, folder: Path, recordings: Recordings) -> None:
+        self._recordings = recordings
+        self._written_ns = cache(lambda file: audio_path(folder, file).stat().st_mtime_ns)
+        self._stamp_of = cache(stamp_of)
 
-    def than(self, clip: Clip, audio: Audio) -> bool:
-        return isinstance(audio, FileAudio) and self._of_recording(audio.path) > self._of_file(clip.file)
-
-
-def _written_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # its disk is away, or somebody has removed it: what was made of it is all there is
+    def has(self, clip: Clip, audio: Audio) -> bool:
+        if not isinstance(audio, FileAudio) or not (stamp := self._stamp_of(audio.path)):
+            return False  # a removed recording, or one on a disk that is not mounted, is not a replaced one
+        if before := self._recordings.of(audio.path):
+            return stamp != before
+        # A corpus from before stamps were recorded: only a newer file is recognised.
+        return stamp[1] > self._written_ns(clip.file)
 
 
 def _is_there(clip: Candidate, reason: Reason) -> bool:

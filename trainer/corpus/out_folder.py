@@ -11,6 +11,7 @@ from typing import Any
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME
 from trainer.corpus.locks import replacing
+from trainer.corpus.recordings import RECORDINGS_NAME
 from trainer.errors import PlanError
 from trainer.held import held
 from trainer.replacing import write_whole
@@ -64,7 +65,7 @@ def _read(path: Path) -> Any:
 
 def _remove(folder: Path) -> None:
     """What `prepare` wrote, and nothing else: recordings may lie beside it."""
-    for name in (CORPUS_NAME, CLIPS_NAME, DROPPED_NAME, PLAN_NAME):
+    for name in (CORPUS_NAME, CLIPS_NAME, DROPPED_NAME, RECORDINGS_NAME, PLAN_NAME):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO_NAME).glob("[0-9][0-9][0-9][0-9]*.pcm"):
         path.unlink()

@@ -26,6 +26,7 @@ from trainer.corpus.drops import Dropped, Limits, Reason
 from trainer.corpus.earlier import described, outdated, written
 from trainer.corpus.listening import Heard, Part, Recording, listen
 from trainer.corpus.out_folder import begun, check_folder
+from trainer.corpus.recordings import Recordings
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.sources.candidate import Candidate, Source
 from trainer.corpus.sources.folder import several_texts, without_speakers
@@ -113,14 +114,20 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
     assignment = assign(candidates, plan.splits, plan.shares)
     captions = corrections.count(candidates)
     notes = (*_of_sources(candidates, captions, plan), *assignment.notes)
-    with begun(plan.out, plan.said(), again), Dropped(plan.out) as dropped, Writer(plan.out) as writer:
+    with (
+        begun(plan.out, plan.said(), again),
+        Dropped(plan.out) as dropped,
+        Recordings(plan.out) as recordings,
+        Writer(plan.out) as writer,
+    ):
         clips, digests = written(plan.out)
         wanted = _judge(candidates, assignment, plan, dropped, writer.written)
-        notes = (*outdated(plan.out, clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
+        notes = (*outdated(plan.out, recordings, clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
         began_s, heard_s = time.monotonic(), 0.0
-        for heard in _bar(listen(_recordings(candidates, todo), plan.limits, plan.processes), len(todo), plan):
+        to_decode = _recordings(candidates, todo, recordings)
+        for heard in _bar(listen(to_decode, plan.limits, plan.processes), len(todo), plan):
             clip = candidates[heard.index]
             if heard.audio is None:
                 assert heard.reason is not None
@@ -230,9 +237,10 @@ def _of_text(clip: Candidate, scripts: Scripts) -> Reason | None:
     return Reason.WRONG_SCRIPT if scripts.strange(clip.language, clip.text) else None
 
 
-def _recordings(candidates: Sequence[Candidate], todo: Iterable[int]) -> Iterator[Recording]:
+def _recordings(candidates: Sequence[Candidate], todo: Iterable[int], recordings: Recordings) -> Iterator[Recording]:
     """Clips of one recording stand beside each other in their source, and it is decoded once for them."""
     for audio, indices in groupby(todo, key=lambda index: candidates[index].audio):
+        recordings.note(audio)
         yield Recording(audio, tuple(_part(index, candidates[index]) for index in indices))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
 from trainer.corpus.locks import reading
 from trainer.corpus.prepare import prepare
+from trainer.corpus.recordings import RECORDINGS_NAME
 from trainer.errors import PlanError, SourceError
 from trainer.held import held
 
@@ -108,6 +110,23 @@ def test_a_recording_that_was_replaced_by_now_is_told_of(tmp_path: Path) -> None
         assert "1 clips are not as the sources have them now" in onward.corpus.about["notes"][0]
     prepare(plan_of(tmp_path / "out", folder), again=True)
     assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
+
+
+def test_a_recording_that_was_replaced_by_an_older_one_is_noticed(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=3)
+    older, resized, old = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(3))
+    prepare(plan_of(tmp_path / "out", folder))
+    os.utime(older, (1e9, 1e9))
+    status = resized.stat()
+    resized.write_bytes(resized.read_bytes() + b"more")
+    os.utime(resized, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(2):
+        onward = prepare(plan_of(tmp_path / "out", folder))
+        assert "2 clips are not as the sources have them now" in onward.corpus.about["notes"][0]
+    (tmp_path / "out" / RECORDINGS_NAME).unlink()  # as in a corpus from before it existed
+    assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
+    os.utime(old, (4e9, 4e9))
+    assert "1 clips" in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"][0]
 
 
 def test_what_somebody_reads_is_not_replaced(tmp_path: Path) -> None:
