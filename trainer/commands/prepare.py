@@ -19,7 +19,7 @@ a source is one of
                               split, previous, segments; start and end of a part of the file in seconds (or start_ms,
                               end_ms; or offset and duration). Common Voice's, NeMo's and others' names for these, too
   a folder                    recordings, beside each what is said: the .json of captions that were corrected on the
-                              page, a .vtt or a .srt (these three are cut into clips between cues), or a .txt; where
+                              page, a .vtt, .srt or .sbv (these are cut into clips between cues), or a .txt; where
                               there are several, the first of these is read. Texts may lie in folders of their own,
                               under the same names. Where none is of a recording, a list in the folder may say it: a
                               manifest (as metadata.csv of audiofolder), or lines with name and text (LJSpeech,
@@ -37,7 +37,7 @@ words after it say what it cannot
   speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
                    (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
   corrected=only   of captions (.json), those alone that a person corrected; lines that were read and left as they were
-                   go, too. Other texts (.vtt, .srt, .txt) do not say who wrote them, and stay; a source without
+                   go, too. Other texts (.vtt, .srt, .sbv, .txt) do not say who wrote them, and stay; a source without
                    captions is refused
 
 examples

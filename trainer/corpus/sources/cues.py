@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ _TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
 class CuesError(ValueError):
-    """A file is no SRT or WebVTT."""
+    """A file is no subtitle, or is not in UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,18 @@ def read_text(path: Path) -> str:
 
 
 def read_cues(path: Path) -> list[Cue]:
-    """The cues of an .srt or .vtt file.
+    """The cues of a .vtt, .srt or .sbv file.
 
     Raises:
         CuesError: it is neither, or not in UTF-8.
     """
     text = read_text(path)
     try:
-        found = list(_vtt(text) if path.suffix.lower() == ".vtt" else _srt(text))
+        found = list(_READERS[path.suffix.lower()](text))
     except (srt.SRTParseError, srt.TimestampParseError) as error:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
-        raise CuesError(f"no WebVTT: {error}") from error
+        raise CuesError(f"no {_NAMES[path.suffix.lower()]}: {error}") from error
     return [words_of(cue) for cue in _unrolled(found)]
 
 
@@ -117,6 +118,16 @@ def _srt(text: str) -> Iterator[Cue]:
     for subtitle in srt.parse(text):
         plain = html.unescape(_TAGS.sub("", subtitle.content))
         yield Cue(subtitle.start.total_seconds(), subtitle.end.total_seconds(), plain)
+
+
+def _sbv(text: str) -> Iterator[Cue]:
+    for caption in webvtt.from_buffer(io.StringIO(text), format="sbv").captions:
+        start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
+        yield Cue(start_s, end_s, html.unescape(caption.text))
+
+
+_READERS = {".vtt": _vtt, ".srt": _srt, ".sbv": _sbv}
+_NAMES = {".vtt": "WebVTT", ".sbv": "SBV"}
 
 
 def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:

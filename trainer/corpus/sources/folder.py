@@ -1,4 +1,5 @@
-"""A folder of recordings with what is said in a file beside each: our own .json, .vtt or .srt with times, or .txt.
+"""A folder of recordings with what is said in a file beside each: our own .json, .vtt, .srt or .sbv
+with times, or .txt.
 
 Where nothing is beside a recording, a list may say it.
 """
@@ -26,7 +27,7 @@ from trainer.errors import AudioError, SourceError
 _AUDIO = "3gp aac aif aiff amr au avi caf flac m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
 #: The first that is there is read: captions as JSON are as somebody corrected them, and say so, as no other does.
-TEXT_SUFFIXES = (".json", ".vtt", ".srt", ".txt")
+TEXT_SUFFIXES = (".json", ".vtt", ".srt", ".sbv", ".txt")
 #: Recordings that are named of those which have several.
 _NAMED = 3
 
@@ -99,7 +100,7 @@ def without_captions(path: Path) -> SourceError:
     """What to do where corrected captions alone are wanted of a source that has none."""
     return SourceError(
         f"corrected=only behind {path} takes captions as JSON that a person corrected, and it has none: fetch them "
-        "(captions.json), or leave the words out; lists, .vtt, .srt and .txt do not say what was corrected"
+        "(captions.json), or leave the words out; lists, .vtt, .srt, .sbv and .txt do not say what was corrected"
     )
 
 

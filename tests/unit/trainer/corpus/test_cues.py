@@ -79,6 +79,24 @@ def test_both_formats_are_read(name: str, text: str, tmp_path: Path) -> None:
     assert last.text == ("(Hon) går" if name == "x.vtt" else "")
 
 
+SBV = """\
+0:00:01.500,0:00:03.000
+Hej på dig,
+- sa han &amp; log
+
+1:00:05.250,1:00:06.000
+[musik]
+"""
+
+
+def test_youtubes_sbv_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.sbv").write_text(SBV, encoding="utf-8")
+    assert read_cues(tmp_path / "x.sbv") == [
+        Cue(1.5, 3.0, "Hej på dig, sa han & log"),
+        Cue(3605.25, 3606.0, "", sound="[musik]"),
+    ]
+
+
 ROLLING = """\
 WEBVTT
 
@@ -129,7 +147,9 @@ def test_a_cue_that_ends_before_it_begins_is_no_part_of_another_clip() -> None:
     assert [[cue.text for cue in clip] for clip in found] == [["a"], ["b"], ["c"]]
 
 
-@pytest.mark.parametrize(("name", "data"), [("x.srt", b"no subtitle"), ("x.vtt", b"no"), ("x.srt", b"1\n\xe5\xff")])
+@pytest.mark.parametrize(
+    ("name", "data"), [("x.srt", b"no subtitle"), ("x.vtt", b"no"), ("x.sbv", b"no\nno"), ("x.srt", b"1\n\xe5\xff")]
+)
 def test_what_is_no_subtitle_is_said_so(name: str, data: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CuesError):
