@@ -1,16 +1,16 @@
-"""The trainer: a corpus in, a published Whisper checkpoint out.
+"""The trainer: turns a corpus into a published Whisper checkpoint.
 
-Its rooms, from the roof down; each knows those below it alone:
+Its packages, from the top layer down; each imports only from those below it:
 
-commands      what can be asked on the command line
-tuning        the search for good options of `train`
-training      what is drawn, how it is spelt, what a step does
-publishing    a run's best checkpoint becomes a folder for everyone
-reports       pages of a corpus, a run, an evaluation
-evaluation    how well a model writes, and whether its recipe is broken
-models        Whispers, tokenizers, features, precision, device; beside them
-augmentation  what a voice suffers on its way to a listener
-corpus        recordings and what is said in them
+commands      the subcommands of `python -m trainer`
+tuning        hyperparameter search over the options of `train`
+training      sampling, tokenization, the training step and loop
+publishing    exports a run's best checkpoint as a model folder
+reports       HTML reports of a corpus, a run, an evaluation
+evaluation    error rates, and the alarm for broken training recipes
+models        checkpoints, tokenizers, features, precision, device; on the same layer
+augmentation  noise, codecs, rooms and other effects on audio
+corpus        recordings with their transcripts, prepared for training
 
-What lies beside the rooms is used by all of them.
+The modules beside these packages are used by all of them.
 """

@@ -1,4 +1,4 @@
-"""`python -m trainer SUBCOMMAND`: from a corpus to a better model on air."""
+"""`python -m trainer SUBCOMMAND`: prepare a corpus, train a model on it, evaluate it, publish it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from trainer.commands import COMMANDS
 from trainer.errors import TrainerError
-from trainer.names import meant, run_path
-from trainer.refusals import sentence
+from trainer.names import closest_option, run_path
+from trainer.refusals import explain
 from trainer.stopping import Stopped
 
 _EXAMPLES = """\
@@ -28,8 +28,8 @@ examples:
 """
 
 
-#: What keeps what it has done, however it is stopped.
-GOING_ON = ("prepare", "tune")
+#: Subcommands that can be interrupted at any time and resumed with the same command.
+RESUMABLE = ("prepare", "tune")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,38 +41,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"trainer: {error}", file=sys.stderr)
         return 1
     except Exception as error:
-        told = sentence(error, _place(options), goes_on=argv[0] in ("train", *GOING_ON))
-        if told is None:
+        message = explain(error, _output_path(options), resumable=argv[0] in ("train", *RESUMABLE))
+        if message is None:
             raise
-        print(f"trainer: {told}", file=sys.stderr)
+        print(f"trainer: {message}", file=sys.stderr)
         return 1
     except Stopped as stopped:
         print(f"trainer: {stopped}", file=sys.stderr)
         return stopped.code
     except KeyboardInterrupt:
-        onward = "; the same command goes on from here" if argv[0] in GOING_ON else ""
-        print(f"trainer: stopped{onward}", file=sys.stderr)
+        hint = "; the same command resumes from here" if argv[0] in RESUMABLE else ""
+        print(f"trainer: stopped{hint}", file=sys.stderr)
         return 130
 
 
 class Subcommand(argparse.ArgumentParser):
-    """A parser that knows misspelt options, and tells of them, and of words too many, with its own usage."""
+    """A parser that suggests the closest option for a misspelt one, and reports extra arguments with its own usage."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         for word in itertools.takewhile(lambda word: word != "--", args):
             option = word.partition("=")[0]
-            known = [each for each in self._option_string_actions if each.startswith("--")]
-            if option.startswith("--") and not any(each.startswith(option) for each in known):
-                near = meant(option[2:], [each[2:] for each in known])
-                self.error(f"there is no {option}" + (f": did you mean --{near}?" if near else ""))
-        found, rest = super().parse_known_args(args, namespace)
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            if option.startswith("--") and not any(name.startswith(option) for name in known):
+                suggestion = closest_option(option[2:], [name[2:] for name in known])
+                self.error(f"there is no {option}" + (f": did you mean --{suggestion}?" if suggestion else ""))
+        options, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
-        return found, rest
+        return options, rest
 
 
-def _place(options: argparse.Namespace) -> str:
-    """What a subcommand writes to."""
+def _output_path(options: argparse.Namespace) -> str:
+    """The file or folder that a subcommand writes to."""
     if out := getattr(options, "out", None):
         return str(out)
     name = getattr(options, "name", None) or getattr(options, "study", None)
@@ -80,7 +80,7 @@ def _place(options: argparse.Namespace) -> str:
 
 
 def parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The parser of the wanted subcommands; of all of them, if there is any other word among the wanted."""
+    """Return a parser for the wanted subcommands, or for all of them if any wanted word is not a subcommand."""
     top = argparse.ArgumentParser(
         prog="python -m trainer",
         description=__doc__,

@@ -1,4 +1,4 @@
-"""What a corpus gives the trainer: audio, what is said in it, and when."""
+"""Training examples: audio, its transcript, and the times of its words."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-#: Samples per second that Whisper hears.
+#: Samples per second of Whisper's input.
 SAMPLE_RATE = 16_000
 
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word as it is written, punctuation and all, and when it is spoken: seconds from the start of the audio."""
+    """A word as written, with its punctuation, and when it is spoken: seconds from the start of the audio."""
 
     text: str
     start_s: float
@@ -23,14 +23,15 @@ class TimedWord:
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance: mono float32 audio at SAMPLE_RATE in -1..1, and its words; no words means no speech to write.
+    """One utterance: mono float32 audio at SAMPLE_RATE in -1..1, and its words; without words, the text is empty.
 
     Attributes:
-        speech: False where nobody speaks at all: the model then learns <|nospeech|> in place of a language.
-        id: of the clip that it is made of; empty: of none.
-        previous: what was said right before it in the same recording, for prompts; empty: not known.
-        segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
-        timed: whether it is known when each word is spoken; otherwise all words have the times of the whole audio.
+        speech: False if the audio has no speech: the model then learns <|nospeech|> in place of a language token.
+        id: of the clip it is made from; empty if it is made from no clip.
+        previous: the text right before it in the same recording, for prompts; empty if unknown.
+        segments: start, end (seconds from the start of the audio) and text of its parts, for timestamps; empty if
+            unknown.
+        timed: whether the time of each word is known; otherwise every word has the times of the whole audio.
     """
 
     audio: NDArray[np.float32]
@@ -52,10 +53,10 @@ class Example:
 
 
 class ExampleSource(Protocol):
-    """Examples without end, each a function of its index alone, so that training resumes exactly where it stopped."""
+    """An endless sequence of examples, each determined by its index, so that training resumes exactly."""
 
     def duration_s(self, index: int) -> float:
-        """How long example `index` is; cheap, because batches are planned by it."""
+        """Return the duration of example `index`; cheap, because batches are planned with it."""
 
     def example(self, index: int) -> Example:
         """Make example `index`."""

@@ -17,31 +17,31 @@ _NAME = ".held"
 
 @contextmanager
 def held(folder: Path, option: str, wait: bool = False) -> Iterator[None]:
-    """Work in a folder alone. Processes that were forked hold it, too, until they have ended.
+    """Hold the exclusive lock on a folder. Forked processes inherit the lock and hold it until they exit.
 
     Args:
-        option: that names the folder.
-        wait: for whoever has it, and be it one that was taken for dead.
+        option: the command-line option that names the folder.
+        wait: wait for the process that holds the lock, even if it is believed dead.
 
     Raises:
-        PlanError: another process has it, and `wait` is false.
+        PlanError: another process holds the lock, and `wait` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _NAME).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
-            if told := _at_work(file):
-                raise PlanError(f"{told} works in {folder}: wait for it, or choose another {option}") from error
-            fcntl.flock(file, fcntl.LOCK_EX)  # it was killed, and what it had forked is about to notice
+            if holder := _holder(file):
+                raise PlanError(f"{holder} is using {folder}: wait for it, or choose another {option}") from error
+            fcntl.flock(file, fcntl.LOCK_EX)  # its holder was killed, and the processes it forked are about to exit
         file.truncate(0)
         file.write(f"{os.getpid()} {socket.gethostname()}")
         file.flush()
         yield
 
 
-def _at_work(file: TextIO) -> str:
-    """Who has the file; nobody, if that process has died."""
+def _holder(file: TextIO) -> str:
+    """Name the process that holds the lock; empty if it has died."""
     file.seek(0)
     number, _, host = file.read().partition(" ")
     if not number.isdigit():

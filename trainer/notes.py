@@ -1,4 +1,4 @@
-"""What a run says: on stderr, and with times in its folder, where it is when the terminal is long closed."""
+"""The log of a run: on stderr, and with timestamps in a file of its folder, which outlives the terminal."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Notes at INFO and above are for both, those below for the file alone.
+#: Records at INFO and above go to both, those below to the file only.
 LOG = logging.getLogger("trainer")
-#: Of others: transformers shows its own, and Python its warnings where nobody takes them.
+#: Foreign loggers: transformers prints its own records; warnings are printed by Python unless captured.
 _TRANSFORMERS, _WARNINGS = logging.getLogger("transformers"), logging.getLogger("py.warnings")
 
 
 @contextmanager
 def noting(path: Path | None = None, shown: bool = True) -> Iterator[None]:
-    """In the block, notes and warnings go to stderr, if they are to be shown, and behind what is in a file, if any."""
+    """Within the block, send the log and warnings to stderr (if `shown`), and append them to a file (if given)."""
     terminal = logging.StreamHandler() if shown else logging.NullHandler()
     terminal.setLevel(logging.INFO)
     added: list[tuple[logging.Logger, logging.Handler]] = [(LOG, terminal), (_WARNINGS, terminal)]

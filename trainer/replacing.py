@@ -1,4 +1,4 @@
-"""What is replaced whole, a folder or a file: a reader sees the old one or the new one, never half of either."""
+"""Atomic replacement of folders and files: a reader sees either the old version or the new one."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from pathlib import Path
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """An empty folder to write into, which takes the place of `folder` (or of what that links to) if all goes well."""
+    """Yield an empty folder to write into; it replaces `folder` (or its link target) if the block succeeds."""
     folder = folder.resolve()
     unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir(parents=True)
     except OSError as error:
-        error.filename = str(folder)  # the user knows no other name
+        error.filename = str(folder)  # the only name that the user knows
         raise
     try:
         yield unfinished
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)  # on a disk that is full, it would be in the way
+        shutil.rmtree(unfinished, ignore_errors=True)  # it would take up space on a full disk
         raise
     for path in unfinished.rglob("*"):
-        # safetensors writes for its owner alone, and a container's user is another.
+        # safetensors writes files that only their owner may read, and containers run as another user.
         path.chmod(0o755 if path.is_dir() else 0o644)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
-        folder.rename(old)  # whoever is reading it reads on
+        folder.rename(old)  # processes that have files of it open keep reading them
     unfinished.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put a text into a file, whose old one stays if the new one cannot be written, as on a disk that is full."""
+    """Replace a file's text; the old file stays if writing fails, as on a full disk."""
     unfinished = path.with_name(f"{path.name}.tmp")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

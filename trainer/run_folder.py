@@ -1,6 +1,7 @@
-"""A run's folder as it stands, read without torch: its plan, metrics, evaluations, and what its epochs saw.
+"""Reads a run's folder without torch: its plan, metrics, evaluations, and the clips of its epochs.
 
-A run may be under way, or have been killed in the middle of a line: what is whole is read, and the rest is told.
+A run may be in progress, or have been killed in the middle of a line: complete files and lines are read, and the names
+of the others are reported.
 """
 
 from __future__ import annotations
@@ -15,37 +16,37 @@ from typing import Any, TypeVar
 from trainer.errors import TrainerError
 
 PLAN_NAME, METRICS_NAME, SEEN_NAME, RECORD_NAME = "plan.json", "metrics.jsonl", "seen.json", "undertext.json"
-#: What a run said, with times.
+#: The log of a run, with timestamps.
 LOG_NAME = "train.log"
-#: How a trial of a search ended, in a sentence: it may have been pruned, or have left no model.
+#: The outcome of a trial of a study, in a sentence: it may have been pruned, or have left no model.
 ENDED_NAME = "ended.txt"
-#: Models that a run leaves, whole ones.
+#: The checkpoints that a run writes.
 MODELS = ("best", "last")
-#: The measure that decides which model is the best, and when to stop.
+#: The metric that decides which model is the best, and when to stop early.
 DECISIVE = "dev_wer_percent"
-#: What breaks its ties.
+#: The metric that breaks its ties.
 CHARACTERS = "dev_cer_percent"
-#: In plan.json beside the plan: where a run goes on is not how it was begun.
+#: Key of plan.json that may differ when a run resumes: on another machine, say.
 UNCHECKED = "environment"
 
 Found = TypeVar("Found")
 
 
 class RunError(TrainerError):
-    """A folder is no run; the text says why."""
+    """A folder is not a run; the message says why."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What a run has left so far.
+    """The contents of a run's folder.
 
     Attributes:
-        metrics: one entry for each whole line, each with its `step`.
-        seen: what seen.json holds; None until training has ended.
-        evaluations: what each evaluation-*.json holds.
-        ended: how it ended as a trial of a search; empty: it is none, or has not.
-        declared: what undertext.json of `best` and `last` says, as far as they are there.
-        unread: files that are damaged, or half written.
+        metrics: one entry for each complete line, each with its `step`.
+        seen: the contents of seen.json; None until training has ended.
+        evaluations: the contents of each evaluation-*.json.
+        ended: the outcome as a trial of a study; empty if it is not a trial, or has not ended.
+        declared: the contents of undertext.json of `best` and `last`, if they exist.
+        unread: files that are damaged or incomplete.
     """
 
     path: Path
@@ -63,7 +64,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Its last model and what its epochs saw are the last things that a run writes."""
+        """Whether training has ended: `last` and seen.json are the last things that a run writes."""
         return self.seen is not None and "last" in self.declared
 
     @property
@@ -72,32 +73,32 @@ class RunFolder:
 
     @cached_property
     def best(self) -> tuple[int, float] | None:
-        """Step and value of the lowest word error rate on dev, in percent; None: nothing was measured yet."""
+        """Step and value of the lowest word error rate on dev, in percent; None before the first evaluation."""
         measured = [row for row in self.metrics if DECISIVE in row]
-        # Of equals the later one, as training keeps it.
+        # Of equal results the latest, which is the one that training keeps.
         best = min(measured, key=lambda row: (row[DECISIVE], row.get(CHARACTERS, 0.0), -row["step"]), default=None)
         return None if best is None else (int(best["step"]), best[DECISIVE])
 
     def series(self, name: str) -> list[tuple[float, float]]:
-        """Steps and values of one measure."""
+        """Return the steps and values of one metric."""
         return [(row["step"], row[name]) for row in self.metrics if name in row]
 
     def last(self, name: str) -> float | None:
-        """The latest value of one measure."""
+        """Return the latest value of one metric."""
         return next((row[name] for row in reversed(self.metrics) if name in row), None)
 
 
 def read_run(path: Path) -> RunFolder:
-    """What there is of a run.
+    """Read a run's folder.
 
     Raises:
-        RunError: it is none.
+        RunError: the folder is not a run.
     """
     if not (path / PLAN_NAME).exists():
         raise RunError(no_run(path))
     unread: list[str] = []
 
-    def whole(file: Path, of_text: Callable[[str], Found]) -> Found | None:
+    def read(file: Path, of_text: Callable[[str], Found]) -> Found | None:
         try:
             return of_text(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -107,44 +108,44 @@ def read_run(path: Path) -> RunFolder:
             return None
 
     plan = read_plan(path)
-    declared = {name: whole(path / name / RECORD_NAME, _document) for name in MODELS}
-    evaluations = [whole(file, _evaluation) for file in sorted(path.glob("evaluation-*.json"))]
+    declared = {name: read(path / name / RECORD_NAME, _document) for name in MODELS}
+    evaluations = [read(file, _evaluation) for file in sorted(path.glob("evaluation-*.json"))]
     return RunFolder(
         path,
         plan,
-        whole(path / METRICS_NAME, _lines) or (),
-        whole(path / SEEN_NAME, _document),
+        read(path / METRICS_NAME, _lines) or (),
+        read(path / SEEN_NAME, _document),
         [document for document in evaluations if document],
         {name: document for name, document in declared.items() if document},
-        whole(path / ENDED_NAME, str.strip) or "",
+        read(path / ENDED_NAME, str.strip) or "",
         unread,
     )
 
 
 def read_plan(path: Path) -> Mapping[str, Any]:
-    """What plan.json in a run's folder says.
+    """Read plan.json of a run's folder.
 
     Raises:
-        RunError: it is damaged.
+        RunError: the file is damaged.
     """
     try:
         return _document((path / PLAN_NAME).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(f"{path / PLAN_NAME} is damaged: it is no JSON object") from error
+        raise RunError(f"{path / PLAN_NAME} is damaged: it is not a JSON object") from error
 
 
 def no_run(path: Path) -> str:
-    """What a folder is that is no run, in a sentence."""
+    """Say in a sentence why a folder is not a run."""
     trials = sorted(trial.parent for trial in path.glob(f"trial-*/{PLAN_NAME}"))
     if not trials:
-        return f"{path} is no run: it has no {PLAN_NAME}"
+        return f"{path} is not a run: it has no {PLAN_NAME}"
     kept = [trial for trial in trials if (trial / "best").is_dir()]
-    best = f"its best trial is {kept[0]}" if len(kept) == 1 else f"{path / 'report.html'} tells which trial is the best"
-    return f"{path} is a search, and its trials are runs: {best}"
+    best = f"its best trial is {kept[0]}" if len(kept) == 1 else f"{path / 'report.html'} names the best one"
+    return f"{path} is a study, and its trials are runs: {best}"
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Values of a document by the path to each: plan.weights.ctc."""
+    """Return the values of a nested document by their dotted paths: plan.weights.ctc."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         found.update(flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value})
@@ -154,19 +155,19 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _document(text: str) -> Mapping[str, Any]:
     document: Mapping[str, Any] = json.loads(text)
     if not isinstance(document, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return document
 
 
 def _evaluation(text: str) -> Mapping[str, Any]:
     document = _document(text)
     for name in ("model", "corpus", "split", "alarm", "conditions", "groups"):
-        document[name]  # one that lacks them is none of ours
+        document[name]  # without these keys, it is not one of our evaluations
     return document
 
 
 def _lines(text: str) -> list[Mapping[str, float]]:
-    """Whole lines: of a killed run, the last may be half of one."""
+    """Parse the complete lines: the last line of a killed run may be incomplete."""
     lines = text.split("\n")
     found = [json.loads(line) for line in lines[:-1]]
     return [row for row in found if "step" in row]

@@ -1,4 +1,4 @@
-"""A run that is asked to stop, by Ctrl-C or by whoever runs it, ends its step and keeps what it has learnt."""
+"""Orderly stops: on Ctrl-C or SIGTERM, training finishes its step and writes a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,56 +11,58 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
-#: Ctrl-C, and what whoever runs it sends.
+#: Ctrl-C, and the signal of process managers.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """Training was asked to stop, and has. No Exception: nothing on the way shall take it for a failure."""
+    """Training stopped on request. Not an Exception, so that no handler on the way treats it as a failure."""
 
     def __init__(self, steps: int, signal_number: int) -> None:
-        super().__init__(f"stopped; the same command goes on behind step {steps}")
+        super().__init__(f"stopped; the same command resumes after step {steps}")
         self.code = 128 + signal_number
 
 
 @dataclass
 class Stop:
-    """Whether a stop was asked for: by which signal; 0: by none."""
+    """The signal that requested a stop; 0 if none did."""
 
     signal_number: int = 0
 
 
 @contextmanager
 def on_signals(shown: bool = True) -> Iterator[Stop]:
-    """SIGINT and SIGTERM ask for a stop; the second one is obeyed at once, as usual. Of the main thread alone.
+    """Within the block, the first SIGINT or SIGTERM requests a stop, and the second has its usual effect.
+
+    Only for the main thread.
 
     Args:
-        shown: say so.
+        shown: print a line when a stop is requested.
     """
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def ask(number: int, _: FrameType | None) -> None:
+    def request_stop(number: int, _: FrameType | None) -> None:
         stop.signal_number = number
-        _put(before)
-        if shown:  # a step, or a measure, may take minutes
-            with suppress(OSError):  # no print, in the middle of one of which the signal may have come
-                os.write(2, b"\ntrainer: it stops behind this step; asked once more, at once\n")
+        _set_handlers(before)
+        if shown:  # a step or an evaluation may take minutes
+            with suppress(OSError):  # not print(): the signal may have interrupted one
+                os.write(2, b"\ntrainer: stopping after this step; interrupt again to stop at once\n")
 
-    _put(dict.fromkeys(before, ask))
+    _set_handlers(dict.fromkeys(before, request_stop))
     try:
         yield stop
     finally:
-        _put(before)
+        _set_handlers(before)
 
 
 def leave_to_parent(*_: object) -> None:
-    """Ignore signals that come to a whole group of processes: who started this one sees to its end."""
-    _put(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
+    """Ignore signals that are sent to the whole process group: the parent ends this process."""
+    _set_handlers(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
 
 
 def end_with_parent() -> None:
-    """A process of `multiprocessing` ends with the one that started it, however that ended."""
+    """Make this `multiprocessing` process exit when its parent does, however that ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -71,6 +73,6 @@ def end_with_parent() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _put(handlers: Mapping[signal.Signals, object]) -> None:
+def _set_handlers(handlers: Mapping[signal.Signals, object]) -> None:
     for number, handler in handlers.items():
-        signal.signal(number, handler)  # type: ignore[arg-type]  # what `getsignal` told
+        signal.signal(number, handler)  # type: ignore[arg-type]  # a result of `getsignal`

@@ -1,4 +1,4 @@
-"""Tables in which no figure is ever cut, however narrow the terminal is, and at full width where there is none."""
+"""Tables that never truncate a figure, in a terminal of any width; at full width if there is no terminal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-#: Columns of what is no terminal, as a pipe or a file, unless COLUMNS says otherwise; rich has 80 there.
+#: Width of output that is not a terminal, such as a pipe, unless COLUMNS is set; rich would use 80.
 PIPED_WIDTH = 160
-#: What the box and its padding take beside each column.
+#: Width of the box and its padding per column.
 _BESIDE = 2
-#: Longer words of text, as paths are, may be broken.
+#: Longer words, such as paths, may be broken.
 _BREAKABLE = 24
 
 
 def console() -> Console:
-    """What to print on."""
+    """Return the console to print on."""
     found = Console()
     return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=PIPED_WIDTH)
 
@@ -33,15 +33,15 @@ def tables(
     figures: Collection[str] = (),
     names: Collection[str] = (),
 ) -> Iterator[Table]:
-    """One table; where not all columns fit into `width`, several below each other, each with the first column.
+    """Yield one table; if the columns do not fit into `width`, several, each with the first column.
 
     Args:
-        figures: columns that are set to the right, and never broken.
-        names: columns that are set to the left, and never broken. All others go on in the next line.
+        figures: columns that are aligned right and never broken.
+        names: columns that are aligned left and never broken. All others are wrapped.
     """
     whole = {*figures, *names}
     columns = [[row[place] for row in rows] for place in range(len(head))]
-    # With heads in one line if that fits, else broken between words.
+    # Headers are wrapped only if they do not fit on one line.
     widths = [_width(name, cells, name in whole, wrap=False) for name, cells in zip(head, columns, strict=True)]
     if sum(widths) + _BESIDE * len(widths) > width:
         widths = [_width(name, cells, name in whole, wrap=True) for name, cells in zip(head, columns, strict=True)]
@@ -66,7 +66,7 @@ def tables(
 
 
 def _width(name: str, cells: Sequence[str], whole: bool, wrap: bool) -> int:
-    """The least width of a column."""
+    """Return the minimum width of a column."""
     longest_word = max(map(cell_len, name.split() if wrap else [name]), default=0)
     if whole:
         return max(longest_word, *map(cell_len, cells), 1)
@@ -75,7 +75,7 @@ def _width(name: str, cells: Sequence[str], whole: bool, wrap: bool) -> int:
 
 
 def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Which columns stand in which table."""
+    """Group column indices into tables."""
     parts = [[0]]
     for place in range(1, len(widths)):
         taken = sum(widths[other] + _BESIDE for other in parts[-1])

@@ -21,11 +21,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.corpus.clips import Corpus
-from trainer.tuning.conducting import Here, conduct
-from trainer.tuning.journal import alone
+from trainer.tuning.journal import local_storage
+from trainer.tuning.running import LocalRunner, run_search
 from trainer.tuning.search import propose
 from trainer.tuning.space import Space, parse
-from trainer.tuning.study import Asked, begin, trials_of
+from trainer.tuning.study import StudySpec, begin, trials_of
 
 #: All points, and those of a grid of BUDGET points, which are among them.
 POINTS = ("learning-rate=1e-4..1e-2:log:7", "batch=4,8,16", "dropout=0,0.2")
@@ -74,9 +74,9 @@ def measured(corpus: Corpus, model: str, folder: Path) -> Table:
     """Train all points, or go on with it: the error rate of each."""
     fixed = {"corpus": str(corpus.folder.absolute()), "model": model, "epochs": EPOCHS, "dev_clips": DEV_CLIPS}
     fixed |= {"measures": 1, "workers": 0, "join": 0.0}
-    asked = Asked(folder.absolute(), parse(POINTS), fixed, prune="none", search="grid", trials=None)
-    study = begin(alone(asked.folder), asked)
-    conduct(study, asked, Here())
+    spec = StudySpec(folder.absolute(), parse(POINTS), fixed, prune="none", search="grid", trials=None)
+    study = begin(local_storage(spec.folder), spec)
+    run_search(study, spec, LocalRunner())
     return {key(trial.params): trial.value for trial in trials_of(study) if trial.value is not None}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from trainer.tuning.journal import STUDY_TTL_S, RedisJournal, StudyGone, alone, shared
+from trainer.tuning.journal import STUDY_TTL_S, RedisJournal, StudyGone, local_storage, redis_storage
 from wire import keys
 from wire.bus import Redis
 
@@ -21,7 +21,8 @@ def _study(storage: optuna.storages.BaseStorage) -> optuna.Study:
 @pytest.mark.parametrize("where", ["redis", "folder"])
 def test_what_one_does_the_other_sees(where: str, redis: Redis, tmp_path: Path) -> None:
     ours, theirs = (
-        _study(shared(redis, "digits") if where == "redis" else alone(tmp_path / "digits")) for _ in range(2)
+        _study(redis_storage(redis, "digits") if where == "redis" else local_storage(tmp_path / "digits"))
+        for _ in range(2)
     )
     ours.enqueue_trial({"dropout": 0.1})
     number = ours.ask({"dropout": optuna.distributions.FloatDistribution(0.0, 0.3)}).number

@@ -1,10 +1,10 @@
 """The subcommands of `python -m trainer`, each a module of this package.
 
-A module has `HELP` in a line, `EXAMPLES` to stand below its options, `add_to(parser)`, which adds these, and
-`run(options) -> int`, the exit code. It imports what is heavy inside `run`, so that `--help` answers at once.
+A module has `HELP`, one line; `EXAMPLES`, the text below the options in `--help`; `add_to(parser)`, which adds the
+options; and `run(options)`, which returns the exit code. Slow imports are made inside `run`, so that `--help` is fast.
 """
 
-#: In the order in which they are used; a new one is a line here and a module of that name.
+#: In the order in which they are typically used. To add one, add its name here and a module of that name.
 COMMANDS: tuple[str, ...] = (
     "prepare",
     "listen",

@@ -1,4 +1,4 @@
-"""`python -m trainer evaluate MODEL CORPUS`: how well a model writes, for whom, and whether its decoding is broken."""
+"""`python -m trainer evaluate MODEL CORPUS`: measure error rates overall and by group, and detect broken decoding."""
 
 from __future__ import annotations
 
@@ -29,49 +29,68 @@ ALARM = 3
 
 _BY = ("accent", "speaker", "gender", "age", "source", "duration")
 
-HELP = "error rates with intervals, by group, at full and short context; an alarm for broken decoding"
+HELP = "measure error rates by group, at full and short context, and detect broken decoding"
 EXAMPLES = f"""\
 examples
   python -m trainer evaluate mine corpora/sv
   python -m trainer evaluate openai/whisper-small corpora/sv --language sv --limit 500
   python -m trainer evaluate runs/mine/best corpora/sv --by accent,gender --snr 20,10,0 --out mine.json
 
-MODEL is any Whisper checkpoint: a folder, its name on the hub, or a run, of which it is the best. Language and task are
-forced, and it computes as transcribers do: in float16 on a GPU, in float32 on a CPU. `full` is the whole context that
-it was built for; `short` is what its undertext.json declares, or --context-s; which one counts first is what it
-declares.
+MODEL is any Whisper checkpoint: a folder, a hub id, or a run, whose best checkpoint is used. Language and task are
+forced, and the model runs in the precision of transcribers: float16 on a GPU, float32 on a CPU. The `full` context is
+the one that the model was built for, 30 s for Whisper's own. The `short` context is --context-s, by default what
+undertext.json of the model declares, else 7 s. A model that declares a short context is judged by it, any other model
+by the full one.
 
 Groups: {", ".join(GROUPABLE)};
-snr is estimated from the recording, and --snr adds noise.
+snr is estimated from the recording, whereas --snr adds noise.
 
-exit code {ALARM}: the alarm. Decoding is broken, and a sentence says what the likely cause is and what to do. Few
-words do not raise it, nor does a corpus in none of the languages that the model declares.
+Results are printed and written to evaluation-NAME.json (--out); evaluation-NAME-utterances.jsonl has one line for each
+utterance, the worst first. Exit code {ALARM} is the alarm: decoding is broken, and a message names the likely cause and
+the remedy. It is not raised on very few words, or on a corpus in none of the languages that the model declares.
 """
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a name on the hub")
-    parser.add_argument("corpus", metavar="CORPUS", type=Path, help="what `prepare` wrote")
-    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint's folder, a run, or a hub id")
+    parser.add_argument("corpus", metavar="CORPUS", type=Path, help="folder written by `prepare`")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="the clips to evaluate on (default: test)")
     parser.add_argument(
-        "--language", type=language_code, metavar="CODE", help="instead of what the corpus says, or the model's one"
+        "--language",
+        type=language_code,
+        metavar="CODE",
+        help="of all clips (default: what the corpus says, or the model's only language)",
     )
-    parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"default: {','.join(_BY)}")
-    parser.add_argument("--snr", type=_numbers, default=(), metavar="DB,DB", help="add noise at these ratios, too")
-    parser.add_argument("--context", type=_contexts, default=("full", "short"), metavar="full,short")
-    parser.add_argument("--context-s", type=float, metavar="S", help="the short one; default: what it declares, or 7")
-    parser.add_argument("--limit", type=int, metavar="N", help="so many clips, drawn by --seed")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1")
+    parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"groups (default: {','.join(_BY)})")
     parser.add_argument(
-        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; less takes less memory"
+        "--snr",
+        type=_numbers,
+        default=(),
+        metavar="DB,DB",
+        help="also evaluate with noise added at these ratios (default: none)",
     )
-    parser.add_argument("--processes", type=int, metavar="N", help="without a GPU; default: as many as cores")
-    parser.add_argument("--seed", type=int, default=1, help="of noise, intervals and --limit")
+    parser.add_argument(
+        "--context",
+        type=_contexts,
+        default=("full", "short"),
+        metavar="full,short",
+        help="acoustic contexts to evaluate at (default: full,short)",
+    )
+    parser.add_argument(
+        "--context-s", type=float, metavar="S", help="the short context (default: what the model declares, else 7)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="evaluate N clips, drawn with --seed (default: all)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
+    parser.add_argument(
+        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; a lower value needs less memory"
+    )
+    parser.add_argument("--processes", type=int, metavar="N", help="without a GPU (default: one per core)")
+    parser.add_argument("--seed", type=int, default=1, help="for noise, intervals and --limit (default: 1)")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="default: evaluation-NAME.json in the run's folder, or runs/evaluations",
+        help="default: evaluation-NAME.json in the run's folder, else in runs/evaluations",
     )
 
 
@@ -106,28 +125,28 @@ def _run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     torch.set_num_threads(1)  # the processes share the cores
-    logging.disable_progress_bar()  # ours is enough
+    logging.disable_progress_bar()  # there is one of our own
     corpus, clips = _clips(options)
     recogniser = load(options.model, options.device)
-    utterances = of_clips(corpus, clips, options.language or _own_language(recogniser, clips))
-    out = options.out or _beside(options)
+    utterances = of_clips(corpus, clips, options.language or _declared_language(recogniser, clips))
+    out = options.out or _default_out(options)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _utterances(out).touch()  # refused now, not when all was heard
+    _utterances_path(out).touch()  # fail now if it cannot be written, not after an hour of decoding
     with tqdm(total=len(utterances) * passes(plan), unit="clip", desc="evaluate", smoothing=0.1) as bar:
-        found = evaluate(recogniser, utterances, plan, bar.update)
+        evaluation = evaluate(recogniser, utterances, plan, bar.update)
     about = _about(options, clips)
-    show(found)  # what was heard for an hour is told, though it could not be written
-    _write(found, out, about)
-    if told := agreement_on(about):
-        print(f"! {told}")
-    print(f"written: {out}, {_utterances(out)}")
+    show(evaluation)  # before writing, which may fail
+    _write(evaluation, out, about)
+    if warning := agreement_on(about):
+        print(f"! {warning}")
+    print(f"written: {out}, {_utterances_path(out)}")
     if (out.parent / PLAN_NAME).exists():
-        print(f"renewed: {write_report(out.parent)}")
-    return ALARM if found.alarm.raised else 0
+        print(f"updated: {write_report(out.parent)}")
+    return ALARM if evaluation.alarm.raised else 0
 
 
 def passes(plan: Plan) -> int:
-    """How often each utterance is heard."""
+    """Return how often each utterance is decoded."""
     return len(plan.contexts) * (1 + len(plan.snrs_db)) + plan.windows
 
 
@@ -143,37 +162,40 @@ def _clips(options: argparse.Namespace) -> tuple[Corpus, tuple[Clip, ...]]:
     return corpus, clips
 
 
-def _own_language(recogniser: Recogniser, clips: Iterable[Clip]) -> str | None:
-    """What a model was trained on with --language, be the clips called what they may; None: their own languages."""
+def _declared_language(recogniser: Recogniser, clips: Iterable[Clip]) -> str | None:
+    """Return the model's only language if it lacks one of the clips': it was trained with --language. Else None."""
     lacking = sorted({clip.language for clip in clips} - set(recogniser.languages or {"en"}))
     if not lacking or len(recogniser.declared) != 1:
         return None
-    (own,) = recogniser.declared
-    print(f"{recogniser.name} has no language {', '.join(lacking)}: it is evaluated in {own}, which is all it declares")
-    return own
+    (only,) = recogniser.declared
+    print(f"{recogniser.name} has no language {', '.join(lacking)}: evaluating in {only}, the only one it declares")
+    return only
 
 
 def _about(options: argparse.Namespace, clips: Iterable[Clip]) -> dict[str, Any]:
-    """On what it is measured, and which models wrote the most of that."""
-    asked = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
-    return {**asked, "written_by": writers_of(clips)}
+    """Describe the clips that are evaluated on, and the models that wrote most of their texts."""
+    selection = {"corpus": str(options.corpus), "split": options.split, "limit": options.limit, "seed": options.seed}
+    return {**selection, "written_by": writers_of(clips)}
 
 
-def _write(found: Evaluation, out: Path, about: Mapping[str, Any]) -> None:
-    write_whole(out, json.dumps({**about, **found.document()}, indent=1, ensure_ascii=False) + "\n")
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in found.utterances())
-    write_whole(_utterances(out), "".join(lines))
+def _write(evaluation: Evaluation, out: Path, about: Mapping[str, Any]) -> None:
+    write_whole(out, json.dumps({**about, **evaluation.document()}, indent=1, ensure_ascii=False) + "\n")
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in evaluation.utterances())
+    write_whole(_utterances_path(out), "".join(lines))
 
 
-def _utterances(out: Path) -> Path:
-    """Where each utterance has a line."""
+def _utterances_path(out: Path) -> Path:
+    """Return the path of the file that has one line per utterance."""
     return out.with_name(f"{out.stem}-utterances.jsonl")
 
 
-def _beside(options: argparse.Namespace) -> Path:
-    """In the run's folder, if the model lies in one; what is published is read by transcribers, and replaced whole."""
+def _default_out(options: argparse.Namespace) -> Path:
+    """Return a path in the run's folder if the model is a run's, else in runs/evaluations.
+
+    Published model folders get no files: transcribers read them, and `publish` replaces them.
+    """
     name = f"{options.corpus.resolve().name}-{options.split}"
-    if options.limit:  # a look at a few does not take the place of all
+    if options.limit:  # do not overwrite the result on all clips
         name += f"-{options.limit}"
     folder = Path(options.model).resolve().parent
     if (folder / PLAN_NAME).exists():
@@ -184,7 +206,7 @@ def _beside(options: argparse.Namespace) -> Path:
 def _columns(text: str) -> tuple[str, ...]:
     columns = _words(text)
     if unknown := set(columns) - set(GROUPABLE):
-        raise argparse.ArgumentTypeError(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPABLE)}")
+        raise argparse.ArgumentTypeError(f"no group {', '.join(sorted(unknown))}; choose from {', '.join(GROUPABLE)}")
     return columns
 
 
@@ -199,7 +221,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in _words(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError("give numbers with commas between them: 20,10,0") from error
+        raise argparse.ArgumentTypeError("give numbers separated by commas: 20,10,0") from error
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`python -m trainer listen`: hear and see what augmentation does to the clips of a corpus, and what it costs."""
+"""`python -m trainer listen CORPUS`: a page that plays and plots clips before and after augmentation, and its cost."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from trainer.errors import PlanError
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
 
-HELP = "hear what augmentation does, before training on it"
+HELP = "listen to augmented clips before training on them"
 _EXAMPLES = """\
---augment is a preset, effects, or both; what comes later replaces the same effect before
+--augment is a comma-separated list of presets and effects; a later setting replaces an earlier one of the same effect
 
   NAME[:PROBABILITY[:LOW..HIGH[:FOLDER]]],...
+
+PROBABILITY is 1 by default, and 0 removes an effect; LOW..HIGH is the range of its strength, by default
 
 {effects}
 
 presets
 {presets}
 
-noise and music take their sounds, and room its impulse responses, from FOLDER (decoded once and kept in the user's
-cache; any format), or make them out of nothing.
+noise and music take recordings, and room takes impulse responses, from FOLDER (any format; decoded once and cached);
+without FOLDER they are synthesized.
 
 examples
   python -m trainer listen corpora/sv
@@ -33,12 +35,12 @@ examples
 """
 
 
-_USUAL = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
+_DEFAULT = {name: f" ({k.usual[0]:g}..{k.usual[1]:g} {k.unit})" if k.unit else "" for name, k in KINDS.items()}
 EXAMPLES = _EXAMPLES.format(
-    effects="\n".join(f"  {name:10} {kind.does}{_USUAL[name]}" for name, kind in KINDS.items()),
+    effects="\n".join(f"  {name:10} {kind.does}{_DEFAULT[name]}" for name, kind in KINDS.items()),
     presets="\n".join(
         textwrap.fill(
-            words.replace(",", ", ") or "as it is", 118, initial_indent=f"  {name:10} ", subsequent_indent=" " * 13
+            words.replace(",", ", ") or "no effects", 118, initial_indent=f"  {name:10} ", subsequent_indent=" " * 13
         )
         for name, words in PRESETS.items()
     ),
@@ -46,11 +48,15 @@ EXAMPLES = _EXAMPLES.format(
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("corpus", type=Path, help="what `prepare` made")
-    parser.add_argument("--augment", default="radio", metavar="WORDS", help="see below (default: radio)")
-    parser.add_argument("--out", type=Path, default=Path("listen.html"), metavar="FILE", help="(default: listen.html)")
-    parser.add_argument("--clips", type=int, default=3, metavar="N", help="of different speakers (default: 3)")
-    parser.add_argument("--seed", type=int, default=1, help="another one chooses other clips (default: 1)")
+    parser.add_argument("corpus", type=Path, help="folder written by `prepare`")
+    parser.add_argument("--augment", default="radio", metavar="SETTINGS", help="see below (default: radio)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("listen.html"), metavar="FILE", help="the page (default: listen.html)"
+    )
+    parser.add_argument(
+        "--clips", type=int, default=3, metavar="N", help="how many, by different speakers (default: 3)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed chooses other clips (default: 1)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,16 +70,16 @@ def _run(options: argparse.Namespace) -> int:
 
     effects = Augmentation(parse(options.augment))
     if not effects.settings:
-        raise PlanError("--augment none leaves nothing to hear")
+        raise PlanError("--augment none has no effects to listen to")
     corpus = Corpus(options.corpus)
     clips = choose(corpus.clips, options.clips, options.seed)
     if not clips:
-        raise PlanError(f"{options.corpus} has no clips with speech, or --clips {options.clips} is none")
+        raise PlanError(f"{options.corpus} has no clips with speech, or --clips {options.clips} is less than 1")
     page, costs = sheet(corpus, clips, effects, options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page, encoding="utf-8")
     console = this_console()
-    for drawn in tables("", COST_HEAD, cost_rows(costs), console.width, figures=COST_HEAD[3:]):
-        console.print(drawn)
+    for table in tables("", COST_HEAD, cost_rows(costs), console.width, figures=COST_HEAD[3:]):
+        console.print(table)
     console.print(f"{options.out}: open it in a browser", markup=False, highlight=False, soft_wrap=True)
     return 0

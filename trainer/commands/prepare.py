@@ -1,4 +1,4 @@
-"""`python -m trainer prepare`: releases, manifests, folders and data sets become one corpus on disk."""
+"""`python -m trainer prepare`: prepare a corpus on disk from releases, manifests, folders and data sets."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from typing import Any
 
 from trainer.errors import PlanError
 
-HELP = "recordings and what is said in them become a corpus"
+HELP = "prepare a corpus from recordings and their transcripts"
 EXAMPLES = """\
 a source is one of
-  a release of Common Voice   a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv; or, of spontaneous
-                              speech, with audios/ and ss-corpus-LANGUAGE.tsv
-  a manifest                  .csv, .tsv or .jsonl: path and text; if known, language, speaker, accent, gender, age,
-                              split, previous, segments; start and end of a part of the file in seconds (or start_ms,
-                              end_ms; or offset and duration). Common Voice's, NeMo's and others' names for these, too
-  a folder                    recordings, beside each what is said: the .json of captions that were corrected on the
-                              page, a .vtt, .srt or .sbv (these are cut into clips between cues), or a .txt; where
-                              there are several, the first of these is read. Texts may lie in folders of their own,
-                              under the same names. Where none is of a recording, a list in the folder may say it: a
-                              manifest (as metadata.csv of audiofolder), or lines with name and text (LJSpeech,
-                              LibriSpeech, MLS), or Kaldi's wav.scp and text
-  a data set of Hugging Face  an id on the hub, or a folder that was downloaded (Parquet), or that save_to_disk wrote
-                              (pip install 'undertext[datasets]')
+  a Common Voice release  a folder with clips/ and train.tsv, dev.tsv, test.tsv, validated.tsv; for spontaneous speech,
+                          with audios/ and ss-corpus-LANGUAGE.tsv
+  a manifest              .csv, .tsv or .jsonl with the columns path and text, and optionally language, speaker, accent,
+                          gender, age, split, previous, segments; and start and end (in seconds; or start_ms and end_ms,
+                          or offset and duration) for clips that are parts of a file. The column names of Common Voice,
+                          NeMo and others are also accepted
+  a folder                recordings, each with its transcript beside it: the .json of captions corrected on the page,
+                          a .vtt, .srt or .sbv (all of these are cut into clips between cues), or a .txt; if there are
+                          several, the first of these is read. Transcripts may be in separate folders under the same
+                          names. For recordings without one, lists in the folder are read: a manifest (such as
+                          metadata.csv of audiofolder), lines of name and text (LJSpeech, LibriSpeech, MLS), or Kaldi's
+                          wav.scp and text
+  a Hugging Face dataset  a hub id, a downloaded folder (Parquet), or one written by save_to_disk
+                          (pip install 'undertext[datasets]')
 
-words after it say what it cannot
-  weight=2     how much of training it shall be, beside the others
-  language=sv  of clips whose language it does not say
-  name=radio   what the ids of its clips begin with
-  speech=no    nobody speaks in any of it: the model shall learn to write nothing
-  lists=train,dev,test,other   which lists of a Common Voice release (default: test,dev,train,validated)
-  text=words   the column with what is said, of a manifest or a data set of Hugging Face; of that, config=sv_se, too
-  speaker=folder   of a folder in which each speaker has one: recordings/anna/1.wav, recordings/bo/1.wav
-                   (in train, dev or test: recordings/train/anna/1.wav); else each recording is a voice of its own
-  corrected=only   of captions (.json), those alone that a person corrected; lines that were read and left as they were
-                   go, too. Other texts (.vtt, .srt, .sbv, .txt) do not say who wrote them, and stay; a source without
-                   captions is refused
+options of a source, written after it
+  weight=2     its share of training relative to the other sources (default: 1)
+  language=sv  the language of clips for which the source does not say one
+  name=radio   the prefix of its clips' ids (default: made from its path)
+  speech=no    its recordings contain no speech: the model learns to write nothing
+  lists=train,dev,test,other   the lists of a Common Voice release to read (default: test,dev,train,validated)
+  text=words   the transcript column of a manifest or Hugging Face dataset
+  config=sv_se   the configuration of a Hugging Face dataset
+  speaker=folder   each folder of the source is one speaker: recordings/anna/1.wav, recordings/bo/1.wav (or, with
+                   splits, recordings/train/anna/1.wav). By default each recording is its own speaker
+  corrected=only   of captions (.json), use only those that a person corrected or marked as right, not those that were
+                   merely read. Other transcripts (.vtt, .srt, .sbv, .txt) do not say who wrote them, and are used; a
+                   source without captions is refused
 
 examples
   python -m trainer prepare --source cv-corpus/sv-SE --out corpora/sv
@@ -46,33 +48,50 @@ examples
   python -m trainer prepare --source cv-corpus/sv-SE weight=2 --source interviews language=sv \\
       --source google/fleurs config=sv_se --source jingles speech=no --out corpora/mixed
 
-A killed run is gone on with by the same command. What came of it: OUT/report.html; what was dropped: OUT/dropped.jsonl.
+An interrupted run resumes with the same command. OUT/report.html describes the corpus, and OUT/dropped.jsonl lists
+every dropped clip with its reason.
 """
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--source", nargs="+", action="append", required=True, metavar=("PATH", "KEY=VALUE"), help="several are mixed"
+        "--source",
+        nargs="+",
+        action="append",
+        required=True,
+        metavar=("PATH", "KEY=VALUE"),
+        help="repeat it to mix several",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the corpus")
-    parser.add_argument("--language", default="", help="of clips whose source does not say")
-    parser.add_argument("--text", choices=("clean", "keep"), default="clean", help="spaces, quotes and dashes unified")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the corpus to write")
+    parser.add_argument("--language", default="", help="of clips whose source does not say one")
+    parser.add_argument(
+        "--text",
+        choices=("clean", "keep"),
+        default="clean",
+        help="clean: normalize spaces, quotes and dashes (default); keep: leave as is",
+    )
     parser.add_argument(
         "--splits",
         choices=("disjoint", "release", "speaker", "clip"),
         default="disjoint",
-        help="the source's own, but no speaker in two of them (default); its own as they are; new ones by speaker; new "
-        "ones by clip, where there is one speaker, for whom alone the model shall be",
+        help="disjoint: the source's own, with each speaker moved to one split (default); release: the source's own, "
+        "unchanged; speaker: new ones, by speaker; clip: new ones, by clip, for a corpus and model of a single speaker",
     )
-    parser.add_argument("--dev", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")
-    parser.add_argument("--test", type=float, default=5.0, metavar="PERCENT", help="where there is none (default 5)")
+    parser.add_argument("--dev", type=float, default=5.0, metavar="PERCENT", help="size of a new split (default: 5)")
+    parser.add_argument("--test", type=float, default=5.0, metavar="PERCENT", help="size of a new split (default: 5)")
     parser.add_argument(
-        "--max-readings", type=int, default=0, metavar="N", help="of one text by one speaker (default: any number)"
+        "--max-readings",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the same text by the same speaker (default: no limit)",
     )
-    parser.add_argument("--max-s", type=float, default=30.0, help="the longest clip in seconds (default 30)")
-    parser.add_argument("--min-s", type=float, default=0.1, help="the shortest clip in seconds (default 0.1)")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that decode (default: all cores)")
-    parser.add_argument("--again", action="store_true", help="replace what FOLDER has by now")
+    parser.add_argument("--max-s", type=float, default=30.0, help="maximum duration of a clip in seconds (default: 30)")
+    parser.add_argument("--min-s", type=float, default=0.1, help="minimum duration of a clip in seconds (default: 0.1)")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="decoding processes (default: one per core)"
+    )
+    parser.add_argument("--again", action="store_true", help="replace the corpus in FOLDER")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,9 +102,11 @@ def run(options: argparse.Namespace) -> int:
     from trainer.terminal import console as this_console
 
     if not 0 <= options.min_s < options.max_s <= 30:
-        raise PlanError("Whisper hears 30 s: --min-s is from 0 on, and below --max-s, which is up to 30")
+        raise PlanError(
+            "--min-s must be at least 0 and less than --max-s, which is at most 30, the length of Whisper's window"
+        )
     if not min(options.dev, options.test, options.max_readings) >= 0:
-        raise PlanError("--dev, --test and --max-readings are not negative")
+        raise PlanError("--dev, --test and --max-readings must not be negative")
     if options.dev + options.test >= 100:
         raise PlanError(f"--dev {options.dev:g} and --test {options.test:g} leave nothing to train on")
     plan = Plan(
@@ -109,20 +130,18 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
     console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
     if not prepared.corpus.clips:
-        texts = (
-            "; what is said stands beside a recording, or in a list (--help)"
-            if prepared.dropped[Reason.NO_TEXT]
-            else ""
+        hint = (
+            "; a transcript is beside its recording, or in a list (--help)" if prepared.dropped[Reason.NO_TEXT] else ""
         )
-        raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped{texts}")
+        raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped{hint}")
     return 0
 
 
 def source(words: list[str]) -> Any:
-    """A source of its words on the command line.
+    """Parse the words of one --source.
 
     Raises:
-        PlanError: one of them is not understood.
+        PlanError: a word is not a valid option of a source.
     """
     from trainer.corpus.sources.candidate import Source
 
@@ -131,13 +150,16 @@ def source(words: list[str]) -> Any:
     for word in rest:
         key, equals, value = word.partition("=")
         if not equals or key not in _KEYS:
-            another = "" if equals else f"; another source is --source {word}"
-            raise PlanError(f"{word!r} after --source {path} is none of {', '.join(f'{k}=' for k in _KEYS)}{another}")
+            hint = "" if equals else f"; for another source, write --source {word}"
+            options = ", ".join(f"{key}=" for key in _KEYS)
+            raise PlanError(f"{word!r} after --source {path} is none of {options}{hint}")
         try:
             values[key] = _KEYS[key](value)
         except (KeyError, ValueError) as error:
-            takes = {"weight": "a number above 0", "speech": "yes or no", "speaker": "folder", "corrected": "only"}[key]
-            raise PlanError(f"{word!r} after --source {path}: {key} is {takes}") from error
+            allowed = {"weight": "a number above 0", "speech": "yes or no", "speaker": "folder", "corrected": "only"}[
+                key
+            ]
+            raise PlanError(f"{word!r} after --source {path}: {key} is {allowed}") from error
     return Source(path, **values)
 
 

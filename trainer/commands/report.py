@@ -1,4 +1,4 @@
-"""`python -m trainer report RUN [RUN…]`: one page of what a run was and came to, or of several side by side."""
+"""`python -m trainer report RUN [RUN…]`: write an HTML report of a run, or of several runs side by side."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 from trainer.names import RUNS
 
-#: The page of several runs, where no other is asked for.
+#: The default path of a report of several runs.
 _COMPARISON = RUNS / "comparison.html"
 
-HELP = "one page of a run, or of several side by side"
+HELP = "write an HTML report of a run, or of several side by side"
 EXAMPLES = f"""\
-The page is one file that fetches nothing. Of one run: what it was, curves, what each epoch heard, regularisation and
-augmentation, evaluations with intervals, and versions. Of several: in what their plans differ, their curves in the same
-pictures, and evaluations side by side, with the change from the first run over the same utterances; without --out,
-that is {_COMPARISON}.
+The report is one self-contained HTML file. For one run it shows the plan, curves, the clips of each epoch,
+regularisation and augmentation, evaluations with intervals, and versions. For several runs it shows the differences of
+their plans, their curves in the same plots, and their evaluations side by side, with the change from the first run on
+the same utterances; its default path is {_COMPARISON}.
 
-`train` writes report.html into the run's folder at its end, and `evaluate` renews it. A run that is under way, or was
-killed, is told as far as it came.
+`train` writes report.html into the run's folder at its end, and `evaluate` updates it. A run that is in progress or was
+killed is reported up to where it is.
 
 examples
   python -m trainer report sv-small
@@ -33,7 +33,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help=f"default: report.html in the run's folder; of several: {_COMPARISON}, in the place of the last one",
+        help=f"default: report.html in the run's folder; for several runs {_COMPARISON}, which is overwritten",
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m trainer worker`: train the trials of a search that `tune` hands out, with as many others as there are."""
+"""`python -m trainer worker`: train trials of the studies that `tune` runs, beside other workers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from trainer.errors import PlanError
 if TYPE_CHECKING:
     from wire.bus import Redis
 
-HELP = "train trials of a search that `tune` hands out"
+HELP = "train trials of the studies that `tune` runs"
 EXAMPLES = """\
-Workers have no names and no settings: whatever is started on the same Redis shares the trials of all searches. It must
-see the corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does: one that does not hands
-its trial back and ends. Ctrl-C hands it back, too. Of several GPUs, each takes the one that the fewest others have.
+Workers need no configuration: all workers on the same Redis share the trials of all studies. A worker must see the
+corpus, the checkpoint, folders of sounds and runs/ under the same paths as `tune` does; otherwise it returns its trial
+to the queue and exits. Ctrl-C also returns the trial. On a machine with several GPUs, each worker takes the least used.
 
-While Redis is away, workers wait for it, and train on; one that keeps nothing on disk (it does with --appendonly yes)
-has forgotten the study when it is back.
+While Redis is unreachable, workers keep training and wait for it. A Redis without persistence (--appendonly yes) loses
+the study when it restarts.
 
 examples
   REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker
@@ -28,12 +28,12 @@ examples
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--burst", action="store_true", help="end when no trial is waiting")
+    parser.add_argument("--burst", action="store_true", help="exit when no trial is waiting")
     parser.add_argument(
         "--redis",
         metavar="URL",
         default=os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0",
-        help="that hands out trials (default: $REDIS_URL, or one on this machine)",
+        help="the Redis of `tune` (default: $REDIS_URL, else redis://127.0.0.1:6379/0)",
     )
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from wire.gpus import one_of_several
 
     redis = redis_at(options.redis, "start one, or name another with --redis")
-    # Whose GPU is whose is told over another one, where there are several: `work` waits with its own for ever.
+    # Workers agree on GPUs over a second connection: the one of `work` retries forever.
     with one_of_several(connect(options.redis), os.environ) as gpu:
         print(f"waiting for trials at {options.redis}" + (f", for {gpu}" if gpu else ""), flush=True)
         work(redis, options.burst)
@@ -51,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def redis_at(url: str, remedy: str) -> Redis:
-    """A Redis that answers.
+    """Connect to a Redis and ping it.
 
     Raises:
-        PlanError: it does not; the text has the remedy.
+        PlanError: it does not answer; the message ends with the remedy.
     """
     from wire.bus import AWAY, connect
 

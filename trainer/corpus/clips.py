@@ -134,7 +134,7 @@ class Corpus:
         if finished:
             if not (folder / CORPUS_NAME).exists():
                 raise CorpusError(
-                    f"{folder} is no prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare"
+                    f"{folder} is not a prepared corpus (it has no {CORPUS_NAME}): python -m trainer prepare"
                 )
             try:
                 self.about = json.loads((folder / CORPUS_NAME).read_text(encoding="utf-8"))

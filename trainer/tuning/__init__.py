@@ -1,1 +1,1 @@
-"""The search for good options of `train`: trials of a study, here or shared by workers."""
+"""Hyperparameter search over the options of `train`: the trials of a study run here or on shared workers."""

@@ -1,4 +1,4 @@
-"""Folders that trials read: made absolute where a search is begun, since its workers start anywhere."""
+"""Folders that trials read. `tune` makes them absolute, since workers may start in any directory."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from trainer.augmentation.augment import parse
 from trainer.augmentation.quiet import without_speech
 from trainer.training.options import Options
 
-#: Options whose words end in folders of sounds: parts of a word before those, and at how many colons it is parted, at
-#: most (-1: at all).
+#: Options whose settings end in folders of sounds: number of parts of a setting before those, and maximum number of
+#: splits at colons (-1: no limit).
 SOUNDS = {"augment": (3, 3), "without_speech": (1, -1)}
 
 
-def absolute(name: str, value: Any) -> Any:
-    """The value of an option with absolute folders of sounds, and files; of several values, too."""
+def with_absolute_folders(name: str, value: Any) -> Any:
+    """Return an option's value, or its several values, with absolute paths of folders and files."""
     if name == "leave_out":
         return str(Path(value).absolute())
     if name not in SOUNDS:
         return value
-    before, most = SOUNDS[name]
+    before, max_splits = SOUNDS[name]
 
-    def one(word: re.Match[str]) -> str:
-        parts = word[0].split(":", most)
+    def with_absolute(setting: re.Match[str]) -> str:
+        parts = setting[0].split(":", max_splits)
         return ":".join([*parts[:before], *(str(Path(part).absolute()) if part else "" for part in parts[before:])])
 
-    return re.sub("[^,|]+", one, value)
+    return re.sub("[^,|]+", with_absolute, value)
 
 
-def needed(options: Options) -> list[Path]:
-    """Folders that a trial reads."""
+def folders_of(options: Options) -> list[Path]:
+    """Return the folders that a trial reads."""
     model = Path(options.model)
     sounds = [setting.folder for setting in parse(options.augment) if setting.folder]
     sounds += without_speech(options.without_speech)[1]

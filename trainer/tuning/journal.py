@@ -1,8 +1,8 @@
-"""Where a study is kept: Optuna's journal of all that happened to it, in Redis or in the study's folder.
+"""Storage of a study: Optuna's journal of its events, in Redis or in the study's folder.
 
-Optuna has a journal for Redis, too. It keeps each entry in a key of its own, so the whole cannot expire, and its reader
-waits for ever for an entry that is gone; and an entry that is sent again over a new connection stands there twice, and
-is a trial more. This one is a list that expires as a whole, and writes each entry once.
+Optuna's own journal for Redis uses one key per entry, so that a study cannot expire as a whole; its reader waits
+forever for a lost entry; and an entry that is sent again over a new connection is stored twice, which adds a trial.
+This journal is a single list that expires as a whole and stores each entry once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from trainer.errors import TrainerError
 from wire import keys
 from wire.bus import Redis
 
-#: A study in Redis that nobody has touched for so long is forgotten, in seconds (90 days).
+#: A study in Redis expires after this time without changes, in seconds (90 days).
 STUDY_TTL_S = 90 * 24 * 3600
-#: How long it is known that an entry was written, in seconds; nobody sends one again after that.
+#: How long the token of a write is kept, in seconds; no client retries a write after that.
 _WRITTEN_TTL_S = 600
 
-# Append the entries, unless the token says that they have been. 0: entries that we have read are gone.
+# Append the entries unless the token shows that they were appended. Returns 0 if entries that we have read are gone.
 _APPEND = """
 if redis.call('LLEN', KEYS[1]) < tonumber(ARGV[3]) then
     return 0
@@ -41,12 +41,12 @@ return 1
 
 
 class StudyGone(TrainerError):
-    """Redis has lost a study: it was started anew, and kept nothing on disk."""
+    """Redis has lost a study: it was restarted without persistence."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"Redis has lost study {name}, whose trials' folders are still there: a Redis keeps studies on disk with "
-            "--appendonly yes; choose another --study"
+            f"Redis has lost study {name}, but the folders of its trials still exist: choose another --study, and run "
+            "Redis with --appendonly yes, so that it keeps studies on disk"
         )
 
 
@@ -55,14 +55,14 @@ class RedisJournal(BaseJournalBackend):
 
     def __init__(self, redis: Redis, name: str) -> None:
         self._redis, self._name, self._key = redis, name, keys.study(name)
-        self._read = 0  # entries that are known to be there
+        self._read = 0  # number of entries read so far
         self._append = redis.register_script(_APPEND)
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """Entries from a number on.
+        """Return the entries from a number on.
 
         Raises:
-            StudyGone: there are fewer than there were.
+            StudyGone: entries that were read before are gone.
         """
         with self._redis.pipeline() as pipeline:
             pipeline.llen(self._key)
@@ -74,10 +74,10 @@ class RedisJournal(BaseJournalBackend):
         return [json.loads(entry) for entry in entries]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add entries, all or none.
+        """Append entries atomically.
 
         Raises:
-            StudyGone: there are fewer than there were.
+            StudyGone: entries that were read before are gone.
         """
         written = f"{self._key}:{secrets.token_hex(8)}"
         entries = [json.dumps(log, separators=(",", ":")) for log in logs]
@@ -85,12 +85,12 @@ class RedisJournal(BaseJournalBackend):
             raise StudyGone(self._name)
 
 
-def shared(redis: Redis, name: str) -> JournalStorage:
-    """The storage of a study that workers share."""
+def redis_storage(redis: Redis, name: str) -> JournalStorage:
+    """Return the storage of a study shared with workers."""
     return JournalStorage(RedisJournal(redis, name))
 
 
-def alone(folder: Path) -> JournalStorage:
-    """The storage of a study whose trials run in this process, in its folder."""
+def local_storage(folder: Path) -> JournalStorage:
+    """Return the storage of a study whose trials run in this process; it is in the study's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(folder / "study.journal")))

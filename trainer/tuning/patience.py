@@ -1,4 +1,4 @@
-"""A Redis that is away is waited for, by workers of a search and by the trials that they perform."""
+"""Retries of Redis commands: workers and their trials wait until an unreachable Redis is back."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ import time
 from redis.backoff import EqualJitterBackoff
 from redis.exceptions import ConnectionError
 
-#: Redis is believed to have heard from nobody for this long behind an attempt that failed, in seconds.
+#: For this long after a failed attempt, other workers may not have reached Redis again either, in seconds.
 _UNHEARD_S = 15.0
-#: Longest pause between two attempts to reach Redis, in seconds.
+#: Maximum pause between two attempts to reach Redis, in seconds.
 _PAUSE_S = 2.0
-#: Attempts in a row that fail before Redis is said to be away: about a second of them.
+#: Failed attempts in a row before Redis is reported as unreachable: about a second.
 _AWAY_ATTEMPTS = 5
-#: Attempts further apart than this, in seconds, are not of the same time that Redis was away.
+#: Failed attempts further apart than this, in seconds, belong to different outages.
 _APART_S = 60.0
 
 
 class Patience(EqualJitterBackoff):
-    """The pauses of commands that wait for Redis without end, until `over`; the first to wait says so."""
+    """Backoff of commands that are retried until `over` is set; reports each outage once."""
 
     def __init__(self) -> None:
         super().__init__(cap=_PAUSE_S, base=0.05)
         self.over = False
-        self._pid, self._failed_s, self._told_s = os.getpid(), -math.inf, -math.inf
+        self._pid, self._failed_s, self._reported_s = os.getpid(), -math.inf, -math.inf
 
     def __deepcopy__(self, memo: object) -> Patience:
-        """Connections copy what they are given; there is one Redis, and one patience with it."""
+        """Return the same object: redis-py copies it for each connection, but they share one Redis."""
         return self
 
     @property
     def tried(self) -> bool:
-        """Whether Redis was away a moment ago, so that it has not heard from others, either."""
+        """Whether Redis was unreachable recently, so that it may not have received heartbeats of others."""
         return time.monotonic() - self._failed_s < _UNHEARD_S
 
     def compute(self, failures: int) -> float:
-        """The pause after so many failures, in seconds.
+        """Return the pause after this number of failures, in seconds.
 
         Raises:
-            ConnectionError: nobody waits any longer.
+            ConnectionError: the worker is to stop.
         """
         if self.over:
-            raise ConnectionError("Redis is away, and the worker is to stop")
+            raise ConnectionError("Redis is unreachable, and the worker is to stop")
         now_s = self._failed_s = time.monotonic()
         if failures >= _AWAY_ATTEMPTS and os.getpid() == self._pid:
-            if now_s - self._told_s > _APART_S:
-                print("Redis is away, waiting for it", file=sys.stderr, flush=True)
-            self._told_s = now_s
+            if now_s - self._reported_s > _APART_S:
+                print("Redis is unreachable, waiting for it", file=sys.stderr, flush=True)
+            self._reported_s = now_s
         return float(super().compute(failures))

@@ -1,4 +1,4 @@
-"""Pictures of a search: how the best came down, what mattered, and which values went together."""
+"""Plots of a study: the history of error rates, the importance of parameters, and how their values combine."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from optuna.trial import FrozenTrial, TrialState
 from trainer.reports.plots import COLOR, COLORS, STYLE, bars, svg
 from trainer.tuning.study import best_of, trials_of
 
-#: With fewer trials that came to their end, what mattered is chance.
+#: Minimum number of complete trials for estimates of importance; with fewer, they are mostly chance.
 IMPORTANCE_TRIALS = 8
-#: A model that babbles is as wrong as it likes, and would press all others together: axes end at so many medians.
-_MOST_MEDIANS = 3.0
-#: Of a word at an axis, in letters.
-_MOST_LETTERS = 14
+#: Axes of error rates end at this multiple of the median: a broken model's rate would squash the others.
+_MAX_MEDIANS = 3.0
+#: Maximum length of an axis label, in characters.
+_MAX_LETTERS = 14
 
 _DONE, _PRUNED = TrialState.COMPLETE, TrialState.PRUNED
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the values of one parameter are on an axis from 0 to 1, and what is written there."""
+    """Maps the values of one parameter to an axis from 0 to 1, with tick labels."""
 
     name: str
     distribution: BaseDistribution
@@ -48,7 +48,7 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places and words: every value of a list; of a range its ends, and powers of ten or the middle."""
+        """Positions and labels: every value of a list, or the ends of a range and its middle or powers of ten."""
         found = self.distribution
         if isinstance(found, CategoricalDistribution):
             values: list[Any] = list(found.choices)
@@ -59,20 +59,20 @@ class Axis:
 
 
 def axes_of(study: optuna.Study) -> list[Axis]:
-    """An axis for each parameter, in the order in which they were asked for."""
+    """Return an axis for each parameter, in the order of the command line."""
     found = {name: each for trial in trials_of(study) for name, each in trial.distributions.items()}
     return [Axis(name.replace("_", "-"), each) for name, each in found.items()]
 
 
 def history(study: optuna.Study) -> str:
-    """Error rates in the order of trials, and the best so far."""
+    """Plot error rates in the order of trials, and the best so far."""
     done, pruned = _results(study)
     top = _top(done)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 3.0), layout="constrained")
         axes = figure.add_subplot()
         titles = _points(axes, pruned, [t.number for t in pruned], top, COLORS[0], "pruned")
-        titles |= _points(axes, done, [t.number for t in done], top, COLOR, "trained to the end")
+        titles |= _points(axes, done, [t.number for t in done], top, COLOR, "complete")
         best = itertools.accumulate((_value(trial) for trial in done), min)
         axes.step(
             [t.number for t in done], list(best), where="post", color=COLORS[1], linewidth=1.4, label="best so far"
@@ -86,7 +86,7 @@ def history(study: optuna.Study) -> str:
 
 
 def importance(study: optuna.Study) -> str | None:
-    """How much of what set good trials apart each parameter explains; None: too few trials tell.
+    """Plot how much of the difference between good and other trials each parameter explains; None if trials are few.
 
     PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
     Subspaces", 2023).
@@ -100,7 +100,7 @@ def importance(study: optuna.Study) -> str | None:
 
 
 def parallel(study: optuna.Study) -> str:
-    """A line for each trial through its values and its error rate; the best ones dark, the very best in colour."""
+    """Plot each trial as a line through its values and error rate; better trials are darker, the best is coloured."""
     axes_shown, (done, _) = axes_of(study), _results(study)
     top, best = _top(done), best_of(done)
     low = min(_value(trial) for trial in done)
@@ -125,12 +125,12 @@ def parallel(study: optuna.Study) -> str:
         axes.set_yticks([])
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.tick_params(axis="x", length=0)
-        axes.set(title="Trials as lines: what went together")
+        axes.set(title="Parallel coordinates")
         return svg(figure)
 
 
 def slices(study: optuna.Study) -> list[str]:
-    """For each parameter, error rates over its values."""
+    """Plot error rates over the values of each parameter."""
     done, pruned = _results(study)
     top = _top(done)
     drawn = []
@@ -139,7 +139,7 @@ def slices(study: optuna.Study) -> list[str]:
             figure = Figure(figsize=(3.4, 2.6), layout="constrained")
             axes = figure.add_subplot()
             titles: dict[str, str] = {}
-            for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "trained to the end")):
+            for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "complete")):
                 places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in found]
                 titles |= _points(axes, found, places, top, color, label)
             axes.set_xticks(*map(list, zip(*axis.ticks, strict=True)))
@@ -156,7 +156,7 @@ def slices(study: optuna.Study) -> list[str]:
 def _points(
     axes: Any, trials: Sequence[FrozenTrial], places: Sequence[float], top: float, color: str, label: str
 ) -> dict[str, str]:
-    """A point for each trial; what is cut off is an arrow at the edge. Returns the titles of these by their ids."""
+    """Plot a point for each trial, and an arrow for values beyond the axis. Returns the arrows' tooltips by id."""
     values = [(place, _value(trial)) for place, trial in zip(places, trials, strict=True)]
     if inside := [(place, value) for place, value in values if value <= top]:
         axes.scatter(*zip(*inside, strict=True), s=18, color=color, alpha=0.8, label=label)
@@ -164,14 +164,14 @@ def _points(
     for trial, (place, value) in zip(trials, values, strict=True):
         if value > top:
             id = f"trial-{trial.number}-beyond"
-            known = label if not inside and not titles else None  # in the legend once
+            known = label if not inside and not titles else None  # only once in the legend
             axes.plot([place], [top], "^", color=color, markersize=6, clip_on=False, gid=id, label=known)
             titles[id] = f"trial {trial.number}, {label}: {value:.2f} %"
     return titles
 
 
 def _titled(drawn: str, titles: Mapping[str, str]) -> str:
-    """A picture whose parts of these ids say something when they are pointed at."""
+    """Add tooltips to the elements of an SVG image, by their ids."""
     for id, words in titles.items():
         drawn = drawn.replace(f'<g id="{id}">', f'<g id="{id}"><title>{words}</title>')
     return drawn
@@ -189,12 +189,12 @@ def _between(found: FloatDistribution | IntDistribution) -> list[float]:
         middle = (found.low + found.high) / 2
         return [round(middle) if isinstance(found, IntDistribution) else middle]
     powers = range(math.floor(math.log10(found.low)) + 1, math.ceil(math.log10(found.high)))
-    # One that lies beside an end would be written over it.
+    # A tick close to an end would overlap its label.
     return [10.0**power for power in powers if found.low * 1.3 < 10.0**power < found.high / 1.3]
 
 
 def _results(study: optuna.Study) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-    """Trials that came to their end, and those that were pruned, as far as they have a result."""
+    """Return the complete and the pruned trials that have a result."""
     found = [trial for trial in trials_of(study) if trial.value is not None]
     done, pruned = ([trial for trial in found if trial.state == state] for state in (_DONE, _PRUNED))
     return done, pruned
@@ -206,13 +206,13 @@ def _value(trial: FrozenTrial) -> float:
 
 
 def _top(done: Sequence[FrozenTrial]) -> float:
-    """Where axes of error rates end."""
+    """Return the upper end of error rate axes."""
     values = [_value(trial) for trial in done]
-    return min(max(values), _MOST_MEDIANS * statistics.median(values)) or max(values)
+    return min(max(values), _MAX_MEDIANS * statistics.median(values)) or max(values)
 
 
 def _span(trials: Sequence[FrozenTrial], top: float) -> tuple[float, float]:
-    """The ends of an axis of error rates, with some room for what is drawn there."""
+    """Return the limits of an error rate axis, with a margin."""
     low = min(_value(trial) for trial in trials)
     room = 0.06 * (top - low) or 1.0
     return low - room, top + room
@@ -225,4 +225,4 @@ def _title(trials: Sequence[FrozenTrial], top: float) -> str:
 
 def _word(value: Any) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+    return text if len(text) <= _MAX_LETTERS else f"{text[: _MAX_LETTERS - 1]}…"

@@ -1,4 +1,4 @@
-"""What came of a search: a table of its trials, and the command line that trains as the best of them did."""
+"""Results of a study: a table of its trials, and the command that trains a run like the best one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from trainer.training.options import line
 from trainer.tuning.study import best_of, folder_of, options_of, trials_of
 from trainer.tuning.trial import REASON
 
-#: Rows of the table on the terminal; the page has all of them.
-MOST_ROWS = 15
+#: Maximum number of rows of the table in the terminal; the report has all of them.
+MAX_ROWS = 15
 
-#: How a trial ended, or has not, in words.
+#: The states of a trial, in words.
 STATES = {
     TrialState.COMPLETE: "to the end",
     TrialState.PRUNED: "pruned",
@@ -52,41 +52,41 @@ def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
         str(trial.number),
         STATES[trial.state],
         "" if value is None else f"{value:.2f}",
-        *(shown(trial.params.get(name)) for name in varied(study)),
+        *(formatted(trial.params.get(name)) for name in varied(study)),
         "" if took is None else f"{took:.1f}",
     ]
 
 
-def described(study: optuna.Study, number: int) -> str:
-    """A trial's parameters in a line."""
+def parameters_of(study: optuna.Study, number: int) -> str:
+    """Return a trial's parameters in one line."""
     params = trials_of(study)[number].params
-    return ", ".join(f"{name.replace('_', '-')} {shown(value)}" for name, value in params.items())
+    return ", ".join(f"{name.replace('_', '-')} {formatted(value)}" for name, value in params.items())
 
 
-def ending(study: optuna.Study, number: int) -> str:
-    """How a trial ended in a line."""
+def outcome_of(study: optuna.Study, number: int) -> str:
+    """Return the outcome of a trial in one line."""
     trial = trials_of(study)[number]
-    value = "" if trial.value is None else f", {trial.value:.2f} % of the words in dev wrong"
+    value = "" if trial.value is None else f", {trial.value:.2f} % word error rate on dev"
     return f"{STATES[trial.state]}{value}{': ' * (REASON in trial.user_attrs)}{trial.user_attrs.get(REASON, '')}"
 
 
 def failures(study: optuna.Study) -> list[tuple[str, str]]:
-    """Trials that failed, by number, and why."""
+    """Return the numbers of failed trials and the reasons."""
     return [(str(trial.number), trial.user_attrs[REASON]) for trial in trials_of(study) if REASON in trial.user_attrs]
 
 
 def varied(study: optuna.Study) -> list[str]:
-    """Names of what varies."""
+    """Return the names of the parameters that vary."""
     return list(dict.fromkeys(name for trial in trials_of(study) for name in trial.params))
 
 
-def shown(value: Any) -> str:
-    """A parameter as it is read."""
+def formatted(value: Any) -> str:
+    """Return a parameter's value as text."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def best_command(study: optuna.Study) -> str | None:
-    """The command line of a new run with the best trial's parameters; None: no trial came to its end."""
+    """Return the command of a new run with the best trial's parameters; None if no trial is complete."""
     best = best_of(trials_of(study))
     if best is None:
         return None
@@ -95,19 +95,19 @@ def best_command(study: optuna.Study) -> str | None:
 
 
 def show(study: optuna.Study, console: Console | None = None) -> None:
-    """Print the table, and what to do with the best."""
+    """Print the table of trials, the best checkpoint, and the command that repeats it."""
     console = console or this_console()
     trials = ranked(study)
     names = head(study)
-    rows = [row(study, trial) for trial in trials[:MOST_ROWS]]
-    for drawn in tables("", names, rows, console.width, figures=(names[0], names[2], names[-1])):
-        console.print(drawn)
-    if len(trials) > MOST_ROWS:
-        console.print(f"and {len(trials) - MOST_ROWS} more")
+    rows = [row(study, trial) for trial in trials[:MAX_ROWS]]
+    for table in tables("", names, rows, console.width, figures=(names[0], names[2], names[-1])):
+        console.print(table)
+    if len(trials) > MAX_ROWS:
+        console.print(f"and {len(trials) - MAX_ROWS} more")
     for number, reason in failures(study):
         console.print(f"trial {number} failed: {reason}", markup=False, highlight=False, soft_wrap=True)
     best, command = best_of(trials), best_command(study)
     if best and command:
-        told = f"best: {best.value:.2f} % of the words in dev wrong, {folder_of(study, best.number) / 'best'}"
-        for text in (told, f"again: {command}"):
+        result = f"best: {best.value:.2f} % word error rate on dev, {folder_of(study, best.number) / 'best'}"
+        for text in (result, f"to repeat it: {command}"):
             console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,8 +1,8 @@
-"""Which parameters are tried next, and which trials are not worth their end: Optuna's samplers and pruners.
+"""Proposes the parameters of the next trial, and creates pruners, with Optuna's samplers and pruners.
 
-A proposal depends on nothing but the seed and the trials there are, so a search that was interrupted goes on as it
-would have. It is drawn in a study of its own, which is thrown away: a draw that repeats a trial leaves no trace in the
-real one. There, a list of numbers is their places in order, so that TPE knows what lies beside what.
+A proposal depends only on the seed and the existing trials, so an interrupted search resumes as it would have
+continued. It is drawn in a temporary study, so that a draw that repeats a trial leaves no trace in the real one. There,
+numbers in a list are replaced by their indices in order, so that TPE knows which values are close to each other.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainer.tuning.space import Space
 
-#: Trials that TPE draws at random before it believes in what it has seen.
+#: Trials that TPE draws at random before it uses their results.
 STARTUP_TRIALS = 8
-#: Trials that must have come to their end before the median of any says something.
+#: Complete trials that the median pruner needs before it prunes.
 PRUNE_AFTER_TRIALS = 4
-#: Draws after which a sampler that repeats itself is taken not to know of anything new.
-_DRAWS = 30
-#: An untried point is looked for among so many at most.
-_MOST_POINTS = 100_000
+#: Maximum number of draws before the sampler is considered exhausted.
+_MAX_DRAWS = 30
+#: Maximum number of points in a space that is searched for an untried one.
+_MAX_POINTS = 100_000
 
 
 def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int) -> dict[str, Any] | None:
-    """Parameters that no trial has had, by the words of `--search`; None: there are no others."""
+    """Return parameters that no trial has had, with the algorithm of `--search`; None if there are no others."""
     tried = {_key(trial.params) for trial in trials}
     if search == "grid":
         return _untried(space, tried, seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     scratch = optuna.create_study(sampler=_sampler(search, seed + len(trials)))
-    scratch.add_trials([_coded(trial, space) for trial in trials if trial.state != TrialState.FAIL])
+    scratch.add_trials([_encoded(trial, space) for trial in trials if trial.state != TrialState.FAIL])
     distributions = {name: _ordered(found) for name, found in space.distributions.items()}
-    for _ in range(_DRAWS):
+    for _ in range(_MAX_DRAWS):
         params = _decoded(scratch.ask(distributions).params, space)
         if _key(params) not in tried:
             return params
@@ -44,7 +44,7 @@ def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int)
 
 
 def pruner(name: str) -> optuna.pruners.BasePruner:
-    """A pruner by the words of `--prune`. Steps are measures of a trial, spread evenly over its training."""
+    """Return the pruner for a value of `--prune`. Its steps are evaluations, spread evenly over a trial's training."""
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=2)
     if name == "halving":
@@ -59,7 +59,7 @@ def _sampler(search: str, seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _untried(space: Space, tried: set[str], seed: int) -> dict[str, Any] | None:
-    """The first point of the grid that was not tried. They are shuffled: a part of the grid covers all of it."""
+    """Return an untried point of the grid; the order is random, so that a part of the grid covers its whole range."""
     points = space.grid()
     random.Random(seed).shuffle(points)
     return next((point for point in points if _key(point) not in tried), None)
@@ -74,31 +74,31 @@ def _countable(space: Space) -> bool:
             count *= found.high - found.low + 1
         else:
             return False
-    return count <= _MOST_POINTS
+    return count <= _MAX_POINTS
 
 
 def _key(params: dict[str, Any]) -> str:
     return repr(sorted(params.items()))
 
 
-def _places(found: BaseDistribution) -> list[Any] | None:
-    """The values of a list of numbers, in their order; None: it is no such list."""
+def _numbers(found: BaseDistribution) -> list[Any] | None:
+    """Return the numbers of a list in order; None for any other distribution."""
     if not isinstance(found, CategoricalDistribution) or len(found.choices) < 2:
         return None
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.choices)
-    return list(found.choices) if numbers else None
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.choices)
+    return list(found.choices) if numeric else None
 
 
 def _ordered(found: BaseDistribution) -> BaseDistribution:
-    places = _places(found)
-    return found if places is None else IntDistribution(0, len(places) - 1)
+    numbers = _numbers(found)
+    return found if numbers is None else IntDistribution(0, len(numbers) - 1)
 
 
-def _coded(trial: FrozenTrial, space: Space) -> FrozenTrial:
+def _encoded(trial: FrozenTrial, space: Space) -> FrozenTrial:
     params = {}
     for name, value in trial.params.items():
-        places = _places(space.distributions[name])
-        params[name] = value if places is None else places.index(value)
+        numbers = _numbers(space.distributions[name])
+        params[name] = value if numbers is None else numbers.index(value)
     return optuna.create_trial(
         state=trial.state,
         value=trial.value if trial.state == TrialState.COMPLETE else None,
@@ -109,5 +109,5 @@ def _coded(trial: FrozenTrial, space: Space) -> FrozenTrial:
 
 
 def _decoded(params: dict[str, Any], space: Space) -> dict[str, Any]:
-    places = {name: _places(space.distributions[name]) for name in params}
-    return {name: value if (found := places[name]) is None else found[value] for name, value in params.items()}
+    numbers = {name: _numbers(space.distributions[name]) for name in params}
+    return {name: value if (found := numbers[name]) is None else found[value] for name, value in params.items()}

@@ -1,4 +1,4 @@
-"""What a search varies: the words of `--vary`, as Optuna's distributions and as the points of a grid."""
+"""The search space: `--vary` settings as Optuna's distributions and as the points of a grid."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from trainer.errors import PlanError
-from trainer.names import meant
+from trainer.names import closest_option
 from trainer.training.options import MACHINE, Options
-from trainer.tuning.folders import absolute
+from trainer.tuning.folders import with_absolute_folders
 
-#: What decides nothing about the model, or what its error rate is measured on.
+#: Options that do not affect the model, or that change what its error rate is measured on.
 _FIXED = frozenset(
     (
         *("corpus", "run", "model", "language", "token", "lora_targets", "measures", "measure_every", "dev_clips"),
@@ -28,29 +28,29 @@ _TRUTH = {"yes": True, "no": False}
 
 @dataclass(frozen=True)
 class Space:
-    """Fields of `Options` that vary, with the words that asked for it."""
+    """Fields of `Options` that vary, and the `--vary` settings that define them."""
 
     words: dict[str, str]
     distributions: dict[str, BaseDistribution]
 
     def grid(self) -> list[dict[str, Any]]:
-        """All points; the last name varies fastest.
+        """Return all points; the last name varies fastest.
 
         Raises:
-            PlanError: a range has no end of points.
+            PlanError: a range has infinitely many points.
         """
         values = [_points(name, found, self.words[name]) for name, found in self.distributions.items()]
         return [dict(zip(self.distributions, point, strict=True)) for point in itertools.product(*values)]
 
 
 def parse(words: Sequence[str]) -> Space:
-    """The space of `NAME=VALUES` words.
+    """Parse `NAME=VALUES` settings.
 
-    VALUES is a list (`16,32`; parted by `|` where a value has commas), a range (`1e-5..1e-3`, with `:log` drawn evenly
-    by its logarithm), or a range with its number of points (`1e-5..1e-3:log:5`). Folders in it are made absolute.
+    VALUES is a list (`16,32`; separated by `|` if a value contains commas), a range (`1e-5..1e-3`; with `:log` drawn on
+    a logarithmic scale), or a range with a number of points (`1e-5..1e-3:log:5`). Folders in it are made absolute.
 
     Raises:
-        PlanError: a name is none of train's options, or a value none of its; the text names it.
+        PlanError: a name is not an option of train, or a value is invalid; the message names it.
     """
     hints = get_type_hints(Options)
     space = Space({}, {})
@@ -62,12 +62,12 @@ def parse(words: Sequence[str]) -> Space:
         _refuse_unknown(name, hints)
         if name in space.words:
             raise PlanError(f"--vary {option} is given twice: give all of its values in one")
-        space.words[name] = absolute(name, text.strip())
+        space.words[name] = with_absolute_folders(name, text.strip())
         space.distributions[name] = _distribution(option, space.words[name], hints[name])
-        _refuse_useless(word, name, space.distributions[name])
+        _refuse_invalid(word, name, space.distributions[name])
         _refuse_single(word, option, space.distributions[name])
     if not space.words:
-        raise PlanError("nothing is varied: give --vary learning-rate=1e-5..1e-3:log, for one")
+        raise PlanError("nothing varies: give, for example, --vary learning-rate=1e-5..1e-3:log")
     return space
 
 
@@ -77,16 +77,16 @@ def _refuse_unknown(name: str, hints: dict[str, Any]) -> None:
     if option in allowed:
         return
     if name == "model":
-        raise PlanError("--vary model: trials of one study share a --model; give each model a --study of its own")
+        raise PlanError("--vary model: trials of one study share a --model; give each model its own --study")
     if name in hints:
-        raise PlanError(f"--vary {option} makes no better model: give it as an option of its own")
-    near = meant(option, allowed)
-    told = f"did you mean {near}?" if near else f"there are {', '.join(allowed)}"
-    raise PlanError(f"--vary {option} is no option of train: {told}")
+        raise PlanError(f"--vary {option} does not affect the model: set it without --vary")
+    near = closest_option(option, allowed)
+    hint = f"did you mean {near}?" if near else f"choose from {', '.join(allowed)}"
+    raise PlanError(f"--vary {option} is not an option of train: {hint}")
 
 
-def _refuse_useless(word: str, name: str, found: BaseDistribution) -> None:
-    """A value that `train` would refuse costs no trial."""
+def _refuse_invalid(word: str, name: str, found: BaseDistribution) -> None:
+    """Refuse values that `train` would refuse, before they cost a trial."""
     ends = found.choices if isinstance(found, CategoricalDistribution) else (found.low, found.high)  # type: ignore[attr-defined]
     for value in ends:
         given: dict[str, Any] = {name: value, **({"lora": 1} if name == "lora_alpha" else {})}
@@ -99,7 +99,7 @@ def _refuse_useless(word: str, name: str, found: BaseDistribution) -> None:
 def _refuse_single(word: str, option: str, found: BaseDistribution) -> None:
     if found.single():
         given = f"--{option.strip().lstrip('-')} without --vary"
-        raise PlanError(f"--vary {word} has a single value, and does not vary: give {given}, or more values")
+        raise PlanError(f"--vary {word} has only one value: give {given}, or more values")
 
 
 def _distribution(option: str, text: str, hint: Any) -> BaseDistribution:
@@ -133,21 +133,21 @@ def _range(option: str, text: str, kind: type[int] | type[float]) -> BaseDistrib
     if not (math.isfinite(low) and math.isfinite(high) and len(count) <= 1):
         raise ValueError(text)
     if low >= high:
-        raise PlanError(f"--vary {option}={text}: {span} is no range, whose lower end comes first")
+        raise PlanError(f"--vary {option}={text}: {span} is not a range from a lower to a higher value")
     if log and low <= 0:
-        raise PlanError(f"--vary {option}={text}: {low:g} has no logarithm: give one above 0, or leave :log out")
+        raise PlanError(f"--vary {option}={text}: {low:g} has no logarithm: start above 0, or remove :log")
     if count:
         return CategoricalDistribution(_spread(low, high, log, int(count[0]), kind))
     return IntDistribution(int(low), int(high), log=log) if kind is int else FloatDistribution(low, high, log=log)
 
 
 def _spread(low: float, high: float, log: bool, count: int, kind: type[int] | type[float]) -> list[Any]:
-    """So many values from low to high, as far from each other, or as many times as large."""
+    """Return `count` values from low to high, evenly spaced, on a logarithmic scale if `log`."""
     if count < 2:
         raise ValueError(count)
     steps = [place / (count - 1) for place in range(count)]
     values = [low * (high / low) ** step if log else low + (high - low) * step for step in steps]
-    # Six digits are as many as a learning rate needs, and none too many to be read.
+    # Six significant digits are precise enough, and readable.
     return sorted({round(value) if kind is int else float(f"{value:.6g}") for value in values})
 
 
@@ -157,5 +157,5 @@ def _points(name: str, found: BaseDistribution, words: str) -> Sequence[Any]:
     if isinstance(found, IntDistribution) and not found.log:
         return range(found.low, found.high + 1)
     raise PlanError(
-        f"a grid needs points: --vary {name.replace('_', '-')}={words}:5 takes five of that range; or use --search tpe"
+        f"a grid needs points: --vary {name.replace('_', '-')}={words}:5 takes five from the range; or use --search tpe"
     )

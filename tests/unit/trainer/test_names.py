@@ -12,7 +12,7 @@ from trainer.names import checkpoint, run_path
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with runs/mine (best and last), runs/young (no model yet), a search, and a download."""
+    """A folder with runs/mine (best and last), runs/young (no model yet), a study, and a download."""
     for folder in ("runs/mine/best", "runs/mine/last", "runs/young", "runs/sv/trial-0000/best", "openai/whisper-tiny"):
         (tmp_path / folder).mkdir(parents=True)
     for run in ("runs/mine", "runs/young", "runs/sv/trial-0000"):
@@ -46,11 +46,11 @@ def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
     ("name", "told"),
     [
         ("young", "runs/young has no model yet"),
-        ("sv", "runs/sv is a search, and its trials are runs: its best trial is runs/sv/trial-0000"),
-        ("nope", "there is no folder nope and no runs/nope: .* has an owner, as openai/whisper-small"),
+        ("sv", "runs/sv is a study, and its trials are runs: its best trial is runs/sv/trial-0000"),
+        ("nope", "there is no folder nope and no runs/nope: .* with an owner, such as openai/whisper-small"),
         ("./modle", "there is no folder modle"),
         ("a/b/c", "there is no folder a/b/c"),
-        ("openai/whisper-small", "openai/ is a folder here"),
+        ("openai/whisper-small", "openai/ is a local folder"),
     ],
 )
 def test_what_is_not_there_is_told_without_asking_the_hub(name: str, told: str) -> None:

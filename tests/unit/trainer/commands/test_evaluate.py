@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_heard(
     monkeypatch.setattr("trainer.evaluation.evaluate.evaluate", lambda *_: pytest.fail("it was heard"))
     (tmp_path / "file").touch()
     assert run(model, corpus, "--out", tmp_path / "file" / "found.json") == 1
-    assert "name another place" in capsys.readouterr().err
+    assert "choose another path" in capsys.readouterr().err
 
 
 def test_what_was_heard_is_told_though_the_disk_is_full_and_what_lay_there_stays(
@@ -147,7 +147,7 @@ def test_what_was_heard_is_told_though_the_disk_is_full_and_what_lay_there_stays
     assert run(model, corpus, "--out", out) == 1
     shown = capsys.readouterr()
     assert "wer_percent =" in shown.out
-    assert "its disk is full" in shown.err
+    assert "the disk is full" in shown.err
     assert out.read_text(encoding="utf-8") == "an earlier one"
 
 
@@ -206,4 +206,4 @@ def test_options_that_are_none_are_explained(
 
 def test_no_corpus_is_said_so(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(model, tmp_path) == 1
-    assert "no prepared corpus" in capsys.readouterr().err
+    assert "not a prepared corpus" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_adapters_are_merged_when_it_is_published(
     words = ["train", str(corpus), "--model", str(large), "--run", str(adapted), *STEPS, "--lora", "2"]
     assert main([*words, "--measure-every", "0", "--device", "cpu", "--language", "sv"]) == 0
     assert main(["publish", str(adapted), str(out)]) == 0
-    assert "not measured" in capsys.readouterr().out
+    assert "not evaluated yet" in capsys.readouterr().out
     _is_large(out)
     before, after = (_weights(folder) for folder in (large, out))
     assert before.keys() == after.keys()

@@ -54,7 +54,7 @@ def test_a_sheet_has_every_effect_to_hear_and_to_see(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--augment", "none"], "nothing to hear"),
+        (["--augment", "none"], "no effects to listen to"),
         (["--augment", "nois"], "'nois'"),
         (["--augment", "noise:1:5..9:/nonexistent"], "no folder"),
         (["--clips", "0"], "no clips"),

@@ -33,7 +33,7 @@ def test_every_word_after_a_source_is_understood_or_refused() -> None:
         *(("weight=0", "weight is a number above 0"), ("weight=zwei", "weight is a number above 0")),
         *(("speech=maybe", "speech is yes or no"), ("speaker=anna", "speaker is folder")),
         ("corrected=no", "corrected is only"),
-        *(("nonsense=1", "none of weight="), ("word", "none of weight=.*another source is --source word")),
+        *(("nonsense=1", "none of weight="), ("word", "none of weight=.*for another source, write --source word")),
     ):
         with pytest.raises(PlanError, match=told):
             source(["a", word])
@@ -66,7 +66,7 @@ def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: p
     assert said.endswith(f"no clips are left: {out / 'dropped.jsonl'} says why each was dropped\n")
     record(tmp_path / "bare" / "a.wav")
     assert main(["prepare", "--source", str(tmp_path / "bare"), "--out", str(tmp_path / "none")]) == 1
-    assert "; what is said stands beside a recording, or in a list (--help)" in capsys.readouterr().err
+    assert "; a transcript is beside its recording, or in a list (--help)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

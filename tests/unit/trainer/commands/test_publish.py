@@ -136,7 +136,7 @@ def test_every_quantization_is_one_of_ctranslate2s() -> None:
 
 def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", str(tmp_path), str(tmp_path / "out")]) == 1
-    assert "is no run: it has no plan.json" in capsys.readouterr().err
+    assert "is not a run: it has no plan.json" in capsys.readouterr().err
 
 
 def test_a_published_model_is_exported_for_ctranslate2(run: Path, tmp_path: Path) -> None:

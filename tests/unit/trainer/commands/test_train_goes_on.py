@@ -73,9 +73,9 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     os.killpg(process.pid, sent)
     _, told = process.communicate()
     assert process.returncode == code, told
-    found = re.search(r"trainer: stopped; the same command goes on behind step (\d+)", told)
+    found = re.search(r"trainer: stopped; the same command resumes after step (\d+)", told)
     assert found, told
-    assert "trainer: it stops behind this step; asked once more, at once\n" in told
+    assert "trainer: stopping after this step; interrupt again to stop at once\n" in told
     assert 3 <= int(found[1]) < 12
     assert main(command[3:]) == 0
     assert f"goes on behind step {found[1]}" in capsys.readouterr().err

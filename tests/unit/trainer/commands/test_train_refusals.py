@@ -120,7 +120,7 @@ def test_two_processes_do_not_train_one_run(
     with held(tmp_path / "run", "--run"):
         assert main(words) == 1
     assert f"process {os.getpid()} on " in (told := capsys.readouterr().err)
-    assert f"works in {tmp_path / 'run'}: wait for it, or choose another --run" in told
+    assert f"is using {tmp_path / 'run'}: wait for it, or choose another --run" in told
     assert not (tmp_path / "run" / "plan.json").exists()
 
 

@@ -39,7 +39,7 @@ def test_a_killed_writer_is_gone_on_from(tmp_path: Path) -> None:
         file.write(b"audio without a line")
     with (tmp_path / clips.CLIPS_NAME).open("ab") as file:
         file.write(b'{"id": "half a li')
-    with pytest.raises(CorpusError, match="no prepared corpus"):
+    with pytest.raises(CorpusError, match="not a prepared corpus"):
         Corpus(tmp_path)
     with Writer(tmp_path) as writer:
         assert writer.written == {"a"}

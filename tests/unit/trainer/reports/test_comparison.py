@@ -108,5 +108,5 @@ def test_the_command_writes_where_it_says(
     for path in ("runs/one/report.html", "runs/comparison.html", "deep/one.html"):
         assert Path(path).read_text(encoding="utf-8").startswith("<!doctype html>")
         assert f"{path}: open it" in written
-    with pytest.raises(RunError, match="no-such is no run"):
+    with pytest.raises(RunError, match="no-such is not a run"):
         read_run(Path("runs/no-such"))

@@ -87,7 +87,7 @@ def test_what_is_no_run_is_told_in_a_sentence(
     assert main(["report", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"trainer: {tmp_path}" in said
-    assert ("is no run: it has no plan.json" if plan is None else "is damaged") in said
+    assert ("is not a run: it has no plan.json" if plan is None else "is damaged") in said
     assert main(["report", str(tmp_path), str(tmp_path / "other")]) == 1
 
 

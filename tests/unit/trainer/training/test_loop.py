@@ -142,7 +142,7 @@ def test_a_checkpoint_that_a_full_disk_has_no_room_for_leaves_the_one_before_and
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
     try:
-        with caplog.at_level("WARNING", "trainer"), pytest.raises(Stopped, match="goes on behind step 2"):
+        with caplog.at_level("WARNING", "trainer"), pytest.raises(Stopped, match="resumes after step 2"):
             train(run, tones, speller, asked, workers=0, stop=stop)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

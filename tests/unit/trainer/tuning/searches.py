@@ -9,19 +9,19 @@ import optuna
 
 from trainer.training.options import Options
 from trainer.training.train import Outcome, Told
-from trainer.tuning.conducting import Here, conduct
-from trainer.tuning.journal import alone
+from trainer.tuning.journal import local_storage
+from trainer.tuning.running import LocalRunner, run_search
 from trainer.tuning.space import parse
-from trainer.tuning.study import Asked, begin
+from trainer.tuning.study import StudySpec, begin
 
 SPACE = ["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.1,0.2"]
 
 
-def asked_in(folder: Path, **words: object) -> Asked:
+def spec_in(folder: Path, **words: object) -> StudySpec:
     """What is searched for in the study of a folder: by default in twelve points, with nothing pruned."""
     fixed = {"corpus": "/corpora/tones", "model": "tiny", "measures": 4}
     values = {"folder": folder / "study", "space": parse(SPACE), "fixed": fixed, "prune": "none", **words}
-    return Asked(**values)  # type: ignore[arg-type]
+    return StudySpec(**values)  # type: ignore[arg-type]
 
 
 def error_rate(options: Options) -> float:
@@ -46,8 +46,8 @@ class FakeTraining:
         return Outcome(4, error_rate(options), options.run)
 
 
-def search(asked: Asked, keep_all: bool = False) -> optuna.Study:
+def search(spec: StudySpec, keep_all: bool = False) -> optuna.Study:
     """Conduct a search to its end."""
-    study = begin(alone(asked.folder), asked)
-    conduct(study, asked, Here(), keep_all)
+    study = begin(local_storage(spec.folder), spec)
+    run_search(study, spec, LocalRunner(), keep_all)
     return study

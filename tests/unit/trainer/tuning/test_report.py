@@ -19,19 +19,19 @@ from trainer.tuning.pictures import Axis, history, importance, parallel, slices
 from trainer.tuning.report import write_report
 from trainer.tuning.search import propose
 from trainer.tuning.space import parse
-from trainer.tuning.study import Asked, begin, folder_of, trials_of
+from trainer.tuning.study import StudySpec, begin, folder_of, trials_of
 
 WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,noise:0.5:0..20:<b>"]
 
 
 def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> optuna.Study:
     """The learning rate decides, and nothing else; one model babbles."""
-    asked = Asked(folder / "digits", parse(WORDS), {"corpus": "/corpora/digits", "model": "tiny", "measures": 4})
-    asked.folder.mkdir()
-    study = begin(InMemoryStorage(), asked)
+    spec = StudySpec(folder / "digits", parse(WORDS), {"corpus": "/corpora/digits", "model": "tiny", "measures": 4})
+    spec.folder.mkdir()
+    study = begin(InMemoryStorage(), spec)
     ends = [*[TrialState.COMPLETE] * complete, *[TrialState.PRUNED] * pruned, *[TrialState.FAIL] * failed]
     for number, state in enumerate(ends):
-        params = propose(asked.space, trials_of(study), "random", 1)
+        params = propose(spec.space, trials_of(study), "random", 1)
         assert params
         value = 2235.0 if number == 1 else 10 + 5 * abs(math.log10(params["learning_rate"]) + 3)
         study.add_trial(
@@ -39,7 +39,7 @@ def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> opt
                 state=state,
                 value=None if state == TrialState.FAIL else value,
                 params=params,
-                distributions=asked.space.distributions,
+                distributions=spec.space.distributions,
                 user_attrs={"reason": "out of <memory>"} if state == TrialState.FAIL else {},
             )
         )
@@ -87,7 +87,7 @@ def test_what_is_cut_off_is_an_arrow_that_has_its_value(tmp_path: Path) -> None:
     study.add_trial(optuna.create_trial(state=TrialState.PRUNED, value=118.92, **words))
     study.add_trial(optuna.create_trial(state=TrialState.PRUNED, value=20.0, **words))
     for drawn in (history(study), *slices(study)):
-        assert "<title>trial 1, trained to the end: 2235.00 %</title>" in drawn
+        assert "<title>trial 1, complete: 2235.00 %</title>" in drawn
         assert "<title>trial 12, pruned: 118.92 %</title>" in drawn
         assert "<title>trial 13" not in drawn
         assert "(2 beyond)" in drawn

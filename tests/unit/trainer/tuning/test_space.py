@@ -57,11 +57,11 @@ def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: l
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["learnin-rate=1,2"], "--vary learnin-rate is no option of train: did you mean learning-rate?"),
-        (["device=cpu,cuda"], "--vary device makes no better model"),
+        (["learnin-rate=1,2"], "--vary learnin-rate is not an option of train: did you mean learning-rate?"),
+        (["device=cpu,cuda"], "--vary device does not affect the model"),
         (["dropout"], "--vary dropout is not NAME=VALUES"),
         (["dropout=a,b"], "--vary dropout=a,b: it takes numbers, or LOW..HIGH"),
-        (["dropout=0.3..0"], "--vary dropout=0.3..0: 0.3..0 is no range"),
+        (["dropout=0.3..0"], "--vary dropout=0.3..0: 0.3..0 is not a range"),
         (["dropout=0..0.3:log"], "--vary dropout=0..0.3:log: 0 has no logarithm"),
         (["dropout=2..3"], "--dropout 2.0: it is from 0 to 1"),
         (["batch=0,1"], "--vary batch=0,1: --batch 0: it is more than 0"),
@@ -73,13 +73,13 @@ def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: l
         (["batch=1.5,2"], "--vary batch=1.5,2: it takes whole numbers"),
         (["freeze-encoder=maybe"], "--vary freeze-encoder=maybe: it takes yes,no"),
         (["dropout=0,1", "dropout=2,3"], "--vary dropout is given twice"),
-        (["learning-rate=3"], "--vary learning-rate=3 has a single value, and does not vary: give --learning-rate"),
-        (["dropout=0,0.1", "batch=16,16"], "--vary batch=16,16 has a single value"),
-        (["augment=light"], "--vary augment=light has a single value"),
-        ([], "nothing is varied"),
+        (["learning-rate=3"], "--vary learning-rate=3 has only one value: give --learning-rate"),
+        (["dropout=0,0.1", "batch=16,16"], "--vary batch=16,16 has only one value"),
+        (["augment=light"], "--vary augment=light has only one value"),
+        ([], "nothing varies"),
     ],
 )
-def test_what_cannot_be_varied_is_told_in_a_sentence(words: list[str], sentence: str) -> None:
+def test_invalid_settings_are_refused_with_a_sentence(words: list[str], sentence: str) -> None:
     with pytest.raises(PlanError) as error:
         parse(words)
     assert sentence in str(error.value)
@@ -136,7 +136,7 @@ def test_a_part_of_a_grid_covers_all_of_it() -> None:
 
 
 def test_a_grid_needs_points() -> None:
-    with pytest.raises(PlanError, match=r"--vary dropout=0..0.3:5 takes five of that range"):
+    with pytest.raises(PlanError, match=r"--vary dropout=0..0.3:5 takes five from the range"):
         propose(parse(["dropout=0..0.3"]), [], "grid", 1)
 
 

@@ -26,11 +26,11 @@ from trainer.errors import PlanError
 from trainer.training.options import Options
 from trainer.training.train import Outcome, Told
 from trainer.tuning import trial, worker
-from trainer.tuning.conducting import Here, add, conduct
 from trainer.tuning.jobs import ATTEMPTS, Workers
-from trainer.tuning.journal import shared
+from trainer.tuning.journal import redis_storage
+from trainer.tuning.running import LocalRunner, add, run_search
 from trainer.tuning.space import parse
-from trainer.tuning.study import Asked, begin, trials_of
+from trainer.tuning.study import StudySpec, begin, trials_of
 from wire.bus import Redis, connect
 from wire.gpus import VISIBLE
 from wire.jobs import TRIALS, queue
@@ -61,20 +61,20 @@ def _worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _one_trial(folder: Path, corpus: Path, checkpoint: Path, measures: int) -> Asked:
+def _one_trial(folder: Path, corpus: Path, checkpoint: Path, measures: int) -> StudySpec:
     """A study of one trial, which tells of every step and leaves a checkpoint behind it."""
     fixed = {
         **{"corpus": str(corpus), "model": str(checkpoint), "measures": measures, "epochs": 15, "batch": 8},
         **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
     }
-    asked = Asked(folder / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
-    asked.folder.mkdir()  # as `tune` does
-    return asked
+    spec = StudySpec(folder / "tones", parse(["learning-rate=1e-3,2e-3"]), fixed, search="grid", trials=1)
+    spec.folder.mkdir()  # as `tune` does
+    return spec
 
 
-def _steps_behind(asked: Asked) -> int:
+def _steps_behind(spec: StudySpec) -> int:
     """Those of its first trial."""
-    return steps_told(asked.folder / "trial-0000")
+    return steps_told(spec.folder / "trial-0000")
 
 
 def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
@@ -85,19 +85,19 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
     tmp_path: Path,
     wait_until: Callable[..., None],
 ) -> None:
-    asked = _one_trial(tmp_path, corpus, checkpoint, measures=2)
-    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
-    assert crew.news() == "waiting for workers: python -m trainer worker"
+    spec = _one_trial(tmp_path, corpus, checkpoint, measures=2)
+    study, runner = begin(redis_storage(redis, "tones"), spec), Workers(redis)
+    assert runner.status() == "waiting for workers: python -m trainer worker"
 
-    assert add(study, asked)
-    crew.see_to(study, 0)
+    assert add(study, spec)
+    runner.ensure_running(study, 0)
     with _worker(redis_url, tmp_path / "first.log") as first:
-        wait_until(lambda: _steps_behind(asked) >= 5, 120, "the first worker trains")
-        assert crew.news() == "1 worker"
+        wait_until(lambda: _steps_behind(spec) >= 5, 120, "the first worker trains")
+        assert runner.status() == "1 worker"
         first.send_signal(signal.SIGKILL)
-    trained = _steps_behind(asked)
+    trained = _steps_behind(spec)
     with _worker(redis_url, tmp_path / "second.log") as second:
-        wait_until(lambda: _steps_behind(asked) >= trained + 20, 120, "the second worker goes on")
+        wait_until(lambda: _steps_behind(spec) >= trained + 20, 120, "the second worker goes on")
         # An orderly stop hands the trial back at once, and is no failed attempt.
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=60) == 0
@@ -116,23 +116,23 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
 def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
     free_port: Callable[[], int], tmp_path: Path, corpus: Path, checkpoint: Path, wait_until: Callable[..., None]
 ) -> None:
-    asked = _one_trial(tmp_path, corpus, checkpoint, measures=4)
+    spec = _one_trial(tmp_path, corpus, checkpoint, measures=4)
     port, log = free_port(), tmp_path / "log"
     with contextlib.ExitStack() as stack:
         with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
-            study = begin(shared(redis, "tones"), asked)
-            assert add(study, asked)
-            Workers(redis).see_to(study, 0)
+            study = begin(redis_storage(redis, "tones"), spec)
+            assert add(study, spec)
+            Workers(redis).ensure_running(study, 0)
             process = stack.enter_context(_worker(url, log))
-            wait_until(lambda: _steps_behind(asked) >= 5, 120, "it trains")
-        wait_until(lambda: "Redis is away, waiting for it" in log.read_text(), 60, "it says so")
+            wait_until(lambda: _steps_behind(spec) >= 5, 120, "it trains")
+        wait_until(lambda: "Redis is unreachable, waiting for it" in log.read_text(), 60, "it says so")
         with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
-            study = begin(shared(redis, "tones"), asked)
+            study = begin(redis_storage(redis, "tones"), spec)
             wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the trial goes on")
             wait_until(lambda: "trial 0: to the end" in log.read_text(), 60)
-            assert log.read_text().count("Redis is away") == 1
+            assert log.read_text().count("Redis is unreachable") == 1
             redis.flushall()
-            wait_until(lambda: Workers(redis).news() == "1 worker", 60, "one that was forgotten tells of itself")
+            wait_until(lambda: Workers(redis).status() == "1 worker", 60, "one that was forgotten tells of itself")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
     assert "Traceback" not in log.read_text()
@@ -162,10 +162,10 @@ def test_a_search_by_workers_ends_as_one_that_is_conducted_alone(
 
     monkeypatch.setattr(trial, "train_run", training)
     found = []
-    for name, crew in (("alone", Here()), ("shared", AtOnce(redis))):
-        asked = Asked(tmp_path / name, parse(SPACE), {"corpus": "c", "model": "m", "measures": 4}, trials=6)
-        study = begin(shared(redis, name), asked)
-        conduct(study, asked, crew)
+    for name, runner in (("alone", LocalRunner()), ("shared", AtOnce(redis))):
+        spec = StudySpec(tmp_path / name, parse(SPACE), {"corpus": "c", "model": "m", "measures": 4}, trials=6)
+        study = begin(redis_storage(redis, name), spec)
+        run_search(study, spec, runner)
         found.append([(each.params, each.state, each.value, each.user_attrs) for each in trials_of(study)])
     assert found[0] == found[1]
     assert [state for _, state, _, _ in found[0]].count(TrialState.FAIL) == 1
@@ -174,20 +174,20 @@ def test_a_search_by_workers_ends_as_one_that_is_conducted_alone(
 
 
 def test_a_trial_that_no_worker_survives_fails(redis: Redis, tmp_path: Path) -> None:
-    asked = Asked(tmp_path / "tones", parse(SPACE), {"corpus": "c", "model": "m", "measures": 2}, trials=1)
-    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
+    spec = StudySpec(tmp_path / "tones", parse(SPACE), {"corpus": "c", "model": "m", "measures": 2}, trials=1)
+    study, runner = begin(redis_storage(redis, "tones"), spec), Workers(redis)
 
-    assert add(study, asked)
-    crew.see_to(study, 0)
+    assert add(study, spec)
+    runner.ensure_running(study, 0)
     job = Job.fetch("tones-0", connection=redis, serializer=JSONSerializer)
     assert (job.retries_left, job.timeout) == (9, -1)
     assert queue(TRIALS, redis).job_ids == ["tones-0"]
-    crew.see_to(study, 0)
+    runner.ensure_running(study, 0)
     assert queue(TRIALS, redis).job_ids == ["tones-0"], "one that waits is not handed out twice"
     job.set_status("failed")
-    crew.see_to(study, 0)
+    runner.ensure_running(study, 0)
     assert trials_of(study)[0].state == TrialState.FAIL
-    assert "10 workers could not bring it to its end" in trials_of(study)[0].user_attrs["reason"]
+    assert "10 workers failed to finish it" in trials_of(study)[0].user_attrs["reason"]
 
 
 def test_a_worker_without_the_folders_hands_its_trial_back_and_ends(
@@ -195,22 +195,22 @@ def test_a_worker_without_the_folders_hands_its_trial_back_and_ends(
 ) -> None:
     away = tmp_path / "sounds"
     fixed = {"corpus": str(corpus), "model": "new:tiny-demo", "measures": 2, "augment": f"noise:0.5:0..20:{away}"}
-    asked = Asked(tmp_path / "tones", parse(SPACE), fixed, trials=1)
-    study, crew = begin(shared(redis, "tones"), asked), Workers(redis)
-    assert add(study, asked)
-    crew.see_to(study, 0)
-    asked.folder.mkdir()
-    for folder in (away, asked.folder):
-        if folder == asked.folder:
+    spec = StudySpec(tmp_path / "tones", parse(SPACE), fixed, trials=1)
+    study, runner = begin(redis_storage(redis, "tones"), spec), Workers(redis)
+    assert add(study, spec)
+    runner.ensure_running(study, 0)
+    spec.folder.mkdir()
+    for folder in (away, spec.folder):
+        if folder == spec.folder:
             away.mkdir()
-            asked.folder.rmdir()
+            spec.folder.rmdir()
         assert main(["worker", "--redis", redis_url, "--burst"]) == 1
-        assert f"trial tones-0 needs {folder}, which is not here, and was handed back" in capsys.readouterr().err
+        assert f"trial tones-0 needs {folder}, which does not exist here, and was returned" in capsys.readouterr().err
         assert queue(TRIALS, redis).job_ids == ["tones-0"]
         assert Job.fetch("tones-0", connection=redis, serializer=JSONSerializer).retries_left == ATTEMPTS - 1
     assert not redis.exists(queue(TRIALS, redis).intermediate_queue_key), "it would be handed out once more"
     assert trials_of(study)[0].state == TrialState.RUNNING
-    assert not asked.folder.exists(), "no trial made a folder of its own"
+    assert not spec.folder.exists(), "no trial made a folder of its own"
 
 
 def test_a_worker_connects_once(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,23 +14,23 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.unit.trainer.tuning.searches import FakeTraining, asked_in, error_rate, search
+from tests.unit.trainer.tuning.searches import FakeTraining, error_rate, search, spec_in
 from trainer.errors import PlanError, TrainerError
 from trainer.reports.run import write_report
 from trainer.run_folder import read_run
 from trainer.training.options import Options
 from trainer.training.train import Outcome, Told, train_run
 from trainer.tuning import trial
-from trainer.tuning.conducting import Here, conduct
-from trainer.tuning.journal import alone
+from trainer.tuning.journal import local_storage
 from trainer.tuning.results import best_command, failures, ranked
+from trainer.tuning.running import LocalRunner, run_search
 from trainer.tuning.study import begin, trials_of
 
 
 def test_a_grid_is_searched_to_its_end_and_the_best_keeps_its_weights(
     fake: FakeTraining, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = search(asked_in(tmp_path, search="grid", trials=None))
+    study = search(spec_in(tmp_path, search="grid", trials=None))
     assert "12/12" in capsys.readouterr().err
     assert len(fake.runs) == len({(run.learning_rate, run.dropout) for run in fake.runs}) == 12
     best = ranked(study)[0]
@@ -44,21 +44,21 @@ def test_a_grid_is_searched_to_its_end_and_the_best_keeps_its_weights(
 
 
 def test_all_weights_are_kept_if_asked(fake: FakeTraining, tmp_path: Path) -> None:
-    search(asked_in(tmp_path, trials=3), keep_all=True)
+    search(spec_in(tmp_path, trials=3), keep_all=True)
     assert len(list(tmp_path.glob("study/*/best"))) == 3
 
 
 def test_weights_that_were_to_be_kept_are_kept_when_the_search_goes_on(fake: FakeTraining, tmp_path: Path) -> None:
-    search(asked_in(tmp_path, trials=3), keep_all=True)
-    search(asked_in(tmp_path, trials=4))
+    search(spec_in(tmp_path, trials=3), keep_all=True)
+    search(spec_in(tmp_path, trials=4))
     assert len(list(tmp_path.glob("study/*/best"))) == 4
 
 
 def test_a_finished_search_is_added_to(fake: FakeTraining, tmp_path: Path) -> None:
-    search(asked_in(tmp_path, trials=3))
-    search(asked_in(tmp_path, trials=3))
+    search(spec_in(tmp_path, trials=3))
+    search(spec_in(tmp_path, trials=3))
     assert len(fake.runs) == 3
-    study = search(asked_in(tmp_path, trials=5))
+    study = search(spec_in(tmp_path, trials=5))
     assert [found.number for found in trials_of(study)] == [0, 1, 2, 3, 4]
     assert len(fake.runs) == 5
 
@@ -74,8 +74,8 @@ def test_an_interrupted_trial_is_taken_up_again(
 
     monkeypatch.setattr(trial, "train_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        search(asked_in(tmp_path, trials=4))
-    study = search(asked_in(tmp_path, trials=4))
+        search(spec_in(tmp_path, trials=4))
+    study = search(spec_in(tmp_path, trials=4))
     assert [found.state for found in trials_of(study)] == [TrialState.COMPLETE] * 4
     assert fake.runs[2] == fake.runs[3], "the same options, in the same folder"
     assert len(fake.runs) == 5
@@ -94,7 +94,7 @@ def test_what_is_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: py
         return Outcome(4, rate, options.run)
 
     monkeypatch.setattr(trial, "train_run", training)
-    study = search(asked_in(tmp_path, trials=6, prune="median"))
+    study = search(spec_in(tmp_path, trials=6, prune="median"))
     states = [found.state for found in trials_of(study)]
     assert states == [*[TrialState.COMPLETE] * 4, TrialState.PRUNED, TrialState.COMPLETE]
     assert heard == 5 * 4 + 2
@@ -106,7 +106,7 @@ def test_what_is_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: py
     [
         (RuntimeError("CUDA out of memory.\nTried to"), 1.0, "RuntimeError: CUDA out of memory."),
         (PlanError("too few clips"), 1.0, "too few clips"),
-        (None, math.nan, "it diverged: the loss is no number when 25 % of the training is behind"),
+        (None, math.nan, "it diverged: the loss is NaN or infinite after 25 % of the training"),
     ],
 )
 def test_a_failed_trial_says_why_and_the_search_goes_on(
@@ -126,7 +126,7 @@ def test_a_failed_trial_says_why_and_the_search_goes_on(
         return fake(options, told)
 
     monkeypatch.setattr(trial, "train_run", failing)
-    study = search(asked_in(tmp_path, trials=4))
+    study = search(spec_in(tmp_path, trials=4))
     failed = trials_of(study)[1]
     assert [found.state for found in trials_of(study)].count(TrialState.COMPLETE) == 3
     assert failures(study) == [(str(failed.number), reason)]
@@ -137,8 +137,8 @@ def test_a_search_whose_trials_all_fail_ends(tmp_path: Path, monkeypatch: pytest
         raise PlanError("the corpus has no split dev")
 
     monkeypatch.setattr(trial, "train_run", failing)
-    with pytest.raises(TrainerError, match="none of the first 3 trials came to an end: the corpus has no split dev"):
-        search(asked_in(tmp_path))
+    with pytest.raises(TrainerError, match="all of the first 3 trials failed: the corpus has no split dev"):
+        search(spec_in(tmp_path))
 
 
 def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +146,8 @@ def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkey
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(trial, "train_run", failing)
-    with pytest.raises(TrainerError, match="none of 2 trials came to a result: RuntimeError: out of memory"):
-        search(asked_in(tmp_path, trials=2))
+    with pytest.raises(TrainerError, match="none of 2 trials has a result: RuntimeError: out of memory"):
+        search(spec_in(tmp_path, trials=2))
 
 
 def test_when_every_trial_fails_from_some_time_on_the_search_ends_and_goes_on_later(
@@ -159,27 +159,29 @@ def test_when_every_trial_fails_from_some_time_on_the_search_ends_and_goes_on_la
         return fake(options, told)
 
     monkeypatch.setattr(trial, "train_run", full)
-    with pytest.raises(TrainerError, match=r"the last 5 trials failed: .*trial-0005: its disk is full: make room"):
-        search(asked_in(tmp_path, trials=12))
+    with pytest.raises(
+        TrainerError, match=r"the last 5 trials failed: .*trial-0005: the disk is full: free some space"
+    ):
+        search(spec_in(tmp_path, trials=12))
     monkeypatch.setattr(trial, "train_run", fake)
-    states = [found.state for found in trials_of(search(asked_in(tmp_path, trials=8)))]
+    states = [found.state for found in trials_of(search(spec_in(tmp_path, trials=8)))]
     assert states == [TrialState.COMPLETE, *[TrialState.FAIL] * 5, *[TrialState.COMPLETE] * 2]
 
 
 def test_a_trial_goes_on_in_the_precision_it_was_begun_in(fake: FakeTraining, tmp_path: Path) -> None:
-    asked = asked_in(tmp_path, trials=1)
-    study = begin(alone(asked.folder), asked)
-    run = asked.folder / "trial-0000"
+    spec = spec_in(tmp_path, trials=1)
+    study = begin(local_storage(spec.folder), spec)
+    run = spec.folder / "trial-0000"
     run.mkdir()
     (run / "plan.json").write_text('{"plan": {"precision": "bf16"}}')
-    conduct(study, asked, Here())
+    run_search(study, spec, LocalRunner())
     assert [each.precision for each in fake.runs] == ["bf16"]
 
 
 def test_the_machine_may_change_when_a_search_goes_on(fake: FakeTraining, tmp_path: Path) -> None:
-    asked = asked_in(tmp_path, trials=1)
-    search(asked)
-    search(replace(asked, trials=2, fixed={**asked.fixed, "workers": 3, "checkpoint_every_s": 20.0}))
+    spec = spec_in(tmp_path, trials=1)
+    search(spec)
+    search(replace(spec, trials=2, fixed={**spec.fixed, "workers": 3, "checkpoint_every_s": 20.0}))
     assert [each.workers for each in fake.runs] == [None, 3]
     assert fake.runs[1].checkpoint_every_s == 20.0
 
