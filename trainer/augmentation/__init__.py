@@ -1,1 +1,1 @@
-"""What a voice suffers on its way to a listener, and sound in which nobody speaks."""
+"""Augmentation: effects on speech, and sounds without speech."""

@@ -1,4 +1,4 @@
-"""Augmentation, on the fly: which effects, how often and how strong, as words that fit a command line and plan.json."""
+"""On-the-fly augmentation: effects with probabilities and strengths, as text for the command line and plan.json."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Kind:
     """An effect.
 
     Attributes:
-        does, unit: for people.
-        usual: range of its strength where none is given.
-        allowed: range of what makes sense.
-        apply: what it does to audio [n], by a strength, sounds of its folder and chance.
-        takes_folder: whether it may use recordings of a folder.
-        lengthens: whether its strength divides the length.
+        does, unit: shown in help texts.
+        usual: default range of its strength.
+        allowed: valid range of its strength.
+        apply: the function on audio [n], with a strength, the sounds of its folder, and a random generator.
+        takes_folder: whether it can use recordings of a folder.
+        lengthens: whether its strength divides the length of the audio.
     """
 
     does: str
@@ -41,28 +41,28 @@ class Kind:
     lengthens: bool = False
 
 
-#: In the order in which they come upon a voice: the speaker, the room, the studio, the line, the transmitter.
+#: In the order of the signal path: speaker, room, studio, line, transmitter.
 KINDS: Mapping[str, Kind] = {
-    "speed": Kind("faster or slower, pitch goes along", "times", (0.9, 1.1), (0.5, 2.0), effects.speed, lengthens=True),
+    "speed": Kind("faster or slower, with the pitch", "times", (0.9, 1.1), (0.5, 2.0), effects.speed, lengthens=True),
     "tempo": Kind("faster or slower at the same pitch", "times", (0.9, 1.1), (0.5, 2.0), effects.tempo, lengthens=True),
     "pitch": Kind("higher or lower at the same speed", "semitones", (-2, 2), (-12, 12), effects.pitch),
     "room": Kind(
-        "echo: recorded rooms, or noise that decays", "s to -60 dB", (0.1, 0.6), (0.02, 5), effects.room, True
+        "reverberation: impulse responses, or decaying noise", "s to -60 dB", (0.1, 0.6), (0.02, 5), effects.room, True
     ),
-    "noise": Kind("noise below the voice", "dB", (5, 30), (-20, 80), effects.noise, True),
-    "music": Kind("music below the voice", "dB", (5, 30), (-20, 80), effects.music, True),
+    "noise": Kind("noise, at a signal-to-noise ratio", "dB", (5, 30), (-20, 80), effects.noise, True),
+    "music": Kind("music, at a signal-to-noise ratio", "dB", (5, 30), (-20, 80), effects.music, True),
     "telephone": Kind("300-3400 Hz, 8 kHz, µ-law", "", (1, 1), (1, 1), effects.telephone),
-    "band": Kind("nothing above a frequency", "Hz", (2500, 7000), (500, 8000), effects.band),
-    "mp3": Kind("through an MP3", "kbit/s", (12, 32), (9, 160), effects.mp3),
-    "opus": Kind("through Opus", "kbit/s", (6, 24), (6, 128), effects.opus),
-    "overdrive": Kind("peaks cut off", "dB", (3, 12), (0, 40), effects.overdrive),
-    "gain": Kind("louder or fainter", "dB", (-20, 0), (-60, 30), effects.gain),
+    "band": Kind("low-pass filter", "Hz", (2500, 7000), (500, 8000), effects.band),
+    "mp3": Kind("MP3 coding", "kbit/s", (12, 32), (9, 160), effects.mp3),
+    "opus": Kind("Opus coding", "kbit/s", (6, 24), (6, 128), effects.opus),
+    "overdrive": Kind("clipped peaks", "dB", (3, 12), (0, 40), effects.overdrive),
+    "gain": Kind("louder or quieter", "dB", (-20, 0), (-60, 30), effects.gain),
 }
 
 PRESETS: Mapping[str, str] = {
     "none": "",
     "light": "speed:0.3:0.9..1.1,noise:0.3:15..40,gain:0.5:-20..0",
-    # What a station's listeners get: hosts at a tempo, guests on the telephone, beds, and codecs that save.
+    # What stations broadcast: fast hosts, guests on the telephone, music beds, and low bit rates.
     "radio": "speed:0.2:0.95..1.05,tempo:0.2:0.9..1.15,pitch:0.2:-2..2,room:0.15:0.1..0.6,noise:0.3:5..35,"
     "music:0.3:3..30,telephone:0.08:1..1,band:0.15:2500..7000,mp3:0.15:12..32,opus:0.1:6..24,overdrive:0.05:3..12,"
     "gain:0.5:-25..0",
@@ -71,7 +71,7 @@ PRESETS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """How often an effect comes, how strong, and from which folder its sounds are (empty: made of nothing)."""
+    """The probability and strength of an effect, and the folder of its sounds (empty: synthesized)."""
 
     name: str
     probability: float
@@ -85,29 +85,29 @@ class Setting:
 
 
 def parse(text: str) -> tuple[Setting, ...]:
-    """Settings out of `PRESET,NAME:PROBABILITY:LOW..HIGH:FOLDER,…`; what comes later replaces the same effect before.
+    """Parse `PRESET,NAME:PROBABILITY:LOW..HIGH:FOLDER,…`; a later setting replaces an earlier one of the same effect.
 
-    Whatever is left out at an end is as usual: `pitch`, `pitch:0.3`, `pitch:0.3:-1..1`. `pitch:0` takes it out.
+    Trailing parts may be omitted: `pitch`, `pitch:0.3`, `pitch:0.3:-1..1`. `pitch:0` removes the effect.
 
     Raises:
-        PlanError: a word is not understood; the text says which.
+        PlanError: a setting is invalid; the message names it.
     """
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for word in filter(None, (word.strip() for word in text.split(","))):
         for setting in parse(PRESETS[word]) if word in PRESETS else (_setting(word),):
-            found[setting.name] = setting
-    return tuple(found[name] for name in KINDS if name in found and found[name].probability > 0)
+            settings[setting.name] = setting
+    return tuple(settings[name] for name in KINDS if name in settings and settings[name].probability > 0)
 
 
 def text_of(settings: Sequence[Setting]) -> str:
-    """The inverse of `parse`."""
+    """Format settings; the inverse of `parse`."""
     return ",".join(map(str, settings)) or "none"
 
 
 class Augmentation:
-    """Effects upon audio, one behind the other: an `Augment` of `trainer.training.clip_source`.
+    """A chain of effects on audio: an `Augment` of `trainer.training.clip_source`.
 
-    Each effect has a random stream of its own, by its name: to add one changes nothing about when the others come.
+    Each effect has its own random stream, seeded by its name: adding an effect does not change the draws of the others.
 
     Raises:
         SourceError: a folder has no recordings.
@@ -120,30 +120,30 @@ class Augmentation:
 
     @property
     def most_lengthening(self) -> float:
-        """How many times as long as it was a clip may become."""
+        """The maximum factor by which a clip may become longer."""
         return math.prod(1 / setting.low for setting in self.settings if KINDS[setting.name].lengthens)
 
     def only(self, setting: Setting, strength: float) -> Augmentation:
-        """One of the effects alone, always, at one strength."""
+        """Return a chain of one of the effects, with probability 1 and a fixed strength."""
         alone = copy.copy(self)
         alone.settings = (replace(setting, probability=1.0, low=strength, high=strength),)
         return alone
 
     def drawn(self, rng: np.random.Generator) -> dict[str, float]:
-        """Which effects come, and how strong: what the same generator would make `__call__` do."""
+        """Return the strengths of the effects that `__call__` would apply with the same generator."""
         return {setting.name: strength for setting, strength, _ in self._plan(rng)}
 
     def lengthening(self, rng: np.random.Generator) -> float:
         return math.prod(1 / strength for _, strength, _ in self._plan(rng, only_lengthening=True))
 
     def __call__(self, audio: Audio, rng: np.random.Generator) -> Audio:
-        """Disturb mono audio of SAMPLE_RATE in -1…1, [n]; it does not leave -1…1.
+        """Apply the effects to mono audio of SAMPLE_RATE in -1…1, [n]; the result is also in -1…1.
 
         Raises:
-            ValueError: a sample is no number.
+            ValueError: a sample is NaN or infinite.
         """
         if not np.isfinite(audio).all():
-            raise ValueError("audio to augment has samples that are no numbers (NaN or infinity)")
+            raise ValueError("audio to augment has samples that are NaN or infinite")
         plan, lengthening = list(self._plan(rng)), 1.0
         samples = len(audio)
         for setting, strength, stream in plan if samples else ():
@@ -157,33 +157,33 @@ class Augmentation:
     def _plan(
         self, rng: np.random.Generator, only_lengthening: bool = False
     ) -> Iterator[tuple[Setting, float, np.random.Generator]]:
-        """The effects that come, their strength, and the chance that is left to each of them."""
+        """Yield the drawn effects, their strengths, and their random streams."""
         key = int(rng.integers(0, 1 << 62))
         for setting in self.settings:
             if only_lengthening and not KINDS[setting.name].lengthens:
                 continue
             stream = np.random.default_rng([key, zlib.crc32(setting.name.encode())])
-            comes, strength = stream.random(), float(stream.uniform(setting.low, setting.high))
-            if comes < setting.probability:
+            draw, strength = stream.random(), float(stream.uniform(setting.low, setting.high))
+            if draw < setting.probability:
                 yield setting, strength, stream
 
 
 def _setting(word: str) -> Setting:
     name, *rest = word.split(":", 3)
     if name not in KINDS:
-        raise PlanError(f"--augment: no effect or preset {name!r}; there are {', '.join([*PRESETS, *KINDS])}")
+        raise PlanError(f"--augment: no effect or preset {name!r}; choose from {', '.join([*PRESETS, *KINDS])}")
     kind = KINDS[name]
     try:
         probability = float(rest[0]) if rest and rest[0] else 1.0
         low, high = map(float, rest[1].split("..")) if len(rest) > 1 and rest[1] else kind.usual
     except ValueError:
         raise PlanError(
-            f"--augment: {word!r} is not NAME:PROBABILITY:LOW..HIGH, as {name}:0.5:{_usual(kind)}"
+            f"--augment: {word!r} is not NAME:PROBABILITY:LOW..HIGH, such as {name}:0.5:{_usual(kind)}"
         ) from None
     least, most = kind.allowed
     if not (0 <= probability <= 1 and least <= low <= high <= most):
         raise PlanError(
-            f"--augment: of {word!r}, a probability is from 0 to 1 and {name} from {least:g} to {most:g} {kind.unit}"
+            f"--augment: {word!r}: the probability is from 0 to 1, and {name} from {least:g} to {most:g} {kind.unit}"
         )
     folder = rest[2] if len(rest) > 2 else ""
     if folder and not kind.takes_folder:
@@ -200,7 +200,7 @@ def _number(value: float) -> str:
 
 
 def _resized(audio: Audio, samples: int) -> Audio:
-    """Two effects that change the length may round to one sample more than both at once."""
+    """Pad or cut audio: two effects that change the length may round differently from their product."""
     if len(audio) == samples:
         return audio
     return np.pad(audio, (0, max(0, samples - len(audio))))[:samples]

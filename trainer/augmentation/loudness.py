@@ -1,4 +1,4 @@
-"""How loud speech is, and a disturbance beside it."""
+"""Levels of speech, and mixing at a signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from trainer.examples import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 
-#: Speech is in frames of 20 ms that are at most so much quieter than the loudest. A pause must not count, or the noise
-#: over a clip with long pauses would be fainter than its ratio says (ITU-T P.56 measures so, with 15.9 dB to its mean).
+#: Frames of 20 ms count as speech if they are at most this much quieter than the loudest. Pauses must not count, or
+#: noise in a clip with long pauses would be too quiet (ITU-T P.56 does the same, with 15.9 dB relative to the mean).
 FRAME_SAMPLES = SAMPLE_RATE // 50
 ACTIVE_DB = 30.0
 
@@ -20,7 +20,7 @@ def rms(audio: Audio) -> float:
 
 
 def active_rms(audio: Audio) -> float:
-    """RMS of the frames in which there is sound; 0 of silence."""
+    """Return the RMS of frames with speech; 0 for silence."""
     whole = len(audio) // FRAME_SAMPLES * FRAME_SAMPLES
     if not whole:
         return rms(audio)
@@ -30,7 +30,7 @@ def active_rms(audio: Audio) -> float:
 
 
 def at_snr(speech: Audio, disturbance: Audio, snr_db: float) -> Audio:
-    """Add a disturbance [n] so that the spoken part of `speech` [n] is `snr_db` above it; nothing to silence."""
+    """Add a disturbance [n] so that the active part of `speech` [n] is `snr_db` above it; silence stays as it is."""
     loud, noise = active_rms(speech), rms(disturbance)
     if loud <= 0 or noise <= 1e-7:
         return speech
@@ -38,6 +38,6 @@ def at_snr(speech: Audio, disturbance: Audio, snr_db: float) -> Audio:
 
 
 def at_level(audio: Audio, level: float) -> Audio:
-    """The same with an active RMS of `level`; silence stays silence."""
+    """Scale audio to an active RMS of `level`; silence stays silence."""
     loud = active_rms(audio)
     return audio * np.float32(level / loud) if loud > 0 else audio

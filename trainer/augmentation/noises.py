@@ -1,4 +1,4 @@
-"""Noises and music made of nothing, where no recordings of them are at hand."""
+"""Synthesized noises and music, for use without recordings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trainer.examples import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 Sample = TypeVar("Sample", np.float32, np.int16)
-#: Makes a minute of sound, [BANK_SAMPLES].
+#: Synthesizes a minute of sound, [BANK_SAMPLES].
 Maker = Callable[[np.random.Generator], NDArray[np.float64]]
 
-#: Length of the bank that each kind of noise is cut from.
+#: Length of the bank from which pieces of a kind of noise are cut.
 BANK_SAMPLES = 60 * SAMPLE_RATE
 NOISES = ("white", "pink", "brown", "hum")
 MUSIC = "music"
@@ -25,12 +25,12 @@ _BANK_SEED = 20_261
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> Audio:
-    """`samples` of a kind of noise, at RMS 1, from a random place in its bank."""
+    """Return `samples` of a kind of noise, from a random position of its bank, which has RMS 1."""
     return piece(bank(kind), samples, rng)
 
 
 def piece(of: NDArray[Sample], samples: int, rng: np.random.Generator) -> NDArray[Sample]:
-    """`samples` from a random place; again from the beginning where there are not so many."""
+    """Return `samples` from a random position; shorter audio is repeated."""
     if len(of) <= samples:
         return np.resize(of, samples)
     start = int(rng.integers(0, len(of) - samples))
@@ -39,12 +39,12 @@ def piece(of: NDArray[Sample], samples: int, rng: np.random.Generator) -> NDArra
 
 @cache
 def bank(kind: str) -> Audio:
-    """A minute of a kind of noise, at RMS 1: always the same."""
+    """Return a minute of a kind of noise at RMS 1; deterministic."""
     return filled(kind, _MAKERS[kind])
 
 
 def filled(kind: str, make: Maker) -> Audio:
-    """A bank out of a maker, seeded by its name."""
+    """Return a bank from a maker, seeded by its name."""
     made = make(np.random.default_rng([_BANK_SEED, *kind.encode()]))
     return np.asarray(made / np.sqrt(np.mean(made**2)), np.float32)
 
@@ -62,21 +62,21 @@ def _brown(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _coloured(rng: np.random.Generator, exponent: float) -> NDArray[np.float64]:
-    """Noise whose amplitude falls with frequency to the power of `exponent`."""
+    """Return noise whose amplitude falls with frequency to the power of `exponent`."""
     spectrum = np.fft.rfft(rng.standard_normal(BANK_SAMPLES))
     frequency_hz = np.fft.rfftfreq(BANK_SAMPLES, 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum / np.maximum(frequency_hz, 20.0) ** exponent, BANK_SAMPLES)
 
 
 def _hum(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mains hum: 50 Hz and its harmonics, over a little hiss."""
+    """Return mains hum: 50 Hz and its harmonics, with a little hiss."""
     t = np.arange(BANK_SAMPLES) / SAMPLE_RATE
     hum = sum(np.sin(2 * np.pi * 50 * n * t + rng.uniform(0, 6)) / n for n in range(1, 9))
     return np.asarray(hum + 0.05 * rng.standard_normal(BANK_SAMPLES))
 
 
 def _music(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Chords, arpeggios and jingles of simple tones, half a second to two seconds each."""
+    """Return chords and arpeggios of simple tones, 0.4 to 2 s each."""
     out = np.zeros(BANK_SAMPLES)
     position = 0
     while position < BANK_SAMPLES:

@@ -1,4 +1,4 @@
-"""Sound in which nobody speaks: what teaches a model to write nothing over silence, noise and music."""
+"""Sounds without speech, which teach a model to write nothing for silence, noise and music."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trainer.examples import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 
-#: Share of digital silence: a muted line, or what pads a chunk. It says little, and is learnt fast.
+#: Share of digital silence (a muted line, or padding): it is learnt quickly.
 SILENT_SHARE = 0.15
-#: Share of sounds from the folders, where there are any; the others are made of nothing.
+#: Share of sounds from the folders, if there are any; the others are synthesized.
 RECORDED_SHARE = 0.7
-#: Peaks, in dB below full scale: from what is barely there to what a station's limiter lets through.
+#: Range of peaks, in dB relative to full scale: from barely audible to the output of a station's limiter.
 PEAK_DB = (-60.0, 0.0)
 SHORTEST_S = 1.0
-#: Music is as likely as all kinds of noise together: it is what models make words of most often (whisper.cpp #1507).
+#: Music is as likely as all noises together: models hallucinate words from it most often (whisper.cpp #1507).
 _KINDS = (*noises.NOISES, *[noises.MUSIC] * len(noises.NOISES))
 
 
@@ -32,8 +32,8 @@ class QuietSounds:
 
     Attributes:
         share: of all examples.
-        longest_s: as long as clips are, or the acoustic context.
-        sounds: recordings without speech, one of these folders being as likely as another.
+        longest_s: maximum duration: that of clips, or the acoustic context.
+        sounds: folders of recordings without speech; all are equally likely.
     """
 
     share: float
@@ -57,10 +57,10 @@ class QuietSounds:
 
 
 def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) -> QuietSounds | None:
-    """What `--without-speech SHARE[:FOLDER…]` says; None: nothing.
+    """Parse `--without-speech SHARE[:FOLDER…]`; None if the share is 0.
 
     Raises:
-        PlanError: it is no share.
+        PlanError: the share is invalid.
         SourceError: a folder has no recordings.
     """
     share, folders = without_speech(text)
@@ -69,16 +69,18 @@ def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) 
 
 
 def without_speech(text: str) -> tuple[float, list[str]]:
-    """Share and folders out of `SHARE[:FOLDER…]`.
+    """Return the share and the folders of `SHARE[:FOLDER…]`.
 
     Raises:
-        PlanError: it is no share.
+        PlanError: the share is invalid.
     """
     number, *folders = text.split(":")
     try:
         share = float(number or 0)
     except ValueError:
-        raise PlanError(f"--without-speech: {number!r} is no share: 0.05, or 0.05:FOLDER for its sounds") from None
+        raise PlanError(
+            f"--without-speech: {number!r} is not a share: give 0.05, or 0.05:FOLDER for its sounds"
+        ) from None
     if not 0 <= share < 1:
-        raise PlanError(f"--without-speech: a share is from 0 to below 1, not {share:g}")
+        raise PlanError(f"--without-speech: a share is at least 0 and less than 1, not {share:g}")
     return share, folders

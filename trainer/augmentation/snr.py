@@ -1,4 +1,4 @@
-"""Signal-to-noise ratios: noise added at a known one, and a guess at the one that a recording has."""
+"""Adds noise at a signal-to-noise ratio, and estimates the ratio of a recording."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from trainer.examples import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 
-#: Frames of 20 ms tell speech from what is between.
+#: Frames of 20 ms separate speech from pauses.
 _FRAME_SAMPLES = SAMPLE_RATE // 50
-#: Speech is in the loudest frames, its background in the quietest: percentiles of their energy.
+#: Percentiles of the frames' energy that are the levels of speech and of the background.
 _SPEECH_PERCENTILE, _BACKGROUND_PERCENTILE = 90, 10
-#: What is quieter than this below full scale, in dB, is no noise that anybody hears.
+#: Minimum level in dB relative to full scale; anything quieter is inaudible.
 _QUIETEST_DB = -90.0
 
 
 def in_noise(audio: Audio, snr_db: float, rng: np.random.Generator) -> Audio:
-    """Add pink noise (it falls by 3 dB an octave, roughly as speech does) `snr_db` below the loud frames."""
+    """Add pink noise (-3 dB per octave, roughly like speech) `snr_db` below the loud frames."""
     spectrum = np.fft.rfft(rng.standard_normal(len(audio)))
     spectrum /= np.sqrt(np.maximum(1, np.arange(len(spectrum))))
     noise = np.fft.irfft(spectrum, len(audio))
@@ -29,13 +29,13 @@ def in_noise(audio: Audio, snr_db: float, rng: np.random.Generator) -> Audio:
 
 
 def estimate_db(audio: Audio) -> float:
-    """How far the loud frames are above the quiet ones, in dB: low in noise, and where there is no pause."""
+    """Return the difference between loud and quiet frames in dB; it is low in noise, and in speech without pauses."""
     speech_db, background_db = _levels(audio)
     return speech_db - background_db
 
 
 def _levels(audio: Audio) -> tuple[float, float]:
-    """Level of speech and of background, in dB below full scale."""
+    """Return the levels of speech and background, in dB relative to full scale."""
     whole = len(audio) // _FRAME_SAMPLES * _FRAME_SAMPLES
     frames = audio[:whole].reshape(-1, _FRAME_SAMPLES) if whole else audio[None]
     levels = 10 * np.log10(np.maximum(np.mean(np.square(frames, dtype=np.float64), 1), 10 ** (_QUIETEST_DB / 10)))

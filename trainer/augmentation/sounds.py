@@ -1,7 +1,7 @@
-"""A folder of recordings (noise, music, room impulses) as one bank of 16 kHz samples, decoded once and kept.
+"""Banks of sounds: the recordings of a folder (noise, music, impulse responses), decoded once to 16 kHz and cached.
 
-The bank lies in the user's cache, by the names, sizes and times of the files, and is read through a memory map: all
-processes that make examples share it, and a hundred hours of it cost no memory.
+A bank is stored in the user's cache under a digest of the names, sizes and times of the files. It is read through a
+memory map, so all processes share it, and even a hundred hours of sound take no memory of their own.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from trainer.errors import AudioError, SourceError
 
 Audio = NDArray[np.float32]
 
-#: A piece is drawn again, so many times at most, when it is quieter than this (of full scale): noise has pauses, too.
-_TRIES, _FAINT = 5, 1e-4
+#: Maximum number of draws of a piece, and the peak (of full scale) below which it is drawn again: noise has pauses.
+_MAX_DRAWS, _MIN_PEAK = 5, 1e-4
 
 
 class Sounds:
-    """Recordings of a folder and of all folders in it.
+    """The recordings below a folder.
 
     Args:
-        cache: where banks are kept; None: as the desktop's rules say (XDG_CACHE_HOME).
+        cache: the folder of banks; None: the user's cache (XDG_CACHE_HOME).
 
     Raises:
-        SourceError: there is no audio in it.
+        SourceError: the folder does not exist, or has no audio.
     """
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         if not folder.is_dir():
-            raise SourceError(f"{folder} is no folder of recordings")
+            raise SourceError(f"{folder} is not a folder of recordings")
         files = sorted(path for path in files_in(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
         if not files:
-            raise SourceError(f"{folder} has no recordings in it ({', '.join(sorted(AUDIO_SUFFIXES))})")
+            raise SourceError(f"{folder} has no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
         self.folder = folder
         self._bank = (cache or _cache(os.environ)) / f"{_digest(folder, files)}.pcm"
         index = self._bank.with_suffix(".json")
@@ -53,33 +53,33 @@ class Sounds:
         self._samples: NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
-        """Number of recordings."""
+        """Return the number of recordings."""
         return len(self._ends)
 
     @property
     def samples(self) -> int:
-        """Of all recordings together."""
+        """Number of samples of all recordings."""
         return int(self._ends[-1])
 
     def __getstate__(self) -> Mapping[str, Any]:
-        """For another process: it opens the bank itself, instead of being sent all of it."""
+        """Exclude the samples when pickled: another process opens the bank itself."""
         return {**self.__dict__, "_samples": None}
 
     def any(self, rng: np.random.Generator) -> Audio:
-        """Any recording, each as likely as another."""
+        """Return a random recording; all are equally likely."""
         return _float(self._recording(int(rng.integers(0, len(self)))))
 
     def piece(self, samples: int, rng: np.random.Generator) -> Audio:
-        """`samples` from anywhere: an hour of rain is drawn as often as an hour of anything else."""
-        for _ in range(_TRIES):
+        """Return `samples` from a random position; longer recordings are drawn more often."""
+        for _ in range(_MAX_DRAWS):
             number = int(np.searchsorted(self._ends, int(rng.integers(0, self.samples)), side="right"))
             found = _float(noises.piece(self._recording(number), samples, rng))
-            if float(np.abs(found).max(initial=0.0)) > _FAINT:
+            if float(np.abs(found).max(initial=0.0)) > _MIN_PEAK:
                 break
         return found
 
     def _recording(self, number: int) -> NDArray[np.int16]:
-        """All of a recording, as it lies in the bank."""
+        """Return a whole recording from the bank."""
         if self._samples is None:
             self._samples = np.memmap(self._bank, dtype="<i2", mode="r")
         start = int(self._ends[number - 1]) if number else 0
@@ -96,31 +96,31 @@ def _cache(environ: Mapping[str, str]) -> Path:
 
 
 def _digest(folder: Path, files: Sequence[Path]) -> str:
-    about = [(str(file.relative_to(folder)), (told := file.stat()).st_size, told.st_mtime_ns) for file in files]
+    about = [(str(file.relative_to(folder)), (status := file.stat()).st_size, status.st_mtime_ns) for file in files]
     return hashlib.blake2b(json.dumps([str(folder.resolve()), about]).encode(), digest_size=12).hexdigest()
 
 
 def _make(bank: Path, index: Path, folder: Path, files: Sequence[Path]) -> None:
-    """Decode all files; what cannot be read is told and left out."""
+    """Decode all files into a bank; report and skip those that cannot be decoded."""
     bank.parent.mkdir(parents=True, exist_ok=True)
     unfinished = bank.with_suffix(f".{os.getpid()}.tmp")
     lengths: list[int] = []
-    refused: list[str] = []
+    errors: list[str] = []
     with unfinished.open("wb") as out:
         for file in tqdm(files, unit="file", desc=f"sounds of {folder.name}", disable=len(files) < 20):
             try:
                 samples = decode(file).samples
             except AudioError as error:
-                refused.append(f"{file.name}: {error}")
+                errors.append(f"{file.name}: {error}")
                 continue
             if len(samples):
                 out.write(samples.astype("<i2").tobytes())
                 lengths.append(len(samples))
     if not lengths:
         unfinished.unlink()
-        raise SourceError(f"nothing in {folder} can be read as audio: {refused[0] if refused else 'files are empty'}")
-    if refused:
-        tqdm.write(f"{folder}: {len(refused)} of {len(files)} files cannot be read, as {refused[0]}")
+        raise SourceError(f"no file in {folder} can be decoded: {errors[0] if errors else 'the files are empty'}")
+    if errors:
+        tqdm.write(f"{folder}: {len(errors)} of {len(files)} files cannot be decoded, such as {errors[0]}")
     unfinished.replace(bank)
     index_tmp = unfinished.with_suffix(".json.tmp")
     index_tmp.write_text(json.dumps({"folder": str(folder), "samples": lengths}), encoding="utf-8")

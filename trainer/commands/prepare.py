@@ -126,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
     show(prepared.corpus, prepared.dropped, console)
     for note in notes(prepared.corpus) if prepared.corpus.clips else ():
         console.print(f"! {note}", markup=False, highlight=False)
-    if prepared.took_s:
+    if prepared.elapsed_s:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
     console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
     if not prepared.corpus.clips:

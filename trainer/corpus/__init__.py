@@ -1,1 +1,1 @@
-"""Recordings and what is said in them become one corpus on disk: read, judged, split, cut into clips."""
+"""Prepares a corpus on disk: reads recordings and transcripts, filters, splits and cuts them into clips."""

@@ -1,11 +1,14 @@
-"""A corpus on disk: what `prepare` writes and everything else in the trainer reads.
+"""The on-disk format of a corpus, written by `prepare` and read by the rest of the trainer.
 
-corpus.json     what it was made of, and what was dropped for which reason
-clips.jsonl     one clip a line: where its audio is, what is said, who says it
-audio/NNNN.pcm  16 kHz mono s16le, many clips in one file; read through a memory map
+corpus.json       its sources and settings, and how many clips were dropped for which reason
+clips.jsonl       one clip per line: the location of its audio, its text, its speaker
+audio/NNNN.pcm    16 kHz mono s16le, many clips per file; read through a memory map
+dropped.jsonl     one dropped clip per line, with the reason (`trainer.corpus.drops`)
+recordings.jsonl  size and time of each recording when it was decoded (`trainer.corpus.recordings`)
+prepare.json      the plan, which must be the same to resume (`trainer.corpus.out_folder`)
 
-Raw PCM costs 115 MB an hour and nothing to read: an epoch over compressed clips would spend its time on decoding them
-anew. A clip's line is written after its audio, so a killed `prepare` leaves no line without audio.
+Raw PCM takes 115 MB per hour and needs no decoding, which would dominate each epoch with compressed clips. A clip's
+line is written after its audio, so a killed `prepare` leaves no line without audio.
 """
 
 from __future__ import annotations
@@ -28,14 +31,14 @@ from trainer.replacing import write_whole
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
-#: A new audio file begins when one has so many samples: an hour, 115 MB.
+#: A new audio file is started after this many samples: an hour, 115 MB.
 SAMPLES_PER_FILE = 3600 * SAMPLE_RATE
 
 CORPUS_NAME, CLIPS_NAME, AUDIO_NAME = "corpus.json", "clips.jsonl", "audio"
 
 
 class CorpusError(TrainerError, ValueError):
-    """A folder is no corpus, or is damaged; the text says what to do."""
+    """A folder is not a corpus, or is damaged; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,13 @@ class Clip:
 
     Attributes:
         id: unique in the corpus, and the same whenever the same release is prepared again.
-        file, first_sample, n_samples: where its audio is.
-        text: as it is to be written. Empty: nobody speaks, and the model is to learn to write nothing.
-        source: the name of the release or manifest that it comes from.
-        previous: what was said right before it in the same recording, for prompts; empty where that is not known.
-        accent: of several, all, with SEVERAL between them.
-        segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty: not known.
-        written_by: the model that wrote its text, most of it uncorrected; empty: a person did, or nobody says who.
+        file, first_sample, n_samples: the location of its audio.
+        text: the target text. Empty without speech: the model is to write nothing.
+        source: the name of its release, manifest or folder.
+        previous: the text right before it in the same recording, for prompts; empty if unknown.
+        accent: several accents are joined by SEVERAL.
+        segments: start, end (seconds from its beginning) and text of its parts, for timestamps; empty if unknown.
+        written_by: the model that wrote its text, mostly uncorrected; empty if a person did, or if unknown.
     """
 
     id: str
@@ -74,30 +77,30 @@ class Clip:
         return self.n_samples / SAMPLE_RATE
 
     def column(self, name: str) -> str:
-        """The value of any text column, by its name, for balancing and for tables.
+        """Return the value of a text column, for balancing and tables.
 
         Raises:
-            KeyError: there is no such column.
+            KeyError: the column does not exist.
         """
         if name not in COLUMNS:
-            raise KeyError(f"clips have no column {name!r}; there are {', '.join(COLUMNS)}")
+            raise KeyError(f"clips have no column {name!r}; choose from {', '.join(COLUMNS)}")
         return str(getattr(self, name))
 
     def values(self, name: str) -> tuple[str, ...]:
-        """The values of any text column: several, where somebody has several accents; none, where it does not say."""
+        """Return the values of a text column: several for several accents, none if unknown."""
         return values_of(name, self.column(name))
 
     def line(self) -> str:
-        """Its line in clips.jsonl; fields that are as usual are left out."""
+        """Return its line in clips.jsonl, without fields that are empty."""
         values = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in ("", ())}
         return json.dumps({"text": self.text, **values}, ensure_ascii=False)
 
     @classmethod
     def of_line(cls, line: str) -> Self:
-        """The inverse of `line`.
+        """Parse a line of clips.jsonl.
 
         Raises:
-            CorpusError: it is no clip.
+            CorpusError: it is not a clip.
         """
         try:
             values = json.loads(line)
@@ -107,25 +110,25 @@ class Clip:
             raise CorpusError(f"not a clip: {line[:80]!r} ({error}); prepare the corpus again (--again)") from error
 
 
-#: What clips can be grouped and balanced by.
+#: Columns by which clips can be grouped and balanced.
 COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
-#: What stands between several accents of one speaker.
+#: Separator of several accents of one speaker.
 SEVERAL = "|"
-#: Where the corpus does not say: such clips are told of together, and have nothing in common.
+#: Label of unknown values in reports: such clips are one row of a table, but not a group.
 UNKNOWN = "(unknown)"
 
 
 def values_of(column: str, value: str) -> tuple[str, ...]:
-    """The values that one of COLUMNS has where it says this."""
+    """Split the value of one of COLUMNS."""
     several = value.split(SEVERAL) if column == "accent" else [value]
     return tuple(filter(None, several))
 
 
 class Corpus:
-    """A prepared corpus, opened for reading; or what an unfinished one has so far.
+    """A prepared corpus, opened for reading; with `finished=False`, one that may be incomplete.
 
     Raises:
-        CorpusError: `folder` is none.
+        CorpusError: the folder is not a corpus.
     """
 
     def __init__(self, folder: Path, finished: bool = True) -> None:
@@ -144,36 +147,36 @@ class Corpus:
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
-        """Every clip, in the order in which they were prepared."""
+        """All clips, in the order in which they were prepared."""
         with (self.folder / CLIPS_NAME).open(encoding="utf-8") as file:
             return tuple(Clip.of_line(line) for line in file)
 
     def split(self, name: Split) -> tuple[Clip, ...]:
-        """The clips of one split."""
+        """Return the clips of one split."""
         return tuple(clip for clip in self.clips if clip.split == name)
 
     def audio(self, clip: Clip) -> NDArray[np.float32]:
-        """A clip's samples in -1…1, [n_samples]."""
+        """Return a clip's samples in -1…1, [n_samples]."""
         return self.samples(clip).astype(np.float32) / np.float32(32768)
 
     def samples(self, clip: Clip) -> NDArray[np.int16]:
-        """A clip's samples as they are on disk, [n_samples]."""
+        """Return a clip's samples as stored, [n_samples]."""
         path = audio_path(self.folder, clip.file)
         if clip.file not in self._files:
             try:
                 self._files[clip.file] = np.memmap(path, dtype="<i2", mode="r")
             except (FileNotFoundError, ValueError) as error:
-                raise CorpusError(f"{path} is gone, or empty: prepare the corpus again (--again)") from error
+                raise CorpusError(f"{path} is missing or empty: prepare the corpus again (--again)") from error
         samples = self._files[clip.file][clip.first_sample : clip.first_sample + clip.n_samples]
         if len(samples) != clip.n_samples:
-            raise CorpusError(f"{path} is cut short: prepare the corpus again (--again)")
+            raise CorpusError(f"{path} is truncated: prepare the corpus again (--again)")
         return samples
 
 
 class Writer:
-    """Appends clips to a corpus; goes on behind those that are there. Use it as a context manager.
+    """Appends clips to a corpus, new or interrupted. Use it as a context manager.
 
-    `finish` makes it a corpus; without it, what was written is there to go on from.
+    `finish` completes the corpus; without it, another `Writer` can resume.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -193,7 +196,7 @@ class Writer:
             self._audio.close()
 
     def add(self, audio: NDArray[np.int16], **about: Any) -> Clip:
-        """Write one clip; `about` are the fields of `Clip` but for where its audio is."""
+        """Write a clip; `about` has the fields of `Clip` except the location of its audio."""
         if self._audio is None or self._samples >= SAMPLES_PER_FILE:
             self._open(self._file + (self._samples >= SAMPLES_PER_FILE))
         assert self._audio is not None
@@ -207,18 +210,18 @@ class Writer:
         return clip
 
     def finish(self, about: dict[str, Any]) -> Corpus:
-        """Say what the corpus was made of."""
+        """Write corpus.json, and return the corpus."""
         os.fsync(self._lines.fileno())
         write_whole(self.folder / CORPUS_NAME, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
         return Corpus(self.folder)
 
     def _resume(self) -> Iterator[Clip]:
-        """The clips that are there, and the place behind the last one; half a line, and audio without one, go."""
+        """Yield the existing clips and seek to their end; an incomplete line, and audio without a line, are removed."""
         self._lines.seek(0)
         data = self._lines.read()
         whole = data.rfind(b"\n") + 1
         self._lines.truncate(whole)
-        for line in data[:whole].decode().split("\n")[:-1]:  # splitlines() would split at U+2028, too
+        for line in data[:whole].decode().split("\n")[:-1]:  # splitlines() would also split at U+2028
             clip = Clip.of_line(line)
             if (clip.file, clip.first_sample) >= (self._file, 0):
                 self._file, self._samples = clip.file, clip.first_sample + clip.n_samples
@@ -237,10 +240,10 @@ class Writer:
 
 
 def audio_path(folder: Path, file: int) -> Path:
-    """One of a corpus' audio files."""
+    """Return the path of an audio file of a corpus."""
     return folder / AUDIO_NAME / f"{file:04d}.pcm"
 
 
 def total_s(clips: Iterable[Clip]) -> float:
-    """Seconds of audio."""
+    """Return the total duration of clips."""
     return sum(clip.duration_s for clip in clips)

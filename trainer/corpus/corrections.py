@@ -1,6 +1,7 @@
-"""How much of captions a person has corrected. Of the others a model is the author, whose mistakes are in them.
+"""Counts how many captions a person has corrected. The others were written by a model, and contain its mistakes.
 
-Who read a whole recording and left right lines alone has corrected few: nothing here says that the others are wrong.
+Someone who reads a whole recording and leaves correct lines as they are corrects few of them: an uncorrected caption is
+not necessarily wrong.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from trainer.corpus.clips import Clip
 from trainer.corpus.sources.candidate import Candidate
 from trainer.corpus.sources.cues import PERSON
 
-#: Models that are named; a recording may have been heard by some more.
-_NAMED = 3
+#: Maximum number of models named in a note.
+_MAX_NAMED = 3
 
 
 def count(candidates: Iterable[Candidate]) -> dict[str, Counter[str]]:
-    """Captions by who wrote them, of each source that says it; those that are refused are nobody's."""
+    """Count the captions of each source by writer, where known; refused clips do not count."""
     found: dict[str, Counter[str]] = {}
     for clip in candidates:
         if clip.writers and not clip.refused:
@@ -27,49 +28,49 @@ def count(candidates: Iterable[Candidate]) -> dict[str, Counter[str]]:
 
 
 def document(writers: Mapping[str, int]) -> dict[str, Any]:
-    """Its form in corpus.json."""
+    """Return the counts in the form of corpus.json."""
     heard = Counter({name: n for name, n in writers.items() if name != PERSON})
     return {"corrected": writers.get(PERSON, 0), "written_by": dict(heard.most_common())}
 
 
 def note(source: str, writers: Mapping[str, int]) -> str:
-    """What whoever trains on a source's captions should know, in a sentence or two; empty: all were corrected."""
+    """Return a note on a source's uncorrected captions; empty if all were corrected."""
     heard = document(writers)["written_by"]
     if not heard:
         return ""
     corrected, total = writers.get(PERSON, 0), sum(writers.values())
-    offer = " corrected=only behind the source takes the corrected ones alone." if corrected else ""
+    hint = " To use only the corrected ones, add corrected=only after the source." if corrected else ""
     return (
-        f"{source}: {corrected:,} of {total:,} captions were corrected; the others are what {named(list(heard))} "
-        "wrote. Where nobody has read them, what is trained on them learns its mistakes, and error rates measured on "
-        f"them say how far a model agrees with it.{offer}"
+        f"{source}: {corrected:,} of {total:,} captions were corrected; {named(list(heard))} wrote the others. Unless "
+        "someone has checked them, a model trained on them learns its mistakes, and error rates on them measure "
+        f"agreement with it.{hint}"
     )
 
 
 def model_of(writers: Sequence[str]) -> str:
-    """The model that wrote most of a clip's captions, if most are uncorrected; empty: a person did, or nobody says."""
+    """Return the model that wrote most of a clip's captions if most are uncorrected; empty otherwise, or if unknown."""
     heard = Counter(name for name in writers if name != PERSON)
     return heard.most_common(1)[0][0] if 2 * heard.total() > len(writers) else ""
 
 
 def writers_of(clips: Iterable[Clip]) -> list[str]:
-    """The models that wrote these clips' texts, if they wrote the most of them; none: people did, or nobody says."""
+    """Return the models that wrote these clips' texts, if they wrote most of them; else an empty list."""
     spoken = [clip.written_by for clip in clips if clip.text]
     heard = Counter(filter(None, spoken))
     return [name for name, _ in heard.most_common()] if 2 * heard.total() > len(spoken) else []
 
 
 def agreement(where: str, models: Sequence[str]) -> str:
-    """What error rates say there, in a sentence; empty: they say how often the model is right."""
+    """Return a note on what error rates on these texts measure; empty if the texts are not from models."""
     if not models:
         return ""
     return (
-        f"Most texts of {where} are what {named(models)} wrote, uncorrected: unless somebody has read them, error "
-        "rates there say how far a model agrees with it, and not how often it is right."
+        f"Most texts of {where} were written by {named(models)} and not corrected: unless someone has checked them, "
+        "error rates on them measure agreement with that model, not accuracy."
     )
 
 
 def named(models: Sequence[str]) -> str:
-    """Models in words."""
-    told = [*models[:_NAMED], *([f"{len(models) - _NAMED} others"] if len(models) > _NAMED else [])]
-    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+    """Join the names of models."""
+    names = [*models[:_MAX_NAMED], *([f"{len(models) - _MAX_NAMED} others"] if len(models) > _MAX_NAMED else [])]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

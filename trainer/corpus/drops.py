@@ -1,4 +1,4 @@
-"""Why a clip is not in a prepared corpus: a closed list of reasons, and the rules that can be told from its numbers."""
+"""Reasons for dropping clips: a closed list, and the limits on duration, level and pace of a clip."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DROPPED_NAME = "dropped.jsonl"
 
 
 class Reason(StrEnum):
-    """Every reason there is; each dropped clip has exactly one, the first that was found."""
+    """All reasons; each dropped clip has exactly one, the first that applies."""
 
-    # Before its audio is read.
+    # Found before the audio is decoded.
     LISTED_TWICE = "listed twice"
     DAMAGED_ROW = "damaged row"
     NOT_CORRECTED = "not corrected"
@@ -32,7 +32,7 @@ class Reason(StrEnum):
     VOTED_DOWN = "more down than up votes"
     REPEATED = "said too often by its speaker"
     HELD_OUT = "of a speaker in dev or test"
-    # When it is read.
+    # Found when it is decoded.
     MISSING = "missing file"
     UNREADABLE = "unreadable audio"
     EMPTY = "empty audio"
@@ -45,20 +45,20 @@ class Reason(StrEnum):
     DUPLICATE = "same audio as another clip"
 
 
-#: Reasons that are found when a recording is read.
+#: Reasons that are found when a recording is decoded.
 OF_AUDIO = frozenset(list(Reason)[list(Reason).index(Reason.MISSING) :])
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a clip may be.
+    """Limits for clips.
 
     Attributes:
-        min_s, max_s: its duration. Whisper hears 30 s.
-        silent_dbfs: its level (root mean square). Speech of FLEURS at -67 is still understood.
-        max_chars_per_s: letters a second (see `cleaning.spoken_length`); the fastest readers say 25.
-        min_chars_per_s, pause_s: letters for each second beyond `pause_s`, which a one-word clip may be silent for.
-        truncated_percent, truncated_s: how much may be missing of what the header says, whichever is more.
+        min_s, max_s: the duration. Whisper's window is 30 s.
+        silent_dbfs: the minimum level (root mean square). Speech of FLEURS at -67 is still understood.
+        max_chars_per_s: letters per second (see `cleaning.spoken_length`); the fastest readers reach 25.
+        min_chars_per_s, pause_s: minimum letters per second beyond `pause_s`, the silence allowed in a one-word clip.
+        truncated_percent, truncated_s: how much shorter than its header a recording may be, whichever is more.
     """
 
     min_s: float = 0.1
@@ -71,7 +71,7 @@ class Limits:
     truncated_s: float = 0.2
 
     def of_audio(self, samples: NDArray[np.int16]) -> Reason | None:
-        """What is wrong with a clip's audio, [n_samples] at 16 kHz; nothing, if None."""
+        """Return why a clip's audio, [n_samples] at 16 kHz, is rejected; None if it is not."""
         if not len(samples):
             return Reason.EMPTY
         duration_s = len(samples) / SAMPLE_RATE
@@ -82,7 +82,7 @@ class Limits:
         return Reason.SILENT if level_dbfs(samples) < self.silent_dbfs else None
 
     def of_pace(self, letters: int, duration_s: float) -> Reason | None:
-        """Whether so many letters cannot be said in this time, or this time cannot be filled with them."""
+        """Return whether a text is too long or too short for its duration; None if it is neither."""
         if letters > self.max_chars_per_s * duration_s:
             return Reason.TOO_MUCH_TEXT
         if letters < self.min_chars_per_s * (duration_s - self.pause_s):
@@ -90,19 +90,19 @@ class Limits:
         return None
 
     def of_length(self, duration_s: float, declared_s: float) -> Reason | None:
-        """Whether audio ended before it should have."""
+        """Return TRUNCATED if audio is shorter than declared; else None."""
         allowed_s = max(self.truncated_s, declared_s * self.truncated_percent / 100)
         return Reason.TRUNCATED if declared_s - duration_s > allowed_s else None
 
 
 def level_dbfs(samples: NDArray[np.int16]) -> float:
-    """Root mean square in decibels below full scale; -inf for digital silence."""
+    """Return the root mean square in decibels relative to full scale; -inf for digital silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768**2
     return 10 * float(np.log10(power)) if power else -np.inf
 
 
 class Dropped:
-    """The list of dropped clips, dropped.jsonl: appended to, and gone on from. Use it as a context manager."""
+    """Appends to dropped.jsonl, the list of dropped clips, and reads what is in it. Use it as a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.reasons: dict[str, Reason] = {}
@@ -110,7 +110,7 @@ class Dropped:
         self._file = (folder / DROPPED_NAME).open("a+b")
         self._file.seek(0)
         data = self._file.read()
-        self._file.truncate(data.rfind(b"\n") + 1)  # half a line of a killed writer goes
+        self._file.truncate(data.rfind(b"\n") + 1)  # a killed writer may leave an incomplete line
         for line in data.split(b"\n")[:-1]:
             values = json.loads(line)
             self._note(values["id"], Reason(values["reason"]))
@@ -122,7 +122,7 @@ class Dropped:
         self._file.close()
 
     def add(self, id: str, reason: Reason, detail: str = "") -> None:
-        """Drop a clip; `detail` says more, where there is more to say."""
+        """Record a dropped clip; `detail` specifies the reason."""
         values = {"id": id, "reason": reason.value, **({"detail": detail} if detail else {})}
         self._file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
         self._file.flush()

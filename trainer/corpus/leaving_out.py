@@ -1,4 +1,4 @@
-"""Lists of clips that are not to be trained on: their texts are not what is said, mostly."""
+"""Reads lists of clips to leave out of training, usually because their transcripts are wrong."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from trainer.errors import PlanError
 
 
 def named(path: Path) -> frozenset[str]:
-    """Ids of the clips in a list: one a line, or lines of JSON with an `id`, as `evaluate` writes them.
+    """Return the clip ids in a file: one per line, or JSON Lines with an `id`, as written by `evaluate`.
 
     Raises:
-        PlanError: it cannot be read.
+        PlanError: the file cannot be read.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
-        found = (str(json.loads(line)["id"]) if line.startswith("{") else line for line in map(str.strip, lines))
-        return frozenset(filter(None, found))
+        ids = (str(json.loads(line)["id"]) if line.startswith("{") else line for line in map(str.strip, lines))
+        return frozenset(filter(None, ids))
     except (OSError, ValueError, KeyError) as error:
         raise PlanError(
-            f"--leave-out {path}: it is a file with the id of a clip a line, or JSON Lines with an id each"
+            f"--leave-out {path}: expected a file with one clip id per line, or JSON Lines with an id"
         ) from error

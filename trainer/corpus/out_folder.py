@@ -1,4 +1,4 @@
-"""The folder that `prepare` writes to: whether what is there goes on, is replaced, or is somebody else's."""
+"""The output folder of `prepare`: decides whether to resume, replace or refuse what is in it."""
 
 from __future__ import annotations
 
@@ -16,58 +16,57 @@ from trainer.errors import PlanError
 from trainer.held import held
 from trainer.replacing import write_whole
 
-#: What a corpus that is being prepared is made by; another plan does not go on with it.
+#: The plan of the corpus; a run with another plan is refused.
 PLAN_NAME = "prepare.json"
 
 
 def check_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> None:
-    """Refuse a folder in which a plan cannot go on, or, `again`, begin anew.
+    """Check that a plan can be resumed in a folder, or, with `again`, started anew.
 
     Raises:
-        PlanError: it has a corpus of another plan, or one that `prepare` did not make, or that is not to be replaced
-            now, as somebody reads it.
+        PlanError: the folder has a corpus of another plan, or one that `prepare` did not make, or, with `again`, one
+            that a process is reading.
     """
     path = folder / PLAN_NAME
     if path.exists():
         if again:
-            with replacing(folder, "--out"):  # tried before sources are read for an hour
+            with replacing(folder, "--out"):  # fail now, not after reading sources for an hour
                 pass
         if not again and _read(path) != plan:
-            raise PlanError(f"{folder} has a corpus that was prepared otherwise ({path} says how): --again replaces it")
+            raise PlanError(f"{folder} has a corpus prepared with other settings (see {path}): --again replaces it")
     elif (folder / CLIPS_NAME).exists():
         raise PlanError(f"{folder} has a corpus that `prepare` did not make: choose another folder")
 
 
 @contextmanager
-def begun(folder: Path, plan: Mapping[str, Any], again: bool) -> Iterator[None]:
-    """Have the folder for oneself, with the plan in it; `again`: without what an earlier one wrote.
+def prepared_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> Iterator[None]:
+    """Lock the folder and write the plan into it; with `again`, first remove an earlier corpus.
 
-    Only once all sources have been read: a wrong word on the command line leaves nothing behind, and removes nothing.
+    Called after all sources have been read, so that an invalid command line neither creates nor removes anything.
 
     Raises:
-        PlanError: another process prepares a corpus there, or reads the one that is to be replaced.
+        PlanError: another process prepares a corpus there, or reads the one to be replaced.
     """
     with held(folder, "--out"):
         if again and (folder / PLAN_NAME).exists():
             with replacing(folder, "--out"):
                 _remove(folder)
-        said = json.dumps(plan, indent=1, ensure_ascii=False)
-        write_whole(folder / PLAN_NAME, said + "\n")
+        write_whole(folder / PLAN_NAME, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
         yield
 
 
 def _read(path: Path) -> Any:
-    """A plan; None where it is damaged, which is like no other."""
+    """Read a plan; None if it is damaged."""
     with suppress(ValueError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None
 
 
 def _remove(folder: Path) -> None:
-    """What `prepare` wrote, and nothing else: recordings may lie beside it."""
+    """Remove only files written by `prepare`: there may be recordings in the folder."""
     for name in (CORPUS_NAME, CLIPS_NAME, DROPPED_NAME, RECORDINGS_NAME, PLAN_NAME):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO_NAME).glob("[0-9][0-9][0-9][0-9]*.pcm"):
         path.unlink()
-    with suppress(OSError):  # there is more in it, or there is none
+    with suppress(OSError):  # it has other files in it, or does not exist
         (folder / AUDIO_NAME).rmdir()

@@ -1,7 +1,7 @@
-"""Preparing a corpus: sources are read, judged, split, listened to and written; nothing is dropped without a reason.
+"""Prepares a corpus: reads sources, filters clips, assigns splits, decodes audio, and writes the clips.
 
-A killed `prepare` goes on where it was: clips.jsonl and dropped.jsonl say what is done, and the order of the work is
-the same every time, so the corpus is, too, to the last byte.
+Every dropped clip is recorded with a reason. A killed `prepare` resumes: clips.jsonl and dropped.jsonl say what is
+done, and the order of work is deterministic, so the resulting corpus is the same to the last byte.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from trainer.corpus import corrections, manner
+from trainer.corpus import corrections
 from trainer.corpus.cleaning import clean, has_words, spoken_length
 from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Writer, total_s
 from trainer.corpus.drops import Dropped, Limits, Reason
-from trainer.corpus.earlier import described, outdated, written
-from trainer.corpus.listening import Heard, Part, Recording, listen
-from trainer.corpus.out_folder import begun, check_folder
+from trainer.corpus.extraction import ExtractedClip, Part, Recording, extract_all
+from trainer.corpus.out_folder import check_folder, prepared_folder
 from trainer.corpus.recordings import Recordings
+from trainer.corpus.resuming import clip_fields, existing_clips, outdated_notes
 from trainer.corpus.scripts import Scripts
+from trainer.corpus.source_notes import source_notes
 from trainer.corpus.sources.candidate import Candidate, Source
-from trainer.corpus.sources.folder import several_texts, without_speakers
-from trainer.corpus.sources.languages import check, language_code, unknown
+from trainer.corpus.sources.languages import check
 from trainer.corpus.sources.read import read, with_names
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
 from trainer.errors import SourceError
@@ -41,10 +41,10 @@ class Plan:
     """What to prepare.
 
     Attributes:
-        language: of clips whose source does not say.
-        text: `clean` as `trainer.corpus.cleaning` does, or `keep` what is written.
-        max_readings: how often a speaker may say the same text; 0: as often as they like.
-        processes: that decode; the result does not depend on it.
+        language: of clips whose source does not declare one.
+        text: `clean` (see `trainer.corpus.cleaning`), or `keep` for text as written.
+        max_readings: maximum number of clips with the same text by the same speaker; 0: no limit.
+        processes: number of decoding processes; the result does not depend on it.
     """
 
     sources: tuple[Source, ...]
@@ -58,14 +58,14 @@ class Plan:
     processes: int = field(default_factory=lambda: os.cpu_count() or 1)
     progress: bool = True
 
-    def said(self) -> dict[str, Any]:
-        """What the corpus depends on, as JSON has it."""
+    def document(self) -> dict[str, Any]:
+        """Return, as JSON, the settings that the corpus depends on."""
         values = asdict(self)
         for name in ("out", "processes", "progress"):
             del values[name]
         for source in values["sources"]:
-            del source["weight"]  # it is for the sampler, and may be changed any time
-            for word in ("speaker", "corrected"):  # a corpus of before there was such a word goes on
+            del source["weight"]  # only for the sampler: it may change any time
+            for word in ("speaker", "corrected"):  # corpora from before these options existed can be resumed
                 if not source[word]:
                     del source[word]
         plan: dict[str, Any] = json.loads(json.dumps(values))
@@ -74,79 +74,81 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of it.
+    """The result of `prepare`.
 
     Attributes:
-        dropped: how many clips for which reason, in this run and those before it that it went on from.
-        heard_s: seconds of audio that this run decoded and wrote.
-        took_s: what that took, without the reading of lists.
+        dropped: number of dropped clips by reason, including those of interrupted runs.
+        decoded_s: seconds of audio that this run decoded and wrote.
+        elapsed_s: the time that this took, without reading lists.
     """
 
     corpus: Corpus
     dropped: Counter[Reason]
     assignment: Assignment
-    heard_s: float
-    took_s: float
+    decoded_s: float
+    elapsed_s: float
 
     @property
     def hours_per_minute(self) -> float:
-        """Hours of audio prepared in a minute; 0 where there was nothing left to do."""
-        return self.heard_s / 60 / self.took_s if self.took_s else 0.0
+        """Hours of audio prepared per minute; 0 if nothing was left to do."""
+        return self.decoded_s / 60 / self.elapsed_s if self.elapsed_s else 0.0
 
 
 def prepare(plan: Plan, again: bool = False) -> Prepared:
-    """Make a corpus, or go on with one.
+    """Prepare a corpus, or resume an interrupted run.
 
     Args:
-        again: one that is there is replaced, once all sources have been read.
+        again: replace an existing corpus, once all sources have been read.
 
     Raises:
-        SourceError: a source cannot be read, offers nothing, or does not say its language, as nobody else does.
-        PlanError: the folder has a corpus of another plan, or another process is making one there, or what is given as
-            a language is none.
+        SourceError: a source cannot be read, is empty, or has no language, declared or given.
+        PlanError: the folder has a corpus of another plan, another process uses it, or a language is invalid.
     """
     plan = replace(plan, sources=with_names(plan.sources))
-    check_folder(plan.out, plan.said(), again)
+    check_folder(plan.out, plan.document(), again)
     check(plan.language, "--language")
     for source in plan.sources:
         check(source.language, f"language= of {source.path}")
     candidates = _with_languages([clip for source in plan.sources for clip in _read(source, plan)])
     assignment = assign(candidates, plan.splits, plan.shares)
     captions = corrections.count(candidates)
-    notes = (*_of_sources(candidates, captions, plan), *assignment.notes)
+    notes = (*source_notes(candidates, captions, plan.sources, plan.language), *assignment.notes)
     with (
-        begun(plan.out, plan.said(), again),
+        prepared_folder(plan.out, plan.document(), again),
         Dropped(plan.out) as dropped,
         Recordings(plan.out) as recordings,
         Writer(plan.out) as writer,
     ):
-        clips, digests = written(plan.out)
-        wanted = _judge(candidates, assignment, plan, dropped, writer.written)
-        notes = (*outdated(plan.out, recordings, clips, dropped.reasons, candidates, assignment.splits, wanted), *notes)
+        clips, digests = existing_clips(plan.out)
+        wanted = _filter(candidates, assignment, plan, dropped, writer.written)
+        notes = (
+            *outdated_notes(plan.out, recordings, clips, dropped.reasons, candidates, assignment.splits, wanted),
+            *notes,
+        )
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
-        began_s, heard_s = time.monotonic(), 0.0
+        started_s, decoded_s = time.monotonic(), 0.0
         to_decode = _recordings(candidates, todo, recordings)
-        for heard in _bar(listen(to_decode, plan.limits, plan.processes), len(todo), plan):
-            clip = candidates[heard.index]
-            if heard.audio is None:
-                assert heard.reason is not None
-                dropped.add(clip.id, heard.reason, heard.detail)
-            elif twin := digests.get(heard.digest):
+        for extracted in _bar(extract_all(to_decode, plan.limits, plan.processes), len(todo), plan):
+            clip = candidates[extracted.index]
+            if extracted.audio is None:
+                assert extracted.reason is not None
+                dropped.add(clip.id, extracted.reason, extracted.detail)
+            elif twin := digests.get(extracted.digest):
                 dropped.add(clip.id, Reason.DUPLICATE, twin)
             else:
-                digests[heard.digest] = clip.id
-                split = assignment.splits[heard.index]
+                digests[extracted.digest] = clip.id
+                split = assignment.splits[extracted.index]
                 assert split is not None
-                heard_s += writer.add(heard.audio, **described(clip, split)).duration_s
-        took_s = time.monotonic() - began_s if todo else 0.0
+                decoded_s += writer.add(extracted.audio, **clip_fields(clip, split)).duration_s
+        elapsed_s = time.monotonic() - started_s if todo else 0.0
         assigned = replace(assignment, notes=notes)
-        corpus = writer.finish(_story(plan, assigned, dropped.counts, digests, captions))
-    return Prepared(corpus, dropped.counts, assignment, heard_s, took_s)
+        corpus = writer.finish(_about(plan, assigned, dropped.counts, digests, captions))
+    return Prepared(corpus, dropped.counts, assignment, decoded_s, elapsed_s)
 
 
 def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
-    """A source's clips with their texts as they are to be written."""
+    """Yield a source's clips with normalized texts."""
     tidy = clean if plan.text == "clean" else str.strip
     offered = 0
     clips = read(replace(source, language=source.language or plan.language), plan.limits.max_s)
@@ -155,64 +157,34 @@ def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
         segments = tuple((start, end, tidy(text)) for start, end, text in clip.segments)
         yield replace(clip, text=tidy(clip.text), previous=tidy(clip.previous), segments=segments)
     if not offered:
-        raise SourceError(f"{source.path} offers no clips: neither lists beside clips/, nor audio with texts")
+        raise SourceError(f"{source.path} has no clips: no lists beside clips/, and no recordings with transcripts")
 
 
 def _with_languages(candidates: list[Candidate]) -> list[Candidate]:
-    """Every clip has a language; one without speech has that of most others, which costs it nothing."""
+    """Check that every clip with speech has a language; give the most frequent one to clips without speech."""
     spoken = Counter(clip.language for clip in candidates if clip.speech and clip.language)
     for clip in candidates:
         if clip.speech and clip.text and not clip.language and not clip.refused:
-            raise SourceError(f"{clip.source} does not say which language {clip.id} is in: --language, or language=")
+            raise SourceError(
+                f"{clip.source} does not declare the language of {clip.id}: give --language, or language="
+            )
         if clip.speech and not clip.refused:
             check(clip.language, clip.id)
     usual = spoken.most_common(1)[0][0] if spoken else ""
     return [clip if clip.language else replace(clip, language=usual) for clip in candidates]
 
 
-def _of_sources(candidates: Sequence[Candidate], captions: Mapping[str, Counter[str]], plan: Plan) -> Iterator[str]:
-    yield from filter(None, (corrections.note(source, writers) for source, writers in captions.items()))
-    yield from _of_languages(candidates, plan)
-    yield from _of_each(candidates, plan)
-
-
-def _of_each(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
-    for source in plan.sources:
-        own = [clip for clip in candidates if f"{clip.source}/".startswith(f"{source.name}/")]
-        yield from filter(None, (several_texts(own), without_speakers(Path(source.path).expanduser(), own)))
-        yield from filter(None, [manner.note(source.name, (clip.text for clip in own if not clip.refused))])
-
-
-def _of_languages(candidates: Sequence[Candidate], plan: Plan) -> Iterator[str]:
-    """What whoever gave a language, or trains on it, should know."""
-    spoken: dict[str, Counter[str]] = {}
-    for clip in candidates:
-        if clip.speech and not clip.refused:
-            spoken.setdefault(clip.source, Counter())[clip.language] += 1
-    yield from filter(None, map(unknown, sorted(set().union(*spoken.values()))))
-    given = [("language=", source.language, source.name) for source in plan.sources if source.language]
-    for option, language, name in [*given, *([("--language ", plan.language, "")] if plan.language else [])]:
-        of = [counts for source, counts in spoken.items() if f"{source}/".startswith(f"{name}/" if name else "")]
-        found = sum(of, Counter())
-        if found and language_code(language) not in found:
-            says = " and ".join(f"{code} of {n:,}" for code, n in found.most_common() if code)
-            yield (
-                f"{name or 'Every source'} says itself in which language its clips are ({says}): "
-                f"{option}{language} is for those that do not say, and was not used."
-            )
-
-
-def _judge(
+def _filter(
     candidates: Sequence[Candidate], assignment: Assignment, plan: Plan, dropped: Dropped, written: Container[str]
 ) -> list[int]:
-    """Drop what need not be listened to, and was not written by an earlier run; the indices of the others."""
+    """Drop clips that need no decoding to be rejected; return the indices of the others."""
     scripts = Scripts((clip.language, clip.text) for clip in candidates)
     seen: set[str] = set()
     readings: Counter[tuple[str, str]] = Counter()
     wanted: list[int] = []
     for index, clip in enumerate(candidates):
         id, reason = clip.id, clip.refused or _of_text(clip, scripts)
-        if clip.id in seen:  # its id is that of a clip which is used, and must not be skipped with it
+        if clip.id in seen:  # give it another id: this one belongs to the first clip, which is used
             id, reason = f"{clip.id} (row {index + 1})", Reason.LISTED_TWICE
         seen.add(clip.id)
         if reason is None and assignment.splits[index] is None:
@@ -238,7 +210,7 @@ def _of_text(clip: Candidate, scripts: Scripts) -> Reason | None:
 
 
 def _recordings(candidates: Sequence[Candidate], todo: Iterable[int], recordings: Recordings) -> Iterator[Recording]:
-    """Clips of one recording stand beside each other in their source, and it is decoded once for them."""
+    """Group the clips of one recording, which are consecutive in their source, so that it is decoded once."""
     for audio, indices in groupby(todo, key=lambda index: candidates[index].audio):
         recordings.note(audio)
         yield Recording(audio, tuple(_part(index, candidates[index]) for index in indices))
@@ -250,18 +222,18 @@ def _part(index: int, clip: Candidate) -> Part:
     return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, said)
 
 
-def _bar(heard: Iterable[Heard], total: int, plan: Plan) -> Iterable[Heard]:
-    return tqdm(heard, total=total, unit="clip", desc="listen", disable=not plan.progress, dynamic_ncols=True)
+def _bar(clips: Iterable[ExtractedClip], total: int, plan: Plan) -> Iterable[ExtractedClip]:
+    return tqdm(clips, total=total, unit="clip", desc="decode", disable=not plan.progress, dynamic_ncols=True)
 
 
-def _story(
+def _about(
     plan: Plan,
     assignment: Assignment,
     dropped: Counter[Reason],
     digests: Iterable[bytes],
     captions: Mapping[str, Counter[str]],
 ) -> dict[str, Any]:
-    """What corpus.json says; its fingerprint changes with any text, column or sample."""
+    """Return the contents of corpus.json; the fingerprint depends on all texts, columns and samples."""
     lines = (plan.out / CLIPS_NAME).read_bytes()
     clips = [Clip.of_line(line) for line in lines.decode().split("\n")[:-1]]
     sources = [
@@ -274,7 +246,7 @@ def _story(
         for source in plan.sources
     ]
     return {
-        "plan": plan.said(),
+        "plan": plan.document(),
         "fingerprint": hashlib.blake2b(lines + b"".join(digests), digest_size=16).hexdigest(),
         "sources": sources,
         "languages": dict(Counter(clip.language for clip in clips).most_common()),
@@ -282,22 +254,21 @@ def _story(
         "splits_made": list(assignment.made),
         "voices_crossing": assignment.crossing,
         "clips_moved": assignment.moved,
-        "notes": [*assignment.notes, *_of_splits(clips, assignment), *_of_voices(clips, plan)],
+        "notes": [*assignment.notes, *_missing_splits(clips, assignment), *_unknown_speakers(clips, plan)],
         "dropped": {reason.value: dropped[reason] for reason in Reason if dropped[reason]},
     }
 
 
-def _of_splits(clips: Sequence[Clip], assignment: Assignment) -> Iterator[str]:
+def _missing_splits(clips: Sequence[Clip], assignment: Assignment) -> Iterator[str]:
     for split in SPLITS:
         if clips and split in assignment.splits and not any(clip.split == split for clip in clips):
-            yield f"There is no {split}: all clips that were meant for it were dropped."
+            yield f"There is no {split}: all of its clips were dropped."
 
 
-def _of_voices(clips: Sequence[Clip], plan: Plan) -> Iterator[str]:
-    """Of clips in the corpus: those that were dropped are nobody's."""
+def _unknown_speakers(clips: Sequence[Clip], plan: Plan) -> Iterator[str]:
     unknown = sum(bool(clip.text) and not clip.speaker for clip in clips)
     if unknown and plan.splits != "clip":
-        yield f"{unknown:,} clips have no known speaker: each of their recordings is taken for a voice."
+        yield f"{unknown:,} clips have no known speaker: each of their recordings counts as a speaker of its own."
 
 
 def _size(clips: Sequence[Clip]) -> dict[str, int | float]:

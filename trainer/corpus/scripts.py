@@ -1,7 +1,7 @@
-"""Which script a text is in, and whether its language is written in it.
+"""Detects texts in a script that their language is not written in.
 
-No table says which language has which script: the corpus itself does. A script that has less than `RARE_PERCENT` of a
-language's letters is strange to it, so Serbian may have two and Japanese three.
+The scripts of a language are learnt from the corpus rather than from a table: a script with less than `RARE_PERCENT` of
+a language's letters is foreign to it. Serbian may thus have two scripts, and Japanese three.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterable
 from functools import cache
 
 RARE_PERCENT = 3.0
-#: Letters of a language that must have been read before any script is called strange.
+#: Minimum number of letters of a language before any script is considered foreign.
 ENOUGH_LETTERS = 500
 
 
 @cache
 def script(char: str) -> str:
-    """The script of a letter: the first word of its name in Unicode (LATIN, CYRILLIC, CJK …); empty for all else."""
+    """Return a letter's script, the first word of its Unicode name (LATIN, CJK …); empty for other characters."""
     if unicodedata.category(char)[0] != "L":
         return ""
     return unicodedata.name(char, "").partition(" ")[0].partition("-")[0]
 
 
 class Scripts:
-    """What scripts the languages of a corpus are written in.
+    """The scripts of the languages of a corpus.
 
     Args:
         texts: language and text of each clip.
@@ -38,7 +38,7 @@ class Scripts:
         self._usual = {language: _usual(counted) for language, counted in chars.items()}
 
     def strange(self, language: str, text: str) -> bool:
-        """Whether most letters of a text are in scripts that its language is hardly ever written in."""
+        """Whether most letters of a text are in scripts that are rare in its language."""
         usual = self._usual.get(language)
         if not usual:
             return False
@@ -47,7 +47,7 @@ class Scripts:
 
 
 def _usual(chars: Counter[str]) -> frozenset[str]:
-    """The scripts that are not rare; none if too little was read to say."""
+    """Return the scripts that are not rare; an empty set if there is too little text."""
     letters: Counter[str] = Counter()
     for char, count in chars.items():
         if found := script(char):

@@ -1,8 +1,8 @@
-"""Train, dev and test: no voice is in two of them, unless that is asked for.
+"""Assigns clips to train, dev and test so that no voice is in two of them, unless requested otherwise.
 
-A voice is a speaker, or a recording where no speaker is known. A release's own splits are kept where they are disjoint;
-a voice that crosses goes to the split that has most of it. Where there are none, a hash of the voice chooses, so that
-more data moves nobody.
+A voice is a speaker, or a recording if its speaker is unknown. A release's own splits are kept where they are disjoint;
+a voice in several splits is moved to the one with most of its clips. Without splits, a hash of the voice decides, so
+that adding data does not move existing voices.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from trainer.corpus.cleaning import has_words
 from trainer.corpus.clips import SPLITS, Split
 from trainer.corpus.sources.candidate import Candidate
 
-#: disjoint: the sources' own, mended. release: the sources' own, even if voices cross. speaker: new ones.
-#: clip: new ones, clip by clip, which is all that can be done where there is one voice.
+#: disjoint: the sources' own, made disjoint. release: the sources' own, even if voices are in several. speaker: new
+#: ones. clip: new ones by clip, the only possibility with a single voice.
 Mode = Literal["disjoint", "release", "speaker", "clip"]
 
-#: Why a split is empty, and what to do, by what is parted.
+#: Explanation of an empty split, by what is split.
 _TOO_FEW = {
-    "clips": "for these there are too few clips.",
+    "clips": "there are too few clips.",
     "voices": (
-        "for these there are too few voices, none of which is in two splits. --splits release keeps a source's own "
-        "splits, also where they part a voice; --splits clip parts every voice, as must be where there is one."
+        "there are too few voices, as none may be in two splits. --splits release keeps a source's own splits even if "
+        "a voice is in several; --splits clip splits by clip, as is necessary with a single voice."
     ),
 }
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How much of the voices goes to dev and test, where there are no splits."""
+    """The shares of voices in new dev and test splits."""
 
     dev_percent: float = 5.0
     test_percent: float = 5.0
 
     def of(self, voice: str) -> Split:
-        """The split of a voice, by its name alone."""
+        """Return the split of a voice, determined by its name."""
         place = 100 * _hash(voice)
         if place < self.test_percent:
             return "test"
@@ -52,13 +52,13 @@ class Shares:
 
 @dataclass(frozen=True)
 class Assignment:
-    """The split of each candidate, in their order, and what there is to say of it.
+    """The split of each candidate, in order, with statistics and notes.
 
     Attributes:
-        splits: None where a clip is not to be used, or held out: it has no split of its own, and its voice is in dev
-            or test.
-        crossing: voices that the sources have in several splits.
-        moved: clips that are in another split than their source says.
+        splits: None for clips that are not used: unusable, or held out, as their source gives them no split and their
+            voice is in dev or test.
+        crossing: number of voices that the sources have in several splits.
+        moved: number of clips in another split than in their source.
         notes: sentences for the report.
         made: splits that are not the sources' own.
     """
@@ -71,7 +71,7 @@ class Assignment:
 
 
 def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assignment:
-    """Give every candidate its split; those that will certainly be dropped have none, and fill none."""
+    """Assign a split to every candidate, ignoring those that will certainly be dropped."""
     usable = [_is_usable(clip) for clip in candidates]
     if not all(usable):
         found = assign([clip for clip, is_usable in zip(candidates, usable, strict=True) if is_usable], mode, shares)
@@ -79,8 +79,8 @@ def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assig
         return replace(found, splits=tuple(next(splits) if is_usable else None for is_usable in usable))
     if mode == "clip":
         alone = [replace(clip, speaker=clip.id, split=None) for clip in candidates]
-        note = "Splits were made by clip: dev and test have voices that are in train, too."
-        found = _noted(_anew(alone, shares), alone, 0, shares, mode)
+        note = "Splits were made by clip: voices of train are also in dev and test."
+        found = _completed(_by_hash(alone, shares), alone, 0, shares, mode)
         return replace(found, notes=(note, *found.notes), made=())
     own: dict[str, Counter[Split]] = {}
     for clip in candidates:
@@ -88,23 +88,23 @@ def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assig
             own.setdefault(clip.voice, Counter())[clip.split] += 1
     crossing = sum(len(counts) > 1 for counts in own.values())
     if mode == "release":
-        return _noted(_by_release(candidates, own, shares), candidates, crossing, shares, mode)
+        return _completed(_by_release(candidates, own, shares), candidates, crossing, shares, mode)
     if mode == "disjoint" and own:
         homes = {voice: _home(counts) for voice, counts in own.items()}
         lost = {split for counts in own.values() for split in counts} - set(homes.values())
         if not lost:
-            return _noted(_by_voice(candidates, homes, shares), candidates, crossing, shares, mode)
+            return _completed(_by_voice(candidates, homes, shares), candidates, crossing, shares, mode)
         note = (
-            f"Every voice of {' and '.join(sorted(lost))} is in another split of its source, too: splits were made "
-            "anew by voice. --splits release keeps the source's own, which then measure voices that were trained on."
+            f"Every voice of {' and '.join(sorted(lost))} is also in another split of its source, so new splits were "
+            "made by voice. --splits release keeps the source's own, which then measure voices that were trained on."
         )
-        found = _noted(_anew(candidates, shares), candidates, crossing, shares, "speaker")
+        found = _completed(_by_hash(candidates, shares), candidates, crossing, shares, "speaker")
         return replace(found, notes=(note, *found.notes))
-    return _noted(_anew(candidates, shares), candidates, crossing, shares, "speaker")
+    return _completed(_by_hash(candidates, shares), candidates, crossing, shares, "speaker")
 
 
 def _is_usable(clip: Candidate) -> bool:
-    """Whether it can come into the corpus, as far as that is known unheard and without the other clips."""
+    """Whether a clip is usable, as far as this is known without decoding it and without the other clips."""
     return not clip.refused and (not clip.speech or has_words(clip.text))
 
 
@@ -114,7 +114,7 @@ def _by_release(candidates: Sequence[Candidate], own: dict[str, Counter[Split]],
 
 
 def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: Shares) -> list[Split | None]:
-    """Voices with a home go there; what has no split of its own does not swell the release's dev and test."""
+    """Assign voices to their home split; clips without a split do not enlarge a release's dev and test."""
     with_splits = {clip.source for clip in candidates if clip.split}
     theirs = {clip.voice for clip in candidates if clip.source in with_splits}
     found: list[Split | None] = []
@@ -127,41 +127,45 @@ def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: 
     return found
 
 
-def _anew(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:
+def _by_hash(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:
     chosen = {voice: shares.of(voice) for voice in {clip.voice for clip in candidates}}
     n_train, lacking = list(chosen.values()).count("train"), set(shares.wanted()) - set(chosen.values())
-    if n_train <= len(lacking):  # of a few voices, most may have been chosen to measure on: `_fill` chooses of all then
+    if n_train <= len(lacking):  # too few voices for this: `_fill` chooses dev and test from all of them
         return ["train"] * len(candidates)
     return [chosen[clip.voice] for clip in candidates]
 
 
-def _noted(
+def _completed(
     splits: list[Split | None], candidates: Sequence[Candidate], crossing: int, shares: Shares, mode: Mode
 ) -> Assignment:
-    """Fill what is empty, and say what was done."""
+    """Fill empty splits from train, and write the notes."""
     notes = []
     parted = "clips" if mode == "clip" else "voices"
     filled = [split for split in shares.wanted() if split not in splits and _fill(split, splits, candidates, shares)]
-    notes += [f"There was no {split}: some of the {parted} in train became it." for split in filled]
+    notes += [f"There was no {split}: some of the {parted} in train were moved to it." for split in filled]
     if lacking := [split for split in shares.wanted() if splits and split not in splits]:
         notes.append(f"There is no {' and no '.join(lacking)}: {_TOO_FEW[parted]}")
     if splits and "train" not in splits:
-        notes.append("There is no train: every voice is in dev or test. --splits speaker makes other splits.")
+        notes.append("There is no train: every voice is in dev or test. --splits speaker makes new splits.")
     moved = sum(bool(c.split) and s is not None and s != c.split for c, s in zip(candidates, splits, strict=True))
     if mode == "disjoint" and crossing:
-        notes.append(f"{crossing:,} voices were in several splits: {moved:,} clips moved to where most of theirs are.")
+        notes.append(
+            f"{crossing:,} voices were in several splits: {moved:,} clips were moved to the split with most of theirs."
+        )
     if mode == "release" and crossing:
-        notes.append(f"{crossing:,} voices are in several splits, as in the source: its test knows trained voices.")
+        notes.append(
+            f"{crossing:,} voices are in several splits, as in the source: test contains voices that were trained on."
+        )
     made = shares.wanted() if mode == "speaker" else tuple(filled)
     return Assignment(tuple(splits), crossing, moved, tuple(notes), made)
 
 
 def _fill(split: Split, splits: list[Split | None], candidates: Sequence[Candidate], shares: Shares) -> bool:
-    """Voices of train become `split`, by their hashes, until it has its share; one at least stays."""
+    """Move voices from train to `split`, in the order of a hash, until it has its share; at least one stays."""
     share = shares.test_percent if split == "test" else shares.dev_percent
     sizes = Counter(clip.voice for clip, s in zip(candidates, splits, strict=True) if s == "train")
     total = sizes.total()
-    # Of another order than that of `of`: the first of it would be in test already.
+    # Not the order of `Shares.of`, by which the first voices are already in test.
     order = sorted(sizes, key=lambda voice: _hash(f"{split} {voice}"))
     before = itertools.accumulate((sizes[voice] for voice in order), initial=0)
     chosen = {voice for voice, taken in zip(order[:-1], before, strict=False) if 100 * taken < share * total}
@@ -172,10 +176,10 @@ def _fill(split: Split, splits: list[Split | None], candidates: Sequence[Candida
 
 
 def _home(counts: Counter[Split]) -> Split:
-    """Where most is; of equals, what is measured with."""
+    """Return the split with most clips; of equals, prefer test and dev."""
     return max(reversed(SPLITS), key=lambda split: counts[split])
 
 
 def _hash(text: str) -> float:
-    """0…1, the same on every machine."""
+    """Hash a text to 0…1, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64

@@ -1,1 +1,1 @@
-"""Where clips come from: releases of Common Voice, manifests, folders of recordings, Hugging Face data sets."""
+"""Readers of sources: Common Voice releases, manifests, folders of recordings, Hugging Face datasets."""

@@ -1,4 +1,4 @@
-"""What a source offers: clips that nobody has listened to yet."""
+"""Sources and candidates: the clips of a source before they are decoded."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import Literal, Protocol
 from trainer.corpus.clips import Split
 from trainer.corpus.drops import Reason
 
-#: Of a Common Voice release, in the order in which they are read.
+#: The default lists of a Common Voice release, in reading order.
 USUAL_LISTS = ("test", "dev", "train", "validated")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Something to read clips from, and what its reader cannot know.
+    """A source of clips and its options.
 
     Attributes:
-        path: a folder, a file, or the id of a data set on the Hugging Face hub.
-        weight: how much of training it shall be, beside the others; kept in corpus.json for the sampler.
-        language: of clips whose language the source does not say.
-        name: begins the ids of its clips; empty: made of the path.
-        speech: False where nobody speaks in any of it: the model shall learn to write nothing.
-        lists: which of a Common Voice release's lists are read; what an earlier one has, a later one does not move.
-            The usual ones need not all be there.
-        config, text: of a data set of Hugging Face, its configuration and its column of text.
-        speaker: `folder` where those who speak have a folder each below that of the source; empty: they have not.
-        corrected: `only`: of captions as JSON, those alone that a person corrected; empty: all. Other texts stay.
+        path: a folder, a file, or the hub id of a Hugging Face dataset.
+        weight: its share of training relative to the other sources; kept in corpus.json for the sampler.
+        language: of clips for which the source does not declare one.
+        name: the prefix of its clips' ids; empty: made from the path.
+        speech: False if it contains no speech: the model learns to write nothing.
+        lists: the lists of a Common Voice release to read; a clip in several belongs to the first. The default lists
+            need not all exist.
+        config: the configuration of a Hugging Face dataset.
+        text: the transcript column of a manifest or dataset; empty: one of the known names.
+        speaker: `folder` if each folder of the source is one speaker; empty otherwise.
+        corrected: `only`: of captions as JSON, only those that a person corrected; empty: all. Does not affect other
+            transcripts.
     """
 
     path: str
@@ -44,27 +46,27 @@ class Source:
 
 
 class Audio(Protocol):
-    """Where a recording is; hashable, and small enough to be sent to another process."""
+    """The location of a recording; hashable, and cheap to send to another process."""
 
     def open(self) -> Path | bytes:
-        """The file, or its content.
+        """Return the path of the file, or its content.
 
         Raises:
-            FileNotFoundError: it is not there.
+            FileNotFoundError: it does not exist.
         """
 
     def __str__(self) -> str:
-        """What it is called; clips of one recording have it in common."""
+        """Return the name of the recording, the same for all of its clips."""
 
 
 def readable(path: Path) -> str:
-    """A path as text: bytes of names that are not in UTF-8, as old disks have them, are escaped."""
+    """Return a path as text, with bytes that are not UTF-8, as on old disks, escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
 class FileAudio:
-    """A recording that is a file."""
+    """A recording in a file."""
 
     path: Path
 
@@ -77,16 +79,16 @@ class FileAudio:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A clip as its source describes it; see `trainer.corpus.clips.Clip` for what both have.
+    """A clip as described by its source; see `trainer.corpus.clips.Clip` for the common fields.
 
     Attributes:
         split: the source's own, if it has one.
-        start_s, end_s: the part of the recording that it is; all of it if `end_s` is None.
-        declared_s: how long its source says that it is.
-        speech: False: nobody speaks, and no text is right.
-        writers: of each caption in it, the model that wrote it, or `cues.PERSON`; empty, where nobody says.
-        texts: names of those beside its recording where there are several; the first is read, the others are not.
-        refused: the source itself says why it is not to be used; `detail` says more.
+        start_s, end_s: the clip's part of the recording; to the end if `end_s` is None.
+        declared_s: its duration according to the source.
+        speech: False: the clip has no speech, and its text is empty.
+        writers: for each caption in it, the model that wrote it, or `cues.PERSON`; empty if unknown.
+        texts: names of the recording's transcripts if it has several; only the first is used.
+        refused: why the source itself rejects the clip; `detail` specifies it.
     """
 
     id: str
@@ -112,5 +114,5 @@ class Candidate:
 
     @property
     def voice(self) -> str:
-        """What must not cross splits: the speaker, or the recording where no speaker is known."""
+        """What must be in one split only: the speaker, or the recording if the speaker is unknown."""
         return self.speaker or str(self.audio)

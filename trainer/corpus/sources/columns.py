@@ -1,4 +1,4 @@
-"""What columns are called by those who publish speech, and what their values mean."""
+"""Column names and values of published speech corpora, and candidates made from their rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainer.corpus.sources.tables import DAMAGED
 _PATHS = "audio_filepath audio_path audio_file file_name filename file_path filepath file path audio wav wav_filename"
 _TEXTS = "text sentence transcript transcription raw_transcription raw_text normalized_text"
 
-#: Our name: theirs, the first that is there and filled. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli, DeepSpeech.
+#: Our name: theirs; the first with a value is used. Common Voice, NeMo, LibriSpeech, FLEURS, VoxPopuli, DeepSpeech.
 NAMES: dict[str, tuple[str, ...]] = {
     "path": tuple(_PATHS.split()),
     "text": tuple(_TEXTS.split()),
@@ -31,17 +31,17 @@ NAMES: dict[str, tuple[str, ...]] = {
     "previous": ("previous",),
 }
 
-#: Common Voice has said the same in two ways over the years.
+#: Common Voice has changed its values over the years.
 _GENDERS = {
     **dict.fromkeys(("male", "m", "male_masculine"), "male"),
     **dict.fromkeys(("female", "f", "female_feminine"), "female"),
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "nan"), ""),
 }
 
-#: A comma, but for one inside of brackets.
+#: A comma that is not inside parentheses.
 _COMMA = re.compile(r",(?![^(]*\))")
 
-#: How names of splits begin. Behind that stands no letter: Valentina is somebody who speaks, and Devon is a county.
+#: Beginnings of split names, not followed by a letter: Valentina is a speaker, and Devon is a county.
 _SPLITS: Mapping[Split, re.Pattern[str]] = {
     "dev": re.compile(r"(dev(el(opment)?|set|test)?|val(id(ation)?)?|eval(uation)?)(?![^\W\d_])"),
     "test": re.compile(r"test(ing|set)?(?![^\W\d_])"),
@@ -50,12 +50,12 @@ _SPLITS: Mapping[Split, re.Pattern[str]] = {
 
 
 def named(row: Mapping[str, Any], name: str) -> str:
-    """One of our columns in a row of theirs; empty where it is not there."""
+    """Return the value of one of our columns in a row; empty if missing."""
     return next((value for key in NAMES[name] if (value := _text(row.get(key)))), "")
 
 
 def number(row: Mapping[str, Any], *keys: str) -> float | None:
-    """The first of some columns that is a number; those below 0, with which some say that there is none, are not."""
+    """Return the first of some columns that is a number; negative ones, used for missing values, do not count."""
     for key in keys:
         try:
             value = float(row[key])
@@ -67,12 +67,12 @@ def number(row: Mapping[str, Any], *keys: str) -> float | None:
 
 
 def split_named(name: str) -> Split | None:
-    """What a split is called by others: validation, train.clean.360, test_other; None for what is none of the three."""
+    """Return the split for names such as validation, train.clean.360 or test_other; None for other names."""
     return next((split for split, begins in _SPLITS.items() if begins.match(name.lower())), None)
 
 
 def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, split: Split | None) -> Candidate:
-    """A clip of a row; `split` where the row has none of its own."""
+    """Return the candidate of a row; `split` is used if the row has none."""
     gender = named(row, "gender")
     start_s, end_s, declared_s = _place(row)
     damage = row.get(DAMAGED, "")
@@ -82,7 +82,7 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
         audio=audio,
         text=(_text(row.get(source.text)) if source.text else named(row, "text")) if source.speech else "",
         source=source.name,
-        # Millions of rows have few values: one string in memory for each.
+        # Millions of rows have few distinct values: keep one string for each.
         language=sys.intern(language_code(named(row, "language") or source.language)),
         split=split_named(named(row, "split")) or split,
         speaker=sys.intern(named(row, "speaker")),
@@ -101,10 +101,10 @@ def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, spl
 
 
 def _accent(row: Mapping[str, Any]) -> str:
-    """Of several accents, all, as `Clip` has them.
+    """Return all accents of a row, in the format of `Clip`.
 
-    `accents` of Common Voice has commas between them, or bars since 2025, as names of accents have commas, too:
-    Southern African (South Africa, Zimbabwe, Namibia).
+    Common Voice separates `accents` by commas, or by bars since 2025, because names contain commas as well: Southern
+    African (South Africa, Zimbabwe, Namibia).
     """
     several = "" if _text(row.get("accent")) else _text(row.get("accents"))
     if not several:
@@ -114,7 +114,7 @@ def _accent(row: Mapping[str, Any]) -> str:
 
 
 def _place(row: Mapping[str, Any]) -> tuple[float, float | None, float | None]:
-    """Start and end of a part of a recording, and how long the clip is said to be."""
+    """Return the start and end of a part of a recording, and the declared duration."""
     start_s, end_s = number(row, "start_s", "offset"), number(row, "end_s")
     length_s = number(row, "duration_s", "duration")
     if end_s is None and start_s is not None and length_s is not None:
@@ -123,7 +123,7 @@ def _place(row: Mapping[str, Any]) -> tuple[float, float | None, float | None]:
 
 
 def _segments(value: Any) -> tuple[tuple[float, float, str], ...]:
-    """[[start_s, end_s, text], …], as a list or as JSON; what is neither is none."""
+    """Parse [[start_s, end_s, text], …], a list or JSON; anything else gives an empty tuple."""
     try:
         parts = json.loads(value) if isinstance(value, str) and value else value or ()
         return tuple((float(start), float(end), str(text)) for start, end, text in parts)
@@ -132,6 +132,6 @@ def _segments(value: Any) -> tuple[tuple[float, float, str], ...]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, int | float) and value == value:  # NaN: what pandas has where there is nothing
+    if isinstance(value, int | float) and value == value:  # NaN is a missing value in pandas
         return str(value)
-    return value.strip() if isinstance(value, str) else ""  # a list or an object is no text
+    return value.strip() if isinstance(value, str) else ""  # lists and objects are not text

@@ -1,10 +1,10 @@
-"""A release of Common Voice: lists (train.tsv, dev.tsv, …) beside a folder of clips.
+"""Reads a Common Voice release: lists (train.tsv, dev.tsv, …) beside a folder of clips.
 
-Its own splits come of train, dev and test. Whatever `validated` or `other` have beyond these has no split of its own;
-`trainer.corpus.splits` gives it to training, unless its speaker is in dev or test.
+The splits are train, dev and test. Further clips of `validated` or `other` have no split; `trainer.corpus.splits` adds
+them to train, unless their speaker is in dev or test.
 
-A release of spontaneous speech, of answers to questions, has one list beside a folder of recordings, with a column for
-the split; of many answers that is empty. What nobody has written down yet has no text.
+A release of spontaneous speech, answers to questions, has one list beside a folder of recordings, with a column for the
+split, which is often empty. Answers that have not been transcribed yet have no text.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from trainer.corpus.sources.tables import rows
 from trainer.errors import SourceError
 
 CLIPS = "clips"
-#: Lists of clips; a release has more .tsv than these.
+#: Lists of clips; a release also has other .tsv files.
 _OFFERED = ("train", "dev", "test", "validated", "other", "invalidated")
-#: Written in newer releases: how long each clip is.
+#: The durations of clips, in newer releases.
 _DURATIONS = "clip_durations.tsv"
 
-#: Of spontaneous speech: its recordings, and its list.
+#: The recordings and the list of spontaneous speech.
 _AUDIOS, _ANSWERS = "audios", "ss-corpus-*.tsv"
-#: Sounds and hesitations, as its transcripts mark them: [laugh], [um]. Whisper writes none.
+#: Sounds and hesitations in its transcripts: [laugh], [um]. Whisper does not write them.
 _MARKS = re.compile(r"\[[^\]]*\]")
 
 
@@ -37,12 +37,12 @@ def is_release(folder: Path) -> bool:
 
 
 def is_scripted(folder: Path) -> bool:
-    """Whether a folder is a release of sentences that were read; its own name is only the language."""
+    """Whether a folder is a release of read sentences; its name is only the language."""
     return (folder / CLIPS).is_dir() and any((folder / f"{name}.tsv").exists() for name in (*USUAL_LISTS, "other"))
 
 
 def of_list(path: Path) -> str:
-    """How to read one of a release's lists, whose recordings lie in another folder than it; empty, if it is none."""
+    """Return how to give a release's list as a source; empty if the path is not such a list."""
     if path.is_file() and path == _answers(path.parent):
         return f"{path.parent}"
     is_list = path.suffix == ".tsv" and path.stem in _OFFERED and path.is_file() and is_scripted(path.parent)
@@ -50,10 +50,10 @@ def of_list(path: Path) -> str:
 
 
 def read(folder: Path, source: Source) -> Iterator[Candidate]:
-    """The clips of the lists that `source` names, each once.
+    """Yield the clips of the lists that `source` names, each once.
 
     Raises:
-        SourceError: one of them is not there, or none of the usual ones; or it has no column for clips, or for texts.
+        SourceError: a named list is missing, or all default ones; or a list has no column of clips or of texts.
     """
     if (answers := _answers(folder)) is not None and not is_scripted(folder):
         yield from _spontaneous(answers, source)
@@ -62,7 +62,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
     lists = [name for name in source.lists if (folder / f"{name}.tsv").exists()]
     missing = [f"{name}.tsv" for name in source.lists if name not in lists]
     if not lists or (missing and source.lists != USUAL_LISTS):
-        raise SourceError(f"no {' and no '.join(missing)} in {folder}; there are {', '.join(there)}")
+        raise SourceError(f"no {' and no '.join(missing)} in {folder}; it has {', '.join(there)}")
     durations_ms = _durations_ms(folder / _DURATIONS)
     elsewhere: set[str] = set()
     locale = ""
@@ -76,7 +76,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
             if path and file in elsewhere:  # `validated` repeats what the splits have
                 continue
             here.append(file)
-            # A row that was cut short does not say it; a release is of one language.
+            # A truncated row lacks it, but a release has only one language.
             row["locale"] = locale = row.get("locale") or locale
             if file in durations_ms:
                 row["duration_s"] = durations_ms[file] / 1000
@@ -92,13 +92,13 @@ def _refuse_without_columns(row: Mapping[str, str], path: Path) -> None:
 
 
 def _answers(folder: Path) -> Path | None:
-    """The list of a release of spontaneous speech."""
+    """Return the list of a release of spontaneous speech, if the folder is one."""
     return next(iter(sorted(folder.glob(_ANSWERS))), None) if (folder / _AUDIOS).is_dir() else None
 
 
 def _spontaneous(answers: Path, source: Source) -> Iterator[Candidate]:
     if source.lists != USUAL_LISTS:
-        raise SourceError(f"{answers.parent} is of spontaneous speech: it has one list, and lists= chooses none")
+        raise SourceError(f"{answers.parent} is spontaneous speech, which has a single list: remove lists=")
     for row in rows(answers):
         file = row.get("audio_file", "")
         if row.get("duration_ms", "").isdigit():

@@ -1,4 +1,4 @@
-"""Subtitles become clips: cues are gathered until the next would not fit, and cut apart where nobody speaks."""
+"""Reads subtitles and joins their cues into clips, as long as they fit and follow each other closely."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from webvtt.errors import MalformedCaptionError, MalformedFileError
 from trainer.corpus.sources.languages import language_code
 from trainer.corpus.sources.spoken import spoken
 
-#: Seconds without a cue after which another clip begins: what is between may be music.
+#: A gap of this many seconds between cues starts a new clip: it may contain music.
 GAP_S = 2.0
 
-#: The writer of a text that is no model.
+#: Stands for a person as the writer of a text.
 PERSON = ""
 
-#: In which language a WebVTT of our own is, and one of its cues, if in another.
+#: The language of a WebVTT file written by us, and of a cue in another language.
 _LANGUAGE = re.compile(r"^NOTE Language: ([A-Za-z-]+)", re.MULTILINE)
 _OTHER = re.compile(r"<lang ([A-Za-z-]+)>")
 _TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
@@ -35,12 +35,12 @@ class CuesError(ValueError):
 
 @dataclass(frozen=True)
 class Cue:
-    """What is said between two times; no text where the subtitle only describes a sound.
+    """The words spoken between two times.
 
     Attributes:
-        language: its code; empty, where nobody says.
-        writer: the model that wrote the text, or PERSON; None, where nobody says.
-        sound: what the subtitle describes, where it has no spoken words.
+        language: its code; empty if unknown.
+        writer: the model that wrote the text, or PERSON; None if unknown.
+        sound: what the subtitle describes, if it has no spoken words.
     """
 
     start_s: float
@@ -52,7 +52,7 @@ class Cue:
 
 
 def read_text(path: Path) -> str:
-    """What a file says.
+    """Return the text of a file.
 
     Raises:
         CuesError: it is not in UTF-8.
@@ -64,10 +64,10 @@ def read_text(path: Path) -> str:
 
 
 def read_cues(path: Path) -> list[Cue]:
-    """The cues of a .vtt, .srt or .sbv file.
+    """Return the cues of a .vtt, .srt or .sbv file.
 
     Raises:
-        CuesError: it is neither, or not in UTF-8.
+        CuesError: the file is invalid, or not in UTF-8.
     """
     text = read_text(path)
     try:
@@ -75,20 +75,20 @@ def read_cues(path: Path) -> list[Cue]:
     except (srt.SRTParseError, srt.TimestampParseError) as error:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
-        raise CuesError(f"no {_NAMES[path.suffix.lower()]}: {error}") from error
+        raise CuesError(f"not {_NAMES[path.suffix.lower()]}: {error}") from error
     return [words_of(cue) for cue in _unrolled(found)]
 
 
 def words_of(cue: Cue) -> Cue:
-    """A cue with its spoken words alone."""
+    """Return a cue with only its spoken words."""
     text = spoken(cue.text)
     return replace(cue, text=text, sound="" if text else " ".join(cue.text.split()))
 
 
 def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
-    """Gather cues of one language into clips of up to `max_s`.
+    """Join cues of one language into clips of up to `max_s`.
 
-    A cue that is longer stays alone, for whoever drops it; so does one that ends before it begins.
+    A longer cue is a clip of its own, which is dropped later; so is one that ends before it begins.
     """
     clip: list[Cue] = []
     end_s = 0.0
@@ -131,19 +131,21 @@ _NAMES = {".vtt": "WebVTT", ".sbv": "SBV"}
 
 
 def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:
-    """Cues without the lines that stay from the one before, where most have such: subtitles that roll, as television's
-    and those that YouTube makes, would say every line two or three times."""
-    shown = [[line.strip() for line in cue.text.splitlines() if line.strip()] for cue in cues]
-    stay = [0, *(_staying(before, now) for before, now in pairwise(shown))]
-    if 2 * sum(count > 0 for count in stay) < len(cues):
+    """Yield cues without lines that are repeated from the previous one, if most have such lines.
+
+    Rolling subtitles, as on television and from YouTube, would otherwise have every line two or three times.
+    """
+    lines_of_cues = [[line.strip() for line in cue.text.splitlines() if line.strip()] for cue in cues]
+    repeated = [0, *(_repeated_lines(before, now) for before, now in pairwise(lines_of_cues))]
+    if 2 * sum(count > 0 for count in repeated) < len(cues):
         yield from cues
         return
-    for cue, lines, count in zip(cues, shown, stay, strict=True):
+    for cue, lines, count in zip(cues, lines_of_cues, repeated, strict=True):
         if new := lines[count:]:
             yield replace(cue, text="\n".join(new))
 
 
-def _staying(before: Sequence[str], now: Sequence[str]) -> int:
-    """How many of the first lines are the last ones of before."""
-    most = min(len(before), len(now))
-    return next((count for count in range(most, 0, -1) if before[-count:] == now[:count]), 0)
+def _repeated_lines(before: Sequence[str], now: Sequence[str]) -> int:
+    """Return how many of the first lines repeat the last ones of the previous cue."""
+    maximum = min(len(before), len(now))
+    return next((count for count in range(maximum, 0, -1) if before[-count:] == now[:count]), 0)

@@ -1,7 +1,6 @@
-"""A folder of recordings with what is said in a file beside each: our own .json, .vtt, .srt or .sbv
-with times, or .txt.
+"""Reads a folder of recordings with a transcript beside each: our own .json, .vtt, .srt or .sbv with times, or .txt.
 
-Where nothing is beside a recording, a list may say it.
+Recordings without one may have their transcripts in a list.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from trainer.errors import AudioError, SourceError
 
 _AUDIO = "3gp aac aif aiff amr au avi caf flac m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg oga ogg opus ts wav webm wma"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO.split())
-#: The first that is there is read: captions as JSON are as somebody corrected them, and say so, as no other does.
+#: In order of preference: only captions as JSON say which of them were corrected.
 TEXT_SUFFIXES = (".json", ".vtt", ".srt", ".sbv", ".txt")
-#: Recordings that are named of those which have several.
-_NAMED = 3
+#: Maximum number of recordings with several transcripts that are named in a note.
+_MAX_NAMED = 3
 
 
 def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
-    """The clips of all recordings under a folder; folders named train, dev and test are splits.
+    """Yield the clips of all recordings below a folder; folders named train, dev and test are splits.
 
     Raises:
-        SourceError: what was corrected is wanted, and nothing there says what was.
+        SourceError: only corrected captions are wanted, and the folder has no captions as JSON.
     """
     files = sorted(path for path in files_in(folder) if not path.name.startswith("."))
     recordings = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
@@ -59,7 +58,7 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         for clip in found or next(iter(tables.values())):
             speaker = clip.speaker or (_own_folder(path, folder) if source.speaker else "")
             yield replace(clip, speaker=speaker, texts=names if len(names) > 1 else ())
-    for tables in listed.values():  # of recordings that are not there
+    for tables in listed.values():  # of recordings that do not exist
         yield from next(iter(tables.values()))
     for path in sorted(alone):
         yield Candidate(
@@ -68,24 +67,24 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
             text="",
             source=source.name,
             refused=Reason.MISSING,
-            detail="a text beside no audio",
+            detail="a transcript without a recording",
         )
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """All files below a folder, those behind links too: recordings lie on another disk. Each folder once."""
+    """Yield all files below a folder, following symbolic links (to another disk, say); each folder is read once."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         if (real := os.path.realpath(place)) in seen:
-            folders.clear()  # a link that leads back would lead on for ever
+            folders.clear()  # a link to a parent would recurse forever
             continue
         seen.add(real)
         yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
 def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
-    """What to do where nobody is known to speak, though recordings lie in folders of their own; empty: nothing."""
+    """Suggest speaker=folder if no speaker is known and recordings are in separate folders; else return ""."""
     names = {
         _own_folder(clip.audio.path, folder)
         for clip in candidates
@@ -93,33 +92,33 @@ def without_speakers(folder: Path, candidates: Iterable[Candidate]) -> str:
     }
     if len(names) < 2:
         return ""
-    return f"{folder} has folders in it: if each is of somebody who speaks, say speaker=folder behind it."
+    return f"{folder} has folders in it: if each of them is one speaker, add speaker=folder after it."
 
 
 def without_captions(path: Path) -> SourceError:
-    """What to do where corrected captions alone are wanted of a source that has none."""
+    """Return the error for a source with corrected=only that has no captions as JSON."""
     return SourceError(
-        f"corrected=only behind {path} takes captions as JSON that a person corrected, and it has none: fetch them "
-        "(captions.json), or leave the words out; lists, .vtt, .srt, .sbv and .txt do not say what was corrected"
+        f"corrected=only after {path} needs captions as JSON, and it has none: download them (captions.json), or "
+        "remove corrected=only; lists, .vtt, .srt, .sbv and .txt do not say what was corrected"
     )
 
 
 def several_texts(candidates: Iterable[Candidate]) -> str:
-    """Which texts were read where a recording has more than one, in a sentence; empty: none has."""
+    """Return a sentence on recordings with several transcripts and the ones that are used; empty if there are none."""
     of = {clip.audio: clip for clip in candidates if clip.texts}
     if not of:
         return ""
-    told = [f"{clip.texts[0]}, not {' or '.join(clip.texts[1:])}" for clip in of.values()]
-    more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
+    pairs = [f"{clip.texts[0]}, not {' or '.join(clip.texts[1:])}" for clip in of.values()]
+    more = [f"and {len(pairs) - _MAX_NAMED:,} more"] if len(pairs) > _MAX_NAMED else []
     source = next(iter(of.values())).source
     return (
-        f"{source}: {len(told):,} recording{'s have' if len(told) > 1 else ' has'} more than one text, of which one is "
-        f"read, by its kind ({', '.join(TEXT_SUFFIXES)}) and name: {'; '.join([*told[:_NAMED], *more])}."
+        f"{source}: {len(pairs):,} recording{'s have' if len(pairs) > 1 else ' has'} more than one transcript; one is "
+        f"used, chosen by its type ({', '.join(TEXT_SUFFIXES)}) and name: {'; '.join([*pairs[:_MAX_NAMED], *more])}."
     )
 
 
 def _listed(clips: Iterable[tuple[Path, Candidate]]) -> dict[str, dict[Path, list[Candidate]]]:
-    """Clips by where their recordings are, and by the list that has them."""
+    """Group clips by the path of their recordings, and by the list that has them."""
     found: dict[str, dict[Path, list[Candidate]]] = {}
     for path, clip in clips:
         found.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
@@ -127,12 +126,12 @@ def _listed(clips: Iterable[tuple[Path, Candidate]]) -> dict[str, dict[Path, lis
 
 
 def _with_splits_first(tables: Mapping[Path, list[Candidate]]) -> dict[Path, list[Candidate]]:
-    """What lists say of a recording: train.csv before all.csv."""
+    """Order the lists of a recording: train.csv before all.csv."""
     return dict(sorted(tables.items(), key=lambda table: table[1][0].split is None))
 
 
 def _own_folder(path: Path, folder: Path) -> str:
-    """The first folder below the source's on the way to a recording; those of splits do not count."""
+    """Return the first folder between the source and a recording that is not the name of a split; empty if none."""
     return next((readable(Path(part)) for part in path.relative_to(folder).parts[:-1] if not split_named(part)), "")
 
 
@@ -145,13 +144,13 @@ def _is_ours(path: Path) -> bool:
 
 
 def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Texts by whose they are: talk.vtt and talk.sv.vtt are of `talk`, talk.mp3.txt is of `talk.mp3`.
+    """Group transcripts by recording: talk.vtt and talk.sv.vtt belong to `talk`, talk.mp3.txt belongs to `talk.mp3`.
 
-    Where a recording is called talk.sv itself, talk.sv.vtt is of that. A text in a folder of texts alone is of the only
-    recording of its name in another: wav/p225/1.wav, and txt/p225/1.txt.
+    If there is a recording talk.sv, talk.sv.vtt belongs to it. A transcript in a folder without recordings belongs to
+    the only recording of its name elsewhere: txt/p225/1.txt to wav/p225/1.wav.
     """
     names = {path.with_suffix("") for path in recordings}
-    with_sound = {path.parent for path in recordings}
+    audio_folders = {path.parent for path in recordings}
     alike = Counter(path.name for path in names)
     elsewhere = {path.name: path for path in names if alike[path.name] == 1}
     found: dict[Path, list[Path]] = {}
@@ -159,7 +158,7 @@ def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Pat
         whose = text.with_suffix("")
         tagged = whose not in names and _tag(text)
         whose = whose.with_suffix("") if tagged else whose
-        if text.parent not in with_sound:
+        if text.parent not in audio_folders:
             whose = elsewhere.get(whose.name, whose)
         found.setdefault(whose, []).append(text)
     return found
@@ -170,7 +169,7 @@ def _order(text: Path) -> tuple[int, str]:
 
 
 def _tag(text: Path) -> str:
-    """The language in a name like talk.sv.vtt or talk.sv-SE.vtt."""
+    """Return the language in a name like talk.sv.vtt or talk.sv-SE.vtt; empty if there is none."""
     tag = Path(text.stem).suffix
     if tag.lower() in AUDIO_SUFFIXES or not re.fullmatch(r"\.[A-Za-z]{2,3}([-_][A-Za-z]+)*", tag):
         return ""
@@ -203,14 +202,14 @@ def _clips(path: Path, text: Path | None, folder: Path, source: Source, max_s: f
 
 
 def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Iterator[Candidate]:
-    """Clips between cues; `only`: of those that a person corrected, and the others refused."""
+    """Yield the clips cut between cues; with `only`, refuse those that a person has not corrected."""
     if not any(cue.text or cue.sound for cue in cues):
         yield whole
     yield from (_without_words(whole, cue) for cue in cues if cue.sound)
     previous = ""
-    if whole.language:  # whoever says it knows better than who heard it
+    if whole.language:  # the user knows better than the model that detected it
         cues = [replace(cue, language=whole.language) for cue in cues]
-    for clip in _parted(cues, max_s) if only else cut(cues, max_s):
+    for clip in _cut_corrected(cues, max_s) if only else cut(cues, max_s):
         start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
         text = " ".join(cue.text for cue in clip)
         refused = only and any(cue.writer != PERSON for cue in clip)
@@ -236,15 +235,15 @@ def _without_words(whole: Candidate, cue: Cue) -> Candidate:
     return replace(whole, id=id, refused=Reason.ONLY_SOUNDS, detail=cue.sound[:200])
 
 
-def _parted(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:
-    """Clips of what a person corrected; each other cue is one of its own, to be refused."""
+def _cut_corrected(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:
+    """Return clips of corrected cues, and each other cue as a clip of its own, to be refused."""
     others = [(cue,) for cue in cues if cue.text and cue.writer != PERSON]
     corrected = cut([cue if cue.writer == PERSON else replace(cue, text="") for cue in cues], max_s)
     return sorted([*others, *corrected], key=lambda clip: clip[0].start_s)
 
 
 def _without_speech(path: Path, folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
-    """Equal parts of up to `max_s`."""
+    """Yield equal parts of a recording, of up to `max_s`."""
     whole = Candidate(
         _id(path, folder, source), FileAudio(path), "", source.name, language_code(source.language), speech=False
     )

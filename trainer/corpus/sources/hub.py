@@ -1,9 +1,9 @@
-"""Data sets of Hugging Face: an id on the hub, or a folder that was downloaded, or that `save_to_disk` wrote.
+"""Reads Hugging Face datasets: a hub id, a downloaded folder, or one written by `save_to_disk`.
 
 Needs the extra `datasets`.
 
-`datasets` 4 decodes audio with torchcodec, which has to match the machine's ffmpeg; we take the bytes, and decode them
-as we do all others.
+`datasets` 4 decodes audio with torchcodec, which must match the machine's ffmpeg; we read the bytes and decode them
+like any other recording.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trainer.errors import SourceError
 
 
 def is_data_set(folder: Path) -> bool:
-    """Whether a folder is a data set: as `save_to_disk` writes it, or with the Parquet files of the hub."""
+    """Whether a folder is a dataset: written by `save_to_disk`, or with Parquet files, as on the hub."""
     return _is_saved(folder) or any(folder.glob("*.parquet")) or any(folder.glob("*/*.parquet"))
 
 
@@ -30,7 +30,7 @@ def _is_saved(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class RowAudio:
-    """A recording in a row of a data set."""
+    """A recording in a row of a dataset."""
 
     path: str
     config: str
@@ -51,17 +51,17 @@ class RowAudio:
 
 
 def read(source: Source) -> Iterator[Candidate]:
-    """The clips of every split of a data set.
+    """Yield the clips of all splits of a dataset.
 
     Raises:
-        SourceError: it is not there, or has no column of audio or of text.
+        SourceError: it does not exist, or has no column of audio or of text.
     """
     for name, split in _open(source.path, source.config).items():
         column = _audio_column(split, source)
         known = (source.text,) if source.text else NAMES["text"]
         if source.speech and not set(known) & set(split.column_names):
             raise SourceError(
-                f"{source.path} has no column {' or '.join(known)}, but {', '.join(split.column_names)}: text=…"
+                f"{source.path} has no column {' or '.join(known)}, but {', '.join(split.column_names)}: set text="
             )
         for number, row in enumerate(_described(split.remove_columns(column))):
             audio = RowAudio(source.path, source.config, name, column, number)
@@ -70,7 +70,7 @@ def read(source: Source) -> Iterator[Candidate]:
 
 
 def _described(split: Any) -> Iterator[dict[str, Any]]:
-    """Rows with the names of classes in place of their numbers."""
+    """Yield rows with the names of classes in place of their numbers."""
     classes = {name: feature for name, feature in split.features.items() if hasattr(feature, "int2str")}
     for row in split:
         named = {
@@ -87,23 +87,23 @@ def _audio_column(split: Any, source: Source) -> str:
     for name, feature in split.features.items():
         if isinstance(feature, datasets.Audio):
             return str(name)
-    raise SourceError(f"{source.path} has no column of audio, but {', '.join(split.column_names)}")
+    raise SourceError(f"{source.path} has no audio column, but {', '.join(split.column_names)}")
 
 
 @lru_cache(maxsize=8)
 def _open(path: str, config: str) -> dict[str, Any]:
-    """Its splits by name, audio left undecoded; one opening a process."""
+    """Return the splits of a dataset by name, with audio undecoded; opened once per process."""
     try:
         import datasets
     except ImportError as error:
-        missing = "" if Path(path).exists() else f"there is no file or folder {path} here, and "
+        missing = "" if Path(path).exists() else f"there is no file or folder {path}, and "
         raise SourceError(
-            f"{missing}data sets of Hugging Face need another library: pip install 'undertext[datasets]'"
+            f"{missing}Hugging Face datasets need another library: pip install 'undertext[datasets]'"
         ) from error
     try:
         opened = datasets.load_from_disk(path) if _is_saved(Path(path)) else datasets.load_dataset(path, config or None)
-    except Exception as error:  # the hub, the network, the cache, the format: all fail in their own ways
-        raise SourceError(f"{path} is no file or folder here, and as a data set of Hugging Face: {error}") from error
+    except Exception as error:  # hub, network, cache and format raise many kinds of errors
+        raise SourceError(f"{path} is not a local file or folder, and as a Hugging Face dataset: {error}") from error
     splits = dict(opened) if isinstance(opened, dict) else {"all": opened}
     return {name: _undecoded(split) for name, split in splits.items()}
 

@@ -1,8 +1,8 @@
-"""Lists in a folder of recordings that say what is said in each, and where there is none beside it.
+"""Reads lists of transcripts in a folder of recordings, for recordings without a transcript beside them.
 
-Tables with columns for path and text, as Hugging Face's `audiofolder` has them (metadata.csv), are manifests. Without
-columns, a line has the name of a recording and its text: LJSpeech (`LJ001-0001|text|text`), LibriSpeech and MLS
-(`84-121123-0000 TEXT`). Kaldi has the two in two files.
+Tables with columns of paths and texts, such as metadata.csv of Hugging Face's `audiofolder`, are manifests. Without
+column names, a line has the name of a recording and its text: LJSpeech (`LJ001-0001|text|text`), LibriSpeech and MLS
+(`84-121123-0000 TEXT`). Kaldi has paths and texts in two files.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from trainer.errors import SourceError
 Rows = Iterable[dict[str, Any]]
 
 _TABLES = frozenset({".csv", ".tsv", ".jsonl", ".json"})
-#: Rows of a table, one of which must name a recording.
-_FIRST = 100
-#: In the name of a list without columns: beside it may lie others, of recordings and their times or speakers.
+#: Rows of a table among which at least one must name an existing recording.
+_MAX_ROWS_TRIED = 100
+#: In the names of lists of transcripts; other lists may have the times or speakers of recordings.
 _OF_TEXTS = re.compile(r"trans|meta|text|sentence|prompt|filelist", re.IGNORECASE)
-#: Recordings of one name that are looked through for the one below a list.
-_ALIKE = 100
-#: What stands behind the name of a recording.
+#: Maximum number of recordings of one name among which the one below a list is searched.
+_MAX_SAME_NAME = 100
+#: Separators between the name of a recording and its text.
 _SEPARATORS = ("|", "\t", " ")
 #: Kaldi's files.
 _PATHS, _TEXTS, _SPEAKERS, _PARTS = "wav.scp", "text", "utt2spk", "segments"
-#: Ids of LibriSpeech begin with who reads.
+#: Ids of LibriSpeech begin with the reader.
 _READER = re.compile(r"(\d+)[-_]\d+[-_]\d+")
 
 
 def read(
     folder: Path, files: Iterable[Path], recordings: Sequence[Path], alone: Iterable[Path], source: Source
 ) -> Iterator[tuple[Path, Candidate]]:
-    """The clips of all lists in a folder, each with the list that has it.
+    """Yield the clips of all lists in a folder, each with its list.
 
     Args:
-        files: all that there are.
-        alone: texts that are beside no recording.
+        files: all files of the folder.
+        alone: text files without a recording beside them.
     """
-    there = _There(recordings)
+    there = _Recordings(recordings)
     loose, beside = set(alone), {path.with_suffix("") for path in recordings}
     for path in files:
         table: Rows | None = None
@@ -65,8 +65,8 @@ def read(
                 yield path, clip
 
 
-class _There:
-    """Recordings by their places and names, with their suffixes and without."""
+class _Recordings:
+    """Finds recordings by path or name, with or without suffix."""
 
     def __init__(self, recordings: Sequence[Path]) -> None:
         self._at: dict[str, Path] = {}
@@ -78,19 +78,19 @@ class _There:
             self._named[path.stem].append(path)
 
     def find(self, name: str, folder: Path) -> Path | None:
-        """The recording that a list means; `folder` is the list's. None: there is none, or several have that name."""
+        """Return the recording that a list in `folder` names; None if it does not exist, or several have the name."""
         if not name:
             return None
         name = name.replace("\\", "/")
         if exact := self._at.get(os.path.abspath(folder / name)):
             return exact
         alike = self._named.get(name.rpartition("/")[2], [])
-        below = [path for path in alike[:_ALIKE] if folder in path.parents]
+        below = [path for path in alike[:_MAX_SAME_NAME] if folder in path.parents]
         return next((found[0] for found in (below, alike) if len(found) == 1), None)
 
 
-def _placed(row: dict[str, Any], path: Path, folder: Path, there: _There) -> dict[str, Any]:
-    """A row with where its recording is in the folder; split, if it has none, as the recording's folders say."""
+def _placed(row: dict[str, Any], path: Path, folder: Path, there: _Recordings) -> dict[str, Any]:
+    """Return a row with the path of its recording, and with a split from its folders if it has none."""
     where = manifest.path_of(row)
     found = there.find(where, path.parent)
     if found:
@@ -103,10 +103,10 @@ def _split(names: Iterable[str]) -> Split | None:
     return next((split for name in names if (split := split_named(name))), None)
 
 
-def _table(path: Path, source: Source, there: _There) -> Rows | None:
-    """A table with the columns that a manifest needs, of recordings that are there; None: it is none."""
+def _table(path: Path, source: Source, there: _Recordings) -> Rows | None:
+    """Return the rows of a table that has a manifest's columns and names existing recordings; else None."""
     try:
-        first = list(islice(rows(path), _FIRST))
+        first = list(islice(rows(path), _MAX_ROWS_TRIED))
     except SourceError:
         return None
     if not first or not manifest.has_columns(first[0], source):
@@ -114,8 +114,8 @@ def _table(path: Path, source: Source, there: _There) -> Rows | None:
     return rows(path) if any(there.find(manifest.path_of(row), path.parent) for row in first) else None
 
 
-def _lines(path: Path, there: _There) -> Rows | None:
-    """A file of lines with the name of a recording and its text each; None: its first line has not."""
+def _lines(path: Path, there: _Recordings) -> Rows | None:
+    """Return the rows of a file whose lines have the name of a recording and its text; None for other files."""
     if not _OF_TEXTS.search(path.stem):
         return None
     try:
@@ -123,8 +123,8 @@ def _lines(path: Path, there: _There) -> Rows | None:
     except (UnicodeDecodeError, OSError):
         return None
     for separator in _SEPARATORS:
-        name, behind, text = lines[0].partition(separator) if lines else ("", "", "")
-        if behind and text.strip() and there.find(name.strip(), path.parent):
+        name, found, text = lines[0].partition(separator) if lines else ("", "", "")
+        if found and text.strip() and there.find(name.strip(), path.parent):
             return (_row(line, separator) for line in lines)
     return None
 
@@ -140,18 +140,18 @@ def _row(line: str, separator: str) -> dict[str, Any]:
 
 
 def _kaldi(path: Path, folder: Path) -> Rows:
-    """Of a folder of Kaldi's: an utterance is a recording, or a part of one."""
+    """Return the rows of a Kaldi data folder: an utterance is a recording or a part of one."""
     files, texts = _pairs(path), _pairs(path.parent / _TEXTS)
     speakers, parts = _pairs(path.parent / _SPEAKERS), _pairs(path.parent / _PARTS)
     for utterance, text in texts.items():
         recording, *times = parts.get(utterance, utterance).split()
         where = files.get(recording, "")
         if not (path.parent / where).exists() and Path(where).exists():
-            where = os.path.abspath(where)  # recipes are at work somewhere else
+            where = os.path.abspath(where)  # relative to the current directory, as in recipes
         id = str(path.parent.relative_to(folder) / utterance)
         row = {"id": id, "path": where, "text": text, "speaker": speakers.get(utterance, "")}
         if where.endswith("|"):
-            row[DAMAGED] = f"a command in the place of a file: {where}"
+            row[DAMAGED] = f"a command instead of a file: {where}"
         yield {**row, **dict(zip(("start_s", "end_s"), times, strict=False))}
 
 

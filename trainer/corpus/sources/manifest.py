@@ -1,4 +1,4 @@
-"""A manifest: a CSV, TSV or JSON Lines file with the path and text of each clip, and any other column that we know."""
+"""Reads a manifest: a CSV, TSV or JSON Lines file with the path and text of each clip, and other known columns."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from trainer.corpus.sources.columns import NAMES, candidate, named, split_named
 from trainer.corpus.sources.tables import DAMAGED, rows
 from trainer.errors import SourceError
 
-#: What columns of times are called, by their names here; those without a unit are in seconds, as NeMo's and lhotse's.
+#: Names of time columns, by our names; without a unit they are in seconds, as in NeMo and lhotse.
 _TIME = re.compile(
     r"(?:(?P<start_s>start|begin|offset)|(?P<end_s>end|stop)|(?P<duration_s>duration))"
     r"(?:_?time)?(?:_?(?P<unit>s|secs?|seconds|ms|milliseconds))?"
 )
-#: Words in the names of others, which say what part of a file a clip is, and not in which unit.
+#: Words in the names of other columns that seem to be times, but in an unknown unit.
 _PARTS = frozenset({"start", "begin", "offset", "onset", "end", "stop"})
 
 
 def read(path: Path, source: Source) -> Iterator[Candidate]:
-    """The clips of a manifest; a file named train.csv is a split.
+    """Yield the clips of a manifest; a file named train.csv is a split.
 
     Raises:
-        SourceError: it has no column of paths, or none of texts, or one of times that is not understood.
+        SourceError: it has no column of paths or of texts, or has an ambiguous column of times.
     """
     yield from clips(path, rows(path), source, split_named(path.stem))
 
 
 def has_columns(row: Iterable[str], source: Source) -> bool:
-    """Whether a table has what a manifest needs."""
-    names = {_bare(name) for name in row}
-    texts = {_bare(source.text)} if source.text else set(NAMES["text"])
+    """Whether a table has the columns that a manifest needs."""
+    names = {_normalized(name) for name in row}
+    texts = {_normalized(source.text)} if source.text else set(NAMES["text"])
     return bool(names & set(NAMES["path"]) and names & texts)
 
 
 def path_of(row: dict[str, Any]) -> str:
-    """Where a row's recording is; empty: it does not say."""
-    return named({_bare(name): value for name, value in row.items()}, "path")
+    """Return the path of a row's recording; empty if missing."""
+    return named({_normalized(name): value for name, value in row.items()}, "path")
 
 
 def clips(
     path: Path, table: Iterable[dict[str, Any]], source: Source, split: Split | None, folder: Path | None = None
 ) -> Iterator[Candidate]:
-    """The clips of a table's rows; `split` of those that say none, `folder` where their paths begin, if it is known."""
-    source, base = replace(source, text=_bare(source.text)), folder or path.parent
+    """Yield the clips of a table; `split` is for rows without one, and paths are relative to `folder`, if known."""
+    source, base = replace(source, text=_normalized(source.text)), folder or path.parent
     for position, given in enumerate(table):
-        row = _timed(path, {_bare(name): value for name, value in given.items()})
+        row = _timed(path, {_normalized(name): value for name, value in given.items()})
         if position == 0:
             _check(path, row, source)
             base = folder or _base(path, named(row, "path"))
         where = named(row, "path")
-        if "\\" in where and not (base / where).exists():  # it was written on Windows
+        if "\\" in where and not (base / where).exists():  # written on Windows
             where = where.replace("\\", "/")
         audio = FileAudio(base / where if where else path.parent / f"(row {position + 1} names no file)")
         clip = candidate(row, "", audio, source, split)
@@ -68,15 +68,15 @@ def clips(
 
 
 def _base(path: Path, first: str) -> Path:
-    """What paths are relative to: the manifest's folder; or where the command is given, if the first is there alone.
+    """Return the base of relative paths: the manifest's folder, or the current one if the first path exists only there.
 
-    NeMo's are relative to either.
+    NeMo uses either.
     """
     return Path() if first and not (path.parent / first).exists() and Path(first).exists() else path.parent
 
 
-def _bare(name: str) -> str:
-    """A column's name as it is looked up: `File name ` is file_name."""
+def _normalized(name: str) -> str:
+    """Normalize a column name: `File name ` is file_name."""
     return name.strip().lower().replace(" ", "_")
 
 
@@ -85,26 +85,27 @@ def _check(path: Path, row: dict[str, object], source: Source) -> None:
         known = (source.text,) if name == "text" and source.text else NAMES[name]
         if not set(known) & row.keys():
             raise SourceError(
-                f"{path} has no column {' or '.join(known)}, but {', '.join(map(str, row))}. If its first line names "
-                f"no columns, it is read with its folder: give {path.parent}"
+                f"{path} has no column {' or '.join(known)}, but {', '.join(map(str, row))}. If its first line is no "
+                f"header, it is read with its folder: give {path.parent}"
             )
 
 
 def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its times under our names, in seconds. One that is none damages it: the clip would be all of a file.
+    """Return a row with its times under our names, in seconds. An invalid time marks the row as damaged: without it,
+    the clip would be the whole file.
 
     Raises:
-        SourceError: a column of times is not understood.
+        SourceError: a column of times is ambiguous.
     """
     found = dict(row)
     for name, value in row.items():
-        if not (time := _time(path, name)) or value in ("", None) or value != value:  # NaN: what pandas has for nothing
+        if not (time := _time(path, name)) or value in ("", None) or value != value:  # NaN is a missing value in pandas
             continue
         ours, seconds = time
         try:
             time_s = seconds * float(str(value).replace(",", "."))  # spreadsheets write 1,5
         except ValueError:
-            found[DAMAGED] = f"{name} is no number of seconds: {str(value)[:40]!r}"
+            found[DAMAGED] = f"{name} is not a number: {str(value)[:40]!r}"
             continue
         if name == ours or ours not in row:
             found[ours] = time_s
@@ -113,13 +114,13 @@ def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _time(path: Path, name: str) -> tuple[str, float] | None:
-    """What we call a column of times, and its unit in seconds; None: it is another column."""
+    """Return our name of a time column, and its unit in seconds; None for other columns."""
     if match := _TIME.fullmatch(name):
         ours = next(key for key, word in match.groupdict().items() if word and key != "unit")
         return ours, 0.001 if (match["unit"] or "").startswith("m") else 1.0
     if _PARTS & set(name.split("_")):
         raise SourceError(
-            f"{path} has a column {name}, and no clip shall be cut by a guess: call it start_s or end_s if it says, in "
-            "seconds, what part of a file a clip is; else take it out, or call it otherwise"
+            f"{path} has a column {name}, whose meaning is ambiguous: rename it to start_s or end_s if it is the "
+            "start or end of the clip within the file, in seconds; otherwise remove it or give it another name"
         )
     return None

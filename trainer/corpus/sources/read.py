@@ -1,4 +1,4 @@
-"""Which reader a source needs, and what its clips are called."""
+"""Chooses the reader of a source, and names sources."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def read(source: Source, max_s: float) -> Iterator[Candidate]:
-    """Everything that a source offers.
+    """Yield all clips of a source.
 
     Args:
-        max_s: how long clips may be that are cut out of longer recordings.
+        max_s: maximum duration of clips that are cut from longer recordings.
 
     Raises:
-        SourceError: it is nothing that we know, or has not what is wanted of it.
+        SourceError: the source is of an unknown kind, or lacks what its options need.
     """
     path = Path(source.path).expanduser()
     if how := common_voice.of_list(path):
@@ -31,14 +31,14 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
     if path.is_file() and path.suffix.lower() in _TABLES:
         yield from manifest.read(path, source)
     elif path.is_file() and path.suffix.lower() in _ARCHIVES:
-        raise SourceError(f"{path} is an archive: unpack it, and give the folder that comes of it")
+        raise SourceError(f"{path} is an archive: unpack it, and give the resulting folder")
     elif path.is_file():
         raise SourceError(
-            f"{path} is no manifest: its name ends in none of {', '.join(_TABLES)}. A list of recordings with their "
-            f"texts is read with its folder: give {path.parent}"
+            f"{path} is not a manifest: its name ends in none of {', '.join(_TABLES)}. A list of transcripts is read "
+            f"with its folder: give {path.parent}"
         )
     elif not path.exists():
-        inside = "/" in source.path and path.parent.is_dir()  # no owner of a data set has the name of a folder here
+        inside = "/" in source.path and path.parent.is_dir()  # not a hub id: its owner is a local folder
         if inside or path.is_absolute() or source.path.startswith(".") or source.path.count("/") > 1:
             raise SourceError(f"{path} does not exist")
         if source.corrected:
@@ -51,7 +51,7 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
 
 
 def _is_folder(path: Path) -> bool:
-    """Of recordings with what is said beside them."""
+    """Whether a path is a folder of recordings with transcripts."""
     return path.is_dir() and not hub.is_data_set(path) and not _releases(path)
 
 
@@ -63,18 +63,18 @@ def _folder(path: Path, source: Source, max_s: float) -> Iterator[Candidate]:
     releases = _releases(path)
     if not releases and source.speech and (deeper := [*filter(common_voice.is_release, path.glob("*/*/"))]):
         some = min(deeper)
-        raise SourceError(f"{path} has a release of Common Voice deeper in it: give {some}, or {some.parent}")
+        raise SourceError(f"{path} contains a Common Voice release further down: give {some}, or {some.parent}")
     if not releases or not source.speech:
         yield from folder.read(path, source, max_s)
     elif path in releases:
         yield from common_voice.read(path, source)
-    else:  # several languages of one release
+    else:  # several languages
         for release in releases:
             yield from common_voice.read(release, replace(source, name=f"{source.name}/{release.name}"))
 
 
 def with_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """The sources, each with a name of its own."""
+    """Return the sources with unique names."""
     taken: set[str] = set()
     named = []
     for source in sources:
@@ -89,7 +89,7 @@ def with_names(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 
 
 def _name(path: str) -> str:
-    """cv-corpus-17.0/sv-SE of a release, whose own folder is only its language; else the last part."""
+    """Return the last part of a path; for a Common Voice release, with the folder above: cv-corpus-17.0/sv-SE."""
     parts = Path(path).expanduser().absolute()
     if common_voice.is_scripted(parts):
         return f"{parts.parent.name}/{parts.name}"

@@ -1,4 +1,4 @@
-"""Rows of TSV, CSV and JSON Lines files."""
+"""Reads rows of TSV, CSV, JSON and JSON Lines files."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 from trainer.errors import SourceError
 
-#: A key that no header has: what is wrong with a row.
+#: Key of a row that says what is wrong with it; not a possible column name.
 DAMAGED = "\0damaged"
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a table, by its suffix: .tsv, .csv, .jsonl, or .json with JSON Lines or one list.
+    """Yield the rows of a table, by its suffix: .tsv, .csv, .jsonl, or .json with JSON Lines or one list.
 
-    A row with more fields than the header has its DAMAGED: which of them is which cannot be told.
+    A row with more fields than the header is marked with DAMAGED, as the fields cannot be assigned to columns.
 
     Raises:
-        SourceError: it cannot be read, or its suffix is none of these.
+        SourceError: the file cannot be read, or has another suffix.
     """
     readers = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl, ".json": _json}
     if path.suffix.lower() not in readers:
-        raise SourceError(f"{path} is no table: its name ends in none of {', '.join(readers)}")
+        raise SourceError(f"{path} is not a table: its name ends in none of {', '.join(readers)}")
     try:
         yield from readers[path.suffix.lower()](path)
     except UnicodeDecodeError as error:
@@ -34,28 +34,28 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _tsv(path: Path) -> Iterator[dict[str, Any]]:
-    # Common Voice writes sentences with quotation marks as they are. csv's own reading would swallow whole lines.
+    # Common Voice does not quote sentences, which may contain quotation marks: as CSV quotes, they would swallow lines.
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""):
-            yield {key: _unquoted(value) for key, value in _told(row).items()}
+            yield {key: _unquoted(value) for key, value in _marked(row).items()}
 
 
-def _told(row: dict[Any, Any]) -> dict[str, Any]:
-    """A row of csv's, which keeps what has no column under None."""
+def _marked(row: dict[Any, Any]) -> dict[str, Any]:
+    """Mark a row with too many fields, which csv stores under the key None."""
     more = row.pop(None, ())
     return {**row, DAMAGED: f"{len(row) + len(more)} fields, not {len(row)}"} if more else row
 
 
 def _unquoted(value: str) -> str:
-    """Some of its releases do quote them: what is doubled within a pair of marks was one mark."""
+    """Undo the quoting in some of its releases: a doubled quotation mark in a quoted text is a single one."""
     inner = value[1:-1]
     if len(value) > 2 and value[0] == value[-1] == '"' and '""' in inner and '"' not in inner.replace('""', ""):
         return inner.replace('""', '"')
     return value
 
 
-class _Bare(csv.excel):
-    """As those write it who have bars between columns, and quotation marks in texts."""
+class _Unquoted(csv.excel):
+    """Bar-separated columns, where quotation marks are part of the text."""
 
     quoting = csv.QUOTE_NONE
 
@@ -64,10 +64,10 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.readline()
         file.seek(0)
-        # Where numbers have commas, spreadsheets write semicolons; and some call what has tabs .csv.
+        # Spreadsheets write semicolons where numbers have decimal commas; some .csv files have tabs.
         delimiter = max(",;\t|", key=head.count)
-        dialect = _Bare if delimiter == "|" else csv.excel
-        yield from map(_told, csv.DictReader(file, dialect=dialect, delimiter=delimiter, restval=""))
+        dialect = _Unquoted if delimiter == "|" else csv.excel
+        yield from map(_marked, csv.DictReader(file, dialect=dialect, delimiter=delimiter, restval=""))
 
 
 def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
@@ -86,7 +86,7 @@ def _json(path: Path) -> Iterator[dict[str, Any]]:
     if isinstance(whole, dict):
         whole = [whole]
     if not isinstance(whole, list) or not all(isinstance(row, dict) for row in whole):
-        raise SourceError(f"{path} is no list of objects")
+        raise SourceError(f"{path} is not a list of objects")
     yield from whole
 
 
@@ -94,7 +94,7 @@ def _row(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise SourceError(f"{place} is no JSON: {error}") from error
+        raise SourceError(f"{place} is not JSON: {error}") from error
     if not isinstance(row, dict):
-        raise SourceError(f"{place} is no object")
+        raise SourceError(f"{place} is not a JSON object")
     return row

@@ -105,7 +105,7 @@ def test_texts_that_a_model_wrote_are_told_of(
     for folder, models in ((corpus, []), (heard, ["demo/model@44"])):
         assert run(model, folder, "--context", "full", "--out", tmp_path / "found.json") == 0
         assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["written_by"] == models
-        assert ("! Most texts of talks test are what demo/model@44 wrote" in capsys.readouterr().out) is bool(models)
+        assert ("! Most texts of talks test were written by demo/model@44" in capsys.readouterr().out) is bool(models)
 
 
 def test_a_model_of_one_language_is_evaluated_in_it(
@@ -122,7 +122,7 @@ def test_a_model_of_one_language_is_evaluated_in_it(
         assert run(*words) == code
     printed = capsys.readouterr()
     assert "no language 'fi' (it has en, sv)" in printed.err
-    assert "has no language fi: it is evaluated in sv, which is all it declares" in printed.out
+    assert "has no language fi: evaluating in sv, the only one it declares" in printed.out
     assert list(json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["normalisers"]) == ["sv"]
 
 

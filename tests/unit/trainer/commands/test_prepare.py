@@ -46,7 +46,7 @@ def test_folders_of_few_speakers_are_told_of(tmp_path: Path, capsys: pytest.Capt
     words = ["prepare", "--language", "sv", "--out", str(tmp_path / "out"), "--processes", "1", "--source"]
     assert main([*words, str(tmp_path / "talks")]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert f"! {tmp_path / 'talks'} has folders in it: if each is of somebody who speaks, say speaker=folder" in printed
+    assert f"! {tmp_path / 'talks'} has folders in it: if each of them is one speaker, add speaker=folder" in printed
     assert main([*words, str(tmp_path / "talks"), "speaker=folder", "--again"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "speaker=folder" not in printed
@@ -87,8 +87,8 @@ def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--language", "finnisch"), "--language: 'finnisch' is no language (do you mean fi, Finnish?)"),
-        (("--language", "x"), "--language: 'x' is no language"),
+        (("--language", "finnisch"), "--language: 'finnisch' is not a language (did you mean fi, Finnish?)"),
+        (("--language", "x"), "--language: 'x' is not a language"),
     ],
 )
 def test_a_language_that_is_none_is_refused(
@@ -98,7 +98,7 @@ def test_a_language_that_is_none_is_refused(
     assert main(["prepare", "--source", str(folder), "--out", str(out), *words]) == 1
     assert says in capsys.readouterr().err
     assert main(["prepare", "--source", str(folder), f"language={words[1]}", "--out", str(out)]) == 1
-    assert f"language= of {folder}: {words[1]!r} is no language" in capsys.readouterr().err
+    assert f"language= of {folder}: {words[1]!r} is not a language" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -106,13 +106,13 @@ def test_a_language_in_a_manifest_that_is_none_is_refused(tmp_path: Path, capsys
     record(tmp_path / "a.wav")
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "Hej", "language": "svensk"}])
     assert main(["prepare", "--source", str(path), "--out", str(tmp_path / "out")]) == 1
-    assert "x/a.wav: 'svensk' is no language" in capsys.readouterr().err
+    assert "x/a.wav: 'svensk' is not a language" in capsys.readouterr().err
 
 
 def test_a_language_that_whisper_lacks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = release(tmp_path / "cv", clips=1, locale="swe")
     assert main(["prepare", "--source", str(folder), "--out", str(tmp_path / "out"), "--processes", "1"]) == 0
-    told = "! Whisper has no language 'swe' (do you mean sv, Swedish?): a checkpoint learns it by the token of one"
+    told = "! Whisper has no language 'swe' (did you mean sv, Swedish?): a checkpoint learns it with another"
     assert told in " ".join(capsys.readouterr().out.split())
 
 
@@ -122,7 +122,7 @@ def test_a_language_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.Capt
     (talks / "one.txt").write_text("En text")
     words = ["prepare", "--source", str(folder), "--out", str(tmp_path / "out"), "--processes", "1", "--again"]
     assert main([*words, "--language", "Swedish"]) == 0
-    told = "says itself in which language its clips are (fi of 6): --language Swedish is for those that do not say"
+    told = "declares the language of its clips itself (fi of 6): --language Swedish applies only to clips without"
     assert f"! Every source {told}" in " ".join(capsys.readouterr().out.split())
     # There it is of a source that does not say.
     assert main([*words, "--language", "sv", "--source", str(talks)]) == 0

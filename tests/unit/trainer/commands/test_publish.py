@@ -43,7 +43,7 @@ def _evaluation(run: Path, raised: bool = False, written_by: tuple[str, ...] = (
 def test_rates_on_what_a_model_wrote_are_told_to_be_agreement_with_it(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = "! Most texts of tones test are what demo/model@44 wrote, uncorrected: unless somebody has read them, error"
+    told = "! Most texts of tones test were written by demo/model@44 and not corrected: unless someone has checked them"
     for written_by, times in (((), 0), (("demo/model@44",), 1)):
         _evaluation(run, written_by=written_by)
         assert main(["publish", str(run), str(tmp_path / "published")]) == 0

@@ -44,7 +44,7 @@ def test_a_run_keeps_what_it_says(
 def test_a_run_that_is_measured_on_what_a_model_wrote_says_so(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talks, told = shutil.copytree(corpus, tmp_path / "talks"), "Most texts of dev are what demo/model@44 wrote"
+    talks, told = shutil.copytree(corpus, tmp_path / "talks"), "Most texts of dev were written by demo/model@44"
     lines = (talks / "clips.jsonl").read_text(encoding="utf-8")
     (talks / "clips.jsonl").write_text(lines.replace("}\n", ', "written_by": "demo/model@44"}\n'), encoding="utf-8")
     words = ["train", str(talks), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "0.5"]

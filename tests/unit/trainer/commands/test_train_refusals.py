@@ -110,7 +110,7 @@ def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
     corpus: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", place]) == 1
-    assert re.search(r"^trainer: /(proc|etc).*: (choose|name) another place", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(r"^trainer: /(proc|etc).*: choose another (path|place)", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_two_processes_do_not_train_one_run(

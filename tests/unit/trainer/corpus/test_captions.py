@@ -129,7 +129,7 @@ def test_captions_with_a_field_that_is_none_are_named(talk: Path) -> None:
         read_captions(talk / "talk.json")
     [clip] = offered(talk)
     assert clip.refused is Reason.UNREADABLE_TEXT
-    assert clip.detail.startswith("talk.json: no captions: ")
+    assert clip.detail.startswith("talk.json: not captions: ")
 
 
 def test_a_translation_is_not_what_is_said(talk: Path) -> None:
@@ -137,5 +137,5 @@ def test_a_translation_is_not_what_is_said(talk: Path) -> None:
     [clip] = offered(talk)
     assert (clip.refused, clip.detail) == (
         Reason.UNREADABLE_TEXT,
-        "talk.json: a translation, and not what is said",
+        "talk.json: a translation, not a transcript",
     )

@@ -84,12 +84,12 @@ def test_audio_that_is_gone_empty_or_cut_short_is_said_so(tmp_path: Path) -> Non
         clip = writer.add(ramp(60), id="a", **ABOUT)
         writer.finish({})
     path = audio_path(tmp_path, 0)
-    for data, told in ((bytes(10), "cut short"), (b"", "is gone, or empty")):
+    for data, told in ((bytes(10), "is truncated"), (b"", "is missing or empty")):
         path.write_bytes(data)
         with pytest.raises(CorpusError, match=rf"{told}: prepare the corpus again \(--again\)"):
             Corpus(tmp_path).audio(clip)
     path.unlink()
-    with pytest.raises(CorpusError, match="is gone, or empty"):
+    with pytest.raises(CorpusError, match="is missing or empty"):
         Corpus(tmp_path).audio(clip)
 
 

@@ -24,14 +24,14 @@ from wire.messages import Caption
 MODEL = "demo/model@44"
 
 
-def said(id: int, corrected: bool = False, text: str = "") -> Caption:
+def caption(id: int, corrected: bool = False, text: str = "") -> Caption:
     start_s = 3.0 * (id - 1)
     text = text or f"Mening nummer {id}."
     return Caption("jobs/a", id, 1, start_s, start_s + 2.9, text, True, "sv", model=MODEL, corrected=corrected)
 
 
 #: Of eight, the second, the third and one that was taken away were corrected.
-SAID = [replace(said(id, corrected=id in (2, 3, 5)), **({"text": ""} if id == 5 else {})) for id in range(1, 9)]
+SAID = [replace(caption(id, corrected=id in (2, 3, 5)), **({"text": ""} if id == 5 else {})) for id in range(1, 9)]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def prepared(talks: Path, **about: object) -> Prepared:
 def test_they_are_counted_and_told(talks: Path) -> None:
     corpus = prepared(talks).corpus
     assert corpus.about["sources"][0]["captions"] == {"corrected": 2, "written_by": {MODEL: 5}}
-    told = f"talks: 2 of 7 captions were corrected; the others are what {MODEL} wrote. Where nobody has read them"
+    told = f"talks: 2 of 7 captions were corrected; {MODEL} wrote the others. Unless someone has checked them"
     assert [note.startswith(told) for note in notes(corpus)].count(True) == 1
     assert told in write_report(corpus, {}).read_text(encoding="utf-8")
     assert [clip.written_by for clip in corpus.clips] == ["", MODEL], "two of four were corrected, and none of three"
@@ -69,7 +69,7 @@ def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
 
 def test_splits_are_made_of_what_is_taken(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "talk.wav", 120)
-    captions = [said(id, corrected=id % 8 == 1) for id in range(1, 41)]
+    captions = [caption(id, corrected=id % 8 == 1) for id in range(1, 41)]
     (tmp_path / "talks" / "talk.json").write_text(document(captions, {"source": "jobs/a"}))
     plan = plan_of(tmp_path / "out", splits="clip")
     found = prepare(replace(plan, sources=(Source(str(tmp_path / "talks"), corrected="only"),)))
@@ -114,7 +114,9 @@ def test_a_source_of_which_nothing_says_what_was_corrected_is_refused(tmp_path: 
     (tmp_path / "release" / "clips").mkdir(parents=True)
     (tmp_path / "release" / "train.tsv").write_text("path\tsentence\na.mp3\tHej\n")
     for source in ("talks", "list.csv", "release", "someone/data"):
-        with pytest.raises(SourceError, match=f"corrected=only behind .*{source} takes captions as JSON .* has none"):
+        with pytest.raises(
+            SourceError, match=f"corrected=only after .*{source} needs captions as JSON, and it has none"
+        ):
             prepared(
                 tmp_path / "talks",
                 path=source if source == "someone/data" else str(tmp_path / source),
@@ -124,20 +126,20 @@ def test_a_source_of_which_nothing_says_what_was_corrected_is_refused(tmp_path: 
 
 
 def test_a_model_without_a_name_is_one_all_the_same(talks: Path) -> None:
-    (talks / "talk.json").write_text(document([replace(said(1), model="")], {"source": "jobs/a"}))
+    (talks / "talk.json").write_text(document([replace(caption(1), model="")], {"source": "jobs/a"}))
     assert [clip.writers for clip in offered(talks)] == [("a model",)]
 
 
 def test_a_plan_of_before_there_was_the_word_goes_on(talks: Path) -> None:
     plan = plan_of(talks.parent / "out", talks)
-    assert "corrected" not in plan.said()["sources"][0]
+    assert "corrected" not in plan.document()["sources"][0]
     only = replace(plan, sources=(Source(str(talks), corrected="only"),))
-    assert only.said()["sources"][0]["corrected"] == "only"
+    assert only.document()["sources"][0]["corrected"] == "only"
 
 
 def test_what_people_wrote_beside_it_is_not_taken_for_a_models(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "a.wav", 30)
-    captions = [said(id, corrected=id > 7) for id in range(1, 11)]
+    captions = [caption(id, corrected=id > 7) for id in range(1, 11)]
     (tmp_path / "talks" / "a.json").write_text(document(captions, {"source": "jobs/a"}))
     for number in range(30):
         record(tmp_path / "talks" / f"talk{number}.wav", 2, seed=number + 1)

@@ -67,7 +67,7 @@ def test_of_several_texts_of_a_recording_the_one_with_corrections_is_read_and_it
         *("Som rättad", "Som undertext b", "Som undertext c", "Som undertext d", "Som text e"),
     ]
     told = (
-        "talks: 4 recordings have more than one text, of which one is read, by its kind (.json, .vtt, .srt, .sbv, "
+        "talks: 4 recordings have more than one transcript; one is used, chosen by its type (.json, .vtt, .srt, .sbv, "
         ".txt) and name: a.json, not a.vtt or a.txt; b.vtt, not b.txt; c.sv.vtt, not c.txt; and 1 more."
     )
     assert told in notes(corpus)

@@ -61,7 +61,7 @@ def test_ljspeech_has_bars_no_header_and_marks_that_quote_nothing(tmp_path: Path
         ("LJSpeech-1.1/wavs/LJ001-1.wav", 'He said "in 1813'),
         ("LJSpeech-1.1/wavs/LJ001-2.wav", "So"),
     ]
-    with pytest.raises(SourceError, match=r"names no columns, it is read with its folder: give .*LJSpeech-1.1$"):
+    with pytest.raises(SourceError, match=r"is no header, it is read with its folder: give .*LJSpeech-1.1$"):
         offered(tmp_path / "LJSpeech-1.1" / "metadata.csv")
     (tmp_path / "coqui.csv").write_text('audio_file|text|speaker_name\nLJSpeech-1.1/wavs/LJ001-1.wav|A "b|c\n')
     assert told(offered(tmp_path / "coqui.csv")) == [("coqui/LJSpeech-1.1/wavs/LJ001-1.wav", 'A "b', None, "c")]
@@ -115,7 +115,7 @@ def test_kaldi_has_files_texts_and_speakers_apart(tmp_path: Path) -> None:
     assert [(clip.start_s, clip.end_s) for clip in (first, second)] == [(0.5, 2.0), (2.0, 4.5)]
     assert (command.refused, command.detail) == (
         Reason.DAMAGED_ROW,
-        "a command in the place of a file: sph2pipe -f wav rec2.sph |",
+        "a command instead of a file: sph2pipe -f wav rec2.sph |",
     )
 
 
@@ -141,5 +141,5 @@ def test_a_table_of_something_else_is_no_list(tmp_path: Path) -> None:
 
 def test_a_release_that_lies_deeper_is_named(tmp_path: Path) -> None:
     release(tmp_path / "downloads" / "cv-corpus-22.0" / "sv-SE", clips=1)
-    with pytest.raises(SourceError, match=r"deeper in it: give .*cv-corpus-22.0/sv-SE, or .*cv-corpus-22.0$"):
+    with pytest.raises(SourceError, match=r"further down: give .*cv-corpus-22.0/sv-SE, or .*cv-corpus-22.0$"):
         offered(tmp_path / "downloads")

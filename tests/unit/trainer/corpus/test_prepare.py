@@ -35,7 +35,7 @@ def test_a_release_becomes_a_corpus(tmp_path: Path) -> None:
     np.testing.assert_array_equal(corpus.samples(clip), expected)
     assert corpus.about["splits"]["train"]["clips"] == 12
     assert prepared.hours_per_minute > 0
-    assert prepared.heard_s == pytest.approx(18 * 1.1, rel=0.02)
+    assert prepared.decoded_s == pytest.approx(18 * 1.1, rel=0.02)
 
 
 def test_weights_may_change_and_are_kept_for_the_sampler(tmp_path: Path) -> None:
@@ -47,9 +47,9 @@ def test_weights_may_change_and_are_kept_for_the_sampler(tmp_path: Path) -> None
 
 def test_a_corpus_of_before_speakers_had_folders_goes_on(tmp_path: Path) -> None:
     plan = plan_of(tmp_path / "out", release(tmp_path / "cv", clips=1))
-    assert "speaker" not in plan.said()["sources"][0]
+    assert "speaker" not in plan.document()["sources"][0]
     folders = replace(plan, sources=(replace(plan.sources[0], speaker="folder"),))
-    assert folders.said()["sources"][0]["speaker"] == "folder"
+    assert folders.document()["sources"][0]["speaker"] == "folder"
 
 
 def test_a_split_of_which_all_clips_are_dropped_is_told_of(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_split_of_which_all_clips_are_dropped_is_told_of(tmp_path: Path) -> No
     for clip in (folder / "clips").glob("*_4_*"):
         clip.unlink()
     notes = prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"]
-    assert notes == ["There is no dev: all clips that were meant for it were dropped."]
+    assert notes == ["There is no dev: all of its clips were dropped."]
 
 
 def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None
     plan = plan_of(tmp_path / "out", tmp_path / "m", language="sv")
     prepared = prepare(plan)
     assert prepared.dropped == {Reason.NO_TEXT: 1, Reason.UNREADABLE: 1}
-    told = "2 clips have no known speaker: each of their recordings is taken for a voice."
+    told = "2 clips have no known speaker: each of their recordings counts as a speaker of its own."
     assert prepared.corpus.about["notes"][-1] == told
     parted = prepare(replace(plan, out=tmp_path / "parted", splits="clip"))
     assert told not in parted.corpus.about["notes"]
@@ -136,7 +136,7 @@ def test_no_text_is_learnt_from_where_nothing_is_heard(tmp_path: Path) -> None:
     )
     assert prepared.dropped == {Reason.SILENT: 1}
     [line] = (tmp_path / "out" / DROPPED_NAME).read_text().splitlines()
-    assert json.loads(line)["detail"] == "nothing is heard from 0.00 to 2.90 s, where there is text"
+    assert json.loads(line)["detail"] == "silent from 0.00 to 2.90 s, where there is text"
 
 
 def test_a_language_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_language_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_source_without_clips_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match="offers no clips"):
+    with pytest.raises(SourceError, match="has no clips"):
         prepare(plan_of(tmp_path / "out", tmp_path / "empty"))
 
 

@@ -61,7 +61,7 @@ def test_clips_of_one_voice_are_parted_on_request() -> None:
     sizes = Counter(found.splits)
     assert sizes["train"] > 140
     assert min(sizes["dev"], sizes["test"]) >= 10
-    assert found.notes == ("Splits were made by clip: dev and test have voices that are in train, too.",)
+    assert found.notes == ("Splits were made by clip: voices of train are also in dev and test.",)
     assert assign([*clips, replace(clips[0], id="new")], "clip", SHARES).splits[:200] == found.splits
 
 
@@ -98,8 +98,8 @@ def test_something_is_left_to_train_on_however_few_speak(clips: list[Candidate])
 def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped() -> None:
     clips = [clip(speaker, "train") for speaker in "abcdef"]
     assert assign(clips, "disjoint", SHARES).notes == (
-        "There was no test: some of the voices in train became it.",
-        "There was no dev: some of the voices in train became it.",
+        "There was no test: some of the voices in train were moved to it.",
+        "There was no dev: some of the voices in train were moved to it.",
     )
 
 
@@ -119,8 +119,8 @@ def test_what_will_be_dropped_fills_no_split() -> None:
 def test_clips_that_are_too_few_to_be_parted_are_not_told_to_be_parted() -> None:
     clips = [replace(clip("a"), id=f"{number}") for number in range(2)]
     assert assign(clips, "clip", SHARES).notes[1:] == (
-        "There was no test: some of the clips in train became it.",
-        "There is no dev: for these there are too few clips.",
+        "There was no test: some of the clips in train were moved to it.",
+        "There is no dev: there are too few clips.",
     )
 
 
@@ -135,7 +135,7 @@ def test_who_crosses_goes_to_where_most_of_theirs_is() -> None:
     found = assign(clips, "disjoint", SHARES)
     assert found.splits == ("train", "train", "train", "dev", "test")
     assert (found.crossing, found.moved) == (1, 1)
-    assert "1 clips moved" in found.notes[0]
+    assert "1 clips were moved" in found.notes[0]
 
 
 def test_the_same_speaker_in_two_sources_crosses_too() -> None:
@@ -164,7 +164,7 @@ def test_a_release_of_so_few_voices_that_all_are_tested_says_what_to_do() -> Non
     clips = [clip("a", "test"), clip("a"), clip("b", "dev"), clip("b")]
     found = assign(clips, "disjoint", SHARES)
     assert found.splits == ("test", None, "dev", None)
-    assert found.notes == ("There is no train: every voice is in dev or test. --splits speaker makes other splits.",)
+    assert found.notes == ("There is no train: every voice is in dev or test. --splits speaker makes new splits.",)
     assert "train" in assign(clips, "speaker", SHARES).splits
 
 

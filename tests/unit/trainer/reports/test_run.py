@@ -150,13 +150,13 @@ def test_rates_on_what_a_model_wrote_are_its_agreement(tmp_path: Path) -> None:
     plan["environment"]["dev_written_by"] = ["demo/model@44"]
     (run / "plan.json").write_text(json.dumps(plan))
     page = write_report(run).read_text(encoding="utf-8")
-    assert "Most texts of dev are what demo/model@44 wrote, uncorrected" in page
-    assert "Most texts of talks test are what /home/anna/sv@12 wrote" in page
+    assert "Most texts of dev were written by demo/model@44 and not corrected" in page
+    assert "Most texts of talks test were written by /home/anna/sv@12" in page
     both = write_comparison([run, ended(tmp_path / "other")], tmp_path / "both.html").read_text(encoding="utf-8")
-    assert both.count("Most texts of talks test are what /home/anna/sv@12 wrote") == 1
+    assert both.count("Most texts of talks test were written by /home/anna/sv@12") == 1
     told = read(run, "best").evaluations
     text = card(Facts("mine", 7.0, Record(("sv",), 7.0, (), {}), told, (), "mine"))
-    assert "Most texts of talks test are what sv@12 wrote, uncorrected: unless somebody has read them" in text
+    assert "Most texts of talks test were written by sv@12 and not corrected: unless someone has checked them" in text
 
 
 def test_what_a_user_should_know_of_the_balance_is_told(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: l
         (["batch=0,1"], "--vary batch=0,1: --batch 0: it is more than 0"),
         (["augment=light,wind"], "no effect or preset 'wind'"),
         (["balance=accent|colour"], "clips have no column 'colour'"),
-        (["without-speech=0.1,much"], "'much' is no share"),
+        (["without-speech=0.1,much"], "'much' is not a share"),
         (["lr=1e-4,1e-3"], "did you mean learning-rate?"),
         (["dropout=0,nan"], "--vary dropout=0,nan: it takes"),
         (["batch=1.5,2"], "--vary batch=1.5,2: it takes whole numbers"),

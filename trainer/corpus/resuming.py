@@ -1,4 +1,4 @@
-"""What an earlier run of `prepare` has left in the corpus' folder, and whether the sources still say the same."""
+"""The clips of an earlier run of `prepare`, and whether the sources have changed since."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 from trainer.corpus import corrections
 from trainer.corpus.clips import Clip, Corpus, Split, audio_path
 from trainer.corpus.drops import OF_AUDIO, Reason
-from trainer.corpus.listening import digest
+from trainer.corpus.extraction import digest
 from trainer.corpus.recordings import Recordings, stamp_of
 from trainer.corpus.sources.candidate import Audio, Candidate, FileAudio
 
 
-def written(folder: Path) -> tuple[tuple[Clip, ...], dict[bytes, str]]:
-    """The clips that are there, and their ids by the digests of their audio."""
+def existing_clips(folder: Path) -> tuple[tuple[Clip, ...], dict[bytes, str]]:
+    """Return the clips in the folder, and their ids by the digests of their audio."""
     corpus = Corpus(folder, finished=False)
     return corpus.clips, {digest(corpus.samples(clip)): clip.id for clip in corpus.clips}
 
 
-def described(clip: Candidate, split: Split | None) -> dict[str, Any]:
-    """The fields of its `Clip` but for where its audio is."""
+def clip_fields(clip: Candidate, split: Split | None) -> dict[str, Any]:
+    """Return the fields of the candidate's `Clip`, except the location of its audio."""
     names = ("id", "text", "language", "source", "speaker", "accent", "gender", "age", "previous", "segments")
     written_by = corrections.model_of(clip.writers)
     return {"split": split, "written_by": written_by, **{name: getattr(clip, name) for name in names}}
 
 
-def outdated(
+def outdated_notes(
     folder: Path,
     recordings: Recordings,
     clips: Iterable[Clip],
@@ -37,32 +37,31 @@ def outdated(
     splits: Sequence[Split | None],
     wanted: Iterable[int],
 ) -> Iterator[str]:
-    """A sentence, if anything is not as the sources have it now.
+    """Yield a note if the corpus no longer matches the sources.
 
     Args:
-        folder: the corpus', in which nothing was written by now.
-        recordings: as they were when they were decoded.
-        clips, dropped: of an earlier run; what this one has dropped by now is not wanted.
+        folder: of the corpus, before this run writes to it.
+        recordings: the state of the recordings when they were decoded.
+        clips, dropped: of earlier runs.
         splits: of the candidates.
-        wanted: places of those that are to be listened to.
+        wanted: indices of the candidates that are to be decoded or already have been.
     """
-    now = {candidates[place].id: place for place in wanted}
+    now = {candidates[index].id: index for index in wanted}
     replaced = _Replaced(folder, recordings)
     changed = sum(
         clip.id not in now
         or replaced.has(clip, candidates[now[clip.id]].audio)
         or any(
             getattr(clip, name) != value
-            for name, value in described(candidates[now[clip.id]], splits[now[clip.id]]).items()
+            for name, value in clip_fields(candidates[now[clip.id]], splits[now[clip.id]]).items()
         )
         for clip in clips
     )
-    found = sum(id in now and _is_there(candidates[now[id]], reason) for id, reason in dropped.items())
+    found = sum(id in now and _may_be_usable(candidates[now[id]], reason) for id, reason in dropped.items())
     if changed + found:
         yield (
-            f"{changed:,} clips are not as the sources have them now (another text, split or recording), and "
-            f"{found:,} were dropped that are all right now: what an earlier run did is not done again, and --again "
-            "does all of it."
+            f"{changed:,} clips differ from the sources as they are now (in text, split or recording), and {found:,} "
+            "dropped clips may be usable now. Results of earlier runs are kept as they are: --again prepares all anew."
         )
 
 
@@ -83,8 +82,8 @@ class _Replaced:
         return stamp[1] > self._written_ns(clip.file)
 
 
-def _is_there(clip: Candidate, reason: Reason) -> bool:
-    """Whether a clip that is wanted was dropped for what is so no more, as far as that can be told unheard."""
+def _may_be_usable(clip: Candidate, reason: Reason) -> bool:
+    """Whether the reason for dropping a wanted clip no longer applies, as far as this is known without decoding."""
     if reason is Reason.MISSING:
         return isinstance(clip.audio, FileAudio) and clip.audio.path.is_file()
     return reason not in OF_AUDIO

@@ -8,17 +8,17 @@ import pytest
 
 from tests.recordings import record, write_csv
 from tests.unit.trainer.corpus.plans import plan_of
-from trainer.corpus.manner import note
 from trainer.corpus.prepare import prepare
+from trainer.corpus.writing_style import note
 
 
 @pytest.mark.parametrize(
     ("texts", "told"),
     [
-        (["HE WAS NOT AN ILL DISPOSED MAN", "AND I'LL GO", "YES"], "x: its texts are in capitals alone, and"),
+        (["HE WAS NOT AN ILL DISPOSED MAN", "AND I'LL GO", "YES"], "x: its transcripts are all in capitals, and"),
         (
             ["för de bästa utsikterna", "it's a well-known man"],
-            "x: its texts are without capitals and punctuation, and",
+            "x: its transcripts are without capitals and punctuation, and",
         ),
         (["He was not.", "and so on", "AND SO ON"], ""),
         (["he was not, he said", "and so on."], ""),
@@ -36,4 +36,4 @@ def test_the_corpus_notes_it(tmp_path: Path) -> None:
     record(tmp_path / "a.wav")
     write_csv(tmp_path / "old.csv", [{"path": "a.wav", "text": "GO FORWARD TEN METERS"}])
     prepared = prepare(plan_of(tmp_path / "out", tmp_path / "old.csv", language="en", splits="release"))
-    assert any("old: its texts are in capitals alone" in told for told in prepared.corpus.about["notes"])
+    assert any("old: its transcripts are all in capitals" in told for told in prepared.corpus.about["notes"])

@@ -64,7 +64,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_corpus(tmp_path:
     assert content(tmp_path / "killed") == content(tmp_path / "unbroken")
     assert resumed.dropped == unbroken.dropped == {Reason.MISSING: 1}
     assert len(resumed.corpus.clips) == 143
-    assert resumed.heard_s < unbroken.heard_s
+    assert resumed.decoded_s < unbroken.decoded_s
 
 
 def test_a_finished_corpus_has_nothing_left_to_do(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_finished_corpus_has_nothing_left_to_do(tmp_path: Path) -> None:
     prepare(plan_of(tmp_path / "out", folder))
     before = content(tmp_path / "out")
     again = prepare(plan_of(tmp_path / "out", folder))
-    assert (again.heard_s, again.hours_per_minute) == (0, 0)
+    assert (again.decoded_s, again.hours_per_minute) == (0, 0)
     assert content(tmp_path / "out") == before
 
 
@@ -91,7 +91,7 @@ def test_what_the_sources_say_otherwise_by_now_is_told_and_again_prepares_it(tmp
             rows[number] = row.replace("Mening nummer 2 på svenska.", "")
     (folder / "train.tsv").write_text("\n".join(rows), encoding="utf-8")
     onward = prepare(plan_of(tmp_path / "out", folder))
-    told = "2 clips are not as the sources have them now (another text, split or recording), and 1 were dropped"
+    told = "2 clips differ from the sources as they are now (in text, split or recording), and 1 dropped clips may"
     assert told in onward.corpus.about["notes"][0]
     assert onward.dropped == {Reason.MISSING: 1}, "what is in the corpus is not among what was dropped"
     anew = prepare(plan_of(tmp_path / "out", folder), again=True)
@@ -107,7 +107,7 @@ def test_a_recording_that_was_replaced_by_now_is_told_of(tmp_path: Path) -> None
     touched.unlink()
     for _ in range(2):
         onward = prepare(plan_of(tmp_path / "out", folder))
-        assert "1 clips are not as the sources have them now" in onward.corpus.about["notes"][0]
+        assert "1 clips differ from the sources as they are now" in onward.corpus.about["notes"][0]
     prepare(plan_of(tmp_path / "out", folder), again=True)
     assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
 
@@ -122,7 +122,7 @@ def test_a_recording_that_was_replaced_by_an_older_one_is_noticed(tmp_path: Path
     os.utime(resized, ns=(status.st_atime_ns, status.st_mtime_ns))
     for _ in range(2):
         onward = prepare(plan_of(tmp_path / "out", folder))
-        assert "2 clips are not as the sources have them now" in onward.corpus.about["notes"][0]
+        assert "2 clips differ from the sources as they are now" in onward.corpus.about["notes"][0]
     (tmp_path / "out" / RECORDINGS_NAME).unlink()  # as in a corpus from before it existed
     assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
     os.utime(old, (4e9, 4e9))

@@ -1,4 +1,4 @@
-"""Listening to recordings, in other processes: what is decoded, cut into clips and judged by its audio."""
+"""Extracts clips: decodes recordings in worker processes, cuts them, and checks the audio of each clip."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from trainer.errors import AudioError, TrainerError
 from trainer.examples import SAMPLE_RATE
 from trainer.stopping import end_with_parent
 
-#: Clips a task: enough that handing it over costs little, few enough that a killed run loses little.
+#: Clips per task: enough to keep its overhead low, and few enough that a killed run loses little.
 CLIPS_PER_TASK = 64
-#: Tasks that may wait for each process: results come in order, and a long recording must not let all others pile up.
+#: Queued tasks per process. Results are consumed in order: during a long recording, those after it must not pile up.
 TASKS_AHEAD = 3
 
 
@@ -32,8 +32,8 @@ class Part:
     """A clip within a recording.
 
     Attributes:
-        letters: of its text (`cleaning.spoken_length`); None if nobody speaks.
-        said: when parts of its text are said, in seconds from its beginning; empty: not known.
+        letters: length of its text (`cleaning.spoken_length`); None without speech.
+        said: start and end of the parts of its text, in seconds from its beginning; empty if unknown.
     """
 
     index: int
@@ -46,15 +46,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording and the clips that are wanted of it."""
+    """A recording and the clips to extract from it."""
 
     audio: Audio
     parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A clip: its audio, 16 kHz mono [n_samples], or why not."""
+class ExtractedClip:
+    """A clip's audio, 16 kHz mono [n_samples], or the reason why it is dropped."""
 
     index: int
     audio: NDArray[np.int16] | None
@@ -63,50 +63,56 @@ class Heard:
     detail: str = ""
 
 
-def listen(recordings: Iterable[Recording], limits: Limits, processes: int) -> Iterator[Heard]:
-    """Hear all recordings, on `processes` cores; in their order, however many processes there are."""
+def extract_all(recordings: Iterable[Recording], limits: Limits, processes: int) -> Iterator[ExtractedClip]:
+    """Extract the clips of all recordings, in order, with this number of processes."""
     if processes <= 1:
         for recording in recordings:
-            yield from hear(recording, limits)
+            yield from extract(recording, limits)
         return
-    # Not fork: a parent with threads (tqdm has one) must not be forked.
+    # Not fork: the parent has threads (tqdm starts one).
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trainer.corpus.listening"])
-    waiting: deque[Future[list[Heard]]] = deque()
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
+    context.set_forkserver_preload(["trainer.corpus.extraction"])
+    waiting: deque[Future[list[ExtractedClip]]] = deque()
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
         try:
             for task in _tasks(recordings):
-                waiting.append(pool.submit(_hear_all, task, limits))
+                waiting.append(pool.submit(_extract_task, task, limits))
                 if len(waiting) > processes * TASKS_AHEAD:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
         except BrokenProcessPool as error:
             raise TrainerError(
-                "a process that decodes was killed (is the memory full?): the same command goes on from here, "
-                "--processes 1 with less"
+                "a decoding process was killed (out of memory?): the same command resumes from here, and --processes 1 "
+                "needs less memory"
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def hear(recording: Recording, limits: Limits) -> list[Heard]:
-    """Decode a recording once, and judge each of its clips."""
+def extract(recording: Recording, limits: Limits) -> list[ExtractedClip]:
+    """Decode a recording once, and extract each of its clips."""
     try:
         decoded = decode(recording.audio.open())
     except FileNotFoundError:
-        return [Heard(part.index, None, reason=Reason.MISSING, detail=str(recording.audio)) for part in recording.parts]
+        return [
+            ExtractedClip(part.index, None, reason=Reason.MISSING, detail=str(recording.audio))
+            for part in recording.parts
+        ]
     except (AudioError, OSError) as error:
-        return [Heard(part.index, None, reason=Reason.UNREADABLE, detail=str(error)[:200]) for part in recording.parts]
-    return [_judge(part, decoded, limits) for part in recording.parts]
+        return [
+            ExtractedClip(part.index, None, reason=Reason.UNREADABLE, detail=str(error)[:200])
+            for part in recording.parts
+        ]
+    return [_check(part, decoded, limits) for part in recording.parts]
 
 
-def _judge(part: Part, decoded: Decoded, limits: Limits) -> Heard:
+def _check(part: Part, decoded: Decoded, limits: Limits) -> ExtractedClip:
     first = round(part.start_s * SAMPLE_RATE)
     last = len(decoded.samples) if part.end_s is None else round(part.end_s * SAMPLE_RATE)
     audio = decoded.samples[first:last]
     length_s = len(audio) / SAMPLE_RATE
-    if part.end_s is None:  # the source and the header may both say
+    if part.end_s is None:  # the source and the header may both declare a length
         declared_s = max(part.declared_s or 0.0, (decoded.declared_s or 0.0) - part.start_s)
     else:
         declared_s = part.end_s - part.start_s
@@ -117,21 +123,21 @@ def _judge(part: Part, decoded: Decoded, limits: Limits) -> Heard:
     else:
         reason = reason or limits.of_pace(part.letters, length_s)
     if reason:
-        return Heard(part.index, None, reason=reason, detail=f"{length_s:.2f} s")
-    for start_s, end_s in part.said:  # a part without sound, such as one that a station's recorder has not kept
+        return ExtractedClip(part.index, None, reason=reason, detail=f"{length_s:.2f} s")
+    for start_s, end_s in part.said:  # a stretch that was not recorded, as happens with stations
         if limits.of_audio(audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]) is Reason.SILENT:
-            detail = f"nothing is heard from {start_s:.2f} to {end_s:.2f} s, where there is text"
-            return Heard(part.index, None, reason=Reason.SILENT, detail=detail)
-    return Heard(part.index, audio, digest(audio))
+            detail = f"silent from {start_s:.2f} to {end_s:.2f} s, where there is text"
+            return ExtractedClip(part.index, None, reason=Reason.SILENT, detail=detail)
+    return ExtractedClip(part.index, audio, digest(audio))
 
 
 def digest(audio: NDArray[np.int16]) -> bytes:
-    """Tells whether two clips have the same samples."""
+    """Return a digest of the samples, to find duplicates."""
     return hashlib.blake2b(audio.astype("<i2").tobytes(), digest_size=16).digest()
 
 
-def _hear_all(task: list[Recording], limits: Limits) -> list[Heard]:
-    return [heard for recording in task for heard in hear(recording, limits)]
+def _extract_task(task: list[Recording], limits: Limits) -> list[ExtractedClip]:
+    return [clip for recording in task for clip in extract(recording, limits)]
 
 
 def _tasks(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
@@ -147,8 +153,8 @@ def _tasks(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
         yield task
 
 
-def _begin() -> None:
-    """A process that hears: it ends with its parent, and keeps decoders' chatter off the bar."""
+def _start_worker() -> None:
+    """Initialize a worker process: it exits with its parent, and decoders do not write over the progress bar."""
     end_with_parent()
-    # mpg123 writes warnings to stderr; whatever really goes wrong reaches the parent as an exception.
+    # mpg123 writes warnings to stderr; real errors reach the parent as exceptions.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
