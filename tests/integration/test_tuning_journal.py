@@ -19,7 +19,7 @@ def _study(storage: optuna.storages.BaseStorage) -> optuna.Study:
 
 
 @pytest.mark.parametrize("where", ["redis", "folder"])
-def test_what_one_does_the_other_sees(where: str, redis: Redis, tmp_path: Path) -> None:
+def test_clients_see_each_others_entries(where: str, redis: Redis, tmp_path: Path) -> None:
     ours, theirs = (
         _study(redis_storage(redis, "digits") if where == "redis" else local_storage(tmp_path / "digits"))
         for _ in range(2)
@@ -31,7 +31,7 @@ def test_what_one_does_the_other_sees(where: str, redis: Redis, tmp_path: Path) 
     assert [trial.value for trial in ours.trials] == [12.5]
 
 
-def test_an_entry_that_is_sent_again_is_written_once(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_entry_is_stored_once(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = RedisJournal(redis, "digits")
     script = journal._append
 
@@ -47,7 +47,7 @@ def test_an_entry_that_is_sent_again_is_written_once(redis: Redis, monkeypatch: 
     assert list(journal.read_logs(2)) == found[2:]
 
 
-def test_studies_are_apart_and_expire(redis: Redis) -> None:
+def test_studies_are_separate_and_expire(redis: Redis) -> None:
     first, second = RedisJournal(redis, "first"), RedisJournal(redis, "second")
     first.append_logs([{"op_code": 0}])
     assert list(second.read_logs(0)) == []
@@ -55,7 +55,7 @@ def test_studies_are_apart_and_expire(redis: Redis) -> None:
     assert all(redis.ttl(key) > 0 for key in redis.scan_iter("undertext:study:*"))
 
 
-def test_a_study_that_redis_lost_is_not_written_on(redis: Redis) -> None:
+def test_a_study_that_redis_lost_is_not_extended(redis: Redis) -> None:
     journal = RedisJournal(redis, "digits")
     journal.append_logs([{"op_code": 0}, {"op_code": 4}])
     assert len(list(journal.read_logs(0))) == 2

@@ -30,14 +30,14 @@ def test_a_run_is_its_best_model(place: Path) -> None:
     assert checkpoint("mine") == "runs/mine/last"
 
 
-def test_a_run_right_here_is_meant_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_in_the_current_folder_is_found(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place / "runs")
     assert run_path("mine") == Path("mine")
     assert checkpoint("mine") == "mine/best"
     assert run_path("new") == Path("runs/new")
 
 
-def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
+def test_names_that_are_not_folders_are_hub_ids() -> None:
     assert checkpoint("KBLab/kb-whisper-small") == "KBLab/kb-whisper-small"
     assert checkpoint("openai/whisper-tiny") == "openai/whisper-tiny"
 
@@ -53,6 +53,6 @@ def test_what_is_no_folder_is_a_name_on_the_hub() -> None:
         ("openai/whisper-small", "openai/ is a local folder"),
     ],
 )
-def test_what_is_not_there_is_told_without_asking_the_hub(name: str, told: str) -> None:
+def test_missing_folders_are_refused_without_asking_the_hub(name: str, told: str) -> None:
     with pytest.raises(PlanError, match=told):
         checkpoint(name)

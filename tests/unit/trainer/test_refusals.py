@@ -10,7 +10,7 @@ import pytest
 from trainer.refusals import explain
 
 
-def test_what_the_system_refuses_has_a_remedy_and_a_fault_of_ours_its_traceback() -> None:
+def test_system_errors_are_explained_and_bugs_are_not() -> None:
     def refused(number: int, name: str | None = "runs/x") -> str | None:
         return explain(OSError(number, os.strerror(number), name), "out", resumable=False)
 

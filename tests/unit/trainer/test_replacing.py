@@ -9,7 +9,7 @@ import pytest
 from trainer.replacing import replaced
 
 
-def test_what_did_not_come_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_replacement_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     with pytest.raises(FileNotFoundError), replaced(tmp_path / "model") as folder:

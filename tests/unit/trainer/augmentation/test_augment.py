@@ -36,7 +36,7 @@ def digest_of_everything(index: int) -> str:
     return hashlib.sha256(Augmentation(parse(EVERYTHING))(voice(), rng(index)).tobytes()).hexdigest()
 
 
-def test_presets_and_words_add_up_and_the_last_one_counts() -> None:
+def test_presets_and_effects_are_combined_and_the_last_setting_counts() -> None:
     names = [setting.name for setting in parse("radio")]
     assert names == [name for name in KINDS if name in names]
     found = parse("light, noise:0.9:0..5, speed:0, pitch")
@@ -49,7 +49,7 @@ def test_presets_and_words_add_up_and_the_last_one_counts() -> None:
     assert parse("") == ()
 
 
-def test_a_folder_may_have_a_colon_in_its_name() -> None:
+def test_a_folder_name_may_contain_a_colon() -> None:
     assert parse("noise:0.5:5..20:a:b/c")[0].folder == "a:b/c"
 
 
@@ -65,7 +65,7 @@ def test_a_folder_may_have_a_colon_in_its_name() -> None:
         ("pitch:1:-2..2:folder", "takes no folder"),
     ],
 )
-def test_what_is_not_understood_is_named(text: str, told: str) -> None:
+def test_invalid_settings_are_named(text: str, told: str) -> None:
     with pytest.raises(PlanError, match=told):
         parse(text)
 
@@ -81,7 +81,7 @@ def some_settings(draw: st.DrawFn) -> tuple[Setting, ...]:
 
 
 @given(some_settings())
-def test_what_is_written_is_read(found: tuple[Setting, ...]) -> None:
+def test_written_values_are_read_back(found: tuple[Setting, ...]) -> None:
     assert parse(text_of(found)) == found
 
 
@@ -101,7 +101,7 @@ def test_another_process_makes_the_same_samples() -> None:
 
 @settings(max_examples=40)
 @given(index=st.integers(0, 2**40), samples=st.sampled_from([0, 1, 2, 15, 16, 17, 159, 400, 1600, 4801]))
-def test_the_length_is_told_before(index: int, samples: int) -> None:
+def test_the_length_is_known_in_advance(index: int, samples: int) -> None:
     augment = Augmentation(parse(f"{EVERYTHING},speed:0.7:0.5..2,tempo:0.7:0.5..2"))
     made = augment(voice()[:samples], rng(index))
     assert len(made) == round(samples * augment.lengthening(rng(index)))
@@ -110,17 +110,17 @@ def test_the_length_is_told_before(index: int, samples: int) -> None:
     assert np.abs(made).max(initial=0) <= 1
 
 
-def test_without_change_of_length_nothing_is_lengthened() -> None:
+def test_other_effects_do_not_change_the_length() -> None:
     assert Augmentation(parse("noise,mp3")).lengthening(rng()) == 1.0
 
 
-def test_an_effect_more_changes_nothing_about_when_the_others_come() -> None:
+def test_another_effect_does_not_change_the_draws_of_the_others() -> None:
     alone, beside = Augmentation(parse("gain:0.5:-20..-10")), Augmentation(parse("gain:0.5:-20..-10,band:0.000001"))
     for index in range(30):
         np.testing.assert_array_equal(alone(voice(), rng(index)), beside(voice(), rng(index)))
 
 
-def test_what_is_drawn_can_be_told_and_done_alone() -> None:
+def test_drawn_effects_are_reported_and_can_be_applied_alone() -> None:
     augment = Augmentation(parse("speed:0.5:0.9..1.1,gain:0.5:-20..-10,band:0.5:3000..4000"))
     for index in range(30):
         drawn = augment.drawn(rng(index))
@@ -145,22 +145,22 @@ def test_silence_stays_silence(name: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_samples_that_are_no_numbers_are_refused(bad: float) -> None:
+def test_nan_samples_are_refused(bad: float) -> None:
     audio = voice()
     audio[5] = bad
     with pytest.raises(ValueError, match="NaN or infinite"):
         Augmentation(parse("gain"))(audio, rng())
 
 
-def test_a_folder_without_audio_is_told_at_the_start(tmp_path: Path) -> None:
+def test_a_folder_without_audio_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("no audio")
     with pytest.raises(SourceError, match="no recordings"):
         Augmentation(parse(f"noise:0.5:5..20:{tmp_path}"))
-    with pytest.raises(SourceError, match="no folder"):
+    with pytest.raises(SourceError, match="not a folder"):
         Augmentation(parse(f"noise:0.5:5..20:{tmp_path}/none"))
 
 
-def test_an_augmentation_can_be_sent_to_another_process(tmp_path: Path) -> None:
+def test_an_augmentation_can_be_pickled(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "hiss.wav", 0.1 * np.random.default_rng(1).standard_normal(8000), 8000)
     augment = Augmentation(parse(f"noise:1:5..5:{tmp_path}"), tmp_path / "cache")
     made = augment(voice(), rng())

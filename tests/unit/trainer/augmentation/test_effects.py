@@ -66,14 +66,14 @@ def test_the_snr_is_reached(snr_db: float, effect: object, recorded: bool, tmp_p
     assert 20 * np.log10(rms(clean) / rms(added)) == pytest.approx(snr_db, abs=0.5)
 
 
-def test_pauses_do_not_make_noise_fainter() -> None:
+def test_pauses_do_not_make_noise_quieter() -> None:
     half = np.concatenate([tone(440, 1.0), np.zeros(SAMPLE_RATE, np.float32)])
     added = at_snr(half, noises.noise("white", len(half), rng()), 10) - half
     assert 20 * np.log10(rms(tone(440, 1.0)) / rms(added)) == pytest.approx(10, abs=0.5)
 
 
 @pytest.mark.parametrize("semitones", [-4, -2, -1, 1, 2, 4])
-def test_pitch_is_shifted_and_the_speed_is_not(semitones: float) -> None:
+def test_pitch_changes_at_the_same_tempo(semitones: float) -> None:
     shifted = effects.pitch(tone(440), semitones, None, rng())
     assert 12 * np.log2(frequency_hz(shifted) / 440) == pytest.approx(semitones, abs=0.1)
     moved = effects.pitch(blips(0.5, 1.5, 2.5), semitones, None, rng())
@@ -82,7 +82,7 @@ def test_pitch_is_shifted_and_the_speed_is_not(semitones: float) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.85, 0.9, 1.1, 1.15])
-def test_speed_takes_the_pitch_along_and_tempo_does_not(factor: float) -> None:
+def test_speed_changes_pitch_and_tempo_does_not(factor: float) -> None:
     for effect, hz in ((effects.speed, 440 * factor), (effects.tempo, 440)):
         assert frequency_hz(effect(tone(440), factor, None, rng())) == pytest.approx(hz, rel=0.005)
         moved = effect(blips(0.5, 1.5, 2.5), factor, None, rng())
@@ -94,7 +94,7 @@ def test_speed_takes_the_pitch_along_and_tempo_does_not(factor: float) -> None:
 
 @pytest.mark.parametrize("kbps", [9, 12, 16, 24, 32, 40, 64])
 @pytest.mark.parametrize("codec", [effects.mp3, effects.opus])
-def test_a_codec_keeps_length_times_and_the_voice(codec: object, kbps: float) -> None:
+def test_a_codec_keeps_length_timing_and_voice(codec: object, kbps: float) -> None:
     clean = blips(0.5, 1.5, 2.5)
     coded = codec(clean, kbps, None, rng())  # type: ignore[operator]
     assert len(coded) == len(clean)
@@ -109,7 +109,7 @@ def test_a_lower_rate_loses_more() -> None:
         assert lost == sorted(lost, reverse=True)
 
 
-def test_a_telephone_has_its_band_and_a_band_its_end() -> None:
+def test_telephone_and_band_limit_frequencies() -> None:
     hiss = noises.noise("white", 2 * SAMPLE_RATE, rng()) * np.float32(0.1)
     line = effects.telephone(hiss, 1, None, rng())
     assert len(line) == len(hiss)
@@ -120,7 +120,7 @@ def test_a_telephone_has_its_band_and_a_band_its_end() -> None:
     assert power_between(narrow, 5000, 8000) < 1e-3 * power_between(hiss, 5000, 8000)
 
 
-def test_a_room_rings_on_and_keeps_loudness_and_times(tmp_path: Path) -> None:
+def test_a_room_reverberates_and_keeps_level_and_timing(tmp_path: Path) -> None:
     clean = blips(1.0)
     echo = effects.room(clean, 0.5, None, rng())
     after = slice(round(1.1 * SAMPLE_RATE), round(1.3 * SAMPLE_RATE))
@@ -142,7 +142,7 @@ def test_overdrive_cuts_peaks_and_gain_is_in_decibels() -> None:
     assert 20 * np.log10(rms(effects.gain(clean, -6, None, rng())) / rms(clean)) == pytest.approx(-6, abs=0.01)
 
 
-def test_what_is_made_of_nothing_is_of_its_kind() -> None:
+def test_synthesized_noises_have_their_spectra() -> None:
     slopes = {}
     for kind in ("white", "pink", "brown"):
         audio = noises.bank(kind)

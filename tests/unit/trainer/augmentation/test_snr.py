@@ -17,14 +17,14 @@ def bursts(seconds: int = 4) -> np.ndarray:
 
 
 @pytest.mark.parametrize("snr_db", [0.0, 10.0, 20.0])
-def test_noise_is_as_far_below_speech_as_asked(snr_db: float) -> None:
+def test_noise_has_the_requested_snr(snr_db: float) -> None:
     clean = bursts()
     noise = snr.in_noise(clean, snr_db, np.random.default_rng(1)) - clean
     speech = clean[: SAMPLE_RATE // 2]
     assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(snr_db, abs=0.5)
 
 
-def test_the_guess_follows_the_noise() -> None:
+def test_the_estimate_follows_the_noise() -> None:
     guesses = [snr.estimate_db(snr.in_noise(bursts(), snr_db, np.random.default_rng(1))) for snr_db in (5, 20, 40)]
     assert guesses == sorted(guesses)
     assert guesses[1] == pytest.approx(20, abs=4)
@@ -37,7 +37,7 @@ def test_nothing_is_clipped_and_silence_stays_audible_as_silence() -> None:
     assert len(snr.in_noise(np.zeros(1, np.float32), 0, np.random.default_rng(1))) == 1
 
 
-def test_an_utterance_has_its_own_noise_and_always_the_same() -> None:
+def test_the_noise_of_an_utterance_is_deterministic() -> None:
     audio = bursts()
     two = [Utterance(name, "", "sv", 4.0, lambda: audio) for name in "ab"]
     first, again = in_noise(two, 10, seed=1), in_noise(two, 10, seed=1)

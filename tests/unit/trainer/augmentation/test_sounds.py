@@ -50,14 +50,14 @@ def test_a_changed_folder_is_decoded_again(folder: Path, tmp_path: Path) -> None
     assert len(Sounds(folder, tmp_path / "cache")) == 3
 
 
-def test_a_piece_is_drawn_by_the_hours_there_are(folder: Path, tmp_path: Path) -> None:
+def test_pieces_are_drawn_in_proportion_to_duration(folder: Path, tmp_path: Path) -> None:
     bank = Sounds(folder, tmp_path / "cache")
     drawn = Counter(round(float(bank.piece(1000, rng(seed))[500]), 2) for seed in range(400))
     assert drawn.keys() == {0.25, 0.5}
     assert 0.65 < drawn[0.25] / 400 < 0.85
 
 
-def test_a_short_recording_goes_round(folder: Path, tmp_path: Path) -> None:
+def test_a_short_recording_is_repeated(folder: Path, tmp_path: Path) -> None:
     bank = Sounds(folder, tmp_path / "cache")
     assert all(len(bank.piece(10 * SAMPLE_RATE, rng(seed))) == 10 * SAMPLE_RATE for seed in range(5))
 
@@ -70,20 +70,20 @@ def test_silent_pieces_are_drawn_again(tmp_path: Path) -> None:
     assert heard > 90
 
 
-def test_nothing_that_can_be_read_is_an_error_that_says_why(tmp_path: Path) -> None:
+def test_a_folder_without_decodable_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "broken.mp3").write_bytes(b"no audio at all")
-    with pytest.raises(SourceError, match="nothing in"):
+    with pytest.raises(SourceError, match="no file in"):
         Sounds(tmp_path / "in", tmp_path / "cache")
 
 
-def test_the_cache_is_the_users(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_banks_are_in_the_users_cache(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     Sounds(folder)
     assert list((tmp_path / "home" / "undertext" / "sounds").glob("*.pcm"))
 
 
-def test_sound_without_speech_is_a_function_of_the_generator_and_of_many_kinds() -> None:
+def test_sounds_without_speech_are_deterministic_and_varied() -> None:
     quiet = QuietSounds(0.1, longest_s=4.0)
     made = [quiet(rng(seed)) for seed in range(60)]
     for seed, audio in enumerate(made):
@@ -104,12 +104,12 @@ def test_recordings_without_speech_are_used(folder: Path, tmp_path: Path) -> Non
     assert 110 < recorded < 180  # 15 % silence, and 70 % of the rest
 
 
-def test_words_for_it() -> None:
+def test_the_option_is_parsed() -> None:
     assert quiet_sounds("0") is None
     made = quiet_sounds("0.05", 7.0)
     assert made is not None
     assert (made.share, made.longest_s) == (0.05, 7.0)
-    for text, told in (("much", "'much'"), ("1", "below 1")):
+    for text, told in (("much", "'much'"), ("1", "less than 1")):
         with pytest.raises(PlanError, match=told):
             quiet_sounds(text)
     with pytest.raises(SourceError):

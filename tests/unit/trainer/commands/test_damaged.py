@@ -12,7 +12,7 @@ from trainer.__main__ import main
 
 
 @pytest.mark.parametrize("name", ["corpus/corpus.json", "model/undertext.json", "run/plan.json", "run/checkpoint.pt"])
-def test_training_tells_of_it(
+def test_training_reports_a_damaged_corpus(
     name: str, corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(corpus, tmp_path / "corpus")
@@ -25,7 +25,7 @@ def test_training_tells_of_it(
     assert f"{tmp_path / name} is damaged" in capsys.readouterr().err
 
 
-def test_publishing_tells_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_publishing_reports_a_damaged_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run" / "best").mkdir(parents=True)
     (tmp_path / "run" / "plan.json").write_text("{}")
     (tmp_path / "run" / "best" / "undertext.json").write_text('{"half')
@@ -33,7 +33,7 @@ def test_publishing_tells_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "undertext.json is damaged" in capsys.readouterr().err
 
 
-def test_a_plan_of_a_corpus_that_is_damaged_is_another_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_plan_of_a_corpus_is_another_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["prepare", "--source", str(release(tmp_path / "cv", clips=1)), "--out", str(tmp_path / "out")]
     words += ["--processes", "1"]
     (tmp_path / "out").mkdir()

@@ -60,7 +60,7 @@ def test_it_prints_a_table_and_writes_a_file(
     assert document["alarm"]["sentence"].split()[0] in shown
 
 
-def test_a_model_that_knows_nothing_is_no_alarm(
+def test_an_untrained_model_does_not_raise_the_alarm(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == 0
@@ -96,7 +96,7 @@ def test_clips_that_were_left_out_are_not_counted_as_heard(
     assert "6 words in 2 clips say little" in " ".join(capsys.readouterr().out.split())
 
 
-def test_texts_that_a_model_wrote_are_told_of(
+def test_texts_written_by_a_model_are_reported(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heard = shutil.copytree(corpus, tmp_path / "talks")
@@ -126,7 +126,7 @@ def test_a_model_of_one_language_is_evaluated_in_it(
     assert list(json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["normalisers"]) == ["sv"]
 
 
-def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_heard(
+def test_an_unwritable_output_is_refused_before_decoding(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("trainer.evaluation.evaluate.evaluate", lambda *_: pytest.fail("it was heard"))
@@ -135,7 +135,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_heard(
     assert "choose another path" in capsys.readouterr().err
 
 
-def test_what_was_heard_is_told_though_the_disk_is_full_and_what_lay_there_stays(
+def test_results_are_printed_and_old_files_kept_if_the_disk_is_full(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(path: Path, text: str, encoding: str) -> None:
@@ -151,7 +151,7 @@ def test_what_was_heard_is_told_though_the_disk_is_full_and_what_lay_there_stays
     assert out.read_text(encoding="utf-8") == "an earlier one"
 
 
-def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) -> None:
+def test_results_are_written_into_the_models_run(model: Path, corpus: Path) -> None:
     (model.parent / "plan.json").write_text("{}")
     run(model.parent, corpus, "--limit", 2)  # a run is its best model
     document = json.loads((model.parent / "evaluation-best-sv-test-2.json").read_text(encoding="utf-8"))
@@ -159,7 +159,7 @@ def test_it_writes_into_the_run_that_the_model_is_of(model: Path, corpus: Path) 
     assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")
 
 
-def test_without_a_run_it_writes_beside_the_runs(
+def test_results_without_a_run_are_written_beside_the_runs(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(model, tmp_path / "models" / "alone")
@@ -181,7 +181,7 @@ def test_without_a_run_it_writes_beside_the_runs(
         (("--limit", "0"), "--limit 0: it is more than 0"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(
+def test_invalid_requests_are_refused_with_a_sentence(
     model: Path, corpus: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
 ) -> None:
     assert run(model, corpus, *words) == 1
@@ -196,7 +196,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
         (("--context", "long"), "full,short"),
     ],
 )
-def test_options_that_are_none_are_explained(
+def test_invalid_options_are_explained(
     model: Path, corpus: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -204,6 +204,6 @@ def test_options_that_are_none_are_explained(
     assert says in capsys.readouterr().err
 
 
-def test_no_corpus_is_said_so(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_corpus_is_reported(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(model, tmp_path) == 1
     assert "not a prepared corpus" in capsys.readouterr().err

@@ -30,7 +30,7 @@ def test_help_names_every_command_without_torch() -> None:
         (("publish", "r", "out", "more"), "unrecognized arguments: more"),
     ],
 )
-def test_a_misspelt_option_is_told_with_what_was_meant(
+def test_a_misspelt_option_gets_a_suggestion(
     words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

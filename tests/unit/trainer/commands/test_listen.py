@@ -56,11 +56,11 @@ def test_a_sheet_has_every_effect_to_hear_and_to_see(
     [
         (["--augment", "none"], "no effects to listen to"),
         (["--augment", "nois"], "'nois'"),
-        (["--augment", "noise:1:5..9:/nonexistent"], "no folder"),
+        (["--augment", "noise:1:5..9:/nonexistent"], "not a folder"),
         (["--clips", "0"], "no clips"),
     ],
 )
-def test_what_cannot_be_heard_is_said_in_a_sentence(
+def test_invalid_augmentation_is_refused_with_a_sentence(
     corpus: Path, tmp_path: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["listen", str(corpus), "--out", str(tmp_path / "out.html"), *words]) == 1
@@ -68,7 +68,7 @@ def test_what_cannot_be_heard_is_said_in_a_sentence(
     assert not (tmp_path / "out.html").exists()
 
 
-def test_help_knows_every_effect(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_effect(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["listen", "--help"])
     told = capsys.readouterr().out

@@ -20,7 +20,7 @@ def _given(**changes: object) -> dict[str, str]:
     return given(Options(**{**vars(RUN), **changes}))  # type: ignore[arg-type]  # as the command line has them
 
 
-def test_only_more_of_them_are_another_run() -> None:
+def test_more_epochs_need_another_run() -> None:
     assert "--run 'runs/a b-2' --epochs 1.5 --dropout 0.1" in more_epochs(_given(), _given(epochs=5.5))
     assert "--token" not in more_epochs(_given(token=("ga=cy",)), _given(token=("ga=cy",), epochs=5.5)), "it has it"
     short = {"acft": 0.5, "context_s": 7.0}
@@ -31,7 +31,7 @@ def test_only_more_of_them_are_another_run() -> None:
     assert "--epochs 6" in more_epochs(_given(), _given(epochs=10.0)), "the default is not among what is given"
 
 
-def test_the_command_that_is_told_trains_on(
+def test_the_suggested_command_continues_training(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--batch", "16"]

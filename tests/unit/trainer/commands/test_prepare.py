@@ -25,7 +25,7 @@ def test_a_corpus_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([*words, "--text", "keep", "--again"]) == 0
 
 
-def test_every_word_after_a_source_is_understood_or_refused() -> None:
+def test_options_of_a_source_are_parsed_or_refused() -> None:
     words = ["a/b", "weight=0.5", "language=sv", "name=x", "speech=no", "lists=train,other.tsv", "config=c", "text=t"]
     asked = source([*words, "speaker=folder", "corrected=only"])
     assert asked == Source("a/b", 0.5, "sv", "x", False, ("train", "other"), "c", "t", "folder", "only")
@@ -39,7 +39,7 @@ def test_every_word_after_a_source_is_understood_or_refused() -> None:
             source(["a", word])
 
 
-def test_folders_of_few_speakers_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_speaker_folders_are_suggested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(6):
         record(tmp_path / "talks" / ("anna", "bo", "eva")[number % 3] / f"{number}.wav", seed=number)
         (tmp_path / "talks" / ("anna", "bo", "eva")[number % 3] / f"{number}.txt").write_text(f"Mening {number}")
@@ -56,7 +56,7 @@ def test_folders_of_few_speakers_are_told_of(tmp_path: Path, capsys: pytest.Capt
     assert "were wanted" not in capsys.readouterr().out
 
 
-def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corpus_without_clips_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = release(tmp_path / "cv", clips=2), tmp_path / "out"
     (folder / "dev.tsv").unlink()
     assert main(["prepare", "--source", str(folder), "--out", str(out), "--processes", "1", "--max-s", "0.2"]) == 1
@@ -79,7 +79,9 @@ def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path: Path, capsys: p
         ["--dev", "60", "--test", "40"],
     ],
 )
-def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_contradictory_options_are_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["prepare", "--source", str(tmp_path), "--out", str(tmp_path), *words]) == 1
     assert words[0] in capsys.readouterr().err
 
@@ -91,7 +93,7 @@ def test_what_cannot_be_is_said(words: list[str], tmp_path: Path, capsys: pytest
         (("--language", "x"), "--language: 'x' is not a language"),
     ],
 )
-def test_a_language_that_is_none_is_refused(
+def test_an_invalid_language_is_refused(
     words: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = release(tmp_path / "cv", clips=1), tmp_path / "out"
@@ -102,21 +104,21 @@ def test_a_language_that_is_none_is_refused(
     assert not out.exists()
 
 
-def test_a_language_in_a_manifest_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_language_in_a_manifest_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "a.wav")
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "Hej", "language": "svensk"}])
     assert main(["prepare", "--source", str(path), "--out", str(tmp_path / "out")]) == 1
     assert "x/a.wav: 'svensk' is not a language" in capsys.readouterr().err
 
 
-def test_a_language_that_whisper_lacks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_language_that_whisper_lacks_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = release(tmp_path / "cv", clips=1, locale="swe")
     assert main(["prepare", "--source", str(folder), "--out", str(tmp_path / "out"), "--processes", "1"]) == 0
     told = "! Whisper has no language 'swe' (did you mean sv, Swedish?): a checkpoint learns it with another"
     assert told in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_language_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unused_language_option_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, talks = release(tmp_path / "cv", clips=1, locale="fi"), tmp_path / "talks"
     record(talks / "one.wav", seed=999)
     (talks / "one.txt").write_text("En text")

@@ -40,7 +40,7 @@ def _evaluation(run: Path, raised: bool = False, written_by: tuple[str, ...] = (
     (run / "evaluation-best-tones-test.json").write_text(json.dumps(document))
 
 
-def test_rates_on_what_a_model_wrote_are_told_to_be_agreement_with_it(
+def test_rates_on_texts_of_a_model_are_reported_as_agreement(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = "! Most texts of tones test were written by demo/model@44 and not corrected: unless someone has checked them"
@@ -50,9 +50,7 @@ def test_rates_on_what_a_model_wrote_are_told_to_be_agreement_with_it(
         assert capsys.readouterr().out.count(told) == times
 
 
-def test_a_run_is_published_with_what_was_measured(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_is_published_with_its_evaluations(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _evaluation(run)
     declared = json.loads((run / "best" / "undertext.json").read_text())
     declared["provenance"] |= {"base": "/srv/runs/b, ~/runs/a, openai/whisper-small", "steps": 8}
@@ -87,7 +85,7 @@ def test_an_alarm_stops_publishing(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert read(run, "best").evaluations[0]["alarm"]["raised"]
 
 
-def test_what_is_no_model_is_not_replaced_by_one(run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_folders_are_not_replaced_by_a_model(run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(corpus.rglob("*"))
     assert main(["publish", str(run), str(corpus), "--despite-alarm"]) == 1
     assert "is there already and is no model" in capsys.readouterr().err
@@ -96,7 +94,7 @@ def test_what_is_no_model_is_not_replaced_by_one(run: Path, corpus: Path, capsys
     assert sorted(corpus.rglob("*")) == before
 
 
-def test_a_link_is_not_published_over(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_link_is_not_overwritten(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sv-7").mkdir()
     (tmp_path / "sv-7" / "config.json").write_text("{}")
     link = tmp_path / "on-air"
@@ -119,7 +117,7 @@ def test_the_card_names_the_model_as_transcribers_do(
         assert f'from_pretrained("{place}")' in card
 
 
-def test_a_quantization_that_is_none_is_told_before_anything_is_published(
+def test_an_invalid_quantization_is_refused_before_publishing(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["publish", str(run), str(tmp_path / "out"), "--ctranslate2", str(tmp_path / "ct2"), "--quantization"]
@@ -129,12 +127,12 @@ def test_a_quantization_that_is_none_is_told_before_anything_is_published(
     assert not (tmp_path / "out").exists()
 
 
-def test_every_quantization_is_one_of_ctranslate2s() -> None:
+def test_quantizations_are_those_of_ctranslate2() -> None:
     specs = pytest.importorskip("ctranslate2.specs.model_spec", reason="the extra `ctranslate2` is not installed")
     assert set(_QUANTIZATIONS) == set(specs.ACCEPTED_MODEL_TYPES)
 
 
-def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", str(tmp_path), str(tmp_path / "out")]) == 1
     assert "is not a run: it has no plan.json" in capsys.readouterr().err
 

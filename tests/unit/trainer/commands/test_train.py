@@ -65,7 +65,7 @@ def test_a_run_that_diverges_ends_and_says_so(
     assert not (tmp_path / "run" / "best").exists(), "which would have been no model"
 
 
-def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, tmp_path: Path) -> None:
+def test_several_processes_train_from_scratch_as_in_the_help(corpus: Path, tmp_path: Path) -> None:
     # Without `--`, torchrun takes --run for one of its own.
     words = ["--nproc-per-node", "2", "-m", "--", "trainer", "train", str(corpus), "--model", "new:tiny-demo"]
     words += ["--run", str(tmp_path / "team"), "--epochs", "0.5", "--batch", "8", "--measure-every", "0"]
@@ -77,7 +77,7 @@ def test_several_processes_begin_from_nothing_as_the_help_has_it(corpus: Path, t
     assert done.stderr.count("in which little is learnt") == 1
 
 
-def test_clips_are_disturbed_balanced_and_mixed_with_silence_as_asked(
+def test_augmentation_balancing_and_silence_are_applied(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "2", "--batch", "8"]
@@ -111,7 +111,7 @@ def test_adapters_are_trained_with_a_frozen_rest_and_merged_when_kept(
     assert all(name.endswith("_proj.weight") or ".fc" in name for name in changed)
 
 
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     told = capsys.readouterr().out
@@ -121,7 +121,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("way", [("--lora", "2"), ("--freeze-encoder",)], ids=["adapters", "the decoder"])
-def test_what_is_not_trained_is_kept_as_it_was_though_it_computes_in_half_precision(
+def test_frozen_weights_are_unchanged_in_half_precision(
     way: tuple[str, ...], corpus: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--precision", "bf16"]

@@ -40,7 +40,7 @@ def _killed_behind(step: int, command: list[str], run: Path) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
+def test_a_killed_run_resumes_to_the_same_losses_and_model(
     corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     command = train_command(corpus, "--model", checkpoint, "--run", tmp_path / "killed", *STEADY)
@@ -54,7 +54,7 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_the_same_model(
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
-def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
+def test_a_stopped_run_writes_a_checkpoint(
     corpus: Path,
     checkpoint: Path,
     unbroken: Path,
@@ -82,7 +82,7 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has_learnt(
     assert metrics_of(run) == metrics_of(unbroken)
 
 
-def test_a_run_whose_corpus_is_damaged_ends_and_says_so(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_run_with_a_damaged_corpus_ends_with_an_error(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(corpus, tmp_path / "damaged")
     for audio in (damaged / "audio").iterdir():
         os.truncate(audio, 1000)
@@ -106,13 +106,15 @@ def test_the_command_in_its_folder_repeats_a_run_bit_for_bit(
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
-def test_a_run_goes_on_with_less_memory(corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_a_run_may_resume_with_memory_saving_options(
+    corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path
+) -> None:
     run = shutil.copytree(unbroken, tmp_path / "run")
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY, "--recompute"]
     assert main(words) == 0
 
 
-def test_a_run_of_before_options_were_kept_goes_on_or_is_refused_by_its_plan(
+def test_a_run_without_recorded_options_is_checked_by_its_plan(
     corpus: Path, checkpoint: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = shutil.copytree(unbroken, tmp_path / "run")
@@ -134,7 +136,7 @@ def test_a_changed_plan_is_refused_by_name(
     assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
 
 
-def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
+def test_a_run_from_scratch_does_not_replace_one_of_another_language(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run")]
@@ -144,7 +146,7 @@ def test_a_run_from_nothing_is_not_begun_in_the_place_of_another_language(
     assert "was begun with other languages" in capsys.readouterr().err
 
 
-def test_an_attempt_that_failed_before_it_learnt_is_no_plan_to_go_on_with(
+def test_a_run_that_failed_before_its_first_step_can_be_started_anew(
     corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--measure-every", "0"]

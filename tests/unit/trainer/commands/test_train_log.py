@@ -15,7 +15,7 @@ from trainer.notes import LOG, noting
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_a_run_keeps_what_it_says(
+def test_a_run_keeps_its_log(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--batch", "32"]
@@ -41,7 +41,7 @@ def test_a_run_keeps_what_it_says(
     assert "--seed was 1 (the default), not 2" in said[-1]
 
 
-def test_a_run_that_is_measured_on_what_a_model_wrote_says_so(
+def test_a_dev_split_written_by_a_model_is_reported(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talks, told = shutil.copytree(corpus, tmp_path / "talks"), "Most texts of dev were written by demo/model@44"

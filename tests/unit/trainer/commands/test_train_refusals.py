@@ -39,7 +39,7 @@ from trainer.held import held
         (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
     ],
 )
-def test_what_does_not_fit_is_told_in_a_sentence(
+def test_invalid_options_are_refused_with_a_sentence(
     words: tuple[str, ...],
     sentence: str,
     corpus: Path,
@@ -71,7 +71,7 @@ def altered(corpus: Path, folder: Path, change: Callable[[list[str]], list[str]]
     return folder / "corpus"
 
 
-def test_a_corpus_without_clips_to_train_on_is_told(
+def test_a_corpus_without_train_clips_is_refused(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = altered(corpus, tmp_path, lambda lines: [line.replace('"train"', '"test"') for line in lines])
@@ -80,7 +80,7 @@ def test_a_corpus_without_clips_to_train_on_is_told(
     assert "corpus has no split train\n" in capsys.readouterr().err
 
 
-def test_clips_in_dev_that_are_too_long_are_told(
+def test_dev_clips_that_are_too_long_are_reported(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def only_the_last_in_dev(lines: list[str]) -> list[str]:
@@ -94,7 +94,7 @@ def test_clips_in_dev_that_are_too_long_are_told(
     assert "has no clips in dev that fit the model to measure on: `prepare --max-s 2` cuts recordings with" in told
 
 
-def test_clips_that_are_all_too_long_are_told_with_the_remedy(
+def test_a_remedy_is_given_if_all_clips_are_too_long(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--context-s", "0.3"]
@@ -106,7 +106,7 @@ def test_clips_that_are_all_too_long_are_told_with_the_remedy(
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/passwd/run"])
-def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
+def test_an_unwritable_run_folder_is_refused_with_a_sentence(
     corpus: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", place]) == 1
@@ -158,7 +158,7 @@ def test_a_corpus_is_not_replaced_while_it_is_read(
         (("--recompute", "--lora", "4"), "for this: begin another run with half of --batch-s (it is 240) and twice of"),
     ],
 )
-def test_memory_that_ends_is_told_with_what_takes_less(
+def test_out_of_memory_errors_name_options_that_need_less(
     corpus: Path,
     checkpoint: Path,
     tmp_path: Path,

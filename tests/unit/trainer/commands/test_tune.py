@@ -90,7 +90,7 @@ def test_options_that_contradict_each_other_are_refused(
     assert sentence in capsys.readouterr().err
 
 
-def test_a_redis_that_was_named_and_does_not_answer_is_refused(
+def test_an_unreachable_redis_is_refused(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
 ) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
@@ -100,7 +100,7 @@ def test_a_redis_that_was_named_and_does_not_answer_is_refused(
     assert not (tmp_path / "s").exists()
 
 
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["tune", "--help"])
     told = capsys.readouterr().out

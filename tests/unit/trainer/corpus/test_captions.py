@@ -53,7 +53,7 @@ def test_a_caption_that_only_describes_a_sound_is_refused(talk: Path) -> None:
     assert [(clip.id, clip.detail) for clip in sounds] == [("f/talk.wav#17.000-19.000", "[applåder]")]
 
 
-def test_each_has_its_language_and_some_of_the_silence_around(talk: Path) -> None:
+def test_captions_keep_their_language_and_are_extended_into_silence(talk: Path) -> None:
     cues = [(round(cue.start_s, 2), round(cue.end_s, 2), *rest(cue)) for cue in read_captions(talk / "talk.json")]
     assert cues == [
         (0.0, 4.0, "Vädret i Skåne.", "sv"),
@@ -69,7 +69,7 @@ def rest(cue: Cue) -> tuple[str, str]:
     return cue.text, cue.language
 
 
-def test_clips_are_cut_where_the_language_turns_and_where_a_text_was_taken_away(talk: Path) -> None:
+def test_clips_are_cut_at_changes_of_language_and_at_removed_texts(talk: Path) -> None:
     assert [(clip.id, clip.language, clip.text) for clip in offered(talk)] == [
         ("f/talk.wav#0.000-4.000", "sv", "Vädret i Skåne."),
         ("f/talk.wav#6.800-9.050", "sv", "Det regnar."),
@@ -77,14 +77,14 @@ def test_clips_are_cut_where_the_language_turns_and_where_a_text_was_taken_away(
     ]
 
 
-def test_a_language_that_is_said_is_that_of_all(talk: Path) -> None:
+def test_a_given_language_overrides_that_of_captions(talk: Path) -> None:
     assert [(clip.language, clip.text) for clip in offered(talk, "sv")] == [
         ("sv", "Vädret i Skåne."),
         ("sv", "Det regnar. It rains."),
     ]
 
 
-def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
+def test_languages_are_read_from_our_webvtt(talk: Path) -> None:
     (talk / "talk.json").unlink()
     (talk / "talk.vtt").write_text(vtt([said for said in SAID if said.final]))
     assert [(clip.language, clip.text) for clip in offered(talk)] == [
@@ -95,14 +95,14 @@ def test_webvtt_of_ours_says_its_languages_too(talk: Path) -> None:
     assert {clip.language for clip in offered(talk, "no")} == {"no"}
 
 
-def test_subtitles_that_lie_there_too_do_not_say_what_was_corrected(talk: Path) -> None:
+def test_captions_as_json_are_preferred_to_subtitles(talk: Path) -> None:
     (talk / "talk.srt").write_text("1\n00:00:00,000 --> 00:00:04,000\nVädret i Skara.\n")
     assert [clip.texts for clip in offered(talk, "sv")] == [("talk.json", "talk.srt")] * 2
     (talk / "talk.json").unlink()
     assert [clip.text for clip in offered(talk, "sv")] == ["Vädret i Skara."]
 
 
-def test_those_of_a_station_are_of_the_audio_of_the_same_time(talk: Path) -> None:
+def test_captions_of_a_station_are_shifted_to_the_time_of_their_audio(talk: Path) -> None:
     noon_s = 1795345200.5
     said = [replace(caption, start_s=caption.start_s + noon_s, end_s=caption.end_s + noon_s) for caption in SAID]
     about = {"source": "stations/p1", "from_s": noon_s + 0.5, "to_s": noon_s + 11.5}
@@ -116,14 +116,14 @@ def test_those_of_a_station_are_of_the_audio_of_the_same_time(talk: Path) -> Non
 
 
 @pytest.mark.parametrize("other", [{"title": "talk"}, ["a"], {"source": "stations/p1", "captions": []}])
-def test_other_json_is_none_of_ours(talk: Path, other: object) -> None:
+def test_other_json_files_are_ignored(talk: Path, other: object) -> None:
     (talk / "talk.json").write_text(json.dumps(other))
     (talk / "talk.txt").write_text("Hej")
     (talk / "broken.json").write_text("{")
     assert [clip.text for clip in offered(talk)] == ["Hej"]
 
 
-def test_captions_with_a_field_that_is_none_are_named(talk: Path) -> None:
+def test_invalid_captions_are_reported_by_file_name(talk: Path) -> None:
     (talk / "talk.json").write_text('{"source": "jobs/a", "captions": [{"id": 1}]}')
     with pytest.raises(CuesError, match="missing"):
         read_captions(talk / "talk.json")
@@ -132,7 +132,7 @@ def test_captions_with_a_field_that_is_none_are_named(talk: Path) -> None:
     assert clip.detail.startswith("talk.json: not captions: ")
 
 
-def test_a_translation_is_not_what_is_said(talk: Path) -> None:
+def test_translations_are_refused(talk: Path) -> None:
     (talk / "talk.json").write_text(document(SAID, {"source": "jobs/a", "task": "translate"}))
     [clip] = offered(talk)
     assert (clip.refused, clip.detail) == (

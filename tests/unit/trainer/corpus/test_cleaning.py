@@ -28,12 +28,12 @@ from trainer.corpus.cleaning import clean, has_words, spoken_length
         ("null\x00byte", "null byte"),
     ],
 )
-def test_one_way_to_write(text: str, written: str) -> None:
+def test_spaces_quotes_and_dashes_are_normalized(text: str, written: str) -> None:
     assert clean(text) == written
 
 
 @given(st.text())
-def test_cleaning_again_changes_nothing_and_keeps_letters(text: str) -> None:
+def test_cleaning_is_idempotent_and_keeps_letters(text: str) -> None:
     once = clean(text)
     assert clean(once) == once
     assert unicodedata.is_normalized("NFC", once)
@@ -45,11 +45,11 @@ def test_cleaning_again_changes_nothing_and_keeps_letters(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "has"), [("", False), ("… ?!", False), ("♪", False), ("7", True), ("ไทย", True)])
-def test_words_are_in_any_script(text: str, has: bool) -> None:
+def test_words_of_any_script_are_found(text: str, has: bool) -> None:
     assert has_words(text) is has
 
 
-def test_what_takes_long_to_say_counts_more() -> None:
+def test_digits_and_syllables_count_more() -> None:
     assert spoken_length("Hej, du!") == 5
     assert spoken_length("1984") == 12
     assert spoken_length("日本語") == 9

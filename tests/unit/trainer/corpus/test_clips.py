@@ -19,7 +19,7 @@ def ramp(n_samples: int) -> np.ndarray:
     return np.arange(n_samples, dtype=np.int16)
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_values_are_read_back(tmp_path: Path) -> None:
     with Writer(tmp_path) as writer:
         writer.add(ramp(100), id="a", **ABOUT)
         writer.add(ramp(50), id="b", **{**ABOUT, "split": "test"}, segments=((0.0, 0.1, "Hej"),))
@@ -32,7 +32,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert Corpus(tmp_path).about == {"sources": ["x"]}
 
 
-def test_a_killed_writer_is_gone_on_from(tmp_path: Path) -> None:
+def test_an_interrupted_corpus_is_resumed(tmp_path: Path) -> None:
     with Writer(tmp_path) as writer:
         writer.add(ramp(100), id="a", **ABOUT)
     with clips.audio_path(tmp_path, 0).open("ab") as file:
@@ -49,7 +49,7 @@ def test_a_killed_writer_is_gone_on_from(tmp_path: Path) -> None:
     np.testing.assert_array_equal(corpus.audio(corpus.clips[1]) * 32768, ramp(7))
 
 
-def test_audio_goes_on_in_another_file_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_audio_file_is_started_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "SAMPLES_PER_FILE", 100)
     for id in "abcd":
         with Writer(tmp_path) as writer:
@@ -67,19 +67,19 @@ def _finished(folder: Path) -> Path:
 
 
 @given(text=st.text(), accent=st.text(), n_samples=st.integers(0, 10**9))
-def test_a_line_is_a_clip(text: str, accent: str, n_samples: int) -> None:
+def test_a_clip_is_written_as_one_line(text: str, accent: str, n_samples: int) -> None:
     clip = Clip("id", 1, 2, n_samples, text, "sv", "dev", accent=accent)
     assert "\n" not in clip.line()
     assert Clip.of_line(clip.line()) == clip
 
 
 @pytest.mark.parametrize("line", ["", "[]", '{"id": "a"}', '{"nonsense": 1}'])
-def test_what_is_no_clip_is_said_so(line: str) -> None:
+def test_an_invalid_line_is_an_error(line: str) -> None:
     with pytest.raises(CorpusError, match="not a clip"):
         Clip.of_line(line)
 
 
-def test_audio_that_is_gone_empty_or_cut_short_is_said_so(tmp_path: Path) -> None:
+def test_missing_empty_and_truncated_audio_is_reported(tmp_path: Path) -> None:
     with Writer(tmp_path) as writer:
         clip = writer.add(ramp(60), id="a", **ABOUT)
         writer.finish({})
@@ -93,6 +93,6 @@ def test_audio_that_is_gone_empty_or_cut_short_is_said_so(tmp_path: Path) -> Non
         Corpus(tmp_path).audio(clip)
 
 
-def test_an_unknown_column_names_those_there_are() -> None:
+def test_an_unknown_column_error_lists_the_columns() -> None:
     with pytest.raises(KeyError, match="accent"):
         Clip("id", 0, 0, 1, "x", "sv", "train").column("shoe size")

@@ -46,7 +46,7 @@ def prepared(talks: Path, **about: object) -> Prepared:
     return prepare(replace(plan_of(talks.parent / "out"), sources=(source,)), again=True)
 
 
-def test_they_are_counted_and_told(talks: Path) -> None:
+def test_corrected_captions_are_counted_and_reported(talks: Path) -> None:
     corpus = prepared(talks).corpus
     assert corpus.about["sources"][0]["captions"] == {"corrected": 2, "written_by": {MODEL: 5}}
     told = f"talks: 2 of 7 captions were corrected; {MODEL} wrote the others. Unless someone has checked them"
@@ -55,7 +55,7 @@ def test_they_are_counted_and_told(talks: Path) -> None:
     assert [clip.written_by for clip in corpus.clips] == ["", MODEL], "two of four were corrected, and none of three"
 
 
-def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
+def test_only_corrected_captions_are_used_on_request(talks: Path) -> None:
     found = prepared(talks, corrected="only")
     assert [clip.text for clip in found.corpus.clips] == ["Mening nummer 2. Mening nummer 3."]
     assert [clip.previous for clip in found.corpus.clips] == ["Mening nummer 1."]
@@ -67,7 +67,7 @@ def test_corrected_ones_alone_are_taken_if_that_is_asked(talks: Path) -> None:
     assert [clip.written_by for clip in found.corpus.clips] == [""]
 
 
-def test_splits_are_made_of_what_is_taken(tmp_path: Path) -> None:
+def test_splits_are_made_from_used_clips_only(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "talk.wav", 120)
     captions = [caption(id, corrected=id % 8 == 1) for id in range(1, 41)]
     (tmp_path / "talks" / "talk.json").write_text(document(captions, {"source": "jobs/a"}))
@@ -76,7 +76,7 @@ def test_splits_are_made_of_what_is_taken(tmp_path: Path) -> None:
     assert [len(found.corpus.split(split)) for split in SPLITS] == [3, 1, 1]
 
 
-def test_where_nobody_says_nothing_is_told_and_nothing_is_known_to_be_corrected(talks: Path) -> None:
+def test_captions_without_writers_are_not_counted_and_not_taken_as_corrected(talks: Path) -> None:
     values = json.loads((talks / "talk.json").read_text())
     for caption in values["captions"]:
         del caption["corrected"], caption["model"]
@@ -93,7 +93,7 @@ def test_where_nobody_says_nothing_is_told_and_nothing_is_known_to_be_corrected(
     assert [clip.text for clip in found.corpus.clips] == ["Hej"]
 
 
-def test_texts_that_are_no_captions_stay_where_corrected_ones_alone_are_taken(talks: Path) -> None:
+def test_other_transcripts_are_used_with_corrected_only(talks: Path) -> None:
     cue = "00:00:00{0}000 --> 00:00:01{0}900\nHej {1}\n"
     texts = {"vtt": "WEBVTT\n\n" + cue.format(".", "vtt"), "srt": "1\n" + cue.format(",", "srt"), "txt": "Hej txt"}
     for seed, (name, text) in enumerate(texts.items(), 1):
@@ -106,7 +106,7 @@ def test_texts_that_are_no_captions_stay_where_corrected_ones_alone_are_taken(ta
     assert found.dropped == {Reason.NOT_CORRECTED: 5}
 
 
-def test_a_source_of_which_nothing_says_what_was_corrected_is_refused(tmp_path: Path) -> None:
+def test_corrected_only_needs_captions_as_json(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "a.wav", 2)
     (tmp_path / "talks" / "a.txt").write_text("Hej")
     (tmp_path / "talks" / "a.json").write_text('{"title": "what a downloader wrote"}')
@@ -125,19 +125,19 @@ def test_a_source_of_which_nothing_says_what_was_corrected_is_refused(tmp_path: 
             )
 
 
-def test_a_model_without_a_name_is_one_all_the_same(talks: Path) -> None:
+def test_an_unnamed_model_still_counts_as_a_model(talks: Path) -> None:
     (talks / "talk.json").write_text(document([replace(caption(1), model="")], {"source": "jobs/a"}))
     assert [clip.writers for clip in offered(talks)] == [("a model",)]
 
 
-def test_a_plan_of_before_there_was_the_word_goes_on(talks: Path) -> None:
+def test_a_plan_without_the_corrected_option_can_be_resumed(talks: Path) -> None:
     plan = plan_of(talks.parent / "out", talks)
     assert "corrected" not in plan.document()["sources"][0]
     only = replace(plan, sources=(Source(str(talks), corrected="only"),))
     assert only.document()["sources"][0]["corrected"] == "only"
 
 
-def test_what_people_wrote_beside_it_is_not_taken_for_a_models(tmp_path: Path) -> None:
+def test_other_transcripts_are_not_attributed_to_a_model(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "a.wav", 30)
     captions = [caption(id, corrected=id > 7) for id in range(1, 11)]
     (tmp_path / "talks" / "a.json").write_text(document(captions, {"source": "jobs/a"}))
@@ -153,7 +153,7 @@ def test_what_people_wrote_beside_it_is_not_taken_for_a_models(tmp_path: Path) -
     assert (tmp_path / "out" / CLIPS_NAME).read_text().count("written_by") == 1, "of people's clips nothing is said"
 
 
-def test_whose_the_texts_of_a_split_are_is_what_most_of_its_clips_say() -> None:
+def test_writers_of_a_split_are_those_of_most_clips() -> None:
     mine, other, people, silence = (
         Clip(str(number), 0, 0, 1, text, "sv", "test", written_by=model)
         for number, (text, model) in enumerate([("a", MODEL), ("b", "other"), ("c", ""), ("", "")])
@@ -164,7 +164,7 @@ def test_whose_the_texts_of_a_split_are_is_what_most_of_its_clips_say() -> None:
     assert writers_of([]) == []
 
 
-def test_whose_a_clip_is_is_what_most_of_its_captions_say() -> None:
+def test_the_model_of_a_clip_is_that_of_most_captions() -> None:
     assert model_of([MODEL, "other", MODEL, PERSON]) == MODEL
     assert model_of([MODEL, PERSON]) == model_of([PERSON]) == model_of([]) == ""
 
@@ -181,7 +181,7 @@ def test_a_killed_run_goes_on_to_the_same_corpus(talks: Path) -> None:
     assert b"written_by" in whole[0]
 
 
-def test_models_are_named_but_not_without_end() -> None:
+def test_only_the_first_models_are_named() -> None:
     assert named(["a"]) == "a"
     assert named(["a", "b", "c"]) == "a, b and c"
     assert named(list("abcde")) == "a, b, c and 2 others"

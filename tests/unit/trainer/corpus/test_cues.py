@@ -89,7 +89,7 @@ Hej på dig,
 """
 
 
-def test_youtubes_sbv_is_read(tmp_path: Path) -> None:
+def test_sbv_is_read(tmp_path: Path) -> None:
     (tmp_path / "x.sbv").write_text(SBV, encoding="utf-8")
     assert read_cues(tmp_path / "x.sbv") == [
         Cue(1.5, 3.0, "Hej på dig, sa han & log"),
@@ -122,7 +122,7 @@ första raden
 """
 
 
-def test_of_lines_that_roll_each_is_said_once(tmp_path: Path) -> None:
+def test_lines_of_rolling_subtitles_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "x.vtt").write_text(ROLLING.replace("~", " "), encoding="utf-8")
     once = [Cue(0, 2.5, "det här är"), Cue(2.51, 5, "första raden"), Cue(5.01, 8, "sedan")]
     assert read_cues(tmp_path / "x.vtt") == once
@@ -134,7 +134,7 @@ def test_of_lines_that_roll_each_is_said_once(tmp_path: Path) -> None:
 ROWS = ("abc", "bcd", "cde")
 
 
-def test_what_somebody_says_again_stays(tmp_path: Path) -> None:
+def test_repeated_words_are_kept(tmp_path: Path) -> None:
     said = ["Nej.", "Nej.", "Jo.", "Vad?", "Jo."]
     (tmp_path / "x.srt").write_text(
         "".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{text}\n\n" for n, text in enumerate(said)), encoding="utf-8"
@@ -142,7 +142,7 @@ def test_what_somebody_says_again_stays(tmp_path: Path) -> None:
     assert [cue.text for cue in read_cues(tmp_path / "x.srt")] == said
 
 
-def test_a_cue_that_ends_before_it_begins_is_no_part_of_another_clip() -> None:
+def test_a_cue_that_ends_before_it_begins_is_a_clip_of_its_own() -> None:
     found = list(cut([Cue(0, 2, "a"), Cue(2, 1, "b"), Cue(2.5, 4, "c")], 30))
     assert [[cue.text for cue in clip] for clip in found] == [["a"], ["b"], ["c"]]
 
@@ -150,7 +150,7 @@ def test_a_cue_that_ends_before_it_begins_is_no_part_of_another_clip() -> None:
 @pytest.mark.parametrize(
     ("name", "data"), [("x.srt", b"no subtitle"), ("x.vtt", b"no"), ("x.sbv", b"no\nno"), ("x.srt", b"1\n\xe5\xff")]
 )
-def test_what_is_no_subtitle_is_said_so(name: str, data: bytes, tmp_path: Path) -> None:
+def test_invalid_subtitles_are_an_error(name: str, data: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CuesError):
         read_cues(tmp_path / name)

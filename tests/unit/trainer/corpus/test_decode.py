@@ -57,7 +57,7 @@ def test_16_khz_mono_is_left_as_it_is(tmp_path: Path) -> None:
     assert np.abs(decode(record(tmp_path / "x.wav")).samples - expected).max() <= 1
 
 
-def test_an_mp3_that_does_not_say_its_length_is_read_to_its_end(tmp_path: Path) -> None:
+def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
     # Loud noise before a tone: the bit rate of the first frame, from which libsndfile guesses, is not that of others.
     noise = np.random.default_rng(0).standard_normal(16_000) * 0.3
     soundfile.write(tmp_path / "x.wav", np.concatenate([noise, voice(5.0)]), 16_000)
@@ -68,13 +68,13 @@ def test_an_mp3_that_does_not_say_its_length_is_read_to_its_end(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x24.wav", "x.flac", "x.mp3", "vbr.mp3", "x.webm"])
-def test_what_is_cut_short_is_known_by_its_header(name: str, original: Path, tmp_path: Path) -> None:
+def test_truncation_is_detected_by_the_header(name: str, original: Path, tmp_path: Path) -> None:
     decoded = decode(cut_short(convert(original, tmp_path / name, *FORMATS[name])))
     assert decoded.declared_s == pytest.approx(LENGTH_S, abs=0.06)
     assert decoded.duration_s < 0.75 * LENGTH_S
 
 
-def test_a_wav_whose_writer_did_not_know_its_length_is_whole(original: Path, tmp_path: Path) -> None:
+def test_a_wav_written_to_a_pipe_is_not_truncated(original: Path, tmp_path: Path) -> None:
     data = bytearray(original.read_bytes())
     place = data.index(b"data") + 4
     data[place : place + 4] = b"\xff\xff\xff\xff"
@@ -82,7 +82,7 @@ def test_a_wav_whose_writer_did_not_know_its_length_is_whole(original: Path, tmp
     assert decoded.duration_s == decoded.declared_s == pytest.approx(LENGTH_S)
 
 
-def test_what_is_no_recording_is_told_by_what_it_is(tmp_path: Path) -> None:
+def test_files_that_are_not_recordings_are_reported(tmp_path: Path) -> None:
     video = tmp_path / "silent.mp4"
     picture = ("-f", "lavfi", "-i", "color=size=32x32:duration=1", str(video))
     subprocess.run([find_ffmpeg(), "-nostdin", "-loglevel", "error", *picture], check=True)
@@ -100,7 +100,7 @@ def test_what_is_no_recording_is_told_by_what_it_is(tmp_path: Path) -> None:
             decode(data)
 
 
-def test_what_is_not_there_or_no_audio_is_told_apart(tmp_path: Path) -> None:
+def test_missing_files_and_files_without_audio_raise_different_errors(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         decode(tmp_path / "none.wav")
     garbage = tmp_path / "x.mp3"

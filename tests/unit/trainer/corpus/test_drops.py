@@ -39,7 +39,7 @@ def pcm(seconds: float, gain: float = 1.0) -> np.ndarray:
         (pcm(1, gain=0.002), None),  # -67 dBFS: as quiet as clips of FLEURS are
     ],
 )
-def test_what_audio_may_be(audio: np.ndarray, reason: Reason | None) -> None:
+def test_audio_beyond_the_limits_is_rejected(audio: np.ndarray, reason: Reason | None) -> None:
     assert LIMITS.of_audio(audio) is reason
 
 
@@ -56,7 +56,7 @@ def test_what_audio_may_be(audio: np.ndarray, reason: Reason | None) -> None:
         ("今日はとても良い天気ですね", 0.5, Reason.TOO_MUCH_TEXT),
     ],
 )
-def test_a_pace_that_nobody_speaks_at(text: str, duration_s: float, reason: Reason | None) -> None:
+def test_an_impossible_pace_is_rejected(text: str, duration_s: float, reason: Reason | None) -> None:
     assert LIMITS.of_pace(spoken_length(text), duration_s) is reason
 
 
@@ -74,7 +74,7 @@ def test_the_level_of_a_full_square_wave_is_0_dbfs() -> None:
     assert level_dbfs(np.zeros(10, np.int16)) == -np.inf
 
 
-def test_the_list_is_gone_on_with(tmp_path: Path) -> None:
+def test_the_list_of_dropped_clips_is_resumed(tmp_path: Path) -> None:
     with Dropped(tmp_path) as dropped:
         dropped.add("a\u2028å", Reason.MISSING)
         dropped.add("b", Reason.DUPLICATE, "a")

@@ -39,7 +39,7 @@ def test_a_folder_of_recordings_with_texts(tmp_path: Path) -> None:
     }
 
 
-def test_texts_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
+def test_transcripts_may_be_in_separate_folders(tmp_path: Path) -> None:
     for path in ("wav/p225/1.wav", "wav/p225/2.wav", "wav/p226/2.wav"):
         record(tmp_path / path)
     for path in ("txt/p225/1.txt", "txt/p226/2.txt", "wav/p225/9.txt"):
@@ -52,7 +52,7 @@ def test_texts_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     }, "of two recordings that are called 2, it is not known which is meant"
 
 
-def test_of_several_texts_of_a_recording_the_one_with_corrections_is_read_and_it_is_told(tmp_path: Path) -> None:
+def test_of_several_transcripts_corrected_captions_are_preferred_and_reported(tmp_path: Path) -> None:
     talks = tmp_path / "talks"
     for number, name in enumerate(("a", "b", "c", "d", "e"), 1):
         record(talks / f"{name}.wav", 4, seed=number)
@@ -74,7 +74,7 @@ def test_of_several_texts_of_a_recording_the_one_with_corrections_is_read_and_it
     assert "a.json, not a.vtt or a.txt" in write_report(corpus, {}).read_text(encoding="utf-8")
 
 
-def test_a_text_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
+def test_a_transcript_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     for name, encoding in (("a.txt", "utf-16"), ("b.txt", "latin-1"), ("c.srt", "utf-16"), ("d.vtt", "latin-1")):
         record((tmp_path / "talks" / name).with_suffix(".wav"))
         (tmp_path / "talks" / name).write_text("Två år", encoding=encoding)
@@ -99,7 +99,7 @@ def test_names_that_are_not_in_utf8_are_escaped(tmp_path: Path) -> None:
     assert prepared.dropped == {Reason.DUPLICATE: 1}, "the same audio: it was read"
 
 
-def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
+def test_folders_may_be_speakers(tmp_path: Path) -> None:
     for name in ("a.wav", "Valentina/a.wav", "anna/a.wav", "anna/later/b.wav", "test/bo/c.wav", "test/d.wav"):
         record(tmp_path / "talks" / name)
         (tmp_path / "talks" / name).with_suffix(".txt").write_text("Hej")
@@ -114,7 +114,7 @@ def test_speakers_may_have_a_folder_each(tmp_path: Path) -> None:
     }
 
 
-def test_recordings_behind_links_are_read_and_a_link_that_leads_back_ends(tmp_path: Path) -> None:
+def test_links_are_followed_without_loops(tmp_path: Path) -> None:
     record(tmp_path / "disk" / "anna" / "1.wav").with_suffix(".txt").write_text("Hej")
     (tmp_path / "talks").mkdir()
     (tmp_path / "talks" / "anna").symlink_to(tmp_path / "disk" / "anna")
@@ -146,7 +146,7 @@ def test_cues_without_spoken_words_are_dropped_with_a_reason(tmp_path: Path) -> 
     assert prepared.dropped == {Reason.ONLY_SOUNDS: 3}
 
 
-def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path) -> None:
+def test_recordings_without_speech_are_cut_into_equal_parts(tmp_path: Path) -> None:
     record(tmp_path / "music" / "long.wav", 61)
     convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
     (tmp_path / "music" / "garbage.mp3").write_bytes(b"no audio" * 50)
@@ -156,7 +156,7 @@ def test_where_nobody_speaks_recordings_are_cut_into_equal_parts(tmp_path: Path)
     assert not any(clip.speech or clip.text for clip in clips)
 
 
-def test_a_recording_may_be_called_as_texts_are_by_their_language(tmp_path: Path) -> None:
+def test_a_recording_name_may_look_like_a_language_suffix(tmp_path: Path) -> None:
     for name in ("2020.jan", "talk.sv"):
         record(tmp_path / "talks" / f"{name}.wav")
         (tmp_path / "talks" / f"{name}.txt").write_text(name)

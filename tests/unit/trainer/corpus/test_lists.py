@@ -34,7 +34,7 @@ def test_audiofolder_has_a_list_in_each_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["metadata.jsonl", "list.json"])
-def test_a_list_names_files_in_folders_and_those_that_are_gone(name: str, tmp_path: Path) -> None:
+def test_lists_may_name_files_in_folders_and_missing_files(name: str, tmp_path: Path) -> None:
     rows = [{"audio_filepath": f"wavs/{n}.flac", "text": f"Mening {n}", "offset": 0.5, "duration": 0.25} for n in "31"]
     (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
     record(tmp_path / "wavs" / "1.flac")
@@ -50,7 +50,7 @@ def test_a_list_names_files_in_folders_and_those_that_are_gone(name: str, tmp_pa
     assert gone.id == "x/wavs/3.flac#0.500-0.750"
 
 
-def test_ljspeech_has_bars_no_header_and_marks_that_quote_nothing(tmp_path: Path) -> None:
+def test_ljspeech_has_bars_no_header_and_literal_quotation_marks(tmp_path: Path) -> None:
     for number in (1, 2):
         record(tmp_path / "LJSpeech-1.1" / "wavs" / f"LJ001-{number}.wav", seed=number)
     lines = ['LJ001-1|He said "in 1813|He said in eighteen thirteen', "LJ001-2|So|", ""]
@@ -80,7 +80,7 @@ def test_librispeech_has_a_list_in_each_chapter(tmp_path: Path) -> None:
     assert not any(clip.refused for clip in clips)
 
 
-def test_mls_has_texts_beside_lists_of_something_else(tmp_path: Path) -> None:
+def test_mls_transcripts_are_found_among_other_lists(tmp_path: Path) -> None:
     record(tmp_path / "train" / "audio" / "10" / "7" / "10_7_000001.flac")
     for name, behind in (("transcripts", "und so weiter"), ("segments", "http://a/b.mp3\t1.0\t2.0"), ("alone", "")):
         (tmp_path / "train" / f"{name}.txt").write_text(f"10_7_000001\t{behind}\n")
@@ -88,7 +88,7 @@ def test_mls_has_texts_beside_lists_of_something_else(tmp_path: Path) -> None:
     assert told(clips) == [("mls/train/audio/10/7/10_7_000001.flac", "und so weiter", "train", "10")]
 
 
-def test_a_list_may_lie_elsewhere_and_leave_folders_and_suffixes_out(tmp_path: Path) -> None:
+def test_lists_may_omit_folders_and_suffixes(tmp_path: Path) -> None:
     for split, speaker, number in (("train", "anna", 1), ("dev", "bo", 2)):
         record(tmp_path / split / speaker / f"S{number}.wav", seed=number)
     (tmp_path / "transcript").mkdir()
@@ -101,7 +101,7 @@ def test_a_list_may_lie_elsewhere_and_leave_folders_and_suffixes_out(tmp_path: P
     assert gone.id == "a/transcript/S3"
 
 
-def test_kaldi_has_files_texts_and_speakers_apart(tmp_path: Path) -> None:
+def test_kaldi_data_is_read_from_its_separate_files(tmp_path: Path) -> None:
     data, audio = tmp_path / "train", record(tmp_path / "train" / "audio" / "rec1.wav", 5.0)
     (data / "wav.scp").write_text(f"rec1 {audio}\nrec2 sph2pipe -f wav rec2.sph |\n")
     (data / "text").write_text("s1-a hello there\ns1-b  again\ns2-c never\n")
@@ -119,7 +119,7 @@ def test_kaldi_has_files_texts_and_speakers_apart(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_beside_a_recording_is_read_before_lists_and_lists_of_a_split_before_others(tmp_path: Path) -> None:
+def test_transcripts_beside_recordings_precede_lists_and_lists_of_splits_precede_others(tmp_path: Path) -> None:
     for name in "ab":
         record(tmp_path / f"{name}.wav")
     (tmp_path / "a.txt").write_text("Beside")
@@ -130,7 +130,7 @@ def test_what_is_beside_a_recording_is_read_before_lists_and_lists_of_a_split_be
     assert (listed.text, listed.split, listed.texts) == ("train", "train", ("train.csv", "all.csv"))
 
 
-def test_a_table_of_something_else_is_no_list(tmp_path: Path) -> None:
+def test_unrelated_tables_are_ignored(tmp_path: Path) -> None:
     record(tmp_path / "a.wav")
     write_csv(tmp_path / "other.csv", [{"path": "/somewhere/else.wav", "text": "no"}])
     (tmp_path / CLIPS_NAME).write_text('{"file": 0, "text": "no"}\n')
@@ -139,7 +139,7 @@ def test_a_table_of_something_else_is_no_list(tmp_path: Path) -> None:
     assert told(offered(tmp_path, name="x")) == [("x/a.wav", "", None, "")]
 
 
-def test_a_release_that_lies_deeper_is_named(tmp_path: Path) -> None:
+def test_a_nested_release_is_named_in_the_error(tmp_path: Path) -> None:
     release(tmp_path / "downloads" / "cv-corpus-22.0" / "sv-SE", clips=1)
     with pytest.raises(SourceError, match=r"further down: give .*cv-corpus-22.0/sv-SE, or .*cv-corpus-22.0$"):
         offered(tmp_path / "downloads")

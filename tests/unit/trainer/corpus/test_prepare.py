@@ -45,14 +45,14 @@ def test_weights_may_change_and_are_kept_for_the_sampler(tmp_path: Path) -> None
     assert prepare(weighted).corpus.about["sources"][0]["weight"] == 3
 
 
-def test_a_corpus_of_before_speakers_had_folders_goes_on(tmp_path: Path) -> None:
+def test_a_plan_without_the_speaker_option_can_be_resumed(tmp_path: Path) -> None:
     plan = plan_of(tmp_path / "out", release(tmp_path / "cv", clips=1))
     assert "speaker" not in plan.document()["sources"][0]
     folders = replace(plan, sources=(replace(plan.sources[0], speaker="folder"),))
     assert folders.document()["sources"][0]["speaker"] == "folder"
 
 
-def test_a_split_of_which_all_clips_are_dropped_is_told_of(tmp_path: Path) -> None:
+def test_a_split_without_usable_clips_is_reported(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     for clip in (folder / "clips").glob("*_4_*"):
         clip.unlink()
@@ -60,7 +60,7 @@ def test_a_split_of_which_all_clips_are_dropped_is_told_of(tmp_path: Path) -> No
     assert notes == ["There is no dev: all of its clips were dropped."]
 
 
-def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None:
+def test_dropped_clips_do_not_count_as_unknown_speakers(tmp_path: Path) -> None:
     for name, text in {"a": "hej", "b": "du", "c": "", "d": "vi"}.items():
         record(tmp_path / "m" / f"{name}.wav", seed=ord(name))
         (tmp_path / "m" / f"{name}.txt").write_text(text)
@@ -74,7 +74,7 @@ def test_of_clips_that_were_dropped_no_speaker_is_missed(tmp_path: Path) -> None
     assert told not in parted.corpus.about["notes"]
 
 
-def test_of_the_same_audio_in_two_splits_the_tested_one_stays(tmp_path: Path) -> None:
+def test_audio_in_two_splits_stays_in_the_evaluation_split(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=2)
     trained, tested = (folder / "clips" / f"common_voice_sv-SE_{speaker}_0.mp3" for speaker in (0, 5))
     trained.write_bytes(tested.read_bytes())
@@ -83,7 +83,7 @@ def test_of_the_same_audio_in_two_splits_the_tested_one_stays(tmp_path: Path) ->
     assert next(clip for clip in prepared.corpus.clips if clip.id.endswith("_5_0")).split == "test"
 
 
-def test_the_fingerprint_knows_texts_and_samples(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_texts_and_samples(tmp_path: Path) -> None:
     prints = set()
     for seed, text in ((0, "hej"), (1, "hej"), (0, "Hej")):
         folder = tmp_path / f"{seed}{text}"
@@ -122,7 +122,7 @@ def test_several_sources_languages_and_no_speech_at_once(tmp_path: Path) -> None
     assert [source["weight"] for source in corpus.about["sources"]] == [2, 1, 1, 1]
 
 
-def test_no_text_is_learnt_from_where_nothing_is_heard(tmp_path: Path) -> None:
+def test_clips_with_silent_segments_are_dropped(tmp_path: Path) -> None:
     """A station's audio is silent where it is not kept."""
     talk = record(tmp_path / "talks" / "talk.wav", 40, seed=1)
     samples, rate = soundfile.read(talk)
@@ -139,7 +139,7 @@ def test_no_text_is_learnt_from_where_nothing_is_heard(tmp_path: Path) -> None:
     assert json.loads(line)["detail"] == "silent from 0.00 to 2.90 s, where there is text"
 
 
-def test_a_language_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
+def test_a_missing_language_is_an_error(tmp_path: Path) -> None:
     record(tmp_path / "talks" / "a.wav")
     (tmp_path / "talks" / "a.txt").write_text("hej")
     with pytest.raises(SourceError, match="--language"):

@@ -54,7 +54,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_corpus(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_process_and_resumes_to_the_same_corpus(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", speakers=12, clips=12)
     (folder / "clips" / "common_voice_sv-SE_0_0.mp3").unlink()
     assert len(started_by(KILLED, tmp_path, folder, tmp_path / "killed")) >= 2
@@ -76,7 +76,7 @@ def test_a_finished_corpus_has_nothing_left_to_do(tmp_path: Path) -> None:
     assert content(tmp_path / "out") == before
 
 
-def test_what_the_sources_say_otherwise_by_now_is_told_and_again_prepares_it(tmp_path: Path) -> None:
+def test_changed_sources_are_reported_and_prepared_with_again(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=3)
     missing, mended, emptied = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(3))
     audio = missing.read_bytes()
@@ -99,7 +99,7 @@ def test_what_the_sources_say_otherwise_by_now_is_told_and_again_prepares_it(tmp
     assert (len(anew.corpus.clips), anew.dropped) == (17, {Reason.NO_TEXT: 1})
 
 
-def test_a_recording_that_was_replaced_by_now_is_told_of(tmp_path: Path) -> None:
+def test_a_replaced_recording_is_reported(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=3)
     prepare(plan_of(tmp_path / "out", folder))
     replaced, touched = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(2))
@@ -112,7 +112,7 @@ def test_a_recording_that_was_replaced_by_now_is_told_of(tmp_path: Path) -> None
     assert not any("--again" in note for note in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"])
 
 
-def test_a_recording_that_was_replaced_by_an_older_one_is_noticed(tmp_path: Path) -> None:
+def test_a_recording_replaced_by_an_older_one_is_reported(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=3)
     older, resized, old = (folder / "clips" / f"common_voice_sv-SE_0_{number}.mp3" for number in range(3))
     prepare(plan_of(tmp_path / "out", folder))
@@ -129,7 +129,7 @@ def test_a_recording_that_was_replaced_by_an_older_one_is_noticed(tmp_path: Path
     assert "1 clips" in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"][0]
 
 
-def test_what_somebody_reads_is_not_replaced(tmp_path: Path) -> None:
+def test_a_corpus_that_is_being_read_is_not_replaced(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
     before = content(tmp_path / "out")
@@ -141,7 +141,7 @@ def test_what_somebody_reads_is_not_replaced(tmp_path: Path) -> None:
     prepare(plan_of(tmp_path / "out", folder), again=True)
 
 
-def test_another_plan_does_not_go_on_with_it(tmp_path: Path) -> None:
+def test_another_plan_is_refused(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
     with pytest.raises(PlanError, match="--again"):
@@ -156,7 +156,7 @@ def test_another_plan_does_not_go_on_with_it(tmp_path: Path) -> None:
             prepare(plan_of(tmp_path / "other", folder), again)
 
 
-def test_what_is_prepared_again_is_kept_until_all_sources_are_read(tmp_path: Path) -> None:
+def test_a_corpus_is_replaced_only_after_all_sources_are_read(tmp_path: Path) -> None:
     prepare(plan_of(tmp_path / "out", release(tmp_path / "cv", clips=1)))
     before = content(tmp_path / "out")
     with pytest.raises(SourceError, match="does not exist"):
@@ -164,7 +164,7 @@ def test_what_is_prepared_again_is_kept_until_all_sources_are_read(tmp_path: Pat
     assert content(tmp_path / "out") == before
 
 
-def test_recordings_where_a_corpus_is_replaced_stay(tmp_path: Path) -> None:
+def test_recordings_in_the_folder_of_a_replaced_corpus_are_kept(tmp_path: Path) -> None:
     talk = record(tmp_path / "talks" / "audio" / "one.wav")
     talk.with_suffix(".txt").write_text("Ett")
     for again in (True, False, True):

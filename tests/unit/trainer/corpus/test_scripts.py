@@ -17,7 +17,7 @@ def test_the_script_of_a_letter(char: str, name: str) -> None:
     assert script(char) == name
 
 
-def test_another_script_is_strange() -> None:
+def test_another_script_is_foreign() -> None:
     texts = [("sv", SWEDISH)] * 60 + [("ru", RUSSIAN)] * 60 + [("ja", JAPANESE)] * 100 + [("sv", RUSSIAN)]
     scripts = Scripts(texts)
     assert scripts.strange("sv", RUSSIAN)
@@ -27,12 +27,12 @@ def test_another_script_is_strange() -> None:
     assert not scripts.strange("sv", "123 ...")
 
 
-def test_two_scripts_of_one_language_are_both_usual() -> None:
+def test_a_language_may_have_two_scripts() -> None:
     scripts = Scripts([("sr", "Добар дан свима")] * 50 + [("sr", "Dobar dan svima")] * 50)
     assert not scripts.strange("sr", "Добар")
     assert not scripts.strange("sr", "Dobar")
 
 
-def test_of_too_little_text_nothing_is_said() -> None:
+def test_too_little_text_has_no_foreign_scripts() -> None:
     assert not Scripts([("sv", SWEDISH)]).strange("sv", RUSSIAN)
     assert not Scripts([]).strange("sv", RUSSIAN)

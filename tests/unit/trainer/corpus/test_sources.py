@@ -57,7 +57,7 @@ def test_an_old_release_is_read_too(tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_several_accents_are_told_apart(accents: str, found: str, tmp_path: Path) -> None:
+def test_several_accents_are_separated(accents: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     write_list(tmp_path / "train.tsv", [{"path": "a.mp3", "sentence": "Hej", "accents": accents}])
     assert [clip.accent for clip in offered(tmp_path)] == [found]
@@ -91,7 +91,7 @@ def test_a_release_of_spontaneous_speech_has_one_list(tmp_path: Path) -> None:
         offered(folder / "ss-corpus-ga-IE.tsv")
 
 
-def test_sentences_with_quotation_marks_are_read_as_they_were_meant(tmp_path: Path) -> None:
+def test_quotation_marks_in_sentences_are_kept(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     sentences = ['"Hej', 'sa "hej" du', '"""Vad?"" sa hon."', '"Hej."']
     rows = [{"path": f"{number}.mp3", "sentence": sentence} for number, sentence in enumerate(sentences)]
@@ -99,7 +99,7 @@ def test_sentences_with_quotation_marks_are_read_as_they_were_meant(tmp_path: Pa
     assert [clip.text for clip in offered(tmp_path)] == ['"Hej', 'sa "hej" du', '"Vad?" sa hon.', '"Hej."']
 
 
-def test_a_row_that_is_cut_short_is_in_the_language_of_its_release(tmp_path: Path) -> None:
+def test_a_truncated_row_has_the_language_of_its_release(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv" / "ga-IE", clips=1, locale="ga-IE")
     columns = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[0]
     rows = ["s8\twhole.mp3\tSea.\t2\t0\t\t\t\tga-IE\t", "s9\tshort.mp3\tNí hea."]
@@ -109,7 +109,7 @@ def test_a_row_that_is_cut_short_is_in_the_language_of_its_release(tmp_path: Pat
 
 
 @pytest.mark.parametrize("column", ["path", "sentence"])
-def test_a_list_without_clips_or_texts_is_refused_by_the_column_that_it_lacks(column: str, tmp_path: Path) -> None:
+def test_a_list_without_a_required_column_is_refused(column: str, tmp_path: Path) -> None:
     folder = release(tmp_path / "sv", clips=1)
     text = (folder / "train.tsv").read_text(encoding="utf-8")
     (folder / "train.tsv").write_text(text.replace(f"\t{column}\t", "\tother\t"), encoding="utf-8")
@@ -117,7 +117,7 @@ def test_a_list_without_clips_or_texts_is_refused_by_the_column_that_it_lacks(co
         offered(folder)
 
 
-def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path: Path) -> None:
+def test_validated_adds_clips_without_a_split_and_other_is_optional(tmp_path: Path) -> None:
     folder = release(tmp_path / "sv")
     known = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[1:3]
     columns = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()[0]
@@ -135,7 +135,7 @@ def test_validated_adds_what_no_split_has_and_other_is_read_on_request(tmp_path:
             offered(folder, lists=lists)
 
 
-def test_durations_of_a_release_are_known(tmp_path: Path) -> None:
+def test_durations_of_a_release_are_read(tmp_path: Path) -> None:
     folder = release(tmp_path / "sv", clips=1)
     write_list(
         folder / "clip_durations.tsv",
@@ -145,7 +145,7 @@ def test_durations_of_a_release_are_known(tmp_path: Path) -> None:
     assert {clip.id[-3:]: clip.declared_s for clip in offered(folder)}["0_0"] == 1.234
 
 
-def test_a_list_of_a_release_is_no_manifest(tmp_path: Path) -> None:
+def test_a_list_of_a_release_is_not_read_as_a_manifest(tmp_path: Path) -> None:
     folder = release(tmp_path / "fi", clips=1)
     with pytest.raises(SourceError, match=r"give its folder, .*/fi, and lists=train"):
         offered(folder / "train.tsv")
@@ -158,7 +158,7 @@ def test_a_folder_of_languages_is_several_releases(tmp_path: Path) -> None:
     assert {(clip.source, clip.language) for clip in clips} == {("cv/sv-SE", "sv"), ("cv/de", "de")}
 
 
-def test_a_code_that_whisper_lacks_is_not_taken_for_the_beginning_of_a_name() -> None:
+def test_a_short_unknown_code_gets_no_suggestion() -> None:
     assert unknown("ga").startswith("Whisper has no language 'ga': a checkpoint learns it with"), "no Galician"
     assert "(did you mean sv, Swedish?)" in unknown("swe")
 
@@ -211,27 +211,27 @@ def test_a_manifest_of_nemo_with_parts_of_recordings(tmp_path: Path) -> None:
         {"start_s": 1.5, "end_s": 4.0, "start": 9, "end": 10},
     ],
 )
-def test_a_part_of_a_recording_is_told_in_many_ways(times: dict[str, object], tmp_path: Path) -> None:
+def test_names_of_time_columns_are_recognised(times: dict[str, object], tmp_path: Path) -> None:
     (clip,) = offered(write_csv(tmp_path / "x.csv", [{"File": "a.wav", "Text": "hej", **times}]))
     assert (clip.start_s, clip.end_s) == (1.5, 4.0)
     assert clip.refused is None
 
 
 @pytest.mark.parametrize("column", ["start_sample", "Segment End", "onset", "begin_frame"])
-def test_times_in_no_known_unit_are_refused_by_the_name_of_their_column(column: str, tmp_path: Path) -> None:
+def test_ambiguous_time_columns_are_refused(column: str, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "hej", column: 7, "backend": "x", "send": 1}])
     with pytest.raises(SourceError, match=rf"has a column {column.lower().replace(' ', '_')}, .* start_s or end_s"):
         offered(path)
 
 
-def test_a_time_that_is_none_makes_no_clip_of_all_of_a_file(tmp_path: Path) -> None:
+def test_an_invalid_time_drops_the_clip(tmp_path: Path) -> None:
     rows = [{"path": "a.wav", "text": "hej", "start": start, "end": end} for start, end in (("0:07", 9), ("", ""))]
     damaged, whole = offered(write_csv(tmp_path / "x.csv", rows))
     assert (damaged.refused, damaged.detail) == (Reason.DAMAGED_ROW, "start is not a number: '0:07'")
     assert (whole.refused, whole.start_s, whole.end_s) == (None, 0.0, None)
 
 
-def test_paths_are_relative_to_a_manifest_or_to_where_the_command_is_given(
+def test_paths_are_relative_to_the_manifest_or_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -259,7 +259,7 @@ def test_a_part_without_an_end_goes_to_the_end_of_its_recording(tmp_path: Path) 
     assert lengths_s == {"x/a.wav#1.000-": 3.0, "x/a.wav#3.000-": 1.0}
 
 
-def test_what_is_no_text_in_json_is_none(tmp_path: Path) -> None:
+def test_json_values_that_are_not_text_are_ignored(tmp_path: Path) -> None:
     rows = [
         {"path": {"path": "a.wav"}, "text": "hej"},
         {"path": "a.wav", "text": ["hej"]},
@@ -286,7 +286,7 @@ def test_what_is_no_text_in_json_is_none(tmp_path: Path) -> None:
         ("cv-corpus-24.0-sv-SE.tar.gz", "", "is an archive: unpack it"),
     ],
 )
-def test_what_is_wrong_with_a_manifest_is_said(name: str, text: str | bytes, says: str, tmp_path: Path) -> None:
+def test_invalid_manifests_are_reported(name: str, text: str | bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SourceError, match=says):
         offered(tmp_path / name)
@@ -303,19 +303,19 @@ def test_a_manifest_of_a_spreadsheet(tmp_path: Path) -> None:
     assert offered(tmp_path / "y.csv", language="sv")[0].refused is Reason.DAMAGED_ROW
 
 
-def test_an_end_below_nothing_is_none(tmp_path: Path) -> None:
+def test_a_negative_end_is_ignored(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "a", "start_s": -0.1, "end_s": -1}])
     (clip,) = offered(path)
     assert (clip.start_s, clip.end_s) == (0.0, None)
 
 
-def test_what_pandas_has_where_there_is_nothing_is_nothing(tmp_path: Path) -> None:
+def test_nan_is_a_missing_value(tmp_path: Path) -> None:
     rows = [{"path": f"{name}.wav", "text": "x", "speaker": float("nan"), "accent": None} for name in "ab"]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert [(clip.speaker, clip.accent) for clip in offered(tmp_path / "x.jsonl", language="en")] == [("", "")] * 2
 
 
-def test_a_column_of_text_with_another_name_is_named(tmp_path: Path) -> None:
+def test_the_text_column_can_be_named(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", [{"path": "a.wav", "text": "a", "words": "b"}])
     assert offered(path, text="words")[0].text == "b"
 
@@ -357,9 +357,7 @@ def test_a_saved_data_set_is_read_with_its_splits_and_classes(tmp_path: Path) ->
         offered(tmp_path / "saved", text="words")
 
 
-def test_a_data_set_that_was_downloaded_is_read_with_its_splits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_downloaded_data_set_is_read_with_its_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     paths = [record(tmp_path / f"{seed}.wav", seed=seed) for seed in range(2)]
@@ -379,7 +377,7 @@ def test_a_data_set_that_was_downloaded_is_read_with_its_splits(
 # --- any ----------------------------------------------------------------------------------------
 
 
-def test_sources_have_names_of_their_own(tmp_path: Path) -> None:
+def test_sources_have_unique_names(tmp_path: Path) -> None:
     release(tmp_path / "cv" / "sv-SE", clips=1)
     shutil.copytree(tmp_path / "cv", tmp_path / "b" / "cv")
     sources = [Source(str(tmp_path / path)) for path in ("cv/sv-SE", "b/cv/sv-SE", "x.csv")]
@@ -387,14 +385,12 @@ def test_sources_have_names_of_their_own(tmp_path: Path) -> None:
     assert names == ["cv/sv-SE", "cv/sv-SE-2", "x", "x-2"]
 
 
-def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
+def test_a_missing_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         offered(tmp_path / "nothing")
 
 
-def test_what_would_lie_in_a_folder_here_is_not_asked_for_on_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_below_local_folders_are_not_searched_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "corpora").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError, match="does not exist"):
@@ -414,7 +410,7 @@ def test_what_would_lie_in_a_folder_here_is_not_asked_for_on_the_hub(
         ),
     ],
 )
-def test_languages_have_whispers_codes(name: str, code: str) -> None:
+def test_languages_are_mapped_to_whispers_codes(name: str, code: str) -> None:
     assert language_code(name) == code
 
 
@@ -426,5 +422,5 @@ def test_languages_have_whispers_codes(name: str, code: str) -> None:
         *(("Valentina", None), ("devon", None), ("testimonials", None), ("Trainå", None)),
     ],
 )
-def test_splits_have_our_names(name: str, split: str | None) -> None:
+def test_names_of_splits_are_recognised(name: str, split: str | None) -> None:
     assert split_named(name) == split

@@ -44,18 +44,18 @@ some_clips = st.lists(
 
 
 @given(some_clips, st.sampled_from(["disjoint", "speaker"]))
-def test_no_voice_crosses(clips: list[Candidate], mode: Mode) -> None:
+def test_no_voice_is_in_two_splits(clips: list[Candidate], mode: Mode) -> None:
     assignment = assign(clips, mode, SHARES)
     assert all(len(splits) == 1 for splits in of(assignment, clips).values())
 
 
-def test_a_voice_without_a_split_that_is_in_a_release_and_beside_it_is_in_one() -> None:
+def test_clips_of_a_voice_with_and_without_a_split_are_in_one_split() -> None:
     chosen = next(name for name in "abcdefghijklmnopqrstuvwxyz" if SHARES.of(name) == "test")
     clips = [clip("somebody", "train", "a"), clip(chosen, None, "a"), clip(chosen, None, "b")]
     assert len(of(assign(clips, "disjoint", SHARES), clips)[chosen]) == 1
 
 
-def test_clips_of_one_voice_are_parted_on_request() -> None:
+def test_clips_of_one_voice_are_split_on_request() -> None:
     clips = [replace(clip("a", "train"), id=f"{number}") for number in range(200)]
     found = assign(clips, "clip", SHARES)
     sizes = Counter(found.splits)
@@ -66,7 +66,7 @@ def test_clips_of_one_voice_are_parted_on_request() -> None:
 
 
 @given(some_clips)
-def test_only_what_has_no_split_of_its_own_is_held_out(clips: list[Candidate]) -> None:
+def test_only_clips_without_a_split_are_held_out(clips: list[Candidate]) -> None:
     for mode in ("disjoint", "release", "speaker"):
         for candidate, split in zip(clips, assign(clips, mode, SHARES).splits, strict=True):
             assert split or (candidate.split is None and mode != "speaker")
@@ -80,7 +80,7 @@ def test_two_voices_are_enough_to_train_and_one_more_to_test(clips: list[Candida
         assert {"dev", "test"} <= splits
 
 
-def test_of_three_voices_one_is_tested_though_a_hash_chose_two_for_dev() -> None:
+def test_three_voices_get_one_split_each() -> None:
     dev = [name for name in map(str, range(100)) if SHARES.of(name) == "dev"][:2]
     train = next(name for name in map(str, range(100)) if SHARES.of(name) == "train")
     clips = [clip(name) for name in (*dev, train)]
@@ -88,14 +88,14 @@ def test_of_three_voices_one_is_tested_though_a_hash_chose_two_for_dev() -> None
 
 
 @given(st.lists(st.builds(clip, st.text(min_size=1)), min_size=1, max_size=4))
-def test_something_is_left_to_train_on_however_few_speak(clips: list[Candidate]) -> None:
+def test_train_is_never_empty(clips: list[Candidate]) -> None:
     assignment = assign(clips, "disjoint", SHARES)
     assert "train" in assignment.splits
     lacking = {"dev", "test"} - set(assignment.splits)
     assert all(any(f"no {split}" in note for note in assignment.notes) for split in lacking)
 
 
-def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped() -> None:
+def test_notes_on_filled_splits_have_no_counts() -> None:
     clips = [clip(speaker, "train") for speaker in "abcdef"]
     assert assign(clips, "disjoint", SHARES).notes == (
         "There was no test: some of the voices in train were moved to it.",
@@ -103,7 +103,7 @@ def test_what_was_made_of_train_is_told_without_a_number_of_what_may_be_dropped(
     )
 
 
-def test_what_will_be_dropped_fills_no_split() -> None:
+def test_unusable_clips_do_not_fill_a_split() -> None:
     """Most recordings of a folder have no text yet: dev was made of them, and empty."""
     said = [replace(clip(""), audio=FileAudio(Path(f"{number}.wav"))) for number in range(5)]
     unsaid = [replace(clip("", file=f"unsaid-{number}.wav"), text=" …"[: number % 3]) for number in range(20)]
@@ -116,7 +116,7 @@ def test_what_will_be_dropped_fills_no_split() -> None:
     assert assign(silent, "disjoint", SHARES).splits == found.splits[20:25], "where nobody speaks there is no text"
 
 
-def test_clips_that_are_too_few_to_be_parted_are_not_told_to_be_parted() -> None:
+def test_too_few_clips_get_no_advice_to_split_by_clip() -> None:
     clips = [replace(clip("a"), id=f"{number}") for number in range(2)]
     assert assign(clips, "clip", SHARES).notes[1:] == (
         "There was no test: some of the clips in train were moved to it.",
@@ -130,7 +130,7 @@ def test_a_release_that_is_disjoint_is_kept() -> None:
     assert found == Assignment(("train", "dev", "test", "test"), 0, 0, ())
 
 
-def test_who_crosses_goes_to_where_most_of_theirs_is() -> None:
+def test_a_voice_in_several_splits_goes_to_the_one_with_most_clips() -> None:
     clips = [clip("a", "train"), clip("a", "train"), clip("a", "test"), clip("b", "dev"), clip("c", "test")]
     found = assign(clips, "disjoint", SHARES)
     assert found.splits == ("train", "train", "train", "dev", "test")
@@ -138,12 +138,12 @@ def test_who_crosses_goes_to_where_most_of_theirs_is() -> None:
     assert "1 clips were moved" in found.notes[0]
 
 
-def test_the_same_speaker_in_two_sources_crosses_too() -> None:
+def test_a_speaker_in_two_sources_is_one_voice() -> None:
     clips = [*[clip("a", "train", "one")] * 3, clip("a", "test", "two"), clip("b", "test", "two"), clip("c", "dev")]
     assert assign(clips, "disjoint", SHARES).splits == ("train", "train", "train", "train", "test", "dev")
 
 
-def test_if_everybody_crosses_splits_are_made_anew_and_it_is_said() -> None:
+def test_new_splits_are_made_if_no_voice_is_left_in_one() -> None:
     clips = [clip(speaker, split) for speaker in "abcdef" for split in ("train", "train", "dev", "test")]
     found = assign(clips, "disjoint", SHARES)
     assert all(len(splits) == 1 for splits in of(found, clips).values())
@@ -155,12 +155,12 @@ def test_if_everybody_crosses_splits_are_made_anew_and_it_is_said() -> None:
     assert "6 voices are in several splits" in kept.notes[0]
 
 
-def test_what_is_validated_but_in_no_split_goes_to_train_unless_its_speaker_is_tested() -> None:
+def test_validated_clips_go_to_train_unless_their_speaker_is_tested() -> None:
     clips = [clip("a", "train"), clip("b", "dev"), clip("c", "test"), clip("a"), clip("b"), clip("c"), clip("new")]
     assert assign(clips, "disjoint", SHARES).splits == ("train", "dev", "test", "train", None, None, "train")
 
 
-def test_a_release_of_so_few_voices_that_all_are_tested_says_what_to_do() -> None:
+def test_a_release_without_voices_for_train_gets_advice() -> None:
     clips = [clip("a", "test"), clip("a"), clip("b", "dev"), clip("b")]
     found = assign(clips, "disjoint", SHARES)
     assert found.splits == ("test", None, "dev", None)
@@ -174,13 +174,13 @@ def test_a_voice_without_a_name_is_its_recording() -> None:
     assert all(len(splits) == 1 for splits in of(found, clips).values())
 
 
-def test_more_data_moves_nobody() -> None:
+def test_more_data_moves_no_voice() -> None:
     before = [clip(f"speaker {number}") for number in range(300)]
     after = [*before, *(clip(f"new speaker {number}") for number in range(300))]
     assert assign(after, "disjoint", SHARES).splits[:300] == assign(before, "disjoint", SHARES).splits
 
 
-def test_shares_are_about_what_was_asked_for() -> None:
+def test_shares_are_approximately_kept() -> None:
     splits = assign([clip(f"speaker {number}") for number in range(4000)], "speaker", SHARES).splits
     assert splits.count("dev") == pytest.approx(400, rel=0.2)
     assert splits.count("test") == pytest.approx(400, rel=0.2)

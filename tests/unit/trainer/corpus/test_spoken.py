@@ -55,5 +55,5 @@ def test_a_cue_of_nothing_else_has_no_words(cue: str) -> None:
         "東京（とうきょう）は",
     ],
 )
-def test_other_words_stay(cue: str) -> None:
+def test_other_words_are_kept(cue: str) -> None:
     assert spoken(cue) == cue

@@ -27,12 +27,12 @@ from trainer.corpus.writing_style import note
         ([], ""),
     ],
 )
-def test_what_a_model_learns_besides_words_is_told(texts: list[str], told: str) -> None:
+def test_the_style_of_transcripts_is_reported(texts: list[str], told: str) -> None:
     assert note("x", texts).startswith(told)
     assert bool(note("x", texts)) == bool(told)
 
 
-def test_the_corpus_notes_it(tmp_path: Path) -> None:
+def test_the_style_is_in_the_corpus_notes(tmp_path: Path) -> None:
     record(tmp_path / "a.wav")
     write_csv(tmp_path / "old.csv", [{"path": "a.wav", "text": "GO FORWARD TEN METERS"}])
     prepared = prepare(plan_of(tmp_path / "out", tmp_path / "old.csv", language="en", splits="release"))

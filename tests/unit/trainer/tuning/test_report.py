@@ -46,7 +46,7 @@ def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> opt
     return study
 
 
-def test_the_page_has_all_there_is_to_know(tmp_path: Path) -> None:
+def test_the_report_is_complete(tmp_path: Path) -> None:
     study = _study(tmp_path, complete=12, pruned=3, failed=1)
     path = write_report(study, tmp_path / "digits")
     text = path.read_text()
@@ -58,7 +58,7 @@ def test_the_page_has_all_there_is_to_know(tmp_path: Path) -> None:
     assert {"table", "svg", "code"} <= tags_of(text)
 
 
-def test_trials_that_learnt_anything_have_pages_of_their_own(tmp_path: Path) -> None:
+def test_trials_with_metrics_have_their_own_reports(tmp_path: Path) -> None:
     study = _study(tmp_path, complete=1, pruned=1, failed=2)
     for number in (0, 1, 2):
         folder = folder_of(study, number)
@@ -80,7 +80,7 @@ def test_trials_that_learnt_anything_have_pages_of_their_own(tmp_path: Path) -> 
     assert "pruned, 2235.00 %" in (folder_of(study, 1) / "report.html").read_text(), "also when it is told anew"
 
 
-def test_what_is_cut_off_is_an_arrow_that_has_its_value(tmp_path: Path) -> None:
+def test_values_beyond_the_axis_are_arrows_with_tooltips(tmp_path: Path) -> None:
     study = _study(tmp_path, complete=12)
     last = trials_of(study)[-1]
     words = {"params": last.params, "distributions": last.distributions}
@@ -95,13 +95,13 @@ def test_what_is_cut_off_is_an_arrow_that_has_its_value(tmp_path: Path) -> None:
     assert ">≥ " in parallel(study)
 
 
-def test_one_trial_makes_no_picture(tmp_path: Path) -> None:
+def test_a_single_trial_has_no_plots(tmp_path: Path) -> None:
     text = write_report(_study(tmp_path, complete=1, failed=1), tmp_path / "digits").read_text()
     assert "python -m trainer train" in text
     assert "<svg" not in text
 
 
-def test_what_mattered_is_told_when_there_are_trials_enough(tmp_path: Path) -> None:
+def test_importance_needs_enough_trials(tmp_path: Path) -> None:
     drawn = importance(_study(tmp_path, complete=40))
     assert drawn
     assert drawn.index("learning-rate") < min(drawn.index("batch"), drawn.index("augment")), "the largest comes first"
@@ -109,7 +109,7 @@ def test_what_mattered_is_told_when_there_are_trials_enough(tmp_path: Path) -> N
     assert importance(_study(tmp_path / "few", complete=7)) is None
 
 
-def test_a_search_without_results_has_a_page(tmp_path: Path) -> None:
+def test_a_study_without_results_has_a_report(tmp_path: Path) -> None:
     text = write_report(_study(tmp_path, complete=0, failed=2), tmp_path / "digits").read_text()
     assert "2 trials: 2 failed." in text
     assert "<svg" not in text
@@ -125,7 +125,7 @@ def test_a_search_without_results_has_a_page(tmp_path: Path) -> None:
         (CategoricalDistribution(["none", "radio,noise:0.5:0..20"]), "none", 0.0, ["none", "radio,noise:0…"]),
     ],
 )
-def test_values_have_their_place_on_an_axis(distribution: Any, value: Any, place: float, ticks: list[str]) -> None:
+def test_values_are_mapped_to_an_axis(distribution: Any, value: Any, place: float, ticks: list[str]) -> None:
     axis = Axis("name", distribution)
     assert axis.place(value) == pytest.approx(place)
     assert [words for _, words in axis.ticks] == ticks

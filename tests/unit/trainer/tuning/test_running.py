@@ -48,13 +48,13 @@ def test_all_weights_are_kept_if_asked(fake: FakeTraining, tmp_path: Path) -> No
     assert len(list(tmp_path.glob("study/*/best"))) == 3
 
 
-def test_weights_that_were_to_be_kept_are_kept_when_the_search_goes_on(fake: FakeTraining, tmp_path: Path) -> None:
+def test_keep_all_is_remembered_when_a_study_is_resumed(fake: FakeTraining, tmp_path: Path) -> None:
     search(spec_in(tmp_path, trials=3), keep_all=True)
     search(spec_in(tmp_path, trials=4))
     assert len(list(tmp_path.glob("study/*/best"))) == 4
 
 
-def test_a_finished_search_is_added_to(fake: FakeTraining, tmp_path: Path) -> None:
+def test_a_complete_study_can_be_extended(fake: FakeTraining, tmp_path: Path) -> None:
     search(spec_in(tmp_path, trials=3))
     search(spec_in(tmp_path, trials=3))
     assert len(fake.runs) == 3
@@ -63,9 +63,7 @@ def test_a_finished_search_is_added_to(fake: FakeTraining, tmp_path: Path) -> No
     assert len(fake.runs) == 5
 
 
-def test_an_interrupted_trial_is_taken_up_again(
-    fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_trial_is_resumed(fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(options: Options, told: Told | None) -> Outcome:
         if len(fake.runs) == 2:
             fake.runs.append(options)
@@ -81,7 +79,7 @@ def test_an_interrupted_trial_is_taken_up_again(
     assert len(fake.runs) == 5
 
 
-def test_what_is_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = 0
 
     def training(options: Options, told: Told | None) -> Outcome:
@@ -109,7 +107,7 @@ def test_what_is_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: py
         (None, math.nan, "it diverged: the loss is NaN or infinite after 25 % of the training"),
     ],
 )
-def test_a_failed_trial_says_why_and_the_search_goes_on(
+def test_a_failed_trial_has_a_reason_and_the_search_continues(
     error: Exception | None,
     loss: float,
     reason: str,
@@ -150,7 +148,7 @@ def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkey
         search(spec_in(tmp_path, trials=2))
 
 
-def test_when_every_trial_fails_from_some_time_on_the_search_ends_and_goes_on_later(
+def test_a_search_stops_after_many_failures_in_a_row_and_can_be_resumed(
     fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(options: Options, told: Told | None) -> Outcome:
@@ -168,7 +166,7 @@ def test_when_every_trial_fails_from_some_time_on_the_search_ends_and_goes_on_la
     assert states == [TrialState.COMPLETE, *[TrialState.FAIL] * 5, *[TrialState.COMPLETE] * 2]
 
 
-def test_a_trial_goes_on_in_the_precision_it_was_begun_in(fake: FakeTraining, tmp_path: Path) -> None:
+def test_a_trial_resumes_in_its_initial_precision(fake: FakeTraining, tmp_path: Path) -> None:
     spec = spec_in(tmp_path, trials=1)
     study = begin(local_storage(spec.folder), spec)
     run = spec.folder / "trial-0000"
@@ -178,7 +176,7 @@ def test_a_trial_goes_on_in_the_precision_it_was_begun_in(fake: FakeTraining, tm
     assert [each.precision for each in fake.runs] == ["bf16"]
 
 
-def test_the_machine_may_change_when_a_search_goes_on(fake: FakeTraining, tmp_path: Path) -> None:
+def test_machine_options_may_change_when_a_study_is_resumed(fake: FakeTraining, tmp_path: Path) -> None:
     spec = spec_in(tmp_path, trials=1)
     search(spec)
     search(replace(spec, trials=2, fixed={**spec.fixed, "workers": 3, "checkpoint_every_s": 20.0}))
@@ -186,7 +184,7 @@ def test_the_machine_may_change_when_a_search_goes_on(fake: FakeTraining, tmp_pa
     assert fake.runs[1].checkpoint_every_s == 20.0
 
 
-def test_the_measure_that_a_trial_is_pruned_for_is_on_its_curve(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_the_metric_that_a_trial_is_pruned_for_is_logged(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     def pruned(done: float, found: Mapping[str, float]) -> None:
         raise optuna.TrialPruned
 

@@ -31,7 +31,7 @@ from trainer.tuning.space import Space, parse
         ("freeze-encoder=no,yes", CategoricalDistribution([False, True])),
     ],
 )
-def test_words_become_distributions(word: str, found: Any) -> None:
+def test_settings_become_distributions(word: str, found: Any) -> None:
     [distribution] = parse([word]).distributions.values()
     assert distribution == found
 
@@ -47,7 +47,7 @@ def test_words_become_distributions(word: str, found: Any) -> None:
         ("without-speech=0.1|0.05:rain:/music", ["0.1", "0.05:{here}/rain:/music"]),
     ],
 )
-def test_folders_are_absolute_since_workers_start_anywhere(word: str, choices: list[str]) -> None:
+def test_folders_are_made_absolute(word: str, choices: list[str]) -> None:
     space = parse([word])
     [distribution] = space.distributions.values()
     assert distribution == CategoricalDistribution([choice.format(here=Path.cwd()) for choice in choices])
@@ -120,7 +120,7 @@ def test_every_search_tries_each_point_once_and_then_ends(search: str) -> None:
 
 
 @pytest.mark.parametrize("search", ["grid", "random", "tpe"])
-def test_a_search_goes_on_as_it_would_have(search: str) -> None:
+def test_an_interrupted_search_proposes_the_same_trials(search: str) -> None:
     space = parse(GRID)
     trials = _searched(space, search, 15, seed=3)
     assert [t.params for t in _searched(space, search, 15, seed=3)] == [t.params for t in trials]
@@ -128,7 +128,7 @@ def test_a_search_goes_on_as_it_would_have(search: str) -> None:
     assert [t.params for t in _searched(space, search, 15, seed=4)] != [t.params for t in trials]
 
 
-def test_a_part_of_a_grid_covers_all_of_it() -> None:
+def test_a_part_of_a_grid_covers_its_range() -> None:
     space = parse(GRID)
     found = [trial.params for trial in _searched(space, "grid", 20)]
     assert {p["learning_rate"] for p in found} == {p["learning_rate"] for p in space.grid()}
@@ -140,7 +140,7 @@ def test_a_grid_needs_points() -> None:
         propose(parse(["dropout=0..0.3"]), [], "grid", 1)
 
 
-def test_tpe_comes_closer_than_chance() -> None:
+def test_tpe_finds_better_values_than_random_search() -> None:
     space = parse(["learning-rate=1e-6..1e-2:log", "dropout=0..0.5"])
 
     def last_ten(search: str, seed: int) -> float:
@@ -156,7 +156,7 @@ def test_tpe_comes_closer_than_chance() -> None:
 
 
 @pytest.mark.parametrize(("name", "pruned"), [("none", False), ("median", True), ("halving", True)])
-def test_a_pruner_stops_what_is_worse_than_most(name: str, pruned: bool) -> None:
+def test_a_pruner_stops_trials_worse_than_most(name: str, pruned: bool) -> None:
     study = optuna.create_study(pruner=pruner(name))
     for value in (10.0, 11.0, 12.0, 13.0):
         trial = study.ask()

@@ -16,7 +16,7 @@ from trainer.tuning.results import best_command
 from trainer.tuning.space import parse
 
 
-def test_a_study_is_not_put_into_a_run(fake: FakeTraining, tmp_path: Path) -> None:
+def test_a_study_is_not_created_in_a_runs_folder(fake: FakeTraining, tmp_path: Path) -> None:
     spec = spec_in(tmp_path, trials=1)
     spec.folder.mkdir(parents=True)
     (spec.folder / "plan.json").touch()
@@ -24,7 +24,7 @@ def test_a_study_is_not_put_into_a_run(fake: FakeTraining, tmp_path: Path) -> No
         search(spec)
 
 
-def test_a_study_whose_folder_has_gone_is_refused(fake: FakeTraining, tmp_path: Path) -> None:
+def test_a_study_without_its_trial_folders_is_refused(fake: FakeTraining, tmp_path: Path) -> None:
     spec = spec_in(tmp_path, trials=1)
     search(spec)
     shutil.rmtree(spec.folder / "trial-0000")
@@ -32,7 +32,7 @@ def test_a_study_whose_folder_has_gone_is_refused(fake: FakeTraining, tmp_path: 
         search(spec)
 
 
-def test_a_changed_search_is_refused_by_name(fake: FakeTraining, tmp_path: Path) -> None:
+def test_a_changed_study_is_refused_and_the_options_named(fake: FakeTraining, tmp_path: Path) -> None:
     search(spec_in(tmp_path, trials=2))
     changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
     with pytest.raises(PlanError, match=r"otherwise: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):

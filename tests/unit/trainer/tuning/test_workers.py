@@ -77,7 +77,7 @@ def _steps_behind(spec: StudySpec) -> int:
     return steps_told(spec.folder / "trial-0000")
 
 
-def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
+def test_a_killed_workers_trial_is_resumed_by_another(
     redis: Redis,
     redis_url: str,
     corpus: Path,
@@ -113,7 +113,7 @@ def test_a_killed_workers_trial_goes_on_from_its_checkpoint_in_another(
         assert int(first_percent[1]) > 0, "it began anew"
 
 
-def test_a_worker_waits_for_a_redis_that_is_away_and_its_trial_goes_on(
+def test_a_worker_waits_for_an_unreachable_redis_and_its_trial_continues(
     free_port: Callable[[], int], tmp_path: Path, corpus: Path, checkpoint: Path, wait_until: Callable[..., None]
 ) -> None:
     spec = _one_trial(tmp_path, corpus, checkpoint, measures=4)
@@ -150,7 +150,7 @@ class AtOnce(Workers):
             signal.signal(number, handler)
 
 
-def test_a_search_by_workers_ends_as_one_that_is_conducted_alone(
+def test_workers_and_a_local_search_give_the_same_result(
     redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake = FakeTraining()
@@ -190,7 +190,7 @@ def test_a_trial_that_no_worker_survives_fails(redis: Redis, tmp_path: Path) -> 
     assert "10 workers failed to finish it" in trials_of(study)[0].user_attrs["reason"]
 
 
-def test_a_worker_without_the_folders_hands_its_trial_back_and_ends(
+def test_a_worker_without_the_folders_returns_its_trial_and_exits(
     redis: Redis, redis_url: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away = tmp_path / "sounds"
@@ -224,7 +224,7 @@ def test_a_worker_connects_once(redis: Redis, redis_url: str, monkeypatch: pytes
     assert connections() == before + 1
 
 
-def test_without_a_redis_a_worker_says_so(free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_without_redis_is_refused(free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     assert main(["worker", "--redis", url]) == 1
     assert f"no Redis at {url}" in capsys.readouterr().err
