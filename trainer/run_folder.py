@@ -146,10 +146,10 @@ def no_run(path: Path) -> str:
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Return the values of a nested document by their dotted paths: plan.weights.ctc."""
-    found: dict[str, Any] = {}
+    values_by_path: dict[str, Any] = {}
     for key, value in values.items():
-        found.update(flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value})
-    return found
+        values_by_path.update(flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value})
+    return values_by_path
 
 
 def _document(text: str) -> Mapping[str, Any]:
@@ -169,5 +169,5 @@ def _evaluation(text: str) -> Mapping[str, Any]:
 def _lines(text: str) -> list[Mapping[str, float]]:
     """Parse the complete lines: the last line of a killed run may be incomplete."""
     lines = text.split("\n")
-    found = [json.loads(line) for line in lines[:-1]]
-    return [row for row in found if "step" in row]
+    rows = [json.loads(line) for line in lines[:-1]]
+    return [row for row in rows if "step" in row]

@@ -21,8 +21,8 @@ _BREAKABLE = 24
 
 def console() -> Console:
     """Return the console to print on."""
-    found = Console()
-    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=PIPED_WIDTH)
+    terminal = Console()
+    return terminal if terminal.is_terminal or "COLUMNS" in os.environ else Console(width=PIPED_WIDTH)
 
 
 def tables(

@@ -1,4 +1,4 @@
-"""A study in a real Redis: seen by all who share it, written once, gone in the end."""
+"""A study in a real Redis: shared, without repeated entries, and with an expiry."""
 
 from __future__ import annotations
 

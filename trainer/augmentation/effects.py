@@ -160,6 +160,6 @@ def _level(kbps: float, rates: tuple[float, float]) -> float:
 
 def _fitted(audio: NDArray[np.floating], samples: int) -> Audio:
     """Pad or cut audio to a number of samples: a resampler may be off by one."""
-    found = np.zeros(samples, np.float32)
-    found[: min(samples, len(audio))] = audio[:samples]
-    return found
+    fitted = np.zeros(samples, np.float32)
+    fitted[: min(samples, len(audio))] = audio[:samples]
+    return fitted

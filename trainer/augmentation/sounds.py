@@ -73,10 +73,10 @@ class Sounds:
         """Return `samples` from a random position; longer recordings are drawn more often."""
         for _ in range(_MAX_DRAWS):
             number = int(np.searchsorted(self._ends, int(rng.integers(0, self.samples)), side="right"))
-            found = _float(noises.piece(self._recording(number), samples, rng))
-            if float(np.abs(found).max(initial=0.0)) > _MIN_PEAK:
+            audio = _float(noises.piece(self._recording(number), samples, rng))
+            if float(np.abs(audio).max(initial=0.0)) > _MIN_PEAK:
                 break
-        return found
+        return audio
 
     def _recording(self, number: int) -> NDArray[np.int16]:
         """Return a whole recording from the bank."""

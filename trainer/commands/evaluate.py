@@ -59,7 +59,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--language",
         type=language_code,
         metavar="CODE",
-        help="of all clips (default: what the corpus says, or the model's only language)",
+        help="language of all clips (default: that of each clip, or the model's only language)",
     )
     parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"groups (default: {','.join(_BY)})")
     parser.add_argument(
@@ -84,8 +84,10 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-s", type=float, metavar="S", help="seconds of context in a batch; a lower value needs less memory"
     )
-    parser.add_argument("--processes", type=int, metavar="N", help="without a GPU (default: one per core)")
-    parser.add_argument("--seed", type=int, default=1, help="for noise, intervals and --limit (default: 1)")
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="decoding processes without a GPU (default: one per core)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed for noise, intervals and --limit (default: 1)")
     parser.add_argument(
         "--out",
         type=Path,

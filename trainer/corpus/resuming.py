@@ -57,10 +57,10 @@ def outdated_notes(
         )
         for clip in clips
     )
-    found = sum(id in now and _may_be_usable(candidates[now[id]], reason) for id, reason in dropped.items())
-    if changed + found:
+    usable = sum(id in now and _may_be_usable(candidates[now[id]], reason) for id, reason in dropped.items())
+    if changed + usable:
         yield (
-            f"{changed:,} clips differ from the sources as they are now (in text, split or recording), and {found:,} "
+            f"{changed:,} clips differ from the sources as they are now (in text, split or recording), and {usable:,} "
             "dropped clips may be usable now. Results of earlier runs are kept as they are: --again prepares all anew."
         )
 

@@ -42,16 +42,16 @@ class Scripts:
         usual = self._usual.get(language)
         if not usual:
             return False
-        letters = [found for char in text if (found := script(char))]
-        return 2 * sum(found not in usual for found in letters) > len(letters)
+        letters = [name for char in text if (name := script(char))]
+        return 2 * sum(name not in usual for name in letters) > len(letters)
 
 
 def _usual(chars: Counter[str]) -> frozenset[str]:
     """Return the scripts that are not rare; an empty set if there is too little text."""
     letters: Counter[str] = Counter()
     for char, count in chars.items():
-        if found := script(char):
-            letters[found] += count
+        if of_char := script(char):
+            letters[of_char] += count
     if letters.total() < ENOUGH_LETTERS:
         return frozenset()
     return frozenset(name for name, count in letters.items() if 100 * count >= RARE_PERCENT * letters.total())

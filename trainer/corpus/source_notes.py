@@ -39,9 +39,9 @@ def _on_languages(candidates: Sequence[Candidate], sources: Sequence[Source], la
     given = [("language=", source.language, source.name) for source in sources if source.language]
     for option, value, name in [*given, *([("--language ", language, "")] if language else [])]:
         of = [counts for source, counts in spoken.items() if f"{source}/".startswith(f"{name}/" if name else "")]
-        found = sum(of, Counter())
-        if found and language_code(value) not in found:
-            declared = " and ".join(f"{code} of {n:,}" for code, n in found.most_common() if code)
+        counted = sum(of, Counter())
+        if counted and language_code(value) not in counted:
+            declared = " and ".join(f"{code} of {n:,}" for code, n in counted.most_common() if code)
             yield (
                 f"{name or 'Every source'} declares the language of its clips itself ({declared}): {option}{value} "
                 "applies only to clips without a declared language, and was not used."

@@ -74,14 +74,16 @@ def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assig
     """Assign a split to every candidate, ignoring those that will certainly be dropped."""
     usable = [_is_usable(clip) for clip in candidates]
     if not all(usable):
-        found = assign([clip for clip, is_usable in zip(candidates, usable, strict=True) if is_usable], mode, shares)
-        splits = iter(found.splits)
-        return replace(found, splits=tuple(next(splits) if is_usable else None for is_usable in usable))
+        assignment = assign(
+            [clip for clip, is_usable in zip(candidates, usable, strict=True) if is_usable], mode, shares
+        )
+        splits = iter(assignment.splits)
+        return replace(assignment, splits=tuple(next(splits) if is_usable else None for is_usable in usable))
     if mode == "clip":
         alone = [replace(clip, speaker=clip.id, split=None) for clip in candidates]
         note = "Splits were made by clip: voices of train are also in dev and test."
-        found = _completed(_by_hash(alone, shares), alone, 0, shares, mode)
-        return replace(found, notes=(note, *found.notes), made=())
+        assignment = _completed(_by_hash(alone, shares), alone, 0, shares, mode)
+        return replace(assignment, notes=(note, *assignment.notes), made=())
     own: dict[str, Counter[Split]] = {}
     for clip in candidates:
         if clip.split:
@@ -98,8 +100,8 @@ def assign(candidates: Sequence[Candidate], mode: Mode, shares: Shares) -> Assig
             f"Every voice of {' and '.join(sorted(lost))} is also in another split of its source, so new splits were "
             "made by voice. --splits release keeps the source's own, which then measure voices that were trained on."
         )
-        found = _completed(_by_hash(candidates, shares), candidates, crossing, shares, "speaker")
-        return replace(found, notes=(note, *found.notes))
+        assignment = _completed(_by_hash(candidates, shares), candidates, crossing, shares, "speaker")
+        return replace(assignment, notes=(note, *assignment.notes))
     return _completed(_by_hash(candidates, shares), candidates, crossing, shares, "speaker")
 
 
@@ -117,14 +119,14 @@ def _by_voice(candidates: Sequence[Candidate], homes: dict[str, Split], shares: 
     """Assign voices to their home split; clips without a split do not enlarge a release's dev and test."""
     with_splits = {clip.source for clip in candidates if clip.split}
     theirs = {clip.voice for clip in candidates if clip.source in with_splits}
-    found: list[Split | None] = []
+    splits: list[Split | None] = []
     for clip in candidates:
         home = homes.get(clip.voice)
         if home is None:
-            found.append("train" if clip.voice in theirs else shares.of(clip.voice))
+            splits.append("train" if clip.voice in theirs else shares.of(clip.voice))
         else:
-            found.append(home if clip.split or home == "train" else None)
-    return found
+            splits.append(home if clip.split or home == "train" else None)
+    return splits
 
 
 def _by_hash(candidates: Sequence[Candidate], shares: Shares) -> list[Split | None]:

@@ -38,30 +38,32 @@ class Axis:
     distribution: BaseDistribution
 
     def place(self, value: Any) -> float:
-        found = self.distribution
-        if isinstance(found, CategoricalDistribution):
-            return list(found.choices).index(value) / max(1, len(found.choices) - 1)
-        assert isinstance(found, FloatDistribution | IntDistribution)
-        if found.log:
-            return math.log(value / found.low) / math.log(found.high / found.low)
-        return float((value - found.low) / (found.high - found.low))
+        distribution = self.distribution
+        if isinstance(distribution, CategoricalDistribution):
+            return list(distribution.choices).index(value) / max(1, len(distribution.choices) - 1)
+        assert isinstance(distribution, FloatDistribution | IntDistribution)
+        if distribution.log:
+            return math.log(value / distribution.low) / math.log(distribution.high / distribution.low)
+        return float((value - distribution.low) / (distribution.high - distribution.low))
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Positions and labels: every value of a list, or the ends of a range and its middle or powers of ten."""
-        found = self.distribution
-        if isinstance(found, CategoricalDistribution):
-            values: list[Any] = list(found.choices)
+        distribution = self.distribution
+        if isinstance(distribution, CategoricalDistribution):
+            values: list[Any] = list(distribution.choices)
         else:
-            assert isinstance(found, FloatDistribution | IntDistribution)
-            values = [found.low, *_between(found), found.high]
+            assert isinstance(distribution, FloatDistribution | IntDistribution)
+            values = [distribution.low, *_between(distribution), distribution.high]
         return [(self.place(value), _word(value)) for value in values]
 
 
 def axes_of(study: optuna.Study) -> list[Axis]:
     """Return an axis for each parameter, in the order of the command line."""
-    found = {name: each for trial in trials_of(study) for name, each in trial.distributions.items()}
-    return [Axis(name.replace("_", "-"), each) for name, each in found.items()]
+    distributions = {
+        name: distribution for trial in trials_of(study) for name, distribution in trial.distributions.items()
+    }
+    return [Axis(name.replace("_", "-"), distribution) for name, distribution in distributions.items()]
 
 
 def history(study: optuna.Study) -> str:
@@ -139,9 +141,9 @@ def slices(study: optuna.Study) -> list[str]:
             figure = Figure(figsize=(3.4, 2.6), layout="constrained")
             axes = figure.add_subplot()
             titles: dict[str, str] = {}
-            for found, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "complete")):
-                places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in found]
-                titles |= _points(axes, found, places, top, color, label)
+            for trials, color, label in ((pruned, COLORS[0], "pruned"), (done, COLOR, "complete")):
+                places = [axis.place(trial.params[axis.name.replace("-", "_")]) for trial in trials]
+                titles |= _points(axes, trials, places, top, color, label)
             axes.set_xticks(*map(list, zip(*axis.ticks, strict=True)))
             axes.set_xlim(-0.08, 1.08)
             axes.set(title=axis.name, ylabel=_title([*done, *pruned], top))
@@ -184,19 +186,19 @@ def _scale(axes: Any, number: int, ticks: Sequence[tuple[float, str]]) -> None:
         axes.text(number + 0.04, place, words, fontsize=8, va="center", parse_math=False, zorder=3, bbox=box)
 
 
-def _between(found: FloatDistribution | IntDistribution) -> list[float]:
-    if not found.log:
-        middle = (found.low + found.high) / 2
-        return [round(middle) if isinstance(found, IntDistribution) else middle]
-    powers = range(math.floor(math.log10(found.low)) + 1, math.ceil(math.log10(found.high)))
+def _between(distribution: FloatDistribution | IntDistribution) -> list[float]:
+    if not distribution.log:
+        middle = (distribution.low + distribution.high) / 2
+        return [round(middle) if isinstance(distribution, IntDistribution) else middle]
+    powers = range(math.floor(math.log10(distribution.low)) + 1, math.ceil(math.log10(distribution.high)))
     # A tick close to an end would overlap its label.
-    return [10.0**power for power in powers if found.low * 1.3 < 10.0**power < found.high / 1.3]
+    return [10.0**power for power in powers if distribution.low * 1.3 < 10.0**power < distribution.high / 1.3]
 
 
 def _results(study: optuna.Study) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
     """Return the complete and the pruned trials that have a result."""
-    found = [trial for trial in trials_of(study) if trial.value is not None]
-    done, pruned = ([trial for trial in found if trial.state == state] for state in (_DONE, _PRUNED))
+    with_result = [trial for trial in trials_of(study) if trial.value is not None]
+    done, pruned = ([trial for trial in with_result if trial.state == state] for state in (_DONE, _PRUNED))
     return done, pruned
 
 

@@ -35,7 +35,7 @@ def propose(space: Space, trials: Sequence[FrozenTrial], search: str, seed: int)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     scratch = optuna.create_study(sampler=_sampler(search, seed + len(trials)))
     scratch.add_trials([_encoded(trial, space) for trial in trials if trial.state != TrialState.FAIL])
-    distributions = {name: _ordered(found) for name, found in space.distributions.items()}
+    distributions = {name: _ordered(distribution) for name, distribution in space.distributions.items()}
     for _ in range(_MAX_DRAWS):
         params = _decoded(scratch.ask(distributions).params, space)
         if _key(params) not in tried:
@@ -67,11 +67,11 @@ def _untried(space: Space, tried: set[str], seed: int) -> dict[str, Any] | None:
 
 def _countable(space: Space) -> bool:
     count = 1
-    for found in space.distributions.values():
-        if isinstance(found, CategoricalDistribution):
-            count *= len(found.choices)
-        elif isinstance(found, IntDistribution) and not found.log:
-            count *= found.high - found.low + 1
+    for distribution in space.distributions.values():
+        if isinstance(distribution, CategoricalDistribution):
+            count *= len(distribution.choices)
+        elif isinstance(distribution, IntDistribution) and not distribution.log:
+            count *= distribution.high - distribution.low + 1
         else:
             return False
     return count <= _MAX_POINTS
@@ -81,17 +81,17 @@ def _key(params: dict[str, Any]) -> str:
     return repr(sorted(params.items()))
 
 
-def _numbers(found: BaseDistribution) -> list[Any] | None:
+def _numbers(distribution: BaseDistribution) -> list[Any] | None:
     """Return the numbers of a list in order; None for any other distribution."""
-    if not isinstance(found, CategoricalDistribution) or len(found.choices) < 2:
+    if not isinstance(distribution, CategoricalDistribution) or len(distribution.choices) < 2:
         return None
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.choices)
-    return list(found.choices) if numeric else None
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in distribution.choices)
+    return list(distribution.choices) if numeric else None
 
 
-def _ordered(found: BaseDistribution) -> BaseDistribution:
-    numbers = _numbers(found)
-    return found if numbers is None else IntDistribution(0, len(numbers) - 1)
+def _ordered(distribution: BaseDistribution) -> BaseDistribution:
+    numbers = _numbers(distribution)
+    return distribution if numbers is None else IntDistribution(0, len(numbers) - 1)
 
 
 def _encoded(trial: FrozenTrial, space: Space) -> FrozenTrial:
@@ -110,4 +110,4 @@ def _encoded(trial: FrozenTrial, space: Space) -> FrozenTrial:
 
 def _decoded(params: dict[str, Any], space: Space) -> dict[str, Any]:
     numbers = {name: _numbers(space.distributions[name]) for name in params}
-    return {name: value if (found := numbers[name]) is None else found[value] for name, value in params.items()}
+    return {name: value if (choices := numbers[name]) is None else choices[value] for name, value in params.items()}

@@ -39,7 +39,7 @@ class Space:
         Raises:
             PlanError: a range has infinitely many points.
         """
-        values = [_points(name, found, self.words[name]) for name, found in self.distributions.items()]
+        values = [_points(name, distribution, self.words[name]) for name, distribution in self.distributions.items()]
         return [dict(zip(self.distributions, point, strict=True)) for point in itertools.product(*values)]
 
 
@@ -85,10 +85,14 @@ def _refuse_unknown(name: str, hints: dict[str, Any]) -> None:
     raise PlanError(f"--vary {option} is not an option of train: {hint}")
 
 
-def _refuse_invalid(word: str, name: str, found: BaseDistribution) -> None:
+def _refuse_invalid(word: str, name: str, distribution: BaseDistribution) -> None:
     """Refuse values that `train` would refuse, before they cost a trial."""
-    ends = found.choices if isinstance(found, CategoricalDistribution) else (found.low, found.high)  # type: ignore[attr-defined]
-    for value in ends:
+    if isinstance(distribution, CategoricalDistribution):
+        values = distribution.choices
+    else:
+        assert isinstance(distribution, FloatDistribution | IntDistribution)
+        values = (distribution.low, distribution.high)
+    for value in values:
         given: dict[str, Any] = {name: value, **({"lora": 1} if name == "lora_alpha" else {})}
         try:
             Options(Path(), "", Path(), **given).check()
@@ -96,8 +100,8 @@ def _refuse_invalid(word: str, name: str, found: BaseDistribution) -> None:
             raise PlanError(f"--vary {word}: {error}") from error
 
 
-def _refuse_single(word: str, option: str, found: BaseDistribution) -> None:
-    if found.single():
+def _refuse_single(word: str, option: str, distribution: BaseDistribution) -> None:
+    if distribution.single():
         given = f"--{option.strip().lstrip('-')} without --vary"
         raise PlanError(f"--vary {word} has only one value: give {given}, or more values")
 
@@ -151,11 +155,11 @@ def _spread(low: float, high: float, log: bool, count: int, kind: type[int] | ty
     return sorted({round(value) if kind is int else float(f"{value:.6g}") for value in values})
 
 
-def _points(name: str, found: BaseDistribution, words: str) -> Sequence[Any]:
-    if isinstance(found, CategoricalDistribution):
-        return found.choices
-    if isinstance(found, IntDistribution) and not found.log:
-        return range(found.low, found.high + 1)
+def _points(name: str, distribution: BaseDistribution, words: str) -> Sequence[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    if isinstance(distribution, IntDistribution) and not distribution.log:
+        return range(distribution.low, distribution.high + 1)
     raise PlanError(
         f"a grid needs points: --vary {name.replace('_', '-')}={words}:5 takes five from the range; or use --search tpe"
     )

@@ -1,4 +1,4 @@
-"""A corpus and a model in a language of three tones."""
+"""Fixtures: a corpus and a model of a language of three tones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tones() -> Tones:
 
 @pytest.fixture(scope="session")
 def corpus(tones: Tones, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """80 of them prepared, 16 of these in dev; and one clip that no context of 2 s holds."""
+    """A corpus of 80 clips, 16 of them in dev, plus one that is longer than a context of 2 s."""
     folder = tmp_path_factory.mktemp("corpora") / "tones"
     with Writer(folder) as writer:
         for index in range(80):
@@ -48,7 +48,7 @@ def tiny() -> Size:
 
 @pytest.fixture(scope="session")
 def checkpoint(speller: Speller, tiny: Size, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Whisper with random weights that spells tones."""
+    """A Whisper checkpoint with random weights and a vocabulary of tones."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
     model = new_model(tiny, speller, 1)
     generation = generation_config(model, speller, ["en", "sv"])
@@ -58,4 +58,4 @@ def checkpoint(speller: Speller, tiny: Size, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread(one_thread: None) -> None:
-    """Of every module."""
+    """Applies to every module."""

@@ -1,4 +1,4 @@
-"""A program that kills itself at work, and what becomes of the processes that it started."""
+"""Runs a program that kills itself, and waits for the processes that it started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.places import ROOT
 
-#: What a program calls, to end there.
+#: Code with a function that a program calls to kill itself.
 DIE = """
 import os, signal
 from pathlib import Path
@@ -27,7 +27,7 @@ def die():
 
 
 def started_by(program: str, folder: Path, *words: object) -> list[str]:
-    """The processes that a program had started when it died, once none of them is alive.
+    """Return the processes that a program had started when it died, after all of them have exited.
 
     Args:
         program: it knows `die`.
@@ -37,7 +37,7 @@ def started_by(program: str, folder: Path, *words: object) -> list[str]:
     script.write_text(DIE + program)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, script, *map(str, words)]
-    # Into files: whatever outlives it would hold pipes open.
+    # Files, not pipes: processes that outlive the program would keep pipes open.
     told, failed = folder / "told", folder / "failed"
     with told.open("wb") as out, failed.open("wb") as err:
         done = subprocess.run(command, env=environment, stdout=out, stderr=err, check=False)

@@ -1,4 +1,4 @@
-"""What a run has measured so far."""
+"""Reads the metrics of a run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def metrics_of(run: Path) -> list[dict[str, Any]]:
-    """All but what the clock says."""
+    """Return all metrics that do not depend on time."""
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k != "samples_per_s"} for line in lines]
 
 
 def steps_told(run: Path) -> int:
-    """How many steps it has told of; it may be telling of the next one, or not have begun."""
+    """Return the number of logged steps; the file may be missing, or end in an incomplete line."""
     metrics = run / "metrics.jsonl"
     return metrics.read_text().count('"loss"') if metrics.exists() else 0

@@ -1,4 +1,4 @@
-"""What a name on the command line means."""
+"""Names on the command line are resolved to folders, checkpoints and hub ids."""
 
 from __future__ import annotations
 

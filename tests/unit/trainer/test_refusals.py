@@ -19,12 +19,12 @@ def test_system_errors_are_explained_and_bugs_are_not() -> None:
     assert refused(errno.ENOSPC, None) == "out: the disk is full: free some space, then run the same command again"
     assert refused(errno.EACCES, None) is None
     assert refused(errno.EPIPE) is None
-    # As safetensors has it.
+    # As raised by safetensors.
     full = Exception("Error while serializing: I/O error: No space left on device (os error 28)")
     assert (
         explain(full, "out", resumable=True) == "out: the disk is full: free some space, then the same command resumes"
     )
-    # As shutil has it, who copied a folder.
+    # As raised by shutil.copytree.
     full = shutil.Error([("best/a", "models/a", f"[Errno {errno.ENOSPC}] No space left on device: 'best/a'")])
     assert (
         explain(full, "out", resumable=False)

@@ -1,4 +1,4 @@
-"""A folder that is replaced whole, or not at all."""
+"""A folder is replaced atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One regression test for each trap of training Whisper that the field knows of.
+"""One regression test for each known pitfall of training Whisper.
 
 Some cannot happen in a loop of our own; they are tested all the same, as whoever puts transformers' Trainer in its
 place would fall into them again. Accumulation is in test_loop, ids and mel bins of large-v3 are in test_checkpoints and
@@ -61,7 +61,7 @@ def test_double_start_token_the_decoder_reads_one_and_is_asked_for_none(batch: B
 def test_our_labels_are_those_that_transformers_would_shift(
     batch: Batch, model: WhisperForConditionalGeneration
 ) -> None:
-    """transformers makes the decoder's input of the labels: the start token, then all labels but the last."""
+    """transformers derives the decoder's input from the labels: the start token, then all labels but the last."""
     theirs = model(input_features=batch.features, labels=batch.labels)
     ours = losses(model, Heads(model.config.d_model, 1), batch, NEXT_TOKEN)
     torch.testing.assert_close(ours.total, theirs.loss)
@@ -70,7 +70,7 @@ def test_our_labels_are_those_that_transformers_would_shift(
 def test_masked_end_of_text_the_end_is_learnt_although_padding_is_the_same_token(
     batch: Batch, speller: Speller
 ) -> None:
-    """Labels are masked by length: by `== pad`, no end would ever be learnt, and generation would never stop."""
+    """Labels are masked by length: with `== pad`, the end token would not be learnt, and generation would not stop."""
     assert (batch.labels == speller.end).sum(1).tolist() == [1] * 4
     assert (batch.labels == IGNORED).any(), "some are shorter, or the test shows nothing"
     for tokens, labels in zip(batch.tokens.tolist(), batch.labels.tolist(), strict=True):
@@ -99,7 +99,7 @@ def test_label_smoothing_needs_no_labels_in_the_model(batch: Batch, model: Whisp
 
 
 def test_whisper_still_ignores_num_items_in_batch(batch: Batch, model: WhisperForConditionalGeneration) -> None:
-    """Trainer would divide by accumulation steps only for models that say so; Whisper says nothing, and takes a mean.
+    """Trainer divides by accumulation steps only for models that declare it; Whisper does not, and takes a mean.
 
     The day this fails, the remark on accumulation in trainer/training/loop.py is out of date.
     """
@@ -112,7 +112,7 @@ def test_whisper_still_ignores_num_items_in_batch(batch: Batch, model: WhisperFo
 def test_spec_augment_of_transformers_stays_off_and_ours_is_no_function_of_the_model(
     model: WhisperForConditionalGeneration, speller: Speller, tones: ExampleSource
 ) -> None:
-    """transformers' edits the features in place, and masks padding unless it is given the attention mask."""
+    """transformers' version edits features in place, and masks padding unless it gets the attention mask."""
     assert not model.config.apply_spec_augment
     settings = Settings(Shape(examples=8, least_s=2.0), misled=0.0, spec_augment=1.0)
     masked = next(loader(Stream(tones, speller, settings, 1, 80), workers=0))
@@ -126,7 +126,7 @@ def test_spec_augment_of_transformers_stays_off_and_ours_is_no_function_of_the_m
 
 
 def test_language_and_task_are_told_to_generate(model: WhisperForConditionalGeneration, speller: Speller) -> None:
-    """Unset, Swedish is detected as Norwegian or Danish now and then."""
+    """If unset, Swedish is sometimes detected as Norwegian or Danish."""
     generation = told(generation_config(model, speller, ["en", "sv"]), ["sv"], True)
     assert (generation.language, generation.task) == ("sv", "transcribe")
     model.generation_config = generation
@@ -176,14 +176,14 @@ def test_a_processor_of_another_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_a_small_vocabulary_is_not_english_only(
     model: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
 ) -> None:
-    """Not every generation config says `is_multilingual`, and the number of ids does not tell it."""
+    """Not every generation config has `is_multilingual`, and the number of ids does not imply it."""
     generation = generation_config(model, speller, ["en", "sv"])
     del generation.is_multilingual
     save(tmp_path, model, speller, WhisperFeatureExtractor(chunk_length=2), generation)
     assert load(str(tmp_path)).speller.prefix("sv") == speller.prefix("sv")
 
 
-#: What transformers 5 renamed or took away, of training and of loading.
+#: Arguments of training and loading that transformers 5 renamed or removed.
 GONE = {
     "evaluation_strategy",
     "group_by_length",
@@ -195,7 +195,7 @@ GONE = {
 
 
 def test_no_argument_is_used_that_transformers_has_no_more() -> None:
-    """`from_pretrained` takes any word: an old one would change nothing, and say nothing."""
+    """`from_pretrained` accepts any keyword: an obsolete one would silently have no effect."""
     assert not {"evaluation_strategy", "group_by_length", "warmup_ratio"} & {f.name for f in fields(TrainingArguments)}
     used = {
         (path.name, keyword.arg)
@@ -211,7 +211,7 @@ def test_no_argument_is_used_that_transformers_has_no_more() -> None:
 def test_half_precision_on_disk_is_trained_in_single(
     model: WhisperForConditionalGeneration, speller: Speller, tmp_path: Path
 ) -> None:
-    """Adam's steps are smaller than what half precision tells apart: such a fine-tuning stands still."""
+    """Adam's steps are smaller than the resolution of half precision: training would make no progress."""
     generation = generation_config(model, speller, ["sv"])
     save(tmp_path, model.half(), speller, WhisperFeatureExtractor(chunk_length=2), generation)
     assert {weight.dtype for weight in load(str(tmp_path)).model.parameters()} == {torch.float32}
@@ -220,7 +220,7 @@ def test_half_precision_on_disk_is_trained_in_single(
 def test_a_release_of_common_voice_is_read_from_disk_without_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It left the hub in October 2025, and `datasets` 4 runs no script that would load it."""
+    """Common Voice left the hub in October 2025, and `datasets` 4 does not run loading scripts."""
     import soundfile
 
     clips = tmp_path / "cv" / "sv-SE" / "clips"

@@ -1,4 +1,4 @@
-"""A language of three tones, in which the trainer can be tested in seconds without a synthesizer."""
+"""A language of three tones, to test the trainer in seconds without a synthesizer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from trainer.models.whisper import Size
 TONES_HZ = {"låg": 300.0, "mellan": 900.0, "hög.": 2400.0}
 WORD_S = 0.2
 
-#: Of a model that learns it.
+#: Settings of a model that learns the language.
 TINY = Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=2, context_s=2, max_tokens=48)
 
 
 def speller_of_tones() -> Speller:
-    """One that was made for its three words."""
+    """Return a tokenizer for its three words."""
     return Speller(train_tokenizer([" ".join(TONES_HZ)] * 4, ("en", "sv"), vocab_size=270))
 
 
 class Tones:
-    """An ExampleSource: each word is a tone of its own; one example in eight is silence."""
+    """An ExampleSource: each word is a tone; one example in eight is silence."""
 
     def duration_s(self, index: int) -> float:
         return 0.5 + 0.25 * (index * 7 % 5)

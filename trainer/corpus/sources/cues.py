@@ -71,12 +71,12 @@ def read_cues(path: Path) -> list[Cue]:
     """
     text = read_text(path)
     try:
-        found = list(_READERS[path.suffix.lower()](text))
+        cues = list(_READERS[path.suffix.lower()](text))
     except (srt.SRTParseError, srt.TimestampParseError) as error:
         raise CuesError(str(error)) from error
     except (MalformedFileError, MalformedCaptionError) as error:
         raise CuesError(f"not {_NAMES[path.suffix.lower()]}: {error}") from error
-    return [words_of(cue) for cue in _unrolled(found)]
+    return [words_of(cue) for cue in _unrolled(cues)]
 
 
 def words_of(cue: Cue) -> Cue:

@@ -54,8 +54,8 @@ def read(folder: Path, source: Source, max_s: float) -> Iterator[Candidate]:
         beside = sorted(texts.get(path, []) + texts.get(path.with_suffix(""), []), key=_order)
         tables = _with_splits_first(listed.pop(os.path.abspath(path), {}))
         names = tuple(readable(Path(text.name)) for text in (*beside, *tables))
-        found = _clips(path, beside[0] if beside else None, folder, source, max_s) if beside or not tables else None
-        for clip in found or next(iter(tables.values())):
+        clips = _clips(path, beside[0] if beside else None, folder, source, max_s) if beside or not tables else None
+        for clip in clips or next(iter(tables.values())):
             speaker = clip.speaker or (_own_folder(path, folder) if source.speaker else "")
             yield replace(clip, speaker=speaker, texts=names if len(names) > 1 else ())
     for tables in listed.values():  # of recordings that do not exist
@@ -119,10 +119,10 @@ def several_texts(candidates: Iterable[Candidate]) -> str:
 
 def _listed(clips: Iterable[tuple[Path, Candidate]]) -> dict[str, dict[Path, list[Candidate]]]:
     """Group clips by the path of their recordings, and by the list that has them."""
-    found: dict[str, dict[Path, list[Candidate]]] = {}
+    by_recording: dict[str, dict[Path, list[Candidate]]] = {}
     for path, clip in clips:
-        found.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
-    return found
+        by_recording.setdefault(os.path.abspath(str(clip.audio)), {}).setdefault(path, []).append(clip)
+    return by_recording
 
 
 def _with_splits_first(tables: Mapping[Path, list[Candidate]]) -> dict[Path, list[Candidate]]:
@@ -153,15 +153,15 @@ def _by_recording(texts: Iterable[Path], recordings: Iterable[Path]) -> dict[Pat
     audio_folders = {path.parent for path in recordings}
     alike = Counter(path.name for path in names)
     elsewhere = {path.name: path for path in names if alike[path.name] == 1}
-    found: dict[Path, list[Path]] = {}
+    grouped: dict[Path, list[Path]] = {}
     for text in texts:
         whose = text.with_suffix("")
         tagged = whose not in names and _tag(text)
         whose = whose.with_suffix("") if tagged else whose
         if text.parent not in audio_folders:
             whose = elsewhere.get(whose.name, whose)
-        found.setdefault(whose, []).append(text)
-    return found
+        grouped.setdefault(whose, []).append(text)
+    return grouped
 
 
 def _order(text: Path) -> tuple[int, str]:

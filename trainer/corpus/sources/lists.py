@@ -86,15 +86,15 @@ class _Recordings:
             return exact
         alike = self._named.get(name.rpartition("/")[2], [])
         below = [path for path in alike[:_MAX_SAME_NAME] if folder in path.parents]
-        return next((found[0] for found in (below, alike) if len(found) == 1), None)
+        return next((paths[0] for paths in (below, alike) if len(paths) == 1), None)
 
 
 def _placed(row: dict[str, Any], path: Path, folder: Path, there: _Recordings) -> dict[str, Any]:
     """Return a row with the path of its recording, and with a split from its folders if it has none."""
     where = manifest.path_of(row)
-    found = there.find(where, path.parent)
-    if found:
-        inside = found.relative_to(folder)
+    recording = there.find(where, path.parent)
+    if recording:
+        inside = recording.relative_to(folder)
         return {"split": _split(inside.parts[:-1]), **row, NAMES["path"][0]: str(inside)}
     return {**row, NAMES["path"][0]: str(path.parent.relative_to(folder) / where) if where else ""}
 
@@ -123,8 +123,8 @@ def _lines(path: Path, there: _Recordings) -> Rows | None:
     except (UnicodeDecodeError, OSError):
         return None
     for separator in _SEPARATORS:
-        name, found, text = lines[0].partition(separator) if lines else ("", "", "")
-        if found and text.strip() and there.find(name.strip(), path.parent):
+        name, has_separator, text = lines[0].partition(separator) if lines else ("", "", "")
+        if has_separator and text.strip() and there.find(name.strip(), path.parent):
             return (_row(line, separator) for line in lines)
     return None
 
@@ -162,5 +162,5 @@ def _pairs(path: Path) -> Mapping[str, str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} cannot be read: it is not in UTF-8 ({error}). Save it as UTF-8") from error
-    found = (line.strip().split(maxsplit=1) for line in lines if line.strip())
-    return {first: rest[0] if rest else "" for first, *rest in found}
+    pairs = (line.strip().split(maxsplit=1) for line in lines if line.strip())
+    return {first: rest[0] if rest else "" for first, *rest in pairs}

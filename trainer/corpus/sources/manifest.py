@@ -97,7 +97,7 @@ def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SourceError: a column of times is ambiguous.
     """
-    found = dict(row)
+    timed = dict(row)
     for name, value in row.items():
         if not (time := _time(path, name)) or value in ("", None) or value != value:  # NaN is a missing value in pandas
             continue
@@ -105,11 +105,11 @@ def _timed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
         try:
             time_s = seconds * float(str(value).replace(",", "."))  # spreadsheets write 1,5
         except ValueError:
-            found[DAMAGED] = f"{name} is not a number: {str(value)[:40]!r}"
+            timed[DAMAGED] = f"{name} is not a number: {str(value)[:40]!r}"
             continue
         if name == ours or ours not in row:
-            found[ours] = time_s
-    return found
+            timed[ours] = time_s
+    return timed
 
 
 @lru_cache(maxsize=1024)

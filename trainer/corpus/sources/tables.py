@@ -54,7 +54,7 @@ def _unquoted(value: str) -> str:
     return value
 
 
-class _Unquoted(csv.excel):
+class _Literal(csv.excel):
     """Bar-separated columns, where quotation marks are part of the text."""
 
     quoting = csv.QUOTE_NONE
@@ -66,7 +66,7 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
         file.seek(0)
         # Spreadsheets write semicolons where numbers have decimal commas; some .csv files have tabs.
         delimiter = max(",;\t|", key=head.count)
-        dialect = _Unquoted if delimiter == "|" else csv.excel
+        dialect = _Literal if delimiter == "|" else csv.excel
         yield from map(_marked, csv.DictReader(file, dialect=dialect, delimiter=delimiter, restval=""))
 
 

@@ -1,4 +1,4 @@
-"""Augmentation: the words that say it, determinism, lengths, and inputs that nobody expects."""
+"""Augmentation: settings, determinism, lengths, and unusual inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERYTHING = ",".join(KINDS)
 
 
 def voice(seconds: float = 1.0) -> Audio:
-    """Syllables of a buzz, with pauses."""
+    """Return a pulsed buzz with pauses."""
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     buzz = sum(np.sin(2 * np.pi * 130 * n * t) / n for n in range(1, 20))
     return (0.1 * buzz * (np.sin(2 * np.pi * 3 * t) > -0.3)).astype(np.float32)

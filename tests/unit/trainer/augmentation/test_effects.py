@@ -1,4 +1,4 @@
-"""Each effect does what its name says, measured."""
+"""Measurements of each effect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tone(hz: float, seconds: float = 2.0) -> Audio:
 
 
 def blips(*at_s: float, seconds: float = 3.0) -> Audio:
-    """Tones of 0.1 s, whose middles lie at these times."""
+    """Return tones of 0.1 s centred at these times."""
     audio = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
     for place_s in at_s:
         blip = tone(600, 0.1) * np.hanning(1600)
@@ -34,7 +34,7 @@ def blips(*at_s: float, seconds: float = 3.0) -> Audio:
 
 
 def middles_s(audio: Audio, *near_s: float) -> list[float]:
-    """The centre of energy within 0.2 s of each of these times."""
+    """Return the centres of energy within 0.2 s of these times."""
     found = []
     for place_s in near_s:
         start, end = round((place_s - 0.2) * SAMPLE_RATE), round((place_s + 0.2) * SAMPLE_RATE)
@@ -148,7 +148,7 @@ def test_synthesized_noises_have_their_spectra() -> None:
         audio = noises.bank(kind)
         assert rms(audio) == pytest.approx(1, rel=1e-3)
         slopes[kind] = 10 * np.log10(power_between(audio, 200, 400) / power_between(audio, 1600, 3200))
-    # An octave holds 3 dB more of white noise than the one below, as much of pink, 3 dB less of brown.
+    # Per octave, the energy of white noise rises by 3 dB, of pink is constant, of brown falls by 3 dB.
     assert slopes == pytest.approx({"white": -9, "pink": 0, "brown": 9}, abs=0.5)
     hum = noises.bank("hum")
     assert power_between(hum, 45, 410) > 0.9 * power_between(hum, 0, 8000)

@@ -1,4 +1,4 @@
-"""Noise at a known signal-to-noise ratio, and a guess at an unknown one."""
+"""Adding noise at a signal-to-noise ratio, and estimating it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainer.examples import SAMPLE_RATE
 
 
 def bursts(seconds: int = 4) -> np.ndarray:
-    """Half a second of tone in each second."""
+    """Return audio with half a second of tone in each second."""
     time_s = np.arange(seconds * SAMPLE_RATE) / SAMPLE_RATE
     return (0.1 * np.sin(2 * np.pi * 500 * time_s) * (time_s % 1 < 0.5)).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""A folder of recordings: decoded once, at 16 kHz, and drawn from; and sound without speech out of it."""
+"""Banks of sounds, and examples without speech made from them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_sounds_without_speech_are_deterministic_and_varied() -> None:
 
 def test_recordings_without_speech_are_used(folder: Path, tmp_path: Path) -> None:
     quiet = QuietSounds(0.1, 0.01, (Sounds(folder, tmp_path / "cache"),))
-    # The recordings are constant, and nothing that is made is.
+    # The recordings are constant, unlike synthesized sounds.
     recorded = sum(bool(np.ptp(quiet(rng(seed))) < 1e-6) for seed in range(200))
     assert 110 < recorded < 180  # 15 % silence, and 70 % of the rest
 

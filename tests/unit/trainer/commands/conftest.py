@@ -1,4 +1,4 @@
-"""A run of `train` that several modules begin with."""
+"""Fixture: a complete run of `train`, shared by several modules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainer.__main__ import main
 
 @pytest.fixture(scope="session")
 def unbroken(corpus: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run from its beginning to its end. Who changes it, changes a copy."""
+    """A complete run; copy it before changing it."""
     run = tmp_path_factory.mktemp("runs") / "unbroken"
     assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY]) == 0
     return run

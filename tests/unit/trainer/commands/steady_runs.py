@@ -1,4 +1,4 @@
-"""Runs of `train` in processes of their own."""
+"""Runs of `train` in separate processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.places import ROOT
 
-#: A few steps with all that is drawn at random; a checkpoint behind each.
+#: A few steps with everything that is drawn at random, and a checkpoint after each.
 STEADY = (
     *("--epochs", "3", "--batch", "8", "--measure-every", "4", "--log-every", "1", "--checkpoint-every-s", "0"),
     *("--dropout", "0.1", "--attention-dropout", "0.1", "--bpe-dropout", "0.2", "--spec-augment", "0.5"),
@@ -17,10 +17,10 @@ STEADY = (
 
 
 def train_command(*words: str | Path) -> list[str]:
-    """The command line of `train` with these words."""
+    """Return the command line of `train` with these arguments."""
     return [sys.executable, "-m", "trainer", "train", *map(str, words)]
 
 
 def environment() -> dict[str, str]:
-    """That of a process which finds this project wherever it is begun."""
+    """Return an environment in which a process finds this project from any directory."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}

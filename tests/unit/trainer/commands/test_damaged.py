@@ -1,4 +1,4 @@
-"""A file that is half written, or damaged by a disk, is told in a sentence, by every command that reads it."""
+"""Every command reports incomplete or damaged files in a sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_training_reports_a_damaged_corpus(
     shutil.copytree(corpus, tmp_path / "corpus")
     shutil.copytree(checkpoint, tmp_path / "model")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "metrics.jsonl").touch()  # it has learnt something
+    (tmp_path / "run" / "metrics.jsonl").touch()  # it has started training
     (tmp_path / name).write_text('{"half')
     words = ["train", tmp_path / "corpus", "--model", tmp_path / "model", "--run", tmp_path / "run", "--workers", "0"]
     assert main([str(word) for word in words]) == 1

@@ -1,4 +1,4 @@
-"""`python -m trainer evaluate`: from a folder and a corpus to a table, a file and an exit code."""
+"""`python -m trainer evaluate`: its table, files and exit code."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_an_untrained_model_does_not_raise_the_alarm(
 
 def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
     learnt = WhisperForConditionalGeneration.from_pretrained(model)
-    with torch.no_grad():  # whatever it hears, the start token follows
+    with torch.no_grad():  # it always predicts the start token
         last = learnt.get_decoder().layer_norm
         last.weight.zero_()
         last.bias.copy_(100 * learnt.proj_out.weight[learnt.config.decoder_start_token_id])
@@ -88,7 +88,7 @@ def test_clips_that_were_left_out_are_not_counted_as_heard(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Writer(tmp_path / "sv") as writer:
-        for number, duration_s in enumerate((1, 2, 9)):  # the model hears 7 s
+        for number, duration_s in enumerate((1, 2, 9)):  # the model's context is 7 s
             audio = np.full(duration_s * 16_000, 1000, np.int16)
             writer.add(audio, id=f"clip-{number}", text="hej du där", language="sv", split="test")
         writer.finish({})
@@ -153,7 +153,7 @@ def test_results_are_printed_and_old_files_kept_if_the_disk_is_full(
 
 def test_results_are_written_into_the_models_run(model: Path, corpus: Path) -> None:
     (model.parent / "plan.json").write_text("{}")
-    run(model.parent, corpus, "--limit", 2)  # a run is its best model
+    run(model.parent, corpus, "--limit", 2)  # a run stands for its best model
     document = json.loads((model.parent / "evaluation-best-sv-test-2.json").read_text(encoding="utf-8"))
     assert len(document["rows"]) == 2
     assert "sv test, 2 clips drawn by seed 1" in (model.parent / "report.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What holds of every command."""
+"""Properties of all commands."""
 
 from __future__ import annotations
 

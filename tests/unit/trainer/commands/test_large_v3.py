@@ -1,4 +1,4 @@
-"""large-v3 by the commands of a user, at a width that a CPU trains: 128 mel bins, 51,866 ids, one language more.
+"""The commands with a narrow large-v3 that a CPU can train: 128 mel bins, 51,866 ids, one more language.
 
 The tokenizer of `tests.whispers` spells other words than OpenAI's; its special tokens have the ids of large-v3's.
 """

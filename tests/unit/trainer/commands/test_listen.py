@@ -1,4 +1,4 @@
-"""The listening sheet: one page that needs nothing else, with every effect in it."""
+"""The listening page: self-contained, with every effect."""
 
 from __future__ import annotations
 

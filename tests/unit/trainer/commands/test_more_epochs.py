@@ -1,4 +1,4 @@
-"""More epochs than a run was begun with: it says by which command another one trains on from it."""
+"""A run asked for more epochs suggests the command that continues training in a new run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m trainer prepare`, as its user meets it."""
+"""`python -m trainer prepare` on the command line."""
 
 from __future__ import annotations
 

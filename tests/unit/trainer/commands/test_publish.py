@@ -1,4 +1,4 @@
-"""`publish` as a user calls it: the best model of a run, with what was measured of it."""
+"""`publish` on the command line: the best model of a run, with its evaluations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def run(unbroken: Path, tmp_path: Path) -> Path:
-    """One to add evaluations to."""
+    """A copy of a run, to add evaluations to."""
     return shutil.copytree(unbroken, tmp_path / "run")
 
 

@@ -1,4 +1,4 @@
-"""`train` as a user calls it, on a language of three tones."""
+"""`train` on the command line, with a language of three tones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.trainer.metrics import metrics_of
 from trainer.__main__ import main
 from trainer.models.precision import DTYPES
 
-#: Each starts Python and torch anew, on a busy machine.
+#: Each test starts Python and torch again, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 

@@ -1,4 +1,4 @@
-"""A run of `train` that is killed, stopped or begun again: it goes on to the same, or says why not."""
+"""Resuming a run of `train` that was killed or stopped, or that is started again."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tests.unit.trainer.commands.steady_runs import STEADY, environment, train_c
 from tests.unit.trainer.metrics import metrics_of, steps_told
 from trainer.__main__ import main
 
-#: Some start Python and torch anew, on a busy machine.
+#: Some tests start Python and torch again, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 
 def _wait_for(step: int, process: subprocess.Popen[Any], run: Path) -> None:
-    """Until a run tells of a step."""
+    """Wait until a run logs a step."""
     while steps_told(run) < step:
         assert process.poll() is None, "it ended too soon"
         time.sleep(0.01)
 
 
 def _killed_behind(step: int, command: list[str], run: Path) -> None:
-    """Start a run and kill it, as the kernel does, as soon as it tells of a step."""
+    """Start a run and kill it with SIGKILL as soon as it logs a step."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
     _wait_for(step, process, run)
     process.send_signal(signal.SIGKILL)
@@ -64,9 +64,9 @@ def test_a_stopped_run_writes_a_checkpoint(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "stopped"
-    # By the clock no checkpoint is written before the end.
+    # No checkpoint is due before the end.
     command = train_command(corpus, "--model", checkpoint, "--run", run, *STEADY, "--checkpoint-every-s", "3600")
-    # A terminal tells all processes, those that make batches as well.
+    # A terminal sends the signal to all processes, including batch workers.
     own = {"start_new_session": True, "env": environment(), "text": True}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **own)
     _wait_for(3, process, run)

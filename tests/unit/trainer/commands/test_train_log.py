@@ -1,4 +1,4 @@
-"""train.log: what a run said, with times, behind what it said before."""
+"""train.log: the log of a run with timestamps, appended to when it resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `train` cannot do is told in a sentence."""
+"""`train` refuses impossible requests with a sentence."""
 
 from __future__ import annotations
 

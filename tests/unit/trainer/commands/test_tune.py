@@ -1,4 +1,4 @@
-"""`tune` as a user calls it."""
+"""`tune` on the command line."""
 
 from __future__ import annotations
 

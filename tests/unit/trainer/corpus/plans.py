@@ -1,4 +1,4 @@
-"""Plans of corpora to prepare, and what their sources offer."""
+"""Plans for `prepare`, and the candidates of sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.corpus.sources.read import read, with_names
 
 
 def plan_of(out: Path, *paths: Path, **about: object) -> Plan:
-    """Of these sources, by one process, which tells nothing of it."""
+    """Return a plan for these sources, with one process and no progress bar."""
     given = {"processes": 1, "progress": False, **about}
     return Plan(tuple(Source(str(path)) for path in paths), out, **given)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Captions that the API gave, which a person has read, become clips."""
+"""Captions in the API's JSON format are read as clips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def caption(id: int, start_s: float, end_s: float, text: str, language: str = "s
 
 SAID = (
     caption(1, 0.1, 4.0, "Vädret i Skåne."),
-    caption(2, 4.0, 6.0, ""),  # nobody said it
+    caption(2, 4.0, 6.0, ""),  # removed by a person
     caption(3, 7.0, 9.0, "Det regnar."),
     caption(4, 9.1, 12.0, "It rains.", "en"),
     Caption("jobs/a", 5, 0, 12.0, 17.0, "", True, content=Content.GAP, reason="lost"),
@@ -43,7 +43,7 @@ def talk(tmp_path: Path) -> Path:
 
 
 def offered(folder: Path, language: str = "") -> list[Candidate]:
-    """All but cues that only describe a sound."""
+    """Return all candidates but cues that only describe a sound."""
     clips = read(Source(str(folder), name="f", language=language), 30)
     return [clip for clip in clips if clip.refused is not Reason.ONLY_SOUNDS]
 
@@ -108,7 +108,7 @@ def test_captions_of_a_station_are_shifted_to_the_time_of_their_audio(talk: Path
     about = {"source": "stations/p1", "from_s": noon_s + 0.5, "to_s": noon_s + 11.5}
     (talk / "talk.json").write_text(document(said, about))
     assert [(clip.id, clip.language, clip.text) for clip in offered(talk)] == [
-        ("f/talk.wav#6.300-8.550", "sv", "Det regnar."),  # before and behind it, audio has a part of what is said
+        ("f/talk.wav#6.300-8.550", "sv", "Det regnar."),  # the audio has only parts of the captions before and after
     ]
     for other in ({**about, "task": "translate"}, {"source": "stations/p1", "from_s": noon_s}):
         (talk / "talk.json").write_text(document(said, other))

@@ -1,4 +1,4 @@
-"""Text as it is to be written."""
+"""Normalization of transcripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainer.corpus.cleaning import clean, has_words, spoken_length
         ("Han sa »hej» till mig", 'Han sa "hej" till mig'),
         ("so\u00adft zero\u200bwidth \ufeffmark", "soft zerowidth mark"),
         ("non\u2011breaking\u00a0space…", "non-breaking space..."),
-        ("می\u200cخواهم", "می\u200cخواهم"),  # the joiner is spelling
+        ("می\u200cخواهم", "می\u200cخواهم"),  # the joiner is part of the spelling
         ("Straße İstanbul, ÅÄÖ", "Straße İstanbul, ÅÄÖ"),  # case and letters stay
         ("п’ять об\u02bcєкт", "п'ять об\u02bcєкт"),
         ("null\x00byte", "null byte"),

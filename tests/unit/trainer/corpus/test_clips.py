@@ -1,4 +1,4 @@
-"""A corpus on disk: what is written is read, and a killed writer leaves something to go on from."""
+"""The on-disk format of a corpus, and resuming an interrupted writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many captions a person corrected is counted, and told to whoever trains and measures on them."""
+"""Corrected captions are counted, and uncorrected ones are reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def caption(id: int, corrected: bool = False, text: str = "") -> Caption:
     return Caption("jobs/a", id, 1, start_s, start_s + 2.9, text, True, "sv", model=MODEL, corrected=corrected)
 
 
-#: Of eight, the second, the third and one that was taken away were corrected.
+#: Eight captions: the second and third are corrected, and the fifth was removed.
 SAID = [replace(caption(id, corrected=id in (2, 3, 5)), **({"text": ""} if id == 5 else {})) for id in range(1, 9)]
 
 

@@ -1,4 +1,4 @@
-"""Subtitles become clips: every word once, none longer than Whisper hears."""
+"""Subtitles are read and cut into clips, with every word once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format becomes 16 kHz mono, and what is cut short is known to be."""
+"""All formats are decoded to 16 kHz mono, and truncation is detected."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_16_khz_mono_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
-    # Loud noise before a tone: the bit rate of the first frame, from which libsndfile guesses, is not that of others.
+    # Loud noise, then a tone: the first frame, from which libsndfile estimates the length, has another bit rate.
     noise = np.random.default_rng(0).standard_normal(16_000) * 0.3
     soundfile.write(tmp_path / "x.wav", np.concatenate([noise, voice(5.0)]), 16_000)
     path = convert(tmp_path / "x.wav", tmp_path / "x.mp3", "-q:a", "5", "-write_xing", "0", "-id3v2_version", "3")

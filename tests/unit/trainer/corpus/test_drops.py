@@ -1,4 +1,4 @@
-"""The rules by which clips are dropped, and the list of those that are."""
+"""Limits for clips, and the list of dropped clips."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pcm(seconds: float, gain: float = 1.0) -> np.ndarray:
         (pcm(30.01), Reason.TOO_LONG),
         (np.zeros(16_000, np.int16), Reason.SILENT),
         (np.ones(16_000, np.int16), Reason.SILENT),  # dither
-        (pcm(1, gain=0.002), None),  # -67 dBFS: as quiet as clips of FLEURS are
+        (pcm(1, gain=0.002), None),  # -67 dBFS, as in FLEURS
     ],
 )
 def test_audio_beyond_the_limits_is_rejected(audio: np.ndarray, reason: Reason | None) -> None:
@@ -88,7 +88,7 @@ def test_the_list_of_dropped_clips_is_resumed(tmp_path: Path) -> None:
 
 
 def every_reason(folder: Path) -> list[Source]:
-    """Sources in which there is something to drop for each reason that there is."""
+    """Create sources with a clip to drop for every reason."""
     clips = folder / "cv" / "clips"
     text = "En helt vanlig mening på svenska"
     rows: list[dict[str, object]] = []

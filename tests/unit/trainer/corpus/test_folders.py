@@ -1,4 +1,4 @@
-"""What a folder of recordings offers."""
+"""Folders of recordings with transcripts."""
 
 from __future__ import annotations
 

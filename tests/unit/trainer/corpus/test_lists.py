@@ -1,4 +1,4 @@
-"""Folders whose recordings have their texts in lists, as those who publish speech have them."""
+"""Folders of recordings with transcripts in lists, in the layouts of published corpora."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From sources to a corpus: what is kept of them, and what is asked for."""
+"""Preparing a corpus from sources."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_several_sources_languages_and_no_speech_at_once(tmp_path: Path) -> None
 
 
 def test_clips_with_silent_segments_are_dropped(tmp_path: Path) -> None:
-    """A station's audio is silent where it is not kept."""
+    """A station's audio is silent where it was not recorded."""
     talk = record(tmp_path / "talks" / "talk.wav", 40, seed=1)
     samples, rate = soundfile.read(talk)
     samples[: 5 * rate] = 0

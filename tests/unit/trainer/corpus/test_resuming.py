@@ -1,4 +1,4 @@
-"""Preparing that was killed, ended or asked for again goes on to the same corpus."""
+"""An interrupted or repeated `prepare` gives the same corpus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer.held import held
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """What a corpus consists of, byte by byte."""
+    """Return the contents of all files of a corpus."""
     files = [folder / CLIPS_NAME, folder / CORPUS_NAME, folder / DROPPED_NAME, *sorted((folder / AUDIO_NAME).iterdir())]
     return {file.name: file.read_bytes() for file in files}
 

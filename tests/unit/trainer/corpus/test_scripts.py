@@ -1,4 +1,4 @@
-"""The script of a language is what its corpus is written in."""
+"""The scripts of a language are learnt from the corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What releases, manifests and data sets offer."""
+"""Candidates of releases, manifests and datasets."""
 
 from __future__ import annotations
 

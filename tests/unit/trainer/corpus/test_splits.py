@@ -23,7 +23,7 @@ def clip(speaker: str, split: Split | None = None, source: str = "a", file: str 
 
 
 def of(assignment: Assignment, clips: list[Candidate]) -> dict[str, set[Split]]:
-    """The splits in which each voice is."""
+    """Return the splits of each voice."""
     found: dict[str, set[Split]] = defaultdict(set)
     for candidate, split in zip(clips, assignment.splits, strict=True):
         if split:
@@ -104,7 +104,7 @@ def test_notes_on_filled_splits_have_no_counts() -> None:
 
 
 def test_unusable_clips_do_not_fill_a_split() -> None:
-    """Most recordings of a folder have no text yet: dev was made of them, and empty."""
+    """If most recordings have no transcript yet, dev must not consist of those."""
     said = [replace(clip(""), audio=FileAudio(Path(f"{number}.wav"))) for number in range(5)]
     unsaid = [replace(clip("", file=f"unsaid-{number}.wav"), text=" …"[: number % 3]) for number in range(20)]
     damaged = [replace(clip("", file=f"damaged-{number}.wav"), refused=Reason.DAMAGED_ROW) for number in range(20)]

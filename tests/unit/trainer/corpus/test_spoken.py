@@ -1,4 +1,4 @@
-"""Of a subtitle, only what is spoken is trained on."""
+"""Only the spoken words of a subtitle are used."""
 
 from __future__ import annotations
 

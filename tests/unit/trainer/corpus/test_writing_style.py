@@ -1,4 +1,4 @@
-"""Texts that are not written as captions are."""
+"""Transcripts written unlike captions are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training that takes no time, for trials."""
+"""Fixture: instant training for trials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.tuning import trial
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
-    """Trials of the test have this in place of training."""
+    """Replaces the training of trials."""
     found = FakeTraining()
     monkeypatch.setattr(trial, "train_run", found)
     return found

@@ -1,4 +1,4 @@
-"""Searches in this process whose trials do not train."""
+"""Local searches whose trials do not train."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SPACE = ["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.1,0.2"]
 
 
 def spec_in(folder: Path, **words: object) -> StudySpec:
-    """What is searched for in the study of a folder: by default in twelve points, with nothing pruned."""
+    """Return a study in a folder, by default with twelve points and without pruning."""
     fixed = {"corpus": "/corpora/tones", "model": "tiny", "measures": 4}
     values = {"folder": folder / "study", "space": parse(SPACE), "fixed": fixed, "prune": "none", **words}
     return StudySpec(**values)  # type: ignore[arg-type]
 
 
 def error_rate(options: Options) -> float:
-    """Best at a learning rate of 1e-4 or so, and much dropout."""
+    """Return an error rate that is lowest near a learning rate of 1e-4 and with high dropout."""
     return 10 * abs(math.log10(options.learning_rate or 1) + 4) + 20 * (0.2 - options.dropout)
 
 
 class FakeTraining:
-    """In place of training: measures what the parameters say, and leaves what a run leaves."""
+    """Replaces training: reports an error rate that depends on the parameters, and writes a run's files."""
 
     def __init__(self) -> None:
         self.runs: list[Options] = []
@@ -47,7 +47,7 @@ class FakeTraining:
 
 
 def search(spec: StudySpec, keep_all: bool = False) -> optuna.Study:
-    """Conduct a search to its end."""
+    """Run a search to its end."""
     study = begin(local_storage(spec.folder), spec)
     run_search(study, spec, LocalRunner(), keep_all)
     return study

@@ -1,4 +1,4 @@
-"""The page of a search: pictures, the best one's command line, and why trials failed."""
+"""The report of a study: plots, the command of the best trial, and reasons of failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ["learning-rate=1e-5..1e-1:log", "batch=16,32,64", "augment=none|radio,n
 
 
 def _study(folder: Path, complete: int, pruned: int = 0, failed: int = 0) -> optuna.Study:
-    """The learning rate decides, and nothing else; one model babbles."""
+    """A study in which only the learning rate matters, and one trial has a huge error rate."""
     spec = StudySpec(folder / "digits", parse(WORDS), {"corpus": "/corpora/digits", "model": "tiny", "measures": 4})
     spec.folder.mkdir()
     study = begin(InMemoryStorage(), spec)

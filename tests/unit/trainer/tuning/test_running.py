@@ -1,4 +1,4 @@
-"""A search in this process: what its trials become, and what it survives."""
+"""A local search: outcomes of its trials, failures and resuming."""
 
 from __future__ import annotations
 

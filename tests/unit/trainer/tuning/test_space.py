@@ -1,4 +1,4 @@
-"""What a search varies, and what it tries next."""
+"""Search spaces, proposals and pruners."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _trial(space: Space, params: dict[str, Any], value: float | None, state: Tri
 
 
 def _searched(space: Space, search: str, count: int, seed: int = 1) -> list[FrozenTrial]:
-    """As many trials as that, or as there are; a third of them end otherwise than well."""
+    """Return up to this many proposed trials, in all states."""
     trials: list[FrozenTrial] = []
     ends = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.FAIL)
     while len(trials) < count and (params := propose(space, trials, search, seed)) is not None:
@@ -103,7 +103,7 @@ def _searched(space: Space, search: str, count: int, seed: int = 1) -> list[Froz
 
 
 def _bowl(params: dict[str, Any]) -> float:
-    """Best at a learning rate of 1e-4 and a dropout of 0.1."""
+    """Return an error rate that is lowest at a learning rate of 1e-4 and a dropout of 0.1."""
     rate, dropout = params["learning_rate"], params["dropout"]
     return float(abs(math.log10(rate) + 4) + 10 * abs(dropout - 0.1))
 

@@ -1,4 +1,4 @@
-"""What is no place for a study, or no longer the same study, is refused."""
+"""Studies in unsuitable folders, and changed studies, are refused."""
 
 from __future__ import annotations
 

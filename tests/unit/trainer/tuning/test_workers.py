@@ -1,4 +1,4 @@
-"""Trials of a study in a real Redis, by workers in processes of their own, two of which are killed."""
+"""Trials of a study in a real Redis, run by worker processes, two of which are killed."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from wire.bus import Redis, connect
 from wire.gpus import VISIBLE
 from wire.jobs import TRIALS, queue
 
-#: Each worker starts Python and torch anew, on a busy machine.
+#: Each worker starts Python and torch, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
-#: A worker that is taken for dead sooner.
+#: A worker with shorter heartbeats.
 WORKER = """\
 import sys
 from trainer.tuning import worker
@@ -62,7 +62,7 @@ def _worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _one_trial(folder: Path, corpus: Path, checkpoint: Path, measures: int) -> StudySpec:
-    """A study of one trial, which tells of every step and leaves a checkpoint behind it."""
+    """Return a study of one trial that logs every step and writes a checkpoint after it."""
     fixed = {
         **{"corpus": str(corpus), "model": str(checkpoint), "measures": measures, "epochs": 15, "batch": 8},
         **{"log_every": 1, "checkpoint_every_s": 0, "workers": 0},
@@ -72,8 +72,8 @@ def _one_trial(folder: Path, corpus: Path, checkpoint: Path, measures: int) -> S
     return spec
 
 
-def _steps_behind(spec: StudySpec) -> int:
-    """Those of its first trial."""
+def _steps_done(spec: StudySpec) -> int:
+    """Return the number of logged steps of the first trial."""
     return steps_told(spec.folder / "trial-0000")
 
 
@@ -92,13 +92,13 @@ def test_a_killed_workers_trial_is_resumed_by_another(
     assert add(study, spec)
     runner.ensure_running(study, 0)
     with _worker(redis_url, tmp_path / "first.log") as first:
-        wait_until(lambda: _steps_behind(spec) >= 5, 120, "the first worker trains")
+        wait_until(lambda: _steps_done(spec) >= 5, 120, "the first worker trains")
         assert runner.status() == "1 worker"
         first.send_signal(signal.SIGKILL)
-    trained = _steps_behind(spec)
+    trained = _steps_done(spec)
     with _worker(redis_url, tmp_path / "second.log") as second:
-        wait_until(lambda: _steps_behind(spec) >= trained + 20, 120, "the second worker goes on")
-        # An orderly stop hands the trial back at once, and is no failed attempt.
+        wait_until(lambda: _steps_done(spec) >= trained + 20, 120, "the second worker goes on")
+        # An orderly stop returns the trial at once, and is not a failed attempt.
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=60) == 0
     handed_back = Job.fetch("tones-0", connection=redis, serializer=JSONSerializer)
@@ -124,7 +124,7 @@ def test_a_worker_waits_for_an_unreachable_redis_and_its_trial_continues(
             assert add(study, spec)
             Workers(redis).ensure_running(study, 0)
             process = stack.enter_context(_worker(url, log))
-            wait_until(lambda: _steps_behind(spec) >= 5, 120, "it trains")
+            wait_until(lambda: _steps_done(spec) >= 5, 120, "it trains")
         wait_until(lambda: "Redis is unreachable, waiting for it" in log.read_text(), 60, "it says so")
         with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
             study = begin(redis_storage(redis, "tones"), spec)
@@ -140,7 +140,7 @@ def test_a_worker_waits_for_an_unreachable_redis_and_its_trial_continues(
 
 
 class AtOnce(Workers):
-    """A worker takes what waits while the search pauses."""
+    """Runs the waiting trials while the search pauses."""
 
     def pause(self) -> None:
         kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
