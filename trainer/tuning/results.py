@@ -20,7 +20,7 @@ MAX_ROWS = 15
 
 #: The states of a trial, in words.
 STATES = {
-    TrialState.COMPLETE: "to the end",
+    TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
@@ -29,7 +29,7 @@ STATES = {
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials, the best first; behind them those that were pruned, and those that have no result."""
+    """Return complete trials, the best first, then pruned ones, then those without a result."""
     order = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING, TrialState.FAIL]
 
     def key(trial: FrozenTrial) -> tuple[int, float, int]:
@@ -40,20 +40,20 @@ def ranked(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def head(study: optuna.Study) -> list[str]:
-    """Names of a row's cells."""
-    return ["trial", "trained", "WER on dev %", *(name.replace("_", "-") for name in varied(study)), "minutes"]
+    """Return the column headers."""
+    return ["trial", "state", "WER on dev %", *(name.replace("_", "-") for name in varied(study)), "minutes"]
 
 
 def row(study: optuna.Study, trial: FrozenTrial) -> list[str]:
-    """Cells of a trial: its number, how it ended, its error rate, parameters, and how long it took."""
+    """Return the cells of a trial: number, state, error rate, parameters, and duration."""
     value = trial.value if trial.state.is_finished() else None
-    took = trial.duration.total_seconds() / 60 if trial.duration else None
+    minutes = trial.duration.total_seconds() / 60 if trial.duration else None
     return [
         str(trial.number),
         STATES[trial.state],
         "" if value is None else f"{value:.2f}",
         *(formatted(trial.params.get(name)) for name in varied(study)),
-        "" if took is None else f"{took:.1f}",
+        "" if minutes is None else f"{minutes:.1f}",
     ]
 
 

@@ -236,5 +236,5 @@ def test_a_release_of_common_voice_is_read_from_disk_without_the_hub(
     corpus = prepare(Plan((source,), tmp_path / "out", processes=1, progress=False)).corpus
     assert [(clip.language, clip.accent) for clip in corpus.clips] == [("sv", "skånska")] * 4
     hub._open.cache_clear()
-    with pytest.raises(SourceError, match=r"no file or folder mozilla\S+ here, and .* need another library"):
+    with pytest.raises(SourceError, match=r"no file or folder mozilla\S+, and .* need another library"):
         next(hub.read(Source("mozilla-foundation/common_voice_17_0")))

@@ -89,7 +89,7 @@ def test_a_run_with_a_damaged_corpus_ends_with_an_error(corpus: Path, checkpoint
     command = train_command(damaged, "--model", checkpoint, "--run", tmp_path / "run", *STEADY)
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert f"trainer: {damaged / 'audio' / '0000.pcm'} is cut short: prepare the corpus again" in done.stderr
+    assert f"trainer: {damaged / 'audio' / '0000.pcm'} is truncated: prepare the corpus again" in done.stderr
     assert "Traceback" not in done.stderr
 
 

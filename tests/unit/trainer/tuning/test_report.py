@@ -50,7 +50,7 @@ def test_the_report_is_complete(tmp_path: Path) -> None:
     study = _study(tmp_path, complete=12, pruned=3, failed=1)
     path = write_report(study, tmp_path / "digits")
     text = path.read_text()
-    assert "16 trials: 12 to the end, 3 pruned, 1 failed." in text
+    assert "16 trials: 12 complete, 3 pruned, 1 failed." in text
     assert f"python -m trainer train /corpora/digits --model tiny --run {tmp_path}/digits-best" in text
     assert text.count("<svg") == 3 + 3
     assert text.count("WER on dev, % (1 beyond)") == 5, "the one that babbles does not press the others together"
@@ -71,7 +71,7 @@ def test_trials_with_metrics_have_their_own_reports(tmp_path: Path) -> None:
     pages = re.findall('<a href="([^"]+)">', text)
     assert sorted(pages) == [f"trial-000{number}/report.html" for number in (0, 1, 2)], "the last one learnt nothing"
     told = [(tmp_path / "digits" / page).read_text() for page in sorted(pages)]
-    for page, words in zip(told, ("to the end, 1", "pruned, 2235.00 %", "failed: out of &lt;memory&gt;"), strict=True):
+    for page, words in zip(told, ("complete, 1", "pruned, 2235.00 %", "failed: out of &lt;memory&gt;"), strict=True):
         assert words in page
         assert "10 steps" in page
         assert "goes on with the same command" not in page

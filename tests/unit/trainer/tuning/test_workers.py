@@ -129,7 +129,7 @@ def test_a_worker_waits_for_an_unreachable_redis_and_its_trial_continues(
         with running_redis(tmp_path, port, keeps=True) as url, connect(url) as redis:
             study = begin(redis_storage(redis, "tones"), spec)
             wait_until(lambda: trials_of(study)[0].state == TrialState.COMPLETE, 120, "the trial goes on")
-            wait_until(lambda: "trial 0: to the end" in log.read_text(), 60)
+            wait_until(lambda: "trial 0: complete" in log.read_text(), 60)
             assert log.read_text().count("Redis is unreachable") == 1
             redis.flushall()
             wait_until(lambda: Workers(redis).status() == "1 worker", 60, "one that was forgotten tells of itself")
