@@ -80,19 +80,23 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--context-s", type=float, metavar="S", help="the short context (default: what the model declares, else 7)"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="evaluate N clips, drawn with --seed (default: all)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
-    parser.add_argument(
-        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; a lower value needs less memory"
-    )
-    parser.add_argument(
-        "--processes", type=int, metavar="N", help="decoding processes without a GPU (default: one per core)"
-    )
+    _add_machine(parser)
     parser.add_argument("--seed", type=int, default=1, help="seed for noise, intervals and --limit (default: 1)")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
         help="default: evaluation-NAME.json in the run's folder, else in runs/evaluations",
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
+    parser.add_argument(
+        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; a lower value needs less memory"
+    )
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="decoding processes without a GPU (default: one per core)"
     )
 
 

@@ -127,24 +127,43 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
         )
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
-        started_s, decoded_s = time.monotonic(), 0.0
+        started_s = time.monotonic()
         to_decode = _recordings(candidates, todo, recordings)
-        for extracted in _bar(extract_all(to_decode, plan.limits, plan.processes), len(todo), plan):
-            clip = candidates[extracted.index]
-            if extracted.audio is None:
-                assert extracted.reason is not None
-                dropped.add(clip.id, extracted.reason, extracted.detail)
-            elif twin := digests.get(extracted.digest):
-                dropped.add(clip.id, Reason.DUPLICATE, twin)
-            else:
-                digests[extracted.digest] = clip.id
-                split = assignment.splits[extracted.index]
-                assert split is not None
-                decoded_s += writer.add(extracted.audio, **clip_fields(clip, split)).duration_s
+        extracted = _bar(extract_all(to_decode, plan.limits, plan.processes), len(todo), plan)
+        decoded_s = _write(extracted, candidates, assignment, digests, writer, dropped)
         elapsed_s = time.monotonic() - started_s if todo else 0.0
         assigned = replace(assignment, notes=notes)
         corpus = writer.finish(_about(plan, assigned, dropped.counts, digests, captions))
     return Prepared(corpus, dropped.counts, assignment, decoded_s, elapsed_s)
+
+
+def _write(
+    extracted: Iterable[ExtractedClip],
+    candidates: Sequence[Candidate],
+    assignment: Assignment,
+    digests: dict[bytes, str],
+    writer: Writer,
+    dropped: Dropped,
+) -> float:
+    """Write the extracted clips, or record why they are dropped; return the duration of those written, in seconds.
+
+    Args:
+        digests: ids of written clips by the digests of their audio; extended by those written here.
+    """
+    written_s = 0.0
+    for result in extracted:
+        clip = candidates[result.index]
+        if result.audio is None:
+            assert result.reason is not None
+            dropped.add(clip.id, result.reason, result.detail)
+        elif twin := digests.get(result.digest):
+            dropped.add(clip.id, Reason.DUPLICATE, twin)
+        else:
+            digests[result.digest] = clip.id
+            split = assignment.splits[result.index]
+            assert split is not None
+            written_s += writer.add(result.audio, **clip_fields(clip, split)).duration_s
+    return written_s
 
 
 def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
