@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from trainer.errors import NoRoom, PlanError, TrainerError
 from trainer.held import held
 from trainer.models.device import device_of
 from trainer.notes import LOG, noting
+from trainer.refusals import is_full
 from trainer.reports.run import write_report
 from trainer.run_folder import LOG_NAME, SEEN_NAME
 from trainer.stopping import Stop
@@ -61,15 +62,42 @@ Told = Callable[[float, Mapping[str, float]], None]
 
 @contextmanager
 def alone(options: Options) -> Iterator[None]:
-    """Have a run's folder for oneself, and for the processes that train it together.
+    """Lock the run's folder against other runs, and remove what was created in it if this one is refused.
+
+    The processes of a team share the lock.
 
     Raises:
-        PlanError: another process trains this run, or the folder is no place for one.
+        PlanError: another process is training in this folder, or the folder is a corpus.
     """
     if (options.run / CORPUS_NAME).exists():
         raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
-    with held(options.run, "--run") if is_first() else nullcontext():
+    if not is_first():
         yield
+        return
+    missing = [place for place in (options.run, *options.run.parents) if not place.exists()]
+    existing = set(options.run.iterdir()) if options.run.is_dir() else set()
+    with held(options.run, "--run"):
+        resumable = has_learnt(options.run)
+        try:
+            yield
+        except Exception as error:
+            # An unexpected error keeps its traceback in train.log.
+            refused = isinstance(error, TrainerError | OSError | MemoryError) or is_full(error)
+            if refused and not resumable and not has_learnt(options.run):
+                _remove_created(options.run, missing, existing)
+            raise
+
+
+def _remove_created(run: Path, missing: Iterable[Path], existing: Collection[Path]) -> None:
+    """Remove what is new in a folder, and those of its parents and itself that were missing."""
+    for path in set(run.iterdir()) - set(existing):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for place in missing:
+        with suppress(OSError):  # another run is in it by now
+            place.rmdir()
 
 
 def train_run(options: Options, told: Told | None = None, stop: Stop | None = None) -> Outcome:

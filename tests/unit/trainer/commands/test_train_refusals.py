@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,6 +16,8 @@ import torch
 from trainer.__main__ import main
 from trainer.corpus.locks import replacing
 from trainer.held import held
+from trainer.training.loop import step
+from trainer.training.losses import Losses
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,63 @@ def test_an_unwritable_run_folder_is_refused_with_a_sentence(
 ) -> None:
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", place]) == 1
     assert re.search(r"^trainer: /(proc|etc).*: choose another (path|place)", capsys.readouterr().err, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--dropout", "3"), ("--model", "runs/no/such"), ("--context-s", "0.3"), ("--language", "fi")],
+    ids=["option", "model", "clips", "language"],
+)
+def test_refused_run_leaves_no_folder(words: tuple[str, ...], corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run = tmp_path / "new" / "run"
+    assert main(["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *words]) == 1
+    assert not run.parent.exists()
+
+
+def test_run_without_a_corpus_leaves_no_folder(checkpoint: Path, tmp_path: Path) -> None:
+    words = ["train", str(tmp_path / "none"), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
+    assert main(words) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), OSError(errno.ENOSPC, "full")], ids=["memory", "disk"]
+)
+def test_run_without_memory_or_disk_leaves_no_folder(
+    error: Exception, corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: object) -> None:
+        raise error
+
+    monkeypatch.setattr("trainer.training.loop.step", full)
+    words = ["--run", str(tmp_path / "run"), "--measure-every", "0", "--lora", "2"]
+    assert main(["train", str(corpus), "--model", str(checkpoint), *words]) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_refused_run_leaves_an_existing_folder_as_it_was(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run"), "--ctc", "-1"]
+    assert main(words) == 1
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_run_that_fails_after_its_first_metrics_is_kept(
+    corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def full(*words: object) -> Losses:
+        if (run / "metrics.jsonl").exists():
+            raise torch.OutOfMemoryError("CUDA")
+        return step(*words)  # type: ignore[arg-type]  # as the loop calls it
+
+    monkeypatch.setattr("trainer.training.loop.step", full)
+    words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), "--batch", "8", "--log-every", "1"]
+    assert main([*words, "--measure-every", "0"]) == 1
+    assert (run / "plan.json").exists()
+    assert (run / "train.log").exists()
 
 
 def test_two_processes_do_not_train_one_run(
