@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         corpus = Corpus(corpus_folder, options.seed, options.shards)
         train(run, corpus, speller, small_exam(speller))
     run.close()
-    with run.average.worn():
+    with run.average.applied():
         rows = final_exam(run.model, speller, options.exam)
         provenance = _provenance(options, run, Pool(corpus_folder, options.seed))
         record = Record(LANGUAGES, _MIN_CONTEXT_S, tuple(rows), provenance)

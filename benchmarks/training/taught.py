@@ -127,7 +127,7 @@ def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
     run = Run.start(cache / f"run-taught-{utterances}", model, speller, plan)
     train(run, TaughtCorpus(cache / "corpus", SEED, SHARDS), speller)
     run.close()
-    with run.average.worn():
+    with run.average.applied():
         record = Record(LANGUAGES, 1.0, (), {"begun_from": str(BEGUN_FROM)}, trained_with_prompts=True)
         publish(run.model, speller, record, f"# {__doc__}", folder)
     return folder

@@ -1,4 +1,4 @@
-"""A Whisper ready to write: any checkpoint with its own special ids, or the model that is being trained."""
+"""A Whisper ready to transcribe: any checkpoint with its own special ids, or the model that is being trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from trainer.errors import TrainerError
-from trainer.models.checkpoints import BROKEN, beside, not_loaded
+from trainer.models.checkpoints import BROKEN, explain_load_error, read_json
 from trainer.models.device import device_of
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.precision import on_air
@@ -20,26 +20,26 @@ from trainer.models.tokenizer import Speller, languages_of, listed
 from trainer.names import checkpoint
 from trainer.run_folder import RECORD_NAME
 
-#: Where a checkpoint says how English is to be spelt before it is scored.
+#: A checkpoint's table of English spellings, for scoring.
 _SPELLING = "normalizer.json"
 
 
 class RecogniserError(TrainerError):
-    """A checkpoint cannot be used, or not for this; the text says what to do."""
+    """A checkpoint cannot be used, or not for this; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Recogniser:
-    """A model, and the ids that steer it.
+    """A model and the ids that control it.
 
     Attributes:
-        model: in evaluation mode when it comes from `load`.
-        start, end, no_timestamps, transcribe: ids; `transcribe` is None if the model knows English only.
-        languages: code to id; empty if the model knows English only.
-        suppressed, suppressed_first: ids that are never written, and those that are not written first.
-        declared_s, declared: the acoustic context in seconds and the languages that `undertext.json` declares.
+        model: in evaluation mode if it comes from `load`.
+        start, end, no_timestamps, transcribe: ids; `transcribe` is None for English-only models.
+        languages: code to id; empty for English-only models.
+        suppressed, suppressed_first: ids that are never written, and ids that are not written first.
+        declared_s, declared: the acoustic context in seconds and the languages in `undertext.json`.
         spelling: British to American, from the checkpoint's normalizer.json.
-        told: the language that its generation config sets.
+        set_language: the language in its generation config.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Recogniser:
     suppressed_first: tuple[int, ...] = ()
     declared_s: float | None = None
     spelling: Mapping[str, str] | None = None
-    told: str | None = None
+    set_language: str | None = None
     declared: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: WhisperForConditionalGeneration, speller: Speller, name: str = "") -> Self:
-        """A model in training, which has no generation config yet: it writes text and the end token, nothing else."""
+        """A model in training, which has no generation config yet: it may write text and the end token only."""
         return cls(
             name,
             model,
@@ -80,14 +80,14 @@ class Recogniser:
         return float(self.model.config.max_source_positions / POSITIONS_PER_S)
 
     def prefix(self, language: str) -> list[int]:
-        """What the decoder starts from: language and task forced, but for a model that knows English only.
+        """The decoder's first input: language and task are forced, except in English-only models.
 
         Raises:
-            RecogniserError: the model has no such language.
+            RecogniserError: the model lacks the language.
         """
         if self.transcribe is None:
             if language != "en":
-                raise RecogniserError(f"{self.name} knows English only, and the corpus has {language!r}")
+                raise RecogniserError(f"{self.name} supports English only, and the corpus has {language!r}")
             return [self.start, self.no_timestamps]
         if language not in self.languages:
             known, name = listed(self.languages), self.name or "the model"
@@ -97,34 +97,34 @@ class Recogniser:
         return [self.start, self.languages[language], self.transcribe, self.no_timestamps]
 
     def ids(self, text: str) -> list[int]:
-        """Ids of a text as it stands; begin it with a space for a model that writes one there."""
+        """Ids of a text as is; start it with a space for models that write one."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
     def text(self, ids: list[int]) -> str:
-        """What ids of text spell; special tokens and timestamps spell nothing."""
-        spelt: str = self.tokenizer.decode([id for id in ids if id < self.end], clean_up_tokenization_spaces=False)
-        return spelt.strip()
+        """The text of ids, without special tokens and timestamps."""
+        decoded: str = self.tokenizer.decode([id for id in ids if id < self.end], clean_up_tokenization_spaces=False)
+        return decoded.strip()
 
 
 def load(name: str, device: str = "auto") -> Recogniser:
-    """A checkpoint's folder, a run's, or its name on the hub; in the numbers that transcribers compute in.
+    """Load a checkpoint from a folder, a run or the hub, in the precision that transcribers compute in.
 
     Raises:
-        PlanError: there is no such folder, or no such device.
-        RecogniserError: it cannot be loaded, or is no Whisper.
+        PlanError: the folder or the device does not exist.
+        RecogniserError: it cannot be loaded, or is not a Whisper model.
     """
     place = device_of(device)
     name = checkpoint(name)
     try:
         config = transformers.AutoConfig.from_pretrained(name)
         if config.model_type != "whisper":
-            raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper")
+            raise RecogniserError(f"{name} is a {config.model_type} model, not a Whisper model")
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         model = WhisperForConditionalGeneration.from_pretrained(name, dtype=on_air(place))
     except BROKEN as error:
-        raise RecogniserError(not_loaded(name, error)) from error
-    # nn.Module.to: transformers wraps it in a way that has no types.
+        raise RecogniserError(explain_load_error(name, error)) from error
+    # nn.Module.to, because transformers' wrapper is untyped.
     torch.nn.Module.to(model, place)
     return _recogniser(name, model.eval().requires_grad_(False), tokenizer)
 
@@ -138,8 +138,8 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         no_timestamps = vocabulary["<|notimestamps|>"]
         transcribe = vocabulary["<|transcribe|>"] if multilingual else None
     except KeyError as error:
-        raise RecogniserError(f"the tokenizer of {name} has no {error}: it is not Whisper's") from error
-    declared = beside(name, RECORD_NAME)
+        raise RecogniserError(f"the tokenizer of {name} is not Whisper's: it has no {error}") from error
+    declared = read_json(name, RECORD_NAME)
     borrowed: dict[str, str] = declared.get("tokens") or {}
     return Recogniser(
         name,
@@ -150,16 +150,16 @@ def _recogniser(name: str, model: WhisperForConditionalGeneration, tokenizer: An
         suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
         suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
         declared_s=declared.get("context_s"),
-        spelling=beside(name, _SPELLING) or None,
-        told=_told(generation, borrowed),
+        spelling=read_json(name, _SPELLING) or None,
+        set_language=_set_language(generation, borrowed),
         declared=tuple(declared.get("languages") or ()),
     )
 
 
-def _told(generation: GenerationConfig, borrowed: Mapping[str, str]) -> str | None:
-    """The language that a generation config sets, by its name, its code or its token."""
-    told = getattr(generation, "language", None)
-    if not told:
+def _set_language(generation: GenerationConfig, borrowed: Mapping[str, str]) -> str | None:
+    """The language in a generation config, which may be a name, a code or a token."""
+    language = getattr(generation, "language", None)
+    if not language:
         return None
-    code = TO_LANGUAGE_CODE.get(told.strip("<|>").lower(), told.strip("<|>"))
+    code = TO_LANGUAGE_CODE.get(language.strip("<|>").lower(), language.strip("<|>"))
     return next((borrower for borrower, lender in borrowed.items() if lender == code), code)

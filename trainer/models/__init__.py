@@ -1,1 +1,1 @@
-"""Whisper as it is trained: checkpoints of any size, their tokenizers and features, adapters, precision, device."""
+"""Whisper models for training: checkpoints of any size, tokenizers, features, adapters, precision, device."""

@@ -1,4 +1,4 @@
-"""Whisper checkpoints to train from, and the folders that training leaves: each a whole one that transformers loads.
+"""Load Whisper checkpoints to train from, and save complete ones that transformers can load.
 
 Processor, tokenizer and generation config always come from the same checkpoint as the weights: large-v3 has 128 mel
 bins where others have 80, and its special tokens' ids are shifted by one.
@@ -38,30 +38,33 @@ from trainer.names import NEW, checkpoint
 from trainer.replacing import replaced
 from trainer.run_folder import RECORD_NAME
 
-#: Learning rates of fine-tuning by d_model: a fortieth of what OpenAI trained the size with. Below tiny: of ours.
+#: Learning rates for fine-tuning by d_model: 1/40 of OpenAI's for training that size. 128 is our own demo size.
 FINE_TUNING_RATES = {128: 4e-4, 384: 3.75e-5, 512: 2.5e-5, 768: 1.25e-5, 1024: 6.25e-6, 1280: 5e-6}
-#: Training from nothing takes this times as much, and adapters of low rank this.
+#: Factors on these for training from scratch, and for low-rank adapters.
 FROM_NOTHING, ADAPTERS = 40, 10
-#: Ours from nothing, where there is no OpenAI's.
+#: For training sizes below OpenAI's tiny from scratch.
 OWN_RATE = 1.5e-3
 
 
-#: What transformers raises where a checkpoint is not there, or not whole.
+#: What transformers raises if a checkpoint is missing or incomplete.
 BROKEN = (OSError, ValueError, SafetensorError)
 
 
 class CheckpointError(TrainerError):
-    """A checkpoint cannot be found or used; the text says what to do."""
+    """A checkpoint cannot be found or used; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Loaded:
     """A checkpoint in memory, in single precision, ready to be trained.
 
-    `fingerprint` tells whether it is still the same when a run goes on. `known` are the settings of its config that
-    training changes, as they were. Its undertext.json declares the acoustic context (`declared_s`), the shortest window
-    that it was trained on (`shortest_s`), and the languages that it is for. `bases` are what it was made from itself,
-    the latest first, with commas between them; empty: nothing is known of it.
+    Attributes:
+        fingerprint: shows whether the checkpoint is unchanged when a run resumes.
+        known: original values of the config settings that training changes.
+        declared_s: the acoustic context in undertext.json.
+        shortest_s: the shortest window that it was trained on, from undertext.json.
+        bases: the checkpoints that it was trained from, the latest first, separated by commas; empty if unknown.
+        languages: the languages in undertext.json.
     """
 
     name: str
@@ -81,35 +84,37 @@ class Loaded:
 
     @property
     def context_s(self) -> float:
-        """The longest that it hears."""
+        """The longest context of its encoder."""
         return float(self.model.config.max_source_positions / POSITIONS_PER_S)
 
 
 def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
-    """A checkpoint's folder, a run's, or its name on the Hugging Face hub.
+    """Load a checkpoint from a folder, a run, or the Hugging Face hub.
 
     Args:
         dropouts: `dropout`, `activation_dropout` and `attention_dropout` in training.
 
     Raises:
-        PlanError: there is no such folder.
-        CheckpointError: it cannot be found, or is no whole Whisper.
+        PlanError: the folder does not exist.
+        CheckpointError: the checkpoint cannot be found, or is not a complete Whisper.
     """
     place = checkpoint(name)
     try:
         config = AutoConfig.from_pretrained(place)
         if config.model_type != "whisper":
-            raise CheckpointError(f"{name} is a {config.model_type} model, not a Whisper")
+            raise CheckpointError(f"{name} is a {config.model_type} model, not a Whisper model")
         extractor = AutoFeatureExtractor.from_pretrained(place)
         tokenizer = WhisperTokenizer.from_pretrained(place)
         model = WhisperForConditionalGeneration.from_pretrained(place, dtype=torch.float32, **(dropouts or {}))
     except BROKEN as error:
-        raise CheckpointError(not_loaded(name, error)) from error
+        raise CheckpointError(explain_load_error(name, error)) from error
     if extractor.feature_size != config.num_mel_bins:
-        raise CheckpointError(f"{name}: features of {extractor.feature_size} mel bins for {config.num_mel_bins}")
-    # As `recogniser.load` has it: not every generation config says so, and a vocabulary may have any size.
+        raise CheckpointError(
+            f"{name}: its processor makes {extractor.feature_size} mel bins, but the model takes {config.num_mel_bins}"
+        )
+    # As in `recogniser.load`: some generation configs lack it, and the size of the vocabulary does not show it.
     multilingual = getattr(model.generation_config, "is_multilingual", "<|transcribe|>" in tokenizer.get_vocab())
-    declared = beside(place, RECORD_NAME)
+    declared = read_json(place, RECORD_NAME)
     speller = Speller(tokenizer, bool(multilingual), declared.get("tokens") or {})
     known = {key: getattr(config, key) for key in dropouts or {}}
     fingerprint = getattr(config, "_commit_hash", None) or _fingerprint(Path(place))
@@ -120,11 +125,11 @@ def load(name: str, dropouts: Mapping[str, Any] | None = None) -> Loaded:
     return Loaded(name, model, speller, extractor, fingerprint, known, context_s, shortest_s, bases, languages)
 
 
-def not_loaded(name: str, error: Exception) -> str:
-    """Why transformers does not load a checkpoint, in a sentence: what could not be fetched may be whole."""
-    fetched = not isinstance(error.__cause__, LocalEntryNotFoundError | RepositoryNotFoundError)
-    told = "is no whole Whisper checkpoint" if fetched else "could not be fetched"
-    return f"{name} {told}: {str(error).strip().splitlines()[0]}"
+def explain_load_error(name: str, error: Exception) -> str:
+    """Why transformers cannot load a checkpoint: it is incomplete, or could not be downloaded."""
+    downloaded = not isinstance(error.__cause__, LocalEntryNotFoundError | RepositoryNotFoundError)
+    problem = "is not a complete Whisper checkpoint" if downloaded else "could not be downloaded"
+    return f"{name} {problem}: {str(error).strip().splitlines()[0]}"
 
 
 def new(
@@ -135,14 +140,14 @@ def new(
     tokenizer_folder: Path,
     dropouts: Mapping[str, Any] | None = None,
 ) -> Loaded:
-    """A model from nothing: new:SIZE. Its tokenizer is learnt from the texts, once, and kept in a folder.
+    """A new model with random weights: new:SIZE. Its tokenizer is learnt from the texts once and stored in a folder.
 
     Raises:
-        CheckpointError: there is no such size.
+        CheckpointError: the size is unknown.
     """
     size = SIZES.get(name.removeprefix(NEW))
     if size is None:
-        raise CheckpointError(f"{name}: there are {', '.join(f'{NEW}{size}' for size in SIZES)}")
+        raise CheckpointError(f"{name} is unknown; choose one of {', '.join(f'{NEW}{size}' for size in SIZES)}")
     if not tokenizer_folder.exists():
         with replaced(tokenizer_folder) as unfinished:
             train_tokenizer(texts, languages).save_pretrained(unfinished)
@@ -154,7 +159,7 @@ def new(
 
 
 def learning_rate(loaded: Loaded, adapters: bool) -> float:
-    """What suits its size."""
+    """The default learning rate for a model's size."""
     width = loaded.model.config.d_model
     rate = FINE_TUNING_RATES[max((d for d in FINE_TUNING_RATES if d <= width), default=128)]
     if loaded.from_nothing:
@@ -171,22 +176,22 @@ def save(
     state: Mapping[str, Tensor] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a folder that transformers loads by itself: weights in half precision, processor, generation config.
+    """Write a folder that transformers can load: weights in half precision, processor, generation config.
 
     Args:
-        state: the weights, where they are not those of the model as it stands.
-        config: what its config is to say in place of what it says.
+        state: weights to save instead of the model's.
+        config: settings to save instead of those in the model's config.
     """
     shell = _shell(model.config, config or {})
     shell.generation_config = generation
-    tied = model.all_tied_weights_keys  # other names of the same weights: in half precision they would be written twice
+    tied = model.all_tied_weights_keys  # other names of the same weights: as half-precision copies, saved twice
     weights = {
         name: value.detach().to("cpu", torch.float16)
         for name, value in (state or _state(model)).items()
         if name not in tied
     }
     shell.save_pretrained(folder, state_dict=weights)
-    # Half precision is for the disk: loaded with no dtype named, the model computes in single precision.
+    # Half precision is for storage only: loaded without a dtype, the model computes in single precision.
     path = folder / "config.json"
     written = json.loads(path.read_text(encoding="utf-8"))
     written["dtype"] = "float32"
@@ -194,25 +199,24 @@ def save(
     WhisperProcessor(extractor, speller.tokenizer).save_pretrained(folder)
 
 
-def told(generation: GenerationConfig, languages: Sequence[str], multilingual: bool) -> GenerationConfig:
-    """A checkpoint's generation config that says what it was trained for.
+def with_language(generation: GenerationConfig, languages: Sequence[str], multilingual: bool) -> GenerationConfig:
+    """A copy of a generation config, set to the task and, if there is a single one, the language.
 
-    Without language and task, `generate` detects them, and takes Swedish for Norwegian now and then. Of several
-    languages none can be set.
+    Without them, `generate` detects the language, and sometimes mistakes Swedish for Norwegian.
     """
-    found = copy.deepcopy(generation)
-    said: dict[str, Any] = {"forced_decoder_ids": None}
+    config = copy.deepcopy(generation)
+    settings: dict[str, Any] = {"forced_decoder_ids": None}
     if multilingual:
-        said |= {"task": "transcribe", "language": languages[0] if len(languages) == 1 else None}
-    for name, value in said.items():
-        setattr(found, name, value)
-    return found
+        settings |= {"task": "transcribe", "language": languages[0] if len(languages) == 1 else None}
+    for name, value in settings.items():
+        setattr(config, name, value)
+    return config
 
 
 def generation_config(
     model: WhisperForConditionalGeneration, speller: Speller, languages: Sequence[str]
 ) -> GenerationConfig:
-    """What `generate` and `detect_language` need to know of the ids of a model from nothing."""
+    """The generation config of a new model, with the ids that `generate` and `detect_language` need."""
     never = ["startoftranscript", *languages, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
     never += ["notimestamps"]
     return GenerationConfig(
@@ -226,7 +230,7 @@ def generation_config(
         eos_token_id=speller.end,
         pad_token_id=speller.end,
         suppress_tokens=sorted(speller.special(name) for name in never),
-        # An empty answer is right where nobody speaks, so nothing is suppressed at the beginning alone.
+        # Empty output is correct for audio without speech, so the first token is not restricted further.
         begin_suppress_tokens=None,
         alignment_heads=[[model.config.decoder_layers + ALIGNED_LAYER, ALIGNED_HEAD]],
         max_length=model.config.max_target_positions,
@@ -236,7 +240,7 @@ def generation_config(
 
 
 def _shell(config: WhisperConfig, changes: Mapping[str, Any]) -> WhisperForConditionalGeneration:
-    """A model without weights, which knows how they are to be written."""
+    """A model without weights, for its `save_pretrained`."""
     changed = copy.deepcopy(config)
     for name, value in changes.items():
         setattr(changed, name, value)
@@ -249,19 +253,19 @@ def _state(model: WhisperForConditionalGeneration) -> Mapping[str, Tensor]:
     return state
 
 
-def beside(name: str, file: str) -> Mapping[str, Any]:
-    """What a JSON file of a checkpoint says that not every checkpoint has; nothing where it is not."""
+def read_json(name: str, file: str) -> Mapping[str, Any]:
+    """Read an optional JSON file of a checkpoint; empty if it does not exist."""
     quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
-    found = cached_file(name, file, **quiet)
+    path = cached_file(name, file, **quiet)
     try:
-        values: Mapping[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+        values: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
     except ValueError as error:
-        raise CheckpointError(f"{found} is damaged: it is no JSON") from error
+        raise CheckpointError(f"{path} is damaged: it is not valid JSON") from error
     return values
 
 
 def _fingerprint(folder: Path) -> str:
-    """Of all weights in a folder."""
+    """A hash of all weights in a folder."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")):
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What computes: the CPU, or the GPU of this process."""
+"""The device of this process: the CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from trainer.errors import PlanError
 
 
 def device_of(name: str, local_rank: int = 0) -> torch.device:
-    """A device by its name: `cpu`, `cuda`, `cuda:1`, or `auto`, which is a GPU if there is one.
+    """A device by name: `cpu`, `cuda`, `cuda:1`, or `auto`, which is a GPU if there is one.
 
     Args:
-        local_rank: number of this process among those of this machine, each of which has a GPU of its own: `cuda` is
-            the GPU of this number.
+        local_rank: of this process on this machine; `cuda` is the GPU of this number.
 
     Raises:
-        PlanError: there is no such device, or it cannot be used.
+        PlanError: the device does not exist or cannot be used.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

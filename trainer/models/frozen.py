@@ -1,4 +1,4 @@
-"""What is not trained of a model: in the numbers that it computes in, so that no step converts it, and as it was."""
+"""Frozen weights: converted once to the precision that the model computes in, with their original values kept."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-#: Weights as they were, by the names that a Whisper without adapters has for them.
+#: Original weights, by their names in a Whisper without adapters.
 Originals = Mapping[str, Tensor]
 
-#: What autocast converts the weights of, each time.
+#: Modules whose weights autocast converts in every step.
 _CONVERTED = (torch.nn.Linear, torch.nn.Conv1d)
 
 
 @torch.no_grad()
 def convert_frozen(model: torch.nn.Module, dtype: torch.dtype) -> Originals:
-    """Put what is not trained of matrices and convolutions into `dtype`, in place, and return it as it was.
+    """Convert frozen matrices and convolutions to `dtype`, in place, and return their original values.
 
-    It computes the very same: autocast would convert it so at every step, and keep what comes of it until the way back,
-    which with adapters is all of a model once more. What is saved is made of the originals, which stay where they
-    are, in half precision if that is all they have, as those of most checkpoints.
+    The results are identical: autocast would convert them in every step, and keep the copies until the backward pass,
+    which with adapters is a second copy of the whole model. Models are saved from the originals, which stay on their
+    device, in half precision if that loses nothing, as for most checkpoints.
     """
-    embeddings = {id(each.weight): each for each in model.modules() if isinstance(each, torch.nn.Embedding)}
+    embeddings = {id(module.weight): module for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     originals: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():
-        if not isinstance(module, _CONVERTED) or ".lora_" in prefix:  # adapters that are not trained, either, are small
+        if not isinstance(module, _CONVERTED) or ".lora_" in prefix:  # frozen adapters are small
             continue
         for name, weight in list(module.named_parameters(recurse=False)):
             if weight.requires_grad:
                 continue
             original = _halved(weight.data)
             originals[plain(f"{prefix}.{name}")] = original
-            if embedding := embeddings.get(id(weight)):  # tied: it is looked up as it is, and takes part in no product
+            if embedding := embeddings.get(id(weight)):  # tied: the lookup uses the original, the product the copy
                 embedding.weight.data = original
                 setattr(module, name, torch.nn.Parameter(original.to(dtype), requires_grad=False))
             else:
@@ -41,11 +41,11 @@ def convert_frozen(model: torch.nn.Module, dtype: torch.dtype) -> Originals:
 
 
 def plain(name: str) -> str:
-    """What a Whisper without adapters calls one of its weights."""
+    """The name of a weight in a Whisper without adapters."""
     return name.replace(".base_layer.", ".")
 
 
 def _halved(weight: Tensor) -> Tensor:
-    """The same numbers in half the memory, where there is no more to them."""
+    """The weight in half precision if that loses nothing, else unchanged."""
     half = weight.half()
     return half if weight.is_meta or torch.equal(half.to(weight.dtype), weight) else weight

@@ -1,4 +1,4 @@
-"""Adapters of low rank (LoRA, Hu et al. 2021) by peft: put into a model, and merged into its weights to be saved."""
+"""Low-rank adapters (LoRA, Hu et al. 2021) with peft: inject them into a model, and merge them for saving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers import WhisperForConditionalGeneration
 from trainer.errors import PlanError
 from trainer.models.frozen import Originals, plain
 
-#: What is adapted unless something else is asked for: all of attention and of the feed-forward layers.
+#: The default targets: all attention and feed-forward layers.
 TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 _ADAPTER = "default"
@@ -27,20 +27,20 @@ def adapt(
     seed: int,
     decoder_alone: bool = False,
 ) -> None:
-    """Put adapters into the model, in place; nothing else of it is trained then.
+    """Inject adapters into the model, in place, and freeze everything else.
 
     Args:
-        alpha: the adapters' output counts alpha / rank.
-        targets: names of the linear layers that get one, in every block.
-        decoder_alone: of the decoder: in an encoder that is frozen they would take memory and learn nothing.
+        alpha: the adapters' output is scaled by alpha / rank.
+        targets: names of the linear layers to adapt, in every block.
+        decoder_alone: adapt the decoder only: adapters in a frozen encoder take memory and learn nothing.
 
     Raises:
-        PlanError: there is no layer of such a name.
+        PlanError: no layer has such a name.
     """
     linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
     layers = {name.rpartition(".")[2] for name in linear if ".layers." in name}
     if unknown := [name for name in targets if name not in layers]:
-        raise PlanError(f"--lora-targets: no layer is called {unknown[0]!r}; there are {', '.join(sorted(layers))}")
+        raise PlanError(f"--lora-targets: no layer is called {unknown[0]!r}, only {', '.join(sorted(layers))}")
     torch.manual_seed(seed)
     within = [name for name in linear if name.rpartition(".")[2] in targets and ".layers." in name]
     chosen = [name for name in within if not decoder_alone or ".decoder." in name]
@@ -49,13 +49,13 @@ def adapt(
 
 @torch.no_grad()
 def merged(model: WhisperForConditionalGeneration, originals: Originals | None = None) -> dict[str, Tensor]:
-    """The weights of a Whisper without adapters that writes what this one writes.
+    """The weights of an equivalent Whisper without adapters.
 
-    peft's own merging changes the model in place and back, which leaves rounding errors in a run that goes on. Sums are
-    made and kept beside the CPU: a GPU that trains adapters may have no room for all weights in single precision.
+    peft merges and unmerges in place, which leaves rounding errors in a run that continues. Sums are computed and
+    stored on the CPU: a GPU that trains adapters may have no room for all weights in single precision.
 
     Args:
-        originals: weights before they were put into the numbers that the model computes in.
+        originals: weights before they were converted to the precision that the model computes in.
     """
     state = {plain(name): value for name, value in model.state_dict().items() if ".lora_" not in name}
     state |= originals or {}

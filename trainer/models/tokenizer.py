@@ -1,4 +1,4 @@
-"""A byte-level BPE of our own with Whisper's special tokens, in the order that transformers expects them."""
+"""Whisper tokenizers: token ids of words, languages and timestamps, and learning one from texts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _TIMESTAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 
 
 def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: int = 768) -> WhisperTokenizer:
-    """Learn `vocab_size` tokens (256 bytes among them) from texts, then add the special ones after them."""
+    """Learn a byte-level BPE of `vocab_size` tokens (256 bytes among them), and add Whisper's special tokens in the
+    order that transformers expects."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=sorted(alphabet), show_progress=False)
     bpe.train_from_iterator(texts, trainer)
-    learnt = json.loads(bpe.to_str())["model"]  # the only public way to its merges
+    learnt = json.loads(bpe.to_str())["model"]  # the only public access to the merges
     tokenizer = WhisperTokenizer(vocab=learnt["vocab"], merges=[tuple(merge) for merge in learnt["merges"]])
     special = [
         "<|endoftext|>",
@@ -40,10 +41,10 @@ def train_tokenizer(texts: Iterable[str], languages: Iterable[str], vocab_size: 
 
 
 def languages_of(vocabulary: Mapping[str, int], borrowed: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Ids by code. Language tokens stand between the start token and the tasks; large-v3 has one more than others.
+    """Ids by language code. Language tokens are between the start token and the tasks; large-v3 has one more.
 
     Args:
-        borrowed: languages without a token of their own, and whose each of them has: that one is gone.
+        borrowed: languages that use another language's token, which that language no longer has: {"ga": "cy"}.
     """
     first, last = vocabulary["<|startoftranscript|>"], vocabulary["<|translate|>"]
     matches = ((_LANGUAGE.fullmatch(token), id) for token, id in vocabulary.items() if first < id < last)
@@ -54,26 +55,26 @@ def languages_of(vocabulary: Mapping[str, int], borrowed: Mapping[str, str] | No
 def begins_spaced(language: str) -> bool:
     """Whether Whisper writes a space before the first word of a text, as before every other.
 
-    Not in languages without spaces: before 大 or ส its tokenizer has that space as a token of its own, and the settings
-    that each of its checkpoints comes with forbid it to begin with that (`begin_suppress_tokens`: 220).
+    It does not in languages without spaces: before 大 or ส the space is a separate token, which the generation config
+    of every checkpoint suppresses at the start (`begin_suppress_tokens`: 220).
     """
     return language not in SPACELESS
 
 
 def listed(languages: Iterable[str]) -> str:
-    """The first ten codes, for a sentence."""
+    """The first ten codes, for a message."""
     codes = sorted(languages)
     return ", ".join(codes[:10]) + ("…" if len(codes) > 10 else "")
 
 
 @dataclass
 class Speller:
-    """Token ids of words and of the prefix that Whisper's decoder starts from."""
+    """Token ids of words, and of the prefix of Whisper's decoder input."""
 
     tokenizer: WhisperTokenizer
-    #: False for a Whisper that knows English only: it is told neither language nor task.
+    #: False for an English-only Whisper, whose prefix has neither language nor task.
     multilingual: bool = True
-    #: Languages that the tokenizer lacks, and whose token each of them has: {"ga": "cy"}.
+    #: Languages that the tokenizer lacks, and the language whose token each uses: {"ga": "cy"}.
     borrowed: Mapping[str, str] = field(default_factory=dict)
     _words: dict[str, list[int]] = field(default_factory=dict)
     _languages: dict[str, int] = field(default_factory=dict)
@@ -82,19 +83,23 @@ class Speller:
         self.start, self.end = self.special("startoftranscript"), self.special("endoftext")
         self.transcribe, self.translate = self.special("transcribe"), self.special("translate")
         self.no_timestamps, self.previous = self.special("notimestamps"), self.special("startofprev")
-        # Its older name stands in the tokenizers of tiny to large-v2.
+        # The tokenizers of tiny to large-v2 have the older name.
         self.no_speech = self.special("nospeech", "nocaptions")
 
     def special(self, *names: str) -> int:
-        """Id of <|name|>, of the first name that there is; a KeyError if there is none."""
+        """Id of <|name|>, for the first of the names that exists.
+
+        Raises:
+            KeyError: none of them exists.
+        """
         vocabulary = self.tokenizer.get_vocab()
-        found = [vocabulary[f"<|{name}|>"] for name in names if f"<|{name}|>" in vocabulary]
-        if not found:
+        ids = [vocabulary[f"<|{name}|>"] for name in names if f"<|{name}|>" in vocabulary]
+        if not ids:
             raise KeyError(f"the tokenizer has no <|{names[0]}|>")
-        return int(found[0])
+        return int(ids[0])
 
     def word(self, text: str, spaced: bool = True) -> list[int]:
-        """Ids of a word, with the space before it unless it has none."""
+        """Ids of a word, with the space before it if `spaced`."""
         spelt = f" {text}" if spaced else text
         if spelt not in self._words:
             self._words[spelt] = self.tokenizer.encode(spelt, add_special_tokens=False)
@@ -106,11 +111,11 @@ class Speller:
 
     @property
     def languages(self) -> list[str]:
-        """Codes of all that it has a token for."""
+        """Codes of all languages that have a token."""
         return sorted(languages_of(self.tokenizer.get_vocab(), self.borrowed))
 
     def token_of(self, language: str) -> str:
-        """The code that a language's token spells: its own, or that of the one it has borrowed from."""
+        """The code in a language's token: its own, or that of the language whose token it uses."""
         return self.borrowed.get(language, language)
 
     def language(self, code: str) -> int:
@@ -119,10 +124,10 @@ class Speller:
         return self._languages[code]
 
     def prefix(self, language: str) -> list[int]:
-        """<|startoftranscript|><|language|><|transcribe|><|notimestamps|>; without the middle in English-only models"""
-        told = [self.language(language), self.transcribe] if self.multilingual else []
-        return [self.start, *told, self.no_timestamps]
+        """<|startoftranscript|><|language|><|transcribe|><|notimestamps|>; English-only models lack the middle two."""
+        language_and_task = [self.language(language), self.transcribe] if self.multilingual else []
+        return [self.start, *language_and_task, self.no_timestamps]
 
     def timestamp(self, time_s: float) -> int:
-        """Id of a time in the audio: <|0.00|> to <|30.00|>, 20 ms apart, stand behind <|notimestamps|>."""
+        """Id of a time in the audio: <|0.00|> to <|30.00|>, 20 ms apart, follow <|notimestamps|>."""
         return self.no_timestamps + 1 + min(len(_TIMESTAMPS) - 1, max(0, round(time_s / 0.02)))

@@ -1,4 +1,4 @@
-"""A Whisper of any size that starts from nothing, and any Whisper at a short acoustic context."""
+"""New Whisper models of any size, and any Whisper at a short acoustic context."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from transformers import DynamicCache, EncoderDecoderCache, WhisperConfig, Whisp
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.tokenizer import Speller
 
-#: The head that word times are taken from: (decoder layer from the end, head).
+#: The attention head for word times: (decoder layer from the end, head).
 ALIGNED_LAYER, ALIGNED_HEAD = -1, 0
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a model is. The defaults make 1.8 million parameters: 28 utterances a second on one core."""
+    """The dimensions of a model. The defaults give 1.8 million parameters: 28 utterances per second on one core."""
 
     d_model: int = 128
     heads: int = 4
@@ -33,7 +33,7 @@ class Size:
 
     @property
     def shape(self) -> dict[str, Any]:
-        """What a WhisperConfig is told of it."""
+        """The arguments of a WhisperConfig."""
         return {
             "num_mel_bins": self.mels,
             "d_model": self.d_model,
@@ -48,7 +48,7 @@ class Size:
         }
 
 
-#: By name. Those of OpenAI's names have OpenAI's dimensions, and the vocabulary of their own corpus.
+#: Sizes by name. Those named as OpenAI's have the same dimensions, but the vocabulary of their corpus.
 SIZES = {
     "tiny-demo": Size(),
     "tiny": Size(384, 6, 1536, 4, 4, 80, 30, 448),
@@ -82,26 +82,26 @@ def new_model(
 
 
 def read(model: WhisperForConditionalGeneration, tokens: Tensor, states: Tensor) -> Tensor:
-    """The decoder's last states [B, L, d_model], of tokens [B, L] that are all given, by encoder states.
+    """The decoder's last states [B, L, d_model] for given tokens [B, L] (teacher forcing) and encoder states.
 
-    It has an empty cache and puts nothing into it: without one, transformers looks for several texts in a row, and asks
-    the GPU, which has all of the encoder still to do.
+    The empty cache is never filled: without one, transformers checks for packed sequences, which synchronises with the
+    GPU before it has run the encoder.
     """
-    found: Tensor = model.get_decoder()(
+    decoded: Tensor = model.get_decoder()(
         input_ids=tokens,
         encoder_hidden_states=states,
         past_key_values=EncoderDecoderCache(DynamicCache(), DynamicCache()),
         use_cache=False,
     ).last_hidden_state
-    return found
+    return decoded
 
 
 @contextmanager
 def short_context(model: WhisperForConditionalGeneration, positions: int) -> Iterator[None]:
-    """Run the encoder on `positions` (20 ms each) instead of on as many as it was built for.
+    """Run the encoder on `positions` (20 ms each) instead of its full context.
 
-    Its positions are a fixed sinusoid, so the first of them are the positions of a shorter clip. Everything in
-    transformers that checks the length of the features asks the config.
+    The position embeddings are a fixed sinusoid, so the first ones fit a shorter clip. All checks of the feature
+    length in transformers read the config.
     """
     encoder = model.get_encoder()
     whole, limit = encoder.embed_positions, encoder.config.max_source_positions

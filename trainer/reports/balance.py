@@ -1,4 +1,4 @@
-"""What an epoch saw of each value of a column, beside what there is and what was asked for: rows, and a picture."""
+"""How often an epoch used each value of a column, compared with the corpus and the requested shares."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass, fields
 from trainer.evaluation.grouping import shown
 from trainer.reports.plots import grouped_bars
 
-#: Values of a column that are told one by one, the most frequent; the others are told together.
-VALUES_TOLD = 100
+#: The most frequent values of a column are listed one by one, the others as one row.
+VALUES_LISTED = 100
 
 
 @dataclass(frozen=True)
 class Group:
-    """A value of a column: what there is of it, what was asked for, and what an epoch saw.
+    """A value of a column: its clips in the corpus, the requested share, and what an epoch used.
 
     Attributes:
-        clips, hours: in the split that is trained on.
-        expected_percent: of the epoch's draws.
-        draws, drawn_percent: of the epoch.
-        distinct: different clips among those drawn.
-        drawn_hours: of the clips as they are on disk, before their speed is changed.
+        clips, hours: in the train split.
+        expected_percent: the requested share of the epoch's draws.
+        draws, drawn_percent: in the epoch.
+        distinct: distinct clips among those drawn.
+        drawn_hours: of the clips as stored, before augmentation changes their speed.
     """
 
     value: str
@@ -34,7 +34,7 @@ class Group:
     drawn_hours: float
 
 
-def told_groups(rows: Sequence[Group], at_most: int = VALUES_TOLD) -> list[Group]:
+def top_groups(rows: Sequence[Group], at_most: int = VALUES_LISTED) -> list[Group]:
     """The first rows, and all others as one: a corpus may have thousands of speakers."""
     rest = rows[at_most:]
     if not rest:
@@ -44,11 +44,11 @@ def told_groups(rows: Sequence[Group], at_most: int = VALUES_TOLD) -> list[Group
 
 
 def balance_plot(rows: Sequence[Group], column: str, title: str) -> str:
-    """An SVG: for each group of a column three bars in percent: what is there, what was asked for, what was drawn."""
+    """An SVG with three bars in percent for each group of a column: in the corpus, requested, and drawn."""
     total = max(1, sum(row.clips for row in rows))
     series = {
         "in train": [100 * row.clips / total for row in rows],
-        "asked for": [row.expected_percent for row in rows],
-        "seen": [row.drawn_percent for row in rows],
+        "requested": [row.expected_percent for row in rows],
+        "drawn": [row.drawn_percent for row in rows],
     }
     return grouped_bars([shown(column, row.value) for row in rows], series, title, "percent of clips")

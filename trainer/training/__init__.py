@@ -1,1 +1,1 @@
-"""From a corpus and a checkpoint to a better checkpoint: what is drawn, how it is spelt, and what a step does."""
+"""Training: sampling clips, tokenising them, batches, losses, the loop, and the run folder."""

@@ -1,9 +1,8 @@
-"""Audio-context fine-tuning: a model is taught to find at a short acoustic context what it found at its full one.
+"""Audio-context fine-tuning: train a model to compute at a short acoustic context what it computes at its full one.
 
-Whisper pads everything to 30 s, and breaks where it is not padded. A frozen copy of it, the teacher, hears each batch
-with silence up to the full context, and reads what the student reads; the student, who hears the batch as it is, is to
-have the same states behind the decoder's last layer (FUTO, whisper-acft). Texts are read all the same: both decoders
-are given them.
+Whisper pads all audio to 30 s and breaks without padding. A frozen copy, the teacher, gets each batch padded with
+silence to the full context; the student gets it unpadded, and its states after the decoder's last layer are trained to
+match the teacher's (FUTO, whisper-acft). Both decoders read the same text.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from trainer.training.spelling import IGNORED
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model as it was before training, and the encoder positions of its full context."""
+    """A frozen copy of the model before training, and the number of encoder positions of its full context."""
 
     model: WhisperForConditionalGeneration
     positions: int
@@ -32,21 +31,21 @@ class Teacher:
     def of(
         cls, model: WhisperForConditionalGeneration, context_s: float, dtype: torch.dtype = torch.float32
     ) -> Teacher:
-        """A frozen copy on the model's device; in half precision it takes half the memory."""
+        """Copy and freeze a model, on its device; half precision takes half the memory."""
         frozen = copy.deepcopy(model).eval().requires_grad_(False)
         torch.nn.Module.to(frozen, dtype)
         return cls(frozen, round(context_s * POSITIONS_PER_S))
 
     @torch.no_grad()
     def states(self, batch: Batch) -> Tensor:
-        """Its last decoder states [B, L, d_model] for what the student reads."""
-        heard = with_silence(batch.features, 2 * self.positions).to(self.model.dtype)
-        with short_context(self.model, heard.shape[-1] // 2):
-            states = self.model.get_encoder()(heard).last_hidden_state
+        """The last decoder states [B, L, d_model] for the student's input tokens."""
+        features = with_silence(batch.features, 2 * self.positions).to(self.model.dtype)
+        with short_context(self.model, features.shape[-1] // 2):
+            states = self.model.get_encoder()(features).last_hidden_state
             return read(self.model, batch.tokens, states)
 
 
 def matching_loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-    """Mean squared difference of states [B, L, d_model], summed over where labels [B, L] ask for something."""
-    apart = (student.float() - teacher.float()).square().mean(-1)
-    return (apart * (labels != IGNORED)).sum()
+    """Mean squared difference of states [B, L, d_model], summed over the positions whose label [B, L] counts."""
+    distance = (student.float() - teacher.float()).square().mean(-1)
+    return (distance * (labels != IGNORED)).sum()

@@ -1,4 +1,4 @@
-"""A moving average of the weights: better than any single step's while the learning rate is still high."""
+"""A moving average of the weights: better than the weights of any single step while the learning rate is high."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Weights = dict[str, Tensor]
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The parameters that training changes, by name."""
+    """The trainable parameters, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 class Average:
-    """The average of what is trained in a model, which is measured and published. A decay of 0: the model itself."""
+    """The average of a model's trainable weights, which is measured and published. Decay 0: the model itself."""
 
     def __init__(self, model: torch.nn.Module, decay: float) -> None:
         self._model, self._decay = model, decay
@@ -25,21 +25,21 @@ class Average:
 
     @torch.no_grad()
     def update(self, steps: int) -> None:
-        """Move towards the model, fast at first: after n steps over about the last tenth of them, up to the decay."""
+        """Move towards the model: after n steps, averages about the last n / 10 of them, until the decay limits it."""
         if self.weights:
             decay = min(self._decay, (1 + steps) / (10 + steps))
             torch._foreach_lerp_(list(self.weights.values()), list(trained(self._model).values()), 1 - decay)
 
     @contextmanager
-    def worn(self) -> Iterator[None]:
-        """The model has the average's weights inside the block, and its own again behind it."""
-        self._exchange()
+    def applied(self) -> Iterator[None]:
+        """Swap the averaged weights into the model for the duration of the block."""
+        self._swap()
         try:
             yield
         finally:
-            self._exchange()
+            self._swap()
 
-    def _exchange(self) -> None:
+    def _swap(self) -> None:
         parameters = trained(self._model)
         for name, average in self.weights.items():
             self.weights[name], parameters[name].data = parameters[name].data, average

@@ -1,4 +1,4 @@
-"""Batches of examples of like length, in an order that is a function of the seed alone."""
+"""Batches of examples of similar length, in an order that depends on the seed only."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from trainer.models.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.models.tokenizer import Speller
 from trainer.stopping import leave_to_parent
 from trainer.training.spec_augment import spec_augment
-from trainer.training.spelling import IGNORED, UNKNOWN, Pen, Span, Spelled, Style, letters, spell
+from trainer.training.spelling import IGNORED, UNKNOWN, ExampleSpeller, Span, Spelled, Style, letters, spell
 
-#: Batches whose examples are sorted by length together. More of them waste less padding and mix lengths less.
+#: The examples of this many batches are sorted by length together. Higher wastes less padding but mixes lengths less.
 BATCHES_PER_BLOCK = 16
 #: Audio is padded to a multiple of this many encoder positions, so that few different shapes occur.
 POSITIONS_STEP = 10
-#: Batches that each worker makes ahead at most and at least, and all of them about so many: each waits in shared memory
-#: (31 MB of 960 s), of which a container has little, and its tensors are as many open files.
+#: Batches that each worker prefetches at most and at least, and about how many all workers prefetch together. They wait
+#: in shared memory (31 MB for 960 s), of which a container has little, and each tensor is an open file.
 MOST_AHEAD, LEAST_AHEAD, ALL_AHEAD = 8, 2, 32
 
 
 class Position(NamedTuple):
-    """A place in the data: the next batch is number `batch` of a block."""
+    """A position in the data: the next batch is number `batch` of a block."""
 
     block: int = 0
     batch: int = 0
@@ -43,14 +43,14 @@ class Shape:
     """How large batches are.
 
     Attributes:
-        examples: the most in a batch.
-        seconds: the most of padded audio in a batch (but for a single example); None: any.
-        block: examples that are sorted by length together; None: of BATCHES_PER_BLOCK batches.
-        least_s: batches are padded to this; a model that shall hear in its full context trains in it.
-        jitter_s: silence of up to this length comes on top, drawn for each batch; up to most_s.
-        wide_share: share of batches that are padded to most_s (half of them) or to any length below it: a transcriber's
-            context is longer than most of what it hears.
-        most_s: the longest that a batch may be.
+        examples: maximum per batch.
+        seconds: maximum of padded audio per batch (a single example may exceed it); None: no limit.
+        block: examples that are sorted by length together; None: those of BATCHES_PER_BLOCK batches.
+        least_s: batches are padded to at least this; models for full context are trained at full context.
+        jitter_s: each batch gets up to this much more silence, at random, but no more than to most_s.
+        wide_share: share of batches that are padded to most_s (half of them) or to a random length below it: a
+            transcriber's context is longer than most of its audio.
+        most_s: the maximum length of a batch.
     """
 
     examples: int = 32
@@ -62,26 +62,27 @@ class Shape:
     most_s: float = 30.0
 
     def padded_s(self, longest_s: float, rng: random.Random) -> float:
-        """What a batch is padded to, whose longest example is so long."""
+        """The length to pad a batch to, given its longest example."""
         longest_s = max(self.least_s, longest_s)
-        share, wide, place = rng.random(), rng.random(), rng.random()
+        share, wide, fraction = rng.random(), rng.random(), rng.random()
         if share < self.wide_share:
-            return self.most_s if wide < 0.5 else longest_s + place * (self.most_s - longest_s)
-        return min(self.most_s, longest_s + place * self.jitter_s)
+            return self.most_s if wide < 0.5 else longest_s + fraction * (self.most_s - longest_s)
+        return min(self.most_s, longest_s + fraction * self.jitter_s)
 
     def fits(self, examples: int, longest_s: float) -> bool:
-        """Whether so many examples, of which one is so long, are one batch."""
+        """Whether this many examples, the longest of which is `longest_s`, fit in one batch."""
         within = self.seconds is None or examples * max(longest_s, self.least_s) <= self.seconds
         return examples <= self.examples and within
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that makes batches out of examples.
+    """How examples become batches.
 
-    `misled`: share of the decoder's input tokens that are replaced by any other. A decoder that cannot trust what it
-    wrote before must listen; without this it learns a predictable grammar by heart, and writes fluent sentences that
-    nobody said. `spec_augment`: share of examples.
+    Attributes:
+        misled: share of the decoder's input tokens that are replaced at random. A decoder that cannot trust its own
+            output must use the audio; without this it memorises a predictable grammar and hallucinates fluent text.
+        spec_augment: share of examples with SpecAugment.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -95,15 +96,15 @@ class Batch:
     """Tensors of one training step; B examples, T encoder positions (20 ms), L decoder positions.
 
     features        [B, mels, 2 T]  log-mel
-    frames          [B]  feature frames that hold audio; padding is behind them
+    frames          [B]  feature frames that hold audio; the rest is padding
     tokens          [B, L]  decoder input: prompt, prefix and text, padded with the end token
-    labels          [B, L]  what to predict at each position; IGNORED in padding and in the prompt, and there only
-    spans           [B, L, 2]  first and last + 1 encoder position of the token that is predicted; -1: no text
-    text            [B, N]  text tokens alone, padded, for CTC
-    text_lengths    [B]  on the CPU, wherever the others are
-    letters         [B, T]  byte of the word that is being spoken, SILENCE, or IGNORED where it is not known
+    labels          [B, L]  token to predict at each position; IGNORED in padding and in the prompt only
+    spans           [B, L, 2]  first and last + 1 encoder position of the token to predict; -1: no text
+    text            [B, N]  text tokens only, padded, for CTC
+    text_lengths    [B]  always on the CPU
+    letters         [B, T]  byte of the word being spoken, SILENCE, or IGNORED if unknown
 
-    `after` is the place in the data behind it.
+    `after` is the position in the data after this batch.
     """
 
     features: Tensor
@@ -122,21 +123,21 @@ class Batch:
 
     @property
     def audio_s(self) -> float:
-        """Seconds of audio in it, without padding."""
+        """Seconds of audio, without padding."""
         return float(self.frames.sum()) / (2 * POSITIONS_PER_S)
 
     def __len__(self) -> int:
         return len(self.features)
 
     def pin_memory(self) -> Batch:
-        """The same in memory that a GPU copies from by itself; a DataLoader calls it."""
+        """The batch in pinned memory; called by the DataLoader."""
         pinned: dict[str, Any] = {
             name: value.pin_memory() for name, value in vars(self).items() if torch.is_tensor(value)
         }
         return replace(self, **pinned)
 
     def to(self, device: torch.device) -> Batch:
-        """Its tensors on a device, but for `text_lengths`."""
+        """The batch with its tensors on a device, except `text_lengths`."""
         moved: dict[str, Any] = {
             name: value.to(device, non_blocking=True)
             for name, value in vars(self).items()
@@ -146,7 +147,7 @@ class Batch:
 
 
 def block_batches(source: ExampleSource, seed: int, block: int, shape: Shape) -> list[list[int]]:
-    """The batches of a block: its examples by length, cut where a batch is full, in a drawn order."""
+    """The batches of a block: its examples sorted by length and cut into full batches, in random order."""
     size = shape.block or shape.examples * BATCHES_PER_BLOCK
     durations_s = {index: source.duration_s(index) for index in range(block * size, (block + 1) * size)}
     batches: list[list[int]] = []
@@ -160,19 +161,19 @@ def block_batches(source: ExampleSource, seed: int, block: int, shape: Shape) ->
 def rounds(
     source: ExampleSource, seed: int, shape: Shape, start: Position, ranks: int = 1
 ) -> Iterator[tuple[list[list[int]], Position]]:
-    """From a place in the data on, a batch for each of the processes that train together, and the place behind them."""
+    """From `start`, endlessly: one batch for each rank, and the position after them."""
 
     def batches() -> Iterator[tuple[list[int], Position]]:
         for block in itertools.count(start.block):
-            found = block_batches(source, seed, block, shape)
-            for number in range(start.batch if block == start.block else 0, len(found)):
-                last = number + 1 == len(found)
-                yield found[number], Position(block + 1, 0) if last else Position(block, number + 1)
+            in_block = block_batches(source, seed, block, shape)
+            for number in range(start.batch if block == start.block else 0, len(in_block)):
+                last = number + 1 == len(in_block)
+                yield in_block[number], Position(block + 1, 0) if last else Position(block, number + 1)
 
     stream = batches()
     while True:
-        taken = [next(stream) for _ in range(ranks)]
-        yield [indices for indices, _ in taken], taken[-1][1]
+        per_rank = [next(stream) for _ in range(ranks)]
+        yield [indices for indices, _ in per_rank], per_rank[-1][1]
 
 
 def collate(
@@ -183,7 +184,7 @@ def collate(
     least_s: float = 0.0,
     most_s: float | None = None,
 ) -> Batch:
-    """Pad examples to the longest and to `least_s`, make their features, and spell their words (if nobody did)."""
+    """Pad examples to the longest and to `least_s`, compute their features, and tokenise them unless `spelled`."""
     step, longest = POSITIONS_STEP * POSITION_SAMPLES, max(len(example.audio) for example in examples)
     samples = -(-max(round(least_s * SAMPLE_RATE), longest) // step) * step
     samples = samples if most_s is None else min(samples, round(most_s * SAMPLE_RATE))
@@ -194,18 +195,18 @@ def collate(
     return Batch(
         features=log_mel(audio, 2 * (samples // POSITION_SAMPLES)),
         frames=torch.tensor([-(-len(example.audio) * 2 // POSITION_SAMPLES) for example in examples]),
-        tokens=_padded([each.tokens for each in spelled], speller.end),
-        labels=_padded([each.labels for each in spelled], IGNORED),
-        spans=_padded_spans([each.spans for each in spelled]),
-        text=_padded([each.text for each in spelled], 0),
-        text_lengths=torch.tensor([len(each.text) for each in spelled]),
+        tokens=_padded([row.tokens for row in spelled], speller.end),
+        labels=_padded([row.labels for row in spelled], IGNORED),
+        spans=_padded_spans([row.spans for row in spelled]),
+        text=_padded([row.text for row in spelled], 0),
+        text_lengths=torch.tensor([len(row.text) for row in spelled]),
         letters=torch.stack([letters(example, samples // POSITION_SAMPLES) for example in examples]),
     )
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Which batches: all that decides it. `rank` of `ranks` processes that train together; `start` in the data."""
+    """Everything that determines the batches of process `rank` of `ranks`, from position `start`."""
 
     source: ExampleSource
     speller: Speller
@@ -218,12 +219,12 @@ class Stream:
     ranks: int = 1
 
     def make(self, indices: Sequence[int], log_mel: LogMel) -> Batch:
-        """The batch of some examples: a function of the seed and their numbers."""
+        """The batch of these examples: a function of the seed and their indices."""
         shape = self.settings.shape
-        pen = Pen(self.speller, self.settings.style, self.most_tokens)
+        example_speller = ExampleSpeller(self.speller, self.settings.style, self.most_tokens)
         examples = [self.source.example(index) for index in indices]
         spelled = [
-            pen.spell(example, random.Random(f"{self.seed}-{index}"))
+            example_speller.spell(example, random.Random(f"{self.seed}-{index}"))
             for index, example in zip(indices, examples, strict=True)
         ]
         rng = random.Random(f"{self.seed}-batch-{min(indices)}")
@@ -235,12 +236,12 @@ class Stream:
 
 
 def loader(stream: Stream, workers: int = 1, pinned: bool = False) -> Iterator[Batch]:
-    """Batches without end, made by processes beside this one. Their order does not depend on how many there are.
+    """An endless iterator over batches, made by worker processes. Their order does not depend on `workers`.
 
     Args:
-        pinned: for a GPU, which would else have to end its step before the next batch could be copied to it.
+        pinned: for a GPU, which could otherwise copy a batch only after it has completed its step.
     """
-    # The loader draws a number for its workers, which must not come out of the generator that dropout draws from.
+    # The DataLoader draws a seed for its workers, which must not advance the generator that dropout uses.
     return iter(
         DataLoader(
             _Batches(stream),
@@ -259,7 +260,7 @@ class _Batches(IterableDataset[Batch]):
         self._stream = stream
 
     def __iter__(self) -> Iterator[Batch]:
-        # The loader asks its workers in turn, so that the n-th of N makes every N-th batch from the n-th on.
+        # The DataLoader takes from its N workers in turn, so worker n makes every N-th batch, starting at the n-th.
         info: Any = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
         torch.set_num_threads(1)
@@ -270,11 +271,11 @@ class _Batches(IterableDataset[Batch]):
 
 
 def mislead(batch: Batch, speller: Speller, generator: torch.Generator, share: float) -> Batch:
-    """Replace a random share of the text tokens in the decoder's input; the labels stay right."""
-    drawn = torch.rand(batch.tokens.shape, generator=generator)
+    """Replace a random share of the text tokens in the decoder's input; the labels stay correct."""
+    draws = torch.rand(batch.tokens.shape, generator=generator)
     wrong = torch.randint(0, speller.end, batch.tokens.shape, generator=generator)
-    chosen = (batch.tokens < speller.end) & (drawn < share)
-    return replace(batch, tokens=torch.where(chosen, wrong, batch.tokens))
+    replaced = (batch.tokens < speller.end) & (draws < share)
+    return replace(batch, tokens=torch.where(replaced, wrong, batch.tokens))
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Everything for an exact resume after a kill, in one file that is replaced whole or not at all."""
+"""Everything needed to resume exactly after a kill, in one file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Weights = Mapping[str, Tensor]
 
 
 class Stateful(Protocol):
-    """What torch keeps and puts back: an optimizer, a scaler of gradients."""
+    """An optimizer or a gradient scaler."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -32,10 +32,10 @@ class Stateful(Protocol):
 
 
 def save(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stateful], progress: Progress) -> None:
-    """Write sets of weights and states by name, progress and the state of every random generator."""
+    """Write named sets of weights, named states, progress, and the state of every random generator."""
     state = {
-        "weights": {name: {key: value.detach() for key, value in each.items()} for name, each in weights.items()},
-        **{name: each.state_dict() for name, each in states.items()},
+        "weights": {name: {key: value.detach() for key, value in group.items()} for name, group in weights.items()},
+        **{name: stateful.state_dict() for name, stateful in states.items()},
         "progress": asdict(progress),
         "random": _random_state(),
     }
@@ -46,29 +46,29 @@ def save(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stat
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        unfinished.unlink(missing_ok=True)  # on a disk that is full, it would be in the way
+        unfinished.unlink(missing_ok=True)  # it may have filled the disk
         raise
     unfinished.replace(folder / CHECKPOINT_NAME)
 
 
 def restore(folder: Path, weights: Mapping[str, Weights], states: Mapping[str, Stateful]) -> Progress | None:
-    """Put everything back as `save` found it, into the same tensors; None if `folder` has no checkpoint."""
+    """Load everything that `save` wrote, in place; None if `folder` has no checkpoint."""
     path = folder / CHECKPOINT_NAME
     if not path.exists():
         return None
-    # Our own file with the states of random generators in it, which weights_only does not read.
+    # weights_only cannot read the states of random generators; the file is our own.
     try:
         state = torch.load(path, weights_only=False, map_location="cpu")
     except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise PlanError(f"{path} is damaged: without it, the run begins anew") from error
+        raise PlanError(f"{path} is damaged: delete it to start the run from the beginning") from error
     with torch.no_grad():
-        for name, each in weights.items():
-            for key, value in each.items():
+        for name, group in weights.items():
+            for key, value in group.items():
                 value.copy_(state["weights"][name][key])
     for name, stateful in states.items():
-        if name in state:  # an older version had fewer
+        if name in state:  # checkpoints of older versions have fewer
             stateful.load_state_dict(state[name])
-    _put_random_state(state["random"])
+    _set_random_state(state["random"])
     progress = state["progress"]
     return Progress(**{**progress, "position": Position(*progress["position"])})
 
@@ -78,11 +78,11 @@ def _random_state() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": np.random.get_state(),
         "torch": torch.get_rng_state(),
-        "gpu": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # of the one in use
+        "gpu": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # the current device
     }
 
 
-def _put_random_state(state: dict[str, Any]) -> None:
+def _set_random_state(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])

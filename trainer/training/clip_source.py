@@ -1,6 +1,8 @@
-"""Examples without end out of a prepared corpus: which clip, how it is disturbed, and now and then nobody speaking.
+"""An endless source of training examples from a prepared corpus: sampled, joined and augmented clips, and audio
+without speech.
 
-Example `index` is a function of (seed, index): of where a run was killed, or which process makes it, nothing depends.
+Example `index` is a function of (seed, index): it depends neither on where a run was killed nor on which process makes
+it.
 """
 
 from __future__ import annotations
@@ -20,47 +22,46 @@ from trainer.training.sampling import Sampler
 
 Audio = NDArray[np.float32]
 
-#: Random streams of one example: how it is disturbed is drawn apart from what it is.
-_DISTURB, _QUIET, _JOIN = 1, 2, 3
+#: Separate random streams of one example.
+_AUGMENT, _QUIET, _JOIN = 1, 2, 3
 
 
 class Augment(Protocol):
-    """Disturbs audio in a way that is a function of the generator alone."""
+    """Augments audio, deterministically given the generator."""
 
     def lengthening(self, rng: np.random.Generator) -> float:
-        """By which factor the audio becomes longer: what is drawn first of the generator. Cheap."""
+        """The factor by which the audio gets longer; the first value drawn from the generator. Cheap."""
 
     def __call__(self, audio: Audio, rng: np.random.Generator) -> Audio:
-        """Disturb mono audio of SAMPLE_RATE, [n]; the result has round(n * lengthening) samples.
+        """Augment mono audio at SAMPLE_RATE, [n]; the result has round(n * lengthening) samples.
 
-        The generator is to be in the state in which `lengthening` was given it.
+        The generator must be in the same state as when `lengthening` was called.
         """
 
 
 class Quiet(Protocol):
-    """Makes sound in which nobody speaks; a `share` of all examples shall be of it."""
+    """Makes audio without speech, for a `share` of all examples."""
 
     @property
     def share(self) -> float: ...
 
     def duration_s(self, rng: np.random.Generator) -> float:
-        """How long it is: what is drawn first of the generator. Cheap."""
+        """Its duration; the first value drawn from the generator. Cheap."""
 
     def __call__(self, rng: np.random.Generator) -> Audio:
-        """Make it; the generator is to be in the state in which `duration_s` was given it."""
+        """Make the audio. The generator must be in the same state as when `duration_s` was called."""
 
 
 class ClipSource:
     """An ExampleSource over clips of a corpus.
 
     Args:
-        clips: those to train on, in the order that the sampler was made for.
-        sampler: which of them comes when.
-        augment: how they are disturbed; None: not at all.
-        quiet: examples without speech between them, as many as its share says. They are drawn on top of the clips,
-            and are spread evenly.
-        language: of all clips, in place of what they say.
-        joiner: draws what follows a clip in its window; None: nothing does.
+        clips: to train on, in the order that the sampler was made for.
+        sampler: chooses the clips.
+        augment: augments them; None: no augmentation.
+        quiet: makes examples without speech, in addition to the clips and evenly spread among them.
+        language: overrides the language of all clips.
+        joiner: samples the clips that follow a clip in its window; None: clips are not joined.
     """
 
     def __init__(
@@ -75,21 +76,21 @@ class ClipSource:
         joiner: Joiner | None = None,
     ) -> None:
         if quiet is not None and not 0 <= quiet.share < 1:
-            raise PlanError(f"the share of examples without speech is from 0 to below 1, not {quiet.share:g}")
+            raise PlanError(f"the share of examples without speech must be at least 0 and below 1, not {quiet.share:g}")
         self.corpus, self.clips, self.sampler = corpus, clips, sampler
         self._augment, self._quiet = augment, quiet
         self._seed, self._language, self._joiner = seed, language, joiner
 
     def clip(self, index: int) -> Clip | None:
-        """The clip that example `index` begins with; None: nobody speaks in it."""
+        """The first clip of example `index`; None if it has no speech."""
         return None if self._is_quiet(index) else self.clips[self.sampler.clip(self.draw(index))]
 
     def draw(self, index: int) -> int:
-        """How many clips were drawn for the examples before `index`."""
+        """The number of clips drawn for the examples before `index`."""
         return index - self._quiet_before(index)
 
     def epoch_starts(self, epoch: int) -> int:
-        """Number of the first example of an epoch: when the sampler was drawn from as often as its epochs say."""
+        """The index of the first example of an epoch, when the sampler has completed the epochs before it."""
         draws = epoch * self.sampler.draws
         index = int(draws / (1 - (self._quiet.share if self._quiet else 0.0)))
         while self.draw(index) < draws:
@@ -99,7 +100,7 @@ class ClipSource:
         return index
 
     def window(self, index: int) -> list[Placed]:
-        """The clip of an example and those that follow it there; none: nobody speaks in it."""
+        """The clip of an example and those joined to it; empty if it has no speech."""
         clip = self.clip(index)
         if clip is None:
             return []
@@ -116,17 +117,17 @@ class ClipSource:
         window = self.window(index)
         if not window:
             assert self._quiet is not None
-            # Some language stands in the prompt even where the label is <|nospeech|>: a clip's that was heard lately.
+            # The decoder input has a language even if the label is <|nospeech|>: take that of the latest clip.
             latest = self.clips[self.sampler.clip(max(0, self.draw(index) - 1))]
             audio = self._quiet(self._rng(index, _QUIET))
             return Example(audio, self._language or latest.language, (), speech=False)
         audio = joining.audio_of(window, self.corpus.audio)
         if self._augment:
-            audio = self._augment(audio, self._rng(index, _DISTURB))
+            audio = self._augment(audio, self._rng(index, _AUGMENT))
         return joining.example_of(window, audio, self._lengthening(index), self._language)
 
     def _lengthening(self, index: int) -> float:
-        return self._augment.lengthening(self._rng(index, _DISTURB)) if self._augment else 1.0
+        return self._augment.lengthening(self._rng(index, _AUGMENT)) if self._augment else 1.0
 
     def _rng(self, index: int, stream: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, index, stream])
@@ -139,5 +140,5 @@ class ClipSource:
 
 
 def example_of(clip: Clip, audio: Audio, lengthening: float = 1.0, language: str = "") -> Example:
-    """A clip as an example, with its audio as it is now: so many times as long as it was."""
+    """A clip as an example, with its augmented audio, which is `lengthening` times as long as before."""
     return joining.example_of([Placed(clip, 0)], audio, lengthening, language)

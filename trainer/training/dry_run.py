@@ -1,4 +1,4 @@
-"""What a run would do, and whether a GPU has room for it, without a step and without a folder."""
+"""`train --dry-run`: what a run would do and how much memory it needs, without training and without a run folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trainer.models.features import POSITIONS_PER_S, LogMel
 from trainer.training.acft import Teacher
 from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream
-from trainer.training.deciding import Decided, begun, decide, load
 from trainer.training.disk import amount, checkpoint_bytes, free_bytes
 from trainer.training.losses import Targets
 from trainer.training.memory import fill, peak, without_contents
 from trainer.training.options import Options, command
 from trainer.training.run import Run
+from trainer.training.run_setup import Setup, load_checkpoint, prepare_model, set_up
 from trainer.training.sizing import batches_ahead, mean_examples
 from trainer.training.team import Team, local_rank
 
@@ -32,46 +32,46 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Batches:
-    """Those of a run: how many examples one has in the mean, and which one takes the most memory, padded as at most."""
+    """The mean number of examples in a run's batches, and the batch that takes the most memory when fully padded."""
 
     mean: float
     largest: Batch
 
 
 def dry_run(options: Options) -> Iterator[tuple[str, str]]:
-    """What would be done, a name and what there is to say of it at a time.
+    """Yield what a run would do, as pairs of a name and a description.
 
     Raises:
-        TrainerError: the same as of `train_run`, but for what can be told from the run's folder alone.
+        TrainerError: as for `train_run`, except for errors that only the run's folder shows.
     """
     options.check()
     team = Team.of_environment(torch.device("cpu"))
     if team.size > 1:
-        raise PlanError("--dry-run is of one process: start it without torchrun")
+        raise PlanError("--dry-run is for a single process: start it without torchrun")
     device = device_of(options.device, local_rank())
     with tempfile.TemporaryDirectory(prefix="undertext-dry-run-") as folder:
-        elsewhere = replace(options, run=Path(folder))
+        temporary = replace(options, run=Path(folder))
         corpus = Corpus(options.corpus)
-        decided = decide(elsewhere, corpus, load(elsewhere, corpus), team)
-        yield "clips", _clips(decided)
-        batches = batches_of(decided)
-        yield from _steps(decided, batches)
-        yield "device", _device(decided, device)
-        model, teacher, _ = begun(decided, torch.device("cpu"))
-        changing, of_all = (sum(p.numel() for p in ps) for ps in (trained(model).values(), model.parameters()))
-        yield "parameters", f"{changing:,} change, of {of_all:,}"
-        yield "disk", _disk(checkpoint_bytes(model, decided.plan.average_decay > 0), options.run)
-        taken = step_bytes(decided, model, teacher, batches.largest, Path(folder))
-        yield "memory", _memory(taken, batches.largest, device)
-        yield "command", command(options, decided.plan)
+        setup = set_up(temporary, corpus, load_checkpoint(temporary, corpus), team)
+        yield "clips", _clips(setup)
+        batches = batches_of(setup)
+        yield from _steps(setup, batches)
+        yield "device", _device(setup, device)
+        model, teacher, _ = prepare_model(setup, torch.device("cpu"))
+        trainable, total = (sum(p.numel() for p in ps) for ps in (trained(model).values(), model.parameters()))
+        yield "parameters", f"{trainable:,} trainable of {total:,}"
+        yield "disk", _disk(checkpoint_bytes(model, setup.plan.average_decay > 0), options.run)
+        peak_bytes = step_bytes(setup, model, teacher, batches.largest, Path(folder))
+        yield "memory", _memory(peak_bytes, batches.largest, device)
+        yield "command", command(options, setup.plan)
 
 
-def batches_of(decided: Decided) -> Batches:
-    """By the durations of examples alone; the largest one is then made."""
-    plan, loaded, source = decided.plan, decided.loaded, decided.source
+def batches_of(setup: Setup) -> Batches:
+    """Plan the batches by the durations of examples only, then make the largest one."""
+    plan, loaded, source = setup.plan, setup.loaded, setup.source
     shape = plan.batches.shape
-    found = batches_ahead(source, plan.seed, shape, min(source.epoch_starts(1), plan.utterances))
-    # Now and then a batch is padded to all of the context, be its examples as short as they may.
+    planned = batches_ahead(source, plan.seed, shape, min(source.epoch_starts(1), plan.utterances))
+    # Some batches are padded to the whole context, however short their examples.
     widest = replace(shape, least_s=shape.most_s if shape.wide_share else shape.least_s + shape.jitter_s)
 
     def size(indices: Sequence[int]) -> tuple[float, float]:
@@ -87,67 +87,66 @@ def batches_of(decided: Decided) -> Batches:
         config.num_mel_bins,
         config.max_target_positions,
     )
-    largest = stream.make(max(found, key=size), LogMel(config.num_mel_bins))
-    return Batches(mean_examples(found), largest)
+    largest = stream.make(max(planned, key=size), LogMel(config.num_mel_bins))
+    return Batches(mean_examples(planned), largest)
 
 
 def step_bytes(
-    decided: Decided, model: WhisperForConditionalGeneration, teacher: Teacher | None, batch: Batch, folder: Path
+    setup: Setup, model: WhisperForConditionalGeneration, teacher: Teacher | None, batch: Batch, folder: Path
 ) -> int:
-    """The most bytes that a step of such batches holds; the models have lost their weights behind it."""
-    # The scaler of fp16 reads gradients, which have no contents here; bf16 takes as much.
-    plan = replace(decided.plan, precision="fp32" if decided.plan.precision == "fp32" else "bf16")
+    """Peak bytes of a training step with such batches; the models lose their weights."""
+    # The gradient scaler of fp16 reads gradients, which have no contents here; bf16 takes as much memory.
+    plan = replace(setup.plan, precision="fp32" if setup.plan.precision == "fp32" else "bf16")
     targets = Targets.of(batch)
     with without_contents():
-        for each in (model, teacher.model) if teacher else (model,):
-            fill(each, torch.device("cpu"))
+        for module in (model, teacher.model) if teacher else (model,):
+            fill(module, torch.device("cpu"))
         tensors: dict[str, Any] = {
             name: torch.empty_like(value) for name, value in vars(batch).items() if torch.is_tensor(value)
         }
-        run = Run.start(folder, model.train(), decided.loaded.speller, plan, teacher=teacher)
+        run = Run.start(folder, model.train(), setup.loaded.speller, plan, teacher=teacher)
         try:
-            # With a second batch, the first one's gradients are there already.
+            # The second batch is computed beside the gradients of the first.
             return peak(run, [replace(batch, **tensors)] * min(2, plan.accumulate), targets)
         finally:
             run.close()
 
 
-def _clips(decided: Decided) -> str:
-    there = len(decided.clips) + sum(decided.left_out.values())
-    hours = f"{total_s(decided.clips) / 3600:.1f} h"
-    return f"{len(decided.clips):,} of {there:,} fit, {hours}, in {', '.join(decided.languages)}"
+def _clips(setup: Setup) -> str:
+    total = len(setup.clips) + sum(setup.left_out.values())
+    hours = f"{total_s(setup.clips) / 3600:.1f} h"
+    return f"{len(setup.clips):,} of {total:,} fit, {hours}, in {', '.join(setup.languages)}"
 
 
-def _steps(decided: Decided, batches: Batches) -> Iterator[tuple[str, str]]:
-    plan, options = decided.plan, decided.options
+def _steps(setup: Setup, batches: Batches) -> Iterator[tuple[str, str]]:
+    plan, options = setup.plan, setup.options
     steps = max(1, round(plan.utterances / (batches.mean * plan.accumulate)))
     yield "steps", f"about {steps:,} in {options.epochs:g} epochs, {plan.utterances:,} examples"
-    of = f" in {plan.accumulate} batches" if plan.accumulate > 1 else ""
-    padded = "padded to all of it" if decided.full else "and any length below"
-    yield "a step", f"{plan.accumulate * batches.mean:.1f} examples{of}, in the mean"
-    yield "context", f"{decided.context_s:g} s, {padded}"
-    yield "learning rate", f"{plan.learning_rate:g}, down to nothing; steps of warm-up: {plan.warm_up_steps:,}"
-    if decided.dev:
-        every = f"one in {plan.measure_every_steps:,} steps, and at the end"
-        yield "measures", f"{every}, on {len(decided.dev):,} clips of dev"
+    in_batches = f" in {plan.accumulate} batches" if plan.accumulate > 1 else ""
+    padded = "padded to all of it" if setup.full else "and any length below"
+    yield "a step", f"{plan.accumulate * batches.mean:.1f} examples{in_batches} on average"
+    yield "context", f"{setup.context_s:g} s, {padded}"
+    yield "learning rate", f"{plan.learning_rate:g}, decaying to 0; {plan.warm_up_steps:,} steps of warm-up"
+    if setup.dev:
+        every = f"every {plan.measure_every_steps:,} steps, and at the end"
+        yield "measures", f"{every}, on {len(setup.dev):,} clips of dev"
     else:
         yield "measures", "none"
 
 
-def _device(decided: Decided, device: torch.device) -> str:
+def _device(setup: Setup, device: torch.device) -> str:
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
-    return f"{device}{name}, in {decided.plan.precision}"
+    return f"{device}{name}, in {setup.plan.precision}"
 
 
 def _disk(checkpoint: int, run: Path) -> str:
-    return f"{amount(checkpoint)} for a checkpoint, twice that while one is replaced; free: {amount(free_bytes(run))}"
+    return f"{amount(checkpoint)} per checkpoint, twice that while one is replaced; free: {amount(free_bytes(run))}"
 
 
-def _memory(taken: int, batch: Batch, device: torch.device) -> str:
-    told = (
-        f"{taken / _GIB:.1f} GiB at most in a step, of {len(batch)} examples of {batch.positions / POSITIONS_PER_S:g} s"
-    )
+def _memory(peak_bytes: int, batch: Batch, device: torch.device) -> str:
+    peak = f"{peak_bytes / _GIB:.1f} GiB"
+    needed = f"at most {peak} in a step with {len(batch)} examples of {batch.positions / POSITIONS_PER_S:g} s"
     if device.type != "cuda":
-        return told
+        return needed
     free, _ = torch.cuda.mem_get_info(device)
-    return f"{told}; free: {free / _GIB:.1f} GiB, of which CUDA itself takes up to one"
+    return f"{needed}; free: {free / _GIB:.1f} GiB, of which CUDA itself takes up to 1 GiB"

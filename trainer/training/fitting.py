@@ -1,4 +1,4 @@
-"""Which clips a model can be trained on; what is left out is counted by its reason."""
+"""Which clips a model can be trained on; those left out are counted by reason."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from trainer.corpus.clips import Clip
 from trainer.errors import PlanError
 from trainer.models.tokenizer import Speller, listed
 
-#: How the reason begins why a clip is left out that is too long.
-_LONGER = "longer than the context"
+#: The beginning of the reason for clips that are too long.
+_TOO_LONG = "longer than the context"
 
 
 def fitting(
     clips: Iterable[Clip], speller: Speller, context_s: float, most_tokens: int, language: str = ""
 ) -> tuple[list[Clip], Counter[str]]:
-    """Clips no longer than the context, in audio and in tokens.
+    """The clips that fit the context, in audio and in tokens, and how many do not, by reason.
 
     Raises:
-        PlanError: the model lacks a language of theirs.
+        PlanError: the model lacks one of their languages.
     """
     kept: list[Clip] = []
     dropped: Counter[str] = Counter()
     for clip in clips:
-        # With timestamps, <|notimestamps|> is gone.
+        # With timestamps, there is no <|notimestamps|>.
         tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller, language) - 1
         if clip.duration_s > context_s:
-            dropped[f"{_LONGER} of {context_s:g} s"] += 1
+            dropped[f"{_TOO_LONG} of {context_s:g} s"] += 1
         elif tokens > most_tokens:
             dropped[f"more text than {most_tokens} tokens"] += 1
         else:
@@ -36,25 +36,27 @@ def fitting(
     return kept, dropped
 
 
-def shorter(reasons: Iterable[str], context_s: float) -> str:
-    """What to do about clips that are too long for the context; empty: none is."""
-    if not any(reason.startswith(_LONGER) for reason in reasons):
+def advice_on_length(reasons: Iterable[str], context_s: float) -> str:
+    """What to do about clips that are too long for the context; empty if there are none."""
+    if not any(reason.startswith(_TOO_LONG) for reason in reasons):
         return ""
     return f"`prepare --max-s {math.floor(context_s * 100) / 100:g}` cuts recordings with subtitles into clips that fit"
 
 
 def tokens_of(clip: Clip, speller: Speller, language: str = "") -> int:
-    """What its text takes, with a timestamp at either end of each segment; `language` in place of its own."""
+    """Tokens of a clip's text, with a timestamp at either end of each segment; `language` overrides the clip's."""
     return len(speller.text(clip.text, language or clip.language)) + 2 * max(1, len(clip.segments))
 
 
 def _prefix(speller: Speller, language: str) -> int:
     if not speller.multilingual and language != "en":
-        raise PlanError(f"the model knows English only, and the corpus has {language!r}: begin from a multilingual one")
+        raise PlanError(
+            f"the model supports English only, and the corpus has {language!r}: start from a multilingual one"
+        )
     try:
         return len(speller.prefix(language))
     except KeyError as error:
         raise PlanError(
-            f"the model has no language {language!r} (it has {listed(speller.languages)}): let it learn that by the "
-            f"token of one that is like it (--token {language}=CODE), or call it another with --language"
+            f"the model has no language {language!r} (it has {listed(speller.languages)}): train it with the token of "
+            f"a similar language (--token {language}=CODE), or set another --language"
         ) from error

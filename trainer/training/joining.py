@@ -1,7 +1,7 @@
-"""Several clips in one window: on air a window has the end of one sentence and the beginning of the next.
+"""Join several clips in one window: on air, a window holds the end of one sentence and the start of the next.
 
-Corpora such as Common Voice have one sentence a clip. A model that was trained on those alone has learnt that a text
-ends where a sentence does: on 102 such clips it made 0.3 % of errors, and 25 % on the same clips one after the other.
+Corpora such as Common Voice have one sentence per clip. A model trained on those only learns that text ends with the
+sentence: on 102 such clips its error rate was 0.3 %, and 25 % on the same clips one after the other.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from wire.languages import PHRASED, SPACELESS, apart
 Audio = NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
 
-#: Silence between two clips, in seconds; most have some of their own at either end.
+#: Range of silence between two clips, in seconds; most clips also have some at either end.
 PAUSE_S = (0.0, 0.6)
-#: Chance that the next clip is by the same speaker, who may have no other; and that there is one more behind it.
+#: Probability that the next clip is by the same speaker, who may have no other; and that one more clip follows.
 SAME_SPEAKER, ONE_MORE = 0.5, 0.7
-#: Clips that are tried for one that fits.
+#: Clips that are tried before a window is closed.
 _TRIES = 4
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A clip and the first of its samples in a window."""
+    """A clip and the sample of the window at which it starts."""
 
     clip: Clip
     first: int
@@ -41,15 +41,15 @@ class Placed:
 
 
 class Joiner:
-    """Draws what follows a clip in its window.
+    """Samples the clips that follow a clip in its window.
 
     Args:
-        clips: to choose from; those without text follow nothing.
-        shares: how often each is drawn where clips stand alone; what follows is drawn alike.
-        share: of clips that something follows, as far as there is room.
-        most_s: the longest that a window may be.
-        tokens: how many a clip's text takes.
-        most_tokens: of all texts in a window.
+        clips: to choose from; those without text are not joined.
+        shares: how often each clip is sampled on its own; followers are sampled with the same weights.
+        share: of clips that are followed by others, if there is room.
+        most_s: the maximum length of a window.
+        tokens: the number of tokens of a clip's text.
+        most_tokens: the maximum of all texts in a window.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Joiner:
         self._speakers = _grouped(clips, shares, spoken, lambda clip: (clip.language, clip.speaker or clip.id))
 
     def window(self, clip: Clip, rng: np.random.Generator) -> list[Placed]:
-        """The clip and those behind it."""
+        """The clip and those that follow it."""
         placed = [Placed(clip, 0)]
         if not clip.text or rng.random() >= self._share:
             return placed
@@ -83,26 +83,26 @@ class Joiner:
     def _follower(self, placed: Sequence[Placed], room: int, rng: np.random.Generator) -> Placed | None:
         last = placed[-1]
         first = last.end + round(float(rng.uniform(*PAUSE_S)) * SAMPLE_RATE)
-        drawn = self._languages[last.clip.language]
+        group = self._languages[last.clip.language]
         if rng.random() < SAME_SPEAKER:
-            drawn = self._speakers[last.clip.language, last.clip.speaker or last.clip.id]
+            group = self._speakers[last.clip.language, last.clip.speaker or last.clip.id]
         for _ in range(_TRIES):
-            found = Placed(drawn.draw(rng), first)
-            there = any(found.clip is each.clip for each in placed)
-            if not there and found.end <= self._most_samples and self._tokens(found.clip) <= room:
-                return found
+            candidate = Placed(group.draw(rng), first)
+            repeated = any(candidate.clip is other.clip for other in placed)
+            if not repeated and candidate.end <= self._most_samples and self._tokens(candidate.clip) <= room:
+                return candidate
         return None
 
 
 class _Group:
-    """Clips to be drawn, each by its weight."""
+    """Clips to sample from, by weight."""
 
     def __init__(self, clips: Sequence[Clip], weights: NDArray[np.float64]) -> None:
-        self._clips, self._until = clips, np.cumsum(weights)
+        self._clips, self._cumulative = clips, np.cumsum(weights)
 
     def draw(self, rng: np.random.Generator) -> Clip:
-        at = int(np.searchsorted(self._until, rng.random() * self._until[-1], side="right"))
-        return self._clips[min(at, len(self._clips) - 1)]
+        place = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right"))
+        return self._clips[min(place, len(self._clips) - 1)]
 
 
 def _grouped(
@@ -111,35 +111,35 @@ def _grouped(
     places: dict[Key, list[int]] = {}
     for place in spoken:
         places.setdefault(key(clips[place]), []).append(place)
-    return {name: _Group([clips[n] for n in some], shares[some]) for name, some in places.items()}
+    return {name: _Group([clips[n] for n in members], shares[members]) for name, members in places.items()}
 
 
 def audio_of(placed: Sequence[Placed], audio: Callable[[Clip], Audio]) -> Audio:
-    """The sound of a window."""
+    """The audio of a window."""
     if len(placed) == 1:
         return audio(placed[0].clip)
-    sound = np.zeros(placed[-1].end, np.float32)
-    for each in placed:
-        sound[each.first : each.end] = audio(each.clip)
-    return sound
+    window = np.zeros(placed[-1].end, np.float32)
+    for part in placed:
+        window[part.first : part.end] = audio(part.clip)
+    return window
 
 
 def example_of(placed: Sequence[Placed], audio: Audio, lengthening: float = 1.0, language: str = "") -> Example:
-    """A window as an example, with its audio as it is now: so many times as long as it was."""
+    """A window as an example, with its augmented audio, which is `lengthening` times as long as before."""
     first = placed[0].clip
     words: list[TimedWord] = []
     segments: list[tuple[float, float, str]] = []
-    for each in placed:
-        start_s, end_s = (samples / SAMPLE_RATE for samples in (each.first, each.end))
-        clip = each.clip
+    for part in placed:
+        start_s, end_s = (samples / SAMPLE_RATE for samples in (part.first, part.end))
+        clip = part.clip
         inside = [(start_s + start, start_s + end, text) for start, end, text in clip.segments]
         if not inside and len(placed) > 1:
             inside = [(start_s, end_s, clip.text)]
         segments += [(start * lengthening, end * lengthening, text) for start, end, text in inside]
-        said = clip.text.split()
-        if words and said and not _spaced(words[-1].text, said[0], language or first.language):
-            said[0] = words.pop().text + said[0]
-        words += [TimedWord(word, start_s * lengthening, end_s * lengthening) for word in said]
+        new_words = clip.text.split()
+        if words and new_words and not _spaced(words[-1].text, new_words[0], language or first.language):
+            new_words[0] = words.pop().text + new_words[0]
+        words += [TimedWord(word, start_s * lengthening, end_s * lengthening) for word in new_words]
     return Example(
         audio,
         language or first.language,
@@ -153,5 +153,5 @@ def example_of(placed: Sequence[Placed], audio: Audio, lengthening: float = 1.0,
 
 
 def _spaced(before: str, after: str, language: str) -> bool:
-    """Whether a space is written between two clips: one stands between phrases, also of Thai, but of no Chinese."""
+    """Whether the texts of two clips are separated by a space: Thai has spaces between phrases, Chinese does not."""
     return language not in SPACELESS - PHRASED or apart(before, after)

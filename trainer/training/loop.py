@@ -1,8 +1,8 @@
-"""The training loop, from top to bottom: batches, losses, step, average, and now and then a checkpoint and a measure.
+"""The training loop, from top to bottom: batches, losses, optimizer step, weight average, metrics and checkpoints.
 
-transformers' Trainer is not used. Of its traps, four cannot happen here: a step's loss is a mean over the target tokens
-of all its batches, so there is no `num_items_in_batch` to be ignored; the decoder's input is ours and so is there when
-labels are smoothed; nothing strips or shifts labels behind our back; and no argument of it can be renamed.
+transformers' Trainer is not used. Four of its traps cannot happen here: a step's loss is the mean over the target
+tokens of all its batches, so there is no `num_items_in_batch` to ignore; we build the decoder input ourselves, so it
+exists when labels are smoothed; nothing strips or shifts labels implicitly; and no Trainer argument can be renamed.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from trainer.models.tokenizer import Speller
 from trainer.run_folder import CHARACTERS, DECISIVE
 from trainer.stopping import Stop, Stopped
 from trainer.training.averaging import trained
-from trainer.training.batch_errors import told
+from trainer.training.batch_errors import explain
 from trainer.training.batches import Batch, Stream, loader
-from trainer.training.losses import Losses, Targets, losses
+from trainer.training.losses import Losses, Targets, compute_losses
 from trainer.training.pacing import Pace
 from trainer.training.run import Run
 
 
 class Diverged(TrainerError):
-    """Training came to numbers that are none, and no step leads back from there."""
+    """The loss became NaN or infinite; training cannot recover from that."""
 
 
+#: Evaluates a model on dev; returns metrics by name.
 Measure = Callable[[WhisperForConditionalGeneration], dict[str, float]]
-#: Told to keep the model as it is now, by a name: "best" or "last".
-Keep = Callable[[str], None]
+#: Saves the model in its current state under a name, "best" or "last".
+SaveModel = Callable[[str], None]
 
 
 def train(
@@ -48,79 +49,81 @@ def train(
     source: ExampleSource,
     speller: Speller,
     measure: Measure | None = None,
-    keep: Keep | None = None,
+    save_model: SaveModel | None = None,
     workers: int = 1,
     stop: Stop | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Train until the plan is fulfilled; a kill at any time costs what came after the last checkpoint.
+    """Train until the plan is complete. A kill loses only the steps since the last checkpoint.
 
     Args:
-        clock: seconds from any beginning.
+        measure: evaluates the averaged weights.
+        save_model: called with "best" whenever the dev metrics improve.
+        clock: a monotonic clock, in seconds.
 
     Raises:
-        Diverged: what was measured is no number.
-        Stopped: a stop was asked for; the checkpoint is of the last step, if the disk has room for it.
+        Diverged: a dev metric is NaN or infinite.
+        Stopped: a stop was requested. The checkpoint is of the last step, if the disk has room for it.
     """
     stop = stop or Stop()
     plan, progress = run.plan, run.progress
-    stream = loader(_stream(run, source, speller), workers, pinned=run.model.device.type == "cuda")
+    dataloader = loader(_stream(run, source, speller), workers, pinned=run.model.device.type == "cuda")
     pace = Pace(plan.checkpoint_every_s, clock)
     run.model.train()
-    with _ending(stream), _bar(run) as bar:
-        began = clock()
+    with _shutting_down(dataloader), _progress_bar(run) as bar:
+        step_start = clock()
         while plan.done(progress) < 1.0:
-            batches = [next(stream) for _ in range(plan.accumulate)]
-            found = step(run, batches)
-            # From step to step: a GPU is still at work on this one, and is waited for where its losses are shown.
+            batches = [next(dataloader) for _ in range(plan.accumulate)]
+            losses = step(run, batches)
+            # Timed from step to step: a GPU is still computing this one, and is waited for when losses are logged.
             now = clock()
-            asked = _advance(run, batches, now - began, stop)
-            began = now
-            _show(bar, run, found)
+            stop_requested = _advance(run, batches, now - step_start, stop)
+            step_start = now
+            _log_losses(bar, run, losses)
             due = plan.measure_every_steps and progress.steps % plan.measure_every_steps == 0
             if measure and (due or plan.done(progress) >= 1.0):
-                _examine(run, measure, keep, bar)
-                began = clock()
-            if asked and plan.done(progress) < 1.0:
+                _measure(run, measure, save_model, bar)
+                step_start = clock()
+            if stop_requested and plan.done(progress) < 1.0:
                 run.save()
                 raise Stopped(run.saved_steps, stop.signal_number or signal.SIGTERM)
             if pace.due:
                 with pace.writing():
                     run.save()
-                began = clock()
+                step_start = clock()
     if run.saved_steps < progress.steps:
         run.save()
 
 
 def step(run: Run, batches: Sequence[Batch], targets: Targets | None = None) -> Losses:
-    """One step of the optimizer: on the mean over all that these batches, and those of all processes, ask for.
+    """One optimizer step, on the mean loss over all targets of these batches and those of all other ranks.
 
     Args:
-        targets: how much that is, where it is known.
+        targets: their counts, if already known.
     """
     plan, device = run.plan, run.model.device
     for group in run.optimizer.param_groups:
-        group["lr"] = plan.rate(run.progress)
+        group["lr"] = plan.learning_rate_at(run.progress)
     run.optimizer.zero_grad()
     if targets is None:
         counted = sum((Targets.of(batch) for batch in batches), Targets())
-        targets = Targets(*run.team.numbers(astuple(counted), device))
-    parts = []
+        targets = Targets(*run.team.sum_ints(astuple(counted), device))
+    losses = []
     for batch in batches:
         with computing(device, plan.precision):
-            part = losses(
+            batch_losses = compute_losses(
                 run.model, run.heads, batch.to(device), plan.weights, targets, plan.label_smoothing, run.teacher
             )
-        run.scaler.scale(part.total).backward()
-        parts.append(part.detach())
+        run.scaler.scale(batch_losses.total).backward()
+        losses.append(batch_losses.detach())
     parameters = [*trained(run.model).values(), *run.heads.parameters()]
-    run.team.add(p.grad for p in parameters if p.grad is not None)
+    run.team.all_reduce(p.grad for p in parameters if p.grad is not None)
     run.scaler.unscale_(run.optimizer)
     torch.nn.utils.clip_grad_norm_(parameters, plan.clip_norm)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.average.update(run.progress.steps)
-    return sum(parts[1:], parts[0])
+    return sum(losses[1:], losses[0])
 
 
 def _stream(run: Run, source: ExampleSource, speller: Speller) -> Stream:
@@ -139,80 +142,86 @@ def _stream(run: Run, source: ExampleSource, speller: Speller) -> Stream:
 
 
 @contextmanager
-def _ending(batches: Iterator[Batch]) -> Iterator[None]:
-    """Behind the block, the processes of `loader` have ended.
+def _shutting_down(dataloader: Iterator[Batch]) -> Iterator[None]:
+    """Shut down the dataloader's workers after the block.
 
-    By themselves they end when nothing holds the loader any more. An error of theirs does, and Python would wait for
-    them at its exit for ever, as they leave signals to it.
+    They end by themselves once nothing references the loader. A traceback keeps the loader alive; the workers ignore
+    signals, so Python would wait for them forever at exit.
     """
     try:
         yield
     except Exception as error:
-        if (said := told(error)) is error:
+        if (explained := explain(error)) is error:
             raise
-        raise said from error
+        raise explained from error
     finally:
-        if shut_down := getattr(batches, "_shutdown_workers", None):
+        if shut_down := getattr(dataloader, "_shutdown_workers", None):
             shut_down()
 
 
 def _advance(run: Run, batches: Sequence[Batch], elapsed_s: float, stop: Stop) -> bool:
-    """Whether any of the processes that train together was asked to stop: all do so behind the same step."""
+    """Count the step. Return True if any rank was asked to stop, so that all ranks stop after the same step."""
     progress = run.progress
     progress.steps += 1
-    examples, asked = run.team.numbers([sum(map(len, batches)), int(stop.signal_number > 0)], run.model.device)
+    examples, stops = run.team.sum_ints([sum(map(len, batches)), int(stop.signal_number > 0)], run.model.device)
     progress.examples += examples
     progress.audio_s += sum(batch.audio_s for batch in batches)
     progress.elapsed_s += elapsed_s
     progress.position = batches[-1].after
-    return asked > 0
+    return stops > 0
 
 
-def _examine(run: Run, measure: Measure, keep: Keep | None, bar: tqdm[Never]) -> None:
-    """Measure the average; keep it if it is the best; stop if there was no better one for long."""
+def _measure(run: Run, measure: Measure, save_model: SaveModel | None, bar: tqdm[Never]) -> None:
+    """Evaluate the averaged weights, save them if they are the best, and stop early if patience has run out."""
     progress = run.progress
     if run.team.first:
-        with run.average.worn(), torch.random.fork_rng(devices=[]):
-            found = measure(run.model)
-            _refuse_diverged(run, found)
-            decisive = found.get(DECISIVE)
-            if decisive is not None and progress.note(decisive, found.get(CHARACTERS, decisive)) and keep:
-                keep("best")
-        run.log(found)
+        with run.average.applied(), torch.random.fork_rng(devices=[]):
+            metrics = measure(run.model)
+            _check_finite(run, metrics)
+            decisive = metrics.get(DECISIVE)
+            if (
+                decisive is not None
+                and progress.update_best(decisive, metrics.get(CHARACTERS, decisive))
+                and save_model
+            ):
+                save_model("best")
+        run.log(metrics)
         bar.set_description(f"train, {DECISIVE} {decisive:.2f}" if decisive is not None else "train")
-    stop = run.plan.patience is not None and progress.since_best >= run.plan.patience
-    # The first one alone knows; the others hear of it by the sum.
-    progress.stopped = run.team.numbers([int(stop and run.team.first)], run.model.device)[0] > 0
+    out_of_patience = run.plan.patience is not None and progress.since_best >= run.plan.patience
+    # Only the first rank knows; the sum tells the others.
+    progress.stopped = run.team.sum_ints([int(out_of_patience and run.team.first)], run.model.device)[0] > 0
     run.model.train()
 
 
-def _refuse_diverged(run: Run, found: dict[str, float]) -> None:
-    """What was measured of weights that are no numbers says why training ends here."""
-    if not all(map(math.isfinite, found.values())):
-        run.log(found)
+def _check_finite(run: Run, metrics: dict[str, float]) -> None:
+    """Raise Diverged if a metric is NaN or infinite, once the metrics are logged."""
+    if not all(map(math.isfinite, metrics.values())):
+        run.log(metrics)
         raise Diverged(
-            f"{run.folder} has diverged: at step {run.progress.steps:,} its loss is no number. Begin another run with "
-            f"a lower --learning-rate (it is {run.plan.learning_rate:g})"
+            f"{run.folder} has diverged: its loss is NaN or infinite at step {run.progress.steps:,}. Start another run "
+            f"with a lower --learning-rate (it is {run.plan.learning_rate:g})"
         )
 
 
-def _bar(run: Run) -> tqdm[Never]:
+def _progress_bar(run: Run) -> tqdm[Never]:
     plan = run.plan
     total = plan.utterances if plan.minutes is None else round(60 * plan.minutes)
     done = round(plan.done(run.progress) * total)
     unit = "utterance" if plan.minutes is None else "s"
-    quiet = not run.team.first
-    return tqdm(total=total, initial=done, unit=unit, desc="train", mininterval=2.0, smoothing=0.02, disable=quiet)
+    hidden = not run.team.first
+    return tqdm(total=total, initial=done, unit=unit, desc="train", mininterval=2.0, smoothing=0.02, disable=hidden)
 
 
-def _show(bar: tqdm[Never], run: Run, found: Losses) -> None:
+def _log_losses(bar: tqdm[Never], run: Run, losses: Losses) -> None:
+    """Move the progress bar on; every `log_every_steps` steps, log the losses."""
     plan, progress = run.plan, run.progress
     bar.update(round(plan.done(progress) * (bar.total or 0)) - bar.n)
     if progress.steps % plan.log_every_steps == 0 or plan.done(progress) >= 1.0:
         if run.team.size > 1:
-            run.team.add(vars(found).values())
-        values = {name: float(value) for name, value in vars(found).items() if isinstance(value, Tensor)}
+            run.team.all_reduce(vars(losses).values())
+        values = {name: float(value) for name, value in vars(losses).items() if isinstance(value, Tensor)}
         loss = values.pop("total")
         bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-        rate = progress.examples / max(progress.elapsed_s, 1e-9)
-        run.log({"loss": loss, **values, "learning_rate": plan.rate(progress), "samples_per_s": rate})
+        samples_per_s = progress.examples / max(progress.elapsed_s, 1e-9)
+        learning_rate = plan.learning_rate_at(progress)
+        run.log({"loss": loss, **values, "learning_rate": learning_rate, "samples_per_s": samples_per_s})

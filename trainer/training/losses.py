@@ -1,8 +1,8 @@
-"""What training minimises: the next token; letters or CTC on the encoder; attention that looks at the word it writes;
-and, where there is a teacher, what it sees that the model does not.
+"""The training losses: cross entropy of the next token, letters or CTC on the encoder, alignment of cross attention
+with the spoken words, and, with a teacher, the distance from its decoder states.
 
-CTC needs no word times, but from nothing it takes long to find them by itself. Where they are known, the letter that
-is spoken at each moment teaches the encoder to hear within minutes.
+CTC needs no word times, but takes long to find them when a model is trained from scratch. If word times are known,
+predicting the letter spoken at each moment trains the encoder within minutes.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from trainer.training.acft import Teacher, matching_loss
 from trainer.training.batches import Batch
 from trainer.training.spelling import IGNORED, SILENCE
 
-#: Heads of every decoder layer that are taught to point at what is written. What one head of the last layer sees
-#: passes through too narrow a door: the decoder then looks at the right place and still writes what grammar suggests.
+#: Heads of every decoder layer that are trained to attend to the word being written. One head of the last layer is too
+#: narrow a channel: the decoder then attends to the right place and still writes what grammar suggests.
 ALIGNED_HEADS = 2
-#: Encoder positions (20 ms) either side of a word that still count as looking at it: 0.06 s.
+#: Encoder positions (20 ms) on either side of a word that still count as attending to it: 0.06 s.
 ALIGNMENT_SLACK = 3
-#: CTC sees one encoder position in this many: 25 a second still are five times the tokens of fast speech.
+#: CTC uses every second encoder position: 25 per second are still five times the tokens of fast speech.
 CTC_STRIDE = 2
-#: Letters are asked for at one encoder position in this many: neighbours say the same.
+#: Letters are predicted at every second encoder position: neighbours have the same letter.
 LETTER_STRIDE = 2
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each auxiliary loss counts beside the cross entropy."""
+    """Weights of the auxiliary losses relative to the cross entropy."""
 
     ctc: float = 0.3
     letters: float = 0.3
     alignment: float = 0.2
-    #: Of what a teacher's states are matched by (`acft`); the cross entropy counts what this leaves of 1.
+    #: Of the loss that matches a teacher's states (`acft`); the cross entropy has weight 1 - matching.
     matching: float = 0.0
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Of how many things each loss is a mean; of all batches of a step, they make the loss that of one large batch."""
+    """How many targets each loss averages over. Summed over a step's batches, they give the loss of one large batch."""
 
     tokens: int = 0
     text: int = 0
@@ -66,7 +66,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over what `Targets` counted, so those of a step's batches add up."""
+    """Sums divided by the counts in `Targets`, so the losses of a step's batches add up to its mean."""
 
     total: Tensor
     cross_entropy: Tensor
@@ -83,7 +83,7 @@ class Losses:
 
 
 class Heads(torch.nn.Module):
-    """What is put on the encoder in training alone."""
+    """Output layers on the encoder, used in training only."""
 
     def __init__(self, d_model: int, tokens: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Heads(torch.nn.Module):
 
 
 class CtcHead(torch.nn.Module):
-    """Encoder states to token logits, a blank last. Lives only in training."""
+    """Encoder states to token logits; the blank is last."""
 
     def __init__(self, d_model: int, tokens: int) -> None:
         super().__init__()
@@ -100,9 +100,9 @@ class CtcHead(torch.nn.Module):
         self.projection = torch.nn.Linear(d_model, tokens + 1)
 
     def forward(self, states: Tensor, batch: Batch) -> Tensor:
-        """Loss of states [B, T, d_model], summed. Every CTC_STRIDE-th position is enough for it.
+        """CTC loss of states [B, T, d_model], summed, on every CTC_STRIDE-th position.
 
-        The lengths are on the CPU: ctc_loss reads them there, and would wait for a GPU to hand them out.
+        The lengths are on the CPU, where ctc_loss reads them; on a GPU, it would have to synchronise.
         """
         strided = states[:, ::CTC_STRIDE].transpose(0, 1)
         log_probabilities = self.projection(strided).float().log_softmax(-1)
@@ -112,7 +112,7 @@ class CtcHead(torch.nn.Module):
         )
 
 
-def losses(
+def compute_losses(
     model: WhisperForConditionalGeneration,
     heads: Heads,
     batch: Batch,
@@ -121,10 +121,10 @@ def losses(
     label_smoothing: float = 0.0,
     teacher: Teacher | None = None,
 ) -> Losses:
-    """Run the model on a batch and measure it: means over `targets`, by default those of the batch.
+    """Run the model on a batch and return its losses, as means over `targets` (by default those of the batch).
 
     Args:
-        teacher: whose states are matched, where `weights.matching` is not nothing.
+        teacher: the model whose states are matched if `weights.matching` is not 0.
     """
     targets = targets or Targets.of(batch)
     layers = range(model.config.decoder_layers) if weights.alignment else ()
@@ -135,26 +135,24 @@ def losses(
         states = model.get_encoder()(batch.features).last_hidden_state
         decoded = read(model, batch.tokens, states)
         logits = model.proj_out(decoded).float()
-    nothing = states.new_zeros(())
+    zero = states.new_zeros(())
     cross_entropy = token_loss(logits, batch.labels, label_smoothing) / max(1, targets.tokens)
-    connectionist = heads.ctc(states, batch) / max(1, targets.text) if weights.ctc else nothing
-    letters = (
-        letter_loss(heads.letters, states, batch.letters) / max(1, targets.letters) if weights.letters else nothing
-    )
-    pointing = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
-    alignment = torch.stack(pointing).mean() / max(1, targets.spans) if pointing else nothing
-    matching = nothing
+    ctc = heads.ctc(states, batch) / max(1, targets.text) if weights.ctc else zero
+    letters = letter_loss(heads.letters, states, batch.letters) / max(1, targets.letters) if weights.letters else zero
+    head_losses = [alignment_loss(attention.probabilities(states), batch.spans) for attention in aligned]
+    alignment = torch.stack(head_losses).mean() / max(1, targets.spans) if head_losses else zero
+    matching = zero
     if teacher and weights.matching:
         matching = matching_loss(decoded, teacher.states(batch), batch.labels) / max(1, targets.tokens)
-    told = (1 - weights.matching) * cross_entropy + weights.matching * matching
-    total = told + weights.ctc * connectionist + weights.letters * letters + weights.alignment * alignment
-    return Losses(total, cross_entropy, connectionist, letters, alignment, matching)
+    decoder = (1 - weights.matching) * cross_entropy + weights.matching * matching
+    total = decoder + weights.ctc * ctc + weights.letters * letters + weights.alignment * alignment
+    return Losses(total, cross_entropy, ctc, letters, alignment, matching)
 
 
 def token_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross entropy of labels [B, L] by logits [B, L, vocabulary], summed.
+    """Cross entropy of logits [B, L, vocabulary] with labels [B, L], summed.
 
-    Masked by IGNORED, never by `== pad`: pad is also the end of text, which must be learnt.
+    Masked by IGNORED, never by `== pad`: pad is also the end of text, which the model must learn.
     """
     return functional.cross_entropy(
         logits.flatten(0, 1),
@@ -166,24 +164,24 @@ def token_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> 
 
 
 def letter_loss(head: torch.nn.Linear, states: Tensor, letters: Tensor) -> Tensor:
-    """Cross entropy of the letter spoken at states [B, T, d_model], summed over where the letter [B, T] is known."""
+    """Cross entropy of the letters [B, T] spoken at states [B, T, d_model], summed where the letter is known."""
     return token_loss(head(states[:, ::LETTER_STRIDE]).float(), letters[:, ::LETTER_STRIDE])
 
 
 def alignment_loss(attention: Tensor, spans: Tensor) -> Tensor:
     """-log of the attention [B, L, T] inside each token's span [B, L, 2] and ALIGNMENT_SLACK around it, summed."""
-    written = spans[..., 0] >= 0
-    if not written.any():
+    has_span = spans[..., 0] >= 0
+    if not has_span.any():
         return attention.sum() * 0.0
     position = torch.arange(attention.shape[-1], device=attention.device)
-    spans = spans[written]
+    spans = spans[has_span]
     inside = (position >= spans[:, :1] - ALIGNMENT_SLACK) & (position < spans[:, 1:] + ALIGNMENT_SLACK)
-    mass = (attention[written] * inside).sum(-1)
+    mass = (attention[has_span] * inside).sum(-1)
     return -mass.clamp(min=1e-6).log().sum()
 
 
 class _AlignedHead:
-    """Recomputes one head of cross attention from its inputs, so that the rest may run without attention weights."""
+    """Recomputes one cross-attention head from its inputs, so that the others need not return attention weights."""
 
     def __init__(self, model: WhisperForConditionalGeneration, layer: int, head: int) -> None:
         self._attention = model.get_decoder().layers[layer].encoder_attn
@@ -191,16 +189,16 @@ class _AlignedHead:
         self._queries: Tensor | None = None
 
     def __enter__(self) -> None:
-        self._hook = self._attention.q_proj.register_forward_pre_hook(self._see)
+        self._hook = self._attention.q_proj.register_forward_pre_hook(self._record_queries)
 
     def __exit__(self, *_: object) -> None:
         self._hook.remove()
 
-    def _see(self, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _record_queries(self, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._queries = inputs[0]
 
     def probabilities(self, states: Tensor) -> Tensor:
-        """[B, L, T] for encoder states [B, T, d_model]."""
+        """Attention [B, L, T] for encoder states [B, T, d_model]."""
         assert self._queries is not None
         width = self._attention.head_dim
         rows = slice(self._head * width, (self._head + 1) * width)

@@ -1,4 +1,4 @@
-"""What is measured between two steps of training, on clips that are not trained on."""
+"""Dev metrics during training: loss and error rates on held-out clips."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from trainer.models.tokenizer import Speller
 from trainer.run_folder import CHARACTERS, DECISIVE
 from trainer.training.batches import collate
 from trainer.training.clip_source import example_of
-from trainer.training.losses import Heads, Targets, Weights, losses
+from trainer.training.losses import Heads, Targets, Weights, compute_losses
 
-#: Clips in a batch of which the loss is measured.
+#: Clips per batch when the loss is computed.
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class DevMeasure:
-    """Loss and error rates on clips, at the acoustic context that the model is trained for.
+    """Computes loss and error rates on clips, at the acoustic context that the model is trained for.
 
     Attributes:
-        precision: that the model computes in, as in training.
+        precision: as in training.
     """
 
     corpus: Corpus
@@ -60,6 +60,6 @@ class DevMeasure:
             ]
             batch = collate(examples, self.speller, log_mel, least_s=self.context_s, most_s=self.context_s)
             count = Targets.of(batch).tokens
-            found = losses(model, heads, batch.to(model.device), Weights(0, 0, 0))
-            total, tokens = total + count * float(found.cross_entropy), tokens + count
+            losses = compute_losses(model, heads, batch.to(model.device), Weights(0, 0, 0))
+            total, tokens = total + count * float(losses.cross_entropy), tokens + count
         return total / max(1, tokens)

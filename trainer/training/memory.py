@@ -1,4 +1,4 @@
-"""How much memory a step holds, counted as tensors come and go: it needs no GPU, nor the memory itself."""
+"""Peak memory of a training step, counted as tensors are allocated and freed; needs neither a GPU nor the memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from trainer.training.losses import Targets
 from trainer.training.run import Run
 
 
-class Held(TorchDispatchMode):
-    """Counts bytes of all storages that operators inside the block return, until they are freed.
+class MemoryCounter(TorchDispatchMode):
+    """Counts the bytes of all storages that operators in the block return, until they are freed.
 
-    Of tensors `without_contents`, a step of large-v3 is counted in seconds, anywhere. torch's own `MemTracker` does the
-    same for models that are trained whole, and fails at a frozen weight. What a GPU takes on top is not in it: torch's
-    context, workspaces of kernels, and what its allocator loses to fragments.
+    With tensors `without_contents`, counting a step of large-v3 takes seconds on any machine. torch's `MemTracker` does
+    the same, but fails at frozen weights. Not counted is what a GPU needs in addition: the CUDA context, workspaces of
+    kernels, and fragmentation of the allocator.
 
     Attributes:
         now, peak: bytes.
@@ -35,16 +35,16 @@ class Held(TorchDispatchMode):
         self.now = self.peak = 0
         self._known: set[int] = set()
         for tensor in tensors:
-            self._see(tensor)
+            self._count(tensor)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         returned = func(*args, **(kwargs or {}))
         for value in tree_leaves(returned):
             if isinstance(value, Tensor):
-                self._see(value)
+                self._count(value)
         return returned
 
-    def _see(self, tensor: Tensor) -> None:
+    def _count(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         if id(storage) not in self._known:
             size = storage.nbytes()
@@ -60,13 +60,13 @@ class Held(TorchDispatchMode):
 
 @contextmanager
 def without_contents() -> Iterator[None]:
-    """Tensors that are made in the block have shapes and no contents."""
+    """Tensors created in the block have shapes but no contents."""
     with FakeTensorMode(allow_non_fake_inputs=True), _CtcShapes():  # type: ignore[no-untyped-call]  # torch has no type
         yield
 
 
 class _CtcShapes(TorchDispatchMode):
-    """What CTC returns; torch asks the targets' lengths, which are contents, how large that is."""
+    """Shapes of what the CTC operators return; torch would read them from the targets' lengths, which are contents."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         aten = torch.ops.aten
@@ -79,33 +79,33 @@ class _CtcShapes(TorchDispatchMode):
 
 
 def peak(run: Run, batches: Sequence[Batch], targets: Targets) -> int:
-    """The most bytes that a step holds, once the optimizer has its state; two steps are made for it.
+    """Peak bytes of a step once the optimizer has its state; runs two steps.
 
     Args:
-        targets: what is counted in the batches, which cannot be read from tensors without contents.
+        targets: those of the batches, which cannot be counted in tensors without contents.
     """
-    held = Held(_there(run, batches))
-    with held:
+    counter = MemoryCounter(_initial_tensors(run, batches))
+    with counter:
         step(run, batches, targets)
-        held.peak = held.now
+        counter.peak = counter.now
         step(run, batches, targets)
-    return held.peak
+    return counter.peak
 
 
 def fill(model: torch.nn.Module, device: torch.device) -> None:
-    """Give a model weights of the same shapes on another device; `to_empty` cannot do it with fake tensors."""
-    given: dict[int, torch.nn.Parameter] = {}  # tied weights stay tied
+    """Replace a model's weights by random ones on another device; `to_empty` cannot do this with fake tensors."""
+    filled: dict[int, torch.nn.Parameter] = {}  # tied weights stay tied
     for module in model.modules():
         for name, weight in module._parameters.items():
             if weight is not None:
-                if id(weight) not in given:
-                    drawn = 0.02 * torch.randn(weight.shape, dtype=weight.dtype, device=device)
-                    given[id(weight)] = torch.nn.Parameter(drawn, weight.requires_grad)
-                module._parameters[name] = given[id(weight)]
+                if id(weight) not in filled:
+                    values = 0.02 * torch.randn(weight.shape, dtype=weight.dtype, device=device)
+                    filled[id(weight)] = torch.nn.Parameter(values, weight.requires_grad)
+                module._parameters[name] = filled[id(weight)]
 
 
-def _there(run: Run, batches: Iterable[Batch]) -> Iterator[Tensor]:
-    """All that is there before the first step."""
+def _initial_tensors(run: Run, batches: Iterable[Batch]) -> Iterator[Tensor]:
+    """All tensors that exist before the first step."""
     for model in (run.model, run.teacher.model) if run.teacher else (run.model,):
         yield from model.parameters()
         yield from model.buffers()

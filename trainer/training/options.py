@@ -1,4 +1,4 @@
-"""What can be asked of `train`, and the command line that asks for it."""
+"""The options of `train`, their checks, and the command line that they correspond to."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from trainer.training.borrowing import borrowed
 from trainer.training.plan import Plan
 from trainer.training.sampling import balance
 
-#: What decides nothing about the model: it may change when a run or a study goes on.
+#: Options that do not affect the model: they may change when a run or a study resumes.
 MACHINE = ("device", "recompute", "threads", "workers", "log_every", "checkpoint_every_s")
 
-#: What help calls the one that has no option's name.
+#: The name of the positional argument.
 _CORPUS = "CORPUS"
 
-#: Options, what their values must fulfil, and how that is said.
+#: Options, the check of their values, and the requirement in words.
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
         (
@@ -40,7 +40,7 @@ _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
             *("lora_alpha", "context_s"),
         ),
         lambda value: 0 < value < math.inf,
-        "more than 0, and has an end",
+        "more than 0, and finite",
     ),
     (("clip_norm",), lambda value: value > 0, "more than 0"),
     (
@@ -56,7 +56,7 @@ _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that can be asked of `train`; `python -m trainer train --help` says what it means."""
+    """The options of `train`; `python -m trainer train --help` describes them."""
 
     corpus: Path
     model: str
@@ -108,19 +108,19 @@ class Options:
     checkpoint_every_s: float | None = None
 
     def check(self) -> None:
-        """Refuse what no training could make sense of.
+        """Refuse values out of range, and options that contradict each other.
 
         Raises:
-            PlanError: a value is out of its range; the text names the option.
+            PlanError: the message names the option.
         """
-        for names, fits, told in _RANGES:
-            refuse_outside(self, names, fits, told)
+        for names, fits, requirement in _RANGES:
+            refuse_outside(self, names, fits, requirement)
         borrowed(self.token)
         parse(self.augment)
         balance(self.balance)
         without_speech(self.without_speech)
         if (self.lora_alpha is not None or self.lora_targets) and not self.lora:
-            raise PlanError("--lora-alpha and --lora-targets are of adapters: give --lora RANK, too")
+            raise PlanError("--lora-alpha and --lora-targets configure adapters: give --lora RANK too")
 
     @property
     def dropouts(self) -> dict[str, float]:
@@ -128,20 +128,23 @@ class Options:
         return {name: float(getattr(self, name)) for name in names}
 
 
-def refuse_outside(options: object, names: Iterable[str], fits: Callable[[float], bool], told: str) -> None:
-    """Refuse values that do not fit, of options that were given (the others are None).
+def refuse_outside(options: object, names: Iterable[str], fits: Callable[[float], bool], requirement: str) -> None:
+    """Refuse values out of range. Options that were not given are None and pass.
+
+    Args:
+        requirement: in words, such as "more than 0".
 
     Raises:
-        PlanError: one does not; the text names the option, and says what would fit.
+        PlanError: a value is out of range; the message names the option.
     """
     for name in names:
         value = getattr(options, name)
         if value is not None and not fits(value):
-            raise PlanError(f"{_flag(name)} {value}: it is {told}")
+            raise PlanError(f"{_flag(name)} must be {requirement}, not {value}")
 
 
 def command(options: Options, plan: Plan) -> str:
-    """The command line that repeats a run, with everything that was chosen for it."""
+    """The command line that repeats a run, including the defaults that were chosen for it."""
     chosen = replace(
         options,
         batch=plan.batches.shape.examples,
@@ -156,73 +159,73 @@ def command(options: Options, plan: Plan) -> str:
 
 
 def line(options: Options, brief: bool = False) -> str:
-    """The command line that asks for these options.
+    """The command line for these options.
 
     Args:
-        brief: leave out what is so by default.
+        brief: leave out defaults.
     """
     return _line(given(options, brief))
 
 
 def given(options: Options, brief: bool = True) -> dict[str, str]:
-    """Values of options by their names, both as the command line has them; that of a switch is empty.
+    """Values of options by name, both as on the command line; the value of a flag is empty.
 
     Args:
-        brief: leave out what is so by default.
+        brief: leave out defaults.
     """
-    found = {}
+    values = {}
     for field in fields(options):
         value = getattr(options, field.name)
         if value is None or value is False or value in ((), "") or (brief and value == field.default):
             continue
         name = _CORPUS if field.name == "corpus" else _flag(field.name)
-        found[name] = ",".join(value) if isinstance(value, tuple) else "" if value is True else str(value)
-    return found
+        values[name] = ",".join(value) if isinstance(value, tuple) else "" if value is True else str(value)
+    return values
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """In what two that `given` told ask for other models, in words."""
+    """Sentences on the options that differ between two results of `given` and affect the model."""
     free = {_flag(name) for name in ("run", *MACHINE)}
     for name in dict.fromkeys((*before, *now)):
         if name in free or before.get(name) == now.get(name):
             continue
-        old, new = (each.get(name, _by_default(name)) or "given" for each in (before, now))
+        old, new = (values.get(name, _default(name)) or "given" for values in (before, now))
         yield f"{name} was {old}, {'and is' if _NOT_GIVEN in (old, new) else 'not'} {new}"
 
 
 _NOT_GIVEN = "not given"
 
 
-def _by_default(name: str) -> str:
-    """What an option is that is not given, or is given as what it is anyway."""
+def _default(name: str) -> str:
+    """The default of an option, in words."""
     value = {_flag(field.name): field.default for field in fields(Options)}.get(name)
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{value} (the default)" if plain else _NOT_GIVEN
 
 
 def more_epochs(before: Mapping[str, str], now: Mapping[str, str], ended: bool = False) -> str:
-    """What trains on where more epochs are asked of a run, in a sentence; empty: it is not more of them.
+    """How to train for more epochs than a run started with, in a sentence; empty if there are not more of them.
 
-    The rate of a run falls to nothing over its epochs, so that more of them are another run, with a rate of its own.
+    The learning rate decays to 0 over the epochs of a run, so more of them need a new run with its own schedule.
 
     Args:
-        before, now: what `given` told, nothing but the epochs being different.
-        ended: whether the run is at its end, so that nothing of it is left to train.
+        before, now: results of `given`, which differ in the epochs only.
+        ended: the run is complete.
     """
-    begun, all_of_them = (float(each.get("--epochs", Options.epochs)) for each in (before, now))
-    if not begun < all_of_them or "--run" not in now:
+    old, new = (float(values.get("--epochs", Options.epochs)) for values in (before, now))
+    if not old < new or "--run" not in now:
         return ""
     names = (f"{now['--run']}-{number}" for number in itertools.count(2))
     run = next(name for name in names if not Path(name).exists())
-    onward = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{all_of_them - begun:g}"}
-    for known in ("--token", "--acft"):  # which the run's model has by now: its languages, and its short context
-        onward.pop(known, None)
-    first = "It is at its end" if ended else "Go on with the same to its end"
-    return f"{first}; more epochs are a new run that begins from it: {_line(onward)}"
+    new_run = {**now, "--model": now["--run"], "--run": run, "--epochs": f"{new - old:g}"}
+    for name in ("--token", "--acft"):  # the run's model already has its languages and its short context
+        new_run.pop(name, None)
+    first = "The run is complete" if ended else "Finish it with the same settings"
+    return f"{first}; for more epochs, start a new run from its model: {_line(new_run)}"
 
 
 def _line(values: Mapping[str, str]) -> str:
-    """The command line of what `given` told."""
+    """The command line for a result of `given`."""
     words = ["python", "-m", "trainer", "train"]
     for name, value in values.items():
         words += [word for word in ("" if name == _CORPUS else name, value) if word]

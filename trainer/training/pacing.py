@@ -1,4 +1,4 @@
-"""When the next checkpoint is due: often where it is written in no time, more seldom where that takes long."""
+"""When the next checkpoint is due: often if it is written fast, less often if writing takes long."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: Where nobody says how often: seconds from the end of one to the beginning of the next. At least so many; and so many
-#: times what the last one took, so that no more than about a tenth of the time goes there; but never more than an hour,
-#: which is what a kill may cost.
+#: The default interval from the end of one checkpoint to the next: TIMES times as long as the last one took, so that
+#: checkpoints take at most about a tenth of the time; but at least LEAST_S, and at most MOST_S, which a kill may lose.
 LEAST_S, TIMES, MOST_S = 180.0, 10.0, 3600.0
 
 
 class Pace:
-    """Tells when a checkpoint is due, by how long the last one took.
+    """Schedules checkpoints by how long the last one took to write.
 
     Args:
-        every_s: what was asked for, however long it takes; 0: behind every step; None: as suits.
-        clock: seconds from any beginning.
+        every_s: a fixed interval, however long writing takes; 0: after every step; None: the default above.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, every_s: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +25,7 @@ class Pace:
 
     @property
     def wait_s(self) -> float:
-        """Seconds from the end of the last one to the next."""
+        """Seconds from the end of the last checkpoint to the next."""
         if self._every_s is not None:
             return self._every_s
         return min(MOST_S, max(LEAST_S, TIMES * self._took_s))
@@ -37,8 +36,8 @@ class Pace:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """The block writes one."""
-        began_s = self._clock()
+        """Time the block, which writes a checkpoint."""
+        start_s = self._clock()
         yield
         self._ended_s = self._clock()
-        self._took_s = self._ended_s - began_s
+        self._took_s = self._ended_s - start_s

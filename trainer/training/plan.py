@@ -1,4 +1,4 @@
-"""How to train: everything that decides what a step does, so that the same plan makes the same model."""
+"""The training plan: everything that determines what a step does, so that the same plan gives the same model."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from trainer.run_folder import flat
 from trainer.training.batches import BEGINNING, Position, Settings
 from trainer.training.losses import Weights
 
-#: What may differ when a run goes on: it decides nothing about the model.
+#: Entries that may differ when a run resumes: they do not affect the model.
 FREE = ("recompute", "checkpoint_every_s", "log_every_steps")
 
 
 @dataclass
 class Progress:
-    """How far training has come, and where the next batch is in the data.
+    """How far training is, and the position of the next batch in the data.
 
-    `elapsed_s` is time spent in steps; `best` the lowest word error rate, `best_characters` the character error rate of
-    the same model, `fewest_characters` the lowest of any, and `since_best` how many measures lowered none of them.
+    Attributes:
+        elapsed_s: time spent in steps.
+        best: the lowest word error rate, in percent.
+        best_characters: the character error rate of the same model.
+        fewest_characters: the lowest character error rate of any model.
+        since_best: evaluations since either rate was last lowered.
+        stopped: training was stopped early (patience).
     """
 
     steps: int = 0
@@ -36,36 +41,36 @@ class Progress:
     since_best: int = 0
     stopped: bool = False
 
-    def note(self, words: float, characters: float) -> bool:
-        """Take a measure into account, error rates in percent; whether it is the best, ties broken by characters.
+    def update_best(self, wer: float, cer: float) -> bool:
+        """Record error rates in percent. Return True if the model is the best so far; CER breaks ties of WER.
 
-        A model that spells better is still learning, though no word of it is right yet. Of equals the later one is
-        kept, which has learnt more; but it is no news.
+        A lower CER alone resets the patience: a model that spells better is still learning, even if no whole word is
+        right yet. Of equally good models the later one is kept, which has seen more, but it does not reset it.
         """
         before = (math.inf if self.best is None else self.best, self.best_characters)
-        better = (words, characters) <= before
-        news = (words, characters) < before or characters < self.fewest_characters
-        if better:
-            self.best, self.best_characters = words, characters
-        self.fewest_characters = min(self.fewest_characters, characters)
-        self.since_best = 0 if news else self.since_best + 1
-        return better
+        is_best = (wer, cer) <= before
+        improved = (wer, cer) < before or cer < self.fewest_characters
+        if is_best:
+            self.best, self.best_characters = wer, cer
+        self.fewest_characters = min(self.fewest_characters, cer)
+        self.since_best = 0 if improved else self.since_best + 1
+        return is_best
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train. Ends after `utterances`, or, if `minutes` is given, when that much time was spent in training.
+    """How to train. Training ends after `utterances`, or after `minutes` spent in steps if that is given.
 
     Attributes:
-        examples: how clips are drawn and disturbed, in the words of the command line.
-        accumulate: batches of a step. Its loss is that of one batch of their examples.
-        average_decay: of the moving average of the weights; 0: none.
-        precision: of the forward pass; weights are always in single.
-        recompute: keep no activations but those between layers (gradient checkpointing): less memory, a third slower.
-        patience: measures that lower neither words' nor characters' error rate after which training stops; None: it
-            does not.
-        measure_every_steps: 0: never.
-        checkpoint_every_s: what a kill can cost, in seconds; 0: one step; None: as `pacing` has it.
+        examples: how clips are sampled and augmented, as the option values of the command line.
+        accumulate: batches per step. The loss is that of one batch with all their examples.
+        average_decay: of the moving average of the weights; 0 for none.
+        precision: of the forward pass; trained weights are always in single precision.
+        recompute: gradient checkpointing: store only the activations between layers; less memory, a third slower.
+        patience: stop after this many evaluations that lower neither WER nor CER; None: never.
+        measure_every_steps: steps between evaluations on dev; 0: never.
+        checkpoint_every_s: seconds between checkpoints, at most this much is lost by a kill; 0: after every step;
+            None: see `pacing`.
     """
 
     utterances: int = 200_000
@@ -89,17 +94,17 @@ class Plan:
     checkpoint_every_s: float | None = None
 
     def done(self, progress: Progress) -> float:
-        """How much of the training is behind: 0..1, by the clock or by the count."""
+        """The completed share of the training (0..1), by time or by utterances."""
         if progress.stopped:
             return 1.0
         if self.minutes is not None:
             return min(1.0, progress.elapsed_s / (60 * self.minutes))
         return min(1.0, progress.examples / self.utterances)
 
-    def rate(self, progress: Progress) -> float:
-        """Learning rate: up to the full one over the warm-up, then down to nothing along a straight line."""
-        warm = min(1.0, (progress.steps + 1) / max(1, self.warm_up_steps))
-        return self.learning_rate * warm * (1.0 - self.done(progress))
+    def learning_rate_at(self, progress: Progress) -> float:
+        """The learning rate: linear warm-up, then linear decay to 0."""
+        warm_up = min(1.0, (progress.steps + 1) / max(1, self.warm_up_steps))
+        return self.learning_rate * warm_up * (1.0 - self.done(progress))
 
 
 def refuse_change(
@@ -111,31 +116,31 @@ def refuse_change(
     words: Iterable[str] = (),
     instead: str = "",
 ) -> None:
-    """A run, or what `option` names, goes on as it was begun.
+    """Refuse to resume a run, or what `option` names, with other settings than it started with.
 
-    What there was no word for then, and is not asked for now, has not changed.
+    A setting that the stored document lacks (an older version wrote it) has not changed if it is unset now.
 
     Args:
-        words: what differs, in those of the command line; none: the entries that do are named as they are.
-        instead: what to do, where that is known better than to choose another `option`.
+        words: the differences in terms of the command line; if empty, the differing entries are named.
+        instead: better advice than to choose another `option`.
 
     Raises:
-        PlanError: it was begun with something else; the text names what differs.
+        PlanError: the settings differ; the message lists how.
     """
     old, new = flat(before), flat(now)
     checked = [key for key in sorted({*old, *new}) if key.split(".")[-1] not in FREE]
     changed = [key for key in checked if old.get(key) != new.get(key) and (key in old or new[key])]
     if changed:
-        named = list(words)
-        # What no option explains: a corpus that was prepared anew, a checkpoint that is another under the same name.
-        entries = [key for key in changed if not named or key.endswith("fingerprint")]
-        told = "; ".join([*named, *(_change(key, old.get(key), new.get(key)) for key in entries)])
-        instead = "" if entries else instead
-        todo = instead or f"Go on with the same, or choose another {option}"
-        raise PlanError(f"{name} was begun otherwise: {told}. {todo}")
+        differences = list(words)
+        # No option shows that a corpus was prepared again, or that a checkpoint of the same name was replaced.
+        entries = [key for key in changed if not differences or key.endswith("fingerprint")]
+        differences += [_change(key, old.get(key), new.get(key)) for key in entries]
+        advice = "" if entries else instead
+        advice = advice or f"Use the same settings, or choose another {option}"
+        raise PlanError(f"{name} was started with other settings: {'; '.join(differences)}. {advice}")
 
 
 def _change(name: str, before: object, now: object) -> str:
     if now is None:
-        return f"{name} was {before}, and is not given"
+        return f"{name} was {before}, and is not given now"
     return f"{name} was {'not given' if before is None else before}, not {now}"

@@ -1,4 +1,4 @@
-"""The plan of a training run, out of what was asked for and what suits the model, the corpus and the machine."""
+"""The plan of a training run, from the given options and defaults that suit the model, the corpus and the machine."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from trainer.training.sizing import sized
 from trainer.training.spelling import Style
 from trainer.training.team import Team
 
-#: Of the steps, at most so many to warm up.
+#: The default warm-up: this share of all steps, at most this many.
 _WARM_UP_SHARE, _WARM_UP_STEPS = 0.1, 500
-#: Dev is measured every so many steps, but so often at least.
+#: By default dev is measured every 200 steps, and at least 5 times.
 _MEASURE_EVERY, _LEAST_MEASURES = 200, 5
-#: Options that depend on how many steps there will be where they are not given: their names on the command line and in
-#: `Options`, and where plan.json has what was taken.
+#: Options whose defaults depend on the number of steps: on the command line, in `Options`, and in plan.json.
 _ESTIMATED = (
     ("--batch", "batch", "batches.shape.examples"),
     ("--warm-up", "warm_up", "warm_up_steps"),
@@ -35,7 +34,7 @@ _ESTIMATED = (
 )
 
 
-def plan_of(
+def make_plan(
     options: Options,
     loaded: Loaded,
     source: ClipSource,
@@ -44,8 +43,8 @@ def plan_of(
     full: bool,
     team: Team,
 ) -> Plan:
-    """The plan of a training run: what was asked for, and what suits the model where nothing was."""
-    options = _as_begun(options, team)
+    """The plan of a training run: the given options, and defaults that suit the model."""
+    options = _with_stored_estimates(options, team)
     batches = sized(options, source, clips, context_s, full, team.size)
     steps = batches.steps
     measure_every = options.measure_every
@@ -59,7 +58,7 @@ def plan_of(
     return Plan(
         utterances=batches.utterances,
         seed=options.seed,
-        examples=(options.augment, options.balance, options.without_speech, *_joined(options)),
+        examples=(options.augment, options.balance, options.without_speech, *_join_value(options)),
         batches=Settings(
             batches.shape,
             Style(options.timestamps, options.prompts, options.bpe_dropout),
@@ -83,35 +82,35 @@ def plan_of(
     )
 
 
-def _as_begun(options: Options, team: Team) -> Options:
-    """What a run that goes on estimated at its beginning, it keeps, though it would be estimated otherwise by now.
+def _with_stored_estimates(options: Options, team: Team) -> Options:
+    """For a run that resumes, the defaults that it estimated at its start, even if a new estimate would differ.
 
-    All else that an estimate depends on is in the plan, too, and refused there if it has changed.
+    Everything else that an estimate depends on is in the plan, too, and is refused if it changed.
     """
     if not has_learnt(options.run) or not (options.run / PLAN_NAME).exists():
         return options
     document = read_plan(options.run)
     environment, now = document.get(UNCHECKED, {}), given(options)
-    asked = environment.get("given", now)
-    if environment.get("processes", team.size) != team.size or asked.get("--measures") != now.get("--measures"):
+    before = environment.get("given", now)
+    if environment.get("processes", team.size) != team.size or before.get("--measures") != now.get("--measures"):
         return options
     plan = flat(document["plan"])
-    kept: dict[str, Any] = {
+    stored: dict[str, Any] = {
         field: plan[path]
         for name, field, path in _ESTIMATED
-        if getattr(options, field) is None and name not in asked and path in plan
+        if getattr(options, field) is None and name not in before and path in plan
     }
-    return replace(options, **kept, measures=None if "measure_every" in kept else options.measures)
+    return replace(options, **stored, measures=None if "measure_every" in stored else options.measures)
 
 
 def precision_of(options: Options) -> Precision:
-    """As asked for, or as suits the device that was asked for."""
+    """The given precision, or the one that suits the given device."""
     if options.precision != "auto":
         return options.precision
     cuda = torch.cuda.is_available() and options.device != "cpu"
     return suiting(torch.device("cuda" if cuda else "cpu"))
 
 
-def _joined(options: Options) -> tuple[str, ...]:
-    """A run that was begun before there was a word for it joined nothing."""
+def _join_value(options: Options) -> tuple[str, ...]:
+    """The value of --join, left out if 0, because plans of older versions lack it."""
     return (f"{options.join:g}",) if options.join else ()

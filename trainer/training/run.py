@@ -1,10 +1,10 @@
-"""A run: all that training changes, and the folder that keeps it.
+"""A run: the state that training changes, and the folder that stores it.
 
-plan.json       how it was begun; a run goes on with the same or not at all
-train.log       what it said, with times, and every measure with the mean loss up to it
-metrics.jsonl   one JSON object a line: losses now and then, and every measure
-events.out.*    the same for TensorBoard, where it is installed
-checkpoint.pt   for an exact resume after a kill
+plan.json       the plan that the run started with; it resumes with the same plan or not at all
+train.log       messages with times, and all dev metrics with the mean training loss since the last ones
+metrics.jsonl   one JSON object per line: losses every few steps, and all dev metrics
+events.out.*    the same for TensorBoard, if it is installed
+checkpoint.pt   to resume exactly after a kill
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from trainer.training.options import changes, more_epochs
 from trainer.training.plan import Plan, Progress, refuse_change
 from trainer.training.team import Team
 
-#: What train.log calls the measures.
-_MEASURES = {DECISIVE: "WER % on dev", CHARACTERS: "CER %", "dev_loss": "loss"}
-#: Losses that are told there in one line, as their mean, where nothing is measured.
-_LOSSES_A_LINE = 20
+#: Names of the dev metrics in train.log.
+_METRIC_NAMES = {DECISIVE: "WER % on dev", CHARACTERS: "CER %", "dev_loss": "loss"}
+#: Without dev metrics, train.log has one line with the mean of this many losses.
+_LOSSES_PER_LINE = 20
 
 
 @dataclass
 class Run:
-    """Model, optimizer, average and how far they are. Use `start`, and `close` at the end.
+    """Model, optimizer, averaged weights and progress. Create one with `start`, and `close` it at the end.
 
-    `saved_steps` is how far the checkpoint is, with which the run goes on.
+    `saved_steps` is the step of the last checkpoint, from which the run would resume.
     """
 
     folder: Path
@@ -73,39 +73,39 @@ class Run:
         team: Team | None = None,
         teacher: Teacher | None = None,
     ) -> Run:
-        """A new run, or the one that was interrupted in `folder`.
+        """Start a new run, or resume the one in `folder`.
 
         Args:
-            about: what else plan.json is to say, and what must be the same when a run goes on; but for `environment`.
-            teacher: whose states the model is to match, by the plan's weight.
+            about: further entries of plan.json. All but `environment` must be the same when the run resumes.
+            teacher: the model whose states are matched, by the plan's weight.
 
         Raises:
-            PlanError: the run in the folder was begun otherwise.
+            PlanError: the run in the folder started with another plan.
         """
         team = team or Team()
         folder.mkdir(parents=True, exist_ok=True)
-        _keep_plan(folder, {"plan": asdict(plan), **(about or {})}, team)
+        _write_or_check_plan(folder, {"plan": asdict(plan), **(about or {})}, team)
         if plan.recompute:
             model.activation_checkpointing_enable()
         torch.manual_seed(plan.seed)
         with model.device:
             heads = Heads(model.config.d_model, speller.end)
         torch.manual_seed(plan.seed + team.rank)
-        optimizer = torch.optim.AdamW(_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
-        scaling, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
-        run = cls(folder, plan, model, heads, optimizer, scaling, average, Progress(), team, teacher)
+        optimizer = torch.optim.AdamW(_parameter_groups(model, heads, plan), betas=(0.9, 0.98), fused=True)
+        grad_scaler, average = scaler(model.device, plan.precision), Average(model, plan.average_decay)
+        run = cls(folder, plan, model, heads, optimizer, grad_scaler, average, Progress(), team, teacher)
         run.progress = restore(folder, run.weights, run.states) or run.progress
         run.saved_steps = run.progress.steps
-        if not team.first:  # the generators' states are the first's; with the same dropout, a team would learn less
+        if not team.first:  # the checkpoint has the first rank's generators; with equal dropout, the team learns less
             torch.manual_seed(plan.seed + team.rank + team.size * run.progress.steps)
         if team.first:
-            _cut_metrics(folder, run.progress.steps)
-            run._board = _board(folder, run.progress.steps)
+            _truncate_metrics(folder, run.progress.steps)
+            run._board = _tensorboard_writer(folder, run.progress.steps)
         return run
 
     @property
     def weights(self) -> dict[str, Mapping[str, Tensor]]:
-        """All weights that change, by what they belong to."""
+        """All trainable weights, by their owner."""
         return {
             "model": trained(self.model),
             "heads": dict(self.heads.named_parameters()),
@@ -114,11 +114,11 @@ class Run:
 
     @property
     def states(self) -> dict[str, Stateful]:
-        """What else changes, by its name."""
+        """Other state to checkpoint, by name."""
         return {"optimizer": self.optimizer, "scaler": self.scaler}
 
     def save(self) -> None:
-        """Write the checkpoint; where the disk has no room for it, the one before stays, and a warning tells of it."""
+        """Write the checkpoint. If the disk is full, keep the previous one and log a warning."""
         try:
             if self.team.first:
                 save(self.folder, self.weights, self.states, self.progress)
@@ -126,15 +126,15 @@ class Run:
             if not is_full(error):
                 raise
             LOG.warning(
-                "%s: its disk has no room for a checkpoint of step %d: make room; a run that is killed before goes on "
-                "behind step %d",
+                "%s: the disk has no room for the checkpoint of step %d. Free some space: until then, a killed run "
+                "resumes after step %d",
                 *(self.folder, self.progress.steps, self.saved_steps),
             )
         else:
             self.saved_steps = self.progress.steps
 
     def log(self, entry: Mapping[str, float]) -> None:
-        """A line of metrics, and the same for TensorBoard."""
+        """Append metrics to metrics.jsonl and TensorBoard."""
         if not self.team.first:
             return
         with (self.folder / METRICS_NAME).open("a", encoding="utf-8") as file:
@@ -142,16 +142,16 @@ class Run:
         if self._board:
             for name, value in entry.items():
                 self._board.add_scalar(name, value, self.progress.steps)
-        self._note(entry)
+        self._log_summary(entry)
 
-    def _note(self, entry: Mapping[str, float]) -> None:
-        """A line for train.log at every measure, and now and then where there is none."""
+    def _log_summary(self, entry: Mapping[str, float]) -> None:
+        """Write a line to train.log for all dev metrics, and for every `_LOSSES_PER_LINE` losses without any."""
         if "loss" in entry:
             self._losses.append(entry["loss"])
-        measured = [f"{told} {entry[name]:.4g}" for name, told in _MEASURES.items() if name in entry]
-        if measured or len(self._losses) >= _LOSSES_A_LINE:
-            mean = [f"loss on train {fmean(self._losses):.4g} in the mean"] if self._losses else []
-            LOG.debug("step %d: %s", self.progress.steps, ", ".join([*measured, *mean]))
+        metrics = [f"{label} {entry[name]:.4g}" for name, label in _METRIC_NAMES.items() if name in entry]
+        if metrics or len(self._losses) >= _LOSSES_PER_LINE:
+            mean = [f"mean loss on train {fmean(self._losses):.4g}"] if self._losses else []
+            LOG.debug("step %d: %s", self.progress.steps, ", ".join([*metrics, *mean]))
             self._losses.clear()
 
     def close(self) -> None:
@@ -159,8 +159,8 @@ class Run:
             self._board.close()
 
 
-def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) -> list[dict[str, Any]]:
-    """Biases and the gains of norms are not decayed: they are no weights of a sum that could grow too large."""
+def _parameter_groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) -> list[dict[str, Any]]:
+    """Apply weight decay to matrices only, not to biases and the gains of norms."""
     parameters = [*trained(model).values(), *heads.parameters()]
     return [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
@@ -169,33 +169,33 @@ def _groups(model: WhisperForConditionalGeneration, heads: Heads, plan: Plan) ->
 
 
 def has_learnt(folder: Path) -> bool:
-    """Whether a run's folder has anything that another plan must not replace."""
+    """Whether a run's folder holds training results, which another plan must not replace."""
     return any((folder / name).exists() for name in (CHECKPOINT_NAME, METRICS_NAME, *MODELS))
 
 
-def _keep_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
-    """Refuse another plan than the run's, unless it left nothing that could go on: it failed before it learnt."""
+def _write_or_check_plan(folder: Path, document: dict[str, Any], team: Team) -> None:
+    """Write plan.json; if the folder holds training results, refuse another plan instead."""
     path = folder / PLAN_NAME
     document = {**document, UNCHECKED: {**document.get(UNCHECKED, {}), "processes": team.size}}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if path.exists() and has_learnt(folder):
         documents = (read_plan(folder), json.loads(text))
-        compared = ({k: v for k, v in each.items() if k != UNCHECKED} for each in documents)
-        before, now = (each.get(UNCHECKED, {}) for each in documents)
-        # A run that was begun before options were kept is told by the plan's entries alone.
-        told = (before["given"], now["given"]) if before.get("given") and now.get("given") else ({}, {})
-        words = [*changes(*told)]
+        compared = ({k: v for k, v in document.items() if k != UNCHECKED} for document in documents)
+        before, now = (document.get(UNCHECKED, {}) for document in documents)
+        # plan.json of older versions has no options; its entries are named as they are.
+        options = (before["given"], now["given"]) if before.get("given") and now.get("given") else ({}, {})
+        words = [*changes(*options)]
         if (processes := before.get("processes", team.size)) != team.size:
-            words.append(f"by {processes} process{'es' * (processes > 1)}, not {team.size}")
+            words.append(f"it ran in {processes} process{'es' * (processes > 1)}, not {team.size}")
         ended = (folder / SEEN_NAME).exists()
-        instead = more_epochs(told[0], told[1], ended) if len(words) == 1 else ""
+        instead = more_epochs(options[0], options[1], ended) if len(words) == 1 else ""
         refuse_change(str(folder), *compared, words=words, instead=instead)
     elif team.first:
         write_whole(path, text + "\n")
 
 
-def _cut_metrics(folder: Path, steps: int) -> None:
-    """Lines from behind the checkpoint will be written again."""
+def _truncate_metrics(folder: Path, steps: int) -> None:
+    """Remove the lines after the checkpoint, which will be written again."""
     path = folder / METRICS_NAME
     if path.exists():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
@@ -203,7 +203,7 @@ def _cut_metrics(folder: Path, steps: int) -> None:
         write_whole(path, "".join(f"{line}\n" for line in kept))
 
 
-def _board(folder: Path, steps: int) -> Any:
+def _tensorboard_writer(folder: Path, steps: int) -> Any:
     if find_spec("tensorboard") is None:
         return None
     from torch.utils.tensorboard import SummaryWriter

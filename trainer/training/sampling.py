@@ -1,7 +1,7 @@
-"""Which clip is heard next: every epoch all of them once, or balanced by who speaks and how.
+"""Sampling of clips: each once per epoch, or balanced by columns such as accent and gender.
 
-A sampler is a function of (seed, index): a killed run goes on where it was, and what an epoch saw can be told
-afterwards without having been there.
+A sampler is a function of (seed, index): a killed run resumes where it was, and the contents of an epoch can be
+recomputed afterwards.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from trainer.training.single_voices import single_voices
 
 Order = NDArray[np.int64]
 
-#: A group of a hundredth of the clips is then drawn 5 times less often than the rest of them, instead of 99 times.
-USUAL_TEMPERATURE = 3.0
-#: Orders kept in memory: of the epoch that batches are made of, and of the next one, which their plan reaches into.
-_KEPT = 2
+#: At this temperature, 1 % of the clips are drawn 5 times less often than the other 99 %, instead of 99 times.
+DEFAULT_TEMPERATURE = 3.0
+#: Orders cached: of the current epoch and of the next, which the planned batches extend into.
+_CACHED = 2
 
 
 class Sampler(Protocol):
-    """Chooses clips, without end; `draws` of them are an epoch."""
+    """An endless sequence of clips; an epoch is `draws` of them."""
 
     @property
     def draws(self) -> int: ...
 
     def clip(self, index: int) -> int:
-        """Which clip draw number `index` is: its place among the clips."""
+        """The clip of draw number `index`, as its index among the clips."""
 
     def order(self, epoch: int) -> Order:
-        """All clips of an epoch in their order, [draws]."""
+        """The clips of an epoch in order, [draws]."""
 
     @property
     def note(self) -> str:
-        """What a user should know of these draws, in a sentence; empty: nothing."""
+        """A sentence that warns the user about these draws, or an empty string."""
 
     def shares(self) -> NDArray[np.float64]:
-        """Which share of the draws each clip is to have, [clips]."""
+        """The expected share of the draws for each clip, [clips]."""
 
 
 class _Ordered(ABC):
-    """A sampler that is told by its orders; keeps the last ones."""
+    """A sampler defined by the order of each epoch; caches the last orders."""
 
     def __init__(self, draws: int) -> None:
         if draws < 1:
@@ -64,18 +64,18 @@ class _Ordered(ABC):
 
     def order(self, epoch: int) -> Order:
         if epoch not in self._orders:
-            while len(self._orders) >= _KEPT:
+            while len(self._orders) >= _CACHED:
                 del self._orders[next(iter(self._orders))]
             self._orders[epoch] = self._make(epoch)
         return self._orders[epoch]
 
     @abstractmethod
     def _make(self, epoch: int) -> Order:
-        """The clips of one epoch."""
+        """Compute the order of one epoch."""
 
 
 class Epochs(_Ordered):
-    """Each of `n` clips once an epoch, in an order of the epoch's own."""
+    """Each of `n` clips once per epoch, shuffled anew for every epoch."""
 
     note = ""
 
@@ -92,12 +92,12 @@ class Epochs(_Ordered):
 
 @dataclass(frozen=True)
 class Stratum:
-    """Clips of one group that come from one source: all of them are heard equally often.
+    """Clips of one group from one source, all drawn equally often.
 
     Attributes:
-        clips: their places among all clips.
-        share: of the draws, as asked for.
-        draws: in an epoch.
+        clips: their indices among all clips.
+        share: the requested share of the draws.
+        draws: per epoch.
     """
 
     group: tuple[str, ...]
@@ -107,24 +107,24 @@ class Stratum:
 
 
 class Balanced(_Ordered):
-    """Clips by groups: of n clips' weight, a group is drawn in proportion to n^(1/T).
+    """Clips balanced by groups: a group with n clips (weighted) is drawn in proportion to n^(1/T).
 
-    T = 1 draws them as they are, T = ∞ every group equally often. (XLS-R and mBART sample languages so; there the
-    exponent is called alpha.) A group is a value of a column or a combination of several; clips that do not say all of
-    it keep the share that they have by themselves. A source of weight 2 counts as if each of its clips came twice,
-    in every group.
+    T = 1 keeps the natural shares; T = ∞ draws all groups equally often. (XLS-R and mBART sample languages this way,
+    with an exponent alpha.) A group is a value of a column, or a combination of values of several columns; clips that
+    lack one of the values keep their natural share. A source of weight 2 counts as if each of its clips occurred
+    twice, in every group.
 
     An epoch has as many draws as there are clips. The number of draws of a group is the same in every epoch, and no
-    clip of a group (from one source) comes again before all others did: what an epoch sees differs from what is asked
-    for by a draw or two, not by the luck of a dice. Every stratum is drawn at least once an epoch.
+    clip of a group (from one source) is repeated before all others were drawn, so an epoch differs from the requested
+    shares by a draw or two only, not by chance. Every stratum is drawn at least once per epoch.
 
     Args:
-        columns: of `clips.COLUMNS`.
-        temperature: at least 1; `math.inf` will do.
-        weights: of sources, by name; others have 1. A source's parts (`name/part`) have its weight.
+        columns: some of `clips.COLUMNS`.
+        temperature: at least 1; may be `math.inf`.
+        weights: of sources, by name; the default is 1. Parts of a source (`name/part`) have its weight.
 
     Raises:
-        PlanError: there is nothing to draw from.
+        PlanError: there are no clips to draw.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ class Balanced(_Ordered):
         self.strata = _strata(clips, columns, temperature, weights or {})
         groups, speakers = grouped(clips, columns), [clip.speaker for clip in clips]
         self.note = "" if "speaker" in columns else single_voices(groups, speakers, self.shares())
-        if columns and all(UNKNOWN in each for each in groups):
-            self.note = f"no clip says its {' and '.join(columns)}, so all are drawn as they are"
+        if columns and all(UNKNOWN in group for group in groups):
+            self.note = f"{' and '.join(columns)} is unknown for all clips, so they are not balanced"
 
     def _make(self, epoch: int) -> Order:
-        drawn = [self._drawn(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
+        drawn = [self._draw(number, stratum, epoch) for number, stratum in enumerate(self.strata)]
         return np.random.default_rng([self._seed, epoch]).permutation(np.concatenate(drawn))
 
     def shares(self) -> NDArray[np.float64]:
@@ -153,8 +153,8 @@ class Balanced(_Ordered):
             shares[stratum.clips] = stratum.share / len(stratum.clips)
         return shares
 
-    def _drawn(self, number: int, stratum: Stratum, epoch: int) -> Order:
-        """The next `draws` of a stratum's clips, which are dealt like cards: shuffled again when all are out."""
+    def _draw(self, number: int, stratum: Stratum, epoch: int) -> Order:
+        """The next `draws` of a stratum's clips, dealt like cards: reshuffled once all are dealt."""
         n = len(stratum.clips)
         first, last = epoch * stratum.draws, (epoch + 1) * stratum.draws
         decks = range(first // n, -(-last // n))
@@ -164,25 +164,25 @@ class Balanced(_Ordered):
 
 
 def grouped(clips: Sequence[Clip], columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each clip's values of some columns; UNKNOWN where it does not say.
+    """The group of each clip: its values of the columns, or UNKNOWN.
 
-    Of several accents, that which the fewest clips have: for it the clip is worth the most.
+    A clip with several accents counts for the rarest, to which it matters most.
     """
     counts = {name: Counter(value for clip in clips for value in clip.values(name)) for name in columns}
 
     def value(clip: Clip, name: str) -> str:
-        return min(clip.values(name), key=lambda each: (counts[name][each], each), default=UNKNOWN)
+        return min(clip.values(name), key=lambda value: (counts[name][value], value), default=UNKNOWN)
 
     return [tuple(value(clip, name) for name in columns) for clip in clips]
 
 
 def weight_of(source: str, weights: Mapping[str, float]) -> float:
-    """A source's weight, or the one of the source that it is a part of."""
+    """The weight of a source, or of the source that it is a part of."""
     return weights.get(source, weights.get(source.rpartition("/")[0], 1.0))
 
 
 def tempered(masses: Sequence[float], temperature: float) -> list[float]:
-    """Shares of the draws in proportion to mass^(1/T); what has no mass gets none, and something must have some."""
+    """Shares in proportion to mass^(1/T); groups of mass 0 get 0, and at least one mass must be positive."""
     logs = [math.log(mass) / temperature if mass > 0 else -math.inf for mass in masses]
     top = max(logs)
     powers = [math.exp(log - top) for log in logs]
@@ -190,10 +190,10 @@ def tempered(masses: Sequence[float], temperature: float) -> list[float]:
 
 
 def apportion(shares: Sequence[float], draws: int) -> list[int]:
-    """Whole draws that sum up to `draws`, by largest remainder; at least one for every share above nothing.
+    """Integers that sum to `draws`, by largest remainder; at least 1 for every positive share.
 
     Args:
-        draws: at least as many as there are shares.
+        draws: at least the number of shares.
     """
     large = {i for i, share in enumerate(shares) if share > 0}
     counts = [0] * len(shares)
@@ -220,13 +220,13 @@ def _strata(
     keys = sorted(members)
     masses = [weight_of(source, weights) * len(members[key, source]) for key, source in keys]
     if any(not 0 <= mass < math.inf for mass in masses):
-        raise PlanError(f"a source's weight is a number from 0: {dict(weights)}")
+        raise PlanError(f"weights of sources must be 0 or more, and finite: {dict(weights)}")
     by_group: Counter[tuple[str, ...]] = Counter()
     for (key, _), mass in zip(keys, masses, strict=True):
-        by_group[key] += mass  # type: ignore[assignment]  # a Counter of numbers with a point
-    of_group = _of_groups(by_group, temperature)
+        by_group[key] += mass  # type: ignore[assignment]  # a Counter of floats
+    group_shares = _group_shares(by_group, temperature)
     shares = [
-        of_group[key] * mass / by_group[key] if mass else 0.0 for (key, _), mass in zip(keys, masses, strict=True)
+        group_shares[key] * mass / by_group[key] if mass else 0.0 for (key, _), mass in zip(keys, masses, strict=True)
     ]
     draws = apportion(shares, len(clips))
     return tuple(
@@ -236,8 +236,8 @@ def _strata(
     )
 
 
-def _of_groups(masses: Mapping[tuple[str, ...], float], temperature: float) -> dict[tuple[str, ...], float]:
-    """The share of each group: as it is of clips that do not say theirs; the others divide the rest."""
+def _group_shares(masses: Mapping[tuple[str, ...], float], temperature: float) -> dict[tuple[str, ...], float]:
+    """The share of each group: the natural one if it is unknown; the others divide the rest by temperature."""
     total = sum(masses.values())
     if not total:
         raise PlanError("every source of these clips has weight 0")
@@ -252,7 +252,7 @@ def _of_groups(masses: Mapping[tuple[str, ...], float], temperature: float) -> d
 
 
 def weights_of(about: Mapping[str, object]) -> dict[str, float]:
-    """Weights of the sources, by name, out of what corpus.json says."""
+    """Weights of the sources, by name, from corpus.json."""
     sources = about.get("sources", ())
     if not isinstance(sources, Iterable):
         return {}
@@ -260,36 +260,36 @@ def weights_of(about: Mapping[str, object]) -> dict[str, float]:
 
 
 def sampler(words: str, clips: Sequence[Clip], seed: int, weights: Mapping[str, float] | None = None) -> Sampler:
-    """What `--balance COLUMN[,COLUMN…][:TEMPERATURE]` says (temperature: 3; `inf` is even); empty: as it is.
+    """The sampler for `--balance COLUMN[,COLUMN…][:TEMPERATURE]`; without columns, clips are not balanced.
 
-    Weights of sources count either way.
+    Weights of sources apply in both cases.
 
     Raises:
-        PlanError: it is not understood, or there are no clips.
+        PlanError: the option cannot be parsed, or there are no clips.
     """
     columns, temperature = balance(words)
     if not columns and len({weight_of(clip.source, weights or {}) for clip in clips}) <= 1:
         return Epochs(len(clips), seed)
-    found = Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
-    if found.note:
-        LOG.warning("--balance %s: %s", words, found.note)
-    return found
+    balanced = Balanced(clips, columns, temperature if columns else 1.0, seed, weights)
+    if balanced.note:
+        LOG.warning("--balance %s: %s", words, balanced.note)
+    return balanced
 
 
 def balance(words: str) -> tuple[list[str], float]:
-    """Columns and temperature out of `COLUMN[,COLUMN…][:TEMPERATURE]`.
+    """Parse `COLUMN[,COLUMN…][:TEMPERATURE]` into columns and temperature (default 3; `inf` balances evenly).
 
     Raises:
-        PlanError: it is not understood.
+        PlanError: it cannot be parsed.
     """
     names, _, number = words.partition(":")
     columns = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in columns if name not in COLUMNS]:
-        raise PlanError(f"--balance: clips have no column {unknown[0]!r}; there are {', '.join(COLUMNS)}")
+        raise PlanError(f"--balance: clips have no column {unknown[0]!r}, only {', '.join(COLUMNS)}")
     try:
-        temperature = float(number) if number else USUAL_TEMPERATURE
+        temperature = float(number) if number else DEFAULT_TEMPERATURE
     except ValueError:
-        raise PlanError(f"--balance: {number!r} is no temperature: 1, 3 or inf, as in accent:3") from None
+        raise PlanError(f"--balance: {number!r} is not a temperature; use 1, 3 or inf, as in accent:3") from None
     if not temperature >= 1:
-        raise PlanError(f"--balance: a temperature is 1 (as it is) or more (more even), not {temperature:g}")
+        raise PlanError(f"--balance: the temperature is 1 (not balanced) or more, not {temperature:g}")
     return columns, temperature

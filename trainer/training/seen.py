@@ -1,6 +1,6 @@
-"""What each epoch saw, by column: clips and hours beside those that are there and the share that was asked for.
+"""Which clips each epoch used, by column: clips and hours, compared with the corpus and the requested shares.
 
-Examples are functions of their index, so nothing is counted while training: how many examples were seen tells it all.
+Examples are functions of their index, so nothing is counted during training: the number of examples is sufficient.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from numpy.typing import NDArray
 
 from trainer.corpus.clips import Clip
 from trainer.replacing import write_whole
-from trainer.reports.balance import Group, told_groups
+from trainer.reports.balance import Group, top_groups
 from trainer.training.clip_source import ClipSource
 from trainer.training.sampling import Sampler, grouped
 
-#: What is told of each epoch.
-COLUMNS_TOLD = ("accent", "speaker", "gender", "age", "language", "source")
+#: The columns in seen.json.
+SEEN_COLUMNS = ("accent", "speaker", "gender", "age", "language", "source")
 
 
 def seen_groups(clips: Sequence[Clip], sampler: Sampler, column: str, drawn: NDArray[np.int64]) -> list[Group]:
     """One row for each value of a column, the most frequent first.
 
     Args:
-        drawn: places of the clips that were drawn.
+        drawn: indices of the clips that were drawn.
     """
     values, of = _values(clips, column)
     hours = np.array([clip.duration_s for clip in clips]) / 3600
     count = len(values)
-    there, there_h = np.bincount(of, minlength=count), np.bincount(of, hours, count)
-    wanted = 100 * np.bincount(of, sampler.shares(), count)
+    in_train, in_train_h = np.bincount(of, minlength=count), np.bincount(of, hours, count)
+    expected = 100 * np.bincount(of, sampler.shares(), count)
     draws, drawn_h = np.bincount(of[drawn], minlength=count), np.bincount(of[drawn], hours[drawn], count)
     distinct = np.bincount(of[np.unique(drawn)], minlength=count)
     rows = [
         Group(
             values[i],
-            int(there[i]),
-            round(float(there_h[i]), 4),
-            round(float(wanted[i]), 3),
+            int(in_train[i]),
+            round(float(in_train_h[i]), 4),
+            round(float(expected[i]), 3),
             int(draws[i]),
             round(100 * float(draws[i]) / max(1, len(drawn)), 3),
             int(distinct[i]),
@@ -55,7 +55,7 @@ def seen_groups(clips: Sequence[Clip], sampler: Sampler, column: str, drawn: NDA
 
 
 def epochs_of(source: ClipSource, examples: int) -> Iterator[range]:
-    """The examples of each epoch of which the first `examples` saw something."""
+    """The example indices of each epoch, up to the first `examples` examples."""
     for epoch in itertools.count():
         first, last = source.epoch_starts(epoch), min(examples, source.epoch_starts(epoch + 1))
         if first >= examples:
@@ -63,29 +63,29 @@ def epochs_of(source: ClipSource, examples: int) -> Iterator[range]:
         yield range(first, last)
 
 
-def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[str] = COLUMNS_TOLD) -> None:
+def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[str] = SEEN_COLUMNS) -> None:
     """Write seen.json: what the first `examples` examples were, epoch by epoch.
 
-    {"columns": [...], "note": "what a user should know of the balance",
+    {"columns": [...], "note": "what a user should know about the balance",
      "epochs": [{"epoch": 0, "draws": n, "clips": n, "hours": h, "without_speech": n,
                  "groups": {"accent": [Group, ...]}}]}
 
-    Of each epoch: examples that begin with a clip; all clips, those that follow the first in its window, too, and their
-    hours; examples in which nobody speaks.
+    For each epoch: `draws` examples with speech; `clips` in them, including those joined to the first, and their
+    `hours`; `without_speech` examples.
 
-    A value that clips do not say is `(unknown)`, and has the share that it has by itself, however others are balanced.
+    A missing value is `(unknown)`, and keeps its natural share however others are balanced.
 
-    Batches take examples out of their order by a few hundred, so the last epoch is told as exactly as that.
+    Batches reorder examples by a few hundred, so the counts of the last epoch are exact to within that.
     """
-    told = []
+    epochs = []
     for epoch, indices in enumerate(epochs_of(source, examples)):
-        drawn, quiet = _heard(source, indices)
+        drawn, quiet = _drawn_clips(source, indices)
         groups = {
-            column: [asdict(row) for row in told_groups(seen_groups(source.clips, source.sampler, column, drawn))]
+            column: [asdict(row) for row in top_groups(seen_groups(source.clips, source.sampler, column, drawn))]
             for column in columns
         }
         hours = sum(source.clips[i].duration_s for i in drawn.tolist()) / 3600
-        told.append(
+        epochs.append(
             {
                 "epoch": epoch,
                 "draws": len(indices) - quiet,
@@ -95,23 +95,23 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
                 "groups": groups,
             }
         )
-    document = {"columns": list(columns), "note": source.sampler.note, "epochs": told}
+    document = {"columns": list(columns), "note": source.sampler.note, "epochs": epochs}
     write_whole(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
-def _heard(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64], int]:
-    """The places of all clips in examples, and in how many examples nobody speaks."""
+def _drawn_clips(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64], int]:
+    """The indices of all clips in these examples, and the number of examples without speech."""
     places = {clip.id: place for place, clip in enumerate(source.clips)}
-    heard, quiet = array("q"), 0
+    drawn, quiet = array("q"), 0
     for index in indices:
         window = source.window(index)
-        heard.extend(places[placed.clip.id] for placed in window)
+        drawn.extend(places[placed.clip.id] for placed in window)
         quiet += not window
-    return np.array(heard, np.int64), quiet
+    return np.array(drawn, np.int64), quiet
 
 
 def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:
-    """The different values of a column, and which of them each clip has."""
+    """The distinct values of a column, and the index of each clip's value."""
     places: dict[str, int] = {}
     of = np.array([places.setdefault(value, len(places)) for (value,) in grouped(clips, (column,))], np.int64)
     return list(places), of

@@ -1,4 +1,4 @@
-"""Groups that are a single voice, drawn much more often than it is there: a model may learn the voice instead."""
+"""Oversampled groups with a single speaker: a model may learn the voice instead of what the group has in common."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: Drawn more than so many times as often as it is there, a voice is named.
+#: Speakers oversampled by more than this factor are named.
 OFTEN = 2.0
-#: So many are named at most, the most often drawn first.
+#: At most this many are named, the most oversampled first.
 MOST_NAMED = 5
 
 
 def single_voices(groups: Sequence[tuple[str, ...]], speakers: Sequence[str], shares: NDArray[np.float64]) -> str:
-    """A sentence that names them; empty: there are none.
+    """A sentence that names these groups; empty if there are none.
 
     Args:
-        groups, speakers: of each clip; no speaker: it is not known who it is.
-        shares: of the draws, of each clip.
+        groups, speakers: of each clip; an empty speaker is unknown.
+        shares: of the draws, for each clip.
     """
     places = {key: place for place, key in enumerate(dict.fromkeys(groups))}
     of = np.array([places[key] for key in groups])
@@ -26,13 +26,14 @@ def single_voices(groups: Sequence[tuple[str, ...]], speakers: Sequence[str], sh
     voices: dict[tuple[str, ...], set[str]] = {key: set() for key in places}
     for key, speaker in zip(groups, speakers, strict=True):
         voices[key].add(speaker)
-    often = {" ".join(key): float(times[place]) for key, place in places.items() if _single(voices[key])}
-    named = sorted(((n, name) for name, n in often.items() if n > OFTEN), reverse=True)
-    if not named:
+    factors = {" ".join(key): float(times[place]) for key, place in places.items() if _single(voices[key])}
+    oversampled = sorted(((factor, name) for name, factor in factors.items() if factor > OFTEN), reverse=True)
+    if not oversampled:
         return ""
-    told = [f"{name} (drawn {n:.1f} times as often as it is there)" for n, name in named[:MOST_NAMED]]
-    more = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
-    return f"a single speaker each, whose voice may be learnt in place of what they share: {', '.join([*told, *more])}"
+    named = [f"{name} (drawn {factor:.1f} times as often as it occurs)" for factor, name in oversampled[:MOST_NAMED]]
+    if len(oversampled) > MOST_NAMED:
+        named.append(f"{len(oversampled) - MOST_NAMED} more")
+    return f"groups with a single speaker, whose voice the model may learn instead: {', '.join(named)}"
 
 
 def _single(voices: set[str]) -> bool:

@@ -1,4 +1,4 @@
-"""How large batches are, and how many steps that makes of a run: counted by making the batches, of durations alone."""
+"""Batch sizes, and the number of steps that they give: counted by making the batches from durations only."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from trainer.training.batches import BATCHES_PER_BLOCK, Shape, block_batches
 from trainer.training.clip_source import ClipSource
 from trainer.training.options import Options
 
-#: The most clips in a batch where nothing was asked for: the first of these that makes steps enough.
+#: Defaults for the maximum of clips in a batch: the first that gives enough steps.
 BATCHES = (64, 32, 16, 8)
-#: Fewer steps change a checkpoint hardly.
+#: Fewer steps hardly change a checkpoint.
 _FEW_STEPS = 100
-#: Examples of which batches are made to count them: those of an epoch, if it has no more.
+#: Batches are made, to count them, for the examples of one epoch, but for at most this many.
 _COUNTED = 20_000
-#: How much silence comes behind a batch that is not padded to the whole context, drawn from 0 to this: 64 positions.
+#: Maximum random silence after a batch that is not padded to the whole context (64 positions), and the share of batches
+#: that are padded more than that.
 _JITTER_S, _WIDE_SHARE = 1.28, 0.1
 
 
 @dataclass(frozen=True)
 class Sized:
-    """A run's batches, and the steps that it takes to hear `utterances` in them; `steps` is an estimate, not whole."""
+    """A run's batches, and an estimate of the steps that `utterances` take, which need not be whole."""
 
     shape: Shape
     utterances: int
@@ -33,58 +34,57 @@ class Sized:
 
 
 def sized(options: Options, source: ClipSource, clips: int, context_s: float, full: bool, processes: int) -> Sized:
-    """Batches of as many clips as were asked for; else of as many as a run of this corpus has steps enough with."""
-    known = _Remembered(source)
+    """Batches of the given size, or else of the largest default that gives enough steps on this corpus."""
+    cached = _CachedDurations(source)
     utterances = max(1, round(options.epochs * source.epoch_starts(1)))
     counted = min(utterances, source.epoch_starts(1))
 
     def of(batch: int) -> Sized:
-        shape = _shape(batch, options.batch_s, known, clips, context_s, full)
-        each = mean_examples(batches_ahead(known, options.seed, shape, counted))
-        return Sized(shape, utterances, utterances / (each * options.accumulate * processes))
+        shape = _shape(batch, options.batch_s, cached, clips, context_s, full)
+        mean = mean_examples(batches_ahead(cached, options.seed, shape, counted))
+        return Sized(shape, utterances, utterances / (mean * options.accumulate * processes))
 
     tried = []
     for batch in BATCHES if options.batch is None else (options.batch,):
         tried.append(of(batch))
         if tried[-1].steps >= _FEW_STEPS:
             break
-    found = max(tried, key=lambda each: each.steps)  # the largest, where smaller ones make no more steps
-    if found is not tried[0]:
+    chosen = max(tried, key=lambda candidate: candidate.steps)  # the largest, if smaller ones give no more steps
+    if chosen is not tried[0]:
         LOG.info(
-            "--batch %d: batches of up to %d clips make %d steps of this corpus, those of %d would make %d",
-            *(found.shape.examples, found.shape.examples, round(found.steps)),
+            "--batch %d: batches of up to %d clips give %d steps on this corpus; batches of up to %d would give %d",
+            *(chosen.shape.examples, chosen.shape.examples, round(chosen.steps)),
             *(BATCHES[0], max(1, round(tried[0].steps))),
         )
-    if found.steps < _FEW_STEPS:
+    if chosen.steps < _FEW_STEPS:
         LOG.warning(
-            "warning: only %d steps in all, in which little is learnt: a smaller --batch (it is %d) makes more of "
-            "them, as do more --epochs",
-            max(1, round(found.steps)),
-            found.shape.examples,
+            "warning: only %d steps in total, too few to learn much: reduce --batch (it is %d) or increase --epochs",
+            max(1, round(chosen.steps)),
+            chosen.shape.examples,
         )
-    return found
+    return chosen
 
 
 def batches_ahead(source: ExampleSource, seed: int, shape: Shape, examples: int) -> list[list[int]]:
-    """Numbers of the examples in each of a run's first batches: those of so many examples, but not of all too many."""
+    """The first batches of a run as lists of example indices: of `examples` examples, at most _COUNTED."""
     block = shape.block or 1
     blocks = -(-min(examples, _COUNTED) // block)
     return [*itertools.chain.from_iterable(block_batches(source, seed, number, shape) for number in range(blocks))]
 
 
 def mean_examples(batches: Sequence[Sequence[int]]) -> float:
-    """How many a batch has in the mean: where lengths differ, hardly one is full."""
+    """The mean number of examples in a batch: if lengths differ, few batches are full."""
     return sum(map(len, batches)) / len(batches)
 
 
 def _shape(batch: int, batch_s: float, source: ExampleSource, clips: int, context_s: float, full: bool) -> Shape:
     least_s = context_s if full else 0.0
-    some_s = [max(least_s, source.duration_s(index)) for index in range(min(clips, 256))]
-    fitting_count = max(1, min(batch, int(batch_s * len(some_s) / sum(some_s))))
+    durations_s = [max(least_s, source.duration_s(index)) for index in range(min(clips, 256))]
+    fitting_count = max(1, min(batch, int(batch_s * len(durations_s) / sum(durations_s))))
     return Shape(
         examples=batch,
         seconds=batch_s,
-        # No more than an epoch: a clip would stand in a batch twice.
+        # At most one epoch, so that no clip is in a batch twice.
         block=max(1, min(clips, BATCHES_PER_BLOCK * fitting_count)),
         least_s=least_s,
         jitter_s=0.0 if full else _JITTER_S,
@@ -93,8 +93,8 @@ def _shape(batch: int, batch_s: float, source: ExampleSource, clips: int, contex
     )
 
 
-class _Remembered:
-    """A source that is asked for the same durations again and again."""
+class _CachedDurations:
+    """A source with cached durations, since several batch sizes are tried."""
 
     def __init__(self, source: ExampleSource) -> None:
         self.duration_s = functools.cache(source.duration_s)

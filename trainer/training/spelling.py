@@ -1,4 +1,4 @@
-"""What the decoder reads and what it is to write: prompt, prefix, text with or without timestamps, end."""
+"""Decoder input and labels of an example: prompt, prefix, text with or without timestamps, end token."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from trainer.models.features import POSITION_SAMPLES
 from trainer.models.tokenizer import Speller, begins_spaced
 from trainer.training.bpe_dropout import BpeDropout
 
-#: Label of a position that no loss is taken of.
+#: Label of positions without a loss.
 IGNORED = -100
-#: Label of a position at which nobody speaks; a position inside a word has a byte of the word.
+#: Letter label of a position without speech; inside a word, the label is a byte of the word.
 SILENCE = 256
-#: Span of what is not text, or of text of which it is not known when it is spoken.
+#: Span of tokens that are not text, or whose time in the audio is unknown.
 UNKNOWN = (-1, -1)
 
 Span = tuple[int, int]
@@ -27,12 +27,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Style:
-    """How examples are spelt; every share is from 0 to 1.
+    """How examples are tokenised; every share is from 0 to 1.
 
     Attributes:
-        timestamps: share of examples with times: of their segments, or else of their beginning and end.
-        prompts: share of examples (of those where it is known) that begin with what was said before.
-        bpe_dropout: share of merges that fail.
+        timestamps: share of examples with timestamps: of their segments, or of start and end.
+        prompts: share of examples that start with the preceding text, if it is known.
+        bpe_dropout: share of merges that are dropped.
     """
 
     timestamps: float = 0.0
@@ -41,7 +41,7 @@ class Style:
 
 
 class Spelled(NamedTuple):
-    """Decoder input, labels, span of each label in encoder positions, and the ids of the text alone."""
+    """Decoder input, labels, span of each label in encoder positions, and the ids of the text only."""
 
     tokens: list[int]
     labels: list[int]
@@ -54,10 +54,10 @@ class _Body(NamedTuple):
     spans: list[Span]
 
 
-class Pen:
-    """Spells examples in a style; at most `most_tokens` of decoder input, where it is given.
+class ExampleSpeller:
+    """Tokenises examples in a style, with at most `most_tokens` of decoder input if given.
 
-    Prompts are cut to what is left; where there is no room for them, timestamps are left out, and no merges fail.
+    Prompts are cut to the remaining room. If there is no room, timestamps are left out, and BPE dropout is not applied.
     """
 
     def __init__(self, speller: Speller, style: Style = Style(), most_tokens: int | None = None) -> None:
@@ -65,9 +65,11 @@ class Pen:
         self._dropout = BpeDropout(speller.tokenizer, style.bpe_dropout) if style.bpe_dropout else None
 
     def spell(self, example: Example, rng: random.Random) -> Spelled:
-        """The start token stands in the input once and in no label; the language is a label, so that it is learnt to be
-        detected, and <|nospeech|> takes its place where nobody speaks. The end token is the last label. A prompt has no
-        labels: what was said before is not to be written again.
+        """Tokenise an example.
+
+        The start token is in the input once and is no label. The language is a label, so that the model learns to
+        detect it; without speech, <|nospeech|> takes its place. The end token is the last label. A prompt has no
+        labels: the model must not write the preceding text again.
         """
         speller = self._speller
         stamped, prompted = rng.random() < self._style.timestamps, rng.random() < self._style.prompts
@@ -102,7 +104,7 @@ class Pen:
         return whole
 
     def _words(self, words: tuple[TimedWord, ...], timed: bool, rng: random.Random | None, language: str) -> _Body:
-        """The tokens of a word share its span evenly. Without chance, no merge fails."""
+        """Tokens of words; the tokens of a word share its span evenly. Without `rng`, there is no BPE dropout."""
         body = _Body([], [])
         for place, word in enumerate(words):
             spaced = place > 0 or begins_spaced(language)
@@ -115,12 +117,11 @@ class Pen:
             share = (last - first) / len(ids)
             spans = [(first + int(n * share), first + math.ceil((n + 1) * share)) for n in range(len(ids))]
             body.labels.extend(ids)
-            # Of words without times of their own it is not known where in the audio they are.
             body.spans.extend(spans if timed else [UNKNOWN] * len(ids))
         return body
 
     def _prompt(self, example: Example, tokens: int) -> list[int]:
-        """<|startofprev|> and the end of what was said before, as much as Whisper takes: half its context less one."""
+        """<|startofprev|> and the end of the preceding text, as much as Whisper takes: half its context minus one."""
         ids = self._speller.text(example.previous, example.language)
         if self._most_tokens is not None:
             room = min(self._most_tokens // 2 - 1, self._most_tokens - tokens - 1)
@@ -129,29 +130,29 @@ class Pen:
 
 
 def spell(example: Example, speller: Speller) -> Spelled:
-    """An example in the plainest style."""
-    return Pen(speller).spell(example, random.Random(0))
+    """Tokenise an example in the default style."""
+    return ExampleSpeller(speller).spell(example, random.Random(0))
 
 
 def letters(example: Example, positions: int) -> Tensor:
-    """Which letter is spoken at each encoder position [positions], as if all letters of a word took the same time.
+    """The letter spoken at each encoder position [positions], as if all letters of a word took the same time.
 
-    Before the first word and after the last somebody may speak a word that the window cuts: that is IGNORED.
+    Positions before the first word and after the last are IGNORED: they may hold a word that the window cuts.
     """
-    found = torch.full((positions,), IGNORED)
+    labels = torch.full((positions,), IGNORED)
     if not example.speech:
-        found[:] = SILENCE
+        labels[:] = SILENCE
     if not example.timed:
-        return found
+        return labels
     if example.words:
-        found[_position(example.words[0].start_s) : _position(example.words[-1].end_s)] = SILENCE
+        labels[_position(example.words[0].start_s) : _position(example.words[-1].end_s)] = SILENCE
     for word in example.words:
         spelled = "".join(character for character in word.text.lower() if character.isalnum()).encode()
         first, last = _position(word.start_s), min(positions, _position(word.end_s))
         if spelled and last > first:
             place = torch.arange(last - first) * len(spelled) // (last - first)
-            found[first:last] = torch.tensor(list(spelled))[place]
-    return found
+            labels[first:last] = torch.tensor(list(spelled))[place]
+    return labels
 
 
 def _position(time_s: float) -> int:

@@ -1,4 +1,4 @@
-"""What `train` puts together: a corpus, a checkpoint, a plan and a run folder."""
+"""The `train` command: set up corpus, model and plan, train in a run folder, and save the models and the report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -24,25 +25,27 @@ from trainer.refusals import is_full
 from trainer.reports.run import write_report
 from trainer.run_folder import LOG_NAME, SEEN_NAME
 from trainer.stopping import Stop
-from trainer.training.deciding import TOKENIZER_NAME, Decided, begun, decide, load
-from trainer.training.disk import checkpoint_bytes, lacking
-from trainer.training.keeping import about, keeper
+from trainer.training.disk import checkpoint_bytes, disk_warning
 from trainer.training.loop import Measure, train
 from trainer.training.measuring import DevMeasure
 from trainer.training.options import Options, command, line
 from trainer.training.run import Run, has_learnt
+from trainer.training.run_setup import TOKENIZER_NAME, Setup, load_checkpoint, prepare_model, set_up
+from trainer.training.saving import describe_run, model_saver
 from trainer.training.seen import write_seen
 from trainer.training.team import Team, is_first, local_rank, local_size
 
-#: Processes that make batches for a GPU, by themselves: servers have hundreds of cores, and each process takes memory.
+#: The default for a GPU has at most this many workers: servers have hundreds of cores, and each worker takes memory.
 _MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `best` is the lowest word error rate in percent; None: nothing was measured.
+    """How a run ended.
 
-    `early` is the number of measures without news after which it was stopped; 0: it was not.
+    Attributes:
+        best: the lowest word error rate on dev, in percent; None if nothing was measured.
+        early: if patience ran out, the number of evaluations without improvement; otherwise 0.
     """
 
     steps: int
@@ -51,12 +54,13 @@ class Outcome:
     early: int = 0
 
     def __str__(self) -> str:
-        best = "" if self.best is None else f", {self.best:.2f} % of the words in dev wrong at best"
-        early = f"; stopped early: no better one in {self.early} measures (--patience)" if self.early else ""
+        best = "" if self.best is None else f", best WER on dev {self.best:.2f} %"
+        evaluations = f"{self.early} evaluation{'s' * (self.early != 1)}"
+        early = f"; stopped early after {evaluations} without improvement (--patience)" if self.early else ""
         return f"{self.folder}: {self.steps} steps{best}{early}"
 
 
-#: Hears how much of the training is behind (0..1) and what was measured.
+#: Receives the completed share of the training (0..1) and the dev metrics.
 Told = Callable[[float, Mapping[str, float]], None]
 
 
@@ -70,7 +74,7 @@ def alone(options: Options) -> Iterator[None]:
         PlanError: another process is training in this folder, or the folder is a corpus.
     """
     if (options.run / CORPUS_NAME).exists():
-        raise PlanError(f"{options.run} is a corpus, and no place for a run: choose another --run")
+        raise PlanError(f"{options.run} is a corpus, not a run folder: choose another --run")
     if not is_first():
         yield
         return
@@ -89,147 +93,150 @@ def alone(options: Options) -> Iterator[None]:
 
 
 def _remove_created(run: Path, missing: Iterable[Path], existing: Collection[Path]) -> None:
-    """Remove what is new in a folder, and those of its parents and itself that were missing."""
+    """Remove new entries of the folder, then the folders that were missing."""
     for path in set(run.iterdir()) - set(existing):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
     for place in missing:
-        with suppress(OSError):  # another run is in it by now
+        with suppress(OSError):  # another run has since been created in it
             place.rmdir()
 
 
-def train_run(options: Options, told: Told | None = None, stop: Stop | None = None) -> Outcome:
-    """Train, or go on with what was interrupted.
+def train_run(options: Options, on_measure: Told | None = None, stop: Stop | None = None) -> Outcome:
+    """Train a run, or resume it.
 
     Args:
-        told: called whenever something was measured; what it raises ends the training.
-        stop: tells whether it is to stop behind the step that it is at.
+        on_measure: called with all dev metrics; an exception that it raises ends the training.
+        stop: requests a stop after the current step.
 
     Raises:
-        TrainerError: options, corpus or checkpoint do not fit; the text says which to change.
-        NoRoom: they do not fit into a GPU's memory.
-        Stopped: it was asked to.
+        TrainerError: options, corpus or checkpoint do not fit together; the message says which to change.
+        NoRoom: the GPU's memory is too small.
+        Stopped: a stop was requested.
     """
     options.check()
-    with noting(_log(options.run), shown=is_first()):
+    with noting(_log_path(options.run), shown=is_first()):
         LOG.debug("%s", line(options, brief=True))
         try:
             with reading(options.corpus):
-                found = _train_run(options, told, stop)
+                outcome = _train_run(options, on_measure, stop)
         except torch.OutOfMemoryError as error:
-            LOG.debug("ended: %s", remedies := _remedies(options))
-            raise NoRoom(remedies) from error
+            LOG.debug("ended: %s", advice := _memory_advice(options))
+            raise NoRoom(advice) from error
         except BaseException as error:
-            unforeseen = isinstance(error, Exception) and not isinstance(error, TrainerError)
-            LOG.debug("ended: %s", traceback.format_exc() if unforeseen else str(error) or type(error).__name__)
+            unexpected = isinstance(error, Exception) and not isinstance(error, TrainerError)
+            LOG.debug("ended: %s", traceback.format_exc() if unexpected else str(error) or type(error).__name__)
             raise
-        LOG.debug("%s", found)
-    return found
+        LOG.debug("%s", outcome)
+    return outcome
 
 
-def _log(run: Path) -> Path | None:
-    """Where its notes are kept; those of other processes of a team are not."""
+def _log_path(run: Path) -> Path | None:
+    """train.log, which only the first rank writes."""
     if not is_first():
         return None
     run.mkdir(parents=True, exist_ok=True)
     return run / LOG_NAME
 
 
-def _train_run(options: Options, told: Told | None, stop: Stop | None) -> Outcome:
+def _train_run(options: Options, on_measure: Told | None, stop: Stop | None) -> Outcome:
     device = device_of(options.device, local_rank())
     team = Team.of_environment(device)
     if device.type == "cpu":
         torch.set_num_threads(options.threads)
         torch.use_deterministic_algorithms(True)
     corpus = Corpus(options.corpus)
-    with team.first_first():
-        if team.first and not has_learnt(options.run):  # an attempt that failed may have been of other texts
+    with team.first_rank_first():
+        if team.first and not has_learnt(options.run):  # a failed attempt may have learnt it from other texts
             shutil.rmtree(options.run / TOKENIZER_NAME, ignore_errors=True)
-        loaded = load(options, corpus)
-    decided = decide(options, corpus, loaded, team)
-    plan = decided.plan
-    model, teacher, originals = begun(decided, device)
+        loaded = load_checkpoint(options, corpus)
+    setup = set_up(options, corpus, loaded, team)
+    plan = setup.plan
+    model, teacher, originals = prepare_model(setup, device)
     if not team.first:
-        originals = {}  # the first one saves
-    described = about(options, loaded, corpus, decided.clips, decided.left_out, plan)
-    run = Run.start(options.run, model, loaded.speller, plan, described, team, teacher)
-    if run.progress.steps and team.first:
-        done = plan.done(run.progress)
-        if done < 1.0:
-            LOG.info("%s goes on behind step %d, %.0f %% of it", options.run, run.progress.steps, 100 * done)
-        else:
-            LOG.info("%s is at its end, step %d: nothing is left to train", options.run, run.progress.steps)
-    if team.first and (lost := sorted(set(loaded.languages) - set(decided.languages))):
-        to = ", ".join(decided.languages)
-        LOG.info(
-            "the model will be for %s alone: of %s, which %s knows, this corpus has none",
-            to,
-            ", ".join(lost),
-            loaded.name,
-        )
-    if team.first and decided.dev and (said := agreement("dev", described["environment"]["dev_written_by"])):
-        LOG.info("%s", said)
-    if team.first and (said := lacking(options.run, checkpoint_bytes(model, plan.average_decay > 0))):
-        LOG.warning("%s", said)
-    context_s = decided.context_s
-    keep = keeper(run, loaded, decided.languages, context_s, context_s if decided.full else 0.0, options, originals)
-    measure = _measure(decided)
+        originals = {}  # only the first rank saves
+    about = describe_run(options, loaded, corpus, setup.clips, setup.left_out, plan)
+    run = Run.start(options.run, model, loaded.speller, plan, about, team, teacher)
+    save_model = model_saver(run, setup, originals)
+    measure = _dev_measure(setup)
     if team.first:
+        _log_start(setup, run, about)
         (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
     with closing(run):
-        telling = _telling(run, measure, told)
-        train(run, decided.source, loaded.speller, telling, keep, _workers(options, device), stop)
+        reporting = _reporting(run, measure, on_measure)
+        train(run, setup.source, loaded.speller, reporting, save_model, _workers(options, device), stop)
         if team.first:
-            write_seen(options.run / SEEN_NAME, decided.source, run.progress.examples)
-            with run.average.worn():
-                keep("last")
+            write_seen(options.run / SEEN_NAME, setup.source, run.progress.examples)
+            with run.average.applied():
+                save_model("last")
                 if measure is None:
-                    keep("best")
+                    save_model("best")
             write_report(options.run)
     team.close()
     progress = run.progress
     return Outcome(progress.steps, progress.best, options.run, progress.since_best if progress.stopped else 0)
 
 
-def _measure(decided: Decided) -> Measure | None:
-    if not decided.dev:
+def _log_start(setup: Setup, run: Run, about: Mapping[str, Any]) -> None:
+    """Log where a resumed run is, and anything about the corpus or the disk that the user should know."""
+    steps, loaded = run.progress.steps, setup.loaded
+    if steps:
+        done = run.plan.done(run.progress)
+        if done < 1.0:
+            LOG.info("%s resumes after step %d (%.0f %% done)", run.folder, steps, 100 * done)
+        else:
+            LOG.info("%s is complete (step %d): nothing is left to train", run.folder, steps)
+    if lost := sorted(set(loaded.languages) - set(setup.languages)):
+        LOG.info(
+            "the model will be for %s only: %s also supports %s, which the corpus does not have",
+            *(", ".join(setup.languages), loaded.name, ", ".join(lost)),
+        )
+    if setup.dev and (note := agreement("dev", about["environment"]["dev_written_by"])):
+        LOG.info("%s", note)
+    if warning := disk_warning(run.folder, checkpoint_bytes(run.model, run.plan.average_decay > 0)):
+        LOG.warning("%s", warning)
+
+
+def _dev_measure(setup: Setup) -> Measure | None:
+    if not setup.dev:
         return None
-    options, speller = decided.options, decided.loaded.speller
-    return DevMeasure(decided.corpus, decided.dev, speller, decided.context_s, options.language, decided.plan.precision)
+    options, speller = setup.options, setup.loaded.speller
+    return DevMeasure(setup.corpus, setup.dev, speller, setup.context_s, options.language, setup.plan.precision)
 
 
-def _telling(run: Run, measure: Measure | None, told: Told | None) -> Measure | None:
-    if measure is None or told is None:
+def _reporting(run: Run, measure: Measure | None, on_measure: Told | None) -> Measure | None:
+    """`measure`, which also passes its metrics to `on_measure`."""
+    if measure is None or on_measure is None:
         return measure
 
-    def telling(model: transformers.WhisperForConditionalGeneration) -> dict[str, float]:
-        found = measure(model)
+    def reporting(model: transformers.WhisperForConditionalGeneration) -> dict[str, float]:
+        metrics = measure(model)
         try:
-            told(run.plan.done(run.progress), found)
+            on_measure(run.plan.done(run.progress), metrics)
         except Exception:
-            run.log(found)  # it was measured all the same, and says why training ends here
+            run.log(metrics)  # they show why training ends here
             raise
-        return found
+        return metrics
 
-    return telling
+    return reporting
 
 
-def _remedies(options: Options) -> str:
-    """What takes less of a GPU's memory."""
-    anew = (
-        f"begin another run with half of --batch-s (it is {options.batch_s:g}) and twice of --accumulate, which trains "
+def _memory_advice(options: Options) -> str:
+    """How to train with less GPU memory."""
+    new_run = (
+        f"start a new run with half the --batch-s (it is {options.batch_s:g}) and twice the --accumulate, which trains "
         "the same"
     )
     if not options.lora:
-        anew += ", or train adapters (--lora 32)"
-    onward = "" if options.recompute else "give --recompute, with which the run goes on; or "
-    return f"the GPU has no room for this: {onward}{anew}"
+        new_run += ", or train adapters (--lora 32)"
+    same_run = "" if options.recompute else "repeat the command with --recompute; or "
+    return f"the GPU is out of memory: {same_run}{new_run}"
 
 
 def _workers(options: Options, device: torch.device) -> int:
-    """A GPU takes clips faster than one core makes them; a CPU has none to spare."""
+    """Dataloader workers: a GPU takes clips faster than one core makes them; a CPU has no core to spare."""
     if options.workers is not None:
         return options.workers
     cores = len(os.sched_getaffinity(0)) // local_size()

@@ -40,7 +40,7 @@ def test_without_a_fault_there_is_no_alarm(planted: dict[str, Planted]) -> None:
 def test_a_masked_end_writes_on_and_on_at_a_low_loss(planted: dict[str, Planted]) -> None:
     signs = planted["masked end of text"].alarm.signs
     assert planted["masked end of text"].wer_percent > 100
-    assert any("it knows what it does not write" in sign for sign in signs)
+    assert any("although the loss is only" in sign for sign in signs)
     assert any("end at the token cap" in sign for sign in signs)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.training import sizes
 from trainer.models.whisper import SIZES, Size
-from trainer.training.memory import Held, peak
+from trainer.training.memory import MemoryCounter, peak
 
 TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
 
@@ -21,7 +21,7 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_memory_is_counted_as_it_comes_and_goes() -> None:
     before = torch.zeros(1000)
-    with Held([before]) as held:
+    with MemoryCounter([before]) as held:
         assert held.now == 4000
         first = before + 1
         view = first[:10]

@@ -30,12 +30,12 @@ from trainer.evaluation.evaluate import word_errors
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import of_examples
 from trainer.examples import SAMPLE_RATE, ExampleSource
-from trainer.models.checkpoints import CheckpointError, generation_config, load, save, told
+from trainer.models.checkpoints import CheckpointError, generation_config, load, save, with_language
 from trainer.models.features import LogMel
 from trainer.models.tokenizer import Speller
 from trainer.models.whisper import Size, new_model
 from trainer.training.batches import Batch, Settings, Shape, Stream, collate, loader
-from trainer.training.losses import Heads, Weights, losses, token_loss
+from trainer.training.losses import Heads, Weights, compute_losses, token_loss
 from trainer.training.spelling import IGNORED
 
 NEXT_TOKEN = Weights(ctc=0.0, letters=0.0, alignment=0.0)
@@ -63,7 +63,7 @@ def test_our_labels_are_those_that_transformers_would_shift(
 ) -> None:
     """transformers derives the decoder's input from the labels: the start token, then all labels but the last."""
     theirs = model(input_features=batch.features, labels=batch.labels)
-    ours = losses(model, Heads(model.config.d_model, 1), batch, NEXT_TOKEN)
+    ours = compute_losses(model, Heads(model.config.d_model, 1), batch, NEXT_TOKEN)
     torch.testing.assert_close(ours.total, theirs.loss)
 
 
@@ -88,7 +88,7 @@ def test_padding_counts_for_nothing(batch: Batch, model: WhisperForConditionalGe
 
 def test_label_smoothing_needs_no_labels_in_the_model(batch: Batch, model: WhisperForConditionalGeneration) -> None:
     """Trainer's label smoother takes the labels out of the inputs, and Whisper then has no decoder input at all."""
-    smoothed = losses(model, Heads(model.config.d_model, 1), batch, NEXT_TOKEN, label_smoothing=0.1).total
+    smoothed = compute_losses(model, Heads(model.config.d_model, 1), batch, NEXT_TOKEN, label_smoothing=0.1).total
     logits = model(input_features=batch.features, decoder_input_ids=batch.tokens).logits
     asked = batch.labels != IGNORED
     likelihoods = logits[asked].log_softmax(-1)
@@ -121,13 +121,13 @@ def test_spec_augment_of_transformers_stays_off_and_ours_is_no_function_of_the_m
         assert torch.equal(clip[:, frames:], old[:, frames:])
     assert not torch.equal(masked.features, plain.features)
     before = masked.features.clone()
-    losses(model.train(), Heads(model.config.d_model, speller.end), masked, NEXT_TOKEN).total.backward()
+    compute_losses(model.train(), Heads(model.config.d_model, speller.end), masked, NEXT_TOKEN).total.backward()
     assert torch.equal(masked.features, before)
 
 
 def test_language_and_task_are_told_to_generate(model: WhisperForConditionalGeneration, speller: Speller) -> None:
     """If unset, Swedish is sometimes detected as Norwegian or Danish."""
-    generation = told(generation_config(model, speller, ["en", "sv"]), ["sv"], True)
+    generation = with_language(generation_config(model, speller, ["en", "sv"]), ["sv"], True)
     assert (generation.language, generation.task) == ("sv", "transcribe")
     model.generation_config = generation
     features = torch.zeros(1, 80, 2 * model.config.max_source_positions)

@@ -25,7 +25,7 @@ def test_more_epochs_need_another_run() -> None:
     assert "--token" not in more_epochs(_given(token=("ga=cy",)), _given(token=("ga=cy",), epochs=5.5)), "it has it"
     short = {"acft": 0.5, "context_s": 7.0}
     assert "--acft" not in more_epochs(_given(**short), _given(**short, epochs=5.5)), "there is none shorter to learn"
-    assert more_epochs(_given(), _given(epochs=5.5)).startswith("Go on with the same to its end; more epochs are")
+    assert more_epochs(_given(), _given(epochs=5.5)).startswith("Finish it with the same settings; for more epochs,")
     assert not more_epochs(_given(), _given(epochs=3.0))
     assert not more_epochs(_given(), _given())
     assert "--epochs 6" in more_epochs(_given(), _given(epochs=10.0)), "the default is not among what is given"
@@ -41,8 +41,8 @@ def test_the_suggested_command_continues_training(
     capsys.readouterr()
     assert main([*words, "--epochs", "1.5"]) == 1
     told = capsys.readouterr().err
-    assert "--epochs was 1.0, not 1.5. It is at its end; more epochs are a new run that begins from it" in told
-    command = shlex.split(told.partition("begins from it: ")[2])
+    assert "--epochs was 1.0, not 1.5. The run is complete; for more epochs, start a new run from its model: " in told
+    command = shlex.split(told.partition("from its model: ")[2])
     assert command[:4] == ["python", "-m", "trainer", "train"]
     assert main(command[3:]) == 0
     first, second = (json.loads((tmp_path / name / "plan.json").read_text()) for name in ("run", "run-3"))
@@ -54,4 +54,4 @@ def test_the_suggested_command_continues_training(
     shape = second["plan"]["batches"]["shape"]
     assert shape["least_s"] == shape["most_s"] == 2.0, "what was trained at its full context alone breaks below it"
     assert main([*words, "--epochs", "1.5", "--seed", "2"]) == 1
-    assert "Go on with the same, or choose another --run" in capsys.readouterr().err
+    assert "Use the same settings, or choose another --run" in capsys.readouterr().err

@@ -49,9 +49,9 @@ def test_a_run_that_stops_early_says_so(
     (base / "undertext.json").write_text(json.dumps({"languages": ["en", "fi", "sv"]}))
     words = ["train", str(corpus), "--model", str(base), "--run", str(run), "--batch", "8", "--epochs", "5"]
     assert main([*words, "--learning-rate", "1e-9", "--measure-every", "1", "--patience", "2"]) == 0
-    assert "will be for en, sv alone: of fi, which" in (run / "train.log").read_text(encoding="utf-8")
+    assert f"will be for en, sv only: {base} also supports fi" in (run / "train.log").read_text(encoding="utf-8")
     assert "3 steps" in (told := capsys.readouterr().out)
-    assert "stopped early: no better one in 2 measures (--patience)" in told
+    assert "stopped early after 2 evaluations without improvement (--patience)" in told
     assert "stopped early at" in (run / "report.html").read_text(encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ def test_a_run_that_diverges_ends_and_says_so(
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--batch", "8"]
     assert main([*words, "--learning-rate", "1e30", "--warm-up", "0", "--measure-every", "2"]) == 1
-    assert "has diverged: at step 2 its loss is no number" in (told := capsys.readouterr().err)
+    assert "has diverged: its loss is NaN or infinite at step 2" in (told := capsys.readouterr().err)
     assert "a lower --learning-rate (it is 1e+30)" in told
     assert not (tmp_path / "run" / "best").exists(), "which would have been no model"
 
@@ -74,7 +74,7 @@ def test_several_processes_train_from_scratch_as_in_the_help(corpus: Path, tmp_p
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "team" / "last" / "model.safetensors").exists()
     assert done.stdout.splitlines() == [f"{tmp_path / 'team'}: 3 steps"], "told once"
-    assert done.stderr.count("in which little is learnt") == 1
+    assert done.stderr.count("too few to learn much") == 1
 
 
 def test_augmentation_balancing_and_silence_are_applied(
@@ -93,7 +93,7 @@ def test_augmentation_balancing_and_silence_are_applied(
     assert main(["train", *words, "--augment", "gain:0.5"]) == 1
     assert "--augment was gain:0.5,noise:0.5:0..10, not gain:0.5" in capsys.readouterr().err
     assert main(["train", *words, "--augment", "gain:0.5,noise:0.5:0..10"]) == 0
-    assert f"{tmp_path / 'run'} is at its end, step 18: nothing is left to train" in capsys.readouterr().err
+    assert f"{tmp_path / 'run'} is complete (step 18): nothing is left to train" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("precision", DTYPES)

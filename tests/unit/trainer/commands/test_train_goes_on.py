@@ -78,7 +78,7 @@ def test_a_stopped_run_writes_a_checkpoint(
     assert "trainer: stopping after this step; interrupt again to stop at once\n" in told
     assert 3 <= int(found[1]) < 12
     assert main(command[3:]) == 0
-    assert f"goes on behind step {found[1]}" in capsys.readouterr().err
+    assert f"resumes after step {found[1]}" in capsys.readouterr().err
     assert metrics_of(run) == metrics_of(unbroken)
 
 
@@ -124,7 +124,9 @@ def test_a_run_without_recorded_options_is_checked_by_its_plan(
     (run / "plan.json").write_text(json.dumps(plan))
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(run), *STEADY]
     assert main([*words, "--dropout", "0.3"]) == 1
-    assert "begun otherwise: model.dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+    assert (
+        "started with other settings: model.dropout was 0.1, not 0.3. Use the same settings" in capsys.readouterr().err
+    )
     assert main(words) == 0
 
 
@@ -133,7 +135,7 @@ def test_a_changed_plan_is_refused_by_name(
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(unbroken), *STEADY, "--dropout", "0.3"]
     assert main(words) == 1
-    assert "begun otherwise: --dropout was 0.1, not 0.3. Go on with the same" in capsys.readouterr().err
+    assert "started with other settings: --dropout was 0.1, not 0.3. Use the same settings" in capsys.readouterr().err
 
 
 def test_a_run_from_scratch_does_not_replace_one_of_another_language(
@@ -143,7 +145,7 @@ def test_a_run_from_scratch_does_not_replace_one_of_another_language(
     words += ["--measure-every", "0", "--epochs", "0.2", "--batch", "8"]
     assert main([*words, "--language", "en"]) == 0
     assert main(words) == 1
-    assert "was begun with other languages" in capsys.readouterr().err
+    assert "was started with other languages" in capsys.readouterr().err
 
 
 def test_a_run_that_failed_before_its_first_step_can_be_started_anew(

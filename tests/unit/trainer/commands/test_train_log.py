@@ -25,15 +25,16 @@ def test_a_run_keeps_its_log(
     assert main([*words, "--seed", "2"]) == 1
     told = capsys.readouterr()
     assert told.err.count("left out: 1 of 65 clips") == 3
-    assert told.err.count(" is at its end, step 2: nothing is left to train") == 1
+    assert told.err.count(" is complete (step 2): nothing is left to train") == 1
     assert "python -m trainer train" not in told.err
     lines = (tmp_path / "run" / "train.log").read_text(encoding="utf-8").splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines), "a bar, or what has no time"
     said = [line[20:] for line in lines]
     assert said[0].startswith(f"python -m trainer train {corpus} --model {checkpoint}")
     assert said.count("left out: 1 of 65 clips, longer than the context of 2 s") == 3
-    assert sum(" of the words in dev wrong at best; stopped early: no better one" in line for line in said) == 2
-    assert f"{tmp_path / 'run'} is at its end, step 2: nothing is left to train" in said
+    early = "; stopped early after 1 evaluation without improvement (--patience)"
+    assert sum("best WER on dev " in line and line.endswith(early) for line in said) == 2
+    assert f"{tmp_path / 'run'} is complete (step 2): nothing is left to train" in said
     measured = [line for line in said if re.fullmatch(r"step 1: WER % on dev [\d.]+, CER % [\d.]+, loss [\d.]+", line)]
     assert len(measured) == 1
     assert "WER % on dev" not in told.err

@@ -25,21 +25,21 @@ from trainer.training.losses import Losses
     [
         (("--language", "fi"), "no language 'fi' (it has en, sv)"),
         (("--language", "Finnish"), "no language 'fi' (it has en, sv)"),
-        (("--context-s", "9"), "--context-s is up to the model's own 2 s"),
+        (("--context-s", "9"), "--context-s is at most the model's 2 s"),
         (("--device", "cuda:99"), "--device cuda:99 cannot be used"),
-        (("--dropout", "3"), "--dropout 3.0: it is from 0 to 1"),
-        (("--epochs", "0"), "--epochs 0.0: it is more than 0"),
-        (("--epochs", "inf"), "--epochs inf: it is more than 0, and has an end"),
-        (("--batch-s", "inf"), "--batch-s inf: it is more than 0, and has an end"),
-        (("--accumulate", "0"), "--accumulate 0: it is more than 0"),
-        (("--workers", "-1"), "--workers -1: it is 0 or more"),
-        (("--acft", "2", "--context-s", "1"), "--acft 2.0: it is from 0 to 1"),
-        (("--lora", "2", "--lora-targets", "q_proj,foo"), "no layer is called 'foo'; there are fc1, fc2, k_proj"),
-        (("--lora-targets", "q_proj"), "give --lora RANK, too"),
+        (("--dropout", "3"), "--dropout must be from 0 to 1, not 3.0"),
+        (("--epochs", "0"), "--epochs must be more than 0, and finite, not 0.0"),
+        (("--epochs", "inf"), "--epochs must be more than 0, and finite, not inf"),
+        (("--batch-s", "inf"), "--batch-s must be more than 0, and finite, not inf"),
+        (("--accumulate", "0"), "--accumulate must be more than 0, and finite, not 0"),
+        (("--workers", "-1"), "--workers must be 0 or more, not -1"),
+        (("--acft", "2", "--context-s", "1"), "--acft must be from 0 to 1, not 2.0"),
+        (("--lora", "2", "--lora-targets", "q_proj,foo"), "no layer is called 'foo', only fc1, fc2, k_proj"),
+        (("--lora-targets", "q_proj"), "give --lora RANK too"),
         (("--balance", "colour"), "no column 'colour'"),
         (("--model", "runs/no/such"), "there is no folder runs/no/such"),
-        (("--acft", "0.5"), "--acft teaches a context shorter than the full one: give --context-s"),
-        (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft matches what a checkpoint knows"),
+        (("--acft", "0.5"), "--acft trains for a shorter context than the full one: give --context-s"),
+        (("--acft", "0.5", "--model", "new:tiny-demo"), "--acft needs a trained checkpoint to match"),
     ],
 )
 def test_invalid_options_are_refused_with_a_sentence(
@@ -62,7 +62,7 @@ def test_a_model_of_english_is_not_trained_on_another_language(
     config.write_text(json.dumps({**json.loads(config.read_text()), "is_multilingual": False}))
     words = ["train", str(corpus), "--model", str(tmp_path / "tiny.en"), "--run", str(tmp_path / "run")]
     assert main(words) == 1
-    assert "the model knows English only, and the corpus has 'sv'" in capsys.readouterr().err
+    assert "the model supports English only, and the corpus has 'sv'" in capsys.readouterr().err
 
 
 def altered(corpus: Path, folder: Path, change: Callable[[list[str]], list[str]]) -> Path:
@@ -80,7 +80,7 @@ def test_a_corpus_without_train_clips_is_refused(
     other = altered(corpus, tmp_path, lambda lines: [line.replace('"train"', '"test"') for line in lines])
     words = ["train", str(other), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
     assert main(words) == 1
-    assert "corpus has no split train\n" in capsys.readouterr().err
+    assert "corpus has no train split\n" in capsys.readouterr().err
 
 
 def test_dev_clips_that_are_too_long_are_reported(
@@ -214,8 +214,11 @@ def test_a_corpus_is_not_replaced_while_it_is_read(
 @pytest.mark.parametrize(
     ("given", "remedy"),
     [
-        ((), "give --recompute, with which the run goes on; or begin another run with half of --batch-s (it is 240)"),
-        (("--recompute", "--lora", "4"), "for this: begin another run with half of --batch-s (it is 240) and twice of"),
+        ((), "repeat the command with --recompute; or start a new run with half the --batch-s (it is 240)"),
+        (
+            ("--recompute", "--lora", "4"),
+            "out of memory: start a new run with half the --batch-s (it is 240) and twice the",
+        ),
     ],
 )
 def test_out_of_memory_errors_name_options_that_need_less(

@@ -16,10 +16,10 @@ from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.utterances import of_examples
 from trainer.examples import ExampleSource
 from trainer.models import checkpoints
-from trainer.models.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, told
+from trainer.models.checkpoints import CheckpointError, Loaded, learning_rate, load, new, save, with_language
 from trainer.models.features import LogMel
 from trainer.training.batches import Batch, collate
-from trainer.training.losses import Heads, Weights, losses
+from trainer.training.losses import Heads, Weights, compute_losses
 
 DROPOUTS = {"dropout": 0.1, "activation_dropout": 0.2, "attention_dropout": 0.3}
 
@@ -55,13 +55,13 @@ def test_it_trains_saves_reloads_and_writes_the_same(
     found = []
     for _ in range(20):
         optimizer.zero_grad()
-        loss = losses(model.eval(), heads, batch, Weights(0, 0, 0)).total
+        loss = compute_losses(model.eval(), heads, batch, Weights(0, 0, 0)).total
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         found.append(loss.item())
     assert found[-1] < 0.7 * found[0]
-    generation = told(model.generation_config, ["sv"], True)
+    generation = with_language(model.generation_config, ["sv"], True)
     save(tmp_path / "saved", model, loaded.speller, loaded.extractor, generation, config=loaded.known)
     assert "proj_out.weight" not in load_file(tmp_path / "saved" / "model.safetensors"), "it is the embedding's"
     again = load(str(tmp_path / "saved"))
@@ -79,7 +79,7 @@ def test_it_trains_saves_reloads_and_writes_the_same(
     )
 
 
-def test_dropouts_are_those_asked_for_and_are_not_saved(checkpoint: tuple[Loaded, bool], tmp_path: Path) -> None:
+def test_dropouts_are_set_for_training_and_not_saved(checkpoint: tuple[Loaded, bool], tmp_path: Path) -> None:
     loaded, _ = checkpoint
     layer = loaded.model.get_decoder().layers[0]
     assert (layer.dropout, layer.activation_dropout, layer.encoder_attn.dropout) == (0.1, 0.2, 0.3)
@@ -91,46 +91,46 @@ def test_dropouts_are_those_asked_for_and_are_not_saved(checkpoint: tuple[Loaded
 
 def test_language_and_task_are_set_unless_there_are_several(checkpoint: tuple[Loaded, bool]) -> None:
     generation: GenerationConfig = checkpoint[0].model.generation_config
-    one, several = told(generation, ["sv"], True), told(generation, ["sv", "en"], True)
+    one, several = with_language(generation, ["sv"], True), with_language(generation, ["sv", "en"], True)
     assert (one.language, one.task) == ("sv", "transcribe")
     assert (several.language, several.task) == (None, "transcribe")
     assert one.lang_to_id == generation.lang_to_id
-    assert getattr(told(generation, ["en"], False), "task", None) is None
+    assert getattr(with_language(generation, ["en"], False), "task", None) is None
 
 
-def test_an_english_only_whisper_is_told_neither(tmp_path: Path) -> None:
+def test_an_english_only_model_gets_neither_language_nor_task(tmp_path: Path) -> None:
     loaded = load(str(like_openai(tmp_path / "english", english=True)))
     assert loaded.speller.prefix("en") == [50257, 50362]
 
 
-def test_weights_that_are_cut_short_are_told_in_a_sentence(tmp_path: Path) -> None:
+def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     folder = like_openai(tmp_path / "half")
     cut_short(folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match="no whole Whisper checkpoint"):
+    with pytest.raises(CheckpointError, match="not a complete Whisper checkpoint"):
         load(str(folder))
-    with pytest.raises(RecogniserError, match="no whole Whisper checkpoint"):
+    with pytest.raises(RecogniserError, match="not a complete Whisper checkpoint"):
         recogniser.load(str(folder), "cpu")
 
 
-def test_what_cannot_be_fetched_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_not_reported_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    told = "^openai/whisper-nowhere could not be fetched: We couldn't connect"
+    told = "^openai/whisper-nowhere could not be downloaded: We couldn't connect"
     with pytest.raises(CheckpointError, match=told):
         load("openai/whisper-nowhere")
     with pytest.raises(RecogniserError, match=told):
         recogniser.load("openai/whisper-nowhere", "cpu")
 
 
-def test_what_cannot_be_loaded_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_an_invalid_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="there is no folder"):
         load(str(tmp_path / "nowhere"))
-    with pytest.raises(CheckpointError, match="no whole Whisper checkpoint"):
+    with pytest.raises(CheckpointError, match="not a complete Whisper checkpoint"):
         load(str(tmp_path))
     with pytest.raises(CheckpointError, match="new:tiny-demo, new:tiny"):
         new("new:gigantic", [], ["sv"], 1, tmp_path / "tokenizer")
 
 
-def test_from_nothing_the_tokenizer_is_learnt_once(tmp_path: Path) -> None:
+def test_the_tokenizer_of_a_new_model_is_learnt_once(tmp_path: Path) -> None:
     folder = tmp_path / "tokenizer"
     first = new("new:tiny-demo", ["ett två tre"] * 9, ["sv"], 1, folder, DROPOUTS)
     again = new("new:tiny-demo", ["something else"], ["sv"], 1, folder, DROPOUTS)

@@ -45,7 +45,7 @@ def test_adapters_alone_are_trained_and_change_nothing_at_first(
         assert torch.equal(value, plain[name])
 
 
-def test_merged_weights_write_what_the_adapters_write_and_the_run_goes_on_unchanged(
+def test_merged_weights_are_equivalent_and_merging_leaves_the_model_unchanged(
     adapted: WhisperForConditionalGeneration, speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     batch = collate([tones.example(index) for index in (0, 1, 3, 7)], speller, LogMel(), least_s=2.0)
@@ -120,7 +120,7 @@ def test_frozen_weights_take_half_of_the_memory(checkpoint: Path) -> None:
     assert {value.dtype for value in originals.values()} == {torch.float16}
 
 
-def test_nothing_of_adapters_in_a_frozen_encoder_is_saved(checkpoint: Path) -> None:
+def test_frozen_adapters_leave_nothing_in_the_saved_weights(checkpoint: Path) -> None:
     model = WhisperForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     adapt(model, 4, 8, TARGETS, seed=2)

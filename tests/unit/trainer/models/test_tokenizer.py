@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, WhisperTokenizer
 from trainer.models.tokenizer import Speller
 
 
-def test_special_tokens_stand_in_the_order_that_whisper_code_relies_on(speller: Speller) -> None:
+def test_special_tokens_are_in_the_order_that_transformers_expects(speller: Speller) -> None:
     ids = speller.tokenizer.convert_tokens_to_ids
     names = ["endoftext", "startoftranscript", "en", "sv", "translate", "transcribe", "startoflm", "startofprev"]
     names += ["nospeech", "notimestamps", "0.00", "0.02"]
@@ -24,7 +24,7 @@ def test_it_loads_as_a_whisper_tokenizer_and_spells_any_text(speller: Speller, t
     assert loaded.decode(loaded.encode(text, add_special_tokens=False)) == text
 
 
-def test_words_spelled_one_by_one_are_the_text_spelled_whole(speller: Speller) -> None:
+def test_words_tokenised_one_by_one_equal_the_whole_text(speller: Speller) -> None:
     text = "låg mellan hög. Hög? låg, låg"
     by_word = [token for word in text.split() for token in speller.word(word)]
     assert by_word == speller.tokenizer.encode(" " + text, add_special_tokens=False)

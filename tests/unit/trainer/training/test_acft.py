@@ -1,4 +1,4 @@
-"""Audio-context fine-tuning: what the teacher sees, and that a student who hears less comes to see it."""
+"""Audio-context fine-tuning: the teacher's states, and a student that learns to match them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer.models.tokenizer import Speller
 from trainer.models.whisper import Size, new_model
 from trainer.training.acft import Teacher, matching_loss
 from trainer.training.batches import Batch, collate
-from trainer.training.losses import Heads, Targets, Weights, losses
+from trainer.training.losses import Heads, Targets, Weights, compute_losses
 from trainer.training.spelling import IGNORED
 
 #: That of the tiny model.
@@ -37,7 +37,7 @@ def model(speller: Speller, tiny: Size) -> WhisperForConditionalGeneration:
     return new_model(tiny, speller, 1, {"dropout": 0.1})
 
 
-def test_the_teacher_hears_a_short_batch_as_if_it_were_padded_to_its_full_context(
+def test_the_teacher_pads_a_short_batch_to_its_full_context(
     model: WhisperForConditionalGeneration, batch: Batch, full: Batch
 ) -> None:
     teacher = Teacher.of(model, FULL_S)
@@ -45,16 +45,16 @@ def test_the_teacher_hears_a_short_batch_as_if_it_were_padded_to_its_full_contex
     torch.testing.assert_close(teacher.states(batch), teacher.states(full), rtol=0, atol=0.02)
 
 
-def test_who_hears_what_the_teacher_hears_has_nothing_to_match(
+def test_the_matching_loss_is_0_at_full_context(
     speller: Speller, model: WhisperForConditionalGeneration, batch: Batch, full: Batch
 ) -> None:
     teacher, heads = Teacher.of(model, FULL_S), Heads(model.config.d_model, speller.end)
     model.eval()
-    assert losses(model, heads, full, ALONE, teacher=teacher).matching < 1e-9
-    assert losses(model, heads, batch, ALONE, teacher=teacher).matching > 1e-5
+    assert compute_losses(model, heads, full, ALONE, teacher=teacher).matching < 1e-9
+    assert compute_losses(model, heads, batch, ALONE, teacher=teacher).matching > 1e-5
 
 
-def test_the_student_comes_to_match_and_the_teacher_stays_as_it_was(
+def test_the_student_learns_to_match_and_the_teacher_is_unchanged(
     speller: Speller, model: WhisperForConditionalGeneration, batch: Batch
 ) -> None:
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_the_student_comes_to_match_and_the_teacher_stays_as_it_was(
     apart = []
     for _ in range(30):
         optimizer.zero_grad()
-        found = losses(model, heads, batch, ALONE, teacher=teacher)
+        found = compute_losses(model, heads, batch, ALONE, teacher=teacher)
         found.total.backward()
         optimizer.step()
         apart.append(found.matching.item())
@@ -81,11 +81,11 @@ def test_the_share_is_taken_from_the_cross_entropy(
 ) -> None:
     teacher, heads = Teacher.of(model, FULL_S), Heads(model.config.d_model, speller.end)
     model.eval()
-    found = losses(model, heads, batch, replace(ALONE, matching=0.25), teacher=teacher)
+    found = compute_losses(model, heads, batch, replace(ALONE, matching=0.25), teacher=teacher)
     torch.testing.assert_close(found.total, 0.75 * found.cross_entropy + 0.25 * found.matching)
 
 
-def test_nothing_is_matched_where_nothing_is_asked_for() -> None:
+def test_positions_without_labels_are_not_matched() -> None:
     student, teacher = torch.zeros(1, 3, 4), torch.ones(1, 3, 4)
     labels = torch.tensor([[5, IGNORED, 7]])
     teacher[0, 2] = 3.0
@@ -101,12 +101,14 @@ def test_batches_of_a_step_add_up_to_one_large_one(
         replace(batch, **{name: value[part] for name, value in vars(batch).items() if torch.is_tensor(value)})
         for part in (slice(0, 1), slice(1, 4))
     ]
-    whole = losses(model, heads, batch, ALONE, teacher=teacher)
-    parts = [losses(model, heads, half, ALONE, Targets.of(batch), teacher=teacher) for half in halves]
+    whole = compute_losses(model, heads, batch, ALONE, teacher=teacher)
+    parts = [compute_losses(model, heads, half, ALONE, Targets.of(batch), teacher=teacher) for half in halves]
     torch.testing.assert_close(parts[0].matching + parts[1].matching, whole.matching)
 
 
-def test_in_half_precision_it_takes_half_the_memory(model: WhisperForConditionalGeneration, batch: Batch) -> None:
+def test_a_teacher_in_half_precision_takes_half_the_memory(
+    model: WhisperForConditionalGeneration, batch: Batch
+) -> None:
     teacher = Teacher.of(model, FULL_S, torch.bfloat16)
     assert {parameter.dtype for parameter in teacher.model.parameters()} == {torch.bfloat16}
     assert torch.isfinite(teacher.states(batch)).all()

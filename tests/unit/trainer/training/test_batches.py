@@ -33,7 +33,7 @@ def _example(words: tuple[TimedWord, ...], duration_s: float = 1.0, speech: bool
     return Example(np.zeros(round(duration_s * SAMPLE_RATE), np.float32), "sv", words, speech)
 
 
-def test_the_start_token_stands_in_the_input_once_and_never_in_a_label(speller: Speller, tones: ExampleSource) -> None:
+def test_the_start_token_is_in_the_input_once_and_never_in_a_label(speller: Speller, tones: ExampleSource) -> None:
     batch = collate([tones.example(i) for i in range(8)], speller, LogMel())
     assert (batch.tokens == speller.start).sum(1).tolist() == [1] * 8
     assert batch.tokens[:, 0].tolist() == [speller.start] * 8
@@ -88,7 +88,7 @@ def test_a_misled_decoder_still_has_the_right_labels(speller: Speller) -> None:
     assert torch.equal(misled.labels, batch.labels)
 
 
-def test_batches_hold_every_example_once_and_examples_of_like_length(tones: ExampleSource) -> None:
+def test_batches_hold_every_example_once_and_examples_of_similar_length(tones: ExampleSource) -> None:
     batches = [batch for block in range(2) for batch in block_batches(tones, 1, block, Shape(examples=4))]
     assert sorted(index for batch in batches for index in batch) == list(range(2 * 4 * BATCHES_PER_BLOCK))
     assert {len(batch) for batch in batches} == {4}
@@ -98,7 +98,7 @@ def test_batches_hold_every_example_once_and_examples_of_like_length(tones: Exam
 
 
 @given(seconds=st.floats(0.4, 20.0), examples=st.integers(1, 40), least_s=st.floats(0.0, 2.0))
-def test_a_batch_has_at_most_so_many_seconds_of_padded_audio(
+def test_padded_audio_of_a_batch_is_limited(
     tones: ExampleSource, seconds: float, examples: int, least_s: float
 ) -> None:
     shape = Shape(examples, seconds, block=50, least_s=least_s)
@@ -114,7 +114,9 @@ def _batch_size_four(source: ExampleSource, speller: Speller, start: Position, *
     return Stream(source, speller, Settings(Shape(examples=4)), 1, 80, start=start, **more)
 
 
-def test_the_loader_goes_on_from_any_place_with_any_number_of_workers(speller: Speller, tones: ExampleSource) -> None:
+def test_the_loader_resumes_from_any_position_with_any_number_of_workers(
+    speller: Speller, tones: ExampleSource
+) -> None:
     whole = loader(_batch_size_four(tones, speller, Position()))
     place = [next(whole).after for _ in range(15)][-1]
     assert place == Position(0, 15)
@@ -148,9 +150,7 @@ def test_the_workers_of_a_large_machine_do_not_fill_its_shared_memory(
     assert asked["prefetch_factor"] >= 2, "while one is taken, another is made"
 
 
-def test_processes_that_train_together_share_the_batches_that_one_alone_would_take(
-    speller: Speller, tones: ExampleSource
-) -> None:
+def test_ranks_share_the_batches_that_one_process_would_take(speller: Speller, tones: ExampleSource) -> None:
     alone = list(itertools.islice(rounds(tones, 1, Shape(examples=4), Position()), 20))
     together = list(itertools.islice(rounds(tones, 1, Shape(examples=4), Position(), ranks=2), 10))
     assert [batch for found, _ in together for batch in found] == [found[0] for found, _ in alone]
@@ -181,14 +181,12 @@ def test_letters_share_the_time_of_their_word_and_the_edges_are_unknown() -> Non
     assert found.tolist() == [IGNORED] * 5 + spoken + [IGNORED] * 10
 
 
-def test_where_nobody_speaks_every_position_is_silent() -> None:
+def test_without_speech_every_position_is_silent() -> None:
     assert letters(_example((), speech=False), 3).tolist() == [SILENCE] * 3
     assert letters(_example(()), 3).tolist() == [IGNORED] * 3
 
 
-def test_some_of_the_text_that_the_decoder_reads_is_wrong_and_no_label_is(
-    speller: Speller, tones: ExampleSource
-) -> None:
+def test_mislead_replaces_input_tokens_and_no_labels(speller: Speller, tones: ExampleSource) -> None:
     whole = collate([tones.example(i) for i in range(64)], speller, LogMel())
     misled = mislead(whole, speller, torch.Generator().manual_seed(1), 0.2)
     assert misled.labels is whole.labels
@@ -199,6 +197,6 @@ def test_some_of_the_text_that_the_decoder_reads_is_wrong_and_no_label_is(
     assert (misled.tokens[text] < speller.end).all()
 
 
-def test_a_context_that_is_no_whole_number_of_positions_is_cut_to_one(speller: Speller, tones: ExampleSource) -> None:
+def test_a_context_is_cut_to_whole_positions(speller: Speller, tones: ExampleSource) -> None:
     batch = collate([tones.example(0)], speller, LogMel(), least_s=1.75, most_s=1.75)
     assert batch.features.shape[-1] == 2 * batch.positions == 2 * batch.letters.shape[1] == 174

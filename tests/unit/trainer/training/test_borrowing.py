@@ -1,4 +1,4 @@
-"""A language that the checkpoint lacks: it is taught by another's token, and called by its own name ever after."""
+"""A language that the checkpoint lacks is trained with another's token, and reported under its own code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(irish: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-def test_without_a_token_the_remedy_is_told(
+def test_a_missing_language_is_refused_with_advice(
     irish: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", str(irish), "--model", str(checkpoint), "--run", str(tmp_path / "run")]) == 1
@@ -50,7 +50,7 @@ def test_without_a_token_the_remedy_is_told(
     assert "--token ga=CODE" in told
 
 
-def test_programs_that_know_nothing_of_it_are_told_the_token(run: Path) -> None:
+def test_other_programs_see_the_borrowed_token(run: Path) -> None:
     model = WhisperForConditionalGeneration.from_pretrained(run / "best")
     assert model.generation_config.language == "sv"
 
@@ -63,39 +63,38 @@ def test_captions_name_the_language_that_is_spoken(run: Path, checkpoint: Path) 
     assert known.prefix("ga", "transcribe") == before.prefix("sv", "transcribe")
 
 
-def test_it_is_evaluated_under_its_own_name(run: Path, irish: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_language_is_evaluated_under_its_own_code(
+    run: Path, irish: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["evaluate", str(run), str(irish), "--split", "dev"]) in (0, 1)
     assert "has no language" not in capsys.readouterr().out
     recogniser = load(str(run / "best"))
-    assert recogniser.told == "ga"  # not sv, in which nothing is spoken: that would raise the alarm
+    assert recogniser.set_language == "ga"  # not sv, in which nothing is spoken: that would raise the alarm
     assert sorted(recogniser.languages) == ["en", "ga"]
 
 
-def test_the_report_of_the_run_tells_of_it(run: Path) -> None:
-    assert "ga has that of sv" in (run / "report.html").read_text(encoding="utf-8")
+def test_the_report_shows_the_borrowed_token(run: Path) -> None:
+    assert "ga uses that of sv" in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_what_is_trained_on_from_it_has_its_token(run: Path, irish: Path, tmp_path: Path) -> None:
+def test_training_from_the_run_keeps_the_borrowed_token(run: Path, irish: Path, tmp_path: Path) -> None:
     words = [str(irish), "--model", str(run), "--run", str(tmp_path / "on")]
     assert main(["train", *words, *SHORT]) == 0
     assert checkpoints.load(str(tmp_path / "on" / "best")).speller.borrowed == {"ga": "sv"}
 
 
-def test_the_card_tells_what_other_programs_are_told(run: Path, tmp_path: Path) -> None:
+def test_the_card_names_the_token_for_other_programs(run: Path, tmp_path: Path) -> None:
     assert main(["publish", str(run), str(tmp_path / "out")]) == 0
-    assert (
-        'that of `sv` stands for it: other programs are told `language="sv"`'
-        in (tmp_path / "out/README.md").read_text()
-    )
+    assert 'uses that of `sv`: in other programs, set `language="sv"`' in (tmp_path / "out/README.md").read_text()
     assert json.loads((tmp_path / "out" / "undertext.json").read_text())["tokens"] == {"ga": "sv"}
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("ga", "--token ga: it is the code of a language and whose token"),
-        ("ga=Welsh", "--token ga=Welsh: it is the code"),
-        ("ga=sv,kw=sv", "nor two for one token"),
+        ("ga", "--token ga: give a language and the language whose token"),
+        ("ga=Welsh", "--token ga=Welsh: give a language"),
+        ("ga=sv,kw=sv", "each token can be given only once"),
         ("gd=sv", "the corpus has no gd, only ga"),
         ("ga=cy", "has no language 'cy' either (it has en, sv)"),
     ],
@@ -110,7 +109,7 @@ def test_a_token_that_cannot_be_lent_is_refused(
 
 @pytest.mark.parametrize(
     ("token", "told"),
-    [("sv=en", "has sv itself; leave it out"), ("ga=sv", "the corpus has no ga, only en, sv")],
+    [("sv=en", "has its own token for sv; leave it out"), ("ga=sv", "the corpus has no ga, only en, sv")],
 )
 def test_a_token_that_the_corpus_has_no_use_for_is_refused(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], token: str, told: str
@@ -120,15 +119,15 @@ def test_a_token_that_the_corpus_has_no_use_for_is_refused(
     assert told in capsys.readouterr().err
 
 
-def test_no_token_is_lent_that_the_corpus_needs_itself(checkpoint: Path) -> None:
+def test_a_token_that_the_corpus_needs_is_not_borrowed(checkpoint: Path) -> None:
     loaded = checkpoints.load(str(checkpoint))
-    with pytest.raises(PlanError, match="the corpus has sv, too"):
+    with pytest.raises(PlanError, match="the corpus has sv too"):
         lend(loaded, ("ga=sv",), ("ga", "sv"))
     with pytest.raises(PlanError, match="learnt ga by the token of sv, which the corpus has, too"):
         lend(lend(loaded, ("ga=sv",), ("ga",)), (), ("ga", "sv"))
 
 
-def test_a_model_from_nothing_needs_no_token(irish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_model_takes_no_token_option(irish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", str(irish), "--model", "new:tiny-demo", "--run", str(tmp_path / "run"), "--token", "ga=sv"]
     assert main(command) == 1
-    assert "a model from nothing has a token for each language" in capsys.readouterr().err
+    assert "a new model has a token for each language" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Examples out of a corpus: functions of (seed, index), with their texts, times and lengths."""
+"""Examples from a corpus: functions of (seed, index), with texts, times and durations."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def make(corpus: Corpus, share: float = 0.0, augment: Louder | None = None, seed
     return ClipSource(corpus, corpus.clips, Epochs(len(corpus.clips), seed), augment, quiet, seed)
 
 
-def test_an_example_is_a_clip_with_all_that_is_known_of_it(corpus: Corpus) -> None:
+def test_an_example_has_all_data_of_its_clip(corpus: Corpus) -> None:
     source = make(corpus)
     by_id = {example.id: example for example in map(source.example, range(9))}
     assert len(by_id) == 9
@@ -75,7 +75,7 @@ def test_an_example_is_a_clip_with_all_that_is_known_of_it(corpus: Corpus) -> No
     assert not by_id["clip 8"].speech
 
 
-def test_words_without_times_teach_text_and_no_places(corpus: Corpus, speller: Speller) -> None:
+def test_words_without_times_have_text_but_no_spans(corpus: Corpus, speller: Speller) -> None:
     source = make(corpus)
     example = next(e for e in map(source.example, range(9)) if e.id == "clip 1")
     tokens, labels, spans, text = spell(example, speller)
@@ -99,7 +99,7 @@ def test_an_example_is_a_function_of_seed_and_index(corpus: Corpus, share: float
     assert differs
 
 
-def test_the_length_is_told_before_the_audio_is_made(corpus: Corpus) -> None:
+def test_the_duration_is_known_without_making_the_audio(corpus: Corpus) -> None:
     source = make(corpus, 0.3, Louder())
     for index in range(60):
         assert source.duration_s(index) == source.example(index).duration_s
@@ -119,7 +119,7 @@ def test_times_are_lengthened_with_the_audio(corpus: Corpus) -> None:
 
 
 @given(share=st.floats(0.001, 0.9), epochs=st.integers(1, 20))
-def test_quiet_examples_have_their_share_and_take_no_clip_away(share: float, epochs: int) -> None:
+def test_examples_without_speech_have_their_share_in_addition_to_the_clips(share: float, epochs: int) -> None:
     n = 9
     clips = [object()] * n
     source = ClipSource(None, clips, Epochs(n, 1), None, Hiss(share))  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ def test_quiet_examples_have_their_share_and_take_no_clip_away(share: float, epo
     assert abs((end - len(drawn)) - end * share) <= 1
 
 
-def test_a_quiet_example_says_nothing_in_a_language_of_the_corpus(corpus: Corpus) -> None:
+def test_an_example_without_speech_has_a_language_of_the_corpus(corpus: Corpus) -> None:
     source = make(corpus, 0.5)
     quiet = [example for example in map(source.example, range(40)) if not example.id]
     assert len(quiet) == 20
@@ -142,6 +142,6 @@ def test_a_language_may_be_given_for_all(corpus: Corpus) -> None:
     assert {source.example(index).language for index in range(9)} == {"da"}
 
 
-def test_nothing_but_silence_is_refused(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_share_of_1_without_speech_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="share"):
         make(corpus, 1.0)

@@ -1,4 +1,4 @@
-"""`train --dry-run`: what would be done, and the memory of a step without the step."""
+"""`train --dry-run`: the description of a run, and the memory of a step without running it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 
 from trainer.__main__ import main
 from trainer.corpus.clips import Corpus
-from trainer.training.deciding import begun, decide, load
 from trainer.training.dry_run import batches_of, step_bytes
 from trainer.training.losses import Targets
 from trainer.training.memory import peak
 from trainer.training.options import Options
 from trainer.training.run import Run
+from trainer.training.run_setup import load_checkpoint, prepare_model, set_up
 from trainer.training.team import Team
 
 pytestmark = pytest.mark.timeout(600)
@@ -31,7 +31,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_it_tells_what_would_be_done_and_leaves_nothing(
+def test_dry_run_describes_the_run_and_leaves_no_files(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--epochs", "3"]
@@ -43,7 +43,7 @@ def test_it_tells_what_would_be_done_and_leaves_nothing(
     assert told["clips"] == "64 of 65 fit, 0.0 h, in sv"
     assert "left out: 1 of 65 clips, longer than the context of 2 s" in printed.err
     assert told["steps"] == "about 12 in 3 epochs, 192 examples"
-    assert told["a step"] == "16.0 examples in 2 batches, in the mean"
+    assert told["a step"] == "16.0 examples in 2 batches on average"
     assert told["context"] == "2 s, padded to all of it"
     assert told["measures"] == "one in 4 steps, and at the end, on 16 clips of dev"
     assert told["device"] == "cpu, in fp32"
@@ -56,28 +56,28 @@ def test_it_tells_what_would_be_done_and_leaves_nothing(
     assert sorted(corpus.rglob("*")) == before
 
 
-def test_what_does_not_fit_is_told_as_by_training(
+def test_dry_run_refuses_the_same_options_as_training(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run"), "--dry-run"]
     assert main([*words, "--lora", "2"]) == 1
-    assert "--lora adapts what a checkpoint knows" in capsys.readouterr().err
+    assert "--lora needs a trained checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_step_takes_what_it_said(way: str, corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_step_takes_the_predicted_memory(way: str, corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     options = Options(corpus, str(checkpoint), tmp_path / "run", batch=8, **WAYS[way])
     there, device = Corpus(corpus), torch.device("cpu")
 
     def taken(fake: bool) -> int:
-        decided = decide(options, there, load(options, there), Team())
-        batch = batches_of(decided).largest
-        assert batch.positions == 50 * decided.context_s, "some batches are padded to all of it"
-        model, teacher, _ = begun(decided, device)
+        setup = set_up(options, there, load_checkpoint(options, there), Team())
+        batch = batches_of(setup).largest
+        assert batch.positions == 50 * setup.context_s, "some batches are padded to all of it"
+        model, teacher, _ = prepare_model(setup, device)
         if fake:
-            return step_bytes(decided, model, teacher, batch, tmp_path / "fake")
-        run = Run.start(tmp_path / "real", model.train(), decided.loaded.speller, decided.plan, teacher=teacher)
+            return step_bytes(setup, model, teacher, batch, tmp_path / "fake")
+        run = Run.start(tmp_path / "real", model.train(), setup.loaded.speller, setup.plan, teacher=teacher)
         batches = [replace(batch) for _ in range(options.accumulate)]
         found = peak(run, batches, Targets.of(batch))
         run.close()
@@ -86,11 +86,13 @@ def test_a_step_takes_what_it_said(way: str, corpus: Path, checkpoint: Path, tmp
     assert taken(fake=True) == pytest.approx(taken(fake=False), rel=0.01)
 
 
-def test_weights_as_they_were_are_kept_beside_the_device(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_original_weights_stay_off_the_device(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:
     ways: dict[str, Any] = {"lora": 2, "acft": 0.5, "context_s": 1.5, "precision": "bf16"}
     options = Options(corpus, str(checkpoint), tmp_path / "run", batch=8, **ways)
     there = Corpus(corpus)
-    model, teacher, originals = begun(decide(options, there, load(options, there), Team()), torch.device("meta"))
+    model, teacher, originals = prepare_model(
+        set_up(options, there, load_checkpoint(options, there), Team()), torch.device("meta")
+    )
     assert teacher is not None
     assert teacher.model.device == model.device == torch.device("meta")
     assert originals

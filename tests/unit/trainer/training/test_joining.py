@@ -1,4 +1,4 @@
-"""Several clips in one window: what is drawn, and that sound, words and times stay together."""
+"""Several clips in one window: sampling, and the alignment of audio, words and times."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_window_holds_what_fits_of_one_language(first: int, seed: int, most_s:
         assert 2 * len(placed) <= most_tokens
 
 
-def test_as_many_are_joined_as_asked_and_often_by_one_speaker() -> None:
+def test_the_given_share_is_joined_often_by_one_speaker() -> None:
     rng = np.random.default_rng(1)
     windows = [joiner(share=0.3).window(CLIPS[n % 24], rng) for n in range(2000)]
     several = [w for w in windows if len(w) > 1]
@@ -51,7 +51,7 @@ def test_as_many_are_joined_as_asked_and_often_by_one_speaker() -> None:
     assert max(map(len, several)) > 3
 
 
-def test_what_is_drawn_more_often_follows_more_often() -> None:
+def test_clips_with_larger_shares_follow_more_often() -> None:
     rare = Joiner(CLIPS, np.array([9.0 if c.speaker == "s1" else 1.0 for c in CLIPS]), 1.0, 30.0, lambda c: 1, 99)
     rng = np.random.default_rng(2)
     behind = [each.clip.speaker for n in range(500) for each in rare.window(CLIPS[2], rng)[1:2]]
@@ -66,7 +66,7 @@ def test_silence_is_joined_to_nothing() -> None:
         assert silent not in [p.clip for p in joiner([silent, *CLIPS[1:]]).window(CLIPS[3], rng)]
 
 
-def test_sound_words_and_segments_stay_together() -> None:
+def test_audio_words_and_segments_stay_aligned() -> None:
     first = replace(clip("a", 1.0, text="Hej då."), previous="Förut.", segments=((0.1, 0.9, "Hej då."),))
     second = clip("b", 2.0, text="God kväll.")
     placed = [Placed(first, 0), Placed(second, round(1.5 * SAMPLE_RATE))]
@@ -90,14 +90,12 @@ def test_sound_words_and_segments_stay_together() -> None:
         ("sv", ("Hej.", "Då."), "Hej. Då."),
     ],
 )
-def test_between_two_clips_stands_what_their_language_has_there(
-    language: str, texts: tuple[str, str], joined: str
-) -> None:
+def test_clips_are_separated_as_their_language_requires(language: str, texts: tuple[str, str], joined: str) -> None:
     placed = [Placed(clip(text, language=language, text=text), n * SAMPLE_RATE) for n, text in enumerate(texts)]
     assert example_of(placed, np.zeros(2 * SAMPLE_RATE, np.float32)).text == joined
 
 
-def test_a_clip_alone_stays_as_it_was() -> None:
+def test_a_single_clip_is_unchanged() -> None:
     audio = np.zeros(SAMPLE_RATE, np.float32)
     assert example_of([Placed(clip("a"), 0)], audio).segments == (), "without times of its own it has none"
     assert audio_of([Placed(clip("a"), 0)], lambda _: audio) is audio
@@ -111,7 +109,7 @@ def utterance(id: str, duration_s: float, language: str = "sv", speaker: str = "
     return Utterance(id, f"ord{id}", language, duration_s, lambda: audio, {"speaker": speaker})
 
 
-def test_windows_to_judge_on_are_of_one_speaker_if_there_are_enough() -> None:
+def test_evaluation_windows_are_of_one_speaker_if_there_are_enough() -> None:
     said = [utterance(str(n), 2.0, "sv" if n < 9 else "en", "abc"[n % 3]) for n in range(15)]
     found = in_windows(said, 7.0, seed=1)
     assert sorted(one.id for row in found for one in row) == sorted(one.id for one in said)
@@ -120,7 +118,7 @@ def test_windows_to_judge_on_are_of_one_speaker_if_there_are_enough() -> None:
     assert found == in_windows(said, 7.0, seed=1)
 
 
-def test_strangers_share_a_window_rather_than_none() -> None:
+def test_different_speakers_share_a_window_if_necessary() -> None:
     said = [utterance("1", 3.0, speaker="a"), utterance("2", 3.0, speaker="b"), utterance("3", 6.9, speaker="c")]
     [row] = in_windows(said, 7.0, seed=1)
     assert {one.id for one in row} == {"1", "2"}
@@ -128,7 +126,7 @@ def test_strangers_share_a_window_rather_than_none() -> None:
     assert in_windows([replace(said[0], language="en"), said[1]], 7.0, seed=1) == []
 
 
-def test_a_window_says_and_sounds_like_its_parts() -> None:
+def test_a_window_has_the_text_and_audio_of_its_parts() -> None:
     one = window([utterance("1", 1.0), utterance("2", 2.0)])
     assert (one.text, one.duration_s) == ("ord1 ord2", 3.0 + WINDOW_PAUSE_S)
     sound = one.audio()

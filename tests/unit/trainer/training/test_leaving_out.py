@@ -1,4 +1,4 @@
-"""Clips whose text is wrong: `evaluate` lists them, the worst first, and `train` leaves out those that are named."""
+"""`train --leave-out`: clips listed by `evaluate`, such as those with wrong text, are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.corpus.leaving_out import named
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_what_evaluate_lists_is_left_out(
+def test_clips_listed_by_evaluate_are_left_out(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "found.json"
@@ -36,18 +36,18 @@ def test_what_evaluate_lists_is_left_out(
     capsys.readouterr()
     assert main([*train, str(ids)]) == 1
     told = capsys.readouterr().err
-    assert "--leave-out: 2 of its clips are not in the split train, as clip-70" in told
-    assert "begun otherwise" in told
+    assert "--leave-out: 2 clips are not in the train split, such as clip-70" in told
+    assert "started with other settings" in told
 
 
-def test_a_list_may_begin_as_editors_of_windows_write_it(tmp_path: Path) -> None:
+def test_a_list_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_bytes("clip-0\r\nclip-1\r\n".encode("utf-8-sig"))
     assert named(path) == {"clip-0", "clip-1"}
 
 
 @pytest.mark.parametrize("content", [None, '{"path": "a.wav"}\n', '{"id": \n'])
-def test_what_is_no_list_is_told(
+def test_an_invalid_list_is_refused(
     content: str | None, corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "list"

@@ -23,7 +23,7 @@ from trainer.stopping import Stop, Stopped
 from trainer.training import loop
 from trainer.training.acft import Teacher
 from trainer.training.batches import Batch, Settings, Shape, collate
-from trainer.training.loop import DECISIVE, Keep, Measure, step, train
+from trainer.training.loop import DECISIVE, Measure, SaveModel, step, train
 from trainer.training.losses import Losses, Weights
 from trainer.training.plan import Plan, Progress
 from trainer.training.run import Run
@@ -45,7 +45,7 @@ def _train(
     source: ExampleSource,
     kill_after: int | None = None,
     measure: Measure | None = None,
-    keep: Keep | None = None,
+    save_model: SaveModel | None = None,
 ) -> Run:
     model = new_model(size, speller, plan.seed, DROPOUTS)
     teacher = Teacher.of(model, size.context_s) if plan.weights.matching else None
@@ -61,7 +61,7 @@ def _train(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "step", counted)
-        train(run, source, speller, measure, keep)
+        train(run, source, speller, measure, save_model)
     run.close()
     return run
 
@@ -97,7 +97,7 @@ def test_a_killed_run_resumes_to_the_very_weights_and_losses_of_an_unbroken_one(
             torch.testing.assert_close(resumed.weights[name][key], value, rtol=0, atol=0)
 
 
-def test_metrics_from_behind_the_checkpoint_are_written_again(
+def test_metrics_after_the_checkpoint_are_rewritten(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     """The checkpoint is older than the kill: here there is none, and three steps are logged."""
@@ -109,7 +109,7 @@ def test_metrics_from_behind_the_checkpoint_are_written_again(
     assert [number for number, _ in _losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_metrics_stay_where_a_full_disk_has_no_room_for_them_anew(
+def test_metrics_are_kept_if_the_disk_is_full_when_they_are_rewritten(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     _train(tmp_path, PLAN, speller, tiny, tones)
@@ -124,7 +124,7 @@ def test_metrics_stay_where_a_full_disk_has_no_room_for_them_anew(
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
-def test_a_checkpoint_that_a_full_disk_has_no_room_for_leaves_the_one_before_and_training_goes_on(
+def test_a_full_disk_keeps_the_previous_checkpoint_and_training_continues(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Killed):
@@ -147,7 +147,7 @@ def test_a_checkpoint_that_a_full_disk_has_no_room_for_leaves_the_one_before_and
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     run.close()
-    assert "no room for a checkpoint of step 4: make room; a run that is killed before goes on behind step 2" in (
+    assert "no room for the checkpoint of step 4. Free some space: until then, a killed run resumes after step 2" in (
         caplog.text
     )
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
@@ -188,14 +188,14 @@ def _ours() -> None:
         (
             _killed,
             NoRoom,
-            r"^a process that makes batches was ended from outside, .* fewer --workers.* \(DataLoader worker \(pid",
+            r"^a dataloader worker was killed, .* fewer --workers.* \(DataLoader worker \(pid",
         ),
-        (_gone, TrainerError, r"^a process that makes batches could not go on: \[Errno 2\] .*: '/nowhere/sounds.pcm'$"),
+        (_gone, TrainerError, r"^a dataloader worker failed: \[Errno 2\] .*: '/nowhere/sounds.pcm'$"),
         (_refused, SourceError, "^nothing in street can be read$"),
         (_ours, ValueError, "Traceback"),
     ],
 )
-def test_what_a_process_that_makes_batches_met_is_told_in_a_sentence(
+def test_worker_errors_are_explained_in_a_sentence(
     fail: Callable[[], None],
     kind: type[Exception],
     sentence: str,
@@ -217,7 +217,7 @@ def test_no_checkpoint_is_written_twice(
     assert written == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_run_goes_on_with_its_plan_or_not_at_all(
+def test_a_run_resumes_only_with_the_same_plan(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     _train(tmp_path, PLAN, speller, tiny, tones)
@@ -228,7 +228,7 @@ def test_a_run_goes_on_with_its_plan_or_not_at_all(
     assert "plan.batches.misled was 0.2, not 0.5; plan.learning_rate was 0.0015, not 0.001" in str(caught.value)
 
 
-def test_a_run_that_was_begun_before_a_weight_was_known_goes_on_without_it(
+def test_a_run_of_an_older_version_resumes_without_newer_weights(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     _train(tmp_path, PLAN, speller, tiny, tones)
@@ -329,10 +329,10 @@ def test_a_step_whose_gradients_overflow_changes_nothing(
 def test_a_model_that_spells_better_is_still_learning() -> None:
     progress = Progress()
     measures = [(80.0, 79.0), (80.0, 75.0), (80.0, 76.0), (81.0, 74.0), (80.0, 74.5), (80.0, 75.5)]
-    found = [(progress.note(*measure), progress.since_best) for measure in measures]
+    found = [(progress.update_best(*measure), progress.since_best) for measure in measures]
     assert found == [(True, 0), (True, 0), (False, 1), (False, 0), (True, 0), (False, 1)]
     assert (progress.best, progress.best_characters, progress.fewest_characters) == (80.0, 74.5, 74.0)
-    assert (progress.note(80.0, 74.5), progress.since_best) == (True, 2), "of equals the later one; but no news"
+    assert (progress.update_best(80.0, 74.5), progress.since_best) == (True, 2), "of equals the later one; but no news"
 
 
 def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: P
     run.close()
 
 
-def test_what_is_measured_and_kept_wears_the_averaged_weights(
+def test_averaged_weights_are_measured_and_saved(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     plan = replace(PLAN, measure_every_steps=2)
@@ -368,19 +368,21 @@ def test_what_is_measured_and_kept_wears_the_averaged_weights(
     assert json.loads((tmp_path / "plan.json").read_text())["plan"]["utterances"] == 24
 
 
-def test_the_best_is_kept_and_patience_ends_training(
+def test_the_best_model_is_saved_and_patience_ends_training(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
     plan = replace(PLAN, utterances=4000, measure_every_steps=1, patience=2)
     rates, kept = iter([50.0, 40.0, 45.0, 40.0, 10.0]), []
-    run = _train(tmp_path, plan, speller, tiny, tones, measure=lambda model: {DECISIVE: next(rates)}, keep=kept.append)
+    run = _train(
+        tmp_path, plan, speller, tiny, tones, measure=lambda model: {DECISIVE: next(rates)}, save_model=kept.append
+    )
     assert (run.progress.steps, run.progress.best, kept) == (4, 40.0, ["best"] * 3)
     assert _train(tmp_path, plan, speller, tiny, tones, kill_after=0).progress.stopped
 
 
-def test_the_rate_rises_and_then_falls_to_nothing() -> None:
+def test_the_learning_rate_warms_up_and_decays_to_0() -> None:
     plan = Plan(utterances=3200, warm_up_steps=10, learning_rate=1.0)
-    rates = [plan.rate(Progress(steps, examples=32 * steps)) for steps in range(101)]
+    rates = [plan.learning_rate_at(Progress(steps, examples=32 * steps)) for steps in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(0.91)
     assert rates[9:] == sorted(rates[9:], reverse=True)

@@ -13,7 +13,7 @@ from trainer.models.tokenizer import Speller
 from trainer.models.whisper import ALIGNED_HEAD, ALIGNED_LAYER, Size, new_model, short_context
 from trainer.training.acft import Teacher
 from trainer.training.batches import Batch, collate
-from trainer.training.losses import Heads, Targets, Weights, _AlignedHead, alignment_loss, losses
+from trainer.training.losses import Heads, Targets, Weights, _AlignedHead, alignment_loss, compute_losses
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def batch(speller: Speller, tones: ExampleSource) -> Batch:
     return collate([tones.example(i) for i in (0, 1, 3, 7)], speller, LogMel())
 
 
-def test_one_batch_can_be_learnt_by_heart(speller: Speller, tiny: Size, batch: Batch) -> None:
+def test_one_batch_can_be_overfitted(speller: Speller, tiny: Size, batch: Batch) -> None:
     model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
     optimizer = torch.optim.AdamW([*model.parameters(), *heads.parameters()], 4e-3)
     for _ in range(150):
-        found = losses(model, heads, batch, Weights())
+        found = compute_losses(model, heads, batch, Weights())
         optimizer.zero_grad()
         found.total.backward()
         torch.nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], 1.0)
@@ -49,12 +49,12 @@ class _Waits(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("weights", [Weights(0.0, 0.0, 0.0), Weights(0.3, 0.0, 0.0), Weights(0.0, 0.0, 0.0, 0.5)])
-def test_nothing_waits_for_a_gpu(weights: Weights, speller: Speller, tiny: Size, batch: Batch) -> None:
+def test_a_step_does_not_synchronise_with_the_gpu(weights: Weights, speller: Speller, tiny: Size, batch: Batch) -> None:
     """The processor hands it the whole step, and meanwhile has the next one ready."""
     model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
     targets, teacher = Targets.of(batch), Teacher.of(model, 2.0)
     with _Waits() as waits:
-        losses(model, heads, batch, weights, targets, 0.1, teacher).total.backward()
+        compute_losses(model, heads, batch, weights, targets, 0.1, teacher).total.backward()
     assert waits.found == []
 
 
@@ -70,7 +70,7 @@ def test_the_aligned_head_is_recomputed_as_transformers_computes_it(speller: Spe
         torch.testing.assert_close(head.probabilities(states), theirs)
 
 
-def test_alignment_costs_nothing_inside_the_word_and_much_outside() -> None:
+def test_alignment_loss_is_low_inside_the_word_and_high_outside() -> None:
     attention = torch.full((1, 2, 40), 1e-6)
     attention[0, 0, 12], attention[0, 1, 12] = 1.0, 1.0
     near, far = torch.tensor([[[10, 15], [-1, -1]]]), torch.tensor([[[30, 35], [-1, -1]]])
@@ -78,9 +78,9 @@ def test_alignment_costs_nothing_inside_the_word_and_much_outside() -> None:
     assert alignment_loss(attention, far).item() > -math.log(1e-4)
 
 
-def test_a_loss_of_no_weight_is_not_computed(speller: Speller, tiny: Size, batch: Batch) -> None:
+def test_a_loss_of_weight_0_is_not_computed(speller: Speller, tiny: Size, batch: Batch) -> None:
     model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
-    found = losses(model, heads, batch, Weights(ctc=0.0, letters=0.0, alignment=0.0))
+    found = compute_losses(model, heads, batch, Weights(ctc=0.0, letters=0.0, alignment=0.0))
     assert (found.ctc, found.letters) == (0.0, 0.0)
     assert found.total == found.cross_entropy
 
@@ -88,14 +88,14 @@ def test_a_loss_of_no_weight_is_not_computed(speller: Speller, tiny: Size, batch
 def test_a_batch_without_words_has_a_loss_to_learn_from(speller: Speller, tiny: Size, tones: ExampleSource) -> None:
     silence = collate([tones.example(7), tones.example(15)], speller, LogMel())
     model = new_model(tiny, speller, 1)
-    found = losses(model, Heads(tiny.d_model, speller.end), silence, Weights())
+    found = compute_losses(model, Heads(tiny.d_model, speller.end), silence, Weights())
     found.total.backward()
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     assert any(gradient.any() for gradient in gradients)
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
-def test_the_model_hears_as_many_positions_as_it_is_given(speller: Speller, tiny: Size) -> None:
+def test_short_context_limits_the_encoder_positions(speller: Speller, tiny: Size) -> None:
     model = new_model(tiny, speller, 1)
     with short_context(model, 30):
         assert model.get_encoder()(torch.zeros(1, 80, 60)).last_hidden_state.shape == (1, 30, tiny.d_model)

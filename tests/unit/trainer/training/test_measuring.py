@@ -1,4 +1,4 @@
-"""What is measured between two steps of training."""
+"""Dev metrics during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of options that differ from those that a run was begun with."""
+"""Messages about options that differ from those that a run was started with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_options_that_differ_are_named_as_they_are_given() -> None:
     assert not list(changes(given(before), given(before)))
 
 
-def test_what_was_given_as_it_is_by_default_is_not_called_not_given() -> None:
+def test_an_option_given_with_its_default_value_is_not_reported_as_not_given() -> None:
     before = Options(Path("corpora/a"), "tiny", Path("runs/a"), epochs=10.0)
     longer = given(replace(before, epochs=20.0))
     assert list(changes(given(before), longer)) == ["--epochs was 10.0 (the default), not 20.0"]

@@ -1,4 +1,4 @@
-"""When checkpoints are written."""
+"""The schedule of checkpoints."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def _begun_s(every_s: float | None, took_s: float, for_s: int) -> list[float]:
         (400.0, [180.0, 4180.0, 8180.0]),  # never later than an hour
     ],
 )
-def test_writing_takes_a_tenth_of_the_time_at_most_and_a_kill_costs_an_hour(
+def test_writing_takes_at_most_a_tenth_of_the_time_and_a_kill_loses_at_most_an_hour(
     took_s: float, begun_s: list[float]
 ) -> None:
     assert _begun_s(None, took_s, 9000)[:3] == begun_s
 
 
-def test_what_was_asked_for_is_so_however_long_writing_takes() -> None:
+def test_a_fixed_interval_holds_however_long_writing_takes() -> None:
     assert _begun_s(100.0, 60.0, 450) == [100.0, 260.0, 420.0]
     assert _begun_s(0.0, 60.0, 200) == [1.0, 62.0, 123.0, 184.0], "behind every step"
 
 
-def test_behind_every_step_is_so_though_the_clock_stands_still() -> None:
+def test_interval_0_writes_after_every_step_even_if_the_clock_stands_still() -> None:
     pace = Pace(0.0, Clock())
     assert pace.due
     with pace.writing():

@@ -1,4 +1,4 @@
-"""Samplers: all clips once an epoch, or groups in the shares that were asked for; arithmetic and order."""
+"""Samplers: all clips once per epoch, or groups in requested shares; arithmetic and order."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def drawn(sampler: Balanced, of: Sequence[Clip], epochs: int = 1) -> Counter[str
 
 
 @given(n=st.integers(1, 200), seed=st.integers(0, 2**32), epoch=st.integers(0, 10**6))
-def test_no_clip_comes_twice_in_an_epoch(n: int, seed: int, epoch: int) -> None:
+def test_no_clip_is_drawn_twice_in_an_epoch(n: int, seed: int, epoch: int) -> None:
     sampler = Epochs(n, seed)
     assert sorted(sampler.clip(epoch * n + place) for place in range(n)) == list(range(n))
 
 
-def test_epochs_have_orders_of_their_own_that_the_seed_tells() -> None:
+def test_each_epoch_has_its_own_order_given_by_the_seed() -> None:
     one, same, other = Epochs(50, 1), Epochs(50, 1), Epochs(50, 2)
     first = [one.clip(i) for i in range(50)]
     assert first != [one.clip(i) for i in range(50, 100)]
@@ -46,13 +46,13 @@ def test_epochs_have_orders_of_their_own_that_the_seed_tells() -> None:
     assert [same.clip(i) for i in reversed(range(50))] == first[::-1]
 
 
-def test_a_split_without_clips_is_said_so() -> None:
+def test_an_empty_split_is_refused() -> None:
     with pytest.raises(PlanError, match="no clips"):
         Epochs(0, 1)
 
 
 @given(masses=st.lists(st.integers(1, 10**7), min_size=1, max_size=30), temperature=st.floats(1, 1e6))
-def test_a_temperature_lies_between_as_it_is_and_even(masses: list[int], temperature: float) -> None:
+def test_temperature_interpolates_between_natural_and_even_shares(masses: list[int], temperature: float) -> None:
     shares = tempered(masses, temperature)
     assert sum(shares) == pytest.approx(1)
     for a, one in zip(masses, shares, strict=True):
@@ -61,13 +61,13 @@ def test_a_temperature_lies_between_as_it_is_and_even(masses: list[int], tempera
 
 
 @given(masses=st.lists(st.integers(1, 10**7), min_size=1, max_size=30))
-def test_temperature_1_is_as_it_is_and_infinity_is_even(masses: list[int]) -> None:
+def test_temperature_1_keeps_shares_and_infinity_evens_them(masses: list[int]) -> None:
     assert tempered(masses, 1) == pytest.approx([mass / sum(masses) for mass in masses])
     assert tempered(masses, math.inf) == pytest.approx([1 / len(masses)] * len(masses))
 
 
 @given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=40), more=st.integers(0, 1000))
-def test_draws_are_apportioned_whole_and_none_is_left_out(shares: list[float], more: int) -> None:
+def test_draws_are_apportioned_as_integers_and_no_group_is_left_out(shares: list[float], more: int) -> None:
     total = sum(shares)
     if total <= 0:
         return
@@ -80,14 +80,14 @@ def test_draws_are_apportioned_whole_and_none_is_left_out(shares: list[float], m
         assert all(abs(share * draws - count) < 1 for share, count in zip(shares, counts, strict=True))
 
 
-def test_groups_are_drawn_evenly_at_infinity_and_as_they_are_at_1() -> None:
+def test_groups_are_drawn_evenly_at_infinity_and_naturally_at_1() -> None:
     of = clips(*["big"] * 90, *["small"] * 10)
     assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"big": 50, "small": 50}
     assert drawn(Balanced(of, ["accent"], 1, 1), of) == {"big": 90, "small": 10}
     assert drawn(Balanced(of, ["accent"], 2, 1), of) == {"big": 75, "small": 25}  # √90 : √10 = 3 : 1
 
 
-def test_a_clip_comes_again_only_when_all_of_its_group_were_there() -> None:
+def test_a_clip_is_repeated_only_after_all_others_of_its_group() -> None:
     of = clips(*["big"] * 90, *["small"] * 10)
     sampler = Balanced(of, ["accent"], math.inf, 1)
     times = Counter(sampler.clip(index) for index in range(9 * sampler.draws))
@@ -101,14 +101,14 @@ def test_at_temperature_1_an_epoch_has_every_clip_once() -> None:
     assert sorted(sampler.order(5)) == list(range(11))
 
 
-def test_clips_that_do_not_say_theirs_keep_their_share() -> None:
+def test_clips_with_unknown_values_keep_their_share() -> None:
     of = clips(*["skånska"] * 12, *["gotländska"] * 4, *[""] * 4)
     assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {"skånska": 8, "gotländska": 8, "": 4}
     assert drawn(Balanced(of, ["accent", "gender"], math.inf, 1), of) == {"skånska": 12, "gotländska": 4, "": 4}
     assert grouped(of, ["accent", "language"])[16] == (UNKNOWN, "en")
 
 
-def test_a_clip_of_several_accents_is_drawn_for_the_rarest_of_them() -> None:
+def test_a_clip_of_several_accents_counts_for_the_rarest() -> None:
     of = clips(*["skånska"] * 8, *["gotländska"] * 2, *["skånska|gotländska"] * 2)
     assert drawn(Balanced(of, ["accent"], math.inf, 1), of) == {
         "skånska": 6,
@@ -118,14 +118,14 @@ def test_a_clip_of_several_accents_is_drawn_for_the_rarest_of_them() -> None:
     assert {key for (key,) in grouped(of, ["accent"])} == {"skånska", "gotländska"}
 
 
-def test_a_single_voice_that_is_drawn_often_is_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_oversampled_single_speaker_is_named(caplog: pytest.LogCaptureFixture) -> None:
     def of(speakers: Sequence[str]) -> list[Clip]:
         return [replace(clip, speaker=who) for clip, who in zip(clips(*["x"] * 18, "y", "y"), speakers, strict=True)]
 
     alone = of(["a", "b"] * 9 + ["c", "c"])
     sampler("accent:inf", alone, 1)
-    assert "--balance accent:inf: a single speaker each" in (told := caplog.text)
-    assert "y (drawn 5.0 times as often as it is there)" in told
+    assert "--balance accent:inf: groups with a single speaker" in (told := caplog.text)
+    assert "y (drawn 5.0 times as often as it occurs)" in told
     for words, told_of in (
         ("accent:1.2", alone),  # not twice as often
         ("accent:inf", of(["a", "b"] * 9 + ["c", "d"])),
@@ -137,22 +137,25 @@ def test_a_single_voice_that_is_drawn_often_is_named(caplog: pytest.LogCaptureFi
         assert not caplog.text
 
 
-def test_what_no_clip_says_is_told_to_balance_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_balancing_by_a_column_without_values_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     sampler("accent,gender:inf", clips("x", "y", ""), 1)
-    assert "--balance accent,gender:inf: no clip says its accent and gender, so all are drawn as they" in caplog.text
+    assert (
+        "--balance accent,gender:inf: accent and gender is unknown for all clips, so they are not balanced"
+        in caplog.text
+    )
     caplog.clear()
     sampler("accent:inf", clips("x", "y", ""), 1)
     assert not caplog.text
 
 
-def test_a_source_of_weight_2_counts_as_if_its_clips_were_there_twice() -> None:
+def test_a_source_of_weight_2_counts_as_if_its_clips_occurred_twice() -> None:
     of = clips(*["x"] * 50) + clips(*["y"] * 50, source="b/part")
     assert drawn(Balanced(of, [], 1, 1, {"a": 3}), of) == {"x": 75, "y": 25}
     assert drawn(Balanced(of, ["accent"], math.inf, 1, {"a": 3}), of) == {"x": 50, "y": 50}
     assert drawn(Balanced(of, [], 1, 1, {"b": 0}), of) == {"x": 100}
 
 
-def test_weights_are_read_from_what_the_corpus_says() -> None:
+def test_weights_are_read_from_the_corpus() -> None:
     weights = weights_of({"sources": [{"name": "a", "weight": 2.0}, {"name": "b"}]})
     assert weights == {"a": 2.0, "b": 1.0}
     assert [weight_of(source, weights) for source in ("a", "a/sv", "c")] == [2, 2, 1]
@@ -166,25 +169,25 @@ def test_weights_are_read_from_what_the_corpus_says() -> None:
         ("shoe size", {}, "shoe size"),
         ("accent:0.5", {}, "temperature"),
         ("accent:nan", {}, "temperature"),
-        ("accent:hot", {}, "'hot' is no temperature"),
+        ("accent:hot", {}, "'hot' is not a temperature"),
         ("accent:1", {"a": 0}, "weight 0"),
         ("accent:1", {"a": -1}, "weight"),
     ],
 )
-def test_words_that_make_no_sense_are_named(words: str, weights: dict[str, float], told: str) -> None:
+def test_invalid_balance_options_are_refused(words: str, weights: dict[str, float], told: str) -> None:
     with pytest.raises(PlanError, match=told):
         sampler(words, clips("x", "y"), 1, weights)
 
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), epoch=st.integers(0, 1000), seed=st.integers(0, 99))
-def test_an_epoch_can_be_told_without_those_before(sizes: list[int], epoch: int, seed: int) -> None:
+def test_an_epoch_can_be_computed_without_the_previous_ones(sizes: list[int], epoch: int, seed: int) -> None:
     of = clips(*[accent for accent, size in zip("abcdefgh", sizes, strict=False) for _ in range(size)])
     sampler = Balanced(of, ["accent"], 3, seed)
     assert len(sampler.order(epoch)) == sampler.draws == len(of)
     np.testing.assert_array_equal(sampler.order(epoch), Balanced(of, ["accent"], 3, seed).order(epoch))
 
 
-def test_words_make_a_sampler() -> None:
+def test_balance_options_choose_the_sampler() -> None:
     of = clips(*["x"] * 8, "y", "y")
     assert isinstance(sampler("", of, 1), Epochs)
     assert isinstance(sampler("", of, 1, {"a": 2}), Epochs)  # all of one source: its weight changes nothing

@@ -1,4 +1,4 @@
-"""What epochs saw, told from the number of examples alone, beside what was asked for."""
+"""seen.json: the clips of each epoch, computed from the number of examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from trainer.augmentation.quiet import QuietSounds
 from trainer.corpus.clips import UNKNOWN, Clip
-from trainer.reports.balance import Group, balance_plot, told_groups
+from trainer.reports.balance import Group, balance_plot, top_groups
 from trainer.training.clip_source import ClipSource
 from trainer.training.joining import Joiner
 from trainer.training.sampling import Balanced, Epochs, Sampler
@@ -34,7 +34,7 @@ def source(sampler: Sampler, share: float = 0.0) -> ClipSource:
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("share", [0.0, 0.3])
 @pytest.mark.parametrize("examples", [1, 12, 17, 40])
-def test_what_is_told_is_what_the_examples_were(sampler: Sampler, share: float, examples: int, tmp_path: Path) -> None:
+def test_seen_matches_the_examples(sampler: Sampler, share: float, examples: int, tmp_path: Path) -> None:
     of = source(sampler, share)
     write_seen(tmp_path / "seen.json", of, examples)
     told = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"]
@@ -50,7 +50,7 @@ def test_what_is_told_is_what_the_examples_were(sampler: Sampler, share: float, 
     )
 
 
-def test_what_follows_in_a_window_is_heard_too(tmp_path: Path) -> None:
+def test_joined_clips_are_counted(tmp_path: Path) -> None:
     joiner = Joiner(CLIPS, SAMPLERS[0].shares(), 0.5, 5.0, lambda clip: 1, 20)
     of = ClipSource(None, CLIPS, SAMPLERS[0], joiner=joiner)  # type: ignore[arg-type]
     write_seen(tmp_path / "seen.json", of, 24)
@@ -66,7 +66,7 @@ def test_what_follows_in_a_window_is_heard_too(tmp_path: Path) -> None:
         assert told == Counter(accent for window in heard for accent in window)
 
 
-def test_a_group_is_beside_what_was_asked_for() -> None:
+def test_a_group_has_its_requested_share() -> None:
     sampler = SAMPLERS[2]
     rows = {row.value: row for row in seen_groups(CLIPS, sampler, "accent", sampler.order(0))}
     assert list(rows) == ["skånska", UNKNOWN, "gotländska"]
@@ -78,14 +78,14 @@ def test_a_group_is_beside_what_was_asked_for() -> None:
     assert sum(row.expected_percent for row in rows.values()) == pytest.approx(100, abs=0.01)
 
 
-def test_a_single_voice_that_is_drawn_often_is_told_of(tmp_path: Path) -> None:
+def test_an_oversampled_single_speaker_is_noted(tmp_path: Path) -> None:
     of = [*CLIPS[:6], *CLIPS[:6], replace(CLIPS[6], speaker="7")]
     write_seen(tmp_path / "seen.json", ClipSource(None, of, Balanced(of, ["accent"], math.inf, 1)), 13)  # type: ignore[arg-type]
     told = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
-    assert "gotländska (drawn 6.5 times as often as it is there)" in told["note"]
+    assert "gotländska (drawn 6.5 times as often as it occurs)" in told["note"]
 
 
-def test_nothing_drawn_is_nothing_seen() -> None:
+def test_without_draws_nothing_is_seen() -> None:
     rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.array([], np.int64))
     assert {(row.draws, row.drawn_percent) for row in rows} == {(0, 0.0)}
 
@@ -97,14 +97,14 @@ def test_the_plot_has_every_group(tmp_path: Path) -> None:
     svg = balance_plot([Group(**row) for row in epoch["groups"]["accent"]], "accent", "accent, epoch 1")
     xml.etree.ElementTree.fromstring(svg)
     assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent", "accent, epoch 1")
-    for word in ("skånska", "gotländska", UNKNOWN, "asked for", "seen"):
+    for word in ("skånska", "gotländska", UNKNOWN, "requested", "drawn"):
         assert word in svg
 
 
-def test_of_thousands_of_values_the_rare_ones_are_told_together() -> None:
+def test_rare_values_are_grouped() -> None:
     rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.arange(12))
-    first, others = told_groups(rows, 1)
+    first, others = top_groups(rows, 1)
     assert (first, others.value) == (rows[0], "2 others")
     assert (others.clips, others.draws, others.distinct) == (6, 6, 6)
     assert others.drawn_percent == pytest.approx(50, abs=0.01)
-    assert told_groups(rows, 3) == rows
+    assert top_groups(rows, 3) == rows

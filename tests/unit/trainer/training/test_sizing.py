@@ -1,4 +1,4 @@
-"""How large batches are where nobody said, and how many steps a run will take."""
+"""Default batch sizes, and the number of steps of a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from trainer.corpus.clips import Corpus
 from trainer.training.batches import BEGINNING, rounds
-from trainer.training.deciding import Decided, decide, load
 from trainer.training.options import Options, command, given
+from trainer.training.run_setup import Setup, load_checkpoint, set_up
 from trainer.training.team import Team
 
 
@@ -22,9 +22,9 @@ def _notes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "trainer")
 
 
-def _decided(options: Options) -> Decided:
+def _setup(options: Options) -> Setup:
     corpus = Corpus(options.corpus)
-    return decide(options, corpus, load(options, corpus), Team())
+    return set_up(options, corpus, load_checkpoint(options, corpus), Team())
 
 
 @pytest.fixture
@@ -44,21 +44,21 @@ def options(corpus: Path, checkpoint: Path, tmp_path: Path) -> Options:
         ({"epochs": 2, "batch_s": 8.0}, 64),
     ],
 )
-def test_batches_are_as_large_as_leaves_steps_enough(
+def test_batches_are_as_large_as_possible_with_enough_steps(
     options: Options, asked: dict[str, Any], batch: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked_for = replace(options, **asked)
-    plan = _decided(asked_for).plan
+    plan = _setup(asked_for).plan
     assert plan.batches.shape.examples == batch
-    assert (f"--batch {batch}: batches of up to {batch} clips make" in caplog.text) == (batch < 64)
+    assert (f"--batch {batch}: batches of up to {batch} clips give" in caplog.text) == (batch < 64)
     assert f"--batch {batch} " in command(asked_for, plan)
 
 
-def test_measures_are_spread_over_the_steps_that_there_will_be(options: Options) -> None:
+def test_measures_are_spread_over_the_expected_steps(options: Options) -> None:
     # Short clips fill a batch by their number, long ones by their seconds: hardly one has as many as the mean would.
-    decided = _decided(replace(options, epochs=3, batch=16, batch_s=10, measures=4, context_s=2.0, join=0.0))
-    plan, heard, steps = decided.plan, 0, 0
-    for batches, _ in rounds(decided.source, plan.seed, plan.batches.shape, BEGINNING):
+    setup = _setup(replace(options, epochs=3, batch=16, batch_s=10, measures=4, context_s=2.0, join=0.0))
+    plan, heard, steps = setup.plan, 0, 0
+    for batches, _ in rounds(setup.source, plan.seed, plan.batches.shape, BEGINNING):
         heard, steps = heard + len(batches[0]), steps + 1
         if heard >= plan.utterances:
             break
@@ -67,25 +67,25 @@ def test_measures_are_spread_over_the_steps_that_there_will_be(options: Options)
 
 def _begun(options: Options, batch: int, **environment: Any) -> None:
     """As an earlier version may have begun this run, in which more steps were expected."""
-    plan = asdict(_decided(replace(options, batch=batch)).plan) | {"measure_every_steps": 77}
+    plan = asdict(_setup(replace(options, batch=batch)).plan) | {"measure_every_steps": 77}
     options.run.mkdir()
     document = {"plan": plan, "environment": {"given": given(options), **environment}}
     (options.run / "plan.json").write_text(json.dumps(document))
 
 
-def test_a_run_that_goes_on_keeps_what_was_expected_of_it(options: Options) -> None:
+def test_a_resumed_run_keeps_its_estimates(options: Options) -> None:
     _begun(options, 64)
-    failed = _decided(options).plan
+    failed = _setup(options).plan
     assert (failed.batches.shape.examples, failed.measure_every_steps) == (8, 16), "it left nothing to go on with"
     (options.run / "metrics.jsonl").touch()
-    onward = _decided(options).plan
+    onward = _setup(options).plan
     assert (onward.batches.shape.examples, onward.measure_every_steps) == (64, 77)
     # Another number of measures is nowhere in the plan but in what was expected.
-    assert _decided(replace(options, measures=3)).plan.measure_every_steps != 77
-    assert _decided(replace(options, batch=16)).plan.batches.shape.examples == 16
+    assert _setup(replace(options, measures=3)).plan.measure_every_steps != 77
+    assert _setup(replace(options, batch=16)).plan.batches.shape.examples == 16
 
 
-def test_what_another_number_of_processes_expected_is_not_kept(options: Options) -> None:
+def test_estimates_for_another_number_of_processes_are_not_kept(options: Options) -> None:
     _begun(options, 64, processes=2)
     (options.run / "metrics.jsonl").touch()
-    assert _decided(options).plan.batches.shape.examples == 8
+    assert _setup(options).plan.batches.shape.examples == 8

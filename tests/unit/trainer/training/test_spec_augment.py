@@ -17,7 +17,7 @@ def _generator(seed: int = 1) -> torch.Generator:
 
 
 @given(seed=st.integers(0, 1000), lengths=st.lists(st.integers(1, 200), min_size=1, max_size=4))
-def test_features_stay_as_they_are_and_no_band_reaches_into_padding(seed: int, lengths: list[int]) -> None:
+def test_input_features_are_unchanged_and_no_band_extends_into_padding(seed: int, lengths: list[int]) -> None:
     features, frames = _features(lengths)
     before = features.clone()
     masked = spec_augment(features, frames, 1.0, _generator(seed))
@@ -41,7 +41,7 @@ def test_a_share_of_clips_is_masked_and_the_seed_decides_which() -> None:
     assert spec_augment(features, frames, 0.0, _generator()) is features
 
 
-def test_what_is_taken_out_has_the_mean_of_its_clip() -> None:
+def test_masked_bands_have_the_mean_of_their_clip() -> None:
     features, frames = _features([150])
     masked = spec_augment(features, frames, 1.0, _generator(3))
     values = masked[masked != features]

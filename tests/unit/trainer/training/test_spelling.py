@@ -10,7 +10,7 @@ from tests.whispers import OPENAI
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
 from trainer.models.tokenizer import Speller, train_tokenizer
 from trainer.training.bpe_dropout import BpeDropout
-from trainer.training.spelling import IGNORED, Pen, Style
+from trainer.training.spelling import IGNORED, ExampleSpeller, Style
 
 RNG = random.Random(1)
 
@@ -25,9 +25,9 @@ def _ids(speller: Speller, text: str) -> list[int]:
     return [id for word in text.split() for id in speller.word(word)]
 
 
-def test_times_of_segments_stand_around_their_texts(speller: Speller) -> None:
+def test_timestamps_enclose_the_text_of_segments(speller: Speller) -> None:
     example = _example("låg mellan hög.", segments=((0.0, 0.5, "låg"), (0.74, 2.0, "mellan hög.")))
-    found = Pen(speller, Style(timestamps=1.0)).spell(example, RNG)
+    found = ExampleSpeller(speller, Style(timestamps=1.0)).spell(example, RNG)
     zero = speller.no_timestamps + 1
     body = [zero, *_ids(speller, "låg"), zero + 25, zero + 37, *_ids(speller, "mellan hög."), zero + 100]
     prefix = [speller.start, speller.language("sv"), speller.transcribe]
@@ -37,8 +37,8 @@ def test_times_of_segments_stand_around_their_texts(speller: Speller) -> None:
     assert speller.tokenizer.convert_ids_to_tokens([zero + 37]) == ["<|0.74|>"]
 
 
-def test_without_segments_a_clip_has_the_times_of_its_beginning_and_end(speller: Speller) -> None:
-    found = Pen(speller, Style(timestamps=1.0)).spell(_example("låg mellan"), RNG)
+def test_without_segments_a_clip_has_start_and_end_timestamps(speller: Speller) -> None:
+    found = ExampleSpeller(speller, Style(timestamps=1.0)).spell(_example("låg mellan"), RNG)
     assert found.tokens[3] == speller.timestamp(0.0)
     assert found.tokens[-1] == speller.timestamp(2.0)
     assert speller.no_timestamps not in found.tokens
@@ -49,12 +49,12 @@ def test_in_languages_without_spaces_no_text_begins_with_one(style: Style) -> No
     speller = Speller(train_tokenizer(["大家好 你好"], ["zh", "sv"]))
     segments = ((0.0, 1.0, "大家好"), (1.0, 2.0, "你好 大家"))
     spoken = replace(_example("大家好 你好", previous="你好", segments=segments), language="zh")
-    found = Pen(speller, style).spell(spoken, random.Random(1))
+    found = ExampleSpeller(speller, style).spell(spoken, random.Random(1))
     before = {speller.previous, *(speller.timestamp(time_s) for time_s in (0, 1)), speller.no_timestamps}
     firsts = [id for at, id in enumerate(found.tokens) if at and found.tokens[at - 1] in before]
     assert firsts
     assert all(not speller.tokenizer.decode([id]).startswith(" ") for id in firsts if id < speller.end)
-    swedish = Pen(speller).spell(replace(spoken, language="sv"), RNG)
+    swedish = ExampleSpeller(speller).spell(replace(spoken, language="sv"), RNG)
     assert speller.tokenizer.decode(swedish.text) == " 大家好 你好"
     assert speller.tokenizer.decode(found.text) == ("大家好你好 大家" if style.timestamps else "大家好 你好")
 
@@ -72,28 +72,28 @@ def test_openais_whisper_never_writes_the_token_that_a_space_before_such_text_is
     assert speller.text(text, language)[0] not in never_first
 
 
-def test_times_come_in_a_share_of_examples(speller: Speller) -> None:
-    pen, rng = Pen(speller, Style(timestamps=0.7)), random.Random(3)
-    found = [pen.spell(_example("låg"), rng) for _ in range(400)]
+def test_a_share_of_examples_has_timestamps(speller: Speller) -> None:
+    example_speller, rng = ExampleSpeller(speller, Style(timestamps=0.7)), random.Random(3)
+    found = [example_speller.spell(_example("låg"), rng) for _ in range(400)]
     share = sum(speller.timestamp(0.0) in each.tokens for each in found) / 400
     assert share == pytest.approx(0.7, abs=0.07)
 
 
-def test_a_prompt_is_read_and_never_to_be_written(speller: Speller) -> None:
-    plain = Pen(speller).spell(_example("låg"), RNG)
-    found = Pen(speller, Style(prompts=1.0)).spell(_example("låg", previous="mellan hög."), RNG)
+def test_a_prompt_has_no_labels(speller: Speller) -> None:
+    plain = ExampleSpeller(speller).spell(_example("låg"), RNG)
+    found = ExampleSpeller(speller, Style(prompts=1.0)).spell(_example("låg", previous="mellan hög."), RNG)
     prompt = [speller.previous, *_ids(speller, "mellan hög.")]
     assert found.tokens == prompt + plain.tokens
     assert found.labels == [IGNORED] * len(prompt) + plain.labels
     assert found.tokens.count(speller.start) == 1
     assert speller.start not in found.labels
     assert len(found.tokens) == len(found.labels) == len(found.spans)
-    assert Pen(speller, Style(prompts=1.0)).spell(_example("låg"), RNG) == plain, "nothing was said before"
+    assert ExampleSpeller(speller, Style(prompts=1.0)).spell(_example("låg"), RNG) == plain, "nothing was said before"
 
 
 def test_a_long_prompt_loses_its_beginning(speller: Speller) -> None:
     before = _ids(speller, "låg mellan hög. " * 30)
-    found = Pen(speller, Style(prompts=1.0), most_tokens=48).spell(
+    found = ExampleSpeller(speller, Style(prompts=1.0), most_tokens=48).spell(
         _example("låg", previous="låg mellan hög. " * 30), RNG
     )
     prompt = found.tokens[: found.tokens.index(speller.start)]
@@ -102,32 +102,32 @@ def test_a_long_prompt_loses_its_beginning(speller: Speller) -> None:
     assert len(found.tokens) <= 48
 
 
-def test_times_for_which_there_is_no_room_are_left_out(speller: Speller) -> None:
+def test_timestamps_without_room_are_left_out(speller: Speller) -> None:
     example = _example("låg mellan hög", segments=((0.0, 0.2, "låg"), (0.2, 0.6, "mellan"), (0.6, 1.0, "hög")))
-    stamped = Pen(speller, Style(timestamps=1.0)).spell(example, RNG)
+    stamped = ExampleSpeller(speller, Style(timestamps=1.0)).spell(example, RNG)
     assert speller.no_timestamps not in stamped.tokens
     room = len(stamped.tokens)
-    assert Pen(speller, Style(timestamps=1.0), most_tokens=room).spell(example, RNG) == stamped
-    found = Pen(speller, Style(timestamps=1.0), most_tokens=room - 1).spell(example, RNG)
-    assert found == Pen(speller).spell(example, RNG), "all words are there, and fit"
+    assert ExampleSpeller(speller, Style(timestamps=1.0), most_tokens=room).spell(example, RNG) == stamped
+    found = ExampleSpeller(speller, Style(timestamps=1.0), most_tokens=room - 1).spell(example, RNG)
+    assert found == ExampleSpeller(speller).spell(example, RNG), "all words are there, and fit"
 
 
-def test_merges_do_not_fail_where_there_is_no_room_for_it(speller: Speller) -> None:
+def test_bpe_dropout_is_not_applied_without_room(speller: Speller) -> None:
     example, style = _example("låg mellan hög. " * 4), Style(bpe_dropout=1.0)
-    plain = Pen(speller).spell(example, RNG)
-    assert len(Pen(speller, style).spell(example, RNG).tokens) > len(plain.tokens)
-    assert Pen(speller, style, most_tokens=len(plain.tokens)).spell(example, RNG) == plain
+    plain = ExampleSpeller(speller).spell(example, RNG)
+    assert len(ExampleSpeller(speller, style).spell(example, RNG).tokens) > len(plain.tokens)
+    assert ExampleSpeller(speller, style, most_tokens=len(plain.tokens)).spell(example, RNG) == plain
 
 
-def test_where_nobody_speaks_the_end_comes_at_once(speller: Speller) -> None:
-    found = Pen(speller, Style(timestamps=1.0, prompts=1.0)).spell(_example(""), RNG)
+def test_without_speech_the_end_token_follows_at_once(speller: Speller) -> None:
+    found = ExampleSpeller(speller, Style(timestamps=1.0, prompts=1.0)).spell(_example(""), RNG)
     assert found.tokens == speller.prefix("sv")
     assert found.labels == [speller.no_speech, speller.transcribe, speller.no_timestamps, speller.end]
 
 
-def test_a_model_that_knows_english_only_is_told_no_language(speller: Speller) -> None:
+def test_an_english_only_prefix_has_no_language(speller: Speller) -> None:
     english = Speller(speller.tokenizer, multilingual=False)
-    assert Pen(english).spell(_example("låg"), RNG).tokens[:2] == [english.start, english.no_timestamps]
+    assert ExampleSpeller(english).spell(_example("låg"), RNG).tokens[:2] == [english.start, english.no_timestamps]
 
 
 TEXT = " Låg mellan hög. låg-mellan, 1 200 mellanlåg"
@@ -158,8 +158,8 @@ def test_bpe_dropout_spells_the_same_text_in_other_tokens(any_speller: Speller) 
 
 
 def test_the_same_seed_spells_the_same(speller: Speller) -> None:
-    pen = Pen(speller, Style(0.5, 0.5, 0.3))
+    example_speller = ExampleSpeller(speller, Style(0.5, 0.5, 0.3))
     examples = [_example("låg mellan", previous="hög.") for _ in range(16)]
-    once, again = ([pen.spell(each, random.Random(n)) for n, each in enumerate(examples)] for _ in range(2))
+    once, again = ([example_speller.spell(each, random.Random(n)) for n, each in enumerate(examples)] for _ in range(2))
     assert once == again
     assert len({len(each.tokens) for each in once}) > 1

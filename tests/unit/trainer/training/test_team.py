@@ -38,7 +38,7 @@ def _member(rank: int, port: int, folder: Path) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     team = Team.of_environment(torch.device("cpu"))
-    with team.first_first():
+    with team.first_rank_first():
         (folder / f"began-{rank}").write_text(str((folder / "began-0").exists()))
     weights = _run(folder / "together", team, replace(PLAN, accumulate=1))
     torch.save(weights, folder / f"weights-{rank}.pt")
@@ -46,7 +46,7 @@ def _member(rank: int, port: int, folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_two_processes_make_the_steps_that_one_makes_of_both_their_batches(tmp_path: Path) -> None:
+def test_two_processes_make_the_same_steps_as_one_with_both_their_batches(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -56,7 +56,9 @@ def test_two_processes_make_the_steps_that_one_makes_of_both_their_batches(tmp_p
     for name, value in alone.items():
         torch.testing.assert_close(first[name], value, rtol=1e-3, atol=2e-5)
         torch.testing.assert_close(second[name], first[name], rtol=0, atol=0)
-    with pytest.raises(PlanError, match=r"begun otherwise: by 2 processes, not 1\. Go on with the same"):
+    with pytest.raises(
+        PlanError, match=r"started with other settings: it ran in 2 processes, not 1\. Use the same settings"
+    ):
         _run(tmp_path / "together", Team(), PLAN)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("together", "alone")]
     assert lines[0] == lines[1], "the first writes, the other does not"

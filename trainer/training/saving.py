@@ -1,4 +1,4 @@
-"""What a run leaves in its folder beside the metrics: models, the command that repeats it, and what it was made of."""
+"""What a run saves in its folder beside the metrics: models, and the description of the run in plan.json."""
 
 from __future__ import annotations
 
@@ -22,32 +22,26 @@ from trainer.models.checkpoints import Loaded
 from trainer.models.frozen import Originals
 from trainer.publishing.model_folder import Record, describe
 from trainer.replacing import replaced
-from trainer.training.loop import Keep
+from trainer.training.loop import SaveModel
 from trainer.training.options import Options, command, given
 from trainer.training.plan import Plan
 from trainer.training.run import Run
+from trainer.training.run_setup import Setup
 
 
-def keeper(
-    run: Run,
-    loaded: Loaded,
-    languages: Sequence[str],
-    context_s: float,
-    min_context_s: float,
-    options: Options,
-    originals: Originals,
-) -> Keep:
-    """Writes the model as it is into the run's folder, without adapters and dropout.
+def model_saver(run: Run, setup: Setup, originals: Originals) -> SaveModel:
+    """A function that writes the current model into the run's folder, with adapters merged and without dropout.
 
     Args:
-        originals: what is not trained of it, as it was before it was put into the numbers that the model computes in.
+        originals: the frozen weights before they were converted to the precision that the model computes in.
     """
+    options, loaded, languages, context_s = setup.options, setup.loaded, setup.languages, setup.context_s
     speller = loaded.speller
     tokens = [speller.token_of(language) for language in languages]
-    generation = checkpoints.told(loaded.model.generation_config, tokens, speller.multilingual)
-    made_of = {"base": ", ".join(filter(None, (loaded.name, loaded.bases))), "corpus": options.corpus.name}
+    generation = checkpoints.with_language(loaded.model.generation_config, tokens, speller.multilingual)
+    provenance = {"base": ", ".join(filter(None, (loaded.name, loaded.bases))), "corpus": options.corpus.name}
 
-    def keep(name: str) -> None:
+    def save_model(name: str) -> None:
         state: Mapping[str, Tensor] = {**run.model.state_dict(), **originals}
         if options.lora:
             from trainer.models.lora import merged
@@ -55,9 +49,9 @@ def keeper(
             state = merged(run.model, originals)
         record = Record(
             tuple(languages),
-            min_context_s,
+            context_s if setup.full else 0.0,
             (),
-            {**made_of, "seed": options.seed, "utterances": run.progress.examples, "steps": run.progress.steps},
+            {**provenance, "seed": options.seed, "utterances": run.progress.examples, "steps": run.progress.steps},
             trained_with_prompts=options.prompts > 0,
             tokens={code: token for code, token in speller.borrowed.items() if code in languages},
         )
@@ -65,13 +59,13 @@ def keeper(
             checkpoints.save(folder, run.model, speller, loaded.extractor, generation, state, loaded.known)
             describe(folder, record, context_s, f"# {run.folder.name}, {name}\n\n`python -m trainer publish`\n")
 
-    return keep
+    return save_model
 
 
-def about(
+def describe_run(
     options: Options, loaded: Loaded, corpus: Corpus, clips: Sequence[Clip], dropped: Mapping[str, int], plan: Plan
 ) -> dict[str, Any]:
-    """What plan.json says beside the plan."""
+    """The entries of plan.json beside the plan."""
     adapters = {"rank": options.lora, "alpha": options.lora_alpha, "targets": list(options.lora_targets)}
     return {
         "model": {
@@ -85,7 +79,7 @@ def about(
             "fingerprint": _fingerprint(corpus),
             "clips": len(clips),
             "left_out": dict(dropped),
-            "leave_out_fingerprint": _leave_out(options),
+            "leave_out_fingerprint": _leave_out_fingerprint(options),
             "language": options.language,
             "dev_clips": options.dev_clips,
         },
@@ -106,21 +100,21 @@ def about(
 
 
 def _fingerprint(corpus: Corpus) -> str:
-    """Of what is said in a corpus, and of where its audio is."""
+    """A hash of a corpus' texts and of where its audio is."""
     with (corpus.folder / CLIPS_NAME).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _leave_out(options: Options) -> str:
-    """Of the clips that are not to be trained on; empty where none are named."""
+def _leave_out_fingerprint(options: Options) -> str:
+    """A hash of the ids in --leave-out; empty without any."""
     ids = sorted(named(Path(options.leave_out))) if options.leave_out else []
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] if ids else ""
 
 
 def _commit() -> str:
-    """Of the trainer's code; empty where it is no working tree, or there is no git, as in the container."""
+    """The commit of the trainer's code; empty outside of a working tree or without git, as in the container."""
     here = Path(__file__).parent
     if shutil.which("git") is None:
         return ""
-    found = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return found.stdout.strip()
+    described = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return described.stdout.strip()
