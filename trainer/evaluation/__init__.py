@@ -1,1 +1,1 @@
-"""How well a model writes, for whom, how sure that is, and whether its recipe is broken."""
+"""Evaluation: error rates by group with confidence intervals, and an alarm for broken decoding."""

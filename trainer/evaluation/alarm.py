@@ -1,7 +1,7 @@
-"""The alarm for broken decoding: a model that knows the words and does not write them.
+"""The alarm for broken decoding: a model that predicts the words well under teacher forcing but does not write them.
 
-A loss of 0.25 beside a word error rate of 99.8 is no weak model but a broken recipe. Each fault that is known leaves
-something that can be asked of the model itself; the one that fits best is named, with what to do about it.
+A loss of 0.25 with a word error rate of 99.8 % is not a weak model but a broken training recipe. Each known fault can
+be recognised by probing the model; the alarm names the best match and its remedy.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ from trainer.evaluation.probes import Probes, Reading
 
 CauseName = Literal["double start token", "masked end of text", "unset language", "wrong tokenizer language"]
 
-#: Shares of outputs from which something is wrong with all of them, not with a few hard clips.
+#: Above these shares of the outputs, the fault affects all of them, not just a few hard clips.
 CAPPED_SHARE, EMPTY_SHARE, FOREIGN_SHARE, MISTAKEN_SHARE = 0.2, 0.3, 0.3, 0.5
-#: Up to here another script or language in the outputs may be a weakness: a model that hardly errs writes none.
+#: Outputs in another script or language count only above this WER: below it, the model is working.
 FOREIGN_WER_PERCENT = 50.0
-#: A healthy model gives a second start token about nothing; one that was trained to write it, about everything.
+#: Probability of a second start token: about 0 in a healthy model, about 1 in one that was trained to write it.
 START_AFTER_START = 0.2
-#: A prefix explains the text better than the usual one if its loss is less than this part of the usual one's…
+#: A prefix fits better than the usual one if its loss is less than this factor times the usual one…
 BETTER = 0.8
-#: …and by so many nats a token: two losses that are both nothing have any ratio.
+#: …and lower by this many nats per token: the ratio of two losses near 0 is meaningless.
 BETTER_BY = 0.05
-#: An end of text that is so unlikely where the text ends was never learnt.
+#: If the end token is less likely than this where the text ends, it was never learnt.
 END_PROBABILITY = 0.05
-#: Errors beyond what the loss allows: greedy decoding goes on from its own mistakes, and small tests have luck.
+#: Allowance on the WER that the loss explains: greedy decoding continues from its own errors, and small tests vary.
 WER_FACTOR, WER_MARGIN_PERCENT = 1.5, 10.0
-#: From this loss on (nats a token) a model does not know the text, and no fault of decoding is needed to explain why.
+#: Above this loss (nats per token) a model does not know the text, which explains any error rate.
 UNKNOWN_LOSS = 3.0
-#: Below this share of as many different texts as were said, a model writes much the same whatever it hears.
+#: With fewer distinct outputs than this share of the distinct references, a model ignores the audio.
 DISTINCT_SHARE = 0.5
-#: So many different texts must have been said to tell.
+#: Distinct references needed to judge that.
 LEAST_TEXTS = 10
-#: Words from which on a rate of some per cent is known to within about as much.
+#: With fewer words, an error rate of a few percent is uncertain by about as much.
 WORDS_AT_LEAST = 200
-#: Words by fewer of which no alarm is raised. What is broken is so by far: more of them tell nothing new.
+#: With fewer words, no alarm is raised. Broken models fail by a wide margin, so more words are not needed.
 ALARM_WORDS = 40
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What can be seen of a model on a test set; `probes` are None where nobody speaks in it.
+    """Observations of a model on a test set; `probes` is None if the test set has no speech.
 
     Attributes:
-        wer_percent: of what it wrote.
-        words, clips: that were said, and in how many it was heard.
+        wer_percent: of its outputs.
+        words, clips: in the test set.
         capped_share: outputs that were cut at the token cap.
-        empty_share: outputs without a word where somebody speaks.
-        foreign_share: outputs with more than a stray letter that no reference has.
-        told: the language that the generation config sets.
+        empty_share: outputs without words, for clips with speech.
+        foreign_share: outputs with letters that no reference has.
+        set_language: the language in the generation config.
         languages: of the test set.
-        declared: the languages that the model says it is for; none: it does not say.
-        said, written: how many different texts there are among the references, and among the outputs.
+        declared: the languages that the model declares; empty if it declares none.
+        said, written: numbers of distinct references and outputs.
     """
 
     wer_percent: float
@@ -64,7 +64,7 @@ class Evidence:
     empty_share: float
     foreign_share: float
     probes: Probes | None
-    told: str | None = None
+    set_language: str | None = None
     languages: frozenset[str] = frozenset()
     declared: frozenset[str] = frozenset()
     said: int = 0
@@ -72,18 +72,18 @@ class Evidence:
 
     @property
     def elsewhere(self) -> bool:
-        """None of the test set's languages is one that the model is for."""
+        """Whether the model declares none of the test set's languages."""
         return bool(self.declared and self.languages) and self.declared.isdisjoint(self.languages)
 
     @property
     def misled(self) -> bool:
-        """Its generation config sets a language that nobody speaks in the test set."""
-        return self.told is not None and bool(self.languages) and self.told not in self.languages
+        """Whether its generation config sets a language that is not in the test set."""
+        return self.set_language is not None and bool(self.languages) and self.set_language not in self.languages
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A known fault, what speaks for it, and what to do."""
+    """A known fault, the evidence for it, and the remedy."""
 
     name: CauseName
     because: str
@@ -92,9 +92,12 @@ class Cause:
 
 @dataclass(frozen=True)
 class Alarm:
-    """What is wrong. `causes` are those that fit, the best first; none: no known one does.
+    """The verdict.
 
-    `notes` are of a model that is weak, and need not be broken for that, or of a test set that does not tell.
+    Attributes:
+        signs: symptoms of broken decoding; the alarm is raised if there are any.
+        causes: known faults that match, the best first.
+        notes: remarks on a weak model, which need not be broken, or on a test set that is not sufficient.
     """
 
     signs: tuple[str, ...]
@@ -107,30 +110,30 @@ class Alarm:
 
     @property
     def sentence(self) -> str:
-        """All of it for a person."""
+        """The verdict in words."""
         return " ".join([self._verdict, *self.notes])
 
     @property
     def _verdict(self) -> str:
         if not self.signs:
-            return "No alarm, but:" if self.notes else "No alarm: decoding does what the loss promises."
+            return "No alarm, but:" if self.notes else "No alarm: the error rate is consistent with the loss."
         if self.causes:
             best, *others = self.causes
-            fits = f"What fits best: {best.name} ({best.because}). {best.advice}"
-            fits += "".join(f" It may also be: {other.name} ({other.because})." for other in others)
+            diagnosis = f"Most likely cause: {best.name} ({best.because}). {best.advice}"
+            diagnosis += "".join(f" Other possible cause: {other.name} ({other.because})." for other in others)
         else:
-            fits = (
-                "No known cause fits: look at the worst utterances, and whether the model was trained for this at all."
+            diagnosis = (
+                "No known cause matches: check the worst utterances, and whether the model was trained for such audio."
             )
-        return f"Decoding is broken: {'; '.join(self.signs)}. {fits}"
+        return f"Decoding is broken: {'; '.join(self.signs)}. {diagnosis}"
 
 
 def judge(evidence: Evidence) -> Alarm:
-    """Look at the evidence."""
+    """Decide whether decoding is broken, and why."""
     if evidence.elsewhere:
-        only, of = _all(evidence.declared), _all(evidence.languages)
-        told = f"The model is for {only} alone, and the corpus is {of}: its word error rate says nothing of how well"
-        return Alarm((), (), (f"{told} it was trained.",))
+        model, corpus = _joined(evidence.declared), _joined(evidence.languages)
+        note = f"The model is for {model} only, and the corpus is {corpus}: the error rate does not show its quality."
+        return Alarm((), (), (note,))
     notes = tuple(_notes(evidence))
     if evidence.words < ALARM_WORDS:
         return Alarm((), (), notes)
@@ -139,14 +142,14 @@ def judge(evidence: Evidence) -> Alarm:
     if not signs and causes:
         signs = [f"training went wrong: {causes[0].because}"]
     if evidence.probes and _unknown(evidence.probes) and not causes:
-        signs = []  # whatever such a model writes, its decoding need not be broken for it
+        signs = []  # a model that has not learnt the text explains any output
     return Alarm(tuple(signs), causes, notes)
 
 
 def most_wer_percent(loss: float, tokens_per_word: float) -> float:
-    """The highest word error rate that goes with a loss (nats a token) behind the right prefix.
+    """The highest word error rate that a loss (nats per token) with the correct prefix explains.
 
-    A token is right with a mean probability of at least exp(-loss) (Jensen), a word of n tokens with exp(-n loss).
+    A token is correct with a mean probability of at least exp(-loss) (Jensen), a word of n tokens with exp(-n loss).
     """
     return 100 * WER_FACTOR * (1 - math.exp(-loss * tokens_per_word)) + WER_MARGIN_PERCENT
 
@@ -156,38 +159,41 @@ def _signs(evidence: Evidence) -> Iterator[str]:
     if probes:
         loss = probes.readings[probes.best].text_loss
         if evidence.wer_percent > most_wer_percent(loss, probes.tokens_per_word):
-            yield f"a WER of {evidence.wer_percent:.1f} % beside a loss of {loss:.2f}: it knows what it does not write"
-        if probes.mistaken_share > MISTAKEN_SHARE and evidence.told is None:
-            yield f"{probes.mistaken_share:.0%} are taken for another language, mostly {probes.mistaken_for}"
+            yield f"the WER is {evidence.wer_percent:.1f} % although the loss is only {loss:.2f}"
+        if probes.mistaken_share > MISTAKEN_SHARE and evidence.set_language is None:
+            yield f"{probes.mistaken_share:.0%} are detected as another language, mostly {probes.mistaken_for}"
     if evidence.misled:
-        yield f"its generation config sets the language {evidence.told}, and the corpus is {_all(evidence.languages)}"
+        yield (
+            f"its generation config sets the language {evidence.set_language}, but the corpus is "
+            f"{_joined(evidence.languages)}"
+        )
     if evidence.capped_share > CAPPED_SHARE:
         yield f"{evidence.capped_share:.0%} of the outputs end at the token cap"
     if evidence.empty_share > EMPTY_SHARE:
-        yield f"{evidence.empty_share:.0%} of the outputs are empty where somebody speaks"
+        yield f"{evidence.empty_share:.0%} of the outputs are empty although there is speech"
     if evidence.foreign_share > FOREIGN_SHARE and evidence.wer_percent > FOREIGN_WER_PERCENT:
-        yield f"{evidence.foreign_share:.0%} of the outputs are in letters of another script or language"
+        yield f"{evidence.foreign_share:.0%} of the outputs have letters of another script or language"
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:
     if evidence.words < WORDS_AT_LEAST:
-        of_decoding = ", and nothing of whether decoding is broken" if evidence.words < ALARM_WORDS else ""
+        of_decoding = " or to tell whether decoding is broken" if evidence.words < ALARM_WORDS else ""
         yield (
-            f"{evidence.words} words in {evidence.clips} clips say little{of_decoding}: look at the interval, and give "
-            f"it {WORDS_AT_LEAST} words or more to hear."
+            f"{evidence.words} words in {evidence.clips} clips are too few for a precise error rate{of_decoding}: see "
+            f"the interval, and evaluate on {WORDS_AT_LEAST} words or more."
         )
     if evidence.probes and _unknown(evidence.probes):
         loss = evidence.probes.readings[evidence.probes.best].text_loss
-        yield f"It does not know these words (a loss of {loss:.2f}): train it, on such speech, before it is used."
+        yield f"The model does not know these words (its loss is {loss:.2f}): train it on such speech before using it."
     if evidence.said >= LEAST_TEXTS and evidence.written < DISTINCT_SHARE * evidence.said:
         yield (
-            f"It writes much the same whatever it hears ({evidence.written} different texts where {evidence.said} were "
-            "said): train it longer, or on more."
+            f"The model writes almost the same text for all clips ({evidence.written} distinct outputs for "
+            f"{evidence.said} distinct references): train it longer, or on more data."
         )
 
 
 def _causes(evidence: Evidence) -> Iterator[Cause]:
-    """Known causes that fit, by how clearly they show."""
+    """Known causes that match, the clearest first."""
     probes = evidence.probes
     assert probes is not None
     usual = probes.readings["usual"]
@@ -198,9 +204,9 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
         yield Cause(
             "double start token",
             f"it expects <|startoftranscript|> twice: the second has a probability of {probes.start_after_start:.0%}, "
-            f"and the loss is {_loss(doubled)} behind two and {_loss(usual)} behind one",
-            "The collator must strip the decoder's start token from the labels; it strips bos_token_id, which is "
-            "<|endoftext|>. Mend it and train again.",
+            f"and the loss is {_loss(doubled)} after two and {_loss(usual)} after one",
+            "The collator must strip the decoder's start token from the labels, but strips bos_token_id, which is "
+            "<|endoftext|>. Fix it and train again.",
         )
     if unknown:
         return
@@ -209,36 +215,36 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
         yield Cause(
             "masked end of text",
             f"where the text ends, <|endoftext|> has a probability of {best.end_probability:.1%}",
-            "Padding is <|endoftext|>, too, and labels were masked by `== pad`: mask them by the attention mask, and "
-            "train again.",
+            "The padding token is also <|endoftext|>, and labels were masked by `== pad`: mask them by the attention "
+            "mask, and train again.",
         )
     if probes.best == "bare" and _better(bare, usual):
         yield Cause(
             "unset language",
-            f"the loss is {_loss(bare)} behind a start without language and task, {_loss(usual)} with them",
-            "The tokenizer was told neither language nor task when the labels were made: give it both, set them on "
+            f"the loss is {_loss(bare)} after a prefix without language and task, and {_loss(usual)} with them",
+            "The tokenizer had neither language nor task when it made the labels: set both on it and on "
             "generation_config, and train again.",
         )
     elif probes.mistaken_share > MISTAKEN_SHARE and detected and detected.loss < usual.loss:
         yield Cause(
             "wrong tokenizer language",
-            f"it takes {probes.mistaken_share:.0%} for another language, mostly {probes.mistaken_for}, and the loss is "
-            f"{_loss(detected)} behind that one and {_loss(usual)} behind the corpus' own",
-            f"The tokenizer that made the labels was set to {probes.mistaken_for}: set it, and generation_config, to "
+            f"it detects {probes.mistaken_share:.0%} as another language, mostly {probes.mistaken_for}, and the loss "
+            f"is {_loss(detected)} with that language and {_loss(usual)} with the corpus' own",
+            f"The tokenizer was set to {probes.mistaken_for} when it made the labels: set it and generation_config to "
             "the language of the corpus, and train again.",
         )
     elif evidence.misled:
         yield Cause(
             "unset language",
-            f"generation_config.language is {evidence.told}",
-            f"Set it to {_all(evidence.languages)} before the model is evaluated and published.",
+            f"generation_config.language is {evidence.set_language}",
+            f"Set it to {_joined(evidence.languages)} before you evaluate and publish the model.",
         )
-    elif probes.mistaken_share > MISTAKEN_SHARE and evidence.told is None:
+    elif probes.mistaken_share > MISTAKEN_SHARE and evidence.set_language is None:
         yield Cause(
             "unset language",
-            f"left to itself it takes {probes.mistaken_share:.0%} for another language, mostly {probes.mistaken_for}, "
-            f"though the loss is {_loss(usual)} behind the right one and {_loss(detected)} behind that",
-            "Set language and task on generation_config before the model is evaluated and published.",
+            f"it detects {probes.mistaken_share:.0%} as another language, mostly {probes.mistaken_for}, although the "
+            f"loss is {_loss(usual)} with the correct one and {_loss(detected)} with that",
+            "Set language and task on generation_config before you evaluate and publish the model.",
         )
 
 
@@ -250,7 +256,7 @@ def _better(other: Reading | None, usual: Reading) -> bool:
     return other is not None and other.loss < BETTER * usual.loss and other.loss < usual.loss - BETTER_BY
 
 
-def _all(languages: frozenset[str]) -> str:
+def _joined(languages: frozenset[str]) -> str:
     return " and ".join(sorted(languages))
 
 

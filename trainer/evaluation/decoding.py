@@ -1,4 +1,4 @@
-"""Batched greedy decoding: what transformers' `generate` writes, token for token, without what it costs a step."""
+"""Batched greedy decoding: the same tokens as transformers' `generate`, without its overhead per step."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from trainer.models.features import POSITION_SAMPLES, POSITIONS_PER_S, LogMel
 from trainer.models.whisper import short_context
 from trainer.stopping import end_with_parent
 
-#: Tokens a model may write for each second of audio, and at least: a model that repeats itself must end.
+#: Token cap per second of audio, and at least, so that a model which repeats itself ends.
 TOKENS_PER_S, TOKENS_AT_LEAST = 22, 12
-#: And so many times the tokens of what is said: where Whisper's tokenizer has hardly a letter of a script, each letter
-#: takes up to three, so that Georgian and Burmese are read at more than 30 tokens a second.
-TIMES_SAID = 2
-#: Seconds of acoustic context in a batch: on a CPU, eight clips of 30 s get most of what batches give. On a GPU a step
-#: of the decoder is mostly Python's time, be it of one clip or of hundreds: it gets what it has memory for, up to 512.
+#: The cap is at least this many times the tokens of the reference: for scripts that Whisper's tokenizer hardly covers,
+#: each letter takes up to three tokens, so that Georgian and Burmese have more than 30 tokens per second.
+TIMES_REFERENCE = 2
+#: Seconds of acoustic context in a batch. On a CPU, larger batches than eight clips of 30 s gain little. On a GPU, a
+#: decoder step is mostly Python overhead, for one clip as for hundreds: fill its memory, up to 512 clips of 30 s.
 BATCH_S_CPU, MOST_S_GPU = 240.0, 15_360.0
-#: Share of a GPU's memory for the larger of two: the keys and values of cross attention (55 MB a clip of 30 s of small,
-#: 0.25 GB of large-v3), and what a layer of the encoder has at work.
+#: Share of a GPU's memory for the larger of: the cross-attention cache (55 MB per clip of 30 s for small, 0.25 GB for
+#: large-v3), and the activations of an encoder layer.
 SHARE_GPU = 0.25
-#: Audio is padded to a multiple of this many encoder positions where each batch is as long as its longest clip.
+#: If a batch is as long as its longest clip, audio is padded to a multiple of this many encoder positions.
 POSITIONS_STEP = 10
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a model wrote: text, its ids without prefix and end token, and whether the cap came before the end."""
+class Transcript:
+    """A model's output: text, its ids without prefix and end token, and whether it was truncated at the cap."""
 
     text: str
     tokens: tuple[int, ...]
@@ -52,13 +52,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Listening:
-    """What to listen to and how.
+    """How to decode.
 
     Attributes:
-        context_s: what each utterance is padded to with silence; None: to the longest of its batch.
-        batch_s: seconds of context in a batch; None: what suits the device.
-        processes: of one thread each, where there is no GPU; on a busy machine two threads do less than one.
-        tokens_per_s: most tokens that are written, beside TOKENS_AT_LEAST.
+        context_s: utterances are padded to this with silence; None: to the longest of their batch.
+        batch_s: seconds of context in a batch; None: a default for the device.
+        processes: used without a GPU, with one thread each; on a busy machine two threads do less than one.
+        tokens_per_s: token cap per second of audio, in addition to TOKENS_AT_LEAST.
     """
 
     context_s: float | None = None
@@ -67,7 +67,7 @@ class Listening:
     tokens_per_s: float = TOKENS_PER_S
 
     def cap(self, duration_s: float) -> int:
-        """Most tokens that are written for so much audio."""
+        """The token cap for this much audio."""
         return TOKENS_AT_LEAST + math.ceil(duration_s * self.tokens_per_s)
 
 
@@ -76,87 +76,88 @@ def decode(
     utterances: Sequence[Utterance],
     listening: Listening = Listening(),
     done: Callable[[int], object] = lambda utterances: None,
-) -> list[Written]:
-    """Write down utterances, in their order; `done` is told after each batch how many it had.
+) -> list[Transcript]:
+    """Transcribe utterances, in their order; `done` is called with the size of each completed batch.
 
     Raises:
-        NoRoom: a GPU's memory is too small for a single one, or that of the machine for all processes.
+        NoRoom: the GPU has no memory for a single utterance, or the machine for all processes.
     """
-    found: dict[int, Written] = {}
+    transcripts: dict[int, Transcript] = {}
     planned = list(batches(recogniser, utterances, listening))
-    with _mapped(recogniser, utterances, listening, min(listening.processes, len(planned))) as write:
-        for indices, texts in zip(planned, write(planned), strict=True):
-            found.update(zip(indices, texts, strict=True))
+    with _batch_decoder(recogniser, utterances, listening, min(listening.processes, len(planned))) as decode_all:
+        for indices, outputs in zip(planned, decode_all(planned), strict=True):
+            transcripts.update(zip(indices, outputs, strict=True))
             done(len(indices))
-    return [found[index] for index in range(len(utterances))]
+    return [transcripts[index] for index in range(len(utterances))]
 
 
 @contextmanager
-def _mapped(
+def _batch_decoder(
     recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, processes: int
-) -> Iterator[Callable[[list[list[int]]], Iterable[list[Written]]]]:
-    """What writes batches, here or in other processes."""
+) -> Iterator[Callable[[list[list[int]]], Iterable[list[Transcript]]]]:
+    """A function that decodes batches, in this process or in others."""
     if processes <= 1 or recogniser.device.type != "cpu":
         yield lambda planned: _within_memory(recogniser, utterances, listening, planned)
         return
-    # Forked processes have the model and the corpus in memory already; they use one thread, so that OpenMP, which
-    # does not outlive a fork, is not asked for more.
+    # Forked processes share the model and the corpus in memory. They use one thread, because OpenMP's threads do not
+    # survive a fork.
     work = recogniser, utterances, listening
-    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin, initargs=work) as pool:
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_start_worker, initargs=work) as pool:
         try:
-            yield lambda planned: pool.map(_write, planned)
+            yield lambda planned: pool.map(_decode_in_worker, planned)
         except BrokenProcessPool as error:
             raise NoRoom(
-                f"one of {processes} processes was killed (is the memory full?): give fewer with --processes, or less "
-                "at a time with --batch-s"
+                f"one of {processes} processes was killed (is the memory full?): use fewer --processes or a smaller "
+                "--batch-s"
             ) from error
 
 
 def _within_memory(
     recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, planned: list[list[int]]
-) -> Iterator[list[Written]]:
-    """Write batches one after the other; where a GPU's memory ends, in halves, and from there on in no larger ones."""
+) -> Iterator[list[Transcript]]:
+    """Decode batches one by one. If the GPU runs out of memory, halve the batch size from there on."""
     most = len(utterances)
     for indices in planned:
-        written: list[Written] = []
-        while len(written) < len(indices):
-            part = [utterances[index] for index in indices[len(written) : len(written) + most]]
+        transcripts: list[Transcript] = []
+        while len(transcripts) < len(indices):
+            part = [utterances[index] for index in indices[len(transcripts) : len(transcripts) + most]]
             try:
-                written += write(recogniser, part, listening)
+                transcripts += decode_batch(recogniser, part, listening)
             except torch.OutOfMemoryError as error:
                 if len(part) == 1:
-                    raise NoRoom(f"the GPU has no room for {recogniser.name or 'the model'} at work") from error
+                    name = recogniser.name or "the model"
+                    raise NoRoom(f"the GPU has too little memory to run {name} on a single clip") from error
                 most = len(part) // 2
-        yield written
+        yield transcripts
 
 
 _work: tuple[Recogniser, Sequence[Utterance], Listening]
 
 
-def _begin(*work: Any) -> None:
+def _start_worker(*work: Any) -> None:
     global _work
     _work = work
     torch.set_num_threads(1)
     end_with_parent()
 
 
-def _write(indices: Sequence[int]) -> list[Written]:
+def _decode_in_worker(indices: Sequence[int]) -> list[Transcript]:
     recogniser, utterances, listening = _work
-    return write(recogniser, [utterances[index] for index in indices], listening)
+    return decode_batch(recogniser, [utterances[index] for index in indices], listening)
 
 
-def write(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> list[Written]:
-    """Write down one batch."""
+def decode_batch(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> list[Transcript]:
+    """Transcribe one batch."""
     prefixes = [recogniser.prefix(utterance.language) for utterance in utterances]
     caps = [
-        max(listening.cap(utterance.duration_s), TIMES_SAID * len(recogniser.ids(utterance.text)))
+        max(listening.cap(utterance.duration_s), TIMES_REFERENCE * len(recogniser.ids(utterance.text)))
         for utterance in utterances
     ]
-    return greedy(recogniser, hear(recogniser, utterances, listening.context_s), prefixes, caps)
+    return greedy(recogniser, encode(recogniser, utterances, listening.context_s), prefixes, caps)
 
 
 @torch.no_grad()
-def hear(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Tensor:
+def encode(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Tensor:
     """Run the encoder on one batch: states [B, positions, d_model]."""
     model = recogniser.model
     longest_s = max(utterance.duration_s for utterance in utterances)
@@ -178,12 +179,12 @@ def _log_mel(mels: int, device: torch.device) -> LogMel:
 @torch.inference_mode()
 def greedy(
     recogniser: Recogniser, states: Tensor, prefixes: Sequence[Sequence[int]], caps: Sequence[int]
-) -> list[Written]:
-    """Write what is heard in encoder states [B, positions, d_model].
+) -> list[Transcript]:
+    """Decode encoder states [B, positions, d_model].
 
     Args:
-        prefixes: what each row starts from; all are equally long.
-        caps: most tokens of each row.
+        prefixes: the decoder input that each row starts from; all of the same length.
+        caps: the maximum of tokens of each row.
     """
     room = recogniser.model.config.max_target_positions - len(prefixes[0])
     caps = [min(cap, room) for cap in caps]
@@ -206,17 +207,17 @@ def greedy(
         alive = (~ended).nonzero()[:, 0]
         if not len(alive):
             break
-        if 2 * len(alive) <= len(rows):  # half of the batch has ended: it costs nothing from here on
+        if 2 * len(alive) <= len(rows):  # half of the batch has ended: drop it
             rows, states, best, ended = rows[alive], states[alive], best[alive], ended[alive]
             cache.batch_select_indices(alive)
         tokens = best[:, None]
-    return [_written(recogniser, row[:most]) for row, most in zip(written.tolist(), caps, strict=True)]
+    return [_transcript(recogniser, row[:most]) for row, most in zip(written.tolist(), caps, strict=True)]
 
 
 def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Iterator[list[int]]:
-    """Indices by duration, the longest first (what does not fit into memory fails at once), as many in a batch as its
-    seconds of context allow, and at least one."""
-    most_s = listening.batch_s or _suiting_s(recogniser)
+    """Batches of indices by duration, the longest first, so that running out of memory shows at once. A batch has as
+    many as its seconds of context allow, and at least one."""
+    most_s = listening.batch_s or _default_batch_s(recogniser)
     batch: list[int] = []
     for index in sorted(range(len(utterances)), key=lambda index: -utterances[index].duration_s):
         each_s = listening.context_s or utterances[batch[0] if batch else index].duration_s
@@ -228,18 +229,18 @@ def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: 
         yield batch
 
 
-def _suiting_s(recogniser: Recogniser) -> float:
+def _default_batch_s(recogniser: Recogniser) -> float:
     """Seconds of context in a batch that suit the device."""
     if recogniser.device.type != "cuda":
         return BATCH_S_CPU
-    config, room = recogniser.model.config, torch.cuda.get_device_properties(recogniser.device).total_memory
+    config, memory = recogniser.model.config, torch.cuda.get_device_properties(recogniser.device).total_memory
     cross, layer = 2 * config.decoder_layers * config.d_model, 2 * config.encoder_ffn_dim + 6 * config.d_model
-    each_position = recogniser.model.dtype.itemsize * max(cross, layer)
-    return float(min(MOST_S_GPU, SHARE_GPU * room / (each_position * POSITIONS_PER_S)))
+    position_bytes = recogniser.model.dtype.itemsize * max(cross, layer)
+    return float(min(MOST_S_GPU, SHARE_GPU * memory / (position_bytes * POSITIONS_PER_S)))
 
 
 def positions_of(longest_s: float, context_s: float | None) -> int:
-    """Encoder positions of a batch."""
+    """The encoder positions of a batch."""
     if context_s is not None:
         return round(context_s * POSITIONS_PER_S)
     samples = POSITIONS_STEP * POSITION_SAMPLES
@@ -247,7 +248,7 @@ def positions_of(longest_s: float, context_s: float | None) -> int:
 
 
 def _logits(recogniser: Recogniser, tokens: Tensor, states: Tensor, cache: EncoderDecoderCache) -> Tensor:
-    """Logits [B, vocabulary] behind the last of `tokens` [B, n]."""
+    """Logits [B, vocabulary] after the last of `tokens` [B, n]."""
     hidden = recogniser.model.get_decoder()(
         input_ids=tokens, encoder_hidden_states=states, past_key_values=cache, use_cache=True
     ).last_hidden_state
@@ -255,6 +256,6 @@ def _logits(recogniser: Recogniser, tokens: Tensor, states: Tensor, cache: Encod
     return logits
 
 
-def _written(recogniser: Recogniser, row: list[int]) -> Written:
+def _transcript(recogniser: Recogniser, row: list[int]) -> Transcript:
     tokens = list(itertools.takewhile(lambda token: token != recogniser.end, row))
-    return Written(recogniser.text(tokens), tuple(tokens), truncated=len(tokens) == len(row))
+    return Transcript(recogniser.text(tokens), tuple(tokens), truncated=len(tokens) == len(row))

@@ -1,4 +1,4 @@
-"""How well a model writes: at full and at short acoustic context, clean and in noise, by group, and the alarm."""
+"""Evaluate a model: at full and short acoustic context, clean and in noise, by group, and with the alarm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainer.evaluation.scoring import Score, character_scores, total, word_scor
 from trainer.evaluation.summary import Row, Summary, summarise
 from trainer.evaluation.utterances import Utterance, in_noise, in_windows, window
 
-#: Seconds of context of live captions: a chunk and its lead.
+#: The acoustic context of live captions: a chunk and the audio before it.
 SHORT_S = 7.0
 
 
@@ -31,13 +31,13 @@ class Plan:
     """What to measure.
 
     Attributes:
-        short_s: the short context; None: what the model declares, or SHORT_S.
-        snrs_db: noise that is added, beside the clean audio.
-        by: columns to group by, as `grouping` has them.
-        batch_s, processes: as `Listening` has them.
-        seed: of the noise, of the draws for intervals, and of which utterances are probed.
-        probed: how many utterances the alarm's questions are asked about.
-        windows: also with several in a window, as on air.
+        short_s: the short context; None: the one that the model declares, or SHORT_S.
+        snrs_db: signal-to-noise ratios to measure at, in addition to the clean audio.
+        by: columns to group by; see `grouping`.
+        batch_s, processes: see `Listening`.
+        seed: of the noise, the bootstrap, and the choice of probed utterances.
+        probed: the number of utterances to probe for the alarm.
+        windows: also measure several utterances in a window, as on air.
     """
 
     contexts: tuple[Context, ...] = CONTEXTS
@@ -57,10 +57,11 @@ def evaluate(
     plan: Plan = Plan(),
     done: Callable[[int], object] = lambda utterances: None,
 ) -> Evaluation:
-    """Measure a model.
+    """Evaluate a model.
 
     Args:
-        done: told after each batch how many utterances it had; each condition has all of them once; so have windows.
+        done: called with the number of utterances in each completed batch; each condition counts all of them once, and
+            so do windows.
 
     Raises:
         RecogniserError: the model lacks a language of the utterances, or they are all longer than its context.
@@ -76,7 +77,7 @@ def evaluate(
     return Evaluation(
         recogniser.name,
         _device(recogniser.device, plan.processes),
-        {language: found.name for language, found in normalisers.items()},
+        {language: normaliser.name for language, normaliser in normalisers.items()},
         conditions,
         _groups(conditions, plan),
         confusions,
@@ -87,10 +88,10 @@ def evaluate(
 
 
 def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> list[Row]:
-    """What is written of each utterance, and its errors.
+    """The transcript of each utterance, and its errors.
 
     Args:
-        context_s: None: as long as each batch is.
+        context_s: None: that of the longest utterance in each batch.
     """
     recogniser.model.eval()
     normalisers = _normalisers(recogniser, utterances)
@@ -105,13 +106,13 @@ def _normalisers(recogniser: Recogniser, utterances: Sequence[Utterance]) -> dic
 def errors(
     recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
 ) -> tuple[Score, Score]:
-    """Words and characters alone, for a measure between two steps of training; `context_s` as `transcribed` has it."""
+    """Word and character errors only, as measured during training; for `context_s` see `transcribed`."""
     spoken = [row for row in transcribed(recogniser, utterances, context_s) if row.reference]
     return total(row.words for row in spoken), total(row.characters for row in spoken)
 
 
 def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
-    """The words alone."""
+    """Word errors only."""
     return errors(recogniser, utterances, context_s)[0]
 
 
@@ -125,24 +126,24 @@ def _conditions(
     full_s = recogniser.longest_s
     short_s = min(full_s, plan.short_s or recogniser.declared_s or SHORT_S)
     contexts: dict[Context, float] = {"full": full_s, "short": short_s}
-    # What a model declares is what it runs with, and so what it is judged by.
+    # The first condition is the main one: the context that a model declares is the one that it runs with.
     order = sorted(plan.contexts, key=lambda context: (context == "full") == (recogniser.declared_s is not None))
-    counts_s = contexts[order[0]]
-    if not any(utterance.duration_s <= counts_s for utterance in utterances):
+    main_s = contexts[order[0]]
+    if not any(utterance.duration_s <= main_s for utterance in utterances):
         raise RecogniserError(
-            f"all clips are longer than the {counts_s:g} s that {recogniser.name} is judged by: prepare shorter ones "
-            f"(--max-s {counts_s:g}), or choose another context (--context, --context-s)"
+            f"all clips are longer than the {main_s:g} s that {recogniser.name} is evaluated at: prepare shorter ones "
+            f"(--max-s {main_s:g}), or choose another context (--context, --context-s)"
         )
     for snr_db in (None, *plan.snrs_db):
-        heard = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
-        same: Condition | None = None
+        mixed = utterances if snr_db is None else in_noise(utterances, snr_db, plan.seed)
+        previous: Condition | None = None
         for context in order:
-            if same and same.context_s == contexts[context]:
-                done(len(heard))
-                yield replace(same, context=context)
+            if previous and previous.context_s == contexts[context]:
+                done(len(mixed))
+                yield replace(previous, context=context)
                 continue
-            same = _condition(recogniser, heard, context, contexts[context], snr_db, plan, normalisers, done)
-            yield same
+            previous = _condition(recogniser, mixed, context, contexts[context], snr_db, plan, normalisers, done)
+            yield previous
 
 
 def _condition(
@@ -157,10 +158,10 @@ def _condition(
 ) -> Condition:
     fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
     done(len(utterances) - len(fitting))
-    began_s = time.perf_counter()
+    start_s = time.perf_counter()
     listening = Listening(context_s, plan.batch_s, plan.processes)
     rows = tuple(_rows(recogniser, fitting, listening, normalisers, done))
-    elapsed_s = time.perf_counter() - began_s
+    elapsed_s = time.perf_counter() - start_s
     left_out = len(utterances) - len(fitting)
     return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
 
@@ -172,21 +173,23 @@ def _rows(
     normalisers: Mapping[str, Normaliser],
     done: Callable[[int], object],
 ) -> Iterator[Row]:
-    written = decode(recogniser, utterances, listening, done)
-    normalising = [normalisers[utterance.language] for utterance in utterances]
-    references = [normal(utterance.text) for normal, utterance in zip(normalising, utterances, strict=True)]
-    hypotheses = [normal(one.text) for normal, one in zip(normalising, written, strict=True)]
+    transcripts = decode(recogniser, utterances, listening, done)
+    normalise = [normalisers[utterance.language] for utterance in utterances]
+    references = [normal(utterance.text) for normal, utterance in zip(normalise, utterances, strict=True)]
+    hypotheses = [normal(transcript.text) for normal, transcript in zip(normalise, transcripts, strict=True)]
     words, _ = word_scores(references, hypotheses)
-    said, heard = (
-        [normal.characters(text) for normal, text in zip(normalising, texts, strict=True)]
+    reference_characters, hypothesis_characters = (
+        [normal.characters(text) for normal, text in zip(normalise, texts, strict=True)]
         for texts in (references, hypotheses)
     )
-    characters = character_scores(said, heard)
-    for utterance, reference, hypothesis, one, in_words, in_characters in zip(
-        utterances, references, hypotheses, written, words, characters, strict=True
+    characters = character_scores(reference_characters, hypothesis_characters)
+    for utterance, reference, hypothesis, transcript, word_score, character_score in zip(
+        utterances, references, hypotheses, transcripts, words, characters, strict=True
     ):
-        scores = in_words, in_characters
-        yield Row(utterance, reference, hypothesis, one.text, *scores, len(one.tokens), one.truncated)
+        scores = word_score, character_score
+        yield Row(
+            *(utterance, reference, hypothesis, transcript.text), *scores, len(transcript.tokens), transcript.truncated
+        )
 
 
 def _in_windows(
@@ -196,11 +199,11 @@ def _in_windows(
     normalisers: Mapping[str, Normaliser],
     done: Callable[[int], object],
 ) -> Windows | None:
-    """What was said in the utterances of a condition once more; None: no two of them fit."""
+    """The utterances of a condition again, several in each window; None if no two of them fit."""
     spoken = {row.utterance.id: row for row in alone.rows if row.reference}
     windows = in_windows([row.utterance for row in spoken.values()], alone.context_s, plan.seed)
     listening = Listening(alone.context_s, plan.batch_s, plan.processes)
-    rows = list(_rows(recogniser, [window(row) for row in windows], listening, normalisers, lambda heard: None))
+    rows = list(_rows(recogniser, [window(row) for row in windows], listening, normalisers, lambda count: None))
     done(len(alone.rows) + alone.left_out)
     if not rows:
         return None
@@ -209,7 +212,7 @@ def _in_windows(
 
 
 def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, Summary]]:
-    """By each column; and, where noise was added, by its level."""
+    """Summaries by each column and, if noise was added, by its level."""
     first = conditions[0]
     groups = {
         column: {
@@ -227,7 +230,7 @@ def _groups(conditions: Sequence[Condition], plan: Plan) -> dict[str, dict[str, 
 
 
 def _judged(recogniser: Recogniser, rows: Sequence[Row]) -> list[Row]:
-    """Where somebody speaks a language that the model declares; any, if nobody does or it declares none."""
+    """Rows with speech in a language that the model declares; if there are none, all rows with speech."""
     spoken = [row for row in rows if row.reference]
     return [row for row in spoken if row.utterance.language in recogniser.declared] or spoken
 
@@ -243,7 +246,7 @@ def _evidence(recogniser: Recogniser, spoken: Sequence[Row], probes: Probes | No
         sum(not row.hypothesis for row in spoken) / count,
         foreign_share(spoken),
         probes,
-        recogniser.told,
+        recogniser.set_language,
         frozenset(row.utterance.language for row in spoken),
         frozenset(recogniser.declared),
         len({row.reference for row in spoken}),
@@ -252,15 +255,14 @@ def _evidence(recogniser: Recogniser, spoken: Sequence[Row], probes: Probes | No
 
 
 def foreign_share(rows: Sequence[Row]) -> float:
-    """Share of outputs with a letter that no reference has."""
+    """The share of outputs with a letter that no reference has."""
     known = {_alphabet(letter) for row in rows for letter in row.reference if letter.isalpha()}
     foreign = sum(any(letter.isalpha() and _alphabet(letter) not in known for letter in row.hypothesis) for row in rows)
     return foreign / max(1, len(rows))
 
 
 def _alphabet(letter: str) -> str:
-    """What stands for a letter: itself; for those of which a test set has a part alone, a–z, Han or Hangul, their
-    script."""
+    """The letter itself; or its script for a–z, Han and Hangul, of which a test set may have only a part."""
     return script(letter) if letter.isascii() or east_asian_width(letter) in "WF" else letter
 
 

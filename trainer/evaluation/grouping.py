@@ -1,4 +1,4 @@
-"""Utterances in groups, by what the corpus says of them and by what can be measured."""
+"""Utterances in groups, by columns of the corpus and by measured values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trainer.augmentation.snr import estimate_db
 from trainer.corpus.clips import COLUMNS, UNKNOWN, values_of
 from trainer.evaluation.utterances import Utterance
 
-#: All that can be grouped by; the last two are measured, the signal-to-noise ratio being a guess.
+#: All columns to group by; the last two are measured, and the signal-to-noise ratio is an estimate.
 GROUPABLE = (*COLUMNS, "duration", "snr")
-#: Enough to tell speakers apart.
+#: Enough to distinguish speakers.
 _SPEAKER_DIGITS = 10
 
 _DURATIONS_S = (2.0, 5.0, 10.0, 20.0)
@@ -24,13 +24,13 @@ _SNRS_DB = (10.0, 20.0, 30.0, 40.0)
 def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
     """Indices of the utterances with each value of a column, in the order of the values.
 
-    Whoever has several accents is in the group of each.
+    Utterances of several accents are in the group of each.
 
     Raises:
-        KeyError: there is no such column.
+        KeyError: the column does not exist.
     """
     if column not in GROUPABLE:
-        raise KeyError(f"nothing is grouped by {column!r}; there are {', '.join(GROUPABLE)}")
+        raise KeyError(f"cannot group by {column!r}, only by {', '.join(GROUPABLE)}")
     groups: dict[str, list[int]] = defaultdict(list)
     for index, utterance in enumerate(utterances):
         for value in _values(utterance, column):
@@ -40,7 +40,7 @@ def group(utterances: Sequence[Utterance], column: str) -> dict[str, list[int]]:
 
 
 def shown(column: str, value: str) -> str:
-    """A value as it is read: speakers of Common Voice are 128 digits, of which the first tell them apart."""
+    """A value for display: ids of Common Voice speakers have 128 digits, and are shortened."""
     digits = len(value) > 2 * _SPEAKER_DIGITS and set(value) <= set(hexdigits)
     return f"{value[:_SPEAKER_DIGITS]}…" if column == "speaker" and digits else value
 
@@ -51,11 +51,11 @@ def _values(utterance: Utterance, column: str) -> tuple[str, ...]:
     if column == "snr":
         return (_names(_SNRS_DB, "dB")[bisect_right(_SNRS_DB, estimate_db(utterance.audio()))],)
     if column == "language":
-        return (utterance.language,)  # the corpus may have been overruled
+        return (utterance.language,)  # which may override that of the corpus
     return values_of(column, utterance.columns.get(column, "")) or (UNKNOWN,)
 
 
 def _names(edges: Sequence[float], unit: str) -> list[str]:
-    """Of the buckets between the edges: `< 2 s`, `2–5 s`, … `≥ 20 s`."""
+    """Names of the buckets between the edges: `< 2 s`, `2–5 s`, … `≥ 20 s`."""
     between = [f"{low:g}–{high:g} {unit}" for low, high in pairwise(edges)]
     return [f"< {edges[0]:g} {unit}", *between, f"≥ {edges[-1]:g} {unit}"]

@@ -1,7 +1,8 @@
-"""How far an error rate could be off by the luck of the draw: a bootstrap over utterances, or over speakers.
+"""Confidence intervals of error rates: a bootstrap over utterances, or over speakers.
 
-Errors of one speaker go together, so an interval over speakers is wider and says more about people who were not in the
-test (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP 2004).
+Errors of one speaker are correlated, so an interval over speakers is wider, and says more about speakers who are not in
+the test set (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP
+2004).
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from typing import Protocol
 
 import numpy as np
 
-#: Samples drawn with replacement; the ends of a 95 % interval then wobble by a few hundredths of its width.
+#: Bootstrap samples; the ends of a 95 % interval then vary by a few hundredths of its width.
 DRAWS = 1000
-#: Units a matrix of draws holds at a time: 8 MB.
+#: Maximum elements of a matrix of draws: 8 MB.
 _AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """95 % of draws lie in it; in percent."""
+    """A 95 % interval, in percent."""
 
     low_percent: float
     high_percent: float
 
 
 class Counted(Protocol):
-    """Words, and errors in them."""
+    """Numbers of words and errors."""
 
     @property
     def words(self) -> int: ...
@@ -38,28 +39,28 @@ class Counted(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """By how many words more one of two models errs in the same utterance: below nothing, it is the better one."""
+    """The difference in errors between two models on the same utterance; negative if the second is better."""
 
     words: int
     errors: int
 
 
 def rule_of_three(words: int) -> Interval:
-    """Interval of a rate where not one of so many words is wrong, which leaves a bootstrap nothing to draw.
+    """Interval of the error rate if none of `words` words is wrong, for which a bootstrap has nothing to draw.
 
-    Up to 3/n is what 0 of n goes with, 95 times in 100 (Hanley and Lippman-Hand, "If nothing goes wrong, is everything
-    all right?", JAMA 249, 1983); words are taken for independent.
+    0 of n is consistent with rates up to 3/n at 95 % (Hanley and Lippman-Hand, "If nothing goes wrong, is everything
+    all right?", JAMA 249, 1983); words are taken as independent.
     """
     return Interval(0.0, min(100.0, 300 / words))
 
 
 def interval(scores: Sequence[Counted], units: Sequence[str] | None = None, seed: int = 1) -> Interval | None:
-    """Interval of the rate over all scores; None where there is nothing to draw from, or not one error to draw.
+    """Interval of the error rate over all scores; None with fewer than two units, or without errors.
 
-    For a rate of nothing there is `rule_of_three`.
+    Without errors, use `rule_of_three`.
 
     Args:
-        units: what is drawn whole: each utterance's speaker. None: utterances.
+        units: of each score, to resample as a whole, such as its speaker; None: utterances.
     """
     errors = np.array([score.errors for score in scores], np.int64)
     words = np.array([score.words for score in scores], np.int64)

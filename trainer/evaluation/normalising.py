@@ -1,4 +1,4 @@
-"""Text as word error rates compare it: the normaliser that everyone uses, and the traps in it."""
+"""Text normalisation for error rates: Whisper's normalisers, with fixes for non-English text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from wire.languages import SPACELESS
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Lower case without punctuation. `name` belongs beside every figure: another normaliser gives another one.
+    """Lower-cases text and removes punctuation.
 
     Attributes:
-        apart: its words are characters.
+        name: reported with every error rate, which depends on the normaliser.
+        apart: each character counts as a word.
     """
 
     name: str
@@ -27,23 +28,23 @@ class Normaliser:
         return " ".join(self._clean(text).split())
 
     def characters(self, normalised: str) -> str:
-        """What of a normalised text counts in a character error rate: spaces, too, unless they were put in here."""
+        """The text for the character error rate: with its spaces, unless the normaliser inserted them."""
         return normalised.replace(" ", "") if self.apart else normalised
 
 
 def normaliser(language: str, spelling: Mapping[str, str] | None = None) -> Normaliser:
-    """The right one for a language.
+    """The normaliser for a language.
 
-    English has one of its own (numbers, contractions, British spelling), as far as the checkpoint brings the table of
-    spellings in its normalizer.json; everything else, and English without it, has the basic one.
+    English has its own (numbers, contractions, British spelling) if the checkpoint has the spelling table
+    normalizer.json; other languages, and English without it, use the basic one.
 
-    Without spaces between words, a sentence would be one, wrong with its first mistake: there, each character counts as
-    a word, as in Whisper's paper (Radford et al. 2022, appendix C).
+    In languages without spaces, a sentence would be a single word; there, each character counts as a word, as in
+    Whisper's paper (Radford et al. 2022, appendix C).
     """
     if language == "en" and spelling:
         return Normaliser("EnglishTextNormalizer, normalizer.json of the checkpoint", EnglishTextNormalizer(spelling))
-    # `remove_diacritics=True` would make other words of å ä ö, and its default takes the vowels out of Hindi or
-    # Thai: they are marks that no composition swallows. `clean` is what the normaliser calls for both.
+    # `remove_diacritics=True` would turn å ä ö into other letters, and the default removes vowels of Hindi and Thai,
+    # which are combining marks without a composed form. The normaliser calls `clean` in both cases.
     apart = language in SPACELESS
     basic = BasicTextNormalizer(remove_diacritics=False, split_letters=apart)
     vars(basic)["clean"] = without_symbols
@@ -52,7 +53,7 @@ def normaliser(language: str, spelling: Mapping[str, str] | None = None) -> Norm
 
 
 def without_symbols(text: str) -> str:
-    """Punctuation and symbols become spaces; a mark stays with its letter, and goes with its symbol."""
+    """Replace punctuation and symbols by spaces. Combining marks are kept after letters, and removed after symbols."""
     kept: list[str] = []
     for character in unicodedata.normalize("NFKC", text):
         category = unicodedata.category(character)[0]

@@ -1,4 +1,4 @@
-"""What an evaluation found, and its form in evaluation-NAME.json."""
+"""The result of an evaluation, and its JSON form in evaluation-NAME.json."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from trainer.evaluation.probes import Probes
 from trainer.evaluation.scoring import Confusions, total
 from trainer.evaluation.summary import Row, Summary
 
-#: full: all that the encoder was built for. short: what it declares, or as long as the windows of live captions.
+#: full: the encoder's whole context. short: the context that the model declares, or that of live captions.
 Context = Literal["full", "short"]
 CONTEXTS: tuple[Context, ...] = ("full", "short")
 
 #: How many of the worst utterances, and of each kind of confusion, are listed.
 WORST, CONFUSED = 20, 30
-#: Points of WER from which on a model is said to know single utterances alone.
+#: Above this penalty, the report says that the model has learnt too little of several utterances in a window.
 WINDOWS_PENALTY_POINTS = 2.0
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One pass over the utterances. `left_out` are longer than the context; `snr_db` None is clean."""
+    """One pass over the utterances. `left_out` are longer than the context; `snr_db` is None for clean audio."""
 
     context: Context
     context_s: float
@@ -41,7 +41,7 @@ class Condition:
         return sum(row.utterance.duration_s for row in self.rows)
 
     def document(self) -> dict[str, Any]:
-        """Its form in JSON; of the rows, their errors by the utterances' ids."""
+        """Its JSON form; rows are reduced to their errors by utterance id."""
         about = {"context": self.context, "context_s": self.context_s, "snr_db": self.snr_db}
         errors = {row.utterance.id: row.words.errors for row in self.rows if row.reference}
         return {**about, "left_out": self.left_out, **self.summary.document(), "errors": errors}
@@ -49,7 +49,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Windows:
-    """Several utterances in each window, as on air; and what the same had alone, in percent of words."""
+    """Several utterances in each window, as on air, and the WER of the same utterances alone."""
 
     summary: Summary
     alone_wer_percent: float
@@ -57,7 +57,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was found. The first condition is the one that counts: rows, groups and alarm are of it."""
+    """All results. The first condition is the main one, which rows, groups and alarm refer to."""
 
     model: str
     device: str
@@ -75,7 +75,7 @@ class Evaluation:
 
     @cached_property
     def penalty_points(self) -> float | None:
-        """What the short context costs, in points of WER, over the utterances that both heard; None: there are none."""
+        """The cost of the short context in points of WER, over the utterances that fit both; None if there are none."""
         clean = {condition.context: condition for condition in self.conditions if condition.snr_db is None}
         if len(clean) < 2:
             return None
@@ -98,7 +98,7 @@ class Evaluation:
         return [row for row in self.by_errors if row.words.errors][:WORST]
 
     def utterances(self) -> Iterator[dict[str, Any]]:
-        """What evaluation-NAME-utterances.jsonl holds: each utterance, those with the most errors first."""
+        """The lines of evaluation-NAME-utterances.jsonl: each utterance, those with the most errors first."""
         context_s = self.conditions[0].context_s
         for row in self.by_errors:
             rate = round(row.words.wer_percent, 1) if row.words.words else None
@@ -107,16 +107,16 @@ class Evaluation:
 
     @property
     def longer(self) -> list[Row]:
-        """Of speech that is too long for the context that counts, and was heard at another."""
-        counted = {row.utterance.id for row in self.conditions[0].rows}
-        found = {row.utterance.id: row for each in self.conditions for row in each.rows if row.reference}
-        return [row for id, row in found.items() if id not in counted]
+        """Speech that is too long for the main context, but was measured at another."""
+        main = {row.utterance.id for row in self.conditions[0].rows}
+        spoken = {row.utterance.id: row for condition in self.conditions for row in condition.rows if row.reference}
+        return [row for id, row in spoken.items() if id not in main]
 
     @property
     def figures(self) -> dict[str, float]:
-        """Numbers by name; what could not be measured is left out."""
+        """Numbers by name, without those that could not be measured."""
         first = self.conditions[0]
-        found = {
+        figures = {
             "wer_percent": self.overall.wer_percent if self.overall.utterances else None,
             "cer_percent": self.overall.characters.wer_percent if self.overall.utterances else None,
             "loss": self.probes.readings["usual"].loss if self.probes else None,
@@ -129,10 +129,10 @@ class Evaluation:
             "samples_per_s": len(first.rows) / max(first.elapsed_s, 1e-9),
             "real_time_factor": first.audio_s / max(first.elapsed_s, 1e-9),
         }
-        return {name: round(value, 4) for name, value in found.items() if value is not None}
+        return {name: round(value, 4) for name, value in figures.items() if value is not None}
 
     def document(self) -> dict[str, Any]:
-        """What evaluation-NAME.json holds."""
+        """The contents of evaluation-NAME.json."""
         alarm = {"raised": self.alarm.raised, "sentence": self.alarm.sentence, **asdict(self.alarm)}
         return {
             "model": self.model,
@@ -154,41 +154,39 @@ class Evaluation:
             },
             "worst": [row.document() for row in self.worst],
             "rows": [row.document() for row in self.conditions[0].rows],
-            # What was said in the others, so that evaluations can be compared at every context.
-            "longer": [_said(row) for row in self.longer],
+            # References of the longer ones, so that evaluations can be compared at every context.
+            "longer": [_reference(row) for row in self.longer],
         }
 
 
 def measured_on(document: Mapping[str, Any]) -> str:
-    """Which clips an evaluation-NAME.json is of: the corpus, its split, and how many were drawn from that."""
+    """What an evaluation-NAME.json measured on: the corpus, the split, and how many clips were drawn from it."""
     drawn = f", {document['limit']} clips drawn by seed {document.get('seed')}" if document.get("limit") else ""
     return f"{Path(str(document['corpus'])).name} {document['split']}{drawn}"
 
 
 def agreement_on(document: Mapping[str, Any]) -> str:
-    """What the error rates of an evaluation-NAME.json say where a model wrote its references; empty: as ever."""
+    """A note on an evaluation-NAME.json whose references were written by a model; otherwise empty."""
     return agreement(measured_on(document), document.get("written_by", ()))
 
 
 def contexts_of(conditions: Sequence[tuple[str, float, float | None]]) -> list[str | None]:
-    """What each condition's context is called, by context, seconds and noise of all; None: it was told before.
+    """Names of the contexts of conditions, given as (context, seconds, noise); None for a repeated condition.
 
-    A model that declares all of its context has no shorter one.
+    Full and short context are the same if a model declares its whole context.
     """
-    heard = [(context_s, snr_db) for _, context_s, snr_db in conditions]
+    measured = [(context_s, snr_db) for _, context_s, snr_db in conditions]
     names: list[str | None] = []
     for place, (context, context_s, snr_db) in enumerate(conditions):
-        name = context if heard.count((context_s, snr_db)) == 1 else "full and short"
-        names.append(None if heard.index((context_s, snr_db)) < place else f"{name} {context_s:g} s")
+        name = context if measured.count((context_s, snr_db)) == 1 else "full and short"
+        names.append(None if measured.index((context_s, snr_db)) < place else f"{name} {context_s:g} s")
     return names
 
 
-def _said(row: Row) -> dict[str, Any]:
+def _reference(row: Row) -> dict[str, Any]:
     return {"id": row.utterance.id, "reference": row.reference, "words": row.words.words}
 
 
 def advice_on_windows(points: float) -> str:
-    """What helps, where several utterances in a window cost so many points of WER."""
-    return (
-        ": it has learnt too little of several: more --join, or more steps" if points > WINDOWS_PENALTY_POINTS else ""
-    )
+    """The end of a sentence on the penalty of several utterances in a window: what to do if it is large."""
+    return ": train it with a higher --join, or for more steps" if points > WINDOWS_PENALTY_POINTS else ""

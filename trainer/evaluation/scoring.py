@@ -1,4 +1,4 @@
-"""Word and character error rates: every error by its kind, and which words are mistaken for which."""
+"""Word and character error rates by kind of error, and confusions of words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jiwer
 
 @dataclass(frozen=True)
 class Score:
-    """Errors over a set of utterances, in words or in characters (`words` then counts those)."""
+    """Errors over a set of utterances, in words, or in characters (`words` then counts characters)."""
 
     words: int = 0
     substitutions: int = 0
@@ -42,7 +42,7 @@ def total(scores: Iterable[Score]) -> Score:
 
 @dataclass(frozen=True)
 class Confusions:
-    """How often which words were taken for which, were left out, or were put in."""
+    """Counts of substituted, deleted and inserted words."""
 
     substitutions: Counter[tuple[str, str]]
     deletions: Counter[str]
@@ -50,35 +50,35 @@ class Confusions:
 
 
 def word_scores(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[Score], Confusions]:
-    """Score normalised texts one by one. A reference without words has none to miss: whatever is written is put in."""
+    """Score each normalised text. With an empty reference, all words of the hypothesis are insertions."""
     confusions = Confusions(Counter(), Counter(), Counter())
     scores: list[Score] = []
     if not references:
         return scores, confusions
-    found = jiwer.process_words(list(references), list(hypotheses), **_SPLIT_WORDS)
-    for reference, hypothesis, chunks in zip(found.references, found.hypotheses, found.alignments, strict=True):
+    output = jiwer.process_words(list(references), list(hypotheses), **_SPLIT_WORDS)
+    for reference, hypothesis, chunks in zip(output.references, output.hypotheses, output.alignments, strict=True):
         scores.append(_score(len(reference), chunks))
         for chunk in chunks:
-            said = reference[chunk.ref_start_idx : chunk.ref_end_idx]
-            heard = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            spoken = reference[chunk.ref_start_idx : chunk.ref_end_idx]
+            written = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
             if chunk.type == "substitute":
-                confusions.substitutions.update(zip(said, heard, strict=True))
+                confusions.substitutions.update(zip(spoken, written, strict=True))
             elif chunk.type == "delete":
-                confusions.deletions.update(said)
+                confusions.deletions.update(spoken)
             elif chunk.type == "insert":
-                confusions.insertions.update(heard)
+                confusions.insertions.update(written)
     return scores, confusions
 
 
 def character_scores(references: Sequence[str], hypotheses: Sequence[str]) -> list[Score]:
-    """Score normalised texts one by one, in characters, spaces among them."""
+    """Score each normalised text in characters, including spaces."""
     if not references:
         return []
-    found = jiwer.process_characters(list(references), list(hypotheses), **_SPLIT_CHARACTERS)
-    return [_score(len(said), chunks) for said, chunks in zip(found.references, found.alignments, strict=True)]
+    output = jiwer.process_characters(list(references), list(hypotheses), **_SPLIT_CHARACTERS)
+    return [_score(len(text), chunks) for text, chunks in zip(output.references, output.alignments, strict=True)]
 
 
-# jiwer's own transforms refuse a reference without words, and such a reference is our measure of silence.
+# jiwer's default transforms reject empty references, which we use to measure silence.
 _SPLIT_WORDS = {
     f"{side}_transform": jiwer.Compose([jiwer.Strip(), jiwer.ReduceToListOfListOfWords()])
     for side in ("reference", "hypothesis")

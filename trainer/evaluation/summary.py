@@ -1,4 +1,4 @@
-"""What is said of a set of utterances: error rates with their kinds and intervals, and words where nobody speaks."""
+"""Summary of a set of utterances: error rates by kind, with intervals, and words written for silence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.evaluation.utterances import Utterance
 
 @dataclass(frozen=True)
 class Row:
-    """What was written of one utterance. Reference and hypothesis are normalised, `text` is as it was written."""
+    """The result for one utterance. Reference and hypothesis are normalised, `text` is the model's output."""
 
     utterance: Utterance
     reference: str
@@ -44,10 +44,10 @@ class Summary:
     """Figures of a set.
 
     Attributes:
-        utterances: those in which somebody speaks; the error rates are of them.
-        by_utterance, by_speaker: 95 % intervals of the word error rate; None where there is too little to draw from.
-            Without an error there is none by speaker: by how much one errs who does cannot be told.
-        silent_s, false_words: how long nobody speaks, and how many words were written then.
+        utterances: the number of those with speech, which the error rates are about.
+        by_utterance, by_speaker: 95 % intervals of the word error rate; None if there is too little data. Without
+            errors there is none by speaker, as the variation between speakers is unknown.
+        silent_s, false_words: seconds without speech, and words written in them.
     """
 
     utterances: int
@@ -67,7 +67,7 @@ class Summary:
         return 3600 * self.false_words / self.silent_s if self.silent_s else None
 
     def document(self) -> dict[str, Any]:
-        """Its form in JSON."""
+        """Its JSON form."""
         return {
             "utterances": self.utterances,
             "words": self.words.words,
@@ -89,9 +89,9 @@ class Summary:
 
 
 def summarise(rows: Sequence[Row], seed: int) -> Summary:
-    """Sum rows up."""
+    """Summarise rows."""
     spoken = [row for row in rows if row.reference]
-    # What a normaliser leaves nothing of, as English's of `Hmm.`, is no silence.
+    # A text that the normaliser empties, such as `Hmm.` in English, is not silence.
     silent = [row for row in rows if not row.reference and not row.utterance.text]
     scores = [row.words for row in spoken]
     words = total(scores)
@@ -107,5 +107,5 @@ def summarise(rows: Sequence[Row], seed: int) -> Summary:
     )
 
 
-def _ends(found: Interval | None) -> list[float] | None:
-    return None if found is None else [round(found.low_percent, 3), round(found.high_percent, 3)]
+def _ends(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [round(interval.low_percent, 3), round(interval.high_percent, 3)]

@@ -1,4 +1,4 @@
-"""An evaluation on the terminal: conditions side by side, groups, confusions, the worst utterances, the alarm."""
+"""Print an evaluation on the terminal: conditions, groups, confusions, the worst utterances, and the alarm."""
 
 from __future__ import annotations
 
@@ -22,42 +22,44 @@ MOST_ROWS = 10
 _FIGURES = ("WER %", "95 %", "speakers", "sub", "del", "ins", "CER %", "clips")
 
 
-def show(found: Evaluation, console: Console | None = None) -> None:
-    """Print it."""
+def show(evaluation: Evaluation, console: Console | None = None) -> None:
+    """Print an evaluation."""
     console = console or this_console()
-    console.print(_conditions(found, console.width))
-    for column, groups in found.groups.items():
+    console.print(_conditions(evaluation, console.width))
+    for column, groups in evaluation.groups.items():
         spoken = {value: summary for value, summary in groups.items() if summary.utterances}
         if set(spoken) - {UNKNOWN}:
             console.print(_groups(column, spoken, console.width))
-    console.print(_confusions(found, console.width))
-    console.print(_worst(found, console.width))
-    for name, value in found.figures.items():
+    console.print(_confusions(evaluation, console.width))
+    console.print(_worst(evaluation, console.width))
+    for name, value in evaluation.figures.items():
         console.print(f"{name} = {value:.4g}", highlight=False)
-    if advice := advice_on_windows(found.figures.get("windows_penalty_points", 0.0)):
-        console.print(f"Several clips in a window, as on air, cost it much{advice}.", style="yellow", highlight=False)
-    style = "bold red" if found.alarm.raised else "yellow" if found.alarm.notes else "green"
-    console.print(escape(found.alarm.sentence), style=style, highlight=False)
+    if advice := advice_on_windows(evaluation.figures.get("windows_penalty_points", 0.0)):
+        warning = f"WER is much higher with several clips in a window, as on air{advice}."
+        console.print(warning, style="yellow", highlight=False)
+    style = "bold red" if evaluation.alarm.raised else "yellow" if evaluation.alarm.notes else "green"
+    console.print(escape(evaluation.alarm.sentence), style=style, highlight=False)
 
 
-def _conditions(found: Evaluation, width: int) -> Group:
-    """Noise is named, and what was too long for the context has a column, if there is any."""
-    normalisers = ", ".join(dict.fromkeys(found.normalisers.values()))
-    contexts = contexts_of([(each.context, each.context_s, each.snr_db) for each in found.conditions])
-    noisy = any(condition.snr_db is not None for condition in found.conditions)
-    figures = (*_FIGURES, "too long") if any(condition.left_out for condition in found.conditions) else _FIGURES
+def _conditions(evaluation: Evaluation, width: int) -> Group:
+    """A table of conditions; noise and clips that are too long are shown only if there are any."""
+    conditions = evaluation.conditions
+    normalisers = ", ".join(dict.fromkeys(evaluation.normalisers.values()))
+    contexts = contexts_of([(condition.context, condition.context_s, condition.snr_db) for condition in conditions])
+    noisy = any(condition.snr_db is not None for condition in conditions)
+    figures = (*_FIGURES, "too long") if any(condition.left_out for condition in conditions) else _FIGURES
     rows = []
-    for context, condition in zip(contexts, found.conditions, strict=True):
+    for context, condition in zip(contexts, conditions, strict=True):
         if context is not None:
             noise = "clean" if condition.snr_db is None else f"{condition.snr_db:g} dB"
             cells = (*_cells(condition.summary), str(condition.left_out or ""))
             rows.append((f"{context}, {noise}" if noisy else context, *cells[: len(figures)]))
-    title = f"{found.model} on {found.device}; {normalisers}"
+    title = f"{evaluation.model} on {evaluation.device}; {normalisers}"
     return Group(*tables(title, ("context", *figures), rows, width, figures))
 
 
 def _groups(column: str, groups: Mapping[str, Summary], width: int) -> Group:
-    """The worst, if there are many; in their own order otherwise."""
+    """A table of groups; if there are many, only the worst."""
     shown = list(groups.items())
     title = f"by {column}"
     if len(shown) > MOST_ROWS:
@@ -67,18 +69,19 @@ def _groups(column: str, groups: Mapping[str, Summary], width: int) -> Group:
     return Group(*tables(title, (column, *_FIGURES), rows, width, _FIGURES))
 
 
-def _confusions(found: Evaluation, width: int) -> Group:
-    substitutions = [f"{a} → {b} {n}" for (a, b), n in found.confusions.substitutions.most_common(MOST_ROWS)]
-    deletions = [f"{word} {n}" for word, n in found.confusions.deletions.most_common(MOST_ROWS)]
-    insertions = [f"{word} {n}" for word, n in found.confusions.insertions.most_common(MOST_ROWS)]
+def _confusions(evaluation: Evaluation, width: int) -> Group:
+    confusions = evaluation.confusions
+    substitutions = [f"{a} → {b} {n}" for (a, b), n in confusions.substitutions.most_common(MOST_ROWS)]
+    deletions = [f"{word} {n}" for word, n in confusions.deletions.most_common(MOST_ROWS)]
+    insertions = [f"{word} {n}" for word, n in confusions.insertions.most_common(MOST_ROWS)]
     rows = list(zip_longest(substitutions, deletions, insertions, fillvalue=""))
-    return Group(*tables("words", ("taken for another", "left out", "put in"), rows, width)) if rows else Group()
+    return Group(*tables("words", ("substituted", "deleted", "inserted"), rows, width)) if rows else Group()
 
 
-def _worst(found: Evaluation, width: int) -> Group:
+def _worst(evaluation: Evaluation, width: int) -> Group:
     rows = [
         (f"{row.words.errors}/{row.words.words}", row.reference, row.hypothesis + (" ✂" if row.truncated else ""))
-        for row in found.worst[:MOST_ROWS]
+        for row in evaluation.worst[:MOST_ROWS]
     ]
     head = ("errors", "reference", "hypothesis")
     return Group(*tables("the worst utterances", head, rows, width, names=head[:1])) if rows else Group()
@@ -96,5 +99,5 @@ def _cells(summary: Summary) -> list[str]:
     ]
 
 
-def _ends(found: Interval | None) -> str:
-    return "" if found is None else f"{found.low_percent:.1f}–{found.high_percent:.1f}"
+def _ends(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.low_percent:.1f}–{interval.high_percent:.1f}"

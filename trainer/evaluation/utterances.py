@@ -1,4 +1,4 @@
-"""What a model is measured on: utterances that make their audio when it is asked for."""
+"""Utterances to evaluate on, which load their audio on demand."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PAUSE_S = 0.3
 
 @dataclass(frozen=True)
 class Utterance:
-    """Mono audio of SAMPLE_RATE in -1…1, made anew at each call; what is said in it; who says it.
+    """A text, its language, and a function that returns its audio: mono at SAMPLE_RATE, in -1…1.
 
-    `text` is empty where nobody speaks. `columns` is what it can be grouped by, `speaker` among them.
+    `text` is empty if there is no speech. `columns` are the values to group by, including `speaker`.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Utterance:
 
 
 def of_clips(corpus: Corpus, clips: Sequence[Clip], language: str | None = None) -> list[Utterance]:
-    """Clips of a prepared corpus; `language` overrides theirs."""
+    """Utterances from clips of a prepared corpus; `language` overrides theirs."""
     return [
         Utterance(
             clip.id,
@@ -50,7 +50,7 @@ def of_clips(corpus: Corpus, clips: Sequence[Clip], language: str | None = None)
 
 
 def of_examples(examples: Sequence[Example]) -> list[Utterance]:
-    """Examples that are in memory."""
+    """Utterances from examples in memory."""
     return [
         Utterance(str(number), example.text, example.language, example.duration_s, partial(_audio, example))
         for number, example in enumerate(examples)
@@ -58,7 +58,7 @@ def of_examples(examples: Sequence[Example]) -> list[Utterance]:
 
 
 def in_noise(utterances: Sequence[Utterance], snr_db: float, seed: int) -> list[Utterance]:
-    """The same utterances in noise, each in the same noise whenever it is asked for."""
+    """The utterances with added noise, which is the same at every call."""
 
     def noisy(utterance: Utterance) -> Audio:
         rng = np.random.default_rng([seed, *utterance.id.encode()])
@@ -68,18 +68,18 @@ def in_noise(utterances: Sequence[Utterance], snr_db: float, seed: int) -> list[
 
 
 def in_windows(utterances: Sequence[Utterance], longest_s: float, seed: int) -> list[list[Utterance]]:
-    """Which utterances go into one window, as on air: those of one speaker if there are enough, else of one language.
+    """Group utterances into windows, as on air: of one speaker if there are enough, else of one language.
 
-    Whatever finds no other that fits beside it is left out.
+    Utterances that fit with no other are left out.
     """
     rng = np.random.default_rng(seed)
     left = [utterances[n] for n in rng.permutation(len(utterances))]
     windows: list[list[Utterance]] = []
-    for alike in (("language", "speaker"), ("language",)):
+    for columns in (("language", "speaker"), ("language",)):
         groups: dict[tuple[str, ...], list[Utterance]] = {}
-        for one in left:
-            told = {"language": one.language, "speaker": one.columns.get("speaker") or one.id}
-            groups.setdefault(tuple(told[name] for name in alike), []).append(one)
+        for utterance in left:
+            values = {"language": utterance.language, "speaker": utterance.columns.get("speaker") or utterance.id}
+            groups.setdefault(tuple(values[name] for name in columns), []).append(utterance)
         rows = [row for group in groups.values() for row in _rows(group, longest_s)]
         windows += [row for row in rows if len(row) > 1]
         left = [row[0] for row in rows if len(row) == 1]
@@ -87,29 +87,28 @@ def in_windows(utterances: Sequence[Utterance], longest_s: float, seed: int) -> 
 
 
 def _rows(utterances: Sequence[Utterance], longest_s: float) -> list[list[Utterance]]:
-    """In their order, as many in a row as fit."""
+    """Fill rows in order, each with as many utterances as fit."""
     rows: list[list[Utterance]] = []
     room_s = 0.0
-    for one in utterances:
-        if not rows or one.duration_s > room_s:
+    for utterance in utterances:
+        if not rows or utterance.duration_s > room_s:
             rows.append([])
             room_s = longest_s
-        rows[-1].append(one)
-        room_s -= one.duration_s + PAUSE_S
+        rows[-1].append(utterance)
+        room_s -= utterance.duration_s + PAUSE_S
     return rows
 
 
 def window(row: Sequence[Utterance]) -> Utterance:
-    """Some utterances of one language as one, with pauses between them."""
+    """Join utterances of one language into one, with pauses between them."""
 
     def audio() -> Audio:
         pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
-        return np.concatenate([part for one in row for part in (one.audio(), pause)][:-1])
+        return np.concatenate([part for utterance in row for part in (utterance.audio(), pause)][:-1])
 
-    duration_s = sum(one.duration_s for one in row) + PAUSE_S * (len(row) - 1)
-    return Utterance(
-        "+".join(one.id for one in row), " ".join(one.text for one in row), row[0].language, duration_s, audio
-    )
+    id, text = "+".join(utterance.id for utterance in row), " ".join(utterance.text for utterance in row)
+    duration_s = sum(utterance.duration_s for utterance in row) + PAUSE_S * (len(row) - 1)
+    return Utterance(id, text, row[0].language, duration_s, audio)
 
 
 def _audio(example: Example) -> Audio:

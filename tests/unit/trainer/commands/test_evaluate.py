@@ -54,7 +54,7 @@ def test_it_prints_a_table_and_writes_a_file(
     ]
     assert set(document["groups"]) == {"accent", "speaker", "added snr"}
     assert document["overall"]["words"] == 8
-    assert "8 words in 4 clips say little" in shown
+    assert "8 words in 4 clips are too few" in shown
     for word in ("skånska", "full 7 s", "short 2 s", "samples_per_s", "short_context_penalty_points"):
         assert word in shown
     assert document["alarm"]["sentence"].split()[0] in shown
@@ -64,7 +64,7 @@ def test_an_untrained_model_does_not_raise_the_alarm(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(model, corpus, "--context", "full", "--out", tmp_path / "found.json") == 0
-    assert "It does not know these words" in " ".join(capsys.readouterr().out.split())
+    assert "The model does not know these words" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_fault_raises_the_alarm(model: Path, corpus: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_clips_that_were_left_out_are_not_counted_as_heard(
             writer.add(audio, id=f"clip-{number}", text="hej du där", language="sv", split="test")
         writer.finish({})
     assert run(model, tmp_path / "sv", "--context", "full", "--out", tmp_path / "found.json") == 0
-    assert "6 words in 2 clips say little" in " ".join(capsys.readouterr().out.split())
+    assert "6 words in 2 clips are too few" in " ".join(capsys.readouterr().out.split())
 
 
 def test_texts_written_by_a_model_are_reported(
@@ -178,7 +178,7 @@ def test_results_without_a_run_are_written_beside_the_runs(
         (("--split", "train"), "no clips in its split train"),
         (("--language", "de"), "no language 'de' (it has en, sv)"),
         (("--language", "German"), "no language 'de' (it has en, sv)"),
-        (("--limit", "0"), "--limit 0: it is more than 0"),
+        (("--limit", "0"), "--limit must be more than 0, not 0"),
     ],
 )
 def test_invalid_requests_are_refused_with_a_sentence(

@@ -1,4 +1,4 @@
-"""Greedy decoding writes what transformers' `generate` writes, for every kind of checkpoint."""
+"""Greedy decoding gives the same output as transformers' `generate`, for every kind of checkpoint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from transformers import WhisperFeatureExtractor
 from tests import whispers
 from tests.unit.trainer.killed import started_by
 from trainer.errors import NoRoom
-from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, Written, batches, decode, greedy, hear, positions_of
+from trainer.evaluation.decoding import (
+    TOKENS_AT_LEAST,
+    Listening,
+    Transcript,
+    batches,
+    decode,
+    encode,
+    greedy,
+    positions_of,
+)
 from trainer.evaluation.recogniser import Recogniser, load
 from trainer.evaluation.utterances import Utterance
 from trainer.examples import SAMPLE_RATE
@@ -71,7 +80,7 @@ def test_it_writes_what_generate_writes(checkpoint: Path) -> None:
         assert found.truncated == (recogniser.end not in text)
 
 
-def test_texts_come_in_the_order_of_the_utterances_whatever_the_batches(tiny: Recogniser) -> None:
+def test_transcripts_are_in_the_order_of_the_utterances(tiny: Recogniser) -> None:
     utterances = [utterance(i, s) for i, s in enumerate(DURATIONS_S)]
     alone = [decode(tiny, [one], Listening(7.0))[0] for one in utterances]
     counted: list[int] = []
@@ -96,7 +105,7 @@ def test_two_processes_write_what_one_does(tiny: Recogniser) -> None:
     assert one == two
 
 
-def test_a_model_that_never_ends_is_ended_by_the_duration(tmp_path: Path) -> None:
+def test_output_is_capped_by_the_duration(tmp_path: Path) -> None:
     recogniser = load(str(whispers.like_openai(tmp_path)), "cpu")
     with torch.no_grad():
         recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
@@ -111,7 +120,7 @@ def test_a_model_that_never_ends_is_ended_by_the_duration(tmp_path: Path) -> Non
             pytest.fail("the end token was written")
 
 
-def test_a_script_that_takes_several_tokens_a_letter_is_written_to_its_end(tmp_path: Path) -> None:
+def test_a_script_with_several_tokens_per_letter_is_not_cut(tmp_path: Path) -> None:
     recogniser = load(str(whispers.like_openai(tmp_path)), "cpu")
     with torch.no_grad():
         recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
@@ -127,13 +136,13 @@ def test_padding_is_silence_and_not_zeros(tiny: Recogniser) -> None:
     one = utterance(1, 1.0)
     silence = np.concatenate([one.audio(), np.zeros(6 * SAMPLE_RATE, np.float32)])
     padded = Utterance("padded", "", "en", 7.0, lambda: silence)
-    torch.testing.assert_close(hear(tiny, [one], 7.0), hear(tiny, [padded], 7.0))
+    torch.testing.assert_close(encode(tiny, [one], 7.0), encode(tiny, [padded], 7.0))
 
 
 def test_a_short_context_is_short_in_the_encoder_and_leaves_the_model_as_it_was(tiny: Recogniser) -> None:
-    assert hear(tiny, [utterance(1, 1.0)], 2.0).shape[1] == 100
+    assert encode(tiny, [utterance(1, 1.0)], 2.0).shape[1] == 100
     assert tiny.longest_s == 7.0
-    assert hear(tiny, [utterance(1, 1.0)], 7.0).shape[1] == 350
+    assert encode(tiny, [utterance(1, 1.0)], 7.0).shape[1] == 350
 
 
 @given(durations_s=st.lists(st.floats(0.1, 30), max_size=40), batch_s=st.floats(1, 100))
@@ -159,7 +168,7 @@ def test_every_utterance_is_in_one_batch_that_is_no_longer_than_allowed(
         *(("large-v3", 139, 151), ("large-v3", 12, 13), ("large-v3-turbo", 24, 119)),
     ],
 )
-def test_a_gpu_hears_as_many_at_once_as_it_has_memory_for(
+def test_batches_on_a_gpu_depend_on_its_memory(
     tiny: Recogniser, size: str, gib: int, clips: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shape = SIZES[size].shape
@@ -179,14 +188,12 @@ def test_a_batch_without_a_context_is_as_long_as_its_longest_utterance() -> None
 
 
 @pytest.mark.parametrize("fitting", [3, 1])
-def test_where_memory_ends_batches_become_smaller(
-    tiny: Recogniser, monkeypatch: pytest.MonkeyPatch, fitting: int
-) -> None:
+def test_batches_shrink_when_memory_runs_out(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch, fitting: int) -> None:
     utterances = [utterance(seed, 0.4) for seed in range(7)]
     expected = decode(tiny, utterances)
     tried: list[int] = []
 
-    def crowded(recogniser: Recogniser, states: Tensor, *words: Any) -> list[Written]:
+    def crowded(recogniser: Recogniser, states: Tensor, *words: Any) -> list[Transcript]:
         tried.append(len(states))
         if len(states) > fitting:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -197,8 +204,8 @@ def test_where_memory_ends_batches_become_smaller(
     assert tried == {3: [7, 3, 3, 1], 1: [7, 3, 1, 1, 1, 1, 1, 1, 1]}[fitting]
 
 
-def test_a_process_that_was_killed_is_told(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.evaluation.decoding.write", lambda *words: os._exit(9))
+def test_a_killed_process_is_reported(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.evaluation.decoding.decode_batch", lambda *words: os._exit(9))
     with pytest.raises(NoRoom, match="one of 2 processes was killed"):
         decode(tiny, [utterance(seed, 0.4) for seed in range(4)], Listening(batch_s=1.0, processes=2))
 
@@ -218,10 +225,12 @@ def test_no_process_outlives_a_killed_evaluation(tmp_path: Path) -> None:
     assert len(started_by(KILLED, tmp_path, whispers.tiny(tmp_path / "whisper"))) == 2
 
 
-def test_a_single_utterance_that_finds_no_room_is_told(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*words: Any) -> list[Written]:
+def test_a_single_utterance_that_does_not_fit_in_memory_is_reported(
+    tiny: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: Any) -> list[Transcript]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("trainer.evaluation.decoding.greedy", full)
-    with pytest.raises(NoRoom, match="the GPU has no room for"):
+    with pytest.raises(NoRoom, match="the GPU has too little memory to run"):
         decode(tiny, [utterance(1, 0.4)])

@@ -1,4 +1,4 @@
-"""An evaluation counts everything once, says what it left out, and puts full and short context side by side."""
+"""Evaluations: counts, left-out clips, and full and short context side by side."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def found(recogniser: Recogniser, utterances: list[Utterance]) -> Evaluation:
     return evaluation
 
 
-def test_each_context_is_heard_clean_and_in_noise_and_says_what_was_too_long(found: Evaluation) -> None:
+def test_each_context_is_measured_clean_and_in_noise_and_counts_long_clips(found: Evaluation) -> None:
     conditions = [(c.context, c.context_s, c.snr_db, len(c.rows), c.left_out) for c in found.conditions]
     assert conditions == [
         ("full", 2.0, None, 7, 1),
@@ -82,14 +82,14 @@ def row(reference: str, hypothesis: str, duration_s: float = 1.0) -> Row:
     return Row(silence(duration_s), reference, hypothesis, hypothesis, words[0], characters[0], 1, False)
 
 
-def test_words_in_silence_are_counted_by_the_hour_and_not_as_errors() -> None:
+def test_words_in_silence_are_counted_per_hour_and_not_as_errors() -> None:
     found = summarise([row("hej du", "hej"), row("", "tack för", 1.5), row("", "", 0.5)], seed=1)
     assert (found.utterances, found.words, found.false_words) == (1, Score(2, 0, 1, 0), 2)
     assert found.false_words_per_hour == 3600
     assert summarise([row("hej", "hej")], seed=1).false_words_per_hour is None
 
 
-def test_words_that_the_normaliser_leaves_out_are_no_silence() -> None:
+def test_text_removed_by_the_normaliser_is_not_silence() -> None:
     hesitating = row("", "he", 1.5)
     found = summarise([replace(hesitating, utterance=replace(hesitating.utterance, text="Hmm."))], seed=1)
     assert (found.utterances, found.silent_s, found.false_words) == (0, 0, 0)
@@ -106,21 +106,21 @@ def test_an_interval_by_speaker_needs_all_speakers() -> None:
     assert summarise([*named, rows[2]], 1).by_speaker == summarise(rows, 1).by_utterance
 
 
-def test_without_an_error_there_is_an_interval_all_the_same() -> None:
+def test_there_is_an_interval_without_errors() -> None:
     found = summarise([row("hej du", "hej du")] * 50, 1)
     assert found.document()["wer_interval_percent"] == [0.0, 3.0]
     assert found.by_speaker is None
     assert summarise([row("", "")], 1).by_utterance is None
 
 
-def test_the_penalty_is_of_what_both_contexts_heard(found: Evaluation) -> None:
+def test_the_penalty_is_over_clips_that_fit_both_contexts(found: Evaluation) -> None:
     full, short = found.conditions[:2]
     heard = {row.utterance.id for row in short.rows}
     rates = [total(r.words for r in c.rows if r.utterance.id in heard).wer_percent for c in (full, short)]
     assert found.penalty_points == rates[1] - rates[0]
 
 
-def test_of_a_language_without_spaces_characters_are_counted(recogniser: Recogniser) -> None:
+def test_characters_are_counted_in_a_language_without_spaces(recogniser: Recogniser) -> None:
     [utterance] = tones(["sv"])
     japanese = replace(recogniser, languages={**recogniser.languages, "ja": recogniser.languages["sv"]})
     [row] = transcribed(japanese, [replace(utterance, language="ja", text="今日は、雨。")])
@@ -129,7 +129,7 @@ def test_of_a_language_without_spaces_characters_are_counted(recogniser: Recogni
     assert row.words.errors == row.characters.errors
 
 
-def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+def test_the_declared_context_comes_first(recogniser: Recogniser, utterances: list[Utterance]) -> None:
     found = evaluate(replace(recogniser, declared_s=1.0), utterances)
     assert [(c.context, c.context_s) for c in found.conditions] == [("short", 1.0), ("full", 2.0)]
     document = found.document()
@@ -139,16 +139,20 @@ def test_what_a_model_declares_counts_first(recogniser: Recogniser, utterances: 
     assert [row["words"] for row in document["longer"]] == [len(row["reference"].split()) for row in document["longer"]]
 
 
-def test_it_is_judged_in_the_languages_that_it_declares(recogniser: Recogniser) -> None:
+def test_the_alarm_is_judged_in_the_declared_languages(recogniser: Recogniser) -> None:
     both = [*tones(["sv"] * 3), *tones(["en"] * 2, seed=1)]
-    for declared, told in (((), " in 5 clips say"), (("en",), " in 2 clips say"), (("fi",), "is for fi alone, and")):
+    for declared, told in (
+        ((), " in 5 clips are too few"),
+        (("en",), " in 2 clips are"),
+        (("fi",), "is for fi only, and"),
+    ):
         found = evaluate(replace(recogniser, declared=declared), both, Plan(contexts=("full",)))
         assert told in found.alarm.sentence
         assert found.overall.utterances == 5
 
 
-def test_what_is_longer_than_the_context_that_counts_is_refused(recogniser: Recogniser) -> None:
-    with pytest.raises(RecogniserError, match=r"longer than the 1 s that tiny is judged by: .*--max-s 1\)"):
+def test_clips_that_are_all_longer_than_the_main_context_are_refused(recogniser: Recogniser) -> None:
+    with pytest.raises(RecogniserError, match=r"longer than the 1 s that tiny is evaluated at: .*--max-s 1\)"):
         evaluate(replace(recogniser, declared_s=1.0), tones(["sv"] * 2))
 
 
@@ -170,11 +174,11 @@ def test_a_context_that_nothing_fits_has_no_rate(recogniser: Recogniser) -> None
     assert "2 speakers: WER" in told
 
 
-def test_where_nobody_speaks_there_is_no_rate(recogniser: Recogniser) -> None:
+def test_without_speech_there_is_no_rate(recogniser: Recogniser) -> None:
     assert "wer_percent" not in evaluate(recogniser, [silence(1.0)]).figures
 
 
-def test_a_context_that_is_the_same_is_heard_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+def test_equal_contexts_are_measured_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
     found = evaluate(recogniser, utterances)  # the usual short context is longer than this model's
     assert found.conditions[0].rows is found.conditions[1].rows
     assert found.penalty_points == 0.0
@@ -193,7 +197,7 @@ def test_the_document_is_json_and_has_a_row_for_each_utterance(found: Evaluation
     assert set(document["alarm"]["probes"]["readings"]) == {"usual", "doubled", "bare", "detected"}
 
 
-def test_the_same_seed_finds_the_same(recogniser: Recogniser, utterances: list[Utterance]) -> None:
+def test_the_same_seed_gives_the_same_result(recogniser: Recogniser, utterances: list[Utterance]) -> None:
     documents = []
     for _ in range(2):
         document = evaluate(recogniser, utterances, Plan(contexts=("full",), snrs_db=(5.0,))).document()
@@ -201,13 +205,13 @@ def test_the_same_seed_finds_the_same(recogniser: Recogniser, utterances: list[U
     assert documents[0] == documents[1]
 
 
-def test_nobody_speaks_in_the_whole_set(recogniser: Recogniser) -> None:
+def test_a_set_without_any_speech(recogniser: Recogniser) -> None:
     found = evaluate(recogniser, [silence(1.0)])
     assert (found.probes, found.overall.utterances) == (None, 0)
     json.dumps(found.document())
 
 
-def test_the_words_alone_are_the_same_words(recogniser: Recogniser, tones: ExampleSource) -> None:
+def test_word_errors_equal_those_of_an_evaluation(recogniser: Recogniser, tones: ExampleSource) -> None:
     examples = of_examples([tones.example(index) for index in range(16)])
     found = evaluate(recogniser, examples, Plan(contexts=("full",)))
     assert word_errors(recogniser, examples, recogniser.longest_s) == found.overall.words
@@ -233,7 +237,7 @@ def test_the_words_of_a_language_without_spaces_are_its_characters_in_the_alarm_
 
 
 @pytest.mark.parametrize("width", [30, 50, 80, 160])
-def test_no_figure_is_cut_on_a_narrow_terminal(found: Evaluation, width: int) -> None:
+def test_figures_are_not_cut_on_a_narrow_terminal(found: Evaluation, width: int) -> None:
     console = Console(width=width)
     with console.capture() as captured:
         show(found, console)
@@ -246,7 +250,7 @@ def test_no_figure_is_cut_on_a_narrow_terminal(found: Evaluation, width: int) ->
     assert max(map(len, captured.get().splitlines())) <= width
 
 
-def test_several_in_a_window_are_told_beside_the_same_alone(recogniser: Recogniser) -> None:
+def test_windows_are_reported_beside_the_same_clips_alone(recogniser: Recogniser) -> None:
     short = [replace(one, audio=lambda one=one: one.audio()[:8000], duration_s=0.5) for one in tones(["sv"] * 4)]
     found = evaluate(recogniser, [*short, *tones(["en"], seed=1)], Plan(contexts=("full",)))
     assert found.windows
@@ -260,12 +264,12 @@ def test_several_in_a_window_are_told_beside_the_same_alone(recogniser: Recognis
     assert "windows_wer_percent" not in alone.figures
 
 
-def test_advice_is_given_where_windows_cost_much() -> None:
+def test_advice_is_given_if_windows_are_much_worse() -> None:
     assert "--join" in advice_on_windows(2.1)
     assert advice_on_windows(1.9) == ""
 
 
-def test_the_alarms_questions_are_asked_in_parts_that_fit_into_memory(
+def test_probes_are_computed_in_parts_that_fit_in_memory(
     recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, ...]] = []

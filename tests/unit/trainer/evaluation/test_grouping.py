@@ -1,4 +1,4 @@
-"""Groups by what is known, by what is measured, and by what nobody says."""
+"""Groups by known, measured and missing values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_by_a_column() -> None:
     assert group(utterances, "accent") == {"(unknown)": [1, 2], "gotländska": [3], "skånska": [0, 4]}
 
 
-def test_whoever_has_several_accents_is_in_the_group_of_each() -> None:
+def test_a_speaker_of_several_accents_is_in_the_group_of_each() -> None:
     utterances = [of(1, accent="skånska|gotländska"), of(1, accent="skånska"), of(1, speaker="a|b")]
     assert group(utterances, "accent") == {"(unknown)": [2], "gotländska": [0], "skånska": [0, 1]}
     assert group(utterances, "speaker") == {"(unknown)": [0, 1], "a|b": [2]}
@@ -29,11 +29,11 @@ def test_by_duration_in_the_order_of_durations() -> None:
     assert list(found.items()) == [("< 2 s", [1]), ("2–5 s", [2]), ("5–10 s", [4]), ("10–20 s", [3]), ("≥ 20 s", [0])]
 
 
-def test_by_the_guess_at_noise() -> None:
+def test_by_estimated_noise() -> None:
     assert group([of(1)], "snr") == {"< 10 dB": [0]}
 
 
-def test_speakers_who_are_digits_are_told_by_the_first_of_them_and_names_are_told_whole() -> None:
+def test_speaker_hashes_are_shortened_and_names_are_not() -> None:
     digits = "0f3a" * 32
     assert shown("speaker", digits) == "0f3a0f3a0f…"
     assert shown("accent", digits) == digits
@@ -41,6 +41,6 @@ def test_speakers_who_are_digits_are_told_by_the_first_of_them_and_names_are_tol
     assert [shown("speaker", name) for name in names] == names
 
 
-def test_an_unknown_group_names_those_there_are() -> None:
+def test_an_unknown_column_is_refused_with_the_known_ones() -> None:
     with pytest.raises(KeyError, match=r"'shoe size'.*accent.*snr"):
         group([], "shoe size")

@@ -1,4 +1,4 @@
-"""Intervals, on data whose spread is known."""
+"""Confidence intervals, on data with a known spread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(1)
 COINS = [Score(1, int(wrong), 0, 0) for wrong in RNG.random(400) < 0.2]
 
 
-def test_it_is_as_wide_as_the_binomial() -> None:
+def test_the_interval_is_as_wide_as_the_binomial() -> None:
     rate = 100 * sum(score.errors for score in COINS) / len(COINS)
     found = interval(COINS)
     assert found is not None
@@ -27,7 +27,7 @@ def test_the_same_seed_draws_the_same() -> None:
     assert interval(COINS, seed=3) != interval(COINS, seed=4)
 
 
-def test_speakers_who_err_in_their_own_way_make_it_wider() -> None:
+def test_correlated_errors_of_speakers_widen_the_interval() -> None:
     scores = [Score(1, int(speaker == "b"), 0, 0) for speaker in "abcd" for _ in range(50)]
     speakers = [speaker for speaker in "abcd" for _ in range(50)]
     by_utterance, by_speaker = interval(scores), interval(scores, speakers)
@@ -37,7 +37,7 @@ def test_speakers_who_err_in_their_own_way_make_it_wider() -> None:
     assert by_speaker.low_percent == 0.0
 
 
-def test_each_speaker_for_himself_is_each_utterance_for_itself() -> None:
+def test_one_utterance_per_speaker_equals_no_speakers() -> None:
     # Drawn in the order of their names, so the names keep the order of the utterances.
     assert interval(COINS, [f"{place:03d}" for place in range(len(COINS))]) == interval(COINS)
 
@@ -60,7 +60,7 @@ def test_fewer_words_without_an_error_are_less_sure_than_more_with_one() -> None
     assert rule_of_three(300).low_percent == 0.0
 
 
-def test_equal_ones_leave_no_doubt_and_one_no_answer() -> None:
+def test_equal_utterances_give_no_width_and_a_single_one_no_interval() -> None:
     found = interval([Score(4, 1, 0, 0)] * 10)
     assert found
     assert found.low_percent == found.high_percent == 25.0

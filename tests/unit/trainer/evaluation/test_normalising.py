@@ -1,4 +1,4 @@
-"""A normaliser changes every figure: the wrong one makes other words."""
+"""Text normalisation by language."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_vowels_that_are_marks_are_kept(text: str) -> None:
         ("km", "មេឃ។", "មេ ឃ"),
     ],
 )
-def test_where_no_spaces_are_written_each_character_is_a_word(language: str, text: str, words: str) -> None:
+def test_without_spaces_each_character_is_a_word(language: str, text: str, words: str) -> None:
     normal = normaliser(language)
     assert normal(text) == words
     assert normal.characters(words) == words.replace(" ", "")
@@ -43,20 +43,20 @@ def test_where_no_spaces_are_written_each_character_is_a_word(language: str, tex
     assert normaliser("ko").characters("안녕 하세요") == "안녕 하세요"
 
 
-def test_a_mark_of_a_symbol_goes_with_it() -> None:
+def test_a_combining_mark_is_removed_with_its_symbol() -> None:
     assert normaliser("sv")("♪\ufe0f hej ♪\ufe0f") == "hej"
 
 
-def test_english_has_its_own_where_the_checkpoint_spells_it() -> None:
+def test_english_has_its_own_normaliser_if_the_checkpoint_has_its_table() -> None:
     english = normaliser("en", {"colour": "color"})
     assert english("It's twenty-one colours, the colour said") == "it is 21 colours the color said"
     assert "English" in english.name
 
 
-def test_it_is_named_beside_the_figures() -> None:
+def test_the_normaliser_is_named() -> None:
     assert normaliser("en").name == normaliser("sv", {"colour": "color"}).name == "BasicTextNormalizer, diacritics kept"
 
 
 @given(st.text(alphabet="abcåäö ,.!?-ABCÅÄÖéø\n", max_size=60))
-def test_for_latin_letters_it_is_the_one_that_everyone_uses(text: str) -> None:
+def test_latin_letters_are_normalised_as_in_whisper(text: str) -> None:
     assert normaliser("sv")(text) == " ".join(BasicTextNormalizer()(text).split())

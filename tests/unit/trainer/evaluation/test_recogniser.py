@@ -1,4 +1,4 @@
-"""Any Whisper's own ids: with the wrong ones, training and evaluation are of another model."""
+"""The special ids of any Whisper checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def changed(folder: Path, file: str, **values: object) -> Recogniser:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_what_is_measured_computes_as_what_is_on_air(
+def test_evaluation_uses_the_precision_of_transcribers(
     device: str, multilingual: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
@@ -49,29 +49,29 @@ def test_large_v3_has_its_own_ids_and_mels(multilingual: Path, tmp_path: Path) -
     assert "yue" in large.languages
 
 
-def test_a_model_of_english_has_no_language_and_no_other(tmp_path: Path) -> None:
+def test_an_english_only_model_refuses_other_languages(tmp_path: Path) -> None:
     recogniser = load(str(whispers.like_openai(tmp_path, english=True)), "cpu")
     assert recogniser.prefix("en") == [recogniser.start, recogniser.no_timestamps]
     with pytest.raises(RecogniserError, match="English only"):
         recogniser.prefix("sv")
 
 
-def test_a_language_that_it_lacks_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_language_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecogniserError, match=r"'de'.*en, sv.*--language"):
         load(str(whispers.tiny(tmp_path)), "cpu").prefix("de")
 
 
-def test_what_lies_beside_the_weights_is_read(tmp_path: Path) -> None:
+def test_files_beside_the_weights_are_read(tmp_path: Path) -> None:
     folder = whispers.like_openai(tmp_path)
-    assert (load(str(folder), "cpu").declared_s, load(str(folder), "cpu").told) == (None, None)
+    assert (load(str(folder), "cpu").declared_s, load(str(folder), "cpu").set_language) == (None, None)
     changed(folder, "undertext.json", context_s=5.0)
     changed(folder, "normalizer.json", colour="color")
     found = changed(folder, "generation_config.json", language="swedish")
-    assert (found.declared_s, found.spelling, found.told) == (5.0, {"colour": "color"}, "sv")
+    assert (found.declared_s, found.spelling, found.set_language) == (5.0, {"colour": "color"}, "sv")
 
 
-def test_what_is_no_whisper_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(RecogniserError, match="no whole Whisper checkpoint"):
+def test_a_model_that_is_not_whisper_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecogniserError, match="not a complete Whisper checkpoint"):
         load(str(tmp_path), "cpu")
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(RecogniserError, match="a bert model"):

@@ -1,4 +1,4 @@
-"""Errors are counted by their kind, and by the words that are mistaken."""
+"""Errors are counted by kind and by confused words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_words_of_one_mistake_are_paired_one_by_one() -> None:
     assert confusions.substitutions == Counter({("a", "c"): 1, ("b", "d"): 1})
 
 
-def test_silence_has_nothing_to_miss_and_everything_to_put_in() -> None:
+def test_all_words_in_silence_are_insertions() -> None:
     scores, _ = word_scores(["", "hej"], ["brus i luften", ""])
     assert scores == [Score(0, 0, 0, 3), Score(1, 0, 1, 0)]
     assert character_scores(["", "hej"], ["ab", ""]) == [Score(0, 0, 0, 2), Score(3, 0, 3, 0)]
@@ -39,7 +39,7 @@ def test_nothing_has_no_errors() -> None:
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
-def test_the_sum_is_what_jiwer_says_of_all(pairs: list[tuple[str, str]]) -> None:
+def test_the_total_equals_that_of_jiwer(pairs: list[tuple[str, str]]) -> None:
     references, hypotheses = map(list, zip(*pairs, strict=True))
     assert total(word_scores(references, hypotheses)[0]).wer_percent == pytest.approx(
         100 * jiwer.wer(references, hypotheses)
