@@ -1,1 +1,1 @@
-"""A run's best checkpoint becomes a folder that anyone's transformers loads, and that says how good it is."""
+"""Publish a run's best checkpoint as a folder that transformers can load, with its evaluation results."""

@@ -1,4 +1,4 @@
-"""README.md of a published model: what it was made of, how good it is and for whom, and how to use it."""
+"""The README.md of a published model: error rates, provenance and usage."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ pipeline_tag: automatic-speech-recognition
 
 # {name}
 
-A Whisper for {languages}, made from {base} by Undertext's trainer. It listens to {context_s:g} seconds at a time
-({context}) and was {prompts} what was said before.
+A Whisper model for {languages}, trained from {base} with Undertext's trainer. Its acoustic context is {context_s:g}
+seconds ({context}). It was trained {prompts} the preceding text as a prompt.
 
 ## Word error rate
 
@@ -29,7 +29,7 @@ A Whisper for {languages}, made from {base} by Undertext's trainer. It listens t
 
 {curves}
 
-## How it was made
+## Provenance
 
 {provenance}
 
@@ -40,16 +40,16 @@ Weights are stored in half precision. Language and task are set in generation_co
 """
 
 _TOKEN = """ Whisper has
-no token for `{borrower}`, so that of `{lender}` stands for it: other programs are told `language="{lender}"`."""
+no token for `{borrower}`, so the model uses that of `{lender}`: in other programs, set `language="{lender}"`."""
 
 _HEADER = ("set", "context", "SNR", "WER", "95 % interval", "CER", "words")
-#: Groups of more values than this are no table for a card.
+#: Groups with more values than this are left out.
 _VALUES_SHOWN = 30
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the card tells; `curves` are pictures beside it, `place` is what MODEL names it by."""
+    """The contents of the card. `curves` are image files in the folder; `place` is the value for MODEL."""
 
     name: str
     context_s: float
@@ -60,19 +60,19 @@ class Facts:
 
 
 def card(facts: Facts) -> str:
-    """Its text."""
+    """The text of the card."""
     record = facts.record
     short = record.min_context_s < facts.context_s
     return _CARD.format(
         name=facts.name,
         place=facts.place,
-        codes=", ".join(f'"{language}"' for language in record.languages),  # a bare no is no string in YAML
+        codes=", ".join(f'"{language}"' for language in record.languages),  # in YAML, an unquoted no is a boolean
         languages=", ".join(record.languages),
-        base=str(record.provenance.get("base", "nothing")).replace(", ", ", which was made from "),
+        base=str(record.provenance.get("base", "scratch")).replace(", ", ", which was trained from "),
         context_s=facts.context_s,
         tokens="".join(_TOKEN.format(borrower=borrower, lender=lender) for borrower, lender in record.tokens.items()),
-        context="and was trained on windows of any length up to it" if short else "padded with silence",
-        prompts="shown" if record.trained_with_prompts else "not shown",
+        context="trained on windows of any length up to it" if short else "padded with silence",
+        prompts="with" if record.trained_with_prompts else "without",
         rates="\n\n".join(_rates(facts.evaluations)) or "Not measured: `python -m trainer evaluate`.",
         curves="\n".join(f"![{Path(name).stem}]({name})" for name in facts.curves),
         provenance="\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in record.provenance.items()),
@@ -80,12 +80,12 @@ def card(facts: Facts) -> str:
 
 
 def promised_on(evaluation: Mapping[str, Any]) -> str:
-    """What a rate is of; one on what was trained on is no promise."""
+    """What an error rate was measured on, and whether the model was trained on it."""
     return measured_on(evaluation) + (" (trained on)" if evaluation.get("trained_on") else "")
 
 
 def agreements(evaluations: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Sentences on those of which most texts are a model's own, each once."""
+    """Notes on evaluations whose references were mostly written by a model, each once."""
     return list(dict.fromkeys(filter(None, map(agreement_on, evaluations))))
 
 
@@ -109,8 +109,8 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield _table(_HEADER, list(dict.fromkeys(rows)))  # full and short context may be the same
     yield from agreements(evaluations)
     for document in evaluations:
-        for column, every in document["groups"].items():
-            groups = {value: group for value, group in every.items() if group["words"]}
+        for column, summaries in document["groups"].items():
+            groups = {value: group for value, group in summaries.items() if group["words"]}
             if column == "speaker" and len(groups) > 1:
                 yield f"### By {column}, {promised_on(document)}"
                 yield _spread(groups.values())
@@ -121,10 +121,10 @@ def _rates(evaluations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 
 def _spread(groups: Iterable[Mapping[str, Any]]) -> str:
-    """How far speakers are apart; nobody is named, who gave no more than a voice."""
+    """The spread of error rates over speakers, who are not named."""
     rates = sorted(float(group["wer_percent"]) for group in groups)
-    ends = f"WER {rates[0]:.1f} % at best, {median(rates):.1f} % in the middle, {rates[-1]:.1f} % at worst"
-    return f"{len(rates)} speakers: {ends}."
+    spread = f"WER {rates[0]:.1f} % at best, {median(rates):.1f} % median, {rates[-1]:.1f} % at worst"
+    return f"{len(rates)} speakers: {spread}."
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""A published model: a folder that transformers loads by itself, and that says what it was made of and how good it is.
+"""A published model: a folder that transformers can load, with a description of the model and its error rates.
 
 model.safetensors, config.json, generation_config.json    weights in half precision
 tokenizer.json, tokenizer_config.json, processor_config.json
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class WerRow:
-    """Word error rate on one set: errors in percent of `words`."""
+    """The word error rate on one set."""
 
     language: str
     set: str
@@ -41,21 +41,21 @@ class WerRow:
 
 @dataclass(frozen=True)
 class Record:
-    """What undertext.json says. `provenance`: command, seed, utterances, hours, voices and the like."""
+    """The contents of undertext.json. `provenance` has the command, seed, utterances, hours, voices and so on."""
 
     languages: tuple[str, ...]
     min_context_s: float
     wer: tuple[WerRow, ...]
     provenance: Mapping[str, str | int | float]
     tasks: tuple[str, ...] = ("transcribe",)
-    #: Whether it was shown what was said before; transcribers prompt only a model that was.
+    #: Whether it was trained with the preceding text as a prompt; transcribers prompt only such models.
     trained_with_prompts: bool = False
-    #: Languages that the tokenizer lacks, and whose token each of them has.
+    #: Languages that the tokenizer lacks, and the language whose token each uses.
     tokens: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Record, card: str, folder: Path) -> None:
-    """Write the folder whole, then put it where `folder` is: a reader never sees half a model."""
+    """Write the model and replace `folder` atomically: a reader never sees half a model."""
     context_s = model.config.max_source_positions // POSITIONS_PER_S
     extractor = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=context_s)
     with replaced(folder) as unfinished:

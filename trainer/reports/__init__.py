@@ -1,1 +1,1 @@
-"""HTML pages that fetch nothing: of a corpus, a run, several runs, an evaluation; to be read, and to be listened to."""
+"""Self-contained HTML reports: of a corpus, a run, several runs, an evaluation, and of augmentation, with audio."""

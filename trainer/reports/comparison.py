@@ -1,4 +1,4 @@
-"""One page of several runs: in what they differ, their curves in the same pictures, and what was measured of each."""
+"""A page that compares several runs: their differences, curves and evaluations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     """Write the page.
 
     Raises:
-        RunError: one of the folders is no run.
+        RunError: one of the folders is not a run.
     """
     runs = named([read_run(folder) for folder in folders])
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -25,38 +25,38 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
 
 
 def named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
-    """Runs by their names, and by as much of their paths as tells them apart; each folder once."""
-    different = {run.path.resolve(): run for run in runs}
+    """Runs by name, with as many parent folders as needed to distinguish them; each folder once."""
+    by_path = {run.path.resolve(): run for run in runs}
     length = 1
-    while len({path.parts[-length:] for path in different}) < len(different):
+    while len({path.parts[-length:] for path in by_path}) < len(by_path):
         length += 1
-    return {"/".join(path.parts[-length:]): run for path, run in different.items()}
+    return {"/".join(path.parts[-length:]): run for path, run in by_path.items()}
 
 
 def _parts(runs: Mapping[str, RunFolder]) -> Iterator[str]:
-    head = ("run", "model", "corpus", "steps", "best WER % on dev", "at step", "last loss", "samples a second")
+    head = ("run", "model", "corpus", "steps", "best WER % on dev", "at step", "last loss", "samples per second")
     yield table((*head, ""), [(name, *_row(run)) for name, run in runs.items()], words=3)
     for name, run in runs.items():
         for document in run.evaluations:
             if document["alarm"]["raised"]:
                 yield text(f"{name}: {document['alarm']['sentence']}", "alarm")
-        yield from (text(f"{name}/{file} is damaged, or half written.", "note") for file in run.unread)
-    yield heading("In what they differ")
+        yield from (text(f"{name}/{file} is damaged or incomplete.", "note") for file in run.unread)
+    yield heading("Differences")
     rows = differences(runs)
     yield (
         table(("option, or entry of plan.json", *runs), rows, words=1 + len(runs))
         if rows
-        else text("In nothing that plans tell.")
+        else text("Their plans do not differ.")
     )
     metrics = {name: run.metrics for name, run in runs.items()}
-    drawn, dots = curves(metrics, COMPARED), [*single(metrics, COMPARED)]
-    if drawn or dots:
+    drawn, sentences = curves(metrics, COMPARED), [*single(metrics, COMPARED)]
+    if drawn or sentences:
         yield heading("Curves")
         yield plots(drawn.values())
-        yield from map(text, dots)
+        yield from map(text, sentences)
     yield heading("Evaluations")
     yield from side_by_side({name: run.evaluations for name, run in runs.items()})
-    yield folded("the command of each", _commands(runs))
+    yield folded("Commands", _commands(runs))
 
 
 def _row(run: RunFolder) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def _row(run: RunFolder) -> tuple[str, ...]:
         f"{run.best[0]:,}" if run.best else "",
         "" if loss is None else f"{loss:.3f}",
         "" if speed is None else f"{speed:.1f}",
-        "" if run.finished else "not ended",
+        "" if run.finished else "not complete",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a prepared corpus is made of: a table for the terminal, and report.html with plots, in one file."""
+"""The report of a prepared corpus: tables for the terminal, and report.html with plots."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from trainer.terminal import tables
 
 REPORT_NAME = "report.html"
 _WORDS_SHOWN = 60
-#: A split that was made, with more than so many times of its share, is told of.
+#: The report notes splits that got more than this factor of their requested share.
 _MUCH = 2.0
 
 
 def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
-    """Write report.html into the corpus' folder."""
+    """Write report.html to the corpus' folder."""
     clips = corpus.clips
     parts = [text(_sentence(clips, dropped)), *(text(note, "note") for note in notes(corpus))]
-    parts += ["<h2>Splits</h2>", table(("", "clips", "hours", "speakers", "seconds a clip"), split_rows(clips))]
+    parts += ["<h2>Splits</h2>", table(("", "clips", "hours", "speakers", "seconds per clip"), split_rows(clips))]
     parts += ["<h2>Sources</h2>", table(("", "weight", "clips", "hours"), _source_rows(corpus))]
     if dropped:
-        parts += ["<h2>Dropped</h2>", table(("reason", "clips"), drop_rows(dropped)), text("Which: dropped.jsonl.")]
+        parts += ["<h2>Dropped</h2>", table(("reason", "clips"), drop_rows(dropped)), text("Listed in dropped.jsonl.")]
     if clips:
         parts += ["<h2>Plots</h2>", plots(_plots(clips, dropped))]
         parts += ["<h2>Most frequent words</h2>", text(_frequent(clips))]
@@ -39,9 +39,9 @@ def write_report(corpus: Corpus, dropped: Mapping[Reason, int]) -> Path:
 
 
 def show(corpus: Corpus, dropped: Mapping[Reason, int], console: Console) -> None:
-    """Print the same in short."""
+    """Print a summary."""
     shown: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
-        (("split", "clips", "hours", "speakers", "s a clip"), split_rows(corpus.clips))
+        (("split", "clips", "hours", "speakers", "s per clip"), split_rows(corpus.clips))
     ]
     for column in ("language", "accent", "gender"):
         hours = hours_by(corpus.clips, column)
@@ -56,37 +56,37 @@ def show(corpus: Corpus, dropped: Mapping[Reason, int], console: Console) -> Non
 
 
 def notes(corpus: Corpus) -> list[str]:
-    """What whoever trains on it should know."""
-    found = [str(note) for note in corpus.about.get("notes", ())]
+    """What users of the corpus should know."""
+    result = [str(note) for note in corpus.about.get("notes", ())]
     trained = {clip.text.casefold() for clip in corpus.split("train") if clip.text}
     for split in ("dev", "test"):
         texts = [clip.text.casefold() for clip in corpus.clips if clip.split == split and clip.text]
         known = sum(text in trained for text in texts)
         if texts and known > 0.02 * len(texts):
-            found.append(
-                f"{100 * known / len(texts):.0f} % of the texts in {split} are in train, too: "
-                "its WER says less about texts that are new."
+            result.append(
+                f"{100 * known / len(texts):.0f} % of the texts in {split} are also in train: "
+                "the WER on it says less about new texts."
             )
-    return [*found, *_much_measured(corpus)]
+    return [*result, *_large_splits(corpus)]
 
 
-def _much_measured(corpus: Corpus) -> Iterable[str]:
-    """Splits that were made for measuring, and of which each voice is more than was wanted."""
+def _large_splits(corpus: Corpus) -> Iterable[str]:
+    """Notes on dev and test splits that are larger than requested because every speaker has many clips."""
     shares = corpus.about.get("plan", {}).get("shares", {})
     voices = {clip.speaker or clip.id.partition("#")[0] for clip in corpus.clips}
     for split in corpus.about.get("splits_made", ()):
         percent = 100 * len(corpus.split(split)) / max(1, len(corpus.clips))
-        wanted = shares.get(f"{split}_percent", percent)
-        if percent > _MUCH * wanted:
+        requested = shares.get(f"{split}_percent", percent)
+        if percent > _MUCH * requested:
             yield (
-                f"{percent:.0f} % of the clips are in {split}, where {wanted:g} % were wanted: of {len(voices):,} "
-                f"voices, none is in two splits. More speakers are the remedy; --{split} 0 leaves these to train on, "
-                "and --splits release keeps a source's own splits, also where they part a voice, as --splits clip does."
+                f"{percent:.0f} % of the clips are in {split}, although {requested:g} % were requested: the corpus has "
+                f"only {len(voices):,} speakers, and none is in two splits. Add speakers, or use --{split} 0 to train "
+                "on these clips, or --splits release or --splits clip, which may put a speaker in several splits."
             )
 
 
 def split_rows(clips: Sequence[Clip]) -> list[tuple[str, ...]]:
-    """Name, clips, hours, known speakers and mean duration of each split and of all."""
+    """Name, clips, hours, known speakers and mean duration of each split and of all clips."""
     groups = [(split, [clip for clip in clips if clip.split == split]) for split in SPLITS]
     return [
         (
@@ -107,10 +107,10 @@ def drop_rows(dropped: Mapping[Reason, int]) -> list[tuple[str, ...]]:
 
 
 def hours_by(clips: Iterable[Clip], column: str) -> dict[str, float]:
-    """Hours for each value of a column; those of whoever has several accents count for each."""
+    """Hours for each value of a column; clips with several accents count for each."""
     seconds: Counter[str] = Counter()
     for clip in clips:
-        for value in clip.values(column) or ("not known",):
+        for value in clip.values(column) or ("unknown",):
             seconds[value] += clip.duration_s  # type: ignore[assignment]
     return {name: value / 3600 for name, value in seconds.items()}
 
@@ -119,7 +119,7 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
     yield histogram([clip.duration_s for clip in clips], "Durations", "seconds")
     paces = [len(clip.text) / clip.duration_s for clip in clips if clip.text]
     if paces:
-        yield histogram(paces, "Pace", "characters a second")
+        yield histogram(paces, "Pace", "characters per second")
     hours = hours_by(clips, "split")
     if len(hours) > 1:
         yield bars({split: hours[split] for split in SPLITS if split in hours}, "Splits", "hours", as_given=True)
@@ -135,10 +135,10 @@ def _plots(clips: Sequence[Clip], dropped: Mapping[Reason, int]) -> Iterable[str
             yield bars(hours, title, "hours")
     speakers = Counter(clip.speaker for clip in clips if clip.speaker)
     if speakers:
-        yield histogram(list(speakers.values()), f"Clips of each of {len(speakers):,} speakers", "clips", "speakers")
+        yield histogram(list(speakers.values()), f"Clips per speaker, {len(speakers):,} speakers", "clips", "speakers")
         yield bars(
             {shown("speaker", name): float(count) for name, count in speakers.most_common(15)},
-            "Those who say most",
+            "Speakers with the most clips",
             "clips",
         )
     if dropped:
@@ -150,11 +150,11 @@ def _frequent(clips: Iterable[Clip]) -> str:
     for clip in clips:
         words.update(_words(clip.text))
     shown = ", ".join(f"{word} {count:,}" for word, count in words.most_common(_WORDS_SHOWN))
-    return f"{words.total():,} words, {len(words):,} different ones: {shown}"
+    return f"{words.total():,} words, {len(words):,} distinct: {shown}"
 
 
 def _words(text: str) -> list[str]:
-    """Letters, digits and what belongs to them: the marks that are vowels in Thai and Hindi, Persian's joiners."""
+    """Words of letters, digits, combining marks (vowels in Thai and Hindi) and joiners (in Persian)."""
     kept = (char if unicodedata.category(char)[0] in "LMNC" or char in "'’" else " " for char in text.casefold())
     return [word for part in "".join(kept).split() if (word := part.strip("'’"))]
 

@@ -1,4 +1,4 @@
-"""The curves of training, of one run or of several in the same picture, out of their metrics."""
+"""Training curves of one or several runs, plotted from their metrics."""
 
 from __future__ import annotations
 
@@ -12,82 +12,82 @@ from trainer.reports.plots import lines
 Runs = Mapping[str, Sequence[Mapping[str, float]]]
 Points = list[tuple[float, float]]
 
-#: A curve has at most so many points: of more, each is a mean of several, which also shows more than their noise.
+#: Curves with more points are averaged down to this many, which also smooths them.
 MOST_POINTS = 250
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What one picture shows: measures by their names in metrics.jsonl, and what they are called."""
+    """A plot: the metrics that it shows, by their names in metrics.jsonl, and their labels."""
 
     title: str
     unit: str
     measures: Mapping[str, str]
 
 
-TRAIN_LOSS = Curve("Loss on train", "nats a token", {"loss": ""})
-DEV_LOSS = Curve("Loss on dev", "nats a token", {"dev_loss": ""})
-LOSS = Curve("Loss", "nats a token", {"loss": "train", "dev_loss": "dev"})
+TRAIN_LOSS = Curve("Loss on train", "nats per token", {"loss": ""})
+DEV_LOSS = Curve("Loss on dev", "nats per token", {"dev_loss": ""})
+LOSS = Curve("Loss", "nats per token", {"loss": "train", "dev_loss": "dev"})
 WER = Curve("Word error rate on dev", "percent", {"dev_wer_percent": ""})
 CER = Curve("Character error rate on dev", "percent", {"dev_cer_percent": ""})
 PARTS = Curve(
-    "Parts of the loss, as they are before they are weighed",
+    "Components of the loss, unweighted",
     "",
     {name: name.replace("_", " ") for name in ("cross_entropy", "ctc", "letters", "alignment", "matching")},
 )
 RATE = Curve("Learning rate", "", {"learning_rate": ""})
-SPEED = Curve("Speed, since the run began", "samples a second", {"samples_per_s": ""})
+SPEED = Curve("Mean speed since the start", "samples per second", {"samples_per_s": ""})
 
-#: What a report of one run draws, one of several, and what goes with a published model.
+#: The curves in the report of one run, in a comparison of several, and with a published model.
 ALONE, COMPARED = (LOSS, WER, CER, PARTS, RATE, SPEED), (WER, CER, TRAIN_LOSS, DEV_LOSS, RATE, SPEED)
 PUBLISHED = (LOSS, WER)
 
 
 def curves(runs: Runs, wanted: Sequence[Curve] = ALONE) -> dict[str, str]:
-    """An SVG by its title for each of the wanted curves of which there is a line to draw."""
-    found = [(curve, _series(runs, curve)) for curve in wanted]
+    """SVGs by title, for each of the wanted curves with at least two points."""
+    all_series = [(curve, _series(runs, curve)) for curve in wanted]
     return {
         curve.title: lines(series, curve.title, "step", curve.unit)
-        for curve, series in found
+        for curve, series in all_series
         if any(len(points) > 1 for points in series.values())
     }
 
 
 def single(runs: Runs, wanted: Sequence[Curve] = ALONE) -> Iterator[str]:
-    """A sentence for each of the wanted curves that would be a dot."""
+    """A sentence for each of the wanted curves with a single point."""
     for curve in wanted:
         series = _series(runs, curve)
         if series and all(len(points) == 1 for points in series.values()):
-            told = (
+            values = (
                 f"{'' if name == curve.title else f'{name} '}{points[0][1]:.4g} {curve.unit}".strip()
                 + f" at step {points[0][0]:,.0f}"
                 for name, points in series.items()
             )
-            yield f"{curve.title}, once: {', '.join(told)}."
+            yield f"{curve.title}, measured once: {', '.join(values)}."
 
 
 def _series(runs: Runs, curve: Curve) -> dict[str, Points]:
-    """The lines of a picture by their names; none, if it would show nothing that another does not."""
+    """The lines of a plot by name; none if another plot already shows them."""
     series = {
-        ", ".join(filter(None, (run, called))) or curve.title: thinned(points)
+        ", ".join(filter(None, (run, label))) or curve.title: thinned(points)
         for run, metrics in runs.items()
-        for name, called in curve.measures.items()
+        for name, label in curve.measures.items()
         if (points := _points(metrics, name))
     }
-    # Parts that are nothing were not asked for; if but one is left, the picture of the loss shows it already.
+    # Components of value 0 are not in use; a single one equals the loss, which has its own plot.
     series = {name: points for name, points in series.items() if curve is not PARTS or any(y for _, y in points)}
     return series if len(series) > (len(runs) if curve is PARTS else 0) else {}
 
 
 def thinned(points: Points) -> Points:
-    """At most MOST_POINTS points, each the mean of its neighbours; the last one stands where training has come to."""
-    each = math.ceil(len(points) / MOST_POINTS)
-    if each <= 1:
+    """At most MOST_POINTS points, each a mean of neighbours, at the step of the last of them."""
+    size = math.ceil(len(points) / MOST_POINTS)
+    if size <= 1:
         return points
-    groups = [points[start : start + each] for start in range(0, len(points), each)]
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
 def _points(metrics: Sequence[Mapping[str, float]], name: str) -> Points:
-    """Of a run that diverged, what can be drawn."""
+    """The finite values of a metric; a run that diverged has others."""
     return [(row["step"], row[name]) for row in metrics if name in row and math.isfinite(row[name])]

@@ -1,6 +1,6 @@
-"""A listening sheet: one HTML page of clips as they are and as each effect leaves them, to hear and to see.
+"""A listening sheet: an HTML page with clips before and after each augmentation effect, as audio and spectrogram.
 
-Everything is inside the page: audio as FLAC, which changes no sample, and the log-mel that Whisper hears as PNG.
+The page is self-contained: audio is lossless FLAC, and the log-mel features are PNG.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from trainer.reports import page
 
 Audio = NDArray[np.float32]
 
-#: Draws of all effects together, as training hears them, on each clip.
+#: Random draws of all effects together, as in training, per clip.
 TOGETHER = 4
-#: The cost of an effect is measured on so much audio at least, over so much time.
+#: The cost of an effect is measured on at least this much audio, for this much time.
 _COST_S, _MEASURED_S = 5.0, 0.15
 
-#: What a row of `cost_rows` has.
-COST_HEAD = ("effect", "how often", "how strong", "ms a second of audio", "on average")
+#: The columns of `cost_rows`.
+COST_HEAD = ("effect", "probability", "strength", "ms per second of audio", "on average")
+
+#: The name of the clip without augmentation.
+_ORIGINAL = "original"
 
 _STYLE = """\
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem }
@@ -46,17 +49,17 @@ audio { width: 100%; height: 2.2rem; margin-top: .4rem }
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One player of the sheet: a name, what was done, and the audio."""
+class Sample:
+    """One player of the sheet: its name, a description, and the audio."""
 
     name: str
-    told: str
+    description: str
     audio: Audio
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an effect costs: milliseconds of one core for a second of audio; and on average, as often as it comes."""
+    """The cost of an effect in milliseconds of one core per second of audio; on average, weighted by probability."""
 
     setting: Setting
     ms_per_s: float
@@ -67,60 +70,60 @@ class Cost:
 
 
 def choose(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
-    """Clips with speech of different speakers, as far as there are so many."""
+    """Random clips with speech, of different speakers if there are enough."""
     spoken = [clip for clip in clips if clip.text]
     order = np.random.default_rng(seed).permutation(len(spoken))
     by_speaker = {spoken[i].speaker or spoken[i].id: spoken[i] for i in reversed(order)}
     first = list(reversed(by_speaker.values()))
-    taken = {clip.id for clip in first}
-    rest = [spoken[i] for i in order if spoken[i].id not in taken]
+    chosen = {clip.id for clip in first}
+    rest = [spoken[i] for i in order if spoken[i].id not in chosen]
     return [*first, *rest][:count]
 
 
-def effects_on(audio: Audio, augmentation: Augmentation, place: float, seed: int) -> Iterator[Heard]:
-    """The clip as it is, after each effect alone, and after all together as often as they come.
+def effects_on(audio: Audio, augmentation: Augmentation, place: float, seed: int) -> Iterator[Sample]:
+    """The original clip, then with each effect alone, then with all effects at their probabilities.
 
     Args:
-        place: 0…1, where in the range of each strength.
+        place: 0…1, within the range of each strength.
     """
-    yield Heard("as it is", f"{len(audio) / SAMPLE_RATE:.2f} s", audio)
+    yield Sample(_ORIGINAL, f"{len(audio) / SAMPLE_RATE:.2f} s", audio)
     for setting in augmentation.settings:
         strength = setting.low + place * (setting.high - setting.low)
-        made = augmentation.only(setting, strength)(audio, np.random.default_rng([seed, 0]))
+        augmented = augmentation.only(setting, strength)(audio, np.random.default_rng([seed, 0]))
         unit = f" {strength:.4g} {KINDS[setting.name].unit}" if KINDS[setting.name].unit else ""
-        yield Heard(f"{setting.name}{unit}", KINDS[setting.name].does, made)
+        yield Sample(f"{setting.name}{unit}", KINDS[setting.name].does, augmented)
     for index in range(TOGETHER):
-        made = augmentation(audio, np.random.default_rng([seed, index, 1]))
-        names = augmentation.drawn(np.random.default_rng([seed, index, 1]))
-        told = ", ".join(f"{name} {strength:.4g}" for name, strength in names.items()) or "nothing, this time"
-        yield Heard(f"as in training, {index + 1}", told, made)
+        augmented = augmentation(audio, np.random.default_rng([seed, index, 1]))
+        effects = augmentation.drawn(np.random.default_rng([seed, index, 1]))
+        description = ", ".join(f"{name} {strength:.4g}" for name, strength in effects.items()) or "no effect"
+        yield Sample(f"as in training, {index + 1}", description, augmented)
 
 
 def costs(audio: Audio, augmentation: Augmentation) -> list[Cost]:
-    """Measure each effect on this machine, on one core, once the noises are made."""
+    """Measure each effect on one core of this machine, excluding the one-off generation of noises."""
     audio = np.resize(audio, max(len(audio), round(_COST_S * SAMPLE_RATE)))
     for kind in (*noises.NOISES, noises.MUSIC):
         noises.bank(kind)
-    found = []
+    measured = []
     for setting in augmentation.settings:
-        alone = augmentation.only(setting, setting.low)
-        alone(audio, np.random.default_rng(0))
-        rounds, began_s = 0, time.perf_counter()
-        while (took_s := time.perf_counter() - began_s) < _MEASURED_S:
-            alone(audio, np.random.default_rng(rounds))
+        effect = augmentation.only(setting, setting.low)
+        effect(audio, np.random.default_rng(0))
+        rounds, start_s = 0, time.perf_counter()
+        while (elapsed_s := time.perf_counter() - start_s) < _MEASURED_S:
+            effect(audio, np.random.default_rng(rounds))
             rounds += 1
-        found.append(Cost(setting, 1000 * took_s / rounds / (len(audio) / SAMPLE_RATE)))
-    return found
+        measured.append(Cost(setting, 1000 * elapsed_s / rounds / (len(audio) / SAMPLE_RATE)))
+    return measured
 
 
 def sheet(corpus: Corpus, clips: Sequence[Clip], augmentation: Augmentation, seed: int) -> tuple[str, list[Cost]]:
-    """The sheet, and what the effects cost."""
+    """The sheet, and the costs of the effects."""
     measured = costs(np.concatenate([corpus.audio(clip) for clip in clips]), augmentation)
     parts = [
         page.code(f"--augment {text_of(augmentation.settings)}"),
         page.text(
-            "On the first clip each effect has its lowest value, on the last its highest. Pictures: what Whisper "
-            "hears, 80 mel bands from 0 to 8 kHz, one column for 10 ms."
+            "Each effect has its lowest value on the first clip, and its highest on the last. The images are Whisper's "
+            "log-mel features: 80 mel bands from 0 to 8 kHz, one column per 10 ms."
         ),
         page.table(COST_HEAD, cost_rows(measured), words=3),
     ]
@@ -129,13 +132,13 @@ def sheet(corpus: Corpus, clips: Sequence[Clip], augmentation: Augmentation, see
         about = ", ".join(filter(None, (clip.speaker[:12], clip.accent, clip.gender, clip.source)))
         parts += [f"<h2>{html.escape(clip.text)}</h2>", page.text(f"{clip.id}: {about}")]
         place = number / max(1, len(clips) - 1)
-        heard = effects_on(corpus.audio(clip), augmentation, place, seed + number)
-        parts += ['<div class="cards">', *[_card(each, log_mel) for each in heard], "</div>"]
+        samples = effects_on(corpus.audio(clip), augmentation, place, seed + number)
+        parts += ['<div class="cards">', *[_card(sample, log_mel) for sample in samples], "</div>"]
     return page.page("Augmentation", parts, _STYLE), measured
 
 
 def cost_rows(measured: Sequence[Cost]) -> list[tuple[str, str, str, str, str]]:
-    """Effect, how often, how strong, ms for a second of audio, and the same on average."""
+    """Effect, probability, strength, ms per second of audio, and the same on average."""
     rows = [
         (
             cost.setting.name,
@@ -151,13 +154,13 @@ def cost_rows(measured: Sequence[Cost]) -> list[tuple[str, str, str, str, str]]:
     return [*rows, ("all", "", "", "", f"{sum(cost.average_ms_per_s for cost in measured):.2f}")]
 
 
-def _card(heard: Heard, log_mel: LogMel) -> str:
-    kind = ' class="before"' if heard.name == "as it is" else ""
-    name, told = html.escape(heard.name), html.escape(heard.told)
+def _card(sample: Sample, log_mel: LogMel) -> str:
+    kind = ' class="before"' if sample.name == _ORIGINAL else ""
+    name, description = html.escape(sample.name), html.escape(sample.description)
     return (
-        f'<figure{kind}><img alt="log-mel of: {name}" src="data:image/png;base64,{_picture(heard.audio, log_mel)}">'
-        f'<audio controls preload="none" src="data:audio/flac;base64,{_flac(heard.audio)}"></audio>'
-        f"<figcaption><b>{name}</b><br>{told}</figcaption></figure>"
+        f'<figure{kind}><img alt="log-mel of: {name}" src="data:image/png;base64,{_picture(sample.audio, log_mel)}">'
+        f'<audio controls preload="none" src="data:audio/flac;base64,{_flac(sample.audio)}"></audio>'
+        f"<figcaption><b>{name}</b><br>{description}</figcaption></figure>"
     )
 
 

@@ -1,4 +1,4 @@
-"""An HTML page that fetches nothing: the frame, tables and notes of every report. All text that comes in is escaped."""
+"""Self-contained HTML pages: the frame, tables and notes of every report. All text is escaped."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ code { background: var(--code); padding: .1rem .3rem; overflow-wrap: anywhere }
 
 @dataclass(frozen=True)
 class Link:
-    """A cell that leads to another page beside this one."""
+    """A cell that links to another page in the same folder."""
 
     words: str
     address: str
 
 
 def page(title: str, parts: Iterable[str], style: str = "") -> str:
-    """A whole page with a heading.
+    """A complete page with a heading.
 
     Args:
-        parts: HTML, as the functions below make it.
-        style: CSS beyond that of every page.
+        parts: HTML, from the functions below.
+        style: additional CSS.
     """
     name = html.escape(title)
     return (
@@ -59,7 +59,7 @@ def page(title: str, parts: Iterable[str], style: str = "") -> str:
 
 
 def heading(words: str, level: int = 2) -> str:
-    """A heading below that of the page."""
+    """A section heading."""
     return f"<h{level}>{html.escape(words)}</h{level}>"
 
 
@@ -69,12 +69,12 @@ def text(words: str, kind: str = "") -> str:
 
 
 def code(words: str) -> str:
-    """A paragraph of what is typed or read by machines."""
+    """A paragraph of code."""
     return f"<p><code>{html.escape(words)}</code></p>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int = 1) -> str:
-    """A table whose first columns, `words` of them, are text, and all others numbers."""
+    """A table whose first `words` columns are text, and all others numbers."""
 
     def line(tag: str, cells: Sequence[str | Link]) -> str:
         kinds = ["" if place < words else "number" for place in range(len(cells))]
@@ -86,18 +86,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], words: int 
 
 
 def plots(drawn: Iterable[str]) -> str:
-    """Pictures side by side, as far as there is room; nothing where there are none."""
-    found = list(drawn)
-    return "\n".join(['<div class="plots">', *found, "</div>"]) if found else ""
+    """Plots side by side, as the width allows; empty if there are none."""
+    svgs = list(drawn)
+    return "\n".join(['<div class="plots">', *svgs, "</div>"]) if svgs else ""
 
 
-def beside(parts: Iterable[str]) -> str:
-    """Tables side by side, as far as there is room."""
+def tables_side_by_side(parts: Iterable[str]) -> str:
+    """Tables side by side, as the width allows."""
     return "\n".join(['<div class="side">', *parts, "</div>"])
 
 
 def folded(title: str, parts: Iterable[str]) -> str:
-    """What is seen when it is asked for."""
+    """A collapsed section."""
     return "\n".join([f"<details><summary>{html.escape(title)}</summary>", *parts, "</details>"])
 
 

@@ -1,4 +1,4 @@
-"""Plots as SVG to put into a page: text stays text, and nothing is fetched."""
+"""Plots as self-contained SVG, with text as text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STYLE = {
 
 
 def histogram(values: Sequence[float], title: str, x_label: str, y_label: str = "clips", bins: int = 40) -> str:
-    """How often which value is; an axis that ends where 99.5 % of the values do, and says so."""
+    """A histogram; the axis ends at the 99.5 % quantile, and its label has the number of values beyond."""
     ordered = sorted(values)
     top = ordered[min(len(ordered) - 1, int(0.995 * len(ordered)))]
     shown = [value for value in ordered if value <= top]
@@ -51,7 +51,7 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
     """A horizontal bar for each of the largest values, and one for all others together.
 
     Args:
-        as_given: in the order that they come in, the largest or not.
+        as_given: keep the order of `values` instead of sorting.
     """
     ordered = list(values.items()) if as_given else sorted(values.items(), key=lambda item: -item[1])
     rest = ordered[at_most:]
@@ -59,7 +59,7 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 0.8 + 0.24 * max(2, len(shown))), layout="constrained")
         axes = figure.add_subplot()
-        # Two names may be shortened to the same, and matplotlib would draw them as one.
+        # Not by name: two names may be shortened to the same, which matplotlib would draw as one bar.
         drawn = axes.barh(range(len(shown)), [value for _, value in shown], color=COLOR)
         axes.set_yticks(range(len(shown)), [_short(name) for name, _ in shown], parse_math=False)
         axes.bar_label(drawn, [f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for _, value in shown], padding=3)
@@ -73,7 +73,7 @@ def bars(values: Mapping[str, float], title: str, x_label: str, at_most: int = 2
 def grouped_bars(
     names: Sequence[str], series: Mapping[str, Sequence[float]], title: str, x_label: str, at_most: int = 20
 ) -> str:
-    """For each of the first names a horizontal bar of every series."""
+    """A horizontal bar of every series for each of the first names."""
     shown, height = [_short(name) for name in names[:at_most]], 0.8 / max(1, len(series))
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.4, 1.2 + 0.5 * len(shown)), layout="constrained")
@@ -111,7 +111,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_lab
 def intervals(
     names: Sequence[str], series: Mapping[str, Sequence[Estimate | None]], title: str, x_label: str, at_most: int = 20
 ) -> str:
-    """For each of the first names, a dot of every series that has a value there, in its interval."""
+    """A dot with its interval, of every series that has a value, for each of the first names."""
     shown, step = [_short(name) for name in names[:at_most]], 0.6 / max(1, len(series))
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         height = 1.2 + len(shown) * max(0.26, 0.14 * len(series))
@@ -120,7 +120,7 @@ def intervals(
         for order, found in enumerate(series.values()):
             rows = [(place, one) for place, one in enumerate(found[:at_most]) if one]
             values = [value for _, (value, _, _) in rows]
-            # The middle of a skewed interval may lie outside of it.
+            # The value may lie outside of a skewed interval.
             ends = [[max(0.0, v - low) for _, (v, low, _) in rows], [max(0.0, high - v) for _, (v, _, high) in rows]]
             places = [place + (order - (len(series) - 1) / 2) * step for place, _ in rows]
             axes.errorbar(values, places, xerr=ends, fmt="o", markersize=4, capsize=2, linewidth=1.2)
@@ -136,7 +136,7 @@ def intervals(
 
 
 def _legend(axes: Axes, names: Sequence[str]) -> None:
-    """A legend above the axes that takes names as they are: no formulas, and none that hides behind a `_`."""
+    """A legend with literal names: no formulas, and without hiding those that start with `_`."""
     drawn = axes.containers or axes.lines
     legend = axes.legend(drawn, [_short(name) for name in names], frameon=False, fontsize=8)
     for text in legend.get_texts():
@@ -148,10 +148,10 @@ def _short(name: str, length: int = 34) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """The element alone, without the declarations before it."""
+    """The <svg> element, without the XML declarations."""
     file = io.StringIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # text stays text, for which a browser has other fonts
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser renders the text with its own fonts
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     return text[text.index("<svg") :]

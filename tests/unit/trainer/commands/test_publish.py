@@ -69,7 +69,7 @@ def test_a_run_is_published_with_its_evaluations(run: Path, tmp_path: Path, caps
     assert record["provenance"]["command"].startswith("python -m trainer train")
     card = (out / "README.md").read_text()
     assert "| skånska | 4.4 % | 2.0–5.0 % | 1.5 % | 90 |" in card
-    assert "made from b, which was made from a, which was made from openai/whisper-small by" in card
+    assert "trained from b, which was trained from a, which was trained from openai/whisper-small with" in card
     assert "- model: best, at step 8 of 12\n" in card
     assert "By speaker" not in card, "a table of one row says nothing"
     assert "![loss](loss.svg)" in card
@@ -88,7 +88,7 @@ def test_an_alarm_stops_publishing(run: Path, tmp_path: Path, capsys: pytest.Cap
 def test_other_folders_are_not_replaced_by_a_model(run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(corpus.rglob("*"))
     assert main(["publish", str(run), str(corpus), "--despite-alarm"]) == 1
-    assert "is there already and is no model" in capsys.readouterr().err
+    assert "already exists and is not a model" in capsys.readouterr().err
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
     assert "is a corpus, and no place for a run" in capsys.readouterr().err
     assert sorted(corpus.rglob("*")) == before
@@ -101,7 +101,7 @@ def test_a_link_is_not_overwritten(run: Path, tmp_path: Path, capsys: pytest.Cap
     link.symlink_to("sv-7")
     assert main(["publish", str(run), str(link)]) == 1
     told = capsys.readouterr().err
-    assert f"publish to a folder of its own, such as {tmp_path / 'NAME'}, then `ln -sfn NAME {link}`" in told
+    assert f"publish to a new folder, such as {tmp_path / 'NAME'}, then run `ln -sfn NAME {link}`" in told
     assert [path.name for path in (tmp_path / "sv-7").iterdir()] == ["config.json"]
 
 

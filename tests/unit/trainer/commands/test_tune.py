@@ -73,7 +73,7 @@ def test_relative_paths_of_a_study_are_made_absolute(
         (["--vary", "dropuot=0,0.1"], "did you mean dropout?"),
         (["--vary", "model=x,y"], "give each model its own --study"),
         (["--vary", "dropout=0,0.1", "--trials", "0"], "--trials 0: it must be at least 1"),
-        (["--vary", "dropout=0,0.1", "--epochs", "0"], "--epochs 0.0: it is more than 0"),
+        (["--vary", "dropout=0,0.1", "--epochs", "0"], "--epochs must be more than 0, and finite, not 0.0"),
         (["--vary", "dropout=0,0.1", "--model", "no/such/model"], "there is no folder no/such/model"),
         (["--vary", "lora-alpha=8,16"], "--vary lora-alpha needs adapters"),
         (["--vary", "dropout=0,0.1", "--augment", "noise:0.5:0..20:/no/sounds"], "there is no folder /no/sounds"),

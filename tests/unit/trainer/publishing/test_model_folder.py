@@ -17,7 +17,7 @@ from trainer.models.tokenizer import Speller
 from trainer.models.whisper import Size, new_model
 from trainer.publishing.model_folder import Record, WerRow, publish
 from trainer.training.batches import collate
-from trainer.training.losses import Heads, Weights, losses
+from trainer.training.losses import Heads, Weights, compute_losses
 
 #: The model is taught first, which takes a while on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -47,7 +47,7 @@ def learnt(speller: Speller, tiny: Size, by_heart: list[Example]) -> WhisperForC
     batch = collate(by_heart, speller, LogMel())
     for _ in range(220):
         optimizer.zero_grad()
-        losses(model, heads, batch, Weights()).total.backward()
+        compute_losses(model, heads, batch, Weights()).total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return model.eval()
@@ -59,7 +59,7 @@ def folder(learnt: WhisperForConditionalGeneration, speller: Speller, tmp_path: 
     return tmp_path / "model"
 
 
-def test_the_published_model_writes_in_transformers_what_it_wrote_here(
+def test_the_published_model_gives_the_same_output_in_transformers(
     folder: Path, learnt: WhisperForConditionalGeneration, speller: Speller, by_heart: list[Example]
 ) -> None:
     written = decode(Recogniser.of(learnt, speller), of_examples(by_heart))

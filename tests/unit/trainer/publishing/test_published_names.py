@@ -1,4 +1,4 @@
-"""A published folder names no speaker, and no folder of the machine that it was made on."""
+"""A published folder names no speaker, and no folder of the machine that it was trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from trainer.__main__ import main
 from trainer.publishing.model_card import Facts, card
 from trainer.publishing.model_folder import Record
-from trainer.publishing.publish import _anywhere, publish_run
+from trainer.publishing.publish import _without_folders, publish_run
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,7 +22,7 @@ def _summary(wer_percent: float) -> dict[str, Any]:
     return {**counts, "wer_percent": wer_percent, "cer_percent": 1.5, "wer_interval_percent": [2.0, 5.0]}
 
 
-def test_hubs_read_norwegian_as_a_language() -> None:
+def test_language_codes_are_quoted_in_the_card() -> None:
     text = card(Facts("mine", 7.0, Record(("no", "sv"), 0.0, (), {}), (), (), "mine"))
     assert yaml.safe_load(text.split("---")[1])["language"] == ["no", "sv"]
 
@@ -46,7 +46,7 @@ def test_neither_speakers_nor_folders_are_named(corpus: Path, checkpoint: Path, 
             for secret in (str(tmp_path), str(corpus.parent), str(checkpoint.parent), "of me/", *speakers, "abababab"):
                 assert secret not in text, f"{secret} in {path.name}"
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "3 speakers: WER 2.0 % at best, 4.0 % in the middle, 9.0 % at worst." in card
+    assert "3 speakers: WER 2.0 % at best, 4.0 % median, 9.0 % at worst." in card
     assert "| female | 2.0 % |" in card
     assert "`MODEL=path/to/out` for" in card
     provenance = json.loads((tmp_path / "out" / "undertext.json").read_text(encoding="utf-8"))["provenance"]
@@ -63,5 +63,5 @@ def test_neither_speakers_nor_folders_are_named(corpus: Path, checkpoint: Path, 
         ("train --model https://example.org/a/b", "train --model https://example.org/a/b"),
     ],
 )
-def test_folders_are_left_out_wherever_they_stand_in_a_command(written: str, left: str) -> None:
-    assert _anywhere("command", written) == left
+def test_folders_are_removed_anywhere_in_a_command(written: str, left: str) -> None:
+    assert _without_folders("command", written) == left

@@ -1,4 +1,4 @@
-"""Several runs side by side, on a page that believes no name."""
+"""The comparison of several runs, with names escaped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     folders = [ended(tmp_path / "plain", 0.0, errors=9), ended(tmp_path / "dropout", 0.1, errors=3)]
     page = write_comparison(folders, tmp_path / "new" / "both.html").read_text(encoding="utf-8")
     assert {"svg", "table"} <= tags_of(page)
-    differing = page.split("In what they differ")[1].split("Curves")[0]
+    differing = page.split("Differences</h2>")[1].split("Curves")[0]
     assert "<td>--dropout</td><td>0.0</td><td>0.1</td>" in differing
     assert "learning_rate" not in differing, "it is the same in both"
     assert differing.count("--dropout") == 1, "it is told once"
@@ -33,7 +33,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
         assert words in page
 
 
-def test_changes_are_of_all_that_a_context_heard(tmp_path: Path) -> None:
+def test_changes_are_over_all_clips_of_a_context(tmp_path: Path) -> None:
     folders = [ended(tmp_path / "plain", errors=9), ended(tmp_path / "other", errors=3)]
     for folder in folders:
         file = folder / "evaluation-best-x-test.json"
@@ -51,7 +51,7 @@ def test_changes_are_of_all_that_a_context_heard(tmp_path: Path) -> None:
     ]
 
 
-def test_a_drawn_part_is_told_on_every_page(tmp_path: Path) -> None:
+def test_a_limited_evaluation_is_named_on_every_page(tmp_path: Path) -> None:
     run = ended(tmp_path / "mine")
     file = run / "evaluation-best-x-test.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "limit": 40, "corpus": "corpora/tones"}))
@@ -61,7 +61,7 @@ def test_a_drawn_part_is_told_on_every_page(tmp_path: Path) -> None:
     assert first.set == f"{drawn}, 7 s of context"
 
 
-def test_what_differs_is_called_as_the_options_are(tmp_path: Path) -> None:
+def test_differences_are_named_by_option(tmp_path: Path) -> None:
     runs = [ended(tmp_path / name) for name in ("plain", "other")]
     for ctc, run in enumerate(runs):
         plan = planned(0.0)
@@ -80,10 +80,10 @@ def test_what_differs_is_called_as_the_options_are(tmp_path: Path) -> None:
         ("--lora-targets", "–", "all of attention, fc1, fc2"),
     ):
         assert "".join(f"<td>{cell}</td>" for cell in row) in page
-    assert "<td>--augment</td>" not in page.split("In what they differ")[1]
+    assert "<td>--augment</td>" not in page.split("Differences</h2>")[1]
 
 
-def test_runs_without_anything_in_common_are_compared_all_the_same(tmp_path: Path) -> None:
+def test_runs_without_anything_in_common_are_compared(tmp_path: Path) -> None:
     first, second = ended(tmp_path / "a" / "run"), tmp_path / "b" / "run"
     second.mkdir(parents=True)
     (second / "plan.json").write_text('{"plan": {}}')

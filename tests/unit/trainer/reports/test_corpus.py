@@ -1,4 +1,4 @@
-"""The report of a corpus: one page that fetches nothing and believes no name."""
+"""The report of a corpus: a self-contained page with names escaped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def corpus(folder: Path, count: int = 20) -> Corpus:
         return writer.finish({"notes": [NASTY], "sources": [{"name": NASTY, "weight": 2.0, "clips": 20, "hours": 1}]})
 
 
-def test_the_page_is_whole_and_alone(tmp_path: Path) -> None:
+def test_the_report_is_complete_and_self_contained(tmp_path: Path) -> None:
     page = write_report(corpus(tmp_path / "c"), {Reason.SILENT: 3}).read_text(encoding="utf-8")
     assert {"svg", "table"} <= tags_of(page)
     for text in ("Durations", "Pace", "Accents", "Languages", "speakers", "silent audio", "hej 40"):
@@ -54,7 +54,7 @@ def test_an_empty_corpus_has_a_page_too(tmp_path: Path) -> None:
 def test_hours_are_those_of_the_clips(tmp_path: Path) -> None:
     clips = corpus(tmp_path).clips
     assert sum(hours_by(clips, "accent").values()) == pytest.approx(sum(clip.duration_s for clip in clips) / 3600)
-    assert hours_by(clips, "age").keys() == {"not known"}
+    assert hours_by(clips, "age").keys() == {"unknown"}
     several = [replace(clip, accent="skånska|gotländska") for clip in clips[:2]]
     assert list(hours_by(several, "accent")) == ["skånska", "gotländska"]
 
@@ -65,17 +65,17 @@ def test_words_are_whole_in_every_script_and_no_font_is_missed(tmp_path: Path) -
             about = {"language": "th", "split": "train", "accent": accent}
             writer.add(np.ones(16_000 + number, np.int16), id=str(number), text=text, **about)
         page = write_report(writer.finish({}), {}).read_text(encoding="utf-8")  # where a warning is an error
-    assert "5 words, 5 different ones: ศูนย์ 1, हिन्दी 1, می‌خواهم 1, it&#x27;s 1, so 1" in page
+    assert "5 words, 5 distinct: ศูนย์ 1, हिन्दी 1, می‌خواهم 1, it&#x27;s 1, so 1" in page
     assert "台湾省" in page
 
 
-def test_texts_that_are_trained_and_tested_are_told(tmp_path: Path) -> None:
+def test_texts_in_train_and_test_are_noted(tmp_path: Path) -> None:
     said = notes(corpus(tmp_path))
     assert said[0] == NASTY
     assert any("texts in test" in note for note in said)
 
 
-def test_the_terminal_has_it_in_short(tmp_path: Path) -> None:
+def test_the_terminal_shows_a_summary(tmp_path: Path) -> None:
     console = Console(record=True, width=100, file=io.StringIO())
     show(corpus(tmp_path), {Reason.SILENT: 1234}, console)
     text = console.export_text()

@@ -1,4 +1,4 @@
-"""What a run has left, read without torch."""
+"""Reading a run's folder without torch."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_the_best_step_is_the_one_whose_model_is_kept(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
     (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     progress = Progress()
-    kept = [step for step, words, letters in measures if progress.note(words, letters)]
+    kept = [step for step, words, letters in measures if progress.update_best(words, letters)]
     assert read_run(tmp_path).best == (kept[-1], 3.0)
