@@ -218,7 +218,7 @@ def _teacher(setup: Setup, device: torch.device) -> Teacher | None:
     if not setup.options.acft:
         return None
     teacher = Teacher.of(loaded.model, loaded.declared_s or loaded.context_s, DTYPES[setup.plan.precision])
-    torch.nn.Module.to(teacher.model, device)  # the model moves later: the originals of frozen weights stay behind
+    torch.nn.Module.to(teacher.model, device)  # not the model: originals of frozen weights stay on the CPU
     return teacher
 
 

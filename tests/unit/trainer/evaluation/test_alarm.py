@@ -61,7 +61,7 @@ def test_an_end_that_was_masked() -> None:
     endless = Reading(1.5, 0.3, 0.001)
     evidence = replace(HEALTHY, wer_percent=300.0, capped_share=0.97, probes=probes(usual=endless, detected=endless))
     assert best_of(evidence) == "masked end of text"
-    # A corpus without punctuation makes a healthy model expect a full stop: that alone is no fault.
+    # On a corpus without punctuation, a healthy model expects a full stop: that alone is not a fault.
     assert not judge(replace(evidence, wer_percent=19.0, capped_share=0.0)).raised
 
 
@@ -76,7 +76,7 @@ def test_an_unset_language() -> None:
     evidence = replace(HEALTHY, probes=detected)
     assert best_of(evidence) == "unset language"
     assert "80% are detected as another language, mostly no" in judge(evidence).sentence
-    # With the language set, nothing is left to be detected.
+    # With the language set, it is not detected.
     assert not judge(replace(evidence, set_language="sv")).raised
 
 
@@ -89,7 +89,7 @@ def test_a_wrongly_set_language() -> None:
 
 
 def test_a_corpus_in_an_undeclared_language_raises_no_alarm() -> None:
-    """Everything that speaks for a fault is seen of a perfect model, too, which is given another language."""
+    """A perfect model shows all signs of a fault on another language."""
     asked = replace(probes(2.4, doubled=GOOD, bare=GOOD), start_after_start=0.9, mistaken_share=1.0, mistaken_for="en")
     evidence = replace(HEALTHY, wer_percent=114.3, capped_share=0.5, probes=asked, set_language="en")
     alarm = judge(replace(evidence, declared=frozenset({"en"})))
@@ -98,7 +98,7 @@ def test_a_corpus_in_an_undeclared_language_raises_no_alarm() -> None:
     assert alarm.sentence == (
         "No alarm, but: The model is for en only, and the corpus is sv: the error rate does not show its quality."
     )
-    assert judge(evidence).raised, "what declares nothing may have been trained for it"
+    assert judge(evidence).raised, "a model without declared languages may have been trained for it"
     assert judge(replace(evidence, declared=frozenset({"en", "sv"}))).raised
 
 
@@ -148,7 +148,7 @@ def test_a_model_that_ignores_the_audio_is_noted() -> None:
     assert "almost the same text for all clips (6 distinct outputs for 97 distinct references)" in alarm.sentence
     assert "much the same" in judge(replace(template, capped_share=0.9)).sentence
     assert judge(replace(template, written=90)).notes == ()
-    # Digits are few texts, and are written as few; of five clips nothing can be said.
+    # Few distinct references give few distinct outputs; five clips are too few to judge.
     assert judge(replace(template, said=10, written=10)).notes == ()
     assert judge(replace(template, said=5, written=1)).notes == ()
 

@@ -62,7 +62,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
 
 def test_it_writes_what_generate_writes(checkpoint: Path) -> None:
     recogniser = load(str(checkpoint), "cpu")
-    if not recogniser.languages:  # an empty table, which no real checkpoint has, makes `generate` look for a language
+    if not recogniser.languages:  # with an empty table, which no real checkpoint has, `generate` detects a language
         del recogniser.model.generation_config.lang_to_id
     known = ("en", "sv") if recogniser.languages else ("en",)
     utterances = [utterance(i, s, known[i % len(known)]) for i, s in enumerate(DURATIONS_S)]
@@ -89,7 +89,7 @@ def test_transcripts_are_in_the_order_of_the_utterances(tiny: Recogniser) -> Non
 
 
 def test_nothing_is_kept_for_gradients_of_what_is_written(tiny: Recogniser) -> None:
-    """Not even what `no_grad` keeps: that takes a tenth of the time of a token, in which a GPU waits for Python."""
+    """Inference mode, not `no_grad`, whose bookkeeping takes a tenth of the time of a token while a GPU waits."""
     kept = []
     layer = tiny.model.get_decoder().layers[0]
     hook = layer.register_forward_hook(lambda *words: kept.append(not torch.is_inference_mode_enabled()))
@@ -124,7 +124,7 @@ def test_a_script_with_several_tokens_per_letter_is_not_cut(tmp_path: Path) -> N
     recogniser = load(str(whispers.like_openai(tmp_path)), "cpu")
     with torch.no_grad():
         recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
-    said = "ყველა ადამიანი იბადება"  # in 1 s, as nobody says it, so that a short text will do
+    said = "ყველა ადამიანი იბადება"  # in 1 s, faster than anyone speaks, so that a short text suffices
     tokens = len(recogniser.ids(said))
     assert tokens > TOKENS_AT_LEAST + 22
     (found,) = decode(recogniser, [replace(utterance(1, 1.0), text=said)], Listening(2.0))
@@ -132,7 +132,7 @@ def test_a_script_with_several_tokens_per_letter_is_not_cut(tmp_path: Path) -> N
 
 
 def test_padding_is_silence_and_not_zeros(tiny: Recogniser) -> None:
-    """transformers pads features that are too short with zeros, and zero is no log-mel silence."""
+    """transformers pads short features with zeros, which are not silence in log-mel features."""
     one = utterance(1, 1.0)
     silence = np.concatenate([one.audio(), np.zeros(6 * SAMPLE_RATE, np.float32)])
     padded = Utterance("padded", "", "en", 7.0, lambda: silence)

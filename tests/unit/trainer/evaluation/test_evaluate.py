@@ -36,13 +36,13 @@ def silence(duration_s: float) -> Utterance:
 
 @pytest.fixture(scope="module")
 def recogniser(speller: Speller, tiny: Size) -> Recogniser:
-    """It knows nothing, and so it errs in every way."""
+    """An untrained model, which makes every kind of error."""
     return Recogniser.of(new_model(tiny, speller, 1).eval(), speller, "tiny")
 
 
 @pytest.fixture(scope="module")
 def utterances() -> list[Utterance]:
-    """Six of speech, which last 2 s; two of silence, of which one is longer than the context."""
+    """Six of speech, with 2 s; two of silence, one of them longer than the context."""
     shorter = [
         replace(one, audio=lambda one=one: one.audio()[:SAMPLE_RATE], duration_s=1.0) for one in tones(["sv"] * 3)
     ]
@@ -179,7 +179,7 @@ def test_without_speech_there_is_no_rate(recogniser: Recogniser) -> None:
 
 
 def test_equal_contexts_are_measured_once(recogniser: Recogniser, utterances: list[Utterance]) -> None:
-    found = evaluate(recogniser, utterances)  # the usual short context is longer than this model's
+    found = evaluate(recogniser, utterances)  # the default short context is longer than this model's
     assert found.conditions[0].rows is found.conditions[1].rows
     assert found.penalty_points == 0.0
 
@@ -191,7 +191,7 @@ def test_the_document_is_json_and_has_a_row_for_each_utterance(found: Evaluation
     assert [row["id"] for row in document["rows"]] == [row.utterance.id for row in found.conditions[0].rows]
     errors = [row["errors"] for row in document["worst"]]
     assert errors == sorted(errors, reverse=True)
-    assert document["longer"] == [], "the context that counts heard all that any did"
+    assert document["longer"] == [], "the main context covers all clips"
     assert document["normalisers"] == dict.fromkeys(("en", "sv"), "BasicTextNormalizer, diacritics kept")
     assert document["alarm"]["raised"] == found.alarm.raised
     assert set(document["alarm"]["probes"]["readings"]) == {"usual", "doubled", "bare", "detected"}
@@ -254,7 +254,7 @@ def test_windows_are_reported_beside_the_same_clips_alone(recogniser: Recogniser
     short = [replace(one, audio=lambda one=one: one.audio()[:8000], duration_s=0.5) for one in tones(["sv"] * 4)]
     found = evaluate(recogniser, [*short, *tones(["en"], seed=1)], Plan(contexts=("full",)))
     assert found.windows
-    assert found.windows.summary.utterances == 2, "of each speaker one"
+    assert found.windows.summary.utterances == 2, "one of each speaker"
     assert found.figures["windows_wer_percent"] == pytest.approx(found.windows.summary.wer_percent, abs=1e-4)
     points = found.windows.summary.wer_percent - found.windows.alone_wer_percent
     assert found.figures["windows_penalty_points"] == pytest.approx(points, abs=1e-4)

@@ -38,7 +38,7 @@ def test_correlated_errors_of_speakers_widen_the_interval() -> None:
 
 
 def test_one_utterance_per_speaker_equals_no_speakers() -> None:
-    # Drawn in the order of their names, so the names keep the order of the utterances.
+    # Units are drawn in the order of their names, which here is that of the utterances.
     assert interval(COINS, [f"{place:03d}" for place in range(len(COINS))]) == interval(COINS)
 
 
@@ -54,7 +54,7 @@ def test_fewer_words_without_an_error_are_less_sure_than_more_with_one() -> None
     assert rule_of_three(23 * 4).high_percent == pytest.approx(3.26, abs=0.01)
     assert rule_of_three(23 * 4).high_percent > some.high_percent
     assert rule_of_three(2).high_percent == 100.0
-    # Of 300 words of which 1 % are wrong, 5 % of draws have no error.
+    # With 300 words and 1 % errors, 5 % of the draws have no error.
     assert pytest.approx(0.05, abs=0.002) == 0.99**300
     assert rule_of_three(300).high_percent == 1.0
     assert rule_of_three(300).low_percent == 0.0

@@ -31,7 +31,7 @@ def test_evaluation_uses_the_precision_of_transcribers(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
     place = torch.device(device)
     monkeypatch.setattr("trainer.evaluation.recogniser.device_of", lambda name: place)
-    monkeypatch.setattr(torch.nn.Module, "to", lambda model, *_: model)  # there may be no such device
+    monkeypatch.setattr(torch.nn.Module, "to", lambda model, *_: model)  # the machine may lack the device
     assert load(str(multilingual), device).model.dtype == _dtype("auto", place)
 
 

@@ -39,6 +39,6 @@ def test_padding_features_equals_padding_the_audio(gain: float) -> None:
     longer = torch.nn.functional.pad(audio, (0, 32_000))
     theirs, ours = LogMel()(longer), with_silence(LogMel()(audio), 300)
     heard = torch.ones(300, dtype=torch.bool)
-    heard[99:102] = False  # the frames that hear the end of the audio
+    heard[99:102] = False  # frames whose windows overlap the end of the audio
     torch.testing.assert_close(ours[..., heard], theirs[..., heard])
     assert with_silence(ours, 200) is ours

@@ -66,7 +66,7 @@ def test_merged_weights_are_equivalent_and_merging_leaves_the_model_unchanged(
 
 
 class _Converted(TorchDispatchMode):
-    """Which of a model's frozen weights are converted to other numbers inside the block, by their names."""
+    """Names of frozen weights that are converted to another precision in the block."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
@@ -102,8 +102,8 @@ def test_no_step_converts_a_frozen_weight_and_none_is_lost(
         run.close()
         found[converts] = losses, merged(model, originals), converted.found
     assert found[True][2] == set()
-    assert any(name.endswith("q_proj.base_layer.weight") for name in found[False][2]), "it would not be seen"
-    assert found[True][0] == found[False][0], "it computes the very same"
+    assert any(name.endswith("q_proj.base_layer.weight") for name in found[False][2]), "the check works"
+    assert found[True][0] == found[False][0], "the results are identical"
     for name, value in found[False][1].items():
         assert torch.equal(found[True][1][name], value), name
         if not name.endswith(("_proj.weight", "fc1.weight", "fc2.weight")):
@@ -127,7 +127,7 @@ def test_frozen_adapters_leave_nothing_in_the_saved_weights(checkpoint: Path) ->
     model.get_encoder().requires_grad_(False)
     found = merged(model, convert_frozen(model, torch.bfloat16))
     assert found.keys() == before.keys()
-    assert all(torch.equal(value, before[name]) for name, value in found.items()), "no step was made"
+    assert all(torch.equal(value, before[name]) for name, value in found.items()), "the model was not trained"
 
 
 def test_a_frozen_encoder_gets_no_adapters(checkpoint: Path) -> None:

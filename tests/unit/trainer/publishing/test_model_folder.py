@@ -41,7 +41,7 @@ def by_heart(tones: ExampleSource) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def learnt(speller: Speller, tiny: Size, by_heart: list[Example]) -> WhisperForConditionalGeneration:
-    """A model that knows them by heart, so that what it writes is no chance."""
+    """A model overfitted to them, so that its output is not random."""
     model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
     optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
     batch = collate(by_heart, speller, LogMel())

@@ -25,7 +25,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     differing = page.split("Differences</h2>")[1].split("Curves")[0]
     assert "<td>--dropout</td><td>0.0</td><td>0.1</td>" in differing
     assert "learning_rate" not in differing, "it is the same in both"
-    assert differing.count("--dropout") == 1, "it is told once"
+    assert differing.count("--dropout") == 1, "it is listed once"
     assert '<td class="number">22.5 (21.5–24.5)</td><td class="number">7.5 (6.5–9.5)</td>' in page
     change = page.split("change from plain")[1].split("</table>")[0]
     assert change.count("-15.0 (-27.5 to -5.0)") == 4, "over the same forty utterances, clean and in noise"

@@ -39,7 +39,7 @@ def test_the_report_is_complete_and_self_contained(tmp_path: Path) -> None:
     assert {"svg", "table"} <= tags_of(page)
     for text in ("Durations", "Pace", "Accents", "Languages", "speakers", "silent audio", "hej 40"):
         assert text in page
-    assert "Genders" not in page, "a single value is no plot"
+    assert "Genders" not in page, "a single value needs no plot"
 
 
 def test_the_same_corpus_has_the_same_page(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_words_are_whole_in_every_script_and_no_font_is_missed(tmp_path: Path) -
         for number, (text, accent) in enumerate([("ศูนย์ हिन्दी", "台湾省"), ("می‌خواهم, it's 'so'", "แบบไทย")]):
             about = {"language": "th", "split": "train", "accent": accent}
             writer.add(np.ones(16_000 + number, np.int16), id=str(number), text=text, **about)
-        page = write_report(writer.finish({}), {}).read_text(encoding="utf-8")  # where a warning is an error
+        page = write_report(writer.finish({}), {}).read_text(encoding="utf-8")  # warnings are errors in tests
     assert "5 words, 5 distinct: ศูนย์ 1, हिन्दी 1, می‌خواهم 1, it&#x27;s 1, so 1" in page
     assert "台湾省" in page
 

@@ -31,10 +31,10 @@ def test_the_report_of_a_run_is_complete_and_self_contained(tmp_path: Path) -> N
         *("10.0", "9.0–12.0", "noise at 10 dB", "full 30 s", "+0.75 points", "2.0 words per hour", "nio", "nej ✂"),
     )
     assert [words for words in told if words not in page] == []
-    assert "By gender and epoch" not in page, "a column that is the same for all is no table"
+    assert "By gender and epoch" not in page, "a column with a single value has no table"
     unused = page.split("Not used: ")[1].split("</p>")[0]
     assert "--label-smoothing, --bpe-dropout" in unused
-    assert "weight of" not in unused, "what no option asks for"
+    assert "weight of" not in unused, "no option sets it"
     assert "clips with SpecAugment (--spec-augment)" in page
     assert "in train" in page
     assert "of train %" in page

@@ -58,7 +58,7 @@ def test_the_student_learns_to_match_and_the_teacher_is_unchanged(
     speller: Speller, model: WhisperForConditionalGeneration, batch: Batch
 ) -> None:
     with torch.no_grad():
-        # Silence behind speech tells the model something, as it does one that was only ever padded.
+        # Silence after speech carries information for a model that was always trained with padding.
         model.get_encoder().conv1.bias += 0.5
     teacher, heads = Teacher.of(model, FULL_S), Heads(model.config.d_model, speller.end)
     before = {name: value.clone() for name, value in teacher.model.state_dict().items()}

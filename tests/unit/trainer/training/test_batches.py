@@ -147,7 +147,7 @@ def test_the_workers_of_a_large_machine_do_not_fill_its_shared_memory(
     monkeypatch.setattr("trainer.training.batches.DataLoader", lambda _, **how: asked.update(how) or ())
     loader(_batch_size_four(tones, speller, Position()), workers)
     assert workers * asked["prefetch_factor"] <= max(ALL_AHEAD, 2 * workers)
-    assert asked["prefetch_factor"] >= 2, "while one is taken, another is made"
+    assert asked["prefetch_factor"] >= 2, "one is made while another is used"
 
 
 def test_ranks_share_the_batches_that_one_process_would_take(speller: Speller, tones: ExampleSource) -> None:

@@ -69,7 +69,7 @@ def test_the_language_is_evaluated_under_its_own_code(
     assert main(["evaluate", str(run), str(irish), "--split", "dev"]) in (0, 1)
     assert "has no language" not in capsys.readouterr().out
     recogniser = load(str(run / "best"))
-    assert recogniser.set_language == "ga"  # not sv, in which nothing is spoken: that would raise the alarm
+    assert recogniser.set_language == "ga"  # not sv, which the corpus lacks: that would raise the alarm
     assert sorted(recogniser.languages) == ["en", "ga"]
 
 

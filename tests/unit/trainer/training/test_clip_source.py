@@ -19,7 +19,7 @@ from trainer.training.sampling import Epochs
 
 
 class Louder:
-    """Lengthens by a third, and makes it as loud as chance says."""
+    """Lengthens audio by a third, and scales it at random."""
 
     def lengthening(self, rng: np.random.Generator) -> float:
         return float(1 + rng.integers(0, 2) / 3)

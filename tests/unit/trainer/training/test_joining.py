@@ -97,11 +97,11 @@ def test_clips_are_separated_as_their_language_requires(language: str, texts: tu
 
 def test_a_single_clip_is_unchanged() -> None:
     audio = np.zeros(SAMPLE_RATE, np.float32)
-    assert example_of([Placed(clip("a"), 0)], audio).segments == (), "without times of its own it has none"
+    assert example_of([Placed(clip("a"), 0)], audio).segments == (), "a clip without segments has none"
     assert audio_of([Placed(clip("a"), 0)], lambda _: audio) is audio
 
 
-# --- to be judged on -----------------------------------------------------------------------------------
+# --- for evaluation -----------------------------------------------------------------------------------
 
 
 def utterance(id: str, duration_s: float, language: str = "sv", speaker: str = "") -> Utterance:

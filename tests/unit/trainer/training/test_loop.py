@@ -100,7 +100,7 @@ def test_a_killed_run_resumes_to_the_very_weights_and_losses_of_an_unbroken_one(
 def test_metrics_after_the_checkpoint_are_rewritten(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
-    """The checkpoint is older than the kill: here there is none, and three steps are logged."""
+    """The run is killed after three logged steps, before the first checkpoint."""
     with pytest.raises(Killed):
         _train(tmp_path, PLAN, speller, tiny, tones, kill_after=3)
     with (tmp_path / "metrics.jsonl").open("a") as file:
@@ -151,12 +151,12 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_training_continues(
         caplog.text
     )
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
-    assert not (tmp_path / "checkpoint.pt.tmp").exists(), "it would be in the way"
+    assert not (tmp_path / "checkpoint.pt.tmp").exists(), "it may have filled the disk"
     assert _train(tmp_path, PLAN, speller, tiny, tones).progress.steps == 6
 
 
 class _Failing:
-    """Examples of which none is made."""
+    """Examples that cannot be made."""
 
     def __init__(self, source: ExampleSource, fail: Callable[[], None]) -> None:
         self.duration_s, self._fail = source.duration_s, fail
@@ -258,14 +258,16 @@ def _overall(run: Run, batches: list[Batch]) -> tuple[float, dict[str, torch.Ten
 def test_accumulation_does_not_change_the_loss(
     speller: Speller, tiny: Size, tones: ExampleSource, tmp_path: Path
 ) -> None:
-    """The trap of `num_items_in_batch`: a mean of means weighs a short batch's tokens more than a long one's."""
+    """The trap of `num_items_in_batch`: in a mean of means, tokens of a short batch weigh more."""
     examples = [tones.example(index) for index in (0, 9, 3, 7, 4, 12, 15, 5)]
 
     def batch(some: list[Example]) -> Batch:
         return collate(some, speller, LogMel(), least_s=2.0)
 
     parts = [batch(examples[start : start + 2]) for start in range(0, 8, 2)]
-    assert len({int((part.labels >= 0).sum()) for part in parts}) > 1, "batches of as many tokens would hide it"
+    assert len({int((part.labels >= 0).sum()) for part in parts}) > 1, (
+        "batches with the same number of tokens would hide it"
+    )
     found = []
     for name, batches in (("once", [batch(examples)]), ("four times", parts)):
         run = Run.start(tmp_path / name, new_model(tiny, speller, 1), speller, PLAN)
@@ -300,7 +302,7 @@ def test_half_precision_computes_about_the_same(
     for precision in DTYPES:
         plan = replace(PLAN, precision=precision)
         run = Run.start(tmp_path / precision, new_model(tiny, speller, 1), speller, plan)
-        for _ in range(8):  # float16 begins with gradients that are scaled too high, and skips the first steps
+        for _ in range(8):  # with float16, gradients are scaled too high at first, and the first steps are skipped
             loss, gradients = _overall(run, [batch])
             if all(torch.isfinite(gradient).all() for gradient in gradients.values()):
                 break
@@ -310,7 +312,7 @@ def test_half_precision_computes_about_the_same(
         run.close()
     assert len(set(found)) == 3
     assert found == pytest.approx([found[0]] * 3, rel=0.02)
-    assert sizes == pytest.approx([sizes[0]] * 3, rel=0.05), "the scale is out of them"
+    assert sizes == pytest.approx([sizes[0]] * 3, rel=0.05), "they are unscaled"
 
 
 def test_a_step_whose_gradients_overflow_changes_nothing(
@@ -332,7 +334,9 @@ def test_a_model_that_spells_better_is_still_learning() -> None:
     found = [(progress.update_best(*measure), progress.since_best) for measure in measures]
     assert found == [(True, 0), (True, 0), (False, 1), (False, 0), (True, 0), (False, 1)]
     assert (progress.best, progress.best_characters, progress.fewest_characters) == (80.0, 74.5, 74.0)
-    assert (progress.update_best(80.0, 74.5), progress.since_best) == (True, 2), "of equals the later one; but no news"
+    assert (progress.update_best(80.0, 74.5), progress.since_best) == (True, 2), (
+        "of equal models the later one, but without resetting patience"
+    )
 
 
 def test_biases_and_norms_do_not_decay(speller: Speller, tiny: Size, tmp_path: Path) -> None:

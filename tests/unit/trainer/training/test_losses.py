@@ -36,7 +36,7 @@ def test_one_batch_can_be_overfitted(speller: Speller, tiny: Size, batch: Batch)
 
 
 class _Waits(TorchDispatchMode):
-    """Notes what a GPU would have to be waited for: whatever tells Python a number."""
+    """Records operators that synchronise with a GPU: those that return a number to Python."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no type for it
@@ -50,7 +50,7 @@ class _Waits(TorchDispatchMode):
 
 @pytest.mark.parametrize("weights", [Weights(0.0, 0.0, 0.0), Weights(0.3, 0.0, 0.0), Weights(0.0, 0.0, 0.0, 0.5)])
 def test_a_step_does_not_synchronise_with_the_gpu(weights: Weights, speller: Speller, tiny: Size, batch: Batch) -> None:
-    """The processor hands it the whole step, and meanwhile has the next one ready."""
+    """So that the CPU can queue a whole step and prepare the next one."""
     model, heads = new_model(tiny, speller, 1), Heads(tiny.d_model, speller.end)
     targets, teacher = Targets.of(batch), Teacher.of(model, 2.0)
     with _Waits() as waits:

@@ -18,7 +18,7 @@ class Clock:
 
 
 def _begun_s(every_s: float | None, took_s: float, for_s: int) -> list[float]:
-    """Seconds from the start at which checkpoints are begun, with a step a second."""
+    """Seconds from the start at which checkpoints are written, with one step per second."""
     clock = Clock()
     pace, found = Pace(every_s, clock), []
     while clock.now_s < 1000.0 + for_s:
@@ -34,8 +34,8 @@ def _begun_s(every_s: float | None, took_s: float, for_s: int) -> list[float]:
     ("took_s", "begun_s"),
     [
         (1.0, [180.0, 361.0, 542.0]),
-        (60.0, [180.0, 840.0, 1500.0]),  # ten times a minute after the end of the last
-        (400.0, [180.0, 4180.0, 8180.0]),  # never later than an hour
+        (60.0, [180.0, 840.0, 1500.0]),  # ten times the minute that the last one took, after its end
+        (400.0, [180.0, 4180.0, 8180.0]),  # at most an hour later
     ],
 )
 def test_writing_takes_at_most_a_tenth_of_the_time_and_a_kill_loses_at_most_an_hour(
@@ -46,7 +46,7 @@ def test_writing_takes_at_most_a_tenth_of_the_time_and_a_kill_loses_at_most_an_h
 
 def test_a_fixed_interval_holds_however_long_writing_takes() -> None:
     assert _begun_s(100.0, 60.0, 450) == [100.0, 260.0, 420.0]
-    assert _begun_s(0.0, 60.0, 200) == [1.0, 62.0, 123.0, 184.0], "behind every step"
+    assert _begun_s(0.0, 60.0, 200) == [1.0, 62.0, 123.0, 184.0], "after every step"
 
 
 def test_interval_0_writes_after_every_step_even_if_the_clock_stands_still() -> None:

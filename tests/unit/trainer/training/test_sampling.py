@@ -129,8 +129,8 @@ def test_an_oversampled_single_speaker_is_named(caplog: pytest.LogCaptureFixture
     for words, told_of in (
         ("accent:1.2", alone),  # not twice as often
         ("accent:inf", of(["a", "b"] * 9 + ["c", "d"])),
-        ("accent:inf", of(["a", "b"] * 9 + ["", ""])),  # nobody knows
-        ("speaker:inf", alone),  # that is what was asked for
+        ("accent:inf", of(["a", "b"] * 9 + ["", ""])),  # unknown
+        ("speaker:inf", alone),  # as requested
     ):
         caplog.clear()
         sampler(words, told_of, 1)
@@ -190,7 +190,7 @@ def test_an_epoch_can_be_computed_without_the_previous_ones(sizes: list[int], ep
 def test_balance_options_choose_the_sampler() -> None:
     of = clips(*["x"] * 8, "y", "y")
     assert isinstance(sampler("", of, 1), Epochs)
-    assert isinstance(sampler("", of, 1, {"a": 2}), Epochs)  # all of one source: its weight changes nothing
+    assert isinstance(sampler("", of, 1, {"a": 2}), Epochs)  # with a single source, its weight has no effect
     weighted = sampler("", of[:8] + clips("y", "y", source="b"), 1, {"b": 4})
     assert isinstance(weighted, Balanced)
     assert [len(stratum.clips) for stratum in weighted.strata] == [8, 2]

@@ -40,7 +40,7 @@ def options(corpus: Path, checkpoint: Path, tmp_path: Path) -> Options:
         ({"epochs": 2}, 8),
         ({"epochs": 2, "batch": 64}, 64),
         ({"epochs": 30, "accumulate": 2}, 8),
-        # No more than four fit into eight seconds, so that smaller batches make no more steps.
+        # At most four fit into eight seconds, so smaller batches give no more steps.
         ({"epochs": 2, "batch_s": 8.0}, 64),
     ],
 )
@@ -55,7 +55,7 @@ def test_batches_are_as_large_as_possible_with_enough_steps(
 
 
 def test_measures_are_spread_over_the_expected_steps(options: Options) -> None:
-    # Short clips fill a batch by their number, long ones by their seconds: hardly one has as many as the mean would.
+    # Short clips fill a batch by number, long ones by seconds, so few batches have the mean size.
     setup = _setup(replace(options, epochs=3, batch=16, batch_s=10, measures=4, context_s=2.0, join=0.0))
     plan, heard, steps = setup.plan, 0, 0
     for batches, _ in rounds(setup.source, plan.seed, plan.batches.shape, BEGINNING):
@@ -66,7 +66,7 @@ def test_measures_are_spread_over_the_expected_steps(options: Options) -> None:
 
 
 def _begun(options: Options, batch: int, **environment: Any) -> None:
-    """As an earlier version may have begun this run, in which more steps were expected."""
+    """A run as started by an older version, which expected more steps."""
     plan = asdict(_setup(replace(options, batch=batch)).plan) | {"measure_every_steps": 77}
     options.run.mkdir()
     document = {"plan": plan, "environment": {"given": given(options), **environment}}
@@ -76,11 +76,11 @@ def _begun(options: Options, batch: int, **environment: Any) -> None:
 def test_a_resumed_run_keeps_its_estimates(options: Options) -> None:
     _begun(options, 64)
     failed = _setup(options).plan
-    assert (failed.batches.shape.examples, failed.measure_every_steps) == (8, 16), "it left nothing to go on with"
+    assert (failed.batches.shape.examples, failed.measure_every_steps) == (8, 16), "there is nothing to resume"
     (options.run / "metrics.jsonl").touch()
     onward = _setup(options).plan
     assert (onward.batches.shape.examples, onward.measure_every_steps) == (64, 77)
-    # Another number of measures is nowhere in the plan but in what was expected.
+    # The number of measures affects only an estimate in the plan.
     assert _setup(replace(options, measures=3)).plan.measure_every_steps != 77
     assert _setup(replace(options, batch=16)).plan.batches.shape.examples == 16
 

@@ -33,7 +33,7 @@ def test_timestamps_enclose_the_text_of_segments(speller: Speller) -> None:
     prefix = [speller.start, speller.language("sv"), speller.transcribe]
     assert found.tokens == prefix + body
     assert found.labels == [*prefix[1:], *body, speller.end]
-    assert found.text == _ids(speller, "låg mellan hög."), "CTC hears no times"
+    assert found.text == _ids(speller, "låg mellan hög."), "CTC gets no timestamps"
     assert speller.tokenizer.convert_ids_to_tokens([zero + 37]) == ["<|0.74|>"]
 
 
@@ -88,7 +88,9 @@ def test_a_prompt_has_no_labels(speller: Speller) -> None:
     assert found.tokens.count(speller.start) == 1
     assert speller.start not in found.labels
     assert len(found.tokens) == len(found.labels) == len(found.spans)
-    assert ExampleSpeller(speller, Style(prompts=1.0)).spell(_example("låg"), RNG) == plain, "nothing was said before"
+    assert ExampleSpeller(speller, Style(prompts=1.0)).spell(_example("låg"), RNG) == plain, (
+        "there is no preceding text"
+    )
 
 
 def test_a_long_prompt_loses_its_beginning(speller: Speller) -> None:
@@ -109,7 +111,7 @@ def test_timestamps_without_room_are_left_out(speller: Speller) -> None:
     room = len(stamped.tokens)
     assert ExampleSpeller(speller, Style(timestamps=1.0), most_tokens=room).spell(example, RNG) == stamped
     found = ExampleSpeller(speller, Style(timestamps=1.0), most_tokens=room - 1).spell(example, RNG)
-    assert found == ExampleSpeller(speller).spell(example, RNG), "all words are there, and fit"
+    assert found == ExampleSpeller(speller).spell(example, RNG), "without timestamps, all words fit"
 
 
 def test_bpe_dropout_is_not_applied_without_room(speller: Speller) -> None:
