@@ -90,7 +90,7 @@ def test_other_folders_are_not_replaced_by_a_model(run: Path, corpus: Path, caps
     assert main(["publish", str(run), str(corpus), "--despite-alarm"]) == 1
     assert "already exists and is not a model" in capsys.readouterr().err
     assert main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(corpus)]) == 1
-    assert "is a corpus, and no place for a run" in capsys.readouterr().err
+    assert "is a corpus, not a run folder" in capsys.readouterr().err
     assert sorted(corpus.rglob("*")) == before
 
 

@@ -45,12 +45,12 @@ def test_dry_run_describes_the_run_and_leaves_no_files(
     assert told["steps"] == "about 12 in 3 epochs, 192 examples"
     assert told["a step"] == "16.0 examples in 2 batches on average"
     assert told["context"] == "2 s, padded to all of it"
-    assert told["measures"] == "one in 4 steps, and at the end, on 16 clips of dev"
+    assert told["measures"] == "every 4 steps, and at the end, on 16 clips of dev"
     assert told["device"] == "cpu, in fp32"
     changing, of_all = (int(word.replace(",", "")) for word in told["parameters"].split() if word[0].isdigit())
     assert 0 < changing < of_all
-    assert re.fullmatch(r"\d\.\d MB for a checkpoint, twice that while one is replaced; free: [\d.]+ GB", told["disk"])
-    assert told["memory"].endswith("GiB at most in a step, of 8 examples of 2 s")
+    assert re.fullmatch(r"\d\.\d MB per checkpoint, twice that while one is replaced; free: [\d.]+ GB", told["disk"])
+    assert re.fullmatch(r"at most [\d.]+ GiB in a step with 8 examples of 2 s", told["memory"])
     assert f"--run {tmp_path / 'run'}" in told["command"]
     assert not (tmp_path / "run").exists()
     assert sorted(corpus.rglob("*")) == before
