@@ -58,7 +58,7 @@ def train(
 
     Args:
         measure: evaluates the averaged weights.
-        save_model: called with "best" whenever the dev metrics improve.
+        save_model: called with "best" for every model that is at least as good as the best so far.
         clock: a monotonic clock, in seconds.
 
     Raises:
@@ -71,26 +71,26 @@ def train(
     pace = Pace(plan.checkpoint_every_s, clock)
     run.model.train()
     with _shutting_down(dataloader), _progress_bar(run) as bar:
-        step_start = clock()
+        step_start_s = clock()
         while plan.done(progress) < 1.0:
             batches = [next(dataloader) for _ in range(plan.accumulate)]
             losses = step(run, batches)
             # Timed from step to step: a GPU is still computing this one, and is waited for when losses are logged.
-            now = clock()
-            stop_requested = _advance(run, batches, now - step_start, stop)
-            step_start = now
+            now_s = clock()
+            stop_requested = _advance(run, batches, now_s - step_start_s, stop)
+            step_start_s = now_s
             _log_losses(bar, run, losses)
             due = plan.measure_every_steps and progress.steps % plan.measure_every_steps == 0
             if measure and (due or plan.done(progress) >= 1.0):
                 _measure(run, measure, save_model, bar)
-                step_start = clock()
+                step_start_s = clock()
             if stop_requested and plan.done(progress) < 1.0:
                 run.save()
                 raise Stopped(run.saved_steps, stop.signal_number or signal.SIGTERM)
             if pace.due:
                 with pace.writing():
                     run.save()
-                step_start = clock()
+                step_start_s = clock()
     if run.saved_steps < progress.steps:
         run.save()
 
